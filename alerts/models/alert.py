@@ -1,0 +1,25 @@
+"""A condition became true."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Alert(models.Model):
+    """One transition of one rule from false to true, with the text that is sent."""
+
+    rule = models.ForeignKey("alerts.Rule", on_delete=models.CASCADE, related_name="alerts")
+    session = models.DateField("session that made it true")
+    subject = models.CharField(max_length=200)
+    body = models.TextField()
+    raised_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-raised_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["rule", "session"], name="alert_once_per_session"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject

@@ -1,0 +1,197 @@
+"""The environment, read once into the apps' settings objects; every complaint is told at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import environ
+
+from accounts.conf import LimitSettings
+from alerts.conf import AlertSettings
+from marketdata.conf import MarketDataSettings
+from mlops.conf import ModelSettings
+from predictions.conf import ForecastSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+PROVIDERS = ("yahoo", "sample")
+LOG_FORMATS = ("json", "console")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+NO_DATABASE = "postgres://nobody@127.0.0.1:1/none"
+NO_REDIS = "redis://127.0.0.1:1/0"
+
+T = TypeVar("T")
+
+
+class EnvironmentProblem(Exception):
+    """One or more variables cannot be used; `complaints` has one sentence each."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        super().__init__("The environment cannot be used:\n" + "\n".join(f"  - {line}" for line in complaints))
+        self.complaints = tuple(complaints)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """How the site is reached and how it talks to what surrounds it."""
+
+    port: int
+    allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
+    csrf_origins: tuple[str, ...]
+    stream_url: str
+    data_dir: Path
+    database: dict[str, Any]
+    redis_url: str
+    broker_url: str
+    email: dict[str, Any]
+    email_from: str
+    sentry_dsn: str
+    log_format: str
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Everything the environment decides."""
+
+    site: SiteSettings
+    marketdata: MarketDataSettings
+    models: ModelSettings
+    forecasts: ForecastSettings
+    limits: LimitSettings
+    alerts: AlertSettings
+
+
+class _Reader:
+    """Reads variables one by one and remembers what is wrong with them."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self.variables = variables
+        self.complaints: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self.variables.get(name, "").strip() or default
+
+    def words(self, name: str, default: str, allowed: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        words = tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
+        for word in words:
+            if allowed is not None and word not in allowed:
+                self.complaints.append(f"{name} may name {', '.join(allowed)}, not {word!r}.")
+        return words
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            self.complaints.append(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+            return default
+        return value
+
+    def integer(self, name: str, default: int) -> int:
+        return self._parsed(name, default, int, "a whole number")
+
+    def seconds(self, name: str, default: float) -> float:
+        return self._parsed(name, default, float, "a number of seconds")
+
+    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value and value.split("://")[0] not in schemes:
+            self.complaints.append(f"{name} must start with {' or '.join(s + '://' for s in schemes)}.")
+            return default
+        return value
+
+    def build(self, names: str, make: Callable[[], T]) -> T | None:
+        """Make a settings object; its own complaint is kept under the names of the variables it came from."""
+        try:
+            return make()
+        except ValueError as error:
+            self.complaints.append(f"{names}: {error}.")
+            return None
+
+    def _parsed(self, name: str, default: T, kind: Callable[[str], T], described: str) -> T:
+        raw = self.text(name, "")
+        if not raw:
+            return default
+        try:
+            return kind(raw)
+        except ValueError:
+            self.complaints.append(f"{name} must be {described}, not {raw!r}.")
+            return default
+
+
+def read_environment(variables: Mapping[str, str]) -> Environment:
+    """Turn environment variables into settings.
+
+    Raises EnvironmentProblem with every complaint at once; a complaint never repeats the value of a URL or a key.
+    """
+    reader = _Reader(variables)
+    site = _site(reader)
+    marketdata = reader.build(
+        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S",
+        lambda: MarketDataSettings(
+            providers=reader.words("HINDCAST_PROVIDERS", "yahoo,sample", PROVIDERS),
+            yahoo_timeout_s=reader.seconds("HINDCAST_YAHOO_TIMEOUT_S", 3.0),
+            yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
+            stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
+        ),
+    )
+    models = reader.build(
+        "HINDCAST_SEED, HINDCAST_HOLDOUT_SESSIONS",
+        lambda: ModelSettings(
+            artifacts=Path(reader.text("HINDCAST_ARTIFACTS_DIR", str(site.data_dir / "artifacts"))),
+            seed=reader.integer("HINDCAST_SEED", 20130102),
+            holdout_sessions=reader.integer("HINDCAST_HOLDOUT_SESSIONS", 252),
+        ),
+    )
+    forecasts = reader.build(
+        "HINDCAST_CACHE_SECONDS", lambda: ForecastSettings(cache_seconds=reader.integer("HINDCAST_CACHE_SECONDS", 600))
+    )
+    limits = reader.build(
+        "HINDCAST_LIMIT_ANONYMOUS, HINDCAST_TRUSTED_PROXIES",
+        lambda: LimitSettings(
+            anonymous_per_minute=reader.integer("HINDCAST_LIMIT_ANONYMOUS", 10),
+            trusted_proxies=reader.integer("HINDCAST_TRUSTED_PROXIES", 0),
+        ),
+    )
+    alerts = reader.build(
+        "HINDCAST_RULES_PER_USER, HINDCAST_SITE_URL",
+        lambda: AlertSettings(
+            rules_per_user=reader.integer("HINDCAST_RULES_PER_USER", 100),
+            site_url=reader.text("HINDCAST_SITE_URL", f"http://127.0.0.1:{site.port}").rstrip("/"),
+        ),
+    )
+    if reader.complaints or not (marketdata and models and forecasts and limits and alerts):
+        raise EnvironmentProblem(reader.complaints)
+    return Environment(site, marketdata, models, forecasts, limits, alerts)
+
+
+def _site(reader: _Reader) -> SiteSettings:
+    port = reader.integer("HINDCAST_PORT", 8000)
+    if not 1 <= port <= 65534:
+        reader.complaints.append(f"HINDCAST_PORT must lie between 1 and 65534, not {port}.")
+    redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
+    database_url = reader.url("DATABASE_URL", NO_DATABASE, ("postgres", "postgresql"))
+    return SiteSettings(
+        port=port,
+        allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+        cors_origins=reader.words("HINDCAST_CORS_ORIGINS", "http://localhost:3000,http://localhost:5173"),
+        csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),
+        stream_url=reader.url("HINDCAST_STREAM_URL", "", ("ws", "wss")),
+        data_dir=Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data"))),
+        database=environ.Env.db_url_config(database_url),
+        redis_url=redis_url,
+        broker_url=reader.url("CELERY_BROKER_URL", redis_url, ("redis", "rediss", "unix", "amqp", "amqps")),
+        email=_email(reader),
+        email_from=reader.text("HINDCAST_EMAIL_FROM", "Hindcast <hindcast@localhost>"),
+        sentry_dsn=reader.text("SENTRY_DSN", ""),
+        log_format=reader.choice("HINDCAST_LOG_FORMAT", "json", LOG_FORMATS),
+        log_level=reader.choice("HINDCAST_LOG_LEVEL", "INFO", LOG_LEVELS),
+    )
+
+
+def _email(reader: _Reader) -> dict[str, Any]:
+    """E-mail goes into files under the data folder until an SMTP server is named."""
+    url = reader.url("EMAIL_URL", "", ("smtp", "smtp+tls", "smtp+ssl", "filemail"))
+    if not url:
+        return {}
+    return dict(environ.Env.email_url_config(url))

@@ -1,0 +1,10 @@
+"""Tests: the same parts as everywhere, plain passwords hashed fast, mail kept in memory, logs kept quiet."""
+
+from config.settings.base import *  # noqa: F403  # settings modules extend one another
+from config.settings.base import DATABASES, STORAGES
+
+SECRET_KEY = "a key that signs nothing outside a test run"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+DATABASES["default"]["OPTIONS"].pop("pool")

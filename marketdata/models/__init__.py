@@ -1,0 +1,9 @@
+"""What the market did: instruments, their daily bars, what was refused and how each ingestion went."""
+
+from marketdata.models.corporate_action import CorporateAction
+from marketdata.models.daily_bar import DailyBar
+from marketdata.models.ingestion_run import IngestionRun
+from marketdata.models.instrument import Instrument
+from marketdata.models.quarantined_bar import QuarantinedBar
+
+__all__ = ["CorporateAction", "DailyBar", "IngestionRun", "Instrument", "QuarantinedBar"]

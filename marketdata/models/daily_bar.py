@@ -1,0 +1,37 @@
+"""One session of one instrument."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Greatest, Least
+
+
+class DailyBar(models.Model):
+    """Open, high, low, close, adjusted close and volume; prices are split-adjusted as of the instrument's basis date."""
+
+    pk = models.CompositePrimaryKey("instrument_id", "session")
+    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="bars")
+    session = models.DateField()
+    open = models.DecimalField(max_digits=18, decimal_places=6)
+    high = models.DecimalField(max_digits=18, decimal_places=6)
+    low = models.DecimalField(max_digits=18, decimal_places=6)
+    close = models.DecimalField(max_digits=18, decimal_places=6)
+    adjusted_close = models.DecimalField(max_digits=18, decimal_places=6)
+    volume = models.BigIntegerField()
+    source = models.CharField(max_length=32)
+    fetched_at = models.DateTimeField()
+    is_final = models.BooleanField(default=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(low__lte=Least(F("open"), F("close")), high__gte=Greatest(F("open"), F("close"))),
+                name="daily_bar_low_high_enclose",
+            ),
+            models.CheckConstraint(condition=Q(low__gt=0, adjusted_close__gt=0), name="daily_bar_prices_positive"),
+            models.CheckConstraint(condition=Q(volume__gte=0), name="daily_bar_volume_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.session}"

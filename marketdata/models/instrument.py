@@ -1,0 +1,30 @@
+"""An instrument: one listed stock on one exchange."""
+
+from decimal import Decimal
+from typing import ClassVar
+
+from django.db import models
+
+
+class Instrument(models.Model):
+    """One listing, named by its canonical symbol (`BRK.B`, `^GSPC`, `0700.HK`) and the MIC of its exchange."""
+
+    symbol = models.CharField(max_length=15)
+    mic = models.CharField("exchange (MIC)", max_length=4, default="XNYS")
+    name = models.CharField(max_length=200)
+    sector = models.CharField(max_length=80, blank=True)
+    currency = models.CharField(max_length=3, default="USD")
+    tick = models.DecimalField("smallest price step", max_digits=12, decimal_places=6, default=Decimal("0.01"))
+    is_active = models.BooleanField("forecast every session", default=True)
+    source = models.CharField("source of the stored history", max_length=32, blank=True)
+    basis_date = models.DateField("splits are applied up to", null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["symbol"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["symbol", "mic"], name="instrument_symbol_per_exchange"),
+            models.CheckConstraint(condition=models.Q(tick__gt=0), name="instrument_tick_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.symbol

@@ -1,0 +1,44 @@
+"""One trained ensemble, for all horizons."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+
+class ModelVersion(models.Model):
+    """A version has two fits: one up to the hold-out, which its metrics describe and hindcasts use, and a refitted copy that serves."""
+
+    class Stage(models.TextChoices):
+        CANDIDATE = "candidate"
+        SHADOW = "shadow"
+        CHALLENGER = "challenger"
+        CHAMPION = "champion"
+        RETIRED = "retired"
+
+    version = models.CharField(max_length=32, unique=True)
+    stage = models.CharField(max_length=10, choices=Stage, default=Stage.CANDIDATE)
+    feature_set = models.CharField(max_length=32)
+    seed = models.PositiveBigIntegerField()
+    trained_through = models.DateField("serving fit: last session learned from")
+    holdout_trained_through = models.DateField("hold-out fit: last session learned from")
+    holdout_first = models.DateField("first session of the hold-out")
+    holdout_last = models.DateField("last session of the hold-out")
+    artifact_path = models.CharField(max_length=300)
+    artifact_sha256 = models.CharField(max_length=64)
+    metrics = models.JSONField(default=dict)
+    train_seconds = models.FloatField()
+    created_at = models.DateTimeField()
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["stage"], condition=Q(stage="champion"), name="model_version_one_champion"),
+            models.CheckConstraint(
+                condition=Q(holdout_trained_through__lt=models.F("holdout_first")), name="model_version_holdout_unseen"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.version

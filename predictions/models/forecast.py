@@ -1,0 +1,102 @@
+"""One forecast, stored for good."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+
+class Forecast(models.Model):
+    """What was said about one instrument from one session for one horizon; a trigger refuses update, delete and truncate.
+
+    Prices are in the instrument's currency, probabilities in 0..1 with six decimals. An abstention has null numbers and says
+    why. `entry_hash` covers every other field and the hash before it.
+    """
+
+    class Kind(models.TextChoices):
+        LIVE = "live"
+        SHADOW = "shadow"
+        HINDCAST = "hindcast"
+
+    class Status(models.TextChoices):
+        ISSUED = "issued"
+        ABSTAINED = "abstained"
+
+    class Signal(models.TextChoices):
+        BUY = "BUY"
+        HOLD = "HOLD"
+        SELL = "SELL"
+
+    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.PROTECT, related_name="forecasts")
+    origin = models.DateField("last session known")
+    horizon_sessions = models.PositiveSmallIntegerField()
+    target = models.DateField("session forecast")
+    kind = models.CharField(max_length=8, choices=Kind)
+    status = models.CharField(max_length=9, choices=Status)
+    reasons = ArrayField(models.CharField(max_length=200), default=list)
+    last_price = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    predicted_price = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    probability_up = models.DecimalField(max_digits=7, decimal_places=6, null=True)
+    base_rate_up = models.DecimalField(max_digits=7, decimal_places=6, null=True)
+    probability_beats_median = models.DecimalField(max_digits=7, decimal_places=6, null=True)
+    signal = models.CharField(max_length=4, choices=Signal, blank=True)
+    signal_meaning = models.CharField(max_length=16, blank=True)
+    signal_reason = models.CharField(max_length=200, blank=True)
+    confidence = models.DecimalField(max_digits=7, decimal_places=6, null=True)
+    lower_80 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    upper_80 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    lower_95 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    upper_95 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    lower_99 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    upper_99 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    volatility_rises = models.DecimalField(max_digits=7, decimal_places=6, null=True)
+    big_move = models.DecimalField(max_digits=7, decimal_places=6, null=True)
+    risk_level = models.CharField(max_length=8, blank=True)
+    drivers = models.JSONField(default=list)
+    model_version = models.ForeignKey("mlops.ModelVersion", on_delete=models.PROTECT, related_name="forecasts")
+    data_source = models.CharField(max_length=32)
+    basis_date = models.DateField("splits applied up to", null=True)
+    inputs = models.ForeignKey("predictions.ForecastInput", on_delete=models.PROTECT, null=True, related_name="+")
+    recorded_at = models.DateTimeField()
+    previous_hash = models.CharField(max_length=64)
+    entry_hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["instrument", "origin", "horizon_sessions", "model_version", "kind"], name="forecast_said_once"
+            ),
+            models.CheckConstraint(condition=Q(target__gt=F("origin")), name="forecast_target_after_origin"),
+            models.CheckConstraint(
+                condition=Q(status="abstained")
+                | Q(
+                    lower_99__lte=F("lower_95"),
+                    lower_95__lte=F("lower_80"),
+                    lower_80__lte=F("predicted_price"),
+                    upper_80__gte=F("predicted_price"),
+                    upper_95__gte=F("upper_80"),
+                    upper_99__gte=F("upper_95"),
+                ),
+                name="forecast_intervals_nested",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status="issued",
+                    predicted_price__isnull=False,
+                    probability_up__gt=0,
+                    probability_up__lt=1,
+                    lower_99__gt=0,
+                )
+                | Q(status="abstained", predicted_price=None, probability_up=None, signal=""),
+                name="forecast_issued_or_abstained",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["instrument", "horizon_sessions", "-origin"], name="forecast_latest"),
+            models.Index(fields=["target"], name="forecast_maturing"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} +{self.horizon_sessions} from {self.origin}"
