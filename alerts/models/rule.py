@@ -6,9 +6,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from alerts.conditions import Condition
+
 
 class Rule(models.Model):
-    """A condition on one instrument. It fires when the condition becomes true, and is armed again once it has been false."""
+    """A condition on one instrument: it fires when it becomes true, and is armed again once it has been false."""
 
     class Kind(models.TextChoices):
         SIGNAL_BECOMES = "signal_becomes", "the signal turns to"
@@ -42,3 +44,17 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument_id} {self.kind}"
+
+    @property
+    def condition(self) -> Condition:
+        """The condition by itself, for judging it."""
+        return Condition(self.kind, self.signal, self.horizon_sessions, self.threshold)
+
+    @property
+    def phrase(self) -> str:
+        """The condition in words, to follow "when"."""
+        if self.kind == self.Kind.SIGNAL_BECOMES:
+            unit = "session" if self.horizon_sessions == 1 else "sessions"
+            return f"the {self.horizon_sessions} {unit} forecast turns to {self.signal}"
+        threshold = "" if self.threshold is None else f"{self.threshold.normalize():f}"
+        return f"{self.Kind(self.kind).label} {threshold}"

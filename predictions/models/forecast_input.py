@@ -6,7 +6,7 @@ from django.db import models
 
 
 class ForecastInput(models.Model):
-    """A compressed little-endian float64 block per instrument, origin and feature set, from which a forecast can be recomputed."""
+    """A compressed little-endian float64 block, from which the forecasts of one instrument and origin can be recomputed."""
 
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.PROTECT, related_name="+")
     origin = models.DateField()

@@ -1,0 +1,1 @@
+"""How an alert reaches a person, one module per channel."""

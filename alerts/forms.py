@@ -1,0 +1,71 @@
+"""The form that makes a rule."""
+
+from typing import Any, ClassVar
+
+from django import forms
+
+from alerts.models import Rule
+from alerts.services.rules import RuleRequest
+from marketdata.errors import SymbolMalformed, SymbolUnknown
+from marketdata.models import Instrument
+from marketdata.selectors import instrument_by_symbol
+from predictions.conf import DEFAULT_HORIZON, HORIZONS
+from predictions.models import Forecast
+
+
+class RuleForm(forms.Form):
+    """A symbol and one condition; only the fields that the condition needs are read."""
+
+    symbol = forms.CharField(max_length=15, help_text="For example AAPL.")
+    kind = forms.ChoiceField(label="Tell me when", choices=Rule.Kind.choices)
+    signal = forms.ChoiceField(choices=Forecast.Signal.choices, required=False)
+    horizon_sessions = forms.TypedChoiceField(
+        label="Horizon",
+        coerce=int,
+        empty_value=None,
+        required=False,
+        initial=DEFAULT_HORIZON,
+        choices=[(h, f"{h} session{'' if h == 1 else 's'}") for h in HORIZONS],
+    )
+    threshold = forms.DecimalField(
+        label="Price",
+        required=False,
+        min_value=0,
+        max_digits=18,
+        decimal_places=6,
+        help_text="In the stock's currency.",
+    )
+    needed: ClassVar[dict[str, tuple[str, ...]]] = {
+        Rule.Kind.SIGNAL_BECOMES: ("signal", "horizon_sessions"),
+        Rule.Kind.PRICE_ABOVE: ("threshold",),
+        Rule.Kind.PRICE_BELOW: ("threshold",),
+    }
+    complaints: ClassVar[dict[str, str]] = {
+        "signal": "Choose the signal to wait for.",
+        "horizon_sessions": "Choose the horizon of the forecast.",
+        "threshold": "Give a price above 0.",
+    }
+
+    def clean_symbol(self) -> Instrument:
+        """The instrument that the symbol names, in any usual spelling."""
+        try:
+            return instrument_by_symbol(self.cleaned_data["symbol"])
+        except SymbolUnknown as error:
+            hint = f" Did you mean {', '.join(error.suggestions)}?" if error.suggestions else ""
+            raise forms.ValidationError(f"{error}{hint}") from error
+        except SymbolMalformed as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for what the chosen condition needs, and forget the rest."""
+        cleaned = super().clean() or {}
+        for name in self.needed.get(cleaned.get("kind", ""), ()):
+            if not cleaned.get(name) and name not in self.errors:
+                self.add_error(name, self.complaints[name])
+        return cleaned
+
+    def rule_request(self) -> RuleRequest:
+        """What the person asked for; call it on a valid form only."""
+        chosen = self.cleaned_data
+        fields = {name: chosen[name] for name in self.needed[chosen["kind"]]}
+        return RuleRequest(instrument=chosen["symbol"], kind=chosen["kind"], **fields)

@@ -1,0 +1,50 @@
+"""Sending what was raised: claimed first, so that nobody is told twice."""
+
+from datetime import datetime
+
+import structlog
+from django.utils import timezone
+
+from alerts.delivery import email
+from alerts.errors import DeliveryFailed
+from alerts.models import Alert, DeliveryAttempt
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 5
+
+
+def deliver_pending(*, now: datetime) -> int:
+    """Send every alert that is not sent yet; returns how many left.
+
+    An alert is claimed by a conditional update before it is sent, so two workers never send it twice. When the channel
+    refuses, the claim is given back for the next call, until `MAX_ATTEMPTS` have failed; a crash in between leaves an
+    attempt marked started, and the alert is not sent again.
+    """
+    pending = Alert.objects.filter(sent_at=None).select_related("rule__user", "rule__instrument").order_by("pk")
+    return sum(_deliver(alert, now) for alert in pending)
+
+
+def _deliver(alert: Alert, now: datetime) -> bool:
+    if alert.attempts.filter(status=DeliveryAttempt.Status.FAILED).count() >= MAX_ATTEMPTS:
+        return False
+    if not Alert.objects.filter(pk=alert.pk, sent_at=None).update(sent_at=now):
+        return False
+    attempt = DeliveryAttempt.objects.create(
+        alert=alert, channel=email.CHANNEL, recipient=alert.rule.user.email, started_at=now
+    )
+    try:
+        email.send(alert)
+    except DeliveryFailed as failure:
+        _finish(attempt, DeliveryAttempt.Status.FAILED, failure.reason)
+        Alert.objects.filter(pk=alert.pk).update(sent_at=None)
+        log.warning("alert_not_delivered", alert=alert.pk, channel=email.CHANNEL, reason=failure.reason)
+        return False
+    _finish(attempt, DeliveryAttempt.Status.SENT, "")
+    log.info("alert_delivered", alert=alert.pk, channel=email.CHANNEL)
+    return True
+
+
+def _finish(attempt: DeliveryAttempt, status: DeliveryAttempt.Status, error: str) -> None:
+    attempt.status, attempt.error, attempt.finished_at = status, error[:300], timezone.now()
+    attempt.save(update_fields=["status", "error", "finished_at"])

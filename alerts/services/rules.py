@@ -1,0 +1,61 @@
+"""Making and deleting rules."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from accounts.models import User
+from alerts.errors import TooManyRules
+from alerts.models import Rule
+from marketdata.models import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRequest:
+    """What a person asks to be told."""
+
+    instrument: Instrument
+    kind: str
+    signal: str = ""
+    horizon_sessions: int | None = None
+    threshold: Decimal | None = None
+
+
+@transaction.atomic
+def create_rule(*, user: User, request: RuleRequest, limit: int, now: datetime) -> tuple[Rule, bool]:
+    """Store a rule; returns (rule, created). Asking for the same thing twice returns the rule that exists, switched on.
+
+    Raises TooManyRules when the owner already has `limit` rules.
+    """
+    owner = User.objects.select_for_update().get(pk=user.pk)
+    same = Rule.objects.filter(
+        user=owner,
+        instrument=request.instrument,
+        kind=request.kind,
+        signal=request.signal,
+        horizon_sessions=request.horizon_sessions,
+        threshold=request.threshold,
+    ).first()
+    if same is not None:
+        Rule.objects.filter(pk=same.pk, is_active=False).update(is_active=True, is_armed=True)
+        same.refresh_from_db()
+        return same, False
+    if Rule.objects.filter(user=owner).count() >= limit:
+        raise TooManyRules(limit)
+    rule = Rule.objects.create(
+        user=owner,
+        instrument=request.instrument,
+        kind=request.kind,
+        signal=request.signal,
+        horizon_sessions=request.horizon_sessions,
+        threshold=request.threshold,
+        created_at=now,
+    )
+    return rule, True
+
+
+def delete_rule(*, rule: Rule) -> None:
+    """Delete a rule with the alerts it raised; deleting it again does nothing."""
+    rule.delete()
