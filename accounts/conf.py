@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """`anonymous_per_minute` read calls are answered per client address and minute; `trusted_proxies` may name the client."""
+    """`anonymous_per_minute` read calls per client address; the last `trusted_proxies` hops may name the client."""
 
     anonymous_per_minute: int
     trusted_proxies: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MarketDataSettings:
-    """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host (a stand-in in tests)."""
+    """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host."""
 
     providers: tuple[str, ...]
     yahoo_timeout_s: float

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """`artifacts` is the folder of model files; `seed` makes a training repeatable; `holdout_sessions` is what a version is judged on."""
+    """`artifacts` holds the model files; `seed` makes training repeatable; `holdout_sessions` judge a version."""
 
     artifacts: Path
     seed: int

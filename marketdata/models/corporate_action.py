@@ -6,7 +6,7 @@ from django.db import models
 
 
 class CorporateAction(models.Model):
-    """A split (`value` new shares for one old) or a cash dividend (`value` per share) effective before a session's open."""
+    """A split (`value` new shares for one old) or a dividend (`value` cash a share), effective before the open."""
 
     class Kind(models.TextChoices):
         SPLIT = "split"

@@ -8,7 +8,7 @@ from django.db.models.functions import Greatest, Least
 
 
 class DailyBar(models.Model):
-    """Open, high, low, close, adjusted close and volume; prices are split-adjusted as of the instrument's basis date."""
+    """Open, high, low, close, adjusted close and volume, split-adjusted as of the instrument's basis date."""
 
     pk = models.CompositePrimaryKey("instrument_id", "session")
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="bars")

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 
 class ModelVersion(models.Model):
-    """A version has two fits: one up to the hold-out, for its metrics and hindcasts, and a refitted copy that serves."""
+    """Two fits: one up to the hold-out, for its metrics and for hindcasts, and a refitted copy that serves."""
 
     class Stage(models.TextChoices):
         CANDIDATE = "candidate"

@@ -8,10 +8,10 @@ from django.db.models import F, Q
 
 
 class Forecast(models.Model):
-    """What was said about one instrument from one session for one horizon; a trigger refuses update, delete and truncate.
+    """What was said about one instrument from one session for one horizon; a trigger refuses any change to it.
 
-    Prices are in the instrument's currency, probabilities in 0..1 with six decimals. An abstention has null numbers and says
-    why. `entry_hash` covers every other field and the hash before it.
+    Prices are in the instrument's currency, probabilities in 0..1 with six decimals. An abstention has null numbers and
+    says why. `entry_hash` covers every other field and the hash before it.
     """
 
     class Kind(models.TextChoices):

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class ForecastInput(models.Model):
-    """A compressed little-endian float64 block, from which the forecasts of one instrument and origin can be recomputed."""
+    """A compressed little-endian float64 block, from which one instrument's forecasts can be recomputed."""
 
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.PROTECT, related_name="+")
     origin = models.DateField()
