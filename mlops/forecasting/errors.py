@@ -1,0 +1,22 @@
+"""What can go wrong in the numerics."""
+
+
+class ForecastingError(Exception):
+    """Base of every error of this package."""
+
+
+class TooLittleHistory(ForecastingError):
+    """A panel is too short for what is asked; both counts are sessions."""
+
+    def __init__(self, have: int, needed: int) -> None:
+        super().__init__(f"{have} sessions of history are too few; {needed} are needed.")
+        self.have = have
+        self.needed = needed
+
+
+class BundleUnreadable(ForecastingError):
+    """Stored model files are missing, damaged, or of a format this version does not know."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The stored model cannot be read: {reason}.")
+        self.reason = reason

@@ -1,0 +1,66 @@
+"""What the numerics take: a panel of daily bars, and the horizons that are forecast."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+HORIZONS: tuple[int, ...] = (1, 5, 10, 20)
+
+
+class Progress(Protocol):
+    """Told how far a long computation is: a share in 0..1 and what is being done."""
+
+    def __call__(self, share: float, stage: str) -> None: ...
+
+
+def no_progress(share: float, stage: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Daily bars of several instruments on common sessions.
+
+    sessions: datetime64[D], shape (n,), strictly ascending. Every other array: float64, shape (n, m), one column a symbol,
+    NaN where the instrument has no bar. Prices are split-adjusted on one basis, in the instrument's currency.
+    Raises ValueError when the shapes do not agree or the sessions do not ascend.
+    """
+
+    symbols: tuple[str, ...]
+    sessions: NDArray[np.datetime64]
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    adjusted_close: FloatArray
+    volume: FloatArray
+
+    def __post_init__(self) -> None:
+        shape = (len(self.sessions), len(self.symbols))
+        for name in PRICE_FIELDS:
+            values = getattr(self, name)
+            if values.shape != shape:
+                raise ValueError(f"{name} has the shape {values.shape}, not {shape}")
+        if len(self.sessions) > 1 and not (np.diff(self.sessions) > np.timedelta64(0, "D")).all():
+            raise ValueError("the sessions do not ascend")
+
+    def through(self, last: date) -> "Panel":
+        """The same panel without the sessions after `last`."""
+        end = int(np.searchsorted(self.sessions, np.datetime64(last), side="right"))
+        cut = {name: getattr(self, name)[:end] for name in PRICE_FIELDS}
+        return Panel(symbols=self.symbols, sessions=self.sessions[:end], **cut)
+
+    def row_of(self, session: date) -> int:
+        """The row that holds `session`. Raises ValueError when the panel has no such session."""
+        row = int(np.searchsorted(self.sessions, np.datetime64(session)))
+        if row == len(self.sessions) or self.sessions[row] != np.datetime64(session):
+            raise ValueError(f"the panel has no session {session}")
+        return row
+
+
+PRICE_FIELDS = tuple(field.name for field in fields(Panel) if field.name not in ("symbols", "sessions"))
