@@ -1,0 +1,27 @@
+// What every page does: dismiss messages, tell times in the reader's zone.
+(() => {
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element && event.target.closest("[data-dismiss]");
+    if (button) button.closest("[data-toast]").remove();
+  });
+
+  const local = new Intl.DateTimeFormat(undefined, {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZoneName: "short",
+  });
+
+  // The server writes instants in UTC; the reader's own zone stands beside it.
+  function tellLocalTimes(root) {
+    for (const time of root.querySelectorAll("time[data-instant]:not([data-told])")) {
+      time.dataset.told = "";
+      const instant = new Date(time.dateTime);
+      if (instant.getTimezoneOffset() !== 0) time.after(` (${local.format(instant)} here)`);
+    }
+  }
+
+  tellLocalTimes(document);
+  document.addEventListener("htmx:afterSwap", (event) => tellLocalTimes(event.target.parentElement ?? document));
+})();
