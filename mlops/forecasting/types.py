@@ -26,8 +26,8 @@ def no_progress(share: float, stage: str) -> None:
 class Panel:
     """Daily bars of several instruments on common sessions.
 
-    sessions: datetime64[D], shape (n,), strictly ascending. Every other array: float64, shape (n, m), one column a symbol,
-    NaN where the instrument has no bar. Prices are split-adjusted on one basis, in the instrument's currency.
+    sessions: datetime64[D], shape (n,), strictly ascending. Every other array: float64, shape (n, m), one column a
+    symbol, NaN where the instrument has no bar. Prices are split-adjusted on one basis, in the instrument's currency.
     Raises ValueError when the shapes do not agree or the sessions do not ascend.
     """
 

@@ -1,0 +1,95 @@
+"""Sending alerts: once each, over a real SMTP server too."""
+
+import email
+from email.message import Message
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from django.core import mail
+from pytest_django.fixtures import SettingsWrapper
+
+from alerts.models import Alert, DeliveryAttempt
+from alerts.services.delivery import MAX_ATTEMPTS, deliver_pending
+from alerts.services.evaluation import evaluate_rules
+from alerts.tests.factories import FIRST, NOW, close_at, person, price_rule, stock
+
+pytestmark = pytest.mark.django_db
+
+
+class Inbox:
+    """Keeps what an SMTP server is given."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.recipients: list[list[str]] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.messages.append(email.message_from_bytes(envelope.content))
+        self.recipients.append(envelope.rcpt_tos)
+        return "250 taken"
+
+
+class Refusing:
+    """An SMTP server that takes nothing."""
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        return "550 no such mailbox"
+
+
+@pytest.fixture
+def raised() -> Alert:
+    apple = stock()
+    price_rule(person(), apple, "100")
+    close_at(apple, FIRST, "101")
+    (alert,) = evaluate_rules(on=FIRST, now=NOW)
+    return alert
+
+
+def over_smtp(settings: SettingsWrapper, handler: Any) -> Controller:
+    controller = Controller(handler, hostname="127.0.0.1", port=0)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST = "127.0.0.1"
+    settings.EMAIL_PORT = controller.server.sockets[0].getsockname()[1]
+    return controller
+
+
+def test_an_alert_reaches_its_owner_by_smtp_once(raised: Alert, settings: SettingsWrapper) -> None:
+    inbox = Inbox()
+    controller = over_smtp(settings, inbox)
+    try:
+        assert deliver_pending(now=NOW) == 1
+        assert deliver_pending(now=NOW) == 0
+    finally:
+        controller.stop()
+    assert inbox.recipients == [["ada@example.com"]]
+    (message,) = inbox.messages
+    assert message["Subject"] == "AAPL: the price closes above 100"
+    text = message.get_payload(0).get_payload(decode=True).decode()
+    assert "AAPL closed at 101 USD" in text
+    assert "/stocks/AAPL" in text
+    assert DeliveryAttempt.objects.get().status == "sent"
+
+
+def test_a_refusal_is_kept_and_tried_again(raised: Alert, settings: SettingsWrapper) -> None:
+    controller = over_smtp(settings, Refusing())
+    try:
+        assert deliver_pending(now=NOW) == 0
+    finally:
+        controller.stop()
+    attempt = DeliveryAttempt.objects.get()
+    assert (attempt.status, "550" in attempt.error) == ("failed", True)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert deliver_pending(now=NOW) == 1
+    assert [message.to for message in mail.outbox] == [["ada@example.com"]]
+
+
+def test_after_the_last_attempt_it_rests(raised: Alert, settings: SettingsWrapper) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    for _ in range(MAX_ATTEMPTS + 1):
+        assert deliver_pending(now=NOW) == 0
+    assert DeliveryAttempt.objects.filter(status="failed").count() == MAX_ATTEMPTS
+    raised.refresh_from_db()
+    assert raised.sent_at is None

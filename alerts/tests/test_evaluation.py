@@ -1,0 +1,88 @@
+"""Judging rules by a session."""
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from alerts.errors import TooManyRules
+from alerts.models import Alert, Rule
+from alerts.services.evaluation import evaluate_rules
+from alerts.services.rules import RuleRequest, create_rule
+from alerts.tests.factories import FIRST, NOW, SECOND, THIRD, close_at, person, price_rule, stock
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_rule_fires_once_and_again_only_after_it_was_false() -> None:
+    apple = stock()
+    rule = price_rule(person(), apple, "100")
+    close_at(apple, FIRST, "101")
+    assert [alert.session for alert in evaluate_rules(on=FIRST, now=NOW)] == [FIRST]
+    assert evaluate_rules(on=FIRST, now=NOW) == []
+    close_at(apple, SECOND, "102")
+    assert evaluate_rules(on=SECOND, now=NOW) == []
+    Alert.objects.all().delete()
+    Rule.objects.filter(pk=rule.pk).update(is_armed=False)
+    close_at(apple, THIRD, "99")
+    assert evaluate_rules(on=THIRD, now=NOW) == []
+    rule.refresh_from_db()
+    assert rule.is_armed
+
+
+def test_a_session_without_a_final_bar_leaves_the_rule_as_it_was() -> None:
+    apple = stock()
+    rule = price_rule(person(), apple, "100")
+    Rule.objects.filter(pk=rule.pk).update(is_armed=False)
+    close_at(apple, FIRST, "50", is_final=False)
+    assert evaluate_rules(on=FIRST, now=NOW) == []
+    rule.refresh_from_db()
+    assert not rule.is_armed
+
+
+def test_a_rule_that_is_off_or_of_a_closed_account_is_not_judged() -> None:
+    apple, off, gone = stock(), person("off@example.com"), person("gone@example.com")
+    Rule.objects.filter(pk=price_rule(off, apple, "100").pk).update(is_active=False)
+    price_rule(gone, apple, "100")
+    gone.is_active = False
+    gone.save(update_fields=["is_active"])
+    close_at(apple, FIRST, "101")
+    assert evaluate_rules(on=FIRST, now=NOW) == []
+
+
+def test_the_text_says_what_happened() -> None:
+    apple = stock()
+    price_rule(person(), apple, "100.50", Rule.Kind.PRICE_BELOW)
+    close_at(apple, FIRST, "99.25")
+    (alert,) = evaluate_rules(on=FIRST, now=NOW)
+    assert alert.subject == "AAPL: the price closes below 100.5"
+    assert "AAPL closed at 99.25 USD on Tuesday, 19 September 2023" in alert.body
+
+
+def test_the_same_rule_asked_twice_is_one_rule() -> None:
+    apple, ada = stock(), person()
+    assert price_rule(ada, apple, "100") == price_rule(ada, apple, "100.00")
+    assert Rule.objects.count() == 1
+
+
+def test_one_person_cannot_have_more_rules_than_the_limit() -> None:
+    apple, ada = stock(), person()
+    first, second = (
+        RuleRequest(instrument=apple, kind="signal_becomes", signal="BUY", horizon_sessions=h) for h in (5, 10)
+    )
+    create_rule(user=ada, request=first, limit=1, now=NOW)
+    with pytest.raises(TooManyRules):
+        create_rule(user=ada, request=second, limit=1, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "price_above"},
+        {"kind": "price_above", "threshold": "-1"},
+        {"kind": "signal_becomes", "signal": "BUY"},
+        {"kind": "signal_becomes", "signal": "MAYBE", "horizon_sessions": 5},
+        {"kind": "price_below", "threshold": "1", "signal": "BUY"},
+    ],
+)
+def test_the_database_refuses_a_rule_without_what_its_kind_needs(fields: dict[str, str]) -> None:
+    with pytest.raises(IntegrityError, match="rule_has_what_its_kind_needs"), transaction.atomic():
+        Rule.objects.create(user=person(), instrument=stock(), created_at=NOW, **fields)

@@ -1,0 +1,63 @@
+"""The alert pages."""
+
+import pytest
+from django.test import Client
+
+from alerts.models import Rule
+from alerts.tests.factories import person, price_rule, stock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def signed_in(client: Client) -> Client:
+    client.force_login(person())
+    return client
+
+
+def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
+    answer = client.get("/alerts/")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/login/")
+
+
+def test_a_rule_is_set_and_listed(signed_in: Client) -> None:
+    stock("BRK.B")
+    form = {"symbol": "brk-b", "kind": "signal_becomes", "signal": "BUY", "horizon_sessions": "5", "threshold": "7"}
+    answer = signed_in.post("/alerts/", form, follow=True)
+    rule = Rule.objects.get()
+    assert (rule.instrument.symbol, rule.signal, rule.horizon_sessions, rule.threshold) == ("BRK.B", "BUY", 5, None)
+    assert b"the 5 sessions forecast turns to BUY" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"symbol": "AAPLE"}, "Did you mean AAPL?"),
+        ({"symbol": "!!"}, "is not a stock symbol"),
+        ({"threshold": ""}, "Give a price above 0."),
+        ({"threshold": "-3"}, "greater than or equal to 0"),
+        ({"threshold": "NaN"}, "Enter a number."),
+        ({"kind": "signal_becomes"}, "Choose the signal to wait for."),
+        ({"kind": "full_moon"}, "Select a valid choice"),
+    ],
+)
+def test_a_wrong_form_says_why_and_stores_nothing(signed_in: Client, change: dict[str, str], said: str) -> None:
+    stock()
+    answer = signed_in.post("/alerts/", {"symbol": "AAPL", "kind": "price_above", "threshold": "1", **change})
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert not Rule.objects.exists()
+
+
+def test_one_deletes_only_ones_own_rules(signed_in: Client) -> None:
+    mine = Rule.objects.none()
+    others = price_rule(person("eve@example.com"), stock(), "1")
+    assert signed_in.post(f"/alerts/{others.pk}/delete").status_code == 404
+    assert Rule.objects.filter(pk=others.pk).exists()
+
+
+def test_the_fragment_asks_a_stranger_to_sign_in_and_offers_others_the_form(client: Client) -> None:
+    assert b"Sign in" in client.get("/alerts/form?symbol=AAPL").content
+    client.force_login(person())
+    assert b'value="AAPL"' in client.get("/alerts/form?symbol=AAPL").content
