@@ -1,0 +1,91 @@
+"""The live channel "forecasts": what a page is told when a stock's forecasts change."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+import structlog
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from marketdata.errors import MarketDataError
+from marketdata.live import Topic, Topics, publish_all
+from marketdata.selectors import instrument_by_symbol, store_is_stale
+from predictions.conf import HORIZONS
+from predictions.models import Forecast
+from predictions.readpath.bodies import body_of
+from predictions.selectors.forecasts import latest_forecasts
+
+log = structlog.get_logger(__name__)
+
+NAME = "forecasts"
+TOPIC_PREFIX = "forecasts.instrument."
+
+
+class ForecastMessage(TypedDict):
+    """One published forecast: whose it is, and its API body."""
+
+    instrument_id: int
+    body: Mapping[str, Any]
+
+
+def may_read(user: object) -> bool:
+    """Forecasts are public."""
+    return True
+
+
+def topics_for(symbols: Sequence[str]) -> Topics:
+    """The topic of each symbol, however it is written, and an error for each that has none."""
+    found: dict[str, Topic] = {}
+    refused: list[MarketDataError] = []
+    for symbol in symbols:
+        try:
+            instrument = instrument_by_symbol(symbol)
+        except MarketDataError as error:
+            refused.append(error)
+        else:
+            found[instrument.symbol] = Topic(instrument.symbol, f"{TOPIC_PREFIX}{instrument.pk}")
+    return Topics(tuple(found.values()), tuple(refused))
+
+
+def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
+    """What each topic would say now, by topic name: the champion's latest forecast for every horizon."""
+    stale = store_is_stale(now=now)
+    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+    latest = [latest_forecasts(horizon) for horizon in HORIZONS]
+    told: dict[str, dict[str, Any]] = {}
+    for topic in topics:
+        key = int(topic.name.removeprefix(TOPIC_PREFIX))
+        forecasts: list[Forecast] = [by_instrument[key] for by_instrument in latest if key in by_instrument]
+        bodies = [body_of(forecast, stale=stale, fresh_until=fresh_until) for forecast in forecasts]
+        told[topic.name] = _content(topic.symbol, bodies)
+    return told
+
+
+def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
+    """Tell everybody who follows these stocks, one message a stock; returns how many left. To be called after commit.
+
+    A store that cannot be reached costs the push and nothing else: an open page is brought up to date when it is back.
+    """
+    bodies: dict[int, list[Mapping[str, Any]]] = {}
+    for message in messages:
+        bodies.setdefault(message["instrument_id"], []).append(message["body"])
+    outgoing = [
+        (f"{TOPIC_PREFIX}{key}", {"type": "change", "channel": NAME, **_content(told[0]["symbol"], told)})
+        for key, told in bodies.items()
+    ]
+    try:
+        return len(publish_all(outgoing))
+    except RedisError as error:
+        log.warning("forecasts_not_pushed", topics=len(outgoing), reason=type(error).__name__)
+        return 0
+
+
+def _content(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The part that a snapshot and a change share; `as_of` is the newest session any of the forecasts knew."""
+    return {
+        "symbol": symbol,
+        "as_of": max((body["as_of"] for body in bodies), default=None),
+        "stale": any(body["stale"] for body in bodies),
+        "forecasts": list(bodies),
+    }
