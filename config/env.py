@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROVIDERS = ("yahoo", "sample")
 LOG_FORMATS = ("json", "console")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-NO_DATABASE = "postgres://nobody@127.0.0.1:1/none"
+NO_DATABASE: dict[str, Any] = {"ENGINE": "django.db.backends.dummy"}
 NO_REDIS = "redis://127.0.0.1:1/0"
 
 T = TypeVar("T")
@@ -170,7 +170,7 @@ def _site(reader: _Reader) -> SiteSettings:
     if not 1 <= port <= 65534:
         reader.complaints.append(f"HINDCAST_PORT must lie between 1 and 65534, not {port}.")
     redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
-    database_url = reader.url("DATABASE_URL", NO_DATABASE, ("postgres", "postgresql"))
+    database_url = reader.url("DATABASE_URL", "", ("postgres", "postgresql"))
     return SiteSettings(
         port=port,
         allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
@@ -178,7 +178,7 @@ def _site(reader: _Reader) -> SiteSettings:
         csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),
         stream_url=reader.url("HINDCAST_STREAM_URL", "", ("ws", "wss")),
         data_dir=Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data"))),
-        database=environ.Env.db_url_config(database_url),
+        database=dict(environ.Env.db_url_config(database_url)) if database_url else NO_DATABASE,
         redis_url=redis_url,
         broker_url=reader.url("CELERY_BROKER_URL", redis_url, ("redis", "rediss", "unix", "amqp", "amqps")),
         email=_email(reader),

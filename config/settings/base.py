@@ -95,7 +95,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **SITE.database,
-        "OPTIONS": {**SITE.database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8}},
+        "OPTIONS": {**SITE.database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8, "timeout": 5}},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,5 +1,68 @@
-"""A pytest plugin that gives the test run its servers before Django reads its settings."""
+"""A pytest plugin: gives the test run servers and settings of its own before Django reads its settings."""
 
+import atexit
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import pytest
+
+from config import embedded
+from config.embedded.places import ROOT
+
+SETTINGS = {
+    "HINDCAST_PROVIDERS": "sample",
+    "HINDCAST_LIMIT_ANONYMOUS": "10",
+    "HINDCAST_LOG_LEVEL": "WARNING",
+    "OMP_NUM_THREADS": "1",
+}
+RUNS = range(1, 100)
+_until_the_end = ExitStack()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Start servers, unless the environment names some; a wrapper comes before pytest-django reads the settings."""
+    asks_only = early_config.known_args_namespace.help or early_config.known_args_namespace.version
+    if not asks_only and not os.environ.get("PYTEST_XDIST_WORKER"):
+        _prepare()
+    return (yield)
+
+
+def pytest_unconfigure() -> None:
+    """Stop the servers of this run."""
+    _until_the_end.close()
+
+
+def _prepare() -> None:
+    atexit.register(_until_the_end.close)
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    folder = _until_the_end.enter_context(_own_folder(ROOT / ".data" / "test"))
+    os.environ.setdefault("HINDCAST_DATA_DIR", str(folder))
+    try:
+        _until_the_end.enter_context(embedded.provided(os.environ, folder, durable=False))
+    except embedded.EmbeddedProblem as problem:
+        raise pytest.UsageError(str(problem)) from problem
+
+
+@contextmanager
+def _own_folder(parent: Path) -> Iterator[Path]:
+    """The first folder that no other test run holds; it stays, so that the database is made once."""
+    for number in RUNS:
+        folder = parent / f"run-{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        try:
+            yield folder
+        finally:
+            os.close(lock)
+        return
+    raise pytest.UsageError(f"All {len(RUNS)} test folders under {parent} are in use.")

@@ -1,0 +1,83 @@
+"""Starts and stops PostgreSQL and Valkey for a clone whose environment names no others."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from config.embedded.cluster import URL_VARIABLES, Cluster
+from config.embedded.errors import EmbeddedProblem
+from config.embedded.places import ROOT
+
+__all__ = ["EmbeddedProblem", "needs_servers", "provided", "servers_for"]
+
+WITHOUT_SERVERS = frozenset(
+    {
+        "", "-h", "--help", "--version", "help", "version", "check", "makemigrations", "collectstatic", "findstatic",
+        "spectacular", "diffsettings", "makemessages", "compilemessages", "startapp", "startproject", "evaluate",
+        "check_leaks", "score_texts", "sendtestemail", "lintmigrations",
+    }
+)  # fmt: skip
+EXIT_CANNOT_RUN = 1
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+
+def needs_servers(arguments: list[str]) -> bool:
+    """Whether this management command reads or writes the database or Redis."""
+    command = arguments[1] if len(arguments) > 1 else ""
+    if {"-h", "--help"} & set(arguments):
+        return False
+    if command == "check":
+        return "--database" in arguments
+    return command not in WITHOUT_SERVERS
+
+
+@contextmanager
+def servers_for(arguments: list[str]) -> Iterator[None]:
+    """Have servers while a management command runs, when it needs them; says in one sentence why it cannot."""
+    if not needs_servers(arguments):
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(provided(os.environ, data_folder(os.environ)))
+        except EmbeddedProblem as problem:
+            sys.stderr.write(f"{problem}\n")
+            sys.exit(EXIT_CANNOT_RUN)
+        yield
+
+
+@contextmanager
+def provided(variables: MutableMapping[str, str], folder: Path, *, durable: bool = True) -> Iterator[None]:
+    """Fill in DATABASE_URL and REDIS_URL where they are missing, with servers of `folder` that run meanwhile."""
+    missing = tuple(name for name, variable in URL_VARIABLES.items() if not variables.get(variable))
+    if not missing:
+        yield
+        return
+    _leave_in_order_when_terminated()
+    with Cluster(folder, durable=durable).attached(missing) as urls:
+        variables.update(urls)
+        try:
+            yield
+        finally:
+            for name in urls:
+                del variables[name]
+
+
+def data_folder(variables: MutableMapping[str, str]) -> Path:
+    """The clone's data folder."""
+    return Path(variables.get("HINDCAST_DATA_DIR") or ROOT / ".data").resolve()
+
+
+def _leave_in_order_when_terminated() -> None:
+    """Let a termination unwind the stack, so that the servers are stopped, unless somebody handles it already."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _exit)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(EXIT_TERMINATED)

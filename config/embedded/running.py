@@ -1,0 +1,67 @@
+"""What both servers share: a free port, a log file, being started apart from the terminal, being waited for."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.embedded.errors import EmbeddedProblem
+from config.embedded.process import ProcessIdentity
+
+HOST = "127.0.0.1"
+START_SECONDS = 60.0
+LAST_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server as `run.json` records it."""
+
+    process: ProcessIdentity
+    port: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"pid": self.process.pid, "began": self.process.began, "port": self.port}
+
+    @classmethod
+    def from_json(cls, recorded: dict[str, Any]) -> "RunningServer":
+        return cls(ProcessIdentity(int(recorded["pid"]), str(recorded["began"])), int(recorded["port"]))
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def launch(
+    name: str, command: list[str], *, log: Path, ready: Callable[[], bool], **popen: Any
+) -> ProcessIdentity | None:
+    """Start a server apart from the terminal's signals and wait until it answers; None when it ended by itself.
+
+    Raises EmbeddedProblem when it neither answers nor ends in time.
+    """
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **popen
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            return None
+        if ready() and (identity := ProcessIdentity.of(child.pid)):
+            return identity
+        time.sleep(0.02)
+    child.kill()
+    child.wait()
+    raise EmbeddedProblem(f"{name} did not answer within {START_SECONDS:.0f} s; see {log}.")
+
+
+def last_words(log: Path) -> str:
+    """The end of a log file in one line."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return " / ".join(lines[-LAST_LINES:])

@@ -1,0 +1,72 @@
+"""The embedded Valkey: cache, channel layer, rate counter and broker of a clone."""
+
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from config.embedded import places, running
+from config.embedded.errors import EmbeddedProblem
+from config.embedded.running import RunningServer
+
+STOP = signal.SIGTERM
+ATTEMPTS = 5
+
+
+def start(folder: Path, *, password: str, durable: bool) -> RunningServer:
+    """Start Valkey on a free port of this machine with its files in `folder`."""
+    program = places.valkey_program()
+    files = folder / "valkey"
+    files.mkdir(mode=0o700, exist_ok=True)
+    log = folder / "valkey.log"
+    for _ in range(ATTEMPTS):
+        port = running.free_port()
+        settings = _settings_file(folder, files, port=port, password=password, durable=durable)
+        started = running.launch("Valkey", [str(program), str(settings)], log=log, ready=_ready(port, password))
+        if started:
+            return RunningServer(started, port)
+    raise EmbeddedProblem(f"Valkey did not start: {running.last_words(log)}")
+
+
+def url(server: RunningServer, password: str) -> str:
+    return f"redis://:{password}@{running.HOST}:{server.port}/0"
+
+
+def answers(port: int, password: str) -> bool:
+    """Whether a server with our password listens there and has loaded its data."""
+    try:
+        with socket.create_connection((running.HOST, port), timeout=2) as connection:
+            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            reply = b""
+            while reply.count(b"\r\n") < 2:
+                received = connection.recv(256)
+                if not received:
+                    return False
+                reply += received
+    except OSError:
+        return False
+    return reply.startswith(b"+OK\r\n+PONG")
+
+
+def _ready(port: int, password: str) -> Callable[[], bool]:
+    return lambda: answers(port, password)
+
+
+def _settings_file(folder: Path, files: Path, *, port: int, password: str, durable: bool) -> Path:
+    """Settings travel in a file of ours alone: a command line is for everybody to read."""
+    lines = [
+        f"bind {running.HOST}",
+        f"port {port}",
+        f"requirepass {password}",
+        f'dir "{files}"',
+        "daemonize no",
+        "databases 16",
+        "maxmemory 256mb",
+        "maxmemory-policy noeviction",
+        'save ""',
+        f"appendonly {'yes' if durable else 'no'}",
+    ]
+    path = folder / "valkey.conf"
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n")
+    return path
