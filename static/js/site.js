@@ -23,5 +23,6 @@
   }
 
   tellLocalTimes(document);
-  document.addEventListener("htmx:afterSwap", (event) => tellLocalTimes(event.target.parentElement ?? document));
+  document.addEventListener("htmx:afterSwap", () => tellLocalTimes(document));
+  document.addEventListener("hindcast:refreshed", () => tellLocalTimes(document));
 })();

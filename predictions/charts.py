@@ -1,0 +1,188 @@
+"""What the charts draw: geometry of the small inline ones, the arrays of the large one. Nothing here reads anything."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Protocol
+
+SPARK_WIDTH = 132.0
+SPARK_HEIGHT = 36.0
+SPARK_PAST_SHARE = 0.78
+SPARK_MARGIN = 3.0
+BAR_MARGIN_SHARE = 0.06
+
+BarValues = tuple[date, Decimal, Decimal, Decimal, Decimal, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSpan:
+    """A forecast price with its 80 and 95 % intervals, in the instrument's currency."""
+
+    predicted: float
+    lower_80: float
+    upper_80: float
+    lower_95: float
+    upper_95: float
+
+    def __post_init__(self) -> None:
+        if not self.lower_95 <= self.lower_80 <= self.predicted <= self.upper_80 <= self.upper_95:
+            raise ValueError("the intervals must be nested around the forecast price")
+
+
+class Said(Protocol):
+    """A forecast's prices as they are stored; all None for an abstention."""
+
+    predicted_price: Any
+    lower_80: Any
+    upper_80: Any
+    lower_95: Any
+    upper_95: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """Points of an SVG `polyline` for the past and of a `polygon` for the 80 % cone; (x, y) of the forecast price."""
+
+    past: str
+    cone: str
+    dot: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalBar:
+    """Positions along one line, in percent of its width."""
+
+    start_95: float
+    width_95: float
+    start_80: float
+    width_80: float
+    forecast: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConePoint:
+    """One horizon of the forecast cone: its target session and the prices there."""
+
+    horizon_sessions: int
+    session: date
+    span: PriceSpan
+
+
+@dataclass(frozen=True, slots=True)
+class PastForecast:
+    """A forecast whose session has come: what was said, and whether the close fell inside the 80 % interval."""
+
+    session: date
+    origin: date
+    predicted: float
+    inside_80: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSubject:
+    """Whose chart it is, how its prices are written, and from which session the cone starts."""
+
+    symbol: str
+    currency: str
+    decimals: int
+    source: str
+    origin: date | None = None
+
+
+def span_of(said: Said | None) -> PriceSpan | None:
+    """The prices of an issued forecast as floats; None for an abstention or no forecast."""
+    if said is None or said.predicted_price is None:
+        return None
+    prices = (said.predicted_price, said.lower_80, said.upper_80, said.lower_95, said.upper_95)
+    return PriceSpan(*map(float, prices))
+
+
+def sparkline(closes: Sequence[float], span: PriceSpan | None = None) -> Sparkline | None:
+    """The last closes, oldest first, with the 80 % cone after them; None for fewer than two closes.
+
+    The past takes 78 % of the width when a cone follows, else all of it; both share one price scale.
+    """
+    if len(closes) < 2:
+        return None
+    shown = [*closes, *((span.lower_80, span.upper_80) if span else ())]
+    low, high = min(shown), max(shown)
+
+    def y(price: float) -> float:
+        share = (price - low) / (high - low) if high > low else 0.5
+        return round(SPARK_HEIGHT - SPARK_MARGIN - share * (SPARK_HEIGHT - 2 * SPARK_MARGIN), 1)
+
+    now = SPARK_WIDTH * SPARK_PAST_SHARE if span else SPARK_WIDTH
+    step = now / (len(closes) - 1)
+    past = _points((round(i * step, 1), y(close)) for i, close in enumerate(closes))
+    if span is None:
+        return Sparkline(past, "", None)
+    end = SPARK_WIDTH - SPARK_MARGIN
+    cone = _points([(round(now, 1), y(closes[-1])), (end, y(span.upper_80)), (end, y(span.lower_80))])
+    return Sparkline(past, cone, (end, y(span.predicted)))
+
+
+def interval_bar(span: PriceSpan, last: float) -> IntervalBar:
+    """Where the intervals, the forecast price and the last price lie on one line with a margin of 6 % at each end."""
+    low, high = min(span.lower_95, last), max(span.upper_95, last)
+    width = (high - low) or 1.0
+
+    def position(price: float) -> float:
+        return round(100 * (BAR_MARGIN_SHARE + (1 - 2 * BAR_MARGIN_SHARE) * (price - low) / width), 2)
+
+    return IntervalBar(
+        start_95=position(span.lower_95),
+        width_95=round(position(span.upper_95) - position(span.lower_95), 2),
+        start_80=position(span.lower_80),
+        width_80=round(position(span.upper_80) - position(span.lower_80), 2),
+        forecast=position(span.predicted),
+        last=position(last),
+    )
+
+
+def chart_body(
+    subject: ChartSubject,
+    *,
+    bars: Iterable[BarValues],
+    future: Sequence[date],
+    cone: Sequence[ConePoint],
+    past: Sequence[PastForecast],
+) -> dict[str, Any]:
+    """The JSON of the large chart: bars as columns, oldest first, the coming sessions, the cone, scored forecasts."""
+    columns: dict[str, list[Any]] = {name: [] for name in ("sessions", "open", "high", "low", "close", "volume")}
+    for session, *prices, volume in bars:
+        columns["sessions"].append(session.isoformat())
+        for name, price in zip(("open", "high", "low", "close"), prices, strict=True):
+            columns[name].append(round(float(price), subject.decimals))
+        columns["volume"].append(volume)
+    return {
+        "symbol": subject.symbol,
+        "currency": subject.currency,
+        "decimals": subject.decimals,
+        "source": subject.source,
+        "origin": subject.origin.isoformat() if subject.origin else None,
+        **columns,
+        "future": [session.isoformat() for session in future],
+        "cone": [_cone_point(point, subject.decimals) for point in cone],
+        "past": [
+            {
+                "session": said.session.isoformat(),
+                "origin": said.origin.isoformat(),
+                "price": round(said.predicted, subject.decimals),
+                "inside": said.inside_80,
+            }
+            for said in past
+        ],
+    }
+
+
+def _cone_point(point: ConePoint, decimals: int) -> dict[str, Any]:
+    span = point.span
+    names = ("lower_95", "lower_80", "predicted", "upper_80", "upper_95")
+    prices = {name: round(getattr(span, name), decimals) for name in names}
+    return {"horizon": point.horizon_sessions, "session": point.session.isoformat(), **prices}
+
+
+def _points(points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x},{y}" for x, y in points)

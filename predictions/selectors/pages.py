@@ -1,0 +1,249 @@
+"""What the pages show, read in a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Avg, Count, Exists, IntegerField, OuterRef, Q
+from django.db.models.functions import Cast
+
+from marketdata.models import CorporateAction, DailyBar, Instrument
+from marketdata.selectors import active_instruments, bars_for, newest_session, store_is_stale
+from mlops.errors import NoChampion
+from mlops.models import ModelVersion
+from mlops.selectors import champion
+from predictions.charts import ConePoint, PastForecast, Sparkline, span_of, sparkline
+from predictions.models import Forecast, Outcome
+from predictions.selectors.forecasts import latest_forecasts
+
+SPARK_SESSIONS = 60
+SPARK_DAYS = 100
+ROWS_PER_PAGE = 50
+PAST_FORECASTS = 60
+ENOUGH_CALLS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One instrument of the list; what is missing is None."""
+
+    instrument: Instrument
+    last_price: Decimal | None
+    change: Decimal | None
+    forecast: Forecast | None
+    spark: Sparkline | None
+
+    @property
+    def expected_change(self) -> Decimal | None:
+        """Forecast price against last price, as a ratio."""
+        return expected_change(self.forecast)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The list of instruments with their forecasts for one horizon."""
+
+    horizon: int
+    page: Page[Instrument]
+    rows: tuple[BoardRow, ...]
+    search: str
+    newest: date | None
+    stale: bool
+    version: ModelVersion | None
+
+    @property
+    def some_forecast(self) -> Forecast | None:
+        """Any forecast of the list: they share origin, target and version."""
+        return next((row.forecast for row in self.rows if row.forecast), None)
+
+    @property
+    def calls(self) -> list[tuple[str, int]]:
+        """How often each signal stands in the list, BUY first."""
+        said = [row.forecast.signal or "no call" for row in self.rows if row.forecast]
+        return [(signal, said.count(signal)) for signal in ("BUY", "HOLD", "SELL", "no call") if signal in said]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How the live forecasts of one version for one instrument and horizon came out."""
+
+    n: int
+    right: int
+    went_up: float | None
+    inside_95: float | None
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are enough calls to conclude from."""
+        return self.n >= ENOUGH_CALLS
+
+    @property
+    def share_right(self) -> float | None:
+        """The share of calls that were right."""
+        return self.right / self.n if self.n else None
+
+
+@dataclass(frozen=True, slots=True)
+class StockPage:
+    """One instrument with its forecasts for every horizon."""
+
+    instrument: Instrument
+    horizon: int
+    last_bar: DailyBar | None
+    change: Decimal | None
+    forecasts: dict[int, Forecast]
+    version: ModelVersion | None
+    record: Record | None
+    stale: bool
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """The forecast for the page's horizon."""
+        return self.forecasts.get(self.horizon)
+
+    @property
+    def expected_change(self) -> Decimal | None:
+        """Forecast price against last price, as a ratio."""
+        return expected_change(self.forecast)
+
+    @property
+    def holdout(self) -> dict[str, Any] | None:
+        """The version's figures for this horizon on sessions it had not seen."""
+        return holdout_of(self.version, self.horizon)
+
+
+def expected_change(forecast: Forecast | None) -> Decimal | None:
+    """Forecast price against last price, as a ratio; None without an issued forecast."""
+    if forecast is None or forecast.predicted_price is None or not forecast.last_price:
+        return None
+    return forecast.predicted_price / forecast.last_price - 1
+
+
+def holdout_of(version: ModelVersion | None, horizon: int) -> dict[str, Any] | None:
+    """A version's hold-out figures for one horizon, as they were stored."""
+    if version is None:
+        return None
+    figures: dict[str, Any] | None = version.metrics.get("horizons", {}).get(str(horizon))
+    return figures
+
+
+def current_version() -> ModelVersion | None:
+    """The champion, or None before the first training."""
+    try:
+        return champion()
+    except NoChampion:
+        return None
+
+
+def board(*, horizon: int, search: str = "", page: str | int = 1) -> Board:
+    """The active instruments whose symbol or name holds `search`, one page of them."""
+    found = active_instruments().filter(Q(symbol__icontains=search) | Q(name__icontains=search))
+    shown = Paginator(found.order_by("symbol"), ROWS_PER_PAGE).get_page(page)
+    instruments = list(shown.object_list)
+    version = current_version()
+    newest = newest_session()
+    forecasts = latest_forecasts(horizon) if version else {}
+    closes = _recent_closes(instruments, newest)
+    rows = tuple(_board_row(item, closes[item.pk], forecasts.get(item.pk)) for item in instruments)
+    return Board(horizon, shown, rows, search, newest, store_is_stale(), version)
+
+
+def stock(instrument: Instrument, *, horizon: int) -> StockPage:
+    """One instrument's last bars, its newest forecasts by the champion and how earlier ones came out."""
+    version = current_version()
+    forecasts = forecasts_by_horizon(instrument, version) if version else {}
+    bars = list(DailyBar.objects.filter(instrument=instrument).order_by("-session")[:2])
+    last = bars[0] if bars else None
+    change = last.close / bars[1].close - 1 if last and len(bars) == 2 else None
+    record = record_of(instrument, version, horizon) if version else None
+    return StockPage(instrument, horizon, last, change, forecasts, version, record, store_is_stale())
+
+
+def forecasts_by_horizon(instrument: Instrument, version: ModelVersion) -> dict[int, Forecast]:
+    """The newest live forecast of one version for each horizon."""
+    newest = (
+        Forecast.objects.filter(instrument=instrument, model_version=version, kind=Forecast.Kind.LIVE)
+        .order_by("horizon_sessions", "-origin")
+        .distinct("horizon_sessions")
+    )
+    return {forecast.horizon_sessions: forecast for forecast in newest}
+
+
+def record_of(instrument: Instrument, version: ModelVersion, horizon: int) -> Record:
+    """How often the version's live calls for one instrument were right; corrections do not count."""
+    figures = Outcome.objects.filter(
+        forecast__instrument=instrument,
+        forecast__horizon_sessions=horizon,
+        forecast__model_version=version,
+        forecast__kind=Forecast.Kind.LIVE,
+        forecast__status=Forecast.Status.ISSUED,
+        revision=0,
+    ).aggregate(
+        n=Count("pk"),
+        right=Count("pk", filter=Q(direction_right=True)),
+        went_up=Avg(Cast("went_up", IntegerField())),
+        inside_95=Avg(Cast("inside_95", IntegerField())),
+    )
+    return Record(**figures)
+
+
+def chart_bars(instrument: Instrument) -> Sequence[tuple[Any, ...]]:
+    """Every bar of the instrument, oldest first: session, open, high, low, close, volume."""
+    return list(bars_for(instrument).values_list("session", "open", "high", "low", "close", "volume"))
+
+
+def cone_of(forecasts: Iterable[Forecast]) -> tuple[date | None, list[ConePoint]]:
+    """The newest origin and the issued forecasts that share it, nearest target first."""
+    issued = [forecast for forecast in forecasts if forecast.status == Forecast.Status.ISSUED]
+    origin = max((forecast.origin for forecast in issued), default=None)
+    points = [
+        ConePoint(forecast.horizon_sessions, forecast.target, span)
+        for forecast in issued
+        if forecast.origin == origin and (span := span_of(forecast))
+    ]
+    return origin, sorted(points, key=lambda point: point.horizon_sessions)
+
+
+def past_forecasts(instrument: Instrument, horizon: int) -> list[PastForecast]:
+    """The latest scored forecasts on today's price basis: none from before a later split."""
+    split_since = CorporateAction.objects.filter(
+        instrument=OuterRef("instrument"), kind=CorporateAction.Kind.SPLIT, session__gt=OuterRef("basis_date")
+    )
+    scored = (
+        Forecast.objects.filter(
+            ~Exists(split_since),
+            instrument=instrument,
+            horizon_sessions=horizon,
+            status=Forecast.Status.ISSUED,
+            outcomes__revision=0,
+            outcomes__inside_80__isnull=False,
+        )
+        .exclude(kind=Forecast.Kind.SHADOW)
+        .order_by("-target", "-id")
+        .values_list("target", "origin", "predicted_price", "outcomes__inside_80")
+    )
+    return [
+        PastForecast(target, origin, float(said), inside) for target, origin, said, inside in scored[:PAST_FORECASTS]
+    ]
+
+
+def _recent_closes(instruments: Sequence[Instrument], newest: date | None) -> dict[int, list[Decimal]]:
+    closes: dict[int, list[Decimal]] = defaultdict(list)
+    if newest is None:
+        return closes
+    first = newest - timedelta(days=SPARK_DAYS)
+    bars = DailyBar.objects.filter(instrument__in=instruments, session__gte=first).order_by("session")
+    for instrument_id, close in bars.values_list("instrument_id", "close"):
+        closes[instrument_id].append(close)
+    return closes
+
+
+def _board_row(instrument: Instrument, closes: Sequence[Decimal], forecast: Forecast | None) -> BoardRow:
+    last = closes[-1] if closes else None
+    change = last / closes[-2] - 1 if last is not None and len(closes) > 1 else None
+    shown = [float(close) for close in closes[-SPARK_SESSIONS:]]
+    return BoardRow(instrument, last, change, forecast, sparkline(shown, span_of(forecast)))

@@ -1,0 +1,119 @@
+"""How figures are written on pages: money by tick and currency, shares as percent, names of exchanges and sources."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from django import template
+
+from marketdata.models import Instrument
+from predictions.charts import IntervalBar, interval_bar, span_of
+from predictions.models import Forecast
+
+register = template.Library()
+
+NOTHING = "–"
+MINUS = "−"
+CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+EXCHANGES = {"XNYS": "NYSE", "XNAS": "Nasdaq", "XHKG": "Hong Kong", "XLON": "London", "XETR": "Xetra", "XTKS": "Tokyo"}
+SOURCES = {"sample": "sample data", "yahoo": "Yahoo Finance", "alpha_vantage": "Alpha Vantage"}
+SIGNAL_MEANINGS = {
+    "rise": "A rise is expected more often than usual.",
+    "lag": "Expected to lag the other stocks here. That is not a forecast of a fall.",
+    "risk": "The risk of a large move, either way, is high.",
+}
+RISK_STEPS = {"calm": 1, "usual": 2, "raised": 3, "high": 4}
+
+
+@register.filter
+def price(value: Decimal | None, instrument: Instrument) -> str:
+    """A price rounded to the instrument's tick, with its currency: $175.20, 175.20 CHF."""
+    if value is None:
+        return NOTHING
+    steps = (Decimal(value) / instrument.tick).quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
+    figure = f"{steps * instrument.tick:,.{tick_decimals(instrument)}f}"
+    sign = CURRENCY_SIGNS.get(instrument.currency)
+    return f"{sign}{figure}" if sign else f"{figure} {instrument.currency}"
+
+
+@register.filter
+def tick_decimals(instrument: Instrument) -> int:
+    """How many decimals a price of this instrument has: 2 for a tick of 0.01 or 0.05."""
+    exponent = instrument.tick.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 2
+
+
+@register.filter
+def percent(share: Decimal | float | None, decimals: int = 0) -> str:
+    """A share in 0..1 as percent: 56 %."""
+    return NOTHING if share is None else f"{100 * float(share):.{decimals}f} %"
+
+
+@register.filter
+def in_hundred(share: Decimal | float | None) -> str:
+    """A share in 0..1 as a natural frequency: 56 for "56 times in 100"."""
+    return NOTHING if share is None else f"{100 * float(share):.0f}"
+
+
+@register.filter
+def signed_percent(ratio: Decimal | float | None) -> str:
+    """A change with its sign: +0.74 %, and 0.00 % without one."""
+    if ratio is None:
+        return NOTHING
+    figure = f"{abs(100 * float(ratio)):.2f} %"
+    return figure if figure == "0.00 %" else f"{'+' if ratio > 0 else MINUS}{figure}"
+
+
+@register.filter
+def direction(ratio: Decimal | float | None) -> str:
+    """`up`, `down` or `flat`, as the change is written."""
+    written = signed_percent(ratio)
+    return {"+": "up", MINUS: "down"}.get(written[0], "flat")
+
+
+@register.filter
+def svg(share: Decimal | float | None) -> str:
+    """A share in 0..1 as a position on a line of 100."""
+    return f"{100 * float(share or 0):.2f}"
+
+
+@register.filter
+def sessions(count: int) -> str:
+    """A number of sessions in words: 1 session, 5 sessions."""
+    return f"{count} session{'' if count == 1 else 's'}"
+
+
+@register.filter
+def day(value: Any) -> str:
+    """A session's date: Thu 21 Sep 2023."""
+    return f"{value:%a} {value.day} {value:%b %Y}" if value else NOTHING
+
+
+@register.filter
+def exchange(mic: str) -> str:
+    """The name people use for an exchange."""
+    return EXCHANGES.get(mic, mic)
+
+
+@register.filter
+def source(name: str) -> str:
+    """The name people use for a data source."""
+    return SOURCES.get(name, name)
+
+
+@register.filter
+def meaning(forecast: Forecast) -> str:
+    """What a signal means, in one sentence; nothing for HOLD."""
+    return SIGNAL_MEANINGS.get(forecast.signal_meaning, "")
+
+
+@register.filter
+def risk_step(level: str) -> int:
+    """How many of the meter's four steps are filled."""
+    return RISK_STEPS.get(level, 0)
+
+
+@register.filter
+def bar(forecast: Forecast) -> IntervalBar | None:
+    """The interval bar of an issued forecast."""
+    span = span_of(forecast)
+    return interval_bar(span, float(forecast.last_price)) if span and forecast.last_price is not None else None

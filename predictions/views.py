@@ -1,0 +1,87 @@
+"""The pages `/` and `/stocks/...`: what we expect, how sure we are, how good we have been."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_safe
+
+from marketdata.calendars import session_after
+from marketdata.errors import SymbolMalformed, SymbolUnknown
+from marketdata.models import Instrument
+from marketdata.selectors import instrument_by_symbol
+from predictions.charts import ChartSubject, chart_body
+from predictions.conf import DEFAULT_HORIZON, HORIZONS
+from predictions.errors import HorizonUnknown
+from predictions.selectors import pages
+from predictions.templatetags.figures import tick_decimals
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The list of instruments with their forecasts for one horizon."""
+    try:
+        horizon = _horizon(request)
+    except HorizonUnknown as error:
+        return _not_found(request, error)
+    search = request.GET.get("q", "").strip()[:60]
+    shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"))
+    context = {"board": shown, "holdout": pages.holdout_of(shown.version, horizon)}
+    return render(request, "predictions/home.html", {**_common(horizon), **context})
+
+
+@require_safe
+def stock(request: HttpRequest, symbol: str) -> HttpResponse:
+    """One instrument; a symbol in another spelling is sent to the canonical one."""
+    try:
+        horizon = _horizon(request)
+        instrument = instrument_by_symbol(symbol)
+    except (HorizonUnknown, SymbolUnknown, SymbolMalformed) as error:
+        return _not_found(request, error)
+    if symbol != instrument.symbol:
+        query = urlencode({"horizon": horizon}) if "horizon" in request.GET else ""
+        return redirect(reverse("predictions:stock", args=[instrument.symbol]) + (f"?{query}" if query else ""))
+    shown = pages.stock(instrument, horizon=horizon)
+    return render(request, "predictions/stock.html", {**_common(horizon), "stock": shown})
+
+
+@require_safe
+@gzip_page
+def chart(request: HttpRequest, symbol: str) -> HttpResponse:
+    """The arrays of one instrument's chart."""
+    try:
+        horizon = _horizon(request)
+        instrument = instrument_by_symbol(symbol)
+    except (HorizonUnknown, SymbolUnknown, SymbolMalformed) as error:
+        return JsonResponse({"detail": str(error)}, status=404)
+    return JsonResponse(_chart(instrument, horizon), headers={"Cache-Control": "private, no-cache"})
+
+
+def _chart(instrument: Instrument, horizon: int) -> dict[str, Any]:
+    version = pages.current_version()
+    forecasts = pages.forecasts_by_horizon(instrument, version) if version else {}
+    origin, cone = pages.cone_of(forecasts.values())
+    bars = pages.chart_bars(instrument)
+    last = bars[-1][0] if bars else None
+    future = [session_after(instrument.mic, last, n + 1) for n in range(max(HORIZONS))] if cone and last else []
+    subject = ChartSubject(instrument.symbol, instrument.currency, tick_decimals(instrument), instrument.source, origin)
+    return chart_body(subject, bars=bars, future=future, cone=cone, past=pages.past_forecasts(instrument, horizon))
+
+
+def _horizon(request: HttpRequest) -> int:
+    asked = request.GET.get("horizon", str(DEFAULT_HORIZON))
+    if asked not in map(str, HORIZONS):
+        raise HorizonUnknown(asked, HORIZONS)
+    return int(asked)
+
+
+def _common(horizon: int) -> dict[str, Any]:
+    return {"section": "stocks", "horizon": horizon, "horizons": HORIZONS}
+
+
+def _not_found(request: HttpRequest, error: Exception) -> HttpResponse:
+    context = {"section": "stocks", "error": error, "suggestions": getattr(error, "suggestions", ())}
+    return render(request, "predictions/not_found.html", context, status=404)
