@@ -1,10 +1,78 @@
-"""The Celery application: queues, where tasks are found, and which task goes to which worker."""
+"""The Celery application: queues, where tasks are found, which task goes to which worker, and one log line a task.
 
+`config.apps` imports this module in every process, so it is also where logging and error reports start.
+"""
+
+import time
+from typing import Any
+
+import structlog
 from celery import Celery
+from celery.signals import setup_logging, task_postrun, task_prerun
+from django.conf import settings
 from kombu import Queue
+
+from config.telemetry import start_telemetry
+
+log = structlog.get_logger("hindcast.task")
+
+WORK = "work"
+TRAINING = "training"
+LONGEST_TASK_S = 4 * 3600
+TRAINING_TASKS = ("mlops.train_version", "mlops.retrain")
+
+
+def configure(celery: Celery, broker_url: str) -> None:
+    """Give `celery` its queues on this broker: quorum queues on RabbitMQ, plain ones on Redis."""
+    on_rabbitmq = broker_url.startswith(("amqp://", "amqps://"))
+    arguments = {"x-queue-type": "quorum"} if on_rabbitmq else None
+    celery.conf.update(
+        task_queues=[Queue(name, routing_key=name, queue_arguments=arguments) for name in (WORK, TRAINING)],
+        task_default_queue=WORK,
+        task_default_routing_key=WORK,
+        task_default_queue_type="quorum" if on_rabbitmq else "classic",
+        task_create_missing_queues=False,
+        task_routes={name: {"queue": TRAINING, "routing_key": TRAINING} for name in TRAINING_TASKS},
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        worker_detect_quorum_queues=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
+        # Redis gives a task that is not acknowledged in this time to another worker, so it exceeds the longest task;
+        # RabbitMQ confirms what it has stored.
+        broker_transport_options=(
+            {"confirm_publish": True} if on_rabbitmq else {"visibility_timeout": LONGEST_TASK_S, "socket_timeout": 30}
+        ),
+    )
+
 
 app = Celery("hindcast")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = [Queue("work"), Queue("training")]
-app.conf.task_routes = {"mlops.train_version": {"queue": "training"}}
+configure(app, settings.CELERY_BROKER_URL)
 app.autodiscover_tasks()
+start_telemetry()
+
+_started: dict[str, float] = {}
+
+
+@setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Being connected keeps Celery from setting up logging of its own; ours is in place already."""
+
+
+@task_prerun.connect
+def bind_task(task_id: str, task: Any, **_: Any) -> None:
+    """Name the task in every line that it writes."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
+    _started[task_id] = time.perf_counter()
+
+
+@task_postrun.connect
+def write_task_line(task_id: str, state: str | None = None, **_: Any) -> None:
+    """Sum a task up in one line."""
+    seconds = time.perf_counter() - _started.pop(task_id, time.perf_counter())
+    log.info("task", state=state, duration_ms=round(seconds * 1000, 2))
+    structlog.contextvars.clear_contextvars()

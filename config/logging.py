@@ -1,13 +1,116 @@
-"""How log lines look."""
+"""How log lines look: one JSON object a line on stdout, or lines for people; secrets are taken out of both."""
 
+import logging.config
+import re
 from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+HIDDEN = "[hidden]"
+_SECRET_NAME = re.compile(
+    r"(^|[_-])(passwords?|passwd|passphrase|secrets?|tokens?|api_?keys?|authorization|cookies?|session_?(id|key)"
+    r"|csrf\w*|dsn|jwt|credentials?)$",
+    re.IGNORECASE,
+)
+_SECRET_IN_TEXT = (
+    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@]+@", re.IGNORECASE), rf"\1:{HIDDEN}@"),
+    (re.compile(r"\b(Bearer|Basic|Token)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (re.compile(r"\bhc_[A-Za-z0-9_-]{6,}"), f"hc_{HIDDEN}"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), HIDDEN),
+    (
+        re.compile(
+            r"\b((?:api[_-]?key|access[_-]?key|[a-z_]*token|[a-z_]*secret|password|sessionid|csrftoken|signature)"
+            r"[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;}]+",
+            re.IGNORECASE,
+        ),
+        rf"\1{HIDDEN}",
+    ),
+)
+
+
+def without_secrets(value: Any) -> Any:
+    """The same value with passwords, tokens and keys replaced, also inside texts, mappings and lists."""
+    if isinstance(value, str):
+        for pattern, replacement in _SECRET_IN_TEXT:
+            value = pattern.sub(replacement, value)
+        return value
+    if isinstance(value, dict):
+        return {
+            name: HIDDEN if _SECRET_NAME.search(str(name)) else without_secrets(inner) for name, inner in value.items()
+        }
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [without_secrets(inner) for inner in value]
+    return value
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Hide what looks like a secret, by the name of the field or by its shape in a text."""
+    redacted: EventDict = without_secrets(event)
+    return redacted
 
 
 def logging_config(log_format: str, level: str) -> dict[str, Any]:
-    """A dictConfig for the standard library's logging."""
+    """A dictConfig for the standard library's logging; `log_format` is `json` or `console`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "handlers": {"console": {"class": "logging.StreamHandler"}},
-        "root": {"handlers": ["console"], "level": level},
+        "formatters": {
+            "lines": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": [*_shared(), structlog.stdlib.ExtraAdder()],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_ending(log_format)],
+            }
+        },
+        "handlers": {
+            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "lines"},
+        },
+        "root": {"handlers": ["stdout"], "level": level},
+        "loggers": {
+            # The request log has its own line for every request; these would say it again.
+            "django.request": {"level": "ERROR"},
+            "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+            "uvicorn": {"handlers": [], "propagate": True},
+            "uvicorn.error": {"handlers": [], "propagate": True},
+            "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
+            "celery": {"handlers": [], "propagate": True},
+            # Chatty at INFO, and their lines may hold addresses with keys.
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+            "yfinance": {"level": "CRITICAL"},
+            "peewee": {"level": "WARNING"},
+        },
     }
+
+
+def configure_logging(config: dict[str, Any]) -> None:
+    """Send structlog's and the standard library's lines through `config`; calling it again changes nothing."""
+    logging.config.dictConfig(config)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _shared() -> list[Processor]:
+    """What every line gets, ours and other people's."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _ending(log_format: str) -> list[Processor]:
+    if log_format == "console":
+        return [redact, structlog.dev.ConsoleRenderer(colors=False)]
+    return [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]

@@ -1,13 +1,96 @@
-"""One log line per request."""
+"""One log line per request, and the id that ties every line of a request together."""
 
+import re
+import time
+import uuid
 from collections.abc import Callable
+from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address, ip_network
 
+import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from config.problems import API_PREFIX, answer_to, as_problem
+
+log = structlog.get_logger("hindcast.request")
+
+REQUEST_ID_HEADER = "X-Request-ID"
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_KEPT_BITS = {4: 24, 6: 48}
 
 
 class RequestLogMiddleware:
+    """Names the request, binds the name to every line written for it, and writes the line that sums it up."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        started = time.perf_counter()
+        request_id = accepted_id(request.headers.get(REQUEST_ID_HEADER, ""))
+        request.request_id = request_id  # type: ignore[attr-defined]  # read back by config.problems.request_id_of
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            response = self.get_response(request)
+            if request.path.startswith(API_PREFIX) and response.status_code >= 400 and not response.streaming:
+                response = as_problem(response, request)
+            response[REQUEST_ID_HEADER] = request_id
+            _write_line(request, response, time.perf_counter() - started)
+        finally:
+            structlog.contextvars.clear_contextvars()
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a foreseen error that a view let rise; others go on to the handler of 500."""
+        return answer_to(error, request)
+
+
+def accepted_id(offered: str) -> str:
+    """The id a caller gave, if it is harmless to write into a log; else a new one."""
+    return offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+def client_address(request: HttpRequest, *, trusted_proxies: int) -> str:
+    """Who is calling: the entry the outermost trusted proxy added, else the peer; a caller cannot choose it."""
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    if not trusted_proxies or not hops:
+        return peer
+    return hops[-min(trusted_proxies, len(hops))]
+
+
+def shortened(address: str) -> str:
+    """The network a client is in (/24 of IPv4, /48 of IPv6), which says where from but not who; empty if unreadable."""
+    try:
+        parsed: IPv4Address | IPv6Address = ip_address(address)
+    except (ValueError, AddressValueError):
+        return ""
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    bits = _KEPT_BITS[parsed.version]
+    return f"{ip_network((parsed, bits), strict=False).network_address}/{bits}"
+
+
+def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    match = request.resolver_match
+    address = client_address(request, trusted_proxies=settings.HINDCAST_LIMITS.trusted_proxies)
+    log.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        route="" if match is None else match.route,
+        status=response.status_code,
+        duration_ms=round(seconds * 1000, 2),
+        client=shortened(address),
+        user=_user_id(request),
+    )
+
+
+def _user_id(request: HttpRequest) -> int | None:
+    """The user's key if the request found out who is asking; the log never asks the database for it."""
+    user = getattr(request, "user", None)
+    if isinstance(user, SimpleLazyObject):
+        user = getattr(request, "_cached_user", None)
+    return getattr(user, "pk", None)

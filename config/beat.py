@@ -1,0 +1,49 @@
+"""What runs when: one line each. The schedule lives in the database, where staff may change it."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A task and the New York time at which it starts; `weekdays` as cron writes them, 0 is Sunday."""
+
+    name: str
+    task: str
+    hour: str
+    minute: str
+    weekdays: str
+    description: str
+
+
+SCHEDULE = (
+    Entry("after_close", "config.after_close", "16", "30", "1-5", "Ingest, score, publish and alert after the close."),
+    Entry("weekly_retrain", "mlops.retrain", "10", "0", "6", "Train a challenger and judge it against the champion."),
+    Entry("deliver_alerts", "alerts.deliver_pending", "*", "*/5", "*", "Send what an earlier attempt could not."),
+)
+
+
+@transaction.atomic
+def install_schedule() -> list[str]:
+    """Store the entries that are not there yet; returns their names. What staff changed is left as it is."""
+    installed = []
+    for entry in SCHEDULE:
+        if PeriodicTask.objects.filter(name=entry.name).exists():
+            continue
+        PeriodicTask.objects.create(
+            name=entry.name, task=entry.task, crontab=_crontab(entry), description=entry.description
+        )
+        installed.append(entry.name)
+    return installed
+
+
+def _crontab(entry: Entry) -> CrontabSchedule:
+    """The schedule row for this time; staff may have made the same one twice, so the first is taken."""
+    time_of_day = {"minute": entry.minute, "hour": entry.hour, "day_of_week": entry.weekdays, "timezone": NEW_YORK}
+    existing = CrontabSchedule.objects.filter(day_of_month="*", month_of_year="*", **time_of_day).first()
+    return existing or CrontabSchedule.objects.create(**time_of_day)

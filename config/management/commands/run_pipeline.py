@@ -1,0 +1,40 @@
+"""Runs a pipeline by hand: `manage.py run_pipeline after_close --on 2023-09-21`."""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from config.pipelines import PIPELINES, StepReport
+from config.problems import PROBLEMS
+
+
+class Command(BaseCommand):
+    help = "Run a pipeline now, for a session that has closed; running it again changes nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("pipeline", help=f"which one: {', '.join(PIPELINES)}")
+        parser.add_argument("--on", metavar="DATE", help="the session, as 2023-09-21 (default: the last that closed)")
+
+    def handle(self, *args: Any, pipeline: str, on: str | None, **options: Any) -> None:
+        run = PIPELINES.get(pipeline)
+        if run is None:
+            raise CommandError(f"There is no pipeline {pipeline!r}; there is {', '.join(PIPELINES)}.")
+        try:
+            run(on=_session(on), now=timezone.now(), tell=lambda step: self.stdout.write(_line(step)))
+        except tuple(PROBLEMS) as error:
+            raise CommandError(str(error)) from error
+
+
+def _session(on: str | None) -> date | None:
+    try:
+        return date.fromisoformat(on) if on else None
+    except ValueError as error:
+        raise CommandError(f"{on!r} is not a date such as 2023-09-21.") from error
+
+
+def _line(step: StepReport) -> str:
+    counts = ", ".join(f"{name} {count}" for name, count in step.counts.items())
+    return f"{step.name:<8} {step.seconds:7.2f} s   {counts}"

@@ -1,0 +1,21 @@
+"""Background work that crosses the apps: the pipelines, as Celery tasks."""
+
+from datetime import date
+
+import structlog
+from celery import shared_task
+from django.utils import timezone
+
+from config.pipelines import StepReport, after_close
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="config.after_close")
+def run_after_close(on: str | None = None) -> None:
+    """Run the pipeline for an ISO date, by default for the last session that closed; may run twice."""
+    after_close(on=date.fromisoformat(on) if on else None, now=timezone.now(), tell=_write_line)
+
+
+def _write_line(step: StepReport) -> None:
+    log.info("pipeline_step", pipeline="after_close", step=step.name, seconds=round(step.seconds, 3), **step.counts)
