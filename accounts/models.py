@@ -25,6 +25,10 @@ class UserManager(BaseUserManager["User"]):
         """Store a user who may do everything in the admin."""
         return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
 
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """The user who signs in with this address, however it is spelt."""
+        return self.get(email__iexact=username)
+
 
 class User(AbstractUser):
     """A person; the e-mail address is the name to sign in with."""
@@ -41,3 +45,8 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def clean(self) -> None:
+        """Spell the address as `create_user` does, so that forms find a person who is there already."""
+        super().clean()
+        self.email = self.email.lower()

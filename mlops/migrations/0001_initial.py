@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at'],
+                'permissions': [('promote_modelversion', 'Can promote a model version and roll back')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('stage', 'champion')), fields=('stage',), name='model_version_one_champion'), models.CheckConstraint(condition=models.Q(('holdout_trained_through__lt', models.F('holdout_first'))), name='model_version_holdout_unseen')],
             },
         ),
@@ -79,8 +80,10 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='queued', max_length=8)),
                 ('reason', models.CharField(max_length=200)),
                 ('seed', models.PositiveBigIntegerField()),
+                ('through', models.DateField(blank=True, null=True, verbose_name='last session to learn from')),
                 ('requested_at', models.DateTimeField()),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('heartbeat_at', models.DateTimeField(blank=True, null=True, verbose_name='last sign of life')),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('progress', models.FloatField(default=0.0)),
                 ('stage', models.CharField(blank=True, max_length=120, verbose_name='what is being done')),

@@ -33,6 +33,7 @@ class ModelVersion(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
+        permissions: ClassVar = [("promote_modelversion", "Can promote a model version and roll back")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["stage"], condition=Q(stage="champion"), name="model_version_one_champion"),
             models.CheckConstraint(

@@ -1,0 +1,26 @@
+"""Names of this app's background work, and how it is sent off."""
+
+from functools import partial
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger(__name__)
+
+TRAIN_VERSION = "mlops.train_version"
+RETRAIN = "mlops.retrain"
+SWEEP_TRAINING = "mlops.sweep_training"
+
+
+def enqueue(name: str, *args: int | str) -> None:
+    """Send the task once the transaction is committed; its row is swept up later when the broker cannot be reached."""
+    transaction.on_commit(partial(_send, name, args))
+
+
+def _send(name: str, args: tuple[int | str, ...]) -> None:
+    try:
+        current_app.send_task(name, args=args)
+    except OperationalError as error:
+        log.warning("task_not_sent", task=name, error=str(error))

@@ -1,0 +1,118 @@
+"""`manage.py train`: train a version on the stored bars, judge it, and print how it did."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
+
+from mlops.errors import InsufficientHistory, MlopsError
+from mlops.forecasting.types import Progress
+from mlops.management.training_report import outcome_sentence, score_table
+from mlops.scorecard import scorecard
+from mlops.services.training import Training, request_training, run_training
+
+BAD_ARGUMENTS = 2
+REPORT_WIDTH = 110
+LARGEST_SEED = 2**63 - 1
+
+
+class Command(BaseCommand):
+    help = (
+        "Train a model version on the stored bars, measure it on the held-out sessions, and promote it when it is "
+        "the first or not worse than the champion. Exits with 0 when a version was trained, 1 when not, and 2 for "
+        "bad arguments."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--seed", help="whole number; the same seed on the same bars makes the same files")
+        parser.add_argument("--through", metavar="DATE", help="learn from sessions up to this date (YYYY-MM-DD) only")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        run = request_training(
+            reason="manage.py train",
+            seed=_seed(options["seed"]),
+            through=_through(options["through"]),
+            now=timezone.now(),
+        )
+        try:
+            with _progress_bar() as progress:
+                training = run_training(
+                    run_pk=run.pk, settings=settings.HINDCAST_MODELS, clock=timezone.now, progress=progress
+                )
+        except InsufficientHistory as error:
+            hint = "" if error.have else " Run `manage.py ingest` first."
+            raise CommandError(f"{error}{hint}") from error
+        except MlopsError as error:
+            raise CommandError(str(error)) from error
+        if training is None:
+            raise CommandError("A worker took this training; see its progress in the admin.")
+        self._tell(training, run.pk, as_json=options["json"])
+
+    def _tell(self, training: Training, run_pk: int, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(_facts(training, run_pk)))
+            return
+        console = Console(force_terminal=self.stdout.isatty(), width=REPORT_WIDTH)
+        with console.capture() as printed:
+            console.print(score_table(training.version))
+            console.print(outcome_sentence(training), soft_wrap=True, highlight=False)
+        self.stdout.write(printed.get())
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    """A bar on stderr, which shows only when that is a terminal."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with ProgressBar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("training", total=1.0)
+        yield lambda share, stage: bar.update(task, completed=share, description=stage)
+
+
+def _seed(text: str | None) -> int:
+    if text is None:
+        return int(settings.HINDCAST_MODELS.seed)
+    if not text.isascii() or not text.isdigit() or int(text) > LARGEST_SEED:
+        raise CommandError(
+            f"--seed must be a whole number from 0 to {LARGEST_SEED}, not {text[:32]!r}.", returncode=BAD_ARGUMENTS
+        )
+    return int(text)
+
+
+def _through(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(
+            f"--through must be a date such as 2023-09-21, not {text[:32]!r}.", returncode=BAD_ARGUMENTS
+        ) from error
+
+
+def _facts(training: Training, run_pk: int) -> dict[str, Any]:
+    version, evaluation = training.version, training.evaluation
+    return {
+        "version": version.version,
+        "stage": version.stage,
+        "run": run_pk,
+        "seed": version.seed,
+        "trained_through": version.trained_through.isoformat(),
+        "holdout": [version.holdout_first.isoformat(), version.holdout_last.isoformat()],
+        "artifact_sha256": version.artifact_sha256,
+        "train_seconds": version.train_seconds,
+        "scores": [asdict(score) for score in scorecard(version.metrics)],
+        "decision": None if evaluation is None else evaluation.decision,
+        "reason": outcome_sentence(training),
+    }

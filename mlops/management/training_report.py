@@ -1,0 +1,33 @@
+"""How a training is told in a terminal."""
+
+from rich.table import Table
+
+from mlops.models import ModelVersion
+from mlops.scorecard import HEADINGS, scorecard
+from mlops.services.training import Training
+
+
+def score_table(version: ModelVersion) -> Table:
+    """Accuracy beside its base rate, and what the intervals covered, for every horizon of the hold-out."""
+    table = Table(
+        title=f"{version} on held-out sessions {version.holdout_first} to {version.holdout_last}",
+        caption="right: direction; base: what always guessing the more frequent answer gets; 80, 95, 99 %: covered",
+    )
+    for column in HEADINGS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for score in scorecard(version.metrics):
+        table.add_row(*score.cells)
+    return table
+
+
+def outcome_sentence(training: Training) -> str:
+    """What became of the version and why."""
+    version, evaluation = training.version, training.evaluation
+    trained = f"Trained {version} through {version.trained_through} in {version.train_seconds:.1f} s."
+    if evaluation is None and version.stage == ModelVersion.Stage.CHAMPION:
+        return f"{trained} It is the first version, so it is the champion."
+    if evaluation is None:
+        return f"{trained} It was not promoted. {training.remark}"
+    if version.stage == ModelVersion.Stage.CHAMPION:
+        return f"{trained} It is the champion now. {evaluation.reason}"
+    return f"{trained} It was not promoted; {evaluation.champion} stays. {evaluation.reason}"

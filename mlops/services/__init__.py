@@ -1,0 +1,1 @@
+"""What changes models: training, judging, promoting, forecasting with them."""

@@ -1,0 +1,69 @@
+"""Forecasting with a registered version: checked files, loaded once per process."""
+
+from collections import OrderedDict
+from datetime import date
+from threading import Lock
+from typing import Literal
+
+import structlog
+
+from mlops import artifacts
+from mlops.errors import ArtifactCorrupt
+from mlops.forecasting.errors import BundleUnreadable
+from mlops.forecasting.fitting import Bundle
+from mlops.forecasting.serving import InstrumentForecast, forecast_panel
+from mlops.forecasting.storage import load_bundle
+from mlops.forecasting.types import Panel
+from mlops.models import ModelVersion
+
+log = structlog.get_logger(__name__)
+
+Fit = Literal["serving", "holdout"]
+
+BUNDLES_KEPT = 4
+_bundles: OrderedDict[tuple[str, str, Fit], Bundle] = OrderedDict()
+_loading = Lock()
+
+
+def forecasts_from(
+    *, version: ModelVersion, panel: Panel, origin: date, fit: Fit = "serving"
+) -> list[InstrumentForecast]:
+    """The version's forecast for every symbol of `panel` and every horizon, from the close of `origin`.
+
+    Raises ArtifactCorrupt when the version's files are not the ones that were registered.
+    """
+    return forecast_panel(bundle_of(version, fit), panel, origin=origin)
+
+
+def bundle_of(version: ModelVersion, fit: Fit) -> Bundle:
+    """The version's model, from memory when this process has loaded the same files before. Raises ArtifactCorrupt."""
+    key = (version.version, version.artifact_sha256, fit)
+    with _loading:
+        if key not in _bundles:
+            _bundles[key] = _load(version, fit)
+            while len(_bundles) > BUNDLES_KEPT:
+                _bundles.popitem(last=False)
+        _bundles.move_to_end(key)
+        return _bundles[key]
+
+
+def forget_bundles() -> None:
+    """Empty the memory, so that the next forecast reads and checks the files again."""
+    with _loading:
+        _bundles.clear()
+
+
+def _load(version: ModelVersion, fit: Fit) -> Bundle:
+    try:
+        folder = artifacts.verify(
+            root=artifacts.default_root(), name=version.artifact_path, sha256=version.artifact_sha256
+        )
+        bundle = load_bundle(folder / fit)
+    except BundleUnreadable as error:
+        log.error("artifact_corrupt", version=version.version, reason=error.reason)
+        raise ArtifactCorrupt(version.version, error.reason) from error
+    except ArtifactCorrupt as error:
+        log.error("artifact_corrupt", version=version.version, reason=error.reason)
+        raise
+    log.info("bundle_loaded", version=version.version, fit=fit)
+    return bundle

@@ -1,0 +1,231 @@
+"""Training: fit before the hold-out, judge the fit on it, fit again on everything, register both."""
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import structlog
+from django.db import transaction
+
+from marketdata.selectors import active_instruments
+from mlops.artifacts import discard, write
+from mlops.conf import ModelSettings
+from mlops.dataset import load_panel
+from mlops.errors import InsufficientHistory, MlopsError
+from mlops.forecasting.errors import TooLittleHistory
+from mlops.forecasting.features import FEATURE_SET
+from mlops.forecasting.fitting import Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
+from mlops.forecasting.storage import save_bundle
+from mlops.forecasting.types import Panel, Progress, no_progress
+from mlops.models import Evaluation, ModelVersion, TrainingRun
+from mlops.services import locks
+from mlops.services.evaluation import judge_challenger
+from mlops.services.registry import promote
+from mlops.services.training_runs import (
+    Clock,
+    ProgressWriter,
+    claim_run,
+    failures_recorded,
+    finish_run,
+    request_training,
+)
+
+__all__ = ["Training", "request_training", "run_training", "train_version"]
+
+log = structlog.get_logger(__name__)
+
+FIRST_REASON = "first trained version"
+HOLDOUT_FIT_ENDS, EVALUATION_ENDS, SERVING_FIT_ENDS = 0.48, 0.54, 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A finished run: the version it made and, when a champion was there, how the two compared."""
+
+    version: ModelVersion
+    evaluation: Evaluation | None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutDates:
+    """The boundary of the hold-out: the last session learned from before it, its first and its last session."""
+
+    trained_through: date
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """Both fits of one version, and how the first did on the hold-out."""
+
+    holdout: Bundle
+    serving: Bundle
+    report: HoldoutReport
+
+
+def train_version(
+    *,
+    seed: int,
+    holdout_sessions: int,
+    artifacts: Path,
+    now: datetime,
+    progress: Progress,
+    note: str = "",
+    through: date | None = None,
+) -> ModelVersion:
+    """Train on the bars up to `through` and register the version; the first one of all becomes champion.
+
+    `artifacts` is the folder that serving reads, and the hold-out is the last `holdout_sessions` sessions. Raises
+    InsufficientHistory when too few sessions stand before it. Nothing is registered and no file stays unless
+    everything went well. A second call makes another version.
+    """
+    began = time.perf_counter()
+    progress(0.0, "reading bars")
+    panel = load_panel(instruments=active_instruments(), through=through)
+    dates = holdout_of(panel, holdout_sessions)
+    fits = _fit(panel, dates, seed, progress)
+    progress(SERVING_FIT_ENDS, "registering")
+    version = ModelVersion(
+        feature_set=FEATURE_SET,
+        seed=seed,
+        trained_through=dates.last,
+        holdout_trained_through=dates.trained_through,
+        holdout_first=dates.first,
+        holdout_last=dates.last,
+        metrics=_json_ready(fits.report.metrics),
+        created_at=now,
+        note=note,
+    )
+    _register(version, fits, artifacts, began)
+    progress(1.0, "done")
+    return version
+
+
+def run_training(
+    *, run_pk: int, settings: ModelSettings, clock: Clock, progress: Progress = no_progress
+) -> Training | None:
+    """Do a queued run: train, then judge against the champion. None when another worker has the run.
+
+    A failure is noted on the row in one sentence and rises. When only the comparison fails, the run is done, the
+    champion stays, and the row says why.
+    """
+    run = claim_run(run_pk, now=clock())
+    if run is None:
+        return None
+    write_progress = ProgressWriter(run, clock=clock)
+
+    def tell(share: float, stage: str) -> None:
+        write_progress(share, stage)
+        progress(share, stage)
+
+    with failures_recorded(run, clock):
+        version = train_version(
+            seed=run.seed,
+            holdout_sessions=settings.holdout_sessions,
+            artifacts=settings.artifacts,
+            now=clock(),
+            progress=tell,
+            note=run.reason,
+            through=run.through,
+        )
+        return _judge(run, version, clock)
+
+
+def holdout_of(panel: Panel, holdout_sessions: int) -> HoldoutDates:
+    """The last `holdout_sessions` sessions of the panel. Raises InsufficientHistory when nothing stands before them."""
+    sessions: list[date] = panel.sessions.astype(object).tolist()
+    if len(sessions) <= holdout_sessions:
+        raise InsufficientHistory(len(sessions), holdout_sessions + 1)
+    boundary = len(sessions) - holdout_sessions
+    return HoldoutDates(trained_through=sessions[boundary - 1], first=sessions[boundary], last=sessions[-1])
+
+
+def _judge(run: TrainingRun, version: ModelVersion, clock: Clock) -> Training:
+    """Compare a version that did not become champion by being the first; whatever comes of it, the run is done."""
+    evaluation, remark = None, ""
+    if version.stage != ModelVersion.Stage.CHAMPION:
+        try:
+            evaluation = judge_challenger(challenger=version, now=clock())
+        except MlopsError as error:
+            remark = f"{version.version} was trained but not compared. {error}"
+            log.warning("challenger_not_judged", version=version.version, error=str(error))
+    finish_run(run, version, now=clock(), remark=remark)
+    version.refresh_from_db()
+    return Training(version, evaluation, remark)
+
+
+def _fit(panel: Panel, dates: HoldoutDates, seed: int, progress: Progress) -> Fits:
+    fit_settings = FitSettings(seed=seed)
+    try:
+        holdout = fit_bundle(
+            panel,
+            through=dates.trained_through,
+            settings=fit_settings,
+            progress=_part(progress, 0.0, HOLDOUT_FIT_ENDS, "up to the hold-out"),
+        )
+        progress(HOLDOUT_FIT_ENDS, "evaluating on the hold-out")
+        report = evaluate_holdout(holdout, panel, first=dates.first, last=dates.last)
+        serving = fit_bundle(
+            panel,
+            through=dates.last,
+            settings=fit_settings,
+            progress=_part(progress, EVALUATION_ENDS, SERVING_FIT_ENDS, "on all sessions"),
+        )
+    except TooLittleHistory as error:
+        raise InsufficientHistory(error.have, error.needed) from error
+    return Fits(holdout=holdout, serving=serving, report=report)
+
+
+def _part(progress: Progress, start: float, end: float, scope: str) -> Progress:
+    """The progress of one step as a part of the whole."""
+
+    def tell(share: float, stage: str) -> None:
+        progress(start + (end - start) * share, f"{stage} ({scope})")
+
+    return tell
+
+
+def _register(version: ModelVersion, fits: Fits, root: Path, began: float) -> None:
+    """Name the version, write its files and its row; the files go again when the row cannot be stored."""
+
+    def fill(folder: Path) -> None:
+        for name, bundle in (("holdout", fits.holdout), ("serving", fits.serving)):
+            (folder / name).mkdir()
+            save_bundle(bundle, folder / name)
+
+    with transaction.atomic():
+        locks.hold(locks.VERSION_NAMES)
+        version.version = _next_name()
+        try:
+            written = write(root=root, name=version.version, fill=fill)
+            version.artifact_path, version.artifact_sha256 = written.name, written.sha256
+            version.train_seconds = round(time.perf_counter() - began, 3)
+            version.save()
+            if not ModelVersion.objects.filter(stage=ModelVersion.Stage.CHAMPION).exists():
+                promote(version=version, actor=None, reason=FIRST_REASON, now=version.created_at)
+        except BaseException:
+            discard(root=root, name=version.version)
+            raise
+    log.info("version_trained", version=version.version, seconds=version.train_seconds, stage=version.stage)
+
+
+def _next_name() -> str:
+    """The next of v1, v2, ...; names that do not look like that do not count."""
+    names = ModelVersion.objects.filter(version__regex=r"^v[1-9][0-9]*$").values_list("version", flat=True)
+    return f"v{max((int(name[1:]) for name in names), default=0) + 1}"
+
+
+def _json_ready(metrics: object) -> object:
+    """The metrics as the database can store them: a figure that does not exist is null."""
+    if isinstance(metrics, dict):
+        return {str(key): _json_ready(value) for key, value in metrics.items()}
+    if isinstance(metrics, list | tuple):
+        return [_json_ready(value) for value in metrics]
+    if isinstance(metrics, float) and not math.isfinite(metrics):
+        return None
+    return json.loads(json.dumps(metrics))
