@@ -1,8 +1,13 @@
-"""The stream, for an ASGI server."""
+"""Everything in one ASGI process, pages and stream; `wsgi` and `edge` are the faster pair."""
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
-application = get_asgi_application()
+pages = get_asgi_application()
+
+from config.stream.routing import stream_application  # noqa: E402  # models can be imported once Django is set up
+
+application = stream_application(settings.HINDCAST_SITE.redis_url, http=pages)

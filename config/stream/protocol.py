@@ -1,0 +1,125 @@
+"""What travels over the socket: the commands of a client, the messages of the server, and what a channel must offer.
+
+Client: `{"action": "subscribe" | "unsubscribe", "channel": "forecasts", "symbols": ["AAPL"]}`, `{"action": "ping"}`,
+`{"action": "resume", "channel": "forecasts", "symbols": ["AAPL"], "seq": 41}` (or by symbol: `"seq": {"AAPL": 41}`).
+Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq` that
+does not follow the last one shows a gap. Answers: `resumed`, `unsubscribed`, `pong`, `error`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from config.problems import facts_of
+from marketdata.live import Topic, Topics
+from predictions import live as forecasts
+
+MAX_FRAME_CHARACTERS = 16_384
+MAX_SYMBOLS = 200
+ACTIONS = ("subscribe", "unsubscribe", "resume", "ping")
+
+
+class Channel(Protocol):
+    """What an app's `live.py` offers."""
+
+    @property
+    def NAME(self) -> str: ...
+
+    def may_read(self, user: object) -> bool: ...
+
+    def topics_for(self, symbols: Sequence[str]) -> Topics: ...
+
+    def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]: ...
+
+
+CHANNELS: Mapping[str, Channel] = {forecasts.NAME: forecasts}
+
+
+class CommandRefused(Exception):
+    """A command that cannot be followed; `code` is for programs, the message for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing a client asks; `seq` is the last number it saw, for all its symbols or by symbol."""
+
+    action: str
+    channel: str = ""
+    symbols: tuple[str, ...] = ()
+    seq: int | Mapping[str, int] = 0
+
+    def position_of(self, symbol: str) -> int | None:
+        """The last number the client saw of this symbol; None when it did not say."""
+        return self.seq if isinstance(self.seq, int) else self.seq.get(symbol)
+
+
+def command_of(text: str | None) -> Command:
+    """Read a frame; raises CommandRefused with a sentence for whoever wrote the client."""
+    if text is None:
+        raise CommandRefused("malformed", "Commands are JSON text, not binary frames.")
+    if len(text) > MAX_FRAME_CHARACTERS:
+        raise CommandRefused("too-large", f"A command has at most {MAX_FRAME_CHARACTERS} characters.")
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CommandRefused("malformed", "The frame is not JSON.") from error
+    if not isinstance(fields, dict):
+        raise CommandRefused("malformed", 'A command is an object such as {"action": "ping"}.')
+    action = fields.get("action")
+    if action not in ACTIONS:
+        raise CommandRefused("unknown-action", f"`action` is one of {', '.join(ACTIONS)}.")
+    if action == "ping":
+        return Command(action)
+    return Command(action, _channel(fields), _symbols(fields), _seq(fields) if action == "resume" else 0)
+
+
+def error_text(error: CommandRefused) -> str:
+    """The answer to a command that cannot be followed."""
+    return encoded({"type": "error", "code": error.code, "detail": str(error)})
+
+
+def refusal_text(channel: str, error: Exception) -> str:
+    """The answer about one symbol that cannot be followed, in the words the API uses for it."""
+    facts = facts_of(error)
+    code = facts.pop("type").rsplit(":", 1)[-1]
+    return encoded({"type": "error", "code": code, "channel": channel, **facts})
+
+
+def encoded(message: Mapping[str, Any]) -> str:
+    """A message as JSON text; raises ValueError for a number that JSON has no word for."""
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def _channel(fields: Mapping[str, Any]) -> str:
+    name = fields.get("channel")
+    if not isinstance(name, str) or name not in CHANNELS:
+        raise CommandRefused("unknown-channel", f"`channel` is one of {', '.join(CHANNELS)}.")
+    return name
+
+
+def _symbols(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    symbols = fields.get("symbols")
+    if not isinstance(symbols, list) or not symbols or not all(isinstance(symbol, str) for symbol in symbols):
+        raise CommandRefused("malformed", '`symbols` is a list of one or more texts, such as ["AAPL"].')
+    if len(symbols) > MAX_SYMBOLS:
+        raise CommandRefused("too-many-symbols", f"A socket follows at most {MAX_SYMBOLS} symbols.")
+    return tuple(dict.fromkeys(symbols))
+
+
+def _seq(fields: Mapping[str, Any]) -> int | Mapping[str, int]:
+    seq = fields.get("seq")
+    if _is_position(seq):
+        return int(seq)
+    if isinstance(seq, dict) and all(_is_position(position) for position in seq.values()):
+        return seq
+    raise CommandRefused("malformed", "`seq` is the last number seen: one for all symbols, or an object by symbol.")
+
+
+def _is_position(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,62 @@
+"""The socket's address, and the answers of the `edge` process to everything else."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
+from django.urls import path, re_path
+
+from config.problems import CONTENT_TYPE, NOT_FOUND
+from config.stream.access import PagesOfThisSite, SignedInUser
+from config.stream.consumer import StreamConsumer
+from config.stream.hub import Hub
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+_NOT_FOUND_BODY = json.dumps(
+    {"type": f"urn:hindcast:problem:{NOT_FOUND.slug}", "title": NOT_FOUND.title, "detail": NOT_FOUND.detail}
+    | {"status": NOT_FOUND.status}
+).encode()
+
+
+def stream_application(redis_url: str, http: Asgi | None = None) -> Asgi:
+    """The whole ASGI application around one hub: the stream at `/ws/stream`, and `http` or a 404 for the rest."""
+    hub = Hub(redis_url)
+    sockets = URLRouter([path("ws/stream", SignedInUser(StreamConsumer(hub))), re_path("", refuse_socket)])
+    origins = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
+    return ProtocolTypeRouter(
+        {
+            "websocket": PagesOfThisSite(sockets, origins),
+            "http": http or answer_not_found,
+            "lifespan": Lifespan(hub),
+        }
+    )
+
+
+class Lifespan:
+    """Connects the hub when the server starts, and disconnects it when the server stops."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        self._hub.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._hub.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def refuse_socket(scope: Any, receive: Any, send: Any) -> None:
+    """No socket lives at any other address."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+async def answer_not_found(scope: Any, receive: Any, send: Any) -> None:
+    """Pages and the API are served by another process."""
+    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(_NOT_FOUND_BODY)).encode())]
+    await send({"type": "http.response.start", "status": NOT_FOUND.status, "headers": headers})
+    await send({"type": "http.response.body", "body": _NOT_FOUND_BODY})

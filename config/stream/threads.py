@@ -1,0 +1,26 @@
+"""The way from the event loop to the database: a few threads, each giving its connection back after every call."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from django.db import close_old_connections
+
+T = TypeVar("T")
+
+_POOL = ThreadPoolExecutor(4, thread_name_prefix="stream-db")
+
+
+async def in_thread(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run a call that uses the database without holding up the sockets."""
+    return await asyncio.get_running_loop().run_in_executor(_POOL, partial(_tidy, partial(call, *args, **kwargs)))
+
+
+def _tidy(call: Callable[[], T]) -> T:
+    close_old_connections()
+    try:
+        return call()
+    finally:
+        close_old_connections()
