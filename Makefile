@@ -1,0 +1,72 @@
+# `make demo` and `make test` do all the set-up; `make help` lists the rest.
+SHELL := /bin/bash
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
+# Where PyTorch's CPU build is looked for first; plain pip would take the far larger CUDA build on x86-64 Linux.
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+RUNTIME := base ml embedded
+LOCKED := base ml embedded dev
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check install lock clean browser
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: runtime ## run the whole platform here until Ctrl-C
+	@exec $(PYTHON) manage.py demo
+
+test: install browser ## run the tests (all but the slow ones)
+	@$(PYTHON) -m pytest
+
+test-slow: install browser ## run the slow tests
+	@$(PYTHON) -m pytest -m slow
+
+check: install ## run every check that is not a test
+	@deploy/check $(VENV)/bin
+
+install: runtime ## make .venv with everything for development
+	@$(call sync,dev)
+
+.PHONY: runtime
+runtime: $(PYTHON)
+	@$(call sync,$(RUNTIME))
+
+$(PYTHON):
+	@for name in python3.11 python3.12 python3.13 python3; do \
+	  "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
+	  echo "Making $(VENV) with $$name"; "$$name" -m venv $(VENV) && exit 0; rm -rf $(VENV); done; \
+	  echo "Python 3.11, 3.12 or 3.13 with the venv module is needed (Debian: apt install python3-venv)." >&2; exit 1
+
+# Installs requirement sets once per content: the stamp's name holds their checksum.
+define sync
+set -e; sum=$$(cat $(foreach set,$(1),requirements/$(set).txt) requirements/torch.txt | cksum | tr ' ' '-'); \
+stamp=$(VENV)/.installed-$(firstword $(1))-$$sum; \
+if [ ! -e "$$stamp" ]; then echo "Installing requirements ($(strip $(1))), a few minutes the first time"; \
+  $(if $(filter ml,$(1)),$(torch);) \
+  $(PIP) --require-hashes $(foreach set,$(1),-r requirements/$(set).txt); \
+  rm -f $(VENV)/.installed-$(firstword $(1))-*; touch "$$stamp"; fi
+endef
+
+define torch
+$(PYTHON) -c 'import torch' 2>/dev/null || \
+$(PIP) --timeout 5 --retries 0 --index-url $(TORCH_INDEX) -r requirements/torch.txt 2>/dev/null || \
+$(PIP) -r requirements/torch.txt
+endef
+
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
+	  { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1; } || true
+
+lock: install ## pin the requirements again (needs uv)
+	@for name in $(LOCKED); do \
+	  uv pip compile --quiet requirements/$$name.in --generate-hashes --universal --python-version 3.11 \
+	    --no-emit-package torch --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements/$$name.txt || exit 1; done
+
+clean: ## remove .venv, .data and what the servers keep outside the clone
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m config.embedded forget; fi
+	@rm -rf $(VENV) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,96 @@
+"""What a demo is made of: the programs that run, the static files, the staff account, and when it is ready."""
+
+import hashlib
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+
+from config.embedded.running import HOST
+from config.processes import Program
+
+STAFF = "staff@localhost"
+LIMIT_PER_MINUTE = "600"
+READY_SECONDS = 60.0
+PROBE_SECONDS = 3.0
+WORKER_THREADS = "4"
+CELERY = (sys.executable, "-m", "celery", "-A", "config.celery", "--quiet")
+QUIET_WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The staff account; `password` is known only when the account was just made."""
+
+    email: str
+    password: str | None
+
+
+def demo_variables(port: int, given: dict[str, str]) -> dict[str, str]:
+    """What a demo sets for its processes where the environment does not."""
+    wanted = {
+        "HINDCAST_LIMIT_ANONYMOUS": LIMIT_PER_MINUTE,
+        "HINDCAST_STREAM_URL": f"ws://{HOST}:{port + 1}/ws/stream",
+    }
+    return {name: given.get(name) or value for name, value in wanted.items()}
+
+
+def programs(port: int, variables: dict[str, str]) -> list[Program]:
+    """Every process of the platform, with its place in the demo."""
+    web = (sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port),
+           "--workers", "1", "--blocking-threads", "4", "--no-ws", "--log-level", "warning",
+           "config.wsgi:application")  # fmt: skip
+    edge = (sys.executable, "-m", "uvicorn", "--host", HOST, "--port", str(port + 1), "--no-access-log",
+            "--log-level", "warning", "--ws-per-message-deflate", "false", "--timeout-graceful-shutdown", "3",
+            "config.edge:application")  # fmt: skip
+    worker = (*CELERY, "worker", "-n", "worker@%h", "-P", "threads", "-c", WORKER_THREADS, "-Q", "work", *QUIET_WORKER)
+    trainer = (*CELERY, "worker", "-n", "trainer@%h", "-P", "solo", "-Q", "training", *QUIET_WORKER)
+    beat = (*CELERY, "beat", "--pidfile=")
+    named = {"web": web, "edge": edge, "worker": worker, "trainer": trainer, "beat": beat}
+    return [Program(name, command, {**variables, "OMP_NUM_THREADS": "1"}) for name, command in named.items()]
+
+
+def is_ready(port: int) -> bool:
+    """Whether the site says that it can do its work and the stream's port answers."""
+    try:
+        ready = httpx.get(f"http://{HOST}:{port}/health/ready", timeout=PROBE_SECONDS).status_code == httpx.codes.OK
+        httpx.get(f"http://{HOST}:{port + 1}/", timeout=PROBE_SECONDS)
+    except httpx.HTTPError:
+        return False
+    return ready
+
+
+def collect_static() -> bool:
+    """Collect the static files when they changed since the last time; returns whether they had."""
+    stamp = Path(settings.STATIC_ROOT) / "collected.sha256"
+    now = _static_fingerprint()
+    if stamp.exists() and stamp.read_text() == now:
+        return False
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(now)
+    return True
+
+
+def ensure_staff() -> Login:
+    """The staff account, made with a random password when there is none."""
+    users = get_user_model().objects
+    if users.filter(email=STAFF).exists():
+        return Login(STAFF, None)
+    password = secrets.token_urlsafe(12)
+    users.create_superuser(STAFF, password)
+    return Login(STAFF, password)
+
+
+def _static_fingerprint() -> str:
+    seen = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            facts = Path(storage.path(name)).stat()
+            seen.update(f"{name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return seen.hexdigest()

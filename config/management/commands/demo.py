@@ -1,0 +1,97 @@
+"""`manage.py demo`: the whole platform on this machine, in the foreground, until Ctrl-C."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from config.demo import READY_SECONDS, Login, collect_static, demo_variables, ensure_staff, is_ready, programs
+from config.embedded.places import ROOT
+from config.embedded.running import HOST
+from config.processes import ProcessEnded, Supervisor
+from marketdata.selectors import active_instruments
+from mlops.errors import NoChampion
+from mlops.selectors import champion
+
+
+class Command(BaseCommand):
+    help = "Prepare everything, run every process of the platform, and stop them all at Ctrl-C."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._prepare()
+            self._serve(ensure_staff())
+        except KeyboardInterrupt:
+            self._say("Stopped.")
+        except ProcessEnded as ended:
+            raise CommandError(str(ended)) from ended
+
+    def _prepare(self) -> None:
+        self._say("Preparing the database and the pages")
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("install_schedule", stdout=io.StringIO())
+        collect_static()
+        self._say("Reading prices")
+        self._run("ingest")
+        try:
+            champion()
+        except NoChampion:
+            self._say("Training the first model on this machine")
+            self._run("train")
+        self._run("publish")
+        self._run("predict", *(instrument.symbol for instrument in active_instruments()))
+
+    def _serve(self, login: Login) -> None:
+        site = settings.HINDCAST_SITE
+        variables = demo_variables(site.port, dict(os.environ))
+        supervisor = Supervisor(site.data_dir, self._say)
+        try:
+            for program in programs(site.port, variables):
+                supervisor.start(program)
+            if not supervisor.watch_until(lambda: is_ready(site.port), seconds=READY_SECONDS):
+                raise CommandError(
+                    f"The site was not ready within {READY_SECONDS:.0f} s; see {supervisor.log_of('web').parent}."
+                )
+            self._announce(site.port, login, variables["HINDCAST_LIMIT_ANONYMOUS"])
+            supervisor.watch_until(lambda: False)
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            supervisor.stop()
+
+    def _announce(self, port: int, login: Login, limit: str) -> None:
+        site = f"http://{HOST}:{port}"
+        password = login.password or f"as printed at its first start; `{_reset(login)}` sets a new one"
+        self._say(
+            "",
+            f"Hindcast is running:  {site}",
+            f"  forecast by API     curl '{site}/api/v1/predict?symbol=AAPL&horizon=5'",
+            f"  API documentation   {site}/api/docs",
+            f"  live stream         ws://{HOST}:{port + 1}/ws/stream",
+            f"  staff login         {site}/admin/  {login.email}  password: {password}",
+            f"  limit               {limit} calls a minute for this demo",
+            f"  mails are files in  {settings.EMAIL_FILE_PATH}",
+            f"  logs                {settings.HINDCAST_SITE.data_dir / 'log'}",
+            "Ctrl-C stops everything.",
+        )
+
+    def _run(self, *command: str) -> None:
+        """Run another command as a process of its own, so that its libraries do not stay in memory here."""
+        variables = {"HINDCAST_LOG_LEVEL": "WARNING", **os.environ}
+        finished = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=variables, check=False)
+        if finished.returncode:
+            raise CommandError(f"`manage.py {command[0]}` did not succeed.", returncode=finished.returncode)
+
+    def _say(self, *lines: str) -> None:
+        self.stdout.write("\n".join(lines))
+        self.stdout.flush()
+
+
+def _reset(login: Login) -> str:
+    return f".venv/bin/python manage.py changepassword {login.email}"

@@ -1,0 +1,81 @@
+"""What is made sure before `manage.py demo` starts any server: one demo a clone, and both ports free."""
+
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from config.embedded import data_folder
+from config.embedded.running import HOST
+from config.processes import end_recorded
+
+EXIT_CANNOT_START = 2
+DEFAULT_PORT = "8000"
+
+
+@contextmanager
+def checked(arguments: list[str]) -> Iterator[None]:
+    """Hold the clone's demo lock while a demo runs; any other command passes untouched."""
+    if arguments[1:2] != ["demo"] or {"-h", "--help"} & set(arguments):
+        yield
+        return
+    folder = data_folder(os.environ)
+    lock = _lock(folder)
+    try:
+        alone = _has(lock)
+        if alone:
+            end_recorded(folder)
+        for port in _ports():
+            if port_in_use(port):
+                _refuse(f"Port {port} is in use; set HINDCAST_PORT to another.")
+        if not alone:
+            _refuse("A demo of this folder is already running; stop it first.")
+        yield
+    finally:
+        os.close(lock)
+
+
+def port_in_use(port: int) -> bool:
+    """Whether somebody listens on this port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+    return False
+
+
+def _ports() -> tuple[int, ...]:
+    """The ports of site and stream; none when the setting is wrong, which the settings tell better."""
+    text = os.environ.get("HINDCAST_PORT", "").strip() or DEFAULT_PORT
+    if not text.isdecimal() or not 1 <= int(text) <= 65534:
+        return ()
+    return int(text), int(text) + 1
+
+
+def _lock(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        _refuse(f"The data folder {folder} cannot be written: {error.strerror}.")
+        raise
+
+
+def _has(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _refuse(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(EXIT_CANNOT_START)
