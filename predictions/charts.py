@@ -12,7 +12,7 @@ SPARK_PAST_SHARE = 0.78
 SPARK_MARGIN = 3.0
 BAR_MARGIN_SHARE = 0.06
 
-BarValues = tuple[date, Decimal, Decimal, Decimal, Decimal, int]
+BarPrices = tuple[date, Decimal, Decimal, Decimal, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +144,17 @@ def interval_bar(span: PriceSpan, last: float) -> IntervalBar:
 def chart_body(
     subject: ChartSubject,
     *,
-    bars: Iterable[BarValues],
+    bars: Iterable[BarPrices],
     future: Sequence[date],
     cone: Sequence[ConePoint],
     past: Sequence[PastForecast],
 ) -> dict[str, Any]:
     """The JSON of the large chart: bars as columns, oldest first, the coming sessions, the cone, scored forecasts."""
-    columns: dict[str, list[Any]] = {name: [] for name in ("sessions", "open", "high", "low", "close", "volume")}
-    for session, *prices, volume in bars:
+    columns: dict[str, list[Any]] = {name: [] for name in ("sessions", "open", "high", "low", "close")}
+    for session, *prices in bars:
         columns["sessions"].append(session.isoformat())
         for name, price in zip(("open", "high", "low", "close"), prices, strict=True):
             columns[name].append(round(float(price), subject.decimals))
-        columns["volume"].append(volume)
     return {
         "symbol": subject.symbol,
         "currency": subject.currency,

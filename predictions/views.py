@@ -17,7 +17,7 @@ from predictions.charts import ChartSubject, chart_body
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
 from predictions.selectors import pages
-from predictions.templatetags.figures import tick_decimals
+from predictions.templatetags.figures import source, tick_decimals
 
 
 @require_safe
@@ -67,7 +67,13 @@ def _chart(instrument: Instrument, horizon: int) -> dict[str, Any]:
     bars = pages.chart_bars(instrument)
     last = bars[-1][0] if bars else None
     future = [session_after(instrument.mic, last, n + 1) for n in range(max(HORIZONS))] if cone and last else []
-    subject = ChartSubject(instrument.symbol, instrument.currency, tick_decimals(instrument), instrument.source, origin)
+    subject = ChartSubject(
+        symbol=instrument.symbol,
+        currency=instrument.currency,
+        decimals=tick_decimals(instrument),
+        source=source(instrument.source),
+        origin=origin,
+    )
     return chart_body(subject, bars=bars, future=future, cone=cone, past=pages.past_forecasts(instrument, horizon))
 
 

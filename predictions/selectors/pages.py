@@ -192,8 +192,8 @@ def record_of(instrument: Instrument, version: ModelVersion, horizon: int) -> Re
 
 
 def chart_bars(instrument: Instrument) -> Sequence[tuple[Any, ...]]:
-    """Every bar of the instrument, oldest first: session, open, high, low, close, volume."""
-    return list(bars_for(instrument).values_list("session", "open", "high", "low", "close", "volume"))
+    """Every bar of the instrument, oldest first: session, open, high, low, close."""
+    return list(bars_for(instrument).values_list("session", "open", "high", "low", "close"))
 
 
 def cone_of(forecasts: Iterable[Forecast]) -> tuple[date | None, list[ConePoint]]:

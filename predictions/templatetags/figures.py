@@ -11,8 +11,8 @@ from predictions.models import Forecast
 
 register = template.Library()
 
-NOTHING = "–"
-MINUS = "−"
+NOTHING = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 EXCHANGES = {"XNYS": "NYSE", "XNAS": "Nasdaq", "XHKG": "Hong Kong", "XLON": "London", "XETR": "Xetra", "XTKS": "Tokyo"}
 SOURCES = {"sample": "sample data", "yahoo": "Yahoo Finance", "alpha_vantage": "Alpha Vantage"}

@@ -38,7 +38,7 @@
       },
       grid: { vertLines: { visible: false }, horzLines: { color: colours.line } },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.08 } },
-      timeScale: { borderColor: colours.line, minBarSpacing: 0.2, fixLeftEdge: true, fixRightEdge: true },
+      timeScale: { borderColor: colours.line, minBarSpacing: 0.2, fixLeftEdge: true },
       crosshair: {
         vertLine: { color: colours.quiet, labelBackgroundColor: colours.ink },
         horzLine: { color: colours.quiet, labelBackgroundColor: colours.ink },
@@ -72,13 +72,19 @@
     return [...known, ...body.future.map((time) => ({ time }))];
   }
 
+  const DAY = new Intl.DateTimeFormat("en-US", {
+    weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC",
+  });
+
+  // A session as the page writes it: Thu 21 Sep 2023.
+  function day(iso) {
+    const parts = Object.fromEntries(DAY.formatToParts(new Date(`${iso}T00:00Z`)).map(({ type, value }) => [type, value]));
+    return `${parts.weekday} ${parts.day} ${parts.month} ${parts.year}`;
+  }
+
   // What the line above the chart says about the session under the pointer.
   function readout(body, session) {
     const money = new Intl.NumberFormat("en", { style: "currency", currency: body.currency, minimumFractionDigits: body.decimals });
-    const day = (iso) =>
-      new Date(`${iso}T00:00Z`).toLocaleDateString("en-GB", {
-        weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC",
-      });
     const said = body.cone.find((point) => point.session === session);
     if (said) {
       return `${day(session)}  forecast ${money.format(said.predicted)}, 80 % ${money.format(said.lower_80)} to ${money.format(said.upper_80)}, 95 % ${money.format(said.lower_95)} to ${money.format(said.upper_95)}`;

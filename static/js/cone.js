@@ -1,6 +1,7 @@
 // A drawing on the price chart: the forecast cone, the "now" line and earlier forecasts. No state beyond its inputs.
 (() => {
   const DOT = 3;
+  const TICK = 2;
 
   // Corner points of a band between two price fields, out along the top and back along the bottom, in pixels.
   function band(points, upper, lower) {
@@ -25,9 +26,9 @@
     context.setLineDash([]);
   }
 
-  function dot(context, x, y, colour) {
+  function dot(context, x, y, radius, colour) {
     context.beginPath();
-    context.arc(x, y, DOT, 0, 2 * Math.PI);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
     context.fillStyle = colour;
     context.fill();
   }
@@ -36,11 +37,11 @@
     const { x, y, inside } = said;
     context.lineWidth = 1.5;
     if (inside) {
-      dot(context, x, y, colours.forecastInk);
+      dot(context, x, y, TICK, colours.forecastInk);
       return;
     }
-    line(context, [[x - DOT, y - DOT], [x + DOT, y + DOT]], colours.down, []);
-    line(context, [[x - DOT, y + DOT], [x + DOT, y - DOT]], colours.down, []);
+    line(context, [[x - TICK, y - TICK], [x + TICK, y + TICK]], colours.down, []);
+    line(context, [[x - TICK, y + TICK], [x + TICK, y - TICK]], colours.down, []);
   }
 
   class Renderer {
@@ -57,7 +58,7 @@
         fill(context, band(cone, "upper_80", "lower_80"), colours.forecast80);
         context.lineWidth = 2;
         line(context, cone.map((p) => [p.x, p.predicted]), colours.forecast, []);
-        cone.slice(1).forEach((p) => dot(context, p.x, p.predicted, colours.forecast));
+        cone.slice(1).forEach((p) => dot(context, p.x, p.predicted, DOT, colours.forecast));
         context.lineWidth = 1;
         line(context, [[now, 0], [now, mediaSize.height]], colours.quiet, [2, 3]);
       });
