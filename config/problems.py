@@ -98,6 +98,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     predictions.ForecastUnavailable: Problem(
         503, "forecast-unavailable", "No forecast yet", ("symbol", "horizon"), retry_after_s=RETRY_AFTER_TRAINING_S
     ),
+    predictions.OriginRefused: Problem(422, "origin-refused", "No forecast from that session", ("mic", "day")),
     predictions.LedgerBroken: Problem(
         500,
         "ledger-broken",

@@ -11,9 +11,9 @@ from config.stream.hub import Hub, SnapshotUnavailable
 from config.stream.metrics import SOCKETS, SUPERSEDED
 from config.stream.outbox import Outbox
 from config.stream.protocol import (
-    CHANNELS,
     MAX_SYMBOLS,
     Channel,
+    Channels,
     Command,
     CommandRefused,
     command_of,
@@ -33,14 +33,15 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 class StreamConsumer:
     """The ASGI application of `/ws/stream`."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, channels: Channels) -> None:
         self._hub = hub
+        self._channels = channels
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
         await send({"type": "websocket.accept"})
-        socket = Socket(self._hub, scope["user"], send)
+        socket = Socket(self._hub, self._channels, scope["user"], send)
         with SOCKETS.track_inprogress():
             await socket.serve(receive)
 
@@ -48,8 +49,9 @@ class StreamConsumer:
 class Socket:
     """What one client follows, and its conversation."""
 
-    def __init__(self, hub: Hub, user: object, send: Send) -> None:
+    def __init__(self, hub: Hub, channels: Channels, user: object, send: Send) -> None:
         self._hub = hub
+        self._channels = channels
         self._user = user
         self._outbox = Outbox(send)
         self._topics: dict[str, Topic] = {}
@@ -74,7 +76,7 @@ class Socket:
             if frame["type"] == "websocket.disconnect":
                 return
             try:
-                await self._follow_command(command_of(frame.get("text")))
+                await self._follow_command(command_of(frame.get("text"), self._channels))
             except CommandRefused as refusal:
                 await self._outbox.answer(error_text(refusal))
             except Exception:
@@ -88,7 +90,7 @@ class Socket:
         if command.action == "ping":
             await self._outbox.answer(encoded({"type": "pong"}))
             return
-        channel = CHANNELS[command.channel]
+        channel = self._channels[command.channel]
         if not channel.may_read(self._user):
             raise CommandRefused("forbidden", f"You may not read the channel {command.channel}.")
         topics = await self._topics_of(channel, command)

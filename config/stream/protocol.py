@@ -2,8 +2,8 @@
 
 Client: `{"action": "subscribe" | "unsubscribe", "channel": "forecasts", "symbols": ["AAPL"]}`, `{"action": "ping"}`,
 `{"action": "resume", "channel": "forecasts", "symbols": ["AAPL"], "seq": 41}` (or by symbol: `"seq": {"AAPL": 41}`).
-Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq` that
-does not follow the last one shows a gap. Answers: `resumed`, `unsubscribed`, `pong`, `error`.
+Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq`
+that does not follow the last one shows a gap. Answers: `resumed`, `unsubscribed`, `pong`, `error`.
 """
 
 import json
@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from config.problems import facts_of
 from marketdata.live import Topic, Topics
-from predictions import live as forecasts
 
 MAX_FRAME_CHARACTERS = 16_384
 MAX_SYMBOLS = 200
@@ -34,7 +33,7 @@ class Channel(Protocol):
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]: ...
 
 
-CHANNELS: Mapping[str, Channel] = {forecasts.NAME: forecasts}
+Channels = Mapping[str, Channel]
 
 
 class CommandRefused(Exception):
@@ -59,7 +58,7 @@ class Command:
         return self.seq if isinstance(self.seq, int) else self.seq.get(symbol)
 
 
-def command_of(text: str | None) -> Command:
+def command_of(text: str | None, channels: Channels) -> Command:
     """Read a frame; raises CommandRefused with a sentence for whoever wrote the client."""
     if text is None:
         raise CommandRefused("malformed", "Commands are JSON text, not binary frames.")
@@ -76,7 +75,7 @@ def command_of(text: str | None) -> Command:
         raise CommandRefused("unknown-action", f"`action` is one of {', '.join(ACTIONS)}.")
     if action == "ping":
         return Command(action)
-    return Command(action, _channel(fields), _symbols(fields), _seq(fields) if action == "resume" else 0)
+    return Command(action, _channel(fields, channels), _symbols(fields), _seq(fields) if action == "resume" else 0)
 
 
 def error_text(error: CommandRefused) -> str:
@@ -96,10 +95,10 @@ def encoded(message: Mapping[str, Any]) -> str:
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 
-def _channel(fields: Mapping[str, Any]) -> str:
+def _channel(fields: Mapping[str, Any], channels: Channels) -> str:
     name = fields.get("channel")
-    if not isinstance(name, str) or name not in CHANNELS:
-        raise CommandRefused("unknown-channel", f"`channel` is one of {', '.join(CHANNELS)}.")
+    if not isinstance(name, str) or name not in channels:
+        raise CommandRefused("unknown-channel", f"`channel` is one of {', '.join(channels)}.")
     return name
 
 

@@ -12,6 +12,10 @@ from config.problems import CONTENT_TYPE, NOT_FOUND
 from config.stream.access import PagesOfThisSite, SignedInUser
 from config.stream.consumer import StreamConsumer
 from config.stream.hub import Hub
+from config.stream.protocol import Channels
+from predictions import live as forecasts
+
+CHANNELS: Channels = {forecasts.NAME: forecasts}
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 _NOT_FOUND_BODY = json.dumps(
@@ -20,10 +24,10 @@ _NOT_FOUND_BODY = json.dumps(
 ).encode()
 
 
-def stream_application(redis_url: str, http: Asgi | None = None) -> Asgi:
+def stream_application(redis_url: str, http: Asgi | None = None, channels: Channels = CHANNELS) -> Asgi:
     """The whole ASGI application around one hub: the stream at `/ws/stream`, and `http` or a 404 for the rest."""
     hub = Hub(redis_url)
-    sockets = URLRouter([path("ws/stream", SignedInUser(StreamConsumer(hub))), re_path("", refuse_socket)])
+    sockets = URLRouter([path("ws/stream", SignedInUser(StreamConsumer(hub, channels))), re_path("", refuse_socket)])
     origins = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
     return ProtocolTypeRouter(
         {

@@ -1,10 +1,12 @@
 // The live stream in the browser: follows symbols, numbers what it gets, comes back by itself and asks for what it missed.
 //
 //   HindcastStream.subscribe("forecasts", ["AAPL"]);
-//   document.addEventListener("hindcast:forecasts", (event) => event.detail);   // a snapshot or a change
+//   document.addEventListener("hindcast:forecasts", (event) => event.detail);    // one changed forecast, as the API tells it
 //   document.addEventListener("hindcast:stream", (event) => event.detail.state); // "open", "waiting" or "error"
 //
-// The address stands in <body data-stream-url>. Elements with data-stream-symbol are followed without a line of script.
+// The address stands in <body data-stream-url>. The symbols in <... data-live data-symbols="AAPL NVDA"> are followed without
+// a line of script. A first snapshot says what the page shows already and is told as "hindcast:snapshot"; a later one, after
+// an absence, is told as changes.
 "use strict";
 
 (() => {
@@ -17,6 +19,7 @@
     constructor(url) {
       this.url = url;
       this.followed = new Map(); // channel -> Map(symbol -> last seq, or null before the snapshot)
+      this.settled = new Set(); // symbols that had a snapshot
       this.pause = FIRST_PAUSE_MS;
       this.socket = null;
       this.timer = null;
@@ -83,8 +86,12 @@
         this.send({ action: "resume", channel: message.channel, symbols: [message.symbol], seq: last });
         return;
       }
+      const isFirst = !isChange && !this.settled.has(message.symbol);
+      this.settled.add(message.symbol);
       known.set(message.symbol, message.seq);
-      this.tell(message.channel, message);
+      const { type, seq } = message;
+      const items = message[message.channel] || [];
+      items.forEach((body) => this.tell(isFirst ? "snapshot" : message.channel, { ...body, type, seq }));
     }
 
     keepAlive() {
@@ -123,6 +130,7 @@
   window.addEventListener("online", wake);
   document.addEventListener("visibilitychange", () => document.hidden || wake());
 
-  const symbols = [...document.querySelectorAll("[data-stream-symbol]")].map((element) => element.dataset.streamSymbol);
-  if (symbols.length) stream.subscribe("forecasts", [...new Set(symbols)]);
+  const regions = [...document.querySelectorAll("[data-live][data-symbols]")];
+  const symbols = new Set(regions.flatMap((region) => region.dataset.symbols.split(" ").filter(Boolean)));
+  if (symbols.size) stream.subscribe("forecasts", [...symbols]);
 })();
