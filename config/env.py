@@ -41,6 +41,7 @@ class SiteSettings:
     csrf_origins: tuple[str, ...]
     stream_url: str
     data_dir: Path
+    static_dir: Path
     database: dict[str, Any]
     redis_url: str
     broker_url: str
@@ -169,6 +170,7 @@ def _site(reader: _Reader) -> SiteSettings:
     port = reader.integer("HINDCAST_PORT", 8000)
     if not 1 <= port <= 65534:
         reader.complaints.append(f"HINDCAST_PORT must lie between 1 and 65534, not {port}.")
+    data_dir = Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data")))
     redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
     database_url = reader.url("DATABASE_URL", "", ("postgres", "postgresql"))
     return SiteSettings(
@@ -177,7 +179,8 @@ def _site(reader: _Reader) -> SiteSettings:
         cors_origins=reader.words("HINDCAST_CORS_ORIGINS", "http://localhost:3000,http://localhost:5173"),
         csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),
         stream_url=reader.url("HINDCAST_STREAM_URL", "", ("ws", "wss")),
-        data_dir=Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data"))),
+        data_dir=data_dir,
+        static_dir=Path(reader.text("HINDCAST_STATIC_DIR", str(data_dir / "staticfiles"))),
         database=dict(environ.Env.db_url_config(database_url)) if database_url else NO_DATABASE,
         redis_url=redis_url,
         broker_url=reader.url("CELERY_BROKER_URL", redis_url, ("redis", "rediss", "unix", "amqp", "amqps")),

@@ -1,0 +1,40 @@
+# Two images from one file: `web` (pages, API, stream, beat) without training libraries, `worker` with them.
+# docker build --target web . / docker build --target worker .
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /venv
+COPY requirements/base.txt /requirements/
+RUN /venv/bin/pip install --require-hashes -r /requirements/base.txt
+
+FROM build AS build-worker
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+COPY requirements/torch.txt requirements/ml.txt /requirements/
+RUN /venv/bin/pip install --index-url "$TORCH_INDEX" -r /requirements/torch.txt \
+ && /venv/bin/pip install --require-hashes -r /requirements/ml.txt
+
+FROM python:3.11-slim-bookworm AS runtime
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 \
+    DJANGO_SETTINGS_MODULE=config.settings.production HINDCAST_DATA_DIR=/data
+RUN useradd --system --uid 10001 --home-dir /data hindcast && install -d -o hindcast -g hindcast /data
+WORKDIR /app
+
+FROM runtime AS web
+COPY --from=build /venv /venv
+COPY . /app
+# The static files do not depend on any secret; the values here only let the settings load.
+ENV HINDCAST_STATIC_DIR=/app/.collected
+RUN HINDCAST_ALLOWED_HOSTS=localhost DATABASE_URL=postgres://build@127.0.0.1:1/none \
+    REDIS_URL=redis://127.0.0.1:1/0 HINDCAST_SECRET_KEY=only-for-collecting-static-files-while-the-image-is-built \
+    python manage.py collectstatic --noinput
+USER hindcast
+EXPOSE 8000 8001
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
+     "--blocking-threads", "4", "--no-ws", "config.wsgi:application"]
+
+FROM runtime AS worker
+# numba and XGBoost load OpenMP from here.
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
+COPY --from=build-worker /venv /venv
+COPY . /app
+USER hindcast
+CMD ["celery", "-A", "config.celery", "worker", "-P", "threads", "-c", "8", "-Q", "work"]
