@@ -1,9 +1,36 @@
 """Every path of the site."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.urls import Resolver404, include, path, re_path, resolve
+from django_prometheus.exports import ExportToDjangoView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+
+
+def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
+    """API paths have no slash at the end; one with a slash leads to the one without, with the method and the query."""
+    target = f"/{rest}"
+    try:
+        resolve(target)
+    except Resolver404 as error:
+        raise Http404("There is nothing at this address.") from error
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponsePermanentRedirect(f"{target}?{query}" if query else target, preserve_request=True)
+
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    re_path(r"^(?P<rest>api/.+)/$", without_slash),
+    # For the collector inside the network; the proxy in front of the site does not pass it on.
+    path("metrics", ExportToDjangoView, name="metrics"),
 ]
+
+handler400 = "config.problems.bad_request"
+handler403 = "config.problems.permission_denied"
+handler404 = "config.problems.page_not_found"
+handler500 = "config.problems.server_error"
