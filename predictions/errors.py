@@ -1,5 +1,9 @@
 """What can go wrong with forecasts and their reading."""
 
+from datetime import date
+
+from marketdata.errors import SessionUnknown
+
 
 class PredictionError(Exception):
     """Base of every error of this app."""
@@ -22,6 +26,15 @@ class ForecastUnavailable(PredictionError):
         super().__init__(f"There is no forecast for {symbol} over {horizon} sessions yet.")
         self.symbol = symbol
         self.horizon = horizon
+
+
+class OriginRefused(SessionUnknown):
+    """No forecast can be made from this session."""
+
+    def __init__(self, mic: str, origin: date, reason: str) -> None:
+        super().__init__(mic, origin.isoformat())
+        self.args = (f"No forecast can be made from {origin}: {reason}.",)
+        self.reason = reason
 
 
 class LedgerBroken(PredictionError):

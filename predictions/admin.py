@@ -1,0 +1,65 @@
+"""Forecasts, their inputs' sizes and their outcomes for staff: to look at, never to change."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from predictions.models import Forecast, Outcome
+
+
+class ReadOnly:
+    """Takes every way to change a row away."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class OutcomeInline(ReadOnly, TabularInline):
+    model = Outcome
+    extra = 0
+
+
+@admin.register(Forecast)
+class ForecastAdmin(ReadOnly, ModelAdmin):
+    list_display: ClassVar[Any] = [
+        "instrument", "origin", "horizon_sessions", "target", "kind", "status", "signal", "last_price",
+        "predicted_price", "probability_up", "base_rate_up", "risk_level", "model_version",
+    ]  # fmt: skip
+    list_filter: ClassVar[Any] = [
+        "kind",
+        "status",
+        "horizon_sessions",
+        "signal",
+        "risk_level",
+        "model_version",
+        "origin",
+    ]
+    list_select_related: ClassVar[Any] = ["instrument", "model_version"]
+    search_fields: ClassVar[Any] = ["=instrument__symbol", "entry_hash"]
+    exclude: ClassVar[Any] = ["inputs"]
+    inlines: ClassVar[Any] = [OutcomeInline]
+    date_hierarchy = "origin"
+    show_full_result_count = False
+
+
+@admin.register(Outcome)
+class OutcomeAdmin(ReadOnly, ModelAdmin):
+    list_display: ClassVar[Any] = [
+        "forecast", "revision", "actual_price", "error", "went_up", "direction_right", "inside_80", "inside_95",
+        "inside_99", "recorded_at",
+    ]  # fmt: skip
+    list_filter: ClassVar[Any] = [
+        "revision", "direction_right", "inside_80", "inside_95", "inside_99", "forecast__horizon_sessions",
+    ]  # fmt: skip
+    list_select_related: ClassVar[Any] = ["forecast"]
+    search_fields: ClassVar[Any] = ["=forecast__instrument__symbol"]
+    show_full_result_count = False

@@ -1,0 +1,91 @@
+"""What the API's answers hold, as the schema tells it; the answers themselves are ready-made bytes."""
+
+from rest_framework import serializers
+
+from predictions.conf import HORIZONS
+from predictions.models import Forecast
+from predictions.readpath.bodies import LEVELS
+
+PROBABILITY = {"min_value": 0.0, "max_value": 1.0, "allow_null": True}
+
+
+class DriverOut(serializers.Serializer):
+    """One of the features that moved the forecast most."""
+
+    name = serializers.CharField()
+    words = serializers.CharField(help_text="The feature in plain words.")
+    contribution = serializers.FloatField(help_text="Its part of the log odds of a rise.")
+    direction = serializers.ChoiceField(choices=["up", "down"])
+
+
+class RiskOut(serializers.Serializer):
+    """How restless the price may become."""
+
+    volatility_rises = serializers.FloatField(**PROBABILITY, help_text="Null over one session.")
+    big_move = serializers.FloatField(**PROBABILITY, help_text="Probability of a move of more than 5 %.")
+    level = serializers.ChoiceField(choices=["calm", "usual", "raised", "high"], allow_null=True)
+
+
+class RecordOut(serializers.Serializer):
+    """How earlier forecasts of this kind came out; null until there are some to count."""
+
+    accuracy = serializers.FloatField(**PROBABILITY)
+    base_rate = serializers.FloatField(**PROBABILITY)
+    n = serializers.IntegerField(min_value=0)
+    coverage_95 = serializers.FloatField(**PROBABILITY)
+
+
+def _interval_field() -> serializers.ListField:
+    return serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2, allow_null=True)
+
+
+IntervalsOut = type(
+    "IntervalsOut",
+    (serializers.Serializer,),
+    {
+        "__doc__": "Lower and upper price by level, each inside the next.",
+        **{f"{n}%": _interval_field() for n in LEVELS},
+    },
+)
+
+
+class ForecastOut(serializers.Serializer):
+    """One forecast; an abstention has null numbers and says why in `reasons`."""
+
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Forecast.Status.values)
+    reasons = serializers.ListField(child=serializers.CharField())
+    symbol = serializers.CharField()
+    as_of = serializers.DateField(help_text="The last session known to the forecast.")
+    horizon = serializers.ChoiceField(choices=HORIZONS, help_text="Sessions ahead.")
+    target_date = serializers.DateField(help_text="The session that is forecast.")
+    predicted_price = serializers.FloatField(allow_null=True)
+    last_price = serializers.FloatField(allow_null=True)
+    signal = serializers.ChoiceField(choices=Forecast.Signal.values, allow_null=True)
+    signal_meaning = serializers.ChoiceField(
+        choices=["rise", "lag", "risk"],
+        allow_null=True,
+        help_text="What BUY or SELL stands for: a rise, lagging the other stocks, or a high risk of a big move.",
+    )
+    confidence = serializers.FloatField(**PROBABILITY)
+    probability_up = serializers.FloatField(**PROBABILITY)
+    base_rate_up = serializers.FloatField(**PROBABILITY, help_text="How often stocks like this rise anyway.")
+    confidence_interval = IntervalsOut()
+    risk = RiskOut()
+    drivers = DriverOut(many=True)
+    record = RecordOut(allow_null=True)
+    kind = serializers.ChoiceField(choices=Forecast.Kind.values)
+    model_version = serializers.CharField()
+    data_source = serializers.CharField()
+    stale = serializers.BooleanField(help_text="The prices are old, or the stored answer could not be renewed.")
+    fresh_until = serializers.DateTimeField()
+    disclaimer = serializers.CharField()
+
+
+class ProblemOut(serializers.Serializer):
+    """What went wrong (RFC 9457), with further facts such as `symbol` and `suggestions`."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()

@@ -1,0 +1,85 @@
+"""`manage.py predict AAPL NVDA --horizon 5`: the newest forecasts as a table, published first where there are none."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.console import Console
+
+from marketdata.errors import MarketDataError, SymbolUnknown
+from marketdata.models import Instrument
+from marketdata.selectors import instrument_by_symbol, newest_session, store_is_stale
+from mlops.errors import MlopsError, NoChampion
+from predictions.conf import DEFAULT_HORIZON, HORIZONS
+from predictions.errors import ForecastUnavailable
+from predictions.models import Forecast
+from predictions.readpath.bodies import body_of
+from predictions.selectors.forecasts import latest_forecasts
+from predictions.services.publishing import publish_forecasts
+from predictions.tables import forecast_table
+
+WIDTH_IN_A_PIPE = 160
+
+
+class Command(BaseCommand):
+    help = (
+        "Print the newest forecasts of some stocks. Exits with 0 when all of them have one, 1 when not (unknown "
+        "symbol, no model yet), 2 for bad arguments."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("symbols", nargs="+", metavar="SYMBOL", help="such as AAPL or BRK.B")
+        parser.add_argument(
+            "--horizon", type=int, choices=HORIZONS, default=DEFAULT_HORIZON, help="sessions ahead (default 5)"
+        )
+        parser.add_argument("--json", action="store_true", help="print the API's bodies as a JSON list")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        try:
+            instruments = [instrument_by_symbol(symbol) for symbol in options["symbols"]]
+            forecasts = _forecasts(list(dict.fromkeys(instruments)), options["horizon"], now)
+        except SymbolUnknown as error:
+            raise CommandError(_with_suggestions(error)) from error
+        except NoChampion as error:
+            raise CommandError(f"{error} Run `manage.py train` first.") from error
+        except (MarketDataError, MlopsError, ForecastUnavailable) as error:
+            raise CommandError(str(error)) from error
+        stale = store_is_stale(now=now)
+        if options["json"]:
+            self.stdout.write(json.dumps(_bodies(forecasts, stale, now), indent=2, ensure_ascii=False))
+            return
+        on_terminal = self.stdout.isatty()
+        console = Console(force_terminal=on_terminal, width=None if on_terminal else WIDTH_IN_A_PIPE)
+        with console.capture() as printed:
+            console.print(forecast_table(forecasts, stale=stale))
+        self.stdout.write(printed.get(), ending="")
+
+
+def _forecasts(instruments: Sequence[Instrument], horizon: int, now: datetime) -> list[Forecast]:
+    """The newest forecast of each instrument; made now when one is missing or older than the newest session."""
+    found = latest_forecasts(horizon)
+    newest = newest_session()
+    if any(item.pk not in found or found[item.pk].origin != newest for item in instruments):
+        publish_forecasts(now=now)
+        found = latest_forecasts(horizon)
+    for item in instruments:
+        if item.pk not in found:
+            raise ForecastUnavailable(item.symbol, horizon)
+    return [found[item.pk] for item in instruments]
+
+
+def _bodies(forecasts: Sequence[Forecast], stale: bool, now: datetime) -> list[Any]:
+    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+    return [body_of(forecast, stale=stale, fresh_until=fresh_until) for forecast in forecasts]
+
+
+def _with_suggestions(error: SymbolUnknown) -> str:
+    if not error.suggestions:
+        return str(error)
+    return f"{str(error).removesuffix('.')}; did you mean {' or '.join(error.suggestions)}?"

@@ -1,0 +1,44 @@
+"""`manage.py publish`: store the champion's forecasts for every active instrument and tell readers."""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from marketdata.errors import MarketDataError
+from mlops.errors import MlopsError, NoChampion
+from predictions.services.publishing import publish_forecasts
+
+BAD_ARGUMENTS = 2
+
+
+class Command(BaseCommand):
+    help = "Publish forecasts from the newest stored session; from an earlier one they are stored as hindcasts."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--origin", metavar="DATE", help="last session the forecasts may know (YYYY-MM-DD)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            report = publish_forecasts(now=timezone.now(), origin=_origin(options["origin"]))
+        except NoChampion as error:
+            raise CommandError(f"{error} Run `manage.py train` first.") from error
+        except (MlopsError, MarketDataError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{report.created} forecasts created from {report.origin} by model {report.version}; "
+            f"{report.existing} were there before, {report.abstained} of all abstain."
+        )
+
+
+def _origin(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(
+            f"--origin must be a date such as 2023-09-21, not {text[:32]!r}.", returncode=BAD_ARGUMENTS
+        ) from error

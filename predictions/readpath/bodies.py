@@ -1,0 +1,97 @@
+"""What the API says about a forecast: built once here for the API, live messages and pages."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypedDict
+
+from predictions.conf import DISCLAIMER
+from predictions.models import Forecast
+
+LEVELS = (80, 95, 99)
+
+
+class Risk(TypedDict):
+    """How likely it is that the price becomes restless, and the level in one word."""
+
+    volatility_rises: float | None
+    big_move: float | None
+    level: str | None
+
+
+class ForecastBody(TypedDict):
+    """One forecast as it is answered; an abstention has null numbers and says why in `reasons`."""
+
+    id: int
+    status: str
+    reasons: list[str]
+    symbol: str
+    as_of: str
+    horizon: int
+    target_date: str
+    predicted_price: float | None
+    last_price: float | None
+    signal: str | None
+    signal_meaning: str | None
+    confidence: float | None
+    probability_up: float | None
+    base_rate_up: float | None
+    confidence_interval: dict[str, list[float] | None]
+    risk: Risk
+    drivers: list[dict[str, Any]]
+    record: None
+    kind: str
+    model_version: str
+    data_source: str
+    stale: bool
+    fresh_until: str
+    disclaimer: str
+
+
+def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime) -> ForecastBody:
+    """The answer for a forecast; reads its instrument and model version, so select them with it."""
+    return {
+        "id": forecast.pk,
+        "status": str(forecast.status),
+        "reasons": list(forecast.reasons),
+        "symbol": forecast.instrument.symbol,
+        "as_of": forecast.origin.isoformat(),
+        "horizon": forecast.horizon_sessions,
+        "target_date": forecast.target.isoformat(),
+        "predicted_price": _number(forecast.predicted_price),
+        "last_price": _number(forecast.last_price),
+        "signal": str(forecast.signal) or None,
+        "signal_meaning": forecast.signal_meaning or None,
+        "confidence": _number(forecast.confidence),
+        "probability_up": _number(forecast.probability_up),
+        "base_rate_up": _number(forecast.base_rate_up),
+        "confidence_interval": {f"{level}%": _interval(forecast, level) for level in LEVELS},
+        "risk": {
+            "volatility_rises": _number(forecast.volatility_rises),
+            "big_move": _number(forecast.big_move),
+            "level": forecast.risk_level or None,
+        },
+        "drivers": list(forecast.drivers),
+        "record": None,
+        "kind": str(forecast.kind),
+        "model_version": forecast.model_version.version,
+        "data_source": forecast.data_source,
+        "stale": stale,
+        "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "disclaimer": DISCLAIMER,
+    }
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """The bytes that go out. Raises ValueError for a number JSON has no word for."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _interval(forecast: Forecast, level: int) -> list[float] | None:
+    lower, upper = getattr(forecast, f"lower_{level}"), getattr(forecast, f"upper_{level}")
+    return None if lower is None or upper is None else [float(lower), float(upper)]

@@ -1,0 +1,118 @@
+"""Which answer a caller gets: the kept one while it is fresh, else the stored one, else the kept one marked stale."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+
+from accounts.limits import Outage
+from marketdata.selectors import instrument_by_symbol, store_is_stale
+from mlops.selectors import champion
+from mlops.services.registry import refresh_champion_key
+from predictions.errors import ForecastUnavailable
+from predictions.readpath import cache
+from predictions.readpath.bodies import body_of, encoded
+from predictions.readpath.cache import Kept, Look
+from predictions.readpath.metering import CACHE_READS
+from predictions.selectors.forecasts import latest_forecast
+
+log = structlog.get_logger(__name__)
+
+DATABASE_OUTAGE = Outage()
+WAIT_STEP_S = 0.05
+WAIT_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The bytes that go out, and what the log line says about them."""
+
+    body: bytes
+    symbol: str
+    version: str
+    status: str
+    stale: bool
+    source: Literal["cache", "database"]
+
+
+def answer_for(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
+    """The best answer there is to a counted call.
+
+    Raises NoChampion, SymbolMalformed, SymbolUnknown, ForecastUnavailable, or the database's OperationalError when
+    neither store has anything to say.
+    """
+    if look.kept is not None and look.kept.is_fresh(now):
+        CACHE_READS.labels("hit").inc()
+        return _from_cache(look.kept, symbol, stale=look.kept.was_stale)
+    if not look.reachable:
+        CACHE_READS.labels("unavailable").inc()
+        return _from_database(symbol, horizon, keep=False, now=now)
+    if cache.claim(symbol, horizon):
+        return _renewed(look, symbol, horizon, now=now)
+    if look.kept is not None:
+        CACHE_READS.labels("stale").inc()
+        return _from_cache(look.kept, symbol, stale=True)
+    return _awaited(symbol, horizon, now=now)
+
+
+def _renewed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
+    """Read the answer from the database for everybody who waits; the kept one, marked stale, when it is away."""
+    kept = look.kept
+    CACHE_READS.labels("miss" if kept is None else "stale").inc()
+    try:
+        answer = _from_database(symbol, horizon, keep=True, now=now)
+        if look.version is None:
+            refresh_champion_key()
+        return answer
+    except (OperationalError, InterfaceError) as error:
+        if kept is None:
+            raise
+        log.warning("answered_stale", symbol=symbol, horizon=horizon, reason=type(error).__name__)
+        return _from_cache(kept, symbol, stale=True)
+    finally:
+        cache.release(symbol, horizon)
+
+
+def _awaited(symbol: str, horizon: int, *, now: datetime) -> Answer:
+    """Wait up to a second for whoever is reading the same answer, then read it as well."""
+    CACHE_READS.labels("miss").inc()
+    for _ in range(WAIT_STEPS):
+        time.sleep(WAIT_STEP_S)
+        kept = cache.peek(symbol, horizon)
+        if kept is not None and kept.is_fresh(now):
+            return _from_cache(kept, symbol, stale=kept.was_stale)
+    return _from_database(symbol, horizon, keep=True, now=now)
+
+
+def _from_cache(kept: Kept, symbol: str, *, stale: bool) -> Answer:
+    return Answer(kept.stale if stale else kept.fresh, symbol, kept.version, kept.status, stale, "cache")
+
+
+def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
+    """Read the champion's newest forecast, and keep it for the next callers."""
+    if DATABASE_OUTAGE.is_on:
+        raise OperationalError("The database did not answer a moment ago.")
+    try:
+        return _read(symbol, horizon, keep=keep, now=now)
+    except (OperationalError, InterfaceError):
+        DATABASE_OUTAGE.begin()
+        raise
+
+
+def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
+    champion()
+    instrument = instrument_by_symbol(symbol)
+    forecast = latest_forecast(instrument, horizon)
+    if forecast is None:
+        raise ForecastUnavailable(instrument.symbol, horizon)
+    stale = store_is_stale(now=now)
+    if keep:
+        cache.keep([forecast], stale=stale, now=now)
+    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+    body = encoded(body_of(forecast, stale=stale, fresh_until=fresh_until))
+    version = forecast.model_version.version
+    return Answer(body, instrument.symbol, version, str(forecast.status), stale, "database")

@@ -1,0 +1,1 @@
+"""What changes forecasts and their outcomes."""

@@ -1,0 +1,151 @@
+"""Publishing: the champion's forecasts for every active instrument, stored for good, then told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from marketdata.models import Instrument
+from marketdata.selectors import active_instruments, newest_session, store_is_stale
+from mlops.dataset import load_panel
+from mlops.errors import InsufficientHistory
+from mlops.forecasting.serving import InstrumentForecast
+from mlops.forecasting.types import HORIZONS
+from mlops.models import ModelVersion
+from mlops.selectors import champion
+from mlops.services.registry import refresh_champion_key
+from mlops.services.serving import forecasts_from
+from predictions.errors import OriginRefused
+from predictions.live import ForecastMessage, push_forecasts
+from predictions.models import Forecast, ForecastInput
+from predictions.readpath.bodies import body_of
+from predictions.readpath.cache import keep
+from predictions.selectors.forecasts import forecasts_said
+from predictions.services import ledger
+from predictions.services.rows import Occasion, input_of, rows_of
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """What one publication added: rows created, rows that were there before, and how many of both abstain."""
+
+    origin: date
+    version: str
+    created: int
+    existing: int
+    abstained: int
+
+
+def publish_forecasts(*, now: datetime, origin: date | None = None) -> PublishReport:
+    """Store the champion's forecasts from `origin`, by default the newest stored session, and tell the world of them.
+
+    From an earlier session they are hindcasts by the fit that had not seen it, and nobody is told. A second call finds
+    every row, changes nothing and sends nothing.
+
+    Raises NoChampion, InsufficientHistory, OriginRefused, ArtifactCorrupt.
+    """
+    instruments = {instrument.symbol: instrument for instrument in active_instruments()}
+    occasion = _occasion(champion(), origin, now)
+    wanted = {(instrument.pk, horizon) for instrument in instruments.values() for horizon in HORIZONS}
+    if wanted <= _said(occasion):
+        return _report(occasion, created=0)
+    panel = load_panel(instruments=instruments.values(), through=occasion.origin)
+    if not len(panel.sessions) or panel.sessions[-1].astype(object) != occasion.origin:
+        raise OriginRefused(_mic(instruments), occasion.origin, "no bar of that session is stored")
+    fit = "serving" if occasion.kind == Forecast.Kind.LIVE else "holdout"
+    said = forecasts_from(version=occasion.version, panel=panel, origin=occasion.origin, fit=fit)
+    return store_forecasts(said=said, instruments=instruments, occasion=occasion)
+
+
+@transaction.atomic
+def store_forecasts(
+    *, said: Sequence[InstrumentForecast], instruments: Mapping[str, Instrument], occasion: Occasion
+) -> PublishReport:
+    """Chain and insert what has not been said yet, in one batch; live forecasts are told once it is committed."""
+    ledger.hold_chain()
+    known = _said(occasion)
+    fresh = [forecast for forecast in said if (instruments[forecast.symbol].pk, forecast.horizon_sessions) not in known]
+    inputs = _stored_inputs(fresh, instruments, occasion)
+    rows = rows_of(fresh, instruments, occasion)
+    for row in rows:
+        row.inputs = inputs.get((row.instrument_id, row.horizon_sessions))
+    ledger.seal(rows, after=ledger.head())
+    created = Forecast.objects.bulk_create(rows)
+    if created and occasion.kind == Forecast.Kind.LIVE:
+        transaction.on_commit(partial(_tell, created, occasion.now))
+    log.info("forecasts_published", origin=occasion.origin.isoformat(), version=occasion.version.version,
+             kind=str(occasion.kind), created=len(created))  # fmt: skip
+    return _report(occasion, created=len(created))
+
+
+def _occasion(version: ModelVersion, origin: date | None, now: datetime) -> Occasion:
+    """From which session, and whether that is the present or the past."""
+    newest = newest_session()
+    if newest is None:
+        raise InsufficientHistory(0, 1)
+    if origin is None or origin == newest:
+        return Occasion(version, newest, Forecast.Kind.LIVE, now)
+    if origin <= version.holdout_trained_through:
+        reason = f"model {version.version} has learned from sessions up to {version.holdout_trained_through}"
+        raise OriginRefused(_mic({}), origin, reason)
+    return Occasion(version, origin, Forecast.Kind.HINDCAST, now)
+
+
+def _stored_inputs(
+    said: Sequence[InstrumentForecast], instruments: Mapping[str, Instrument], occasion: Occasion
+) -> dict[tuple[int, int], ForecastInput]:
+    """The input block of each (instrument key, horizon), each distinct block stored once."""
+    wanted: dict[tuple[int, int], ForecastInput] = {}
+    for forecast in said:
+        instrument = instruments[forecast.symbol]
+        block = input_of(forecast, instrument, occasion)
+        if block is not None:
+            wanted[instrument.pk, forecast.horizon_sessions] = block
+    distinct = {(block.instrument_id, block.sha256): block for block in wanted.values()}
+    ForecastInput.objects.bulk_create(distinct.values(), ignore_conflicts=True)
+    stored = ForecastInput.objects.filter(origin=occasion.origin, feature_set=occasion.version.feature_set).defer(
+        "block"
+    )
+    by_hash = {(block.instrument_id, block.sha256): block for block in stored}
+    return {key: by_hash[block.instrument_id, block.sha256] for key, block in wanted.items()}
+
+
+def _tell(forecasts: Sequence[Forecast], now: datetime) -> None:
+    """Put the answers where readers look first, then push them to whoever follows."""
+    refresh_champion_key()
+    stale = store_is_stale(now=now)
+    keep(forecasts, stale=stale, now=now)
+    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+    messages: list[ForecastMessage] = [
+        {"instrument_id": row.instrument_id, "body": body_of(row, stale=stale, fresh_until=fresh_until)}
+        for row in forecasts
+    ]
+    push_forecasts(messages)
+
+
+def _said(occasion: Occasion) -> set[tuple[int, int]]:
+    return forecasts_said(version=occasion.version, origin=occasion.origin, kind=occasion.kind)
+
+
+def _report(occasion: Occasion, *, created: int) -> PublishReport:
+    rows = Forecast.objects.filter(
+        model_version=occasion.version, origin=occasion.origin, kind=occasion.kind
+    ).values_list("status", flat=True)
+    statuses = list(rows)
+    return PublishReport(
+        origin=occasion.origin,
+        version=occasion.version.version,
+        created=created,
+        existing=len(statuses) - created,
+        abstained=statuses.count(Forecast.Status.ABSTAINED),
+    )
+
+
+def _mic(instruments: Mapping[str, Instrument]) -> str:
+    return next((instrument.mic for instrument in instruments.values()), "XNYS")

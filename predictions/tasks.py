@@ -1,0 +1,23 @@
+"""Background work: publishing and scoring. Each may run twice; the second time finds everything done."""
+
+from datetime import date
+
+from celery import shared_task
+from django.db import OperationalError
+from django.utils import timezone
+
+from predictions.jobs import PUBLISH, SCORE
+from predictions.services.publishing import publish_forecasts
+from predictions.services.scoring import score_matured
+
+
+@shared_task(name=PUBLISH, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def publish(origin: str | None = None) -> None:
+    """Publish from an ISO date, by default from the newest stored session."""
+    publish_forecasts(now=timezone.now(), origin=date.fromisoformat(origin) if origin else None)
+
+
+@shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def score(through: str | None = None) -> None:
+    """Score what matured up to an ISO date, by default up to the newest stored session."""
+    score_matured(now=timezone.now(), through=date.fromisoformat(through) if through else None)
