@@ -1,0 +1,115 @@
+"""Which days are sessions of an exchange, and when each of them closes. Pure: no clock, no database."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+import exchange_calendars
+import pandas as pd
+
+from marketdata.errors import SessionUnknown
+
+FIRST_DAY = date(1990, 1, 1)
+LAST_DAY = date(2099, 12, 31)
+FEWEST_SESSIONS_A_YEAR = 200
+YEARS_BUILT_AHEAD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    """The sessions of one exchange, oldest first, and the instants at which they close."""
+
+    zone: ZoneInfo
+    sessions: tuple[date, ...]
+    closes: tuple[datetime, ...]
+    place_of: Mapping[date, int]
+
+
+def known_exchanges() -> frozenset[str]:
+    """The market identifier codes that have a calendar."""
+    names = exchange_calendars.get_calendar_names(include_aliases=True)
+    return frozenset(name for name in names if len(name) == 4 and name.isalnum() and name.isupper())
+
+
+def is_session(mic: str, day: date) -> bool:
+    """Whether `day` is a session of the exchange; days outside 1990..2099 are not."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        return False
+    return day in _schedule_reaching(mic, day.year).place_of
+
+
+def session_after(mic: str, session: date, n: int) -> date:
+    """The session that comes `n` sessions after `session` (before it, where n is negative).
+
+    Raises SessionUnknown when `session` is not a session or the calendar does not reach that far.
+    """
+    if not is_session(mic, session):
+        raise SessionUnknown(mic, session.isoformat())
+    schedule = _schedule_reaching(mic, session.year + max(n, 0) // FEWEST_SESSIONS_A_YEAR + 1)
+    place = schedule.place_of[session] + n
+    if not 0 <= place < len(schedule.sessions):
+        raise SessionUnknown(mic, f"{session} and {n} sessions")
+    return schedule.sessions[place]
+
+
+def sessions_between(mic: str, first: date, last: date) -> list[date]:
+    """Every session from `first` to `last`, both included."""
+    if first > last:
+        return []
+    sessions = _schedule_reaching(mic, last.year).sessions
+    return list(sessions[bisect_left(sessions, first) : bisect_right(sessions, last)])
+
+
+def sessions_behind(mic: str, older: date, newer: date) -> int:
+    """How many sessions lie after `older` up to and including `newer`; 0 when `older` is not older."""
+    if older >= newer:
+        return 0
+    sessions = _schedule_reaching(mic, newer.year).sessions
+    return bisect_right(sessions, newer) - bisect_right(sessions, older)
+
+
+def close_instant(mic: str, session: date) -> datetime:
+    """When the session closes, early closes included, in UTC; raises SessionUnknown."""
+    if not is_session(mic, session):
+        raise SessionUnknown(mic, session.isoformat())
+    schedule = _schedule_reaching(mic, session.year)
+    return schedule.closes[schedule.place_of[session]]
+
+
+def latest_session(mic: str, now: datetime) -> date:
+    """The last session that has closed at the instant `now`; raises SessionUnknown before the first."""
+    schedule = _schedule_reaching(mic, now.year)
+    place = bisect_right(schedule.closes, now) - 1
+    if place < 0:
+        raise SessionUnknown(mic, now.isoformat())
+    return schedule.sessions[place]
+
+
+def exchange_day(mic: str, now: datetime) -> date:
+    """The calendar day that it is at the exchange at the instant `now`."""
+    return now.astimezone(_schedule_reaching(mic, now.year).zone).date()
+
+
+def _schedule_reaching(mic: str, year: int) -> _Schedule:
+    """The schedule to the end of `year` or later; years are built in blocks, so that few schedules are kept."""
+    reach = min(max(year, FIRST_DAY.year), LAST_DAY.year)
+    return _schedule(mic, min(reach + YEARS_BUILT_AHEAD - reach % YEARS_BUILT_AHEAD, LAST_DAY.year))
+
+
+@lru_cache(maxsize=64)
+def _schedule(mic: str, last_year: int) -> _Schedule:
+    kind = type(exchange_calendars.get_calendar(mic))
+    start = max(filter(None, (pd.Timestamp(FIRST_DAY), kind.bound_min())))
+    end = min(filter(None, (pd.Timestamp(date(last_year, 12, 31)), kind.bound_max())))
+    calendar = kind(start=start, end=end)
+    sessions = tuple(calendar.sessions.date)
+    return _Schedule(
+        zone=ZoneInfo(str(calendar.tz)),
+        sessions=sessions,
+        closes=tuple(close.to_pydatetime().astimezone(UTC) for close in calendar.closes),
+        place_of=MappingProxyType({session: place for place, session in enumerate(sessions)}),
+    )

@@ -1,0 +1,1 @@
+"""Where prices come from: the only place of this app that talks to the outside."""

@@ -1,0 +1,36 @@
+"""What every provider speaks: daily bars and corporate actions in our own terms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from marketdata.records import BarRecord, CorporateActionRecord
+
+__all__ = ["BarRecord", "CorporateActionRecord", "DailyHistory", "Provider"]
+
+
+@dataclass(frozen=True, slots=True)
+class DailyHistory:
+    """A provider's answer: bars, what changed their meaning, and the day up to which splits are applied."""
+
+    bars: Sequence[BarRecord]
+    actions: Sequence[CorporateActionRecord]
+    basis_date: date
+
+
+class Provider(Protocol):
+    """A source of daily bars; `parallel_calls` is how many symbols it may be asked for at the same time."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parallel_calls(self) -> int: ...
+
+    def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
+        """The bars of the sessions first..last, as the source gives them.
+
+        Prices that the source leaves out are NaN. Raises ProviderUnavailable or ProviderRejected, nothing else.
+        """
+        ...

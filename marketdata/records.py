@@ -1,0 +1,28 @@
+"""A session and a corporate action as a source tells them, before anybody believes them."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class BarRecord:
+    """One session as a source gives it; a price that the source leaves out is NaN, a volume is None."""
+
+    session: date
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    adjusted_close: Decimal
+    volume: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CorporateActionRecord:
+    """A split (`value` new shares for one old) or a dividend (`value` cash a share), effective before the open."""
+
+    session: date
+    kind: Literal["split", "dividend"]
+    value: Decimal

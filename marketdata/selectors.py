@@ -1,0 +1,114 @@
+"""Reading market data: instruments by symbol, bars, and how old the newest of them is."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
+from django.db.models import Case, FloatField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from marketdata.calendars import latest_session, sessions_behind
+from marketdata.errors import SymbolMalformed, SymbolUnknown
+from marketdata.models import DailyBar, Instrument
+
+HOME_EXCHANGE = "XNYS"
+SUGGESTIONS = 5
+LEAST_SIMILARITY = 0.3
+SYMBOL = re.compile(r"\^?[A-Z0-9]{1,10}(?:[.\-/=][A-Z0-9]{1,6})*")
+LONGEST_SYMBOL = 15
+SEPARATORS = ".-/"
+
+BarValues = tuple[int, date, Decimal, Decimal, Decimal, Decimal, Decimal, int]
+
+
+def active_instruments() -> QuerySet[Instrument]:
+    """The instruments that are forecast every session."""
+    return Instrument.objects.filter(is_active=True)
+
+
+def instrument_by_symbol(text: str) -> Instrument:
+    """The instrument people mean by `text`: `BRK-B`, `brk.b` and `BRK/B` are one.
+
+    The spelling as given wins over another one, an active listing over an inactive one. Raises SymbolMalformed, and
+    SymbolUnknown with the nearest symbols there are.
+    """
+    symbol = canonical_symbol(text)
+    found = list(Instrument.objects.filter(symbol__in=_spellings(symbol)))
+    if not found:
+        raise SymbolUnknown(symbol, suggestions_for(symbol))
+    return min(found, key=lambda one: (one.symbol != symbol, not one.is_active, one.pk))
+
+
+def canonical_symbol(text: str) -> str:
+    """`text` in the form in which symbols are stored; raises SymbolMalformed."""
+    symbol = text.strip().upper()
+    if not text.isascii() or len(symbol) > LONGEST_SYMBOL or not SYMBOL.fullmatch(symbol):
+        raise SymbolMalformed(text)
+    return symbol
+
+
+def suggestions_for(symbol: str) -> list[str]:
+    """The active symbols nearest to `symbol`, by their first letters or by likeness of symbol or name; best first."""
+    likeness = Greatest(TrigramSimilarity("symbol", symbol), TrigramWordSimilarity(symbol, "name"))
+    begins = Case(When(symbol__istartswith=symbol, then=Value(1.0)), default=Value(0.0), output_field=FloatField())
+    return list(
+        active_instruments()
+        .annotate(likeness=likeness, begins=begins)
+        .filter(Q(begins=1.0) | Q(likeness__gte=LEAST_SIMILARITY))
+        .order_by("-begins", "-likeness", "symbol")
+        .values_list("symbol", flat=True)[:SUGGESTIONS]
+    )
+
+
+def bars_for(instrument: Instrument, *, first: date | None = None, last: date | None = None) -> QuerySet[DailyBar]:
+    """The instrument's final bars of the sessions first..last, oldest first."""
+    bars = DailyBar.objects.filter(instrument=instrument, is_final=True).order_by("session")
+    if first is not None:
+        bars = bars.filter(session__gte=first)
+    if last is not None:
+        bars = bars.filter(session__lte=last)
+    return bars
+
+
+def bar_values(instruments: Iterable[Instrument], *, through: date | None) -> Iterator[BarValues]:
+    """(instrument pk, session, open, high, low, close, adjusted close, volume) of every final bar, oldest first."""
+    bars = DailyBar.objects.filter(instrument__in=list(instruments), is_final=True)
+    if through is not None:
+        bars = bars.filter(session__lte=through)
+    return iter(
+        bars.order_by("session", "instrument_id").values_list(
+            "instrument_id", "session", "open", "high", "low", "close", "adjusted_close", "volume"
+        )
+    )
+
+
+def newest_session() -> date | None:
+    """The last session of which an active instrument has a final bar."""
+    newest = DailyBar.objects.filter(instrument=OuterRef("pk"), is_final=True).order_by("-session")
+    found = active_instruments().aggregate(newest=Max(Subquery(newest.values("session")[:1])))
+    session: date | None = found["newest"]
+    return session
+
+
+def close_on(instrument: Instrument, session: date) -> Decimal | None:
+    """The close of that session, None where there is no final bar."""
+    return bars_for(instrument, first=session, last=session).values_list("close", flat=True).first()
+
+
+def store_is_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> bool:
+    """Whether the newest bar is further behind the exchange's calendar than the settings allow, or there is none."""
+    newest = newest_session()
+    if newest is None:
+        return True
+    behind = sessions_behind(mic, newest, latest_session(mic, now or timezone.now()))
+    return behind > settings.HINDCAST_MARKETDATA.stale_after_sessions
+
+
+def _spellings(symbol: str) -> set[str]:
+    """The ways in which vendors write the same symbol."""
+    plain = re.sub(f"[{re.escape(SEPARATORS)}]", ".", symbol)
+    return {plain.replace(".", separator) for separator in SEPARATORS} | {symbol}
