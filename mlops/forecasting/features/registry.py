@@ -1,0 +1,48 @@
+"""The names of all features, once, in the order of the arrays' last axis."""
+
+FEATURE_SET = "hc1"
+
+DIRECTION_NAMES: tuple[str, ...] = (
+    "r_lag0",
+    "r_lag1",
+    "r_lag2",
+    "r_lag3",
+    "r_lag4",
+    "ret_5",
+    "ret_10",
+    "ret_21",
+    "ret_63",
+    "ret_126",
+    "mom_12_1",
+    "vol_5_63",
+    "vol_21_252",
+    "semivol",
+    "rsi_14",
+    "macd_hist",
+    "bb_pctb",
+    "sma_50",
+    "sma_200",
+    "idio_5",
+    "rank_ret_1",
+    "rank_ret_5",
+    "rank_ret_21",
+    "rank_mom",
+    "rank_vol",
+)
+
+VOLATILITY_NAMES: tuple[str, ...] = (
+    "log_rv_1",
+    "log_rv_5",
+    "log_rv_21",
+    "log_rv_63",
+    "log_rv_252",
+    "log_gk_1",
+    "log_gk_5",
+    "log_gk_21",
+    "market_vol",
+    "market_vol_ratio",
+    "market_ret_5",
+    "own_ret_1",
+    "own_ret_5",
+    "drawdown_252",
+)

@@ -1,0 +1,79 @@
+"""Windows and recursions down the first axis of a 2-D array, all columns at once.
+
+In every function here the value at row t reads rows <= t only, and a NaN inside the window makes the value NaN.
+Sums are built by doubling (the sum of 2s rows is two sums of s rows), so a value depends on its window alone: there is
+no running total whose rounding carries the distant past along.
+"""
+
+import numpy as np
+
+from mlops.forecasting.types import FloatArray
+
+
+def shifted(values: FloatArray, rows: int) -> FloatArray:
+    """`values` moved `rows` rows later: row t holds what was at t - rows; the first `rows` rows are NaN."""
+    if rows == 0:
+        return values
+    moved = np.empty_like(values)
+    moved[:rows] = np.nan
+    moved[rows:] = values[: max(len(values) - rows, 0)]
+    return moved
+
+
+def change(values: FloatArray, rows: int) -> FloatArray:
+    """values[t] - values[t - rows]; the first `rows` rows are NaN."""
+    return values - shifted(values, rows)
+
+
+def rolling_sum(values: FloatArray, window: int) -> FloatArray:
+    """Sum of the rows t - window + 1 .. t; shape of `values`, the first window - 1 rows are NaN."""
+    total: FloatArray | None = None
+    block, block_rows, covered, left = values, 1, 0, window
+    while left:
+        if left & 1:
+            total = block if total is None else _joined(total, block, covered)
+            covered += block_rows
+        left >>= 1
+        if left:
+            block = _joined(block, block, block_rows)
+            block_rows *= 2
+    return np.zeros_like(values) if total is None else total
+
+
+def _joined(newest: FloatArray, older: FloatArray, rows: int) -> FloatArray:
+    """newest[t] + older[t - rows], NaN in the first `rows` rows."""
+    joined = np.empty_like(newest)
+    joined[:rows] = np.nan
+    np.add(newest[rows:], older[: max(len(older) - rows, 0)], out=joined[rows:])
+    return joined
+
+
+def rolling_mean(values: FloatArray, window: int) -> FloatArray:
+    """Mean of the rows t - window + 1 .. t; the first window - 1 rows are NaN."""
+    return rolling_sum(values, window) / window
+
+
+def rolling_max(values: FloatArray, window: int) -> FloatArray:
+    """Largest of the rows t - window + 1 .. t; the first window - 1 rows are NaN."""
+    largest, rows = values, 1
+    while rows * 2 <= window:
+        largest = np.maximum(largest, shifted(largest, rows))
+        rows *= 2
+    return np.maximum(largest, shifted(largest, window - rows))
+
+
+def recursive_mean(values: FloatArray, *, weight: float, start: int, seed_rows: int) -> FloatArray:
+    """Exponentially weighted mean that begins as the plain mean of `seed_rows` rows from row `start`.
+
+    The first value stands at row start + seed_rows - 1; after it m[t] = m[t - 1] + weight * (values[t] - m[t - 1]).
+    Rows before it are NaN; all are when there are fewer rows than that.
+    """
+    means = np.full_like(values, np.nan)
+    first = start + seed_rows - 1
+    if first >= len(values):
+        return means
+    means[first] = values[start : first + 1].mean(axis=0)
+    for row in range(first + 1, len(values)):
+        before = means[row - 1]
+        means[row] = before + weight * (values[row] - before)
+    return means

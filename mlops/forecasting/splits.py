@@ -1,0 +1,39 @@
+"""Which rows may teach and which may judge: splits by date, with the horizon between them taken out."""
+
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import TimeSeriesSplit
+
+from mlops.forecasting.errors import TooLittleHistory
+
+Rows = NDArray[np.intp]
+
+
+def purged_splits(row_sessions: NDArray[np.datetime64], *, horizon: int, folds: int) -> list[tuple[Rows, Rows]]:
+    """(training rows, test rows) of each fold, expanding, oldest first; what GridSearchCV takes as `cv`.
+
+    row_sessions: the origin of each pooled row, shape (rows,), in any order. `horizon` whole sessions lie between the
+    last training and the first test session, so that every training target is known before the first test origin.
+    Raises TooLittleHistory when the sessions do not suffice for the folds.
+    """
+    sessions, session_of_row = np.unique(row_sessions, return_inverse=True)
+    needed = (folds + 1) * (horizon + 1)
+    if len(sessions) < needed:
+        raise TooLittleHistory(have=len(sessions), needed=needed)
+    splitter = TimeSeriesSplit(n_splits=folds, gap=horizon)
+    return [
+        (np.flatnonzero(session_of_row <= train[-1]), np.flatnonzero(np.isin(session_of_row, test)))
+        for train, test in splitter.split(sessions)
+    ]
+
+
+def training_end(sessions: NDArray[np.datetime64], *, first_held_out: date, horizon: int) -> int:
+    """How many leading sessions may teach: their targets all lie before `first_held_out`.
+
+    sessions: the panel's, ascending. Origin row t is among them when row t + horizon comes before the first
+    held-out session.
+    """
+    boundary = int(np.searchsorted(sessions, np.datetime64(first_held_out)))
+    return max(boundary - horizon, 0)
