@@ -1,0 +1,51 @@
+"""Do two series tell the same history? Splits make them differ by one factor, nothing else does. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from statistics import median
+
+from marketdata.records import CorporateActionRecord
+
+FEWEST_COMMON_SHARE = 0.98
+AGREEING_SHARE = 0.98
+AGREEMENT = Decimal("0.01")
+
+Closes = Mapping[date, Decimal]
+
+
+def split_factor(actions: Iterable[CorporateActionRecord], *, after: date, through: date) -> Decimal:
+    """By how much prices of the basis `after` must be divided to stand on the basis `through`."""
+    factor = Decimal(1)
+    for action in actions:
+        if action.kind == "split" and after < action.session <= through:
+            factor *= action.value
+    return factor
+
+
+def basis_ratio(stored: Closes, offered: Closes) -> Decimal | None:
+    """The middle of offered / stored over the sessions that both have; None when there are none."""
+    common = stored.keys() & offered.keys()
+    return median(offered[day] / stored[day] for day in common) if common else None
+
+
+def why_not_replaced(stored: Closes, offered: Closes, *, expected_ratio: Decimal) -> str:
+    """Why the offered series must not replace the stored one, in one sentence; empty when it may.
+
+    It may when it reaches at least as far, has nearly all the stored sessions, and stands to the stored closes in one
+    steady ratio that the splits between the two bases explain.
+    """
+    if not stored:
+        return ""
+    if not offered or max(offered) < max(stored):
+        return f"it ends before {max(stored)}, the newest stored session"
+    common = stored.keys() & offered.keys()
+    if len(common) < FEWEST_COMMON_SHARE * len(stored):
+        return f"it has only {len(common)} of the {len(stored)} stored sessions"
+    ratio = basis_ratio(stored, offered) or Decimal(0)
+    if abs(ratio / expected_ratio - 1) > AGREEMENT:
+        return f"its prices are {ratio:.4g} times the stored ones, which no split explains"
+    agreeing = sum(abs(offered[day] / stored[day] / ratio - 1) <= AGREEMENT for day in common)
+    if agreeing < AGREEING_SHARE * len(common):
+        return f"it agrees with only {agreeing} of {len(common)} stored closes"
+    return ""

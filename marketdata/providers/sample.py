@@ -1,0 +1,72 @@
+"""Real bars shipped with the project: they answer without a network, and end in 2023."""
+
+import csv
+import lzma
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+
+from marketdata.errors import ProviderRejected
+from marketdata.providers.base import BarRecord, DailyHistory
+
+FOLDER = Path(__file__).resolve().parent.parent / "sample"
+LAST_SESSION = date(2023, 9, 21)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleInstrument:
+    """What is known about one of the shipped stocks."""
+
+    symbol: str
+    mic: str
+    name: str
+    sector: str
+    currency: str
+    tick: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SampleProvider:
+    """Answers from the shipped table."""
+
+    name: str = "sample"
+    parallel_calls: int = 1
+
+    def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
+        """The shipped bars of that stock; raises ProviderRejected for any other."""
+        bars = _bars_by_symbol().get(symbol)
+        if bars is None:
+            raise ProviderRejected(self.name, f"{symbol} is not among the shipped stocks")
+        return DailyHistory(
+            bars=[bar for bar in bars if first <= bar.session <= last], actions=(), basis_date=LAST_SESSION
+        )
+
+
+def sample_instruments() -> list[SampleInstrument]:
+    """The shipped stocks."""
+    with (FOLDER / "instruments.csv").open(encoding="utf-8", newline="") as table:
+        return [SampleInstrument(**{**row, "tick": Decimal(row["tick"])}) for row in csv.DictReader(table)]
+
+
+@lru_cache(maxsize=1)
+def _bars_by_symbol() -> Mapping[str, Sequence[BarRecord]]:
+    bars: dict[str, list[BarRecord]] = {}
+    with lzma.open(FOLDER / "daily_bars.csv.xz", "rt", encoding="utf-8", newline="") as table:
+        for row in csv.DictReader(table):
+            bars.setdefault(row["symbol"], []).append(_bar(row))
+    return bars
+
+
+def _bar(row: Mapping[str, str]) -> BarRecord:
+    return BarRecord(
+        session=date.fromisoformat(row["session"]),
+        open=Decimal(row["open"]),
+        high=Decimal(row["high"]),
+        low=Decimal(row["low"]),
+        close=Decimal(row["close"]),
+        adjusted_close=Decimal(row["adjusted_close"]),
+        volume=int(row["volume"]),
+    )
