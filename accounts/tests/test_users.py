@@ -1,0 +1,97 @@
+"""People are known by their e-mail address, however they spell it."""
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    """A browser in which someone is signed in who may do everything."""
+    client.force_login(User.objects.create_superuser("root@example.com", PASSWORD))
+    return client
+
+
+def test_the_address_is_stored_in_one_spelling() -> None:
+    assert get_user_model() is User
+    user = User.objects.create_user("Ada@Example.COM", PASSWORD)
+    assert (user.email, str(user), user.is_staff, user.is_superuser) == ("ada@example.com",) * 2 + (False, False)
+
+
+def test_a_user_needs_an_address() -> None:
+    with pytest.raises(ValueError, match="e-mail address is needed"):
+        User.objects.create_user("", PASSWORD)
+
+
+def test_a_superuser_may_do_everything() -> None:
+    user = User.objects.create_superuser("root@example.com", PASSWORD, is_staff=False)
+    assert (user.is_staff, user.is_superuser) == (True, True)
+
+
+def test_two_spellings_of_one_address_are_one_person() -> None:
+    User.objects.create_user("ada@example.com", PASSWORD)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.create_user("ADA@example.com", PASSWORD)
+    with pytest.raises(IntegrityError, match="user_email_ci_unique"), transaction.atomic():
+        User(email="Ada@example.com", password="!").save()
+
+
+@pytest.mark.parametrize("spelling", ["ada@example.com", "Ada@Example.com"])
+def test_signing_in_takes_any_spelling(spelling: str) -> None:
+    user = User.objects.create_user("ada@example.com", PASSWORD)
+    assert authenticate(request=None, username=spelling, password=PASSWORD) == user
+    assert User.objects.get_by_natural_key(spelling) == user
+    assert authenticate(request=None, username=spelling, password="wrong") is None
+
+
+def test_a_form_spells_the_address_as_the_manager_does() -> None:
+    user = User(email="Ada@Example.com", password="!")
+    user.full_clean()
+    assert user.email == "ada@example.com"
+    user.save()
+    with pytest.raises(ValidationError, match="already exists"):
+        User(email="ADA@example.com", password="!").full_clean()
+
+
+def test_staff_find_people_by_address(staff: Client) -> None:
+    User.objects.create_user("ada@example.com", PASSWORD)
+    page = staff.get(reverse("admin:accounts_user_changelist"), {"q": "ada@"})
+    assert page.status_code == 200
+    assert [user.email for user in page.context["cl"].result_list] == ["ada@example.com"]
+    assert b"username" not in page.content.lower()
+
+
+def test_staff_make_a_user_by_address(staff: Client) -> None:
+    form = {
+        "email": "Grace@Example.com",
+        "usable_password": "true",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    }
+    assert staff.get(reverse("admin:accounts_user_add")).status_code == 200
+    answer = staff.post(reverse("admin:accounts_user_add"), form)
+    grace = User.objects.get(email="grace@example.com")
+    assert answer.status_code == 302
+    assert grace.check_password(PASSWORD)
+
+
+def test_staff_can_open_a_user_and_the_groups(staff: Client) -> None:
+    user = User.objects.create_user("ada@example.com", PASSWORD)
+    page = staff.get(reverse("admin:accounts_user_change", args=[user.pk]))
+    assert page.status_code == 200
+    assert b"ada@example.com" in page.content
+    assert staff.get(reverse("admin:auth_group_changelist")).status_code == 200
+
+
+def test_people_who_are_not_staff_do_not_get_in(client: Client) -> None:
+    client.force_login(User.objects.create_user("ada@example.com", PASSWORD))
+    assert client.get(reverse("admin:accounts_user_changelist")).status_code == 302
