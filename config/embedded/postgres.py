@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from config.embedded.running import RunningServer
 
 STOP = signal.SIGINT
 USER = DATABASE = "hindcast"
-ATTEMPTS = 5
+ATTEMPTS = 8
+PAUSE_SECONDS = 0.5
 BUILTIN_LOCALE_SINCE = 17
 SETTINGS = {
     "listen_addresses": running.HOST,
@@ -54,6 +56,8 @@ def start(folder: Path, *, password: str, durable: bool) -> RunningServer:
             server = RunningServer(started, port)
             _ensure_database(server, password)
             return server
+        # The port was taken meanwhile, or the last processes of a server that was killed are still going.
+        time.sleep(PAUSE_SECONDS)
     raise EmbeddedProblem(f"PostgreSQL did not start: {running.last_words(log)}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POLL_SECONDS = 0.02
+_children: "dict[int, subprocess.Popen[bytes]]" = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,15 @@ class ProcessIdentity:
         return False
 
 
+def remember(child: "subprocess.Popen[bytes]") -> None:
+    """Keep a child that runs on, so that the system is told when nobody waits for it any more."""
+    _children[child.pid] = child
+
+
 def _reap(pid: int) -> None:
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
+    child = _children.get(pid)
+    if child and child.poll() is not None:
+        del _children[pid]
 
 
 def _began(pid: int) -> str:
@@ -81,7 +86,10 @@ def _began_by_proc(pid: int) -> str:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process as `ps` shows it; empty when there is no such process."""
+    """The whole command line of a process; empty when there is no such process."""
+    told = Path(f"/proc/{pid}/cmdline")
+    if told.exists():
+        return told.read_bytes().replace(b"\0", b" ").decode(errors="replace")
     return subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.strip()

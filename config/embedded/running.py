@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from config.embedded.errors import EmbeddedProblem
-from config.embedded.process import ProcessIdentity
+from config.embedded.process import ProcessIdentity, remember
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -54,6 +54,7 @@ def launch(
         if child.poll() is not None:
             return None
         if ready() and (identity := ProcessIdentity.of(child.pid)):
+            remember(child)
             return identity
         time.sleep(0.02)
     child.kill()

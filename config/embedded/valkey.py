@@ -7,6 +7,7 @@ from pathlib import Path
 
 from config.embedded import places, running
 from config.embedded.errors import EmbeddedProblem
+from config.embedded.process import ProcessIdentity, command_of
 from config.embedded.running import RunningServer
 
 STOP = signal.SIGTERM
@@ -19,6 +20,7 @@ def start(folder: Path, *, password: str, durable: bool) -> RunningServer:
     files = folder / "valkey"
     files.mkdir(mode=0o700, exist_ok=True)
     log = folder / "valkey.log"
+    _end_unrecorded(folder)
     for _ in range(ATTEMPTS):
         port = running.free_port()
         settings = _settings_file(folder, files, port=port, password=password, durable=durable)
@@ -48,6 +50,18 @@ def answers(port: int, password: str) -> bool:
     return reply.startswith(b"+OK\r\n+PONG")
 
 
+def _end_unrecorded(folder: Path) -> None:
+    """Stop a server that runs with our last settings though no record names it."""
+    try:
+        pid = int((folder / "valkey.pid").read_text())
+        ports = [line.split()[1] for line in (folder / "valkey.conf").read_text().splitlines() if line[:5] == "port "]
+    except (OSError, ValueError):
+        return
+    process = ProcessIdentity.of(pid)
+    if process and ports and f"valkey-server {running.HOST}:{ports[0]}" in command_of(pid):
+        process.stop(STOP, patience_s=10)
+
+
 def _ready(port: int, password: str) -> Callable[[], bool]:
     return lambda: answers(port, password)
 
@@ -59,6 +73,7 @@ def _settings_file(folder: Path, files: Path, *, port: int, password: str, durab
         f"port {port}",
         f"requirepass {password}",
         f'dir "{files}"',
+        f'pidfile "{folder / "valkey.pid"}"',
         "daemonize no",
         "databases 16",
         "maxmemory 256mb",

@@ -1,0 +1,187 @@
+"""The embedded servers: shared, adopted after a crash, apart from other clones, secret, plain about failures."""
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from config import embedded
+from config.embedded import places, valkey
+from config.embedded.cluster import Cluster
+from config.embedded.errors import EmbeddedProblem
+from config.embedded.places import ROOT
+from config.embedded.process import ProcessIdentity
+
+BOTH = ("postgres", "valkey")
+HOLD_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from config.embedded.cluster import Cluster
+with Cluster(Path(sys.argv[1]), durable=False).attached(("postgres", "valkey")):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    made = Cluster(ROOT / ".data" / "test" / f"embedded-{uuid4().hex[:8]}", durable=False)
+    yield made
+    made.stop()
+    _remove(made.folder)
+
+
+def _remove(folder: Path) -> None:
+    runner = places.postgres_runner()
+    home = places.postgres_home(folder, runner) if folder.exists() else folder
+    for path in {home, folder}:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _pids(cluster: Cluster) -> dict[str, int]:
+    return {name: server.process.pid for name, server in cluster.recorded().items()}
+
+
+def test_a_second_user_shares_the_servers_and_the_last_one_stops_them(cluster: Cluster) -> None:
+    first, second = cluster.attached(BOTH), cluster.attached(BOTH)
+    urls = first.__enter__()
+    processes = [server.process for server in cluster.recorded().values()]
+    assert second.__enter__() == urls
+    first.__exit__(None, None, None)
+    assert [process.alive for process in processes] == [True, True]
+    second.__exit__(None, None, None)
+    assert [process.alive for process in processes] == [False, False]
+    assert not (cluster.folder / "run.json").exists()
+
+
+def test_servers_of_a_user_that_was_killed_are_adopted_by_the_next(cluster: Cluster) -> None:
+    killed = subprocess.run([sys.executable, "-c", HOLD_AND_DIE, str(cluster.folder)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    left = _pids(cluster)
+    assert set(left) == set(BOTH)
+    with cluster.attached(BOTH):
+        assert _pids(cluster) == left
+    assert _pids(cluster) == {}
+
+
+def test_rows_survive_servers_that_were_killed(cluster: Cluster) -> None:
+    durable = Cluster(cluster.folder, durable=True)
+    with durable.attached(BOTH) as urls:
+        with psycopg.connect(urls["DATABASE_URL"]) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        for pid in _pids(durable).values():
+            os.kill(pid, signal.SIGKILL)
+    with durable.attached(BOTH) as urls, psycopg.connect(urls["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_servers_that_no_record_names_are_replaced(cluster: Cluster) -> None:
+    with cluster.attached(BOTH):
+        unrecorded = [server.process for server in cluster.recorded().values()]
+        (cluster.folder / "run.json").unlink()
+        with Cluster(cluster.folder, durable=False).attached(BOTH) as urls:
+            assert [process.alive for process in unrecorded] == [False, False]
+            with psycopg.connect(urls["DATABASE_URL"]) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_recorded_number_that_another_process_has_now_is_not_trusted(cluster: Cluster) -> None:
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        cluster.folder.mkdir(parents=True)
+        record = f'{{"postgres": {{"pid": {bystander.pid}, "began": "long ago", "port": 5432}}}}'
+        (cluster.folder / "run.json").write_text(record)
+        assert cluster.recorded() == {}
+        cluster.stop()
+        assert bystander.poll() is None
+        ProcessIdentity(bystander.pid, "long ago").stop(signal.SIGKILL, patience_s=0.1)
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_passwords_stand_in_private_files_only(cluster: Cluster) -> None:
+    with cluster.attached(BOTH):
+        password = (cluster.folder / "servers.password").read_text()
+        shown = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        assert len(password) >= 24
+        assert password not in shown
+        holders = [path for path in cluster.folder.glob("*") if path.is_file() and password in path.read_text()]
+        assert sorted(path.name for path in holders) == ["servers.password", "valkey.conf"]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in holders} == {0o600}
+
+
+def test_a_wrong_password_opens_neither_server(cluster: Cluster) -> None:
+    with cluster.attached(BOTH) as urls:
+        password = (cluster.folder / "servers.password").read_text()
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(urls["DATABASE_URL"].replace(password, "guess"))
+        port = cluster.recorded()["valkey"].port
+        assert [valkey.answers(port, guess) for guess in ("guess", password)] == [False, True]
+
+
+def test_a_closed_folder_keeps_its_mode_and_the_servers_run(tmp_path: Path) -> None:
+    closed = tmp_path / "home"
+    closed.mkdir(mode=0o700)
+    cluster = Cluster(closed / "clone" / ".data", durable=False)
+    try:
+        with cluster.attached(BOTH) as urls, psycopg.connect(urls["DATABASE_URL"]) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    finally:
+        _remove(cluster.folder)
+
+
+def test_two_data_folders_at_once_have_servers_of_their_own(cluster: Cluster) -> None:
+    other = Cluster(cluster.folder.with_name(f"{cluster.folder.name}-b"), durable=False)
+    try:
+        with cluster.attached(BOTH) as ours, other.attached(BOTH) as theirs:
+            assert set(ours.values()).isdisjoint(theirs.values())
+            assert set(_pids(cluster).values()).isdisjoint(_pids(other).values())
+    finally:
+        _remove(other.folder)
+
+
+def test_given_urls_are_used_as_they_are(tmp_path: Path) -> None:
+    given = {"DATABASE_URL": "postgres://somewhere/else", "REDIS_URL": "redis://somewhere"}
+    variables = dict(given)
+    with embedded.provided(variables, tmp_path / "unused"):
+        assert variables == given
+    assert not (tmp_path / "unused").exists()
+
+
+def test_only_what_is_missing_is_started(cluster: Cluster) -> None:
+    variables = {"DATABASE_URL": "postgres://somewhere/else"}
+    with embedded.provided(variables, cluster.folder, durable=False):
+        assert set(_pids(cluster)) == {"valkey"}
+        assert variables["REDIS_URL"].startswith("redis://:")
+    assert variables == {"DATABASE_URL": "postgres://somewhere/else"}
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(EmbeddedProblem, match=r"^The data folder .* cannot be made: .*\.$"):
+        Cluster(tmp_path / "file" / "data").attached(BOTH).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ("", False), ("help", False), ("check", False), ("check --database default", True), ("makemigrations", False),
+        ("collectstatic --noinput", False), ("spectacular", False), ("evaluate", False), ("migrate --help", False),
+        ("migrate", True), ("train", True), ("predict AAPL", True), ("demo", True), ("runserver", True),
+    ],
+)  # fmt: skip
+def test_only_commands_that_need_servers_get_them(command: str, needed: bool) -> None:
+    assert embedded.needs_servers(["manage.py", *command.split()]) is needed
+
+
+def test_the_package_is_light() -> None:
+    code = "import sys, config.embedded; print('django' in sys.modules, 'numpy' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["False", "False"]

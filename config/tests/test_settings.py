@@ -1,0 +1,126 @@
+"""Settings from the environment: defaults, every complaint at once, no secret repeated, and a strict production."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.embedded.places import ROOT
+from config.env import EnvironmentProblem, read_environment
+
+GOOD_SECRET = "x7" * 30
+PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "config.settings.production",
+    "HINDCAST_SECRET_KEY": GOOD_SECRET,
+    "HINDCAST_ALLOWED_HOSTS": "hindcast.example",
+    "DATABASE_URL": "postgres://hindcast@127.0.0.1:1/hindcast",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
+
+
+def test_an_empty_environment_has_the_documented_defaults() -> None:
+    environment = read_environment({})
+    assert environment.site.port == 8000
+    assert environment.limits.anonymous_per_minute == 10
+    assert environment.forecasts.cache_seconds == 600
+    assert environment.marketdata.providers == ("yahoo", "sample")
+    assert environment.alerts.site_url == "http://127.0.0.1:8000"
+
+
+def test_every_complaint_is_told_at_once() -> None:
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment(
+            {
+                "HINDCAST_PORT": "many",
+                "HINDCAST_CACHE_SECONDS": "5",
+                "HINDCAST_PROVIDERS": "yahoo,oracle",
+                "HINDCAST_LIMIT_ANONYMOUS": "0",
+                "HINDCAST_LOG_FORMAT": "poem",
+            }
+        )
+    named = sorted(re.findall(r"^HINDCAST_[A-Z_]+", "\n".join(caught.value.complaints), re.MULTILINE))
+    assert named == [
+        "HINDCAST_CACHE_SECONDS",
+        "HINDCAST_LIMIT_ANONYMOUS",
+        "HINDCAST_LOG_FORMAT",
+        "HINDCAST_PORT",
+        "HINDCAST_PROVIDERS",
+    ]
+
+
+def test_a_complaint_about_a_url_does_not_repeat_its_password() -> None:
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment({"DATABASE_URL": "mysql://me:hunter2@host/name", "REDIS_URL": "memcached://me:hunter2@host"})
+    assert len(caught.value.complaints) == 2
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_broker_is_redis_until_another_is_named() -> None:
+    redis_only = read_environment({"REDIS_URL": "redis://here:1/2"})
+    assert redis_only.site.broker_url == "redis://here:1/2"
+    both = read_environment({"REDIS_URL": "redis://here:1/2", "CELERY_BROKER_URL": "amqp://there//"})
+    assert both.site.broker_url == "amqp://there//"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"HINDCAST_SECRET_KEY": ""}, "HINDCAST_SECRET_KEY must be set"),
+        ({"HINDCAST_SECRET_KEY": "short"}, "at least 50 characters"),
+        ({"HINDCAST_ALLOWED_HOSTS": "*"}, "must name the hosts"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL must be set"),
+    ],
+)
+def test_production_refuses_what_is_not_safe(changed: dict[str, str], told: str, tmp_path: Path) -> None:
+    finished = _import_settings({**PRODUCTION, **changed}, tmp_path)
+    assert finished.returncode != 0
+    assert told in finished.stderr
+
+
+def test_production_starts_with_what_it_needs(tmp_path: Path) -> None:
+    assert _import_settings(PRODUCTION, tmp_path).stdout.split() == ["False", "True", "True"]
+
+
+def test_a_clone_keeps_a_secret_key_of_its_own(tmp_path: Path) -> None:
+    variables = {"DJANGO_SETTINGS_MODULE": "config.settings.local"}
+    first, second = (_import_settings(variables, tmp_path, "SECRET_KEY").stdout for _ in range(2))
+    assert first == second
+    assert len(first) > 50
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_variable_that_is_read_is_in_the_example() -> None:
+    sources = [ROOT / "config" / "env.py", *sorted((ROOT / "config" / "settings").glob("*.py"))]
+    read = set(re.findall(r'"((?:HINDCAST|CELERY|DATABASE|REDIS|EMAIL|SENTRY|YAHOO)_[A-Z_]+)"', _text_of(sources)))
+    read -= set(re.findall(r"^([A-Z_]+) = ", (ROOT / "config" / "settings" / "base.py").read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert len(read) > 20
+    assert read - documented == set()
+
+
+def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
+    used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    documented = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert len(used) > 8
+    assert used - documented == set()
+
+
+def _text_of(paths: list[Path]) -> str:
+    return "\n".join(path.read_text() for path in paths)
+
+
+def _import_settings(variables: dict[str, str], data_dir: Path, *names: str) -> "subprocess.CompletedProcess[str]":
+    shown = names or ("DEBUG", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE")
+    code = f"from django.conf import settings; print(*(getattr(settings, name) for name in {shown}))"
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**kept, "HINDCAST_DATA_DIR": str(data_dir), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
