@@ -37,7 +37,13 @@ class Rule(models.Model):
                     horizon_sessions__isnull=False,
                     signal__in=["BUY", "HOLD", "SELL"],
                 )
-                | Q(kind__in=["price_above", "price_below"], threshold__gt=0, signal="", horizon_sessions=None),
+                | Q(
+                    kind__in=["price_above", "price_below"],
+                    threshold__isnull=False,
+                    threshold__gt=0,
+                    signal="",
+                    horizon_sessions=None,
+                ),
                 name="rule_has_what_its_kind_needs",
             ),
         ]

@@ -1,13 +1,14 @@
 """Sending alerts: once each, over a real SMTP server too."""
 
 import email
+import socket
 from email.message import Message
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from django.core import mail
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from alerts.models import Alert, DeliveryAttempt
 from alerts.services.delivery import MAX_ATTEMPTS, deliver_pending
@@ -46,16 +47,17 @@ def raised() -> Alert:
     return alert
 
 
-def over_smtp(settings: SettingsWrapper, handler: Any) -> Controller:
-    controller = Controller(handler, hostname="127.0.0.1", port=0)
+def over_smtp(settings: Settings, handler: Any) -> Controller:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST = "127.0.0.1"
-    settings.EMAIL_PORT = controller.server.sockets[0].getsockname()[1]
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
     return controller
 
 
-def test_an_alert_reaches_its_owner_by_smtp_once(raised: Alert, settings: SettingsWrapper) -> None:
+def test_an_alert_reaches_its_owner_by_smtp_once(raised: Alert, settings: Settings) -> None:
     inbox = Inbox()
     controller = over_smtp(settings, inbox)
     try:
@@ -72,7 +74,7 @@ def test_an_alert_reaches_its_owner_by_smtp_once(raised: Alert, settings: Settin
     assert DeliveryAttempt.objects.get().status == "sent"
 
 
-def test_a_refusal_is_kept_and_tried_again(raised: Alert, settings: SettingsWrapper) -> None:
+def test_a_refusal_is_kept_and_tried_again(raised: Alert, settings: Settings) -> None:
     controller = over_smtp(settings, Refusing())
     try:
         assert deliver_pending(now=NOW) == 0
@@ -85,7 +87,7 @@ def test_a_refusal_is_kept_and_tried_again(raised: Alert, settings: SettingsWrap
     assert [message.to for message in mail.outbox] == [["ada@example.com"]]
 
 
-def test_after_the_last_attempt_it_rests(raised: Alert, settings: SettingsWrapper) -> None:
+def test_after_the_last_attempt_it_rests(raised: Alert, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     for _ in range(MAX_ATTEMPTS + 1):

@@ -79,7 +79,7 @@ def test_one_person_cannot_have_more_rules_than_the_limit() -> None:
         {"kind": "price_above"},
         {"kind": "price_above", "threshold": "-1"},
         {"kind": "signal_becomes", "signal": "BUY"},
-        {"kind": "signal_becomes", "signal": "MAYBE", "horizon_sessions": 5},
+        {"kind": "signal_becomes", "signal": "MEH", "horizon_sessions": 5},
         {"kind": "price_below", "threshold": "1", "signal": "BUY"},
     ],
 )
