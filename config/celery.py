@@ -10,7 +10,7 @@ import structlog
 from celery import Celery
 from celery.signals import setup_logging, task_postrun, task_prerun
 from django.conf import settings
-from kombu import Queue
+from kombu.entity import Queue
 
 from config.telemetry import start_telemetry
 
@@ -57,12 +57,10 @@ start_telemetry()
 _started: dict[str, float] = {}
 
 
-@setup_logging.connect
 def keep_logging(**_: Any) -> None:
     """Being connected keeps Celery from setting up logging of its own; ours is in place already."""
 
 
-@task_prerun.connect
 def bind_task(task_id: str, task: Any, **_: Any) -> None:
     """Name the task in every line that it writes."""
     structlog.contextvars.clear_contextvars()
@@ -70,9 +68,13 @@ def bind_task(task_id: str, task: Any, **_: Any) -> None:
     _started[task_id] = time.perf_counter()
 
 
-@task_postrun.connect
 def write_task_line(task_id: str, state: str | None = None, **_: Any) -> None:
     """Sum a task up in one line."""
     seconds = time.perf_counter() - _started.pop(task_id, time.perf_counter())
     log.info("task", state=state, duration_ms=round(seconds * 1000, 2))
     structlog.contextvars.clear_contextvars()
+
+
+setup_logging.connect(keep_logging)
+task_prerun.connect(bind_task)
+task_postrun.connect(write_task_line)

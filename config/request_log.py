@@ -4,20 +4,18 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address, ip_network
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from accounts.limits import client_address, shortened
 from config.problems import API_PREFIX, answer_to, as_problem
 
 log = structlog.get_logger("hindcast.request")
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
-_KEPT_BITS = {4: 24, 6: 48}
 
 
 class RequestLogMiddleware:
@@ -52,30 +50,8 @@ def accepted_id(offered: str) -> str:
     return offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
 
 
-def client_address(request: HttpRequest, *, trusted_proxies: int) -> str:
-    """Who is calling: the entry the outermost trusted proxy added, else the peer; a caller cannot choose it."""
-    peer = str(request.META.get("REMOTE_ADDR", ""))
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    if not trusted_proxies or not hops:
-        return peer
-    return hops[-min(trusted_proxies, len(hops))]
-
-
-def shortened(address: str) -> str:
-    """The network a client is in (/24 of IPv4, /48 of IPv6), which says where from but not who; empty if unreadable."""
-    try:
-        parsed: IPv4Address | IPv6Address = ip_address(address)
-    except (ValueError, AddressValueError):
-        return ""
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    bits = _KEPT_BITS[parsed.version]
-    return f"{ip_network((parsed, bits), strict=False).network_address}/{bits}"
-
-
 def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     match = request.resolver_match
-    address = client_address(request, trusted_proxies=settings.HINDCAST_LIMITS.trusted_proxies)
     log.info(
         "request",
         method=request.method,
@@ -83,7 +59,7 @@ def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) ->
         route="" if match is None else match.route,
         status=response.status_code,
         duration_ms=round(seconds * 1000, 2),
-        client=shortened(address),
+        client=shortened(client_address(request)),
         user=_user_id(request),
     )
 

@@ -117,10 +117,10 @@ class Hub:
         """One snapshot a feed, made where there is no recent one; whoever asks meanwhile waits and shares it."""
         async with self._making_snapshots:
             oldest = monotonic() - SNAPSHOT_SECONDS
-            current = {feed: feed.snapshot for feed in feeds}
+            current: dict[Feed, Snapshot | None] = {feed: feed.snapshot for feed in feeds}
             missing = [feed for feed, snapshot in current.items() if snapshot is None or snapshot.made_at < oldest]
-            made = await self._made(missing)
-        return [(feed, made.get(feed) or snapshot) for feed, snapshot in current.items() if made.get(feed) or snapshot]
+            newest = current | await self._made(missing)
+        return [(feed, snapshot) for feed, snapshot in newest.items() if snapshot is not None]
 
     async def _made(self, feeds: Sequence[Feed]) -> dict[Feed, Snapshot]:
         """Snapshots of these feeds. Their numbers are read first, so that no change is missing after them."""

@@ -1,23 +1,29 @@
-"""What waits to be written to one socket: answers in order, and of each topic only the newest message."""
+"""What waits to be written to one socket: answers and messages in order, and for a slow reader only the newest."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 MAX_ANSWERS = 64
+MAX_MESSAGES = 64
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Slot = tuple[int, str]
 
 
 class Outbox:
-    """Bounded by design: a slow reader makes its own commands wait and gets the newest value, not a backlog."""
+    """Bounded by design: beyond `MAX_MESSAGES` a topic's newest message takes the place of those before it.
+
+    Answers are the reader's own doing, so a reader that does not read makes its next command wait.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._answers: asyncio.Queue[str] = asyncio.Queue(MAX_ANSWERS)
-        self._slots: dict[str, Slot] = {}
-        self._held: dict[str, Slot | None] = {}
+        self._waiting: dict[str, deque[Slot]] = {}
+        self._held: dict[str, deque[Slot]] = {}
+        self._count = 0
         self._wake = asyncio.Event()
         self.superseded = 0
 
@@ -27,30 +33,34 @@ class Outbox:
         self._wake.set()
 
     def offer(self, topic: str, seq: int, text: str) -> None:
-        """Put a topic's newest message where the one before still waits, or last in line."""
+        """Queue a topic's message, in place of the older ones where the reader is behind."""
         if topic in self._held:
-            self._held[topic] = (seq, text)
+            self._held[topic].append((seq, text))
             return
-        if topic in self._slots:
-            self.superseded += 1
-        self._slots[topic] = (seq, text)
+        waiting = self._waiting.setdefault(topic, deque())
+        if self._count >= MAX_MESSAGES:
+            self._drop(waiting)
+        waiting.append((seq, text))
+        self._count += 1
         self._wake.set()
 
     def hold(self, topic: str) -> None:
         """Keep a topic's messages back until its snapshot is queued."""
-        self._held.setdefault(topic, self._slots.pop(topic, None))
+        if topic not in self._held:
+            earlier = self._waiting.pop(topic, deque())
+            self._count -= len(earlier)
+            self._held[topic] = deque(earlier, MAX_MESSAGES)
 
     def release(self, topic: str, *, after: int) -> None:
         """Let a topic's messages go, without what the snapshot numbered `after` already says."""
-        slot = self._held.pop(topic, None)
-        if slot is not None and slot[0] > after:
-            self._slots[topic] = slot
-            self._wake.set()
+        for seq, text in self._held.pop(topic, ()):
+            if seq > after:
+                self.offer(topic, seq, text)
 
     def forget(self, topic: str) -> None:
         """Drop what waits of a topic."""
         self._held.pop(topic, None)
-        self._slots.pop(topic, None)
+        self._count -= len(self._waiting.pop(topic, ()))
 
     async def write(self) -> None:
         """Write whatever comes, for as long as the socket takes it."""
@@ -61,9 +71,20 @@ class Outbox:
                 await self._send({"type": "websocket.send", "text": text})
 
     def _next(self) -> str | None:
+        """The next text: answers first, then the topics in turn."""
         if not self._answers.empty():
             return self._answers.get_nowait()
-        if self._slots:
-            _, text = self._slots.pop(next(iter(self._slots)))
-            return text
-        return None
+        topic = next(iter(self._waiting), None)
+        if topic is None:
+            return None
+        waiting = self._waiting.pop(topic)
+        _, text = waiting.popleft()
+        self._count -= 1
+        if waiting:
+            self._waiting[topic] = waiting
+        return text
+
+    def _drop(self, waiting: deque[Slot]) -> None:
+        self.superseded += len(waiting)
+        self._count -= len(waiting)
+        waiting.clear()

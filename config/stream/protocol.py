@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from config.problems import facts_of
 from marketdata.live import Topic, Topics
@@ -114,11 +114,11 @@ def _symbols(fields: Mapping[str, Any]) -> tuple[str, ...]:
 def _seq(fields: Mapping[str, Any]) -> int | Mapping[str, int]:
     seq = fields.get("seq")
     if _is_position(seq):
-        return int(seq)
+        return seq
     if isinstance(seq, dict) and all(_is_position(position) for position in seq.values()):
         return seq
     raise CommandRefused("malformed", "`seq` is the last number seen: one for all symbols, or an object by symbol.")
 
 
-def _is_position(value: object) -> bool:
+def _is_position(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

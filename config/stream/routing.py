@@ -27,15 +27,18 @@ _NOT_FOUND_BODY = json.dumps(
 def stream_application(redis_url: str, http: Asgi | None = None, channels: Channels = CHANNELS) -> Asgi:
     """The whole ASGI application around one hub: the stream at `/ws/stream`, and `http` or a 404 for the rest."""
     hub = Hub(redis_url)
-    sockets = URLRouter([path("ws/stream", SignedInUser(StreamConsumer(hub, channels))), re_path("", refuse_socket)])
+    stream: Any = SignedInUser(StreamConsumer(hub, channels))
+    nothing: Any = refuse_socket
+    sockets = URLRouter([path("ws/stream", stream), re_path("", nothing)])
     origins = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
-    return ProtocolTypeRouter(
+    application: Asgi = ProtocolTypeRouter(
         {
             "websocket": PagesOfThisSite(sockets, origins),
             "http": http or answer_not_found,
             "lifespan": Lifespan(hub),
         }
     )
+    return application
 
 
 class Lifespan:

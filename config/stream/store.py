@@ -60,7 +60,9 @@ class MessageStore:
         """What is kept of a topic, read in one step; None when Redis does not answer."""
         try:
             async with self._client.pipeline(transaction=True) as trip:
-                seq, kept = await trip.get(sequence_key(topic)).lrange(kept_key(topic), 0, -1).execute()
+                trip.get(sequence_key(topic))
+                trip.lrange(kept_key(topic), 0, -1)
+                seq, kept = await trip.execute()
         except (RedisError, OSError):
             return None
         return History(int(seq or 0), tuple(kept))

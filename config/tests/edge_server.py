@@ -1,0 +1,158 @@
+"""A real edge process in miniature: uvicorn in a thread, a channel without a database, and a Redis to kill."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import redis
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+
+from config.embedded.places import valkey_program
+from config.stream.protocol import Channels
+from config.stream.routing import stream_application
+from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown
+from marketdata.live import Topic, Topics
+
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Levels:
+    """A channel with one number a symbol, for symbols of capital letters; `topic` keeps tests apart at one Redis."""
+
+    NAME: str = "levels"
+    topic: str = field(default_factory=lambda: f"levels.{time.time_ns()}")
+    values: dict[str, int] = field(default_factory=dict)
+    snapshots: int = 0
+    is_private: bool = False
+
+    def may_read(self, user: Any) -> bool:
+        return not self.is_private or bool(user.is_authenticated)
+
+    def topics_for(self, symbols: Sequence[str]) -> Topics:
+        found, refused = [], list[MarketDataError]()
+        for symbol in symbols:
+            if not symbol.isalpha():
+                refused.append(SymbolMalformed(symbol))
+            elif symbol.upper().startswith("ZZ"):
+                refused.append(SymbolUnknown(symbol, ["AAPL"]))
+            else:
+                found.append(Topic(symbol.upper(), self.name_of(symbol)))
+        return Topics(tuple(found), tuple(refused))
+
+    def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]:
+        self.snapshots += 1
+        return {topic.name: {**self.content(topic.symbol), "made_at": now.isoformat()} for topic in topics}
+
+    def name_of(self, symbol: str) -> str:
+        return f"{self.topic}.{symbol.upper()}"
+
+    def content(self, symbol: str) -> dict[str, Any]:
+        return {"symbol": symbol, "as_of": "2023-09-21", "stale": False, "level": self.values.get(symbol, 0)}
+
+    def change(self, symbol: str, level: int) -> dict[str, Any]:
+        """Set the level; returns the message to publish."""
+        self.values[symbol] = level
+        return {"type": "change", "channel": self.NAME, **self.content(symbol)}
+
+
+@contextmanager
+def running_edge(redis_url: str, channels: Channels) -> Iterator[str]:
+    """Serve the stream until the block ends; gives its address."""
+    listener = socket.create_server((HOST, 0))
+    config = uvicorn.Config(
+        stream_application(redis_url, channels=channels),
+        log_config=None,
+        lifespan="on",
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield f"ws://{HOST}:{listener.getsockname()[1]}/ws/stream"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+class Client:
+    """A client that speaks the protocol."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, **command: Any) -> None:
+        await self.connection.send(json.dumps(command))
+
+    async def receive(self, seconds: float = 5.0) -> dict[str, Any]:
+        text = await asyncio.wait_for(self.connection.recv(), seconds)
+        message: dict[str, Any] = json.loads(text)
+        return message
+
+    async def ask(self, **command: Any) -> dict[str, Any]:
+        await self.send(**command)
+        return await self.receive()
+
+    async def follow(self, *symbols: str) -> list[dict[str, Any]]:
+        await self.send(action="subscribe", channel="levels", symbols=list(symbols))
+        return [await self.receive() for _ in symbols]
+
+    async def silence(self, seconds: float = 0.3) -> bool:
+        """Whether nothing more arrives."""
+        try:
+            await self.receive(seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+def open_client(address: str, **options: Any) -> connect:
+    """A connection without a proxy from the environment; use as `async with`."""
+    return connect(address, proxy=None, **options)
+
+
+class OwnRedis:
+    """A Redis of the test's own, which it may stop and start again; what was stored is lost with it."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.url = f"redis://{HOST}:{port}/0"
+        self._command = [str(valkey_program()), "--port", str(port), "--bind", HOST, "--save", "", "--dir", str(folder)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}
+        )
+        with redis.Redis.from_url(self.url) as client:
+            deadline = time.monotonic() + 5
+            while True:
+                try:
+                    client.ping()
+                    return
+                except redis.ConnectionError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
