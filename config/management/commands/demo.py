@@ -38,14 +38,14 @@ class Command(BaseCommand):
         call_command("install_schedule", stdout=io.StringIO())
         collect_static()
         self._say("Reading prices")
-        self._run("ingest")
+        self._run("ingest", needed=False)
         try:
             champion()
         except NoChampion:
             self._say("Training the first model on this machine")
             self._run("train")
         self._run("publish")
-        self._run("predict", *(instrument.symbol for instrument in active_instruments()))
+        self._run("predict", *(instrument.symbol for instrument in active_instruments()), needed=False)
 
     def _serve(self, login: Login) -> None:
         site = settings.HINDCAST_SITE
@@ -81,11 +81,14 @@ class Command(BaseCommand):
             "Ctrl-C stops everything.",
         )
 
-    def _run(self, *command: str) -> None:
-        """Run another command as a process of its own, so that its libraries do not stay in memory here."""
+    def _run(self, *command: str, needed: bool = True) -> None:
+        """Run another command as a process of its own, so that its libraries do not stay in memory here.
+
+        What a command that is not `needed` cannot do, it says itself, and the demo goes on with what is stored.
+        """
         variables = {"HINDCAST_LOG_LEVEL": "WARNING", **os.environ}
         finished = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=variables, check=False)
-        if finished.returncode:
+        if finished.returncode and needed:
             raise CommandError(f"`manage.py {command[0]}` did not succeed.", returncode=finished.returncode)
 
     def _say(self, *lines: str) -> None:

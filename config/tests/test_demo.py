@@ -1,0 +1,247 @@
+"""The demo: refused politely, its processes watched and ended together, and the whole of it from start to Ctrl-C."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from config import preflight
+from config.embedded.places import ROOT
+from config.embedded.process import ProcessIdentity
+from config.embedded.running import HOST, free_port
+from config.processes import ProcessEnded, Program, Supervisor, end_recorded
+from marketdata.calendars import is_session
+from predictions.conf import HORIZONS
+
+SYMBOLS = ("AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA")
+FIRST_START_SECONDS = 240
+SECOND_START_SECONDS = 60
+STOP_SECONDS = 10
+LAST_LINE = "Ctrl-C stops everything."
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+PARENT_THAT_IS_KILLED = """
+import os, signal, sys
+from datetime import date
+from pathlib import Path
+from config.processes import Program, Supervisor
+supervisor = Supervisor(Path(sys.argv[1]), print)
+supervisor.start(Program("sleeper", (sys.executable, "-c", "import time; time.sleep(60)"), {}))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, told: list[str]) -> Iterator[Supervisor]:
+    made = Supervisor(tmp_path, told.append)
+    yield made
+    made.stop()
+
+
+def _eventually(holds: Callable[[], bool], *, seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return holds()
+
+
+def _recorded(folder: Path) -> list[ProcessIdentity]:
+    written = json.loads((folder / "demo.json").read_text())
+    return [ProcessIdentity(one["pid"], one["began"]) for one in written]
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_a_port_in_use_is_told_in_one_sentence(taken: int, tmp_path: Path) -> None:
+    with closing(socket.socket()) as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
+        busy = listener.getsockname()[1]
+        variables = {**os.environ, "HINDCAST_PORT": str(busy - taken), "HINDCAST_DATA_DIR": str(tmp_path)}
+        finished = subprocess.run(
+            [sys.executable, "manage.py", "demo"], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+        )
+    assert finished.returncode == 2
+    assert finished.stderr == f"Port {busy} is in use; set HINDCAST_PORT to another.\n"
+    assert finished.stdout == ""
+
+
+def test_a_second_demo_of_the_same_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HINDCAST_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HINDCAST_PORT", str(free_port()))
+    arguments = ["manage.py", "demo"]
+    with preflight.checked(arguments), pytest.raises(SystemExit) as left:
+        preflight.checked(arguments).__enter__()
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "A demo of this folder is already running; stop it first.\n"
+
+
+def test_a_process_that_ends_is_started_once_more_and_then_ends_the_demo(
+    supervisor: Supervisor, told: list[str]
+) -> None:
+    supervisor.start(Program("web", (sys.executable, "-c", "print('no luck'); raise SystemExit(3)"), {}))
+    with pytest.raises(ProcessEnded, match=r"web ended with code 3:\n  no luck"):
+        supervisor.watch_until(lambda: False, seconds=20)
+    assert len(told) == 1
+    assert told[0].endswith("Starting web again.")
+
+
+def test_stopping_ends_every_process_with_its_children(supervisor: Supervisor, tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    stubborn = (
+        "import os, pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "pid = os.fork(); pid and pathlib.Path(sys.argv[1]).write_text(str(pid)); time.sleep(60)"
+    )
+    supervisor.start(Program("plain", SLEEP, {}))
+    supervisor.start(Program("stubborn", (sys.executable, "-c", stubborn, str(child)), {}))
+    assert _eventually(lambda: child.exists() and child.read_text() != "")
+    identities = [*_recorded(tmp_path), ProcessIdentity.of(int(child.read_text()))]
+    began = time.monotonic()
+    supervisor.stop()
+    assert time.monotonic() - began < STOP_SECONDS
+    assert len(identities) == 3
+    assert _eventually(lambda: not any(one is not None and one.alive for one in identities))
+
+
+def test_variables_of_a_program_reach_it(supervisor: Supervisor) -> None:
+    shown = (sys.executable, "-c", "import os, time; print(os.environ['COLOUR'], flush=True); time.sleep(60)")
+    supervisor.start(Program("web", shown, {"COLOUR": "amber"}))
+    assert _eventually(lambda: supervisor.log_of("web").read_text() == "amber\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_processes_end_with_a_demo_that_was_killed(tmp_path: Path) -> None:
+    _start_and_kill(tmp_path)
+    (left,) = _recorded(tmp_path)
+    assert _eventually(lambda: not left.alive)
+
+
+def test_what_a_killed_demo_left_is_ended_at_the_next_start(tmp_path: Path) -> None:
+    with subprocess.Popen(SLEEP, start_new_session=True) as left:
+        identity = ProcessIdentity.of(left.pid)
+        assert identity is not None
+        (tmp_path / "demo.json").write_text(json.dumps([{"pid": identity.pid, "began": identity.began}]))
+        end_recorded(tmp_path)
+        assert left.wait(5) == -signal.SIGTERM
+    assert not (tmp_path / "demo.json").exists()
+
+
+def test_a_recorded_number_that_another_process_has_now_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(SLEEP, start_new_session=True) as bystander:
+        (tmp_path / "demo.json").write_text(json.dumps([{"pid": bystander.pid, "began": "long ago"}]))
+        end_recorded(tmp_path)
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def _start_and_kill(folder: Path) -> None:
+    finished = subprocess.run([sys.executable, "-c", PARENT_THAT_IS_KILLED, str(folder)], cwd=ROOT, check=False)
+    assert finished.returncode == -signal.SIGKILL
+
+
+@contextmanager
+def _demo(folder: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+    """A demo as `make demo` starts it, without the servers of this test run."""
+    own = ("DATABASE_URL", "REDIS_URL", "HINDCAST_LIMIT_ANONYMOUS", "DJANGO_SETTINGS_MODULE")
+    variables = {name: value for name, value in os.environ.items() if name not in own}
+    variables |= {"HINDCAST_DATA_DIR": str(folder), "HINDCAST_PORT": str(port), "HINDCAST_PROVIDERS": "sample"}
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "demo"],
+        cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+                process.wait(3 * STOP_SECONDS)
+
+
+def _printed(process: "subprocess.Popen[str]") -> str:
+    """What a demo prints up to its last line."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.strip() == LAST_LINE:
+            return "".join(lines)
+    raise AssertionError("The demo ended early:\n" + "".join(lines))
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Every process on this machine that works for this data folder."""
+    shown = subprocess.run(["ps", "-eww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    named = [line for line in shown.splitlines() if str(folder) in line]
+    return named + [str(one.pid) for one in _recorded_if_any(folder) if one.alive]
+
+
+def _recorded_if_any(folder: Path) -> list[ProcessIdentity]:
+    return _recorded(folder) if (folder / "demo.json").exists() else []
+
+
+@pytest.mark.slow
+def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) -> None:
+    port = free_port()
+    began = time.monotonic()
+    with _demo(tmp_path, port) as process:
+        first = _printed(process)
+        assert time.monotonic() - began < FIRST_START_SECONDS
+        assert re.search(r"staff@localhost  password: \S{12,}\n", first)
+        assert "600 calls a minute for this demo" in first
+        _check_answers(port)
+        processes = _recorded(tmp_path)
+        process.kill()
+        process.wait(5)
+    assert len(processes) == 5
+    began = time.monotonic()
+    with _demo(tmp_path, port) as process:
+        second = _printed(process)
+        assert time.monotonic() - began < SECOND_START_SECONDS
+        assert "Training" not in second
+        assert "changepassword staff@localhost" in second
+        asked = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(STOP_SECONDS)
+        assert time.monotonic() - asked < STOP_SECONDS
+    assert not any(one.alive for one in processes)
+    assert _processes_of(tmp_path) == []
+
+
+def _check_answers(port: int) -> None:
+    asked = [(symbol, horizon) for symbol in SYMBOLS for horizon in HORIZONS]
+    assert len(asked) == 24
+    for symbol, horizon in asked:
+        query = urlencode({"symbol": symbol, "horizon": horizon})
+        for at in (port, port + 1):
+            answer = httpx.get(f"http://{HOST}:{at}/api/v1/predict?{query}")
+            assert answer.status_code == httpx.codes.OK
+            _check_body(answer.json(), symbol, horizon)
+
+
+def _check_body(body: dict[str, object], symbol: str, horizon: int) -> None:
+    assert (body["symbol"], body["horizon"], body["stale"], body["data_source"]) == (symbol, horizon, True, "sample")
+    assert body["as_of"] == "2023-09-21"
+    assert is_session("XNYS", date.fromisoformat(str(body["target_date"])))
+    if body["status"] == "issued":
+        bands = body["confidence_interval"]
+        assert isinstance(bands, dict)
+        ends = [bands["99%"][0], bands["95%"][0], bands["80%"][0], body["predicted_price"],
+                bands["80%"][1], bands["95%"][1], bands["99%"][1]]  # fmt: skip
+        assert ends == sorted(ends)
