@@ -8,6 +8,7 @@ from django.db import transaction
 from alerts.conditions import Observation, holds
 from alerts.models import Alert, Rule
 from alerts.selectors import active_rules, observations_on
+from marketdata.selectors import newest_session
 
 log = structlog.get_logger(__name__)
 
@@ -15,9 +16,12 @@ log = structlog.get_logger(__name__)
 def evaluate_rules(*, on: date, now: datetime) -> list[Alert]:
     """Raise an alert for every armed rule whose condition holds on session `on`, and arm again those where it does not.
 
-    Safe to call twice: a rule is disarmed by the update that claims it, and raises one alert a session at most. A rule
-    the session says nothing about (no final bar, an abstention) stays as it was.
+    A session that is not the newest stored one raises nothing: nobody is written to about the past. Safe to call
+    twice: a rule is disarmed by the update that claims it, and raises one alert a session at most. A rule the session
+    says nothing about (no final bar, an abstention) stays as it was.
     """
+    if on != newest_session():
+        return []
     rules = list(active_rules())
     observed = observations_on(on, rules)
     raised: list[Alert] = []

@@ -9,7 +9,7 @@ from alerts.services.rules import RuleRequest, create_rule
 from marketdata.models import DailyBar, Instrument
 
 NOW = datetime(2023, 9, 21, 21, 0, tzinfo=UTC)
-FIRST, SECOND, THIRD = date(2023, 9, 19), date(2023, 9, 20), date(2023, 9, 21)
+FIRST, SECOND, THIRD, FOURTH = (date(2023, 9, day) for day in (19, 20, 21, 22))
 
 
 def person(email: str = "ada@example.com") -> User:

@@ -68,7 +68,7 @@ def test_an_alert_reaches_its_owner_by_smtp_once(raised: Alert, settings: Settin
     assert inbox.recipients == [["ada@example.com"]]
     (message,) = inbox.messages
     assert message["Subject"] == "AAPL: the price closes above 100"
-    text = message.get_payload(0).get_payload(decode=True).decode()
+    text = message.as_string()
     assert "AAPL closed at 101 USD" in text
     assert "/stocks/AAPL" in text
     assert DeliveryAttempt.objects.get().status == "sent"

@@ -7,7 +7,9 @@ from alerts.errors import TooManyRules
 from alerts.models import Alert, Rule
 from alerts.services.evaluation import evaluate_rules
 from alerts.services.rules import RuleRequest, create_rule
-from alerts.tests.factories import FIRST, NOW, SECOND, THIRD, close_at, person, price_rule, stock
+from alerts.tests.factories import FIRST, FOURTH, NOW, SECOND, THIRD, close_at, person, price_rule, signal_rule, stock
+from marketdata.calendars import session_after
+from predictions.tests.factories import forecast, model_version
 
 pytestmark = pytest.mark.django_db
 
@@ -20,18 +22,38 @@ def test_a_rule_fires_once_and_again_only_after_it_was_false() -> None:
     assert evaluate_rules(on=FIRST, now=NOW) == []
     close_at(apple, SECOND, "102")
     assert evaluate_rules(on=SECOND, now=NOW) == []
-    Alert.objects.all().delete()
-    Rule.objects.filter(pk=rule.pk).update(is_armed=False)
     close_at(apple, THIRD, "99")
     assert evaluate_rules(on=THIRD, now=NOW) == []
+    close_at(apple, FOURTH, "103")
+    assert [alert.rule for alert in evaluate_rules(on=FOURTH, now=NOW)] == [rule]
+    assert Alert.objects.count() == 2
+
+
+def test_a_signal_rule_fires_when_the_forecast_turns_and_not_on_an_abstention() -> None:
+    version, apple, ada = model_version(), stock(), person()
+    rule = signal_rule(ada, apple, "BUY")
+    for session, signal, raised in ((FIRST, "HOLD", 0), (SECOND, "BUY", 1), (THIRD, "BUY", 0)):
+        close_at(apple, session, "100")
+        target = session_after("XNAS", session, 5)
+        forecast(apple, origin=session, target=target, signal=signal, model_version=version)
+        assert len(evaluate_rules(on=session, now=NOW)) == raised
     rule.refresh_from_db()
-    assert rule.is_armed
+    assert not rule.is_armed
+
+
+def test_a_past_session_raises_nothing() -> None:
+    apple = stock()
+    price_rule(person(), apple, "100")
+    close_at(apple, FIRST, "101")
+    close_at(apple, SECOND, "99")
+    assert evaluate_rules(on=FIRST, now=NOW) == []
 
 
 def test_a_session_without_a_final_bar_leaves_the_rule_as_it_was() -> None:
     apple = stock()
     rule = price_rule(person(), apple, "100")
     Rule.objects.filter(pk=rule.pk).update(is_armed=False)
+    close_at(stock("NVDA"), FIRST, "400")
     close_at(apple, FIRST, "50", is_final=False)
     assert evaluate_rules(on=FIRST, now=NOW) == []
     rule.refresh_from_db()

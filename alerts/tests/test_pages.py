@@ -51,7 +51,6 @@ def test_a_wrong_form_says_why_and_stores_nothing(signed_in: Client, change: dic
 
 
 def test_one_deletes_only_ones_own_rules(signed_in: Client) -> None:
-    mine = Rule.objects.none()
     others = price_rule(person("eve@example.com"), stock(), "1")
     assert signed_in.post(f"/alerts/{others.pk}/delete").status_code == 404
     assert Rule.objects.filter(pk=others.pk).exists()
