@@ -156,7 +156,7 @@ def stock(instrument: Instrument, *, horizon: int) -> StockPage:
     """One instrument's last bars, its newest forecasts by the champion and how earlier ones came out."""
     version = current_version()
     forecasts = forecasts_by_horizon(instrument, version) if version else {}
-    bars = list(DailyBar.objects.filter(instrument=instrument).order_by("-session")[:2])
+    bars = list(bars_for(instrument).order_by("-session")[:2])
     last = bars[0] if bars else None
     change = last.close / bars[1].close - 1 if last and len(bars) == 2 else None
     record = record_of(instrument, version, horizon) if version else None
@@ -236,7 +236,7 @@ def _recent_closes(instruments: Sequence[Instrument], newest: date | None) -> di
     if newest is None:
         return closes
     first = newest - timedelta(days=SPARK_DAYS)
-    bars = DailyBar.objects.filter(instrument__in=instruments, session__gte=first).order_by("session")
+    bars = DailyBar.objects.filter(instrument__in=instruments, session__gte=first, is_final=True).order_by("session")
     for instrument_id, close in bars.values_list("instrument_id", "close"):
         closes[instrument_id].append(close)
     return closes

@@ -44,8 +44,17 @@
   }
 
   // One request for a burst of messages, spread out so that many open pages do not ask at the same instant.
+  function gather() {
+    waiting ??= setTimeout(refresh, GATHER_MS + Math.random() * SPREAD_MS);
+  }
+
   document.addEventListener("hindcast:forecasts", (event) => {
-    if (waiting !== null || !regions().some((region) => concerns(region, event.detail))) return;
-    waiting = setTimeout(refresh, GATHER_MS + Math.random() * SPREAD_MS);
+    if (regions().some((region) => concerns(region, event.detail))) gather();
+  });
+
+  // The first thing the stream tells is what stands now: it may be newer than the page, which was made a moment before.
+  document.addEventListener("hindcast:snapshot", (event) => {
+    const shown = (region) => region.dataset.shown.split(" ").includes(String(event.detail.id));
+    if (regions().some((region) => concerns(region, event.detail) && !shown(region))) gather();
   });
 })();

@@ -1,0 +1,272 @@
+"""The pages: what stands on them, what they say when something is missing, how many queries they take."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from marketdata.models import CorporateAction, DailyBar, Instrument
+from mlops.models import ModelVersion
+from predictions.models import Forecast
+from predictions.tests.scene import NOW, ORIGIN, Scene, came_true, said, scene, stocks_with_bars, trained
+
+pytestmark = pytest.mark.django_db
+
+HOME_QUERIES = 7
+STOCK_QUERIES = 6
+CHART_QUERIES = 5
+INLINE = re.compile(r"""<[^>]+\s(?:style|on[a-z]+)\s*=|<style|<script(?![^>]*\ssrc=)""")
+
+
+@pytest.fixture
+def shown() -> Scene:
+    return scene()
+
+
+def text_of(client: Client, path: str, status: int = 200) -> str:
+    """The words of a page, tags and doubled blanks removed."""
+    answer = client.get(path)
+    assert answer.status_code == status
+    main = answer.content.decode().split("<main", 1)[1].split("</main>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", main.split(">", 1)[1]).split())
+
+
+def test_home_answers_for_every_stock(client: Client, shown: Scene) -> None:
+    text = text_of(client, "/")
+    # AAPL closed at 100 (3 % wave: sin 0 = 0); forecast +2 %, 80 % range -3 to +7 %.
+    assert "AAPL Apple Inc." in text
+    assert "$100.00" in text
+    assert "$102.00" in text
+    assert "$97.00 to $107.00" in text
+    assert text.count("58 % up; usual 54 %") == 3
+    assert text.count("BUY The chance of a rise is 4 points above usual.") == 3
+    assert "Thu 28 Sep 2023" in text
+    assert "direction right 54.8 % on held-out sessions, always saying “up” 54.6 %; the 95 % band held 95.1 %." in text
+    assert "NYSE close Thu 21 Sep 2023 sample data model v1" in text
+
+
+def test_home_shows_the_horizon_that_is_asked_for(client: Client, shown: Scene) -> None:
+    text = text_of(client, "/?horizon=20")
+    assert "Thu 19 Oct 2023" in text
+    assert "no call Too little history: 90 sessions, 252 are needed." in text
+    assert text.count("HOLD No demonstrated edge.") == 2
+
+
+@pytest.mark.parametrize("horizon", ["7", "05", "", "5; drop"])
+def test_a_horizon_that_is_not_forecast_is_not_found(client: Client, horizon: str) -> None:
+    assert "horizon must be one of 1, 5, 10, 20" in text_of(client, f"/?horizon={horizon}", status=404)
+
+
+def test_home_takes_as_many_queries_for_many_stocks(
+    client: Client, shown: Scene, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    Instrument.objects.bulk_create(Instrument(symbol=f"X{n}", name=f"Stock {n}") for n in range(20))
+    with django_assert_num_queries(HOME_QUERIES):
+        client.get("/")
+
+
+def test_search_finds_symbol_or_name(client: Client, shown: Scene) -> None:
+    text = text_of(client, "/?q=berk")
+    assert "BRK.B" in text
+    assert "AAPL" not in text
+    assert "No stock matches" in text_of(client, "/?q=zzz")
+
+
+def test_long_lists_come_in_pages(client: Client, shown: Scene) -> None:
+    Instrument.objects.bulk_create(Instrument(symbol=f"X{n:02}", name=f"Stock {n}") for n in range(60))
+    assert "Page 1 of 2" in text_of(client, "/")
+    assert "X59" in text_of(client, "/?page=2")
+    assert "Page 2 of 2" in text_of(client, "/?page=99")
+
+
+def test_home_without_stocks_names_the_next_step(client: Client) -> None:
+    assert "python manage.py ingest" in text_of(client, "/")
+
+
+def test_home_without_a_model_still_shows_prices(client: Client) -> None:
+    stocks_with_bars()
+    text = text_of(client, "/")
+    assert "No model has been trained yet" in text
+    assert "$100.00" in text
+    assert "how" not in text.split("No model", 1)[1].split("AAPL")[0].lower()
+
+
+def test_home_before_the_first_publication_says_so(client: Client) -> None:
+    stocks_with_bars()
+    trained()
+    assert "Nothing is published yet" in text_of(client, "/")
+
+
+def test_forecasts_of_other_versions_and_kinds_are_not_shown(client: Client, shown: Scene) -> None:
+    stock = shown.instruments["AAPL"]
+    said(stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.")
+    said(stock, shown.version, 5, signal_reason="A hindcast.", kind=Forecast.Kind.HINDCAST)
+    for path in ("/", "/stocks/AAPL"):
+        text = text_of(client, path)
+        assert "Of a candidate." not in text
+        assert "A hindcast." not in text
+
+
+def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None:
+    text = text_of(client, "/stocks/AAPL?horizon=5")
+    assert "What do we expect by Thu 28 Sep 2023? $102.00 ▲ +2.00 %" in text
+    assert "$97.00 to $107.00 8 times in 10 (95 in 100: $94.00 to $110.00)" in text
+    assert "58 % up; usual 54 %" in text
+    assert "Higher 58 times in 100; these stocks usually rise 54 times in 100." in text
+    assert "BUY The chance of a rise is 4 points above usual." in text
+    assert "A rise is expected more often than usual." in text
+    assert "Not enough evidence yet. No live forecast of this model has matured for this stock." in text
+    assert "Direction right 54.8 % always “up”: 54.6 %" in text
+    assert "A move of more than 5 %, either way 21 %" in text
+    assert "Fell over the last week speaks for a rise" in text
+    assert "Restless of late speaks for a fall" in text
+    assert "not investment advice" in text
+
+
+def test_the_numbers_of_all_horizons_stand_in_a_table(client: Client, shown: Scene) -> None:
+    text = text_of(client, "/stocks/BRK.B")
+    table = text.split("All four horizons in numbers")[1]
+    days = [table.index(day) for day in ("Fri 22 Sep 2023", "Thu 28 Sep 2023", "Thu 5 Oct 2023", "Thu 19 Oct 2023")]
+    assert days == sorted(days)
+    assert "$180.00 – $230.00 58.0 % (54.0 %)" in table
+    assert "Too little history" in table[days[3] :]
+
+
+def test_an_abstention_gives_reasons_and_no_number(client: Client, shown: Scene) -> None:
+    text = text_of(client, "/stocks/BRK.B?horizon=20").split("All four horizons")[0]
+    assert "no call We make no forecast here, and give no number, because: Too little history" in text
+    assert "times in 100" not in text
+
+
+def test_stock_takes_a_fixed_number_of_queries(
+    client: Client, shown: Scene, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for horizon in (1, 5, 10, 20):
+        with django_assert_num_queries(STOCK_QUERIES):
+            client.get(f"/stocks/AAPL?horizon={horizon}")
+
+
+@pytest.mark.parametrize("spelling", ["brk.b", "BRK-B", "brk-b"])
+def test_other_spellings_lead_to_the_canonical_page(client: Client, shown: Scene, spelling: str) -> None:
+    answer = client.get(f"/stocks/{spelling}?horizon=10")
+    assert answer.status_code == 302
+    assert answer["Location"] == "/stocks/BRK.B?horizon=10"
+
+
+def test_an_unknown_symbol_gets_suggestions(client: Client, shown: Scene) -> None:
+    answer = client.get("/stocks/AAPX")
+    assert answer.status_code == 404
+    assert 'href="/stocks/AAPL"' in answer.content.decode()
+
+
+def test_text_that_is_no_symbol_is_not_found_and_not_echoed_as_markup(client: Client, shown: Scene) -> None:
+    answer = client.get("/stocks/<b>x")
+    assert answer.status_code == 404
+    assert "<b>x" not in answer.content.decode()
+
+
+def test_a_record_needs_enough_calls(client: Client, shown: Scene) -> None:
+    came_true(shown.forecasts["AAPL", 5], right=True)
+    text = text_of(client, "/stocks/AAPL")
+    assert "Not enough evidence yet: 1 of about 300 live calls have matured. Right so far: 1;" in text
+
+
+def test_a_record_counts_first_outcomes_of_this_stock_and_horizon_only(client: Client, shown: Scene) -> None:
+    came_true(shown.forecasts["AAPL", 5], right=False)
+    came_true(shown.forecasts["AAPL", 5], right=True, revision=1)
+    came_true(shown.forecasts["NVDA", 5], right=True)
+    came_true(shown.forecasts["AAPL", 10], right=True)
+    assert "1 of about 300 live calls have matured. Right so far: 0;" in text_of(client, "/stocks/AAPL?horizon=5")
+
+
+def test_a_stock_without_prices_says_so(client: Client) -> None:
+    Instrument.objects.create(symbol="NEW", name="New Inc.")
+    text = text_of(client, "/stocks/NEW")
+    assert "No prices are stored for this stock yet." in text
+    assert "No model has been trained yet" in text
+
+
+def test_old_prices_carry_a_ribbon(client: Client, shown: Scene) -> None:
+    for path in ("/", "/stocks/AAPL"):
+        text = text_of(client, path)
+        assert "Old prices. They end with the NYSE close of Thu 21 Sep 2023 (sample data)" in text
+
+
+def test_chart_arrays_hold_bars_sessions_cone_and_past(
+    client: Client, shown: Scene, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    past = said(shown.instruments["AAPL"], shown.version, 5, kind=Forecast.Kind.HINDCAST)
+    came_true(past, right=True)
+    with django_assert_num_queries(CHART_QUERIES):
+        body = client.get("/stocks/AAPL/chart").json()
+    stored = DailyBar.objects.filter(instrument=shown.instruments["AAPL"]).order_by("session")
+    assert body["sessions"] == [bar.session.isoformat() for bar in stored]
+    assert body["close"][-1] == 100.0
+    assert body["origin"] == body["sessions"][-1] == "2023-09-21"
+    # NYSE sessions after Thursday 21 September 2023: weekends are left out.
+    assert body["future"][:3] == ["2023-09-22", "2023-09-25", "2023-09-26"]
+    assert len(body["future"]) == 20
+    assert [point["horizon"] for point in body["cone"]] == [1, 5, 10, 20]
+    assert body["past"] == [{"session": "2023-09-28", "origin": "2023-09-21", "price": 102.0, "inside": True}]
+
+
+def test_forecasts_from_before_a_split_are_not_drawn(client: Client, shown: Scene) -> None:
+    stock = shown.instruments["AAPL"]
+    came_true(said(stock, shown.version, 5, kind=Forecast.Kind.HINDCAST), right=True)
+    CorporateAction.objects.create(
+        instrument=stock, session=ORIGIN.replace(day=25), kind=CorporateAction.Kind.SPLIT, value=4, source="sample"
+    )
+    assert client.get("/stocks/AAPL/chart").json()["past"] == []
+
+
+def test_chart_of_an_unknown_symbol_is_not_found(client: Client, shown: Scene) -> None:
+    assert client.get("/stocks/AAPX/chart").status_code == 404
+
+
+def test_pages_hold_nothing_inline(client: Client, shown: Scene) -> None:
+    User.objects.create_user("ada@example.com", "correct horse")
+    paths = ["/", "/?horizon=20", "/stocks/AAPL", "/stocks/BRK.B?horizon=20", "/stocks/AAPX"]
+    paths += [f"/accounts/{name}/" for name in ("login", "signup", "password/reset")]
+    for path in paths:
+        answer = client.get(path)
+        assert not INLINE.findall(answer.content.decode()), path
+        assert "'unsafe" not in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("name", ["email", "password/change", "logout"])
+def test_account_pages_of_a_signed_in_person(client: Client, name: str) -> None:
+    client.force_login(User.objects.create_user("ada@example.com", "correct horse"))
+    answer = client.get(f"/accounts/{name}/")
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "ada@example.com" in page
+    assert not INLINE.findall(page)
+
+
+def test_a_form_that_is_refused_says_what_to_mend(client: Client) -> None:
+    answer = client.post("/accounts/signup/", {"email": "nobody", "password1": "a", "password2": "b"})
+    page = answer.content.decode()
+    assert 'aria-invalid="true"' in page
+    assert 'class="field__error" id="id_email_error"' in page
+
+
+def test_pages_that_say_sorry(client: Client) -> None:
+    assert "There is nothing at this address" in text_of(client, "/nowhere", status=404)
+    strict = Client(enforce_csrf_checks=True)
+    answer = strict.post("/accounts/login/", {"login": "a", "password": "b"})
+    assert answer.status_code == 403
+    assert "Please send that again" in answer.content.decode()
+
+
+def test_stream_address_is_this_site_unless_configured(client: Client) -> None:
+    assert 'data-stream-url="ws://testserver/ws/stream"' in client.get("/").content.decode()
+    assert 'data-stream-url="wss://testserver/ws/stream"' in client.get("/", secure=True).content.decode()
+
+
+def test_recorded_instant_is_told_with_its_zone(client: Client, shown: Scene) -> None:
+    page = client.get("/stocks/AAPL").content.decode()
+    assert f'datetime="{NOW.isoformat()}" data-instant>21 Sep 2023 22:05 UTC<' in page
+    assert shown.forecasts["AAPL", 5].predicted_price == Decimal("102.000000")
