@@ -76,7 +76,10 @@ def postgres_programs(runner: Runner) -> Path:
         raise EmbeddedProblem(
             f"The PostgreSQL program {installed / 'initdb'} does not run on this system; set DATABASE_URL."
         )
-    return _copied(installed.parent, private_folder()) / installed.name
+    copied = _copied(installed, private_folder())
+    if not runner.can_run(copied / "initdb"):
+        raise EmbeddedProblem(f"PostgreSQL's programs were copied to {copied} but do not run there; set DATABASE_URL.")
+    return copied
 
 
 def postgres_home(data_dir: Path, runner: Runner) -> Path:
@@ -138,24 +141,31 @@ def _starts_for_us(program: Path) -> bool:
         return False
 
 
-def _copied(installation: Path, folder: Path) -> Path:
-    """A copy of the installation that any user can read; made whole or not at all."""
-    initdb = installation / "bin" / "initdb"
-    copy = folder / f"programs-{_short_hash(installation)}-{int(initdb.stat().st_mtime)}"
+def _copied(programs: Path, folder: Path) -> Path:
+    """A copy of the programs with their libraries that any user can read; made whole or not at all.
+
+    The wheel's programs find their libraries by relative paths, so the package is copied with its `.libs` neighbour.
+    """
+    package = programs.parent.parent
+    copy = folder / f"programs-{_short_hash(programs)}-{int((programs / 'initdb').stat().st_mtime)}"
+    copied_programs = copy / programs.relative_to(package.parent)
     if copy.exists():
-        return copy
+        return copied_programs
     unfinished = Path(tempfile.mkdtemp(dir=folder, prefix="copying-"))
-    shutil.copytree(installation, unfinished / "it", symlinks=True, ignore=shutil.ignore_patterns("include"))
-    for path in (unfinished / "it", *(unfinished / "it").rglob("*")):
+    for source in (package, package.with_name(f"{package.name}.libs")):
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("include", "__pycache__")
+            shutil.copytree(source, unfinished / source.name, symlinks=True, ignore=ignored)
+    for path in (unfinished, *unfinished.rglob("*")):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
     try:
-        (unfinished / "it").rename(copy)
+        unfinished.rename(copy)
     except OSError:
+        shutil.rmtree(unfinished)
         if not copy.exists():
             raise
-    shutil.rmtree(unfinished, ignore_errors=True)
-    return copy
+    return copied_programs
 
 
 def _package_folder(name: str) -> Path | None:
