@@ -1,7 +1,6 @@
 """`GET /api/v1/predict`: parse, one trip to the store, ready-made bytes."""
 
 import hashlib
-import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.limits import bucket_of, client_address, count_call, remember, shortened
 from marketdata.errors import SymbolMalformed
+from marketdata.selectors import canonical_symbol
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
 from predictions.readpath.cache import look
@@ -22,7 +22,6 @@ from predictions.readpath.resolver import Answer, answer_for
 log = structlog.get_logger("hindcast.prediction")
 
 HORIZON_WORDS = {str(horizon): horizon for horizon in HORIZONS}
-SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-/=^]{0,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +63,10 @@ def parse_query(parameters: QueryDict) -> PredictQuery:
     symbol = parameters.get("symbol", "").strip()
     if not symbol:
         raise BadRequest("Say which stock: symbol=AAPL, for example.")
-    if not SYMBOL.fullmatch(symbol.upper()) or not symbol.isascii():
-        raise SymbolMalformed(symbol)
     asked = parameters.get("horizon", str(DEFAULT_HORIZON))
     if asked not in HORIZON_WORDS:
         raise HorizonUnknown(asked, HORIZONS)
-    return PredictQuery(symbol.upper(), HORIZON_WORDS[asked])
+    return PredictQuery(canonical_symbol(symbol), HORIZON_WORDS[asked])
 
 
 def _rendered(request: HttpRequest, answer: Answer) -> HttpResponse:

@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='forecast',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lower_99__gt', 0), ('predicted_price__isnull', False), ('probability_up__gt', 0), ('probability_up__lt', 1), ('status', 'issued')), models.Q(('predicted_price', None), ('probability_up', None), ('signal', ''), ('status', 'abstained')), _connector='OR'), name='forecast_issued_or_abstained'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('last_price__isnull', False), ('lower_80__isnull', False), ('lower_95__isnull', False), ('lower_99__gt', 0), ('lower_99__isnull', False), ('predicted_price__isnull', False), ('probability_up__gt', 0), ('probability_up__isnull', False), ('probability_up__lt', 1), ('status', 'issued'), ('upper_80__isnull', False), ('upper_95__isnull', False), ('upper_99__isnull', False)), models.Q(('predicted_price', None), ('probability_up', None), ('signal', ''), ('status', 'abstained')), _connector='OR'), name='forecast_issued_or_abstained'),
         ),
         migrations.AddConstraint(
             model_name='outcome',

@@ -6,6 +6,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+# A comparison with NULL holds for a check constraint, so that what must be there is said to be not null.
+PRICES = ("last_price", "predicted_price", "lower_80", "upper_80", "lower_95", "upper_95", "lower_99", "upper_99")
+
 
 class Forecast(models.Model):
     """What was said about one instrument from one session for one horizon; a trigger refuses any change to it.
@@ -84,10 +87,11 @@ class Forecast(models.Model):
             models.CheckConstraint(
                 condition=Q(
                     status="issued",
-                    predicted_price__isnull=False,
+                    probability_up__isnull=False,
                     probability_up__gt=0,
                     probability_up__lt=1,
                     lower_99__gt=0,
+                    **{f"{name}__isnull": False for name in PRICES},
                 )
                 | Q(status="abstained", predicted_price=None, probability_up=None, signal=""),
                 name="forecast_issued_or_abstained",

@@ -56,7 +56,7 @@ def answer_for(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answe
     if look.kept is not None:
         CACHE_READS.labels("stale").inc()
         return _from_cache(look.kept, symbol, stale=True)
-    return _awaited(symbol, horizon, now=now)
+    return _awaited(look, symbol, horizon, now=now)
 
 
 def _renewed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
@@ -77,15 +77,17 @@ def _renewed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
         cache.release(symbol, horizon)
 
 
-def _awaited(symbol: str, horizon: int, *, now: datetime) -> Answer:
-    """Wait up to a second for whoever is reading the same answer, then read it as well."""
-    CACHE_READS.labels("miss").inc()
+def _awaited(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
+    """Wait up to a second for whoever is reading the same answer; who still finds none reads it as well."""
     for _ in range(WAIT_STEPS):
         time.sleep(WAIT_STEP_S)
         kept = cache.peek(symbol, horizon)
         if kept is not None and kept.is_fresh(now):
+            CACHE_READS.labels("hit").inc()
             return _from_cache(kept, symbol, stale=kept.was_stale)
-    return _from_database(symbol, horizon, keep=True, now=now)
+        if cache.claim(symbol, horizon):
+            break
+    return _renewed(look, symbol, horizon, now=now)
 
 
 def _from_cache(kept: Kept, symbol: str, *, stale: bool) -> Answer:

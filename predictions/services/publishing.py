@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from marketdata.models import Instrument
-from marketdata.selectors import active_instruments, newest_session, store_is_stale
+from marketdata.selectors import HOME_EXCHANGE, active_instruments, newest_session, store_is_stale
 from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory
 from mlops.forecasting.serving import InstrumentForecast
@@ -18,7 +18,7 @@ from mlops.forecasting.types import HORIZONS
 from mlops.models import ModelVersion
 from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
-from mlops.services.serving import forecasts_from
+from mlops.services.serving import Fit, forecasts_from
 from predictions.errors import OriginRefused
 from predictions.live import ForecastMessage, push_forecasts
 from predictions.models import Forecast, ForecastInput
@@ -57,8 +57,8 @@ def publish_forecasts(*, now: datetime, origin: date | None = None) -> PublishRe
         return _report(occasion, created=0)
     panel = load_panel(instruments=instruments.values(), through=occasion.origin)
     if not len(panel.sessions) or panel.sessions[-1].astype(object) != occasion.origin:
-        raise OriginRefused(_mic(instruments), occasion.origin, "no bar of that session is stored")
-    fit = "serving" if occasion.kind == Forecast.Kind.LIVE else "holdout"
+        raise OriginRefused(HOME_EXCHANGE, occasion.origin, "no bar of that session is stored")
+    fit: Fit = "serving" if occasion.kind == Forecast.Kind.LIVE else "holdout"
     said = forecasts_from(version=occasion.version, panel=panel, origin=occasion.origin, fit=fit)
     return store_forecasts(said=said, instruments=instruments, occasion=occasion)
 
@@ -93,7 +93,7 @@ def _occasion(version: ModelVersion, origin: date | None, now: datetime) -> Occa
         return Occasion(version, newest, Forecast.Kind.LIVE, now)
     if origin <= version.holdout_trained_through:
         reason = f"model {version.version} has learned from sessions up to {version.holdout_trained_through}"
-        raise OriginRefused(_mic({}), origin, reason)
+        raise OriginRefused(HOME_EXCHANGE, origin, reason)
     return Occasion(version, origin, Forecast.Kind.HINDCAST, now)
 
 
@@ -145,7 +145,3 @@ def _report(occasion: Occasion, *, created: int) -> PublishReport:
         existing=len(statuses) - created,
         abstained=statuses.count(Forecast.Status.ABSTAINED),
     )
-
-
-def _mic(instruments: Mapping[str, Instrument]) -> str:
-    return next((instrument.mic for instrument in instruments.values()), "XNYS")

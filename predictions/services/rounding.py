@@ -18,15 +18,21 @@ class PriceBand:
     intervals: Mapping[int, tuple[Decimal, Decimal]]
 
 
-def band_on_tick(price: float, intervals: Mapping[int, tuple[float, float]], *, tick: Decimal) -> PriceBand | None:
+def band_on_tick(
+    price: float | None, intervals: Mapping[int, tuple[float, float]] | None, *, tick: Decimal
+) -> PriceBand | None:
     """Round a price to the nearest tick and each interval outwards; None when the numbers do not enclose each other.
 
     Rounding outwards never moves a bound past the price or past a wider bound. No price is below one tick.
     """
-    lowers = [intervals[level][0] for level in reversed(LEVELS) if level in intervals]
-    uppers = [intervals[level][1] for level in LEVELS if level in intervals]
-    ladder = [*lowers, price, *uppers]
-    if len(ladder) != 2 * len(LEVELS) + 1 or not all(map(math.isfinite, ladder)):
+    if price is None or intervals is None or not set(LEVELS) <= intervals.keys():
+        return None
+    ladder = [
+        *(intervals[level][0] for level in reversed(LEVELS)),
+        price,
+        *(intervals[level][1] for level in LEVELS),
+    ]
+    if not all(map(math.isfinite, ladder)):
         return None
     if ladder != sorted(ladder) or price <= 0 or ladder[-1] >= TOO_LARGE:
         return None

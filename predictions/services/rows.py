@@ -71,9 +71,7 @@ def _row(said: InstrumentForecast, instrument: Instrument, occasion: Occasion) -
     if said.status != Forecast.Status.ISSUED:
         return _abstaining(row, said.reasons)
     up = probability(said.probability_up)
-    band = None if said.predicted_price is None else band_on_tick(
-        said.predicted_price, said.intervals, tick=instrument.tick
-    )  # fmt: skip
+    band = band_on_tick(said.predicted_price, said.intervals, tick=instrument.tick)
     if up is None or band is None or row.last_price is None:
         return _abstaining(row, [UNUSABLE])
     row.probability_up = up

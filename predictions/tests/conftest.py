@@ -1,0 +1,35 @@
+"""What forecast tests share: a store of their own, empty and up at the start of each."""
+
+from dataclasses import replace
+
+import pytest
+from pytest_django import Settings
+
+from accounts.limits import STORE_OUTAGE, store
+from predictions.readpath.resolver import DATABASE_OUTAGE
+
+NOWHERE = "redis://127.0.0.1:1/0"
+HEADERS = "accounts.limits.RateLimitHeadersMiddleware"
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_up(settings: Settings) -> None:
+    STORE_OUTAGE.end()
+    DATABASE_OUTAGE.end()
+    if HEADERS not in settings.MIDDLEWARE:
+        settings.MIDDLEWARE = [HEADERS, *settings.MIDDLEWARE]
+
+
+@pytest.fixture
+def empty_store() -> None:
+    """Nothing is kept, nobody has called, nobody is known to serve."""
+    client = store()
+    for pattern in ("fc:*", "fc-claim:*", "limit:*", "champion"):
+        for key in client.scan_iter(pattern):
+            client.delete(key)
+
+
+@pytest.fixture
+def no_store(settings: Settings) -> None:
+    """The store does not answer, for the read path and for everybody else."""
+    settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, redis_url=NOWHERE)

@@ -1,0 +1,115 @@
+"""Rows that forecast tests start from; forecasts are chained as publishing chains them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from marketdata.calendars import session_after
+from marketdata.models import CorporateAction, DailyBar, Instrument
+from mlops.models import ModelVersion
+from predictions.models import Forecast
+from predictions.services import ledger
+
+ORIGIN = date(2023, 9, 14)
+TARGET = date(2023, 9, 21)
+NOW = datetime(2023, 9, 21, 22, 5, tzinfo=UTC)
+
+
+def stock(symbol: str = "AAPL", **fields: Any) -> Instrument:
+    """An active instrument with a history from the sample."""
+    return Instrument.objects.create(
+        **{"symbol": symbol, "mic": "XNAS", "name": f"{symbol} Inc.", "source": "sample", "basis_date": ORIGIN} | fields
+    )
+
+
+def model_version(name: str = "v1", **fields: Any) -> ModelVersion:
+    """A registered version, the champion unless told otherwise."""
+    return ModelVersion.objects.create(
+        **{
+            "version": name,
+            "stage": ModelVersion.Stage.CHAMPION,
+            "feature_set": "hc1",
+            "seed": 7,
+            "trained_through": date(2023, 9, 1),
+            "holdout_trained_through": date(2022, 9, 1),
+            "holdout_first": date(2022, 9, 2),
+            "holdout_last": date(2023, 9, 1),
+            "artifact_path": name,
+            "artifact_sha256": "0" * 64,
+            "train_seconds": 1.0,
+            "created_at": NOW,
+        }
+        | fields
+    )
+
+
+def bar(instrument: Instrument, session: date, close: str, **fields: Any) -> DailyBar:
+    """A final bar whose four prices are the close."""
+    price = Decimal(close)
+    prices = dict.fromkeys(("open", "high", "low", "close", "adjusted_close"), price)
+    rest = {"volume": 1_000, "source": "sample", "fetched_at": NOW, "is_final": True}
+    return DailyBar.objects.create(instrument=instrument, session=session, **prices | rest | fields)
+
+
+def split(instrument: Instrument, session: date, value: str) -> CorporateAction:
+    """A split into `value` new shares for one old."""
+    kind = CorporateAction.Kind.SPLIT
+    return CorporateAction.objects.create(
+        instrument=instrument, session=session, kind=kind, value=Decimal(value), source="sample"
+    )
+
+
+def forecasts(instruments: Iterable[Instrument], horizons: Iterable[int] = (5,), **fields: Any) -> list[Forecast]:
+    """Stored forecasts, one for each instrument and horizon, at the end of the chain.
+
+    A price of 102 from 100, 80 % within 99 to 105, 95 % within 95 to 109, 99 % within 90 to 115, P(up) .56 over .54.
+    """
+    rows = [_row(instrument, horizon, fields) for instrument in instruments for horizon in horizons]
+    ledger.seal(rows, after=ledger.head())
+    return Forecast.objects.bulk_create(rows)
+
+
+def forecast(instrument: Instrument, **fields: Any) -> Forecast:
+    """One stored forecast over 5 sessions, at the end of the chain."""
+    horizon = fields.pop("horizon_sessions", 5)
+    return forecasts([instrument], [horizon], **fields)[0]
+
+
+def abstention(instrument: Instrument, **fields: Any) -> Forecast:
+    """One stored abstention."""
+    numbers = ("predicted_price", "probability_up", "base_rate_up", "confidence", "big_move", "volatility_rises")
+    bounds = [f"{side}_{level}" for side in ("lower", "upper") for level in (80, 95, 99)]
+    empty = dict.fromkeys([*numbers, *bounds])
+    silent = {"status": "abstained", "reasons": ["too little history"], "signal": "", "risk_level": "", "drivers": []}
+    return forecast(instrument, **empty | silent | fields)
+
+
+def _row(instrument: Instrument, horizon: int, fields: Mapping[str, Any]) -> Forecast:
+    origin = fields.get("origin", ORIGIN)
+    defaults: Mapping[str, Any] = {
+        "instrument": instrument,
+        "origin": origin,
+        "horizon_sessions": horizon,
+        "target": session_after(instrument.mic, origin, horizon),
+        "kind": Forecast.Kind.LIVE,
+        "status": Forecast.Status.ISSUED,
+        "last_price": Decimal(100),
+        "predicted_price": Decimal(102),
+        "probability_up": Decimal("0.56"),
+        "base_rate_up": Decimal("0.54"),
+        "signal": "HOLD",
+        "signal_reason": "no demonstrated edge",
+        "confidence": Decimal("0.56"),
+        **{f"lower_{level}": Decimal(bound) for level, bound in ((80, 99), (95, 95), (99, 90))},
+        **{f"upper_{level}": Decimal(bound) for level, bound in ((80, 105), (95, 109), (99, 115))},
+        "volatility_rises": None if horizon == 1 else Decimal("0.61"),
+        "big_move": Decimal("0.12"),
+        "risk_level": "usual",
+        "drivers": [{"name": "rsi_14", "words": "a rising price", "contribution": 0.031234, "direction": "up"}],
+        "model_version": fields.get("model_version") or ModelVersion.objects.get(stage=ModelVersion.Stage.CHAMPION),
+        "data_source": instrument.source,
+        "basis_date": instrument.basis_date,
+        "recorded_at": NOW,
+    }
+    return Forecast(**{**defaults, **fields})

@@ -1,0 +1,209 @@
+"""Publishing: everything once, in one chain, told after commit."""
+
+import zlib
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django_redis import get_redis_connection
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+
+from accounts.limits import store
+from marketdata.live import kept_key
+from marketdata.models import Instrument
+from mlops.errors import InsufficientHistory, NoChampion
+from mlops.models import ModelVersion
+from predictions.errors import OriginRefused
+from predictions.models import Forecast, ForecastInput
+from predictions.readpath.cache import FIELDS, key_of
+from predictions.services.ledger import verify_chain
+from predictions.services.publishing import PublishReport, publish_forecasts, store_forecasts
+from predictions.services.rows import UNUSABLE, Occasion
+from predictions.tests.factories import NOW, ORIGIN, TARGET, bar, model_version, stock
+from predictions.tests.sayings import said
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
+
+
+@pytest.fixture
+def version() -> ModelVersion:
+    return model_version()
+
+
+@pytest.fixture
+def apple() -> Instrument:
+    return stock()
+
+
+@pytest.fixture
+def publish(
+    version: ModelVersion, apple: Instrument, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> Callable[..., PublishReport]:
+    """Store what a model said about the one instrument, and let the transaction commit."""
+    bar(apple, ORIGIN, "100")
+
+    def run(*forecasts: Any, kind: str = Forecast.Kind.LIVE) -> PublishReport:
+        with django_capture_on_commit_callbacks(execute=True):
+            return store_forecasts(
+                said=forecasts or [said(), said(horizon=1)],
+                instruments={apple.symbol: apple},
+                occasion=Occasion(version, ORIGIN, kind, NOW),
+            )
+
+    return run
+
+
+def pushed(instrument: Instrument) -> int:
+    return int(get_redis_connection("default").llen(kept_key(f"forecasts.instrument.{instrument.pk}")))
+
+
+def test_what_was_said_is_stored_rounded_sealed_and_with_its_target(publish: Callable[..., PublishReport]) -> None:
+    assert publish() == PublishReport(origin=ORIGIN, version="v1", created=2, existing=0, abstained=0)
+    one, five = Forecast.objects.order_by("horizon_sessions")
+    # 14 September 2023 is a Thursday: one session on is Friday the 15th, five are Thursday the 21st.
+    assert (one.target, five.target) == (date(2023, 9, 15), TARGET)
+    assert [str(five.predicted_price), str(five.lower_80), str(five.upper_80)] == [
+        "101.230000", "98.120000", "104.130000",
+    ]  # fmt: skip
+    assert str(five.probability_up) == "0.561235"
+    assert [driver["contribution"] for driver in five.drivers] == [0.031235, 0.0]
+    assert (five.data_source, five.recorded_at, one.volatility_rises) == ("sample", NOW, None)
+    assert verify_chain() == 2
+
+
+def test_a_second_run_changes_nothing_and_tells_nobody(
+    publish: Callable[..., PublishReport], apple: Instrument
+) -> None:
+    publish()
+    before = list(Forecast.objects.order_by("pk").values_list("pk", "entry_hash"))
+    told = pushed(apple)
+    store().delete(key_of("v1", "AAPL", 5))
+    again = publish(said(predicted_price=102.0), said(horizon=1))
+    assert again == PublishReport(origin=ORIGIN, version="v1", created=0, existing=2, abstained=0)
+    assert list(Forecast.objects.order_by("pk").values_list("pk", "entry_hash")) == before
+    assert pushed(apple) == told == 1
+    assert not store().exists(key_of("v1", "AAPL", 5))
+
+
+def test_a_later_horizon_joins_the_same_chain(publish: Callable[..., PublishReport]) -> None:
+    publish(said(horizon=1))
+    assert publish(said(horizon=1), said(horizon=20)).created == 1
+    assert verify_chain() == 2
+
+
+def test_inputs_are_stored_once_for_all_horizons(publish: Callable[..., PublishReport]) -> None:
+    publish()
+    block = ForecastInput.objects.get()
+    assert (block.rows, block.columns, block.feature_set) == (2, 3, "hc1")
+    numbers = np.frombuffer(zlib.decompress(block.block), dtype="<f8").reshape(2, 3)
+    np.testing.assert_array_equal(numbers, [[0, 1, 2], [3, 4, 5]])
+    assert set(Forecast.objects.values_list("inputs", flat=True)) == {block.pk}
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        {"predicted_price": float("nan")},
+        {"predicted_price": -3.0},
+        {"probability_up": float("nan")},
+        {"last_price": None},
+        {"intervals": None},
+        {"intervals": {80: (103.0, 104.0), 95: (95.0, 108.0), 99: (91.0, 113.0)}},
+        {"intervals": {80: (98.0, 104.0), 95: (95.0, 108.0), 99: (96.0, 113.0)}},
+    ],
+)
+def test_numbers_that_cannot_be_used_become_an_abstention(
+    publish: Callable[..., PublishReport], unusable: dict[str, Any]
+) -> None:
+    assert publish(said(**unusable)).abstained == 1
+    row = Forecast.objects.get()
+    assert (row.reasons, row.predicted_price, row.lower_80, row.signal) == ([UNUSABLE], None, None, "")
+
+
+def test_an_abstention_is_stored_and_told_with_its_reasons(
+    publish: Callable[..., PublishReport], apple: Instrument
+) -> None:
+    silent = said(status="abstained", reasons=("too little history",), predicted_price=None, inputs=None)
+    assert publish(silent).abstained == 1
+    row = Forecast.objects.get()
+    assert (row.status, row.reasons, row.inputs) == ("abstained", ["too little history"], None)
+    assert pushed(apple) == 1
+
+
+def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., PublishReport]) -> None:
+    publish()
+    until, fresh, stale, status, _ = store().hmget(key_of("v1", "AAPL", 5), FIELDS)
+    assert float(until) == NOW.timestamp() + 600
+    assert b'"predicted_price":101.23,' in fresh
+    assert b'"stale":true' in stale
+    assert status == b"issued"
+    assert 6 * 86_400 < store().ttl(key_of("v1", "AAPL", 5)) <= 7 * 86_400
+    assert store().get("champion") == b"v1"
+
+
+def test_a_hindcast_is_stored_and_told_nobody(publish: Callable[..., PublishReport], apple: Instrument) -> None:
+    publish(kind=Forecast.Kind.HINDCAST)
+    assert Forecast.objects.filter(kind="hindcast").count() == 2
+    assert pushed(apple) == 0
+    assert not store().exists(key_of("v1", "AAPL", 5))
+
+
+@pytest.mark.usefixtures("no_store")
+def test_without_the_store_the_rows_are_still_stored(publish: Callable[..., PublishReport]) -> None:
+    assert publish().created == 2
+    assert verify_chain() == 2
+
+
+def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
+    version: ModelVersion, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    stocks = {symbol: stock(symbol) for symbol in ("AAPL", "META", "NVDA", "NFLX")}
+    forecasts = [said(symbol, horizon) for symbol in stocks for horizon in (1, 5, 10, 20)]
+    # savepoint and its release, lock, what is known, input blocks and their keys, head, rows, report
+    with django_assert_num_queries(9):
+        store_forecasts(said=forecasts, instruments=stocks, occasion=Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW))
+    assert Forecast.objects.count() == 16
+
+
+def test_everything_said_before_is_found_without_asking_the_model(
+    publish: Callable[..., PublishReport],
+) -> None:
+    publish(*(said(horizon=horizon) for horizon in (1, 5, 10, 20)))
+    assert publish_forecasts(now=NOW) == PublishReport(origin=ORIGIN, version="v1", created=0, existing=4, abstained=0)
+
+
+def test_nothing_is_published_without_a_model_or_without_prices(apple: Instrument) -> None:
+    with pytest.raises(NoChampion):
+        publish_forecasts(now=NOW)
+    with pytest.raises(CommandError, match=r"^No model has been trained yet. Run `manage.py train` first.$"):
+        call_command("publish")
+    model_version()
+    with pytest.raises(InsufficientHistory):
+        publish_forecasts(now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("origin", "why"),
+    [
+        (date(2022, 9, 1), "has learned from sessions up to 2022-09-01"),
+        (date(2023, 9, 10), "no bar of that session is stored"),
+        (date(2023, 9, 18), "no bar of that session is stored"),
+    ],
+)
+def test_a_hindcast_starts_from_a_stored_session_the_model_had_not_seen(
+    version: ModelVersion, apple: Instrument, origin: date, why: str
+) -> None:
+    bar(apple, ORIGIN, "100")
+    with pytest.raises(OriginRefused, match=why):
+        publish_forecasts(now=NOW, origin=origin)
+    with pytest.raises(CommandError, match=why):
+        call_command("publish", origin=origin.isoformat())
+
+
+def test_a_date_that_is_none_is_a_bad_argument() -> None:
+    with pytest.raises(CommandError, match=r"--origin must be a date") as error:
+        call_command("publish", origin="yesterday")
+    assert error.value.returncode == 2
