@@ -30,6 +30,6 @@ def empty_store() -> None:
 
 
 @pytest.fixture
-def no_store(settings: Settings) -> None:
+def no_store(empty_store: None, settings: Settings) -> None:
     """The store does not answer, for the read path and for everybody else."""
     settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, redis_url=NOWHERE)

@@ -1,0 +1,312 @@
+"""`GET /api/v1/predict`: what it answers, to whom, and from where."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from prometheus_client import REGISTRY
+from pytest_django import DjangoAssertNumQueries, Settings
+from structlog.testing import capture_logs
+
+from accounts.limits import store
+from marketdata.models import Instrument
+from mlops.services.registry import refresh_champion_key
+from predictions.models import Forecast
+from predictions.readpath import cache
+from predictions.readpath.resolver import DATABASE_OUTAGE
+from predictions.tests.factories import NOW, abstention, forecast, forecasts, model_version, stock
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
+
+PROBLEM = "application/problem+json"
+Ask = Callable[..., HttpResponse]
+
+
+@pytest.fixture
+def ask(client: Client, settings: Settings) -> Ask:
+    """Call the API from one address with room for a hundred calls."""
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
+
+    def call(query: str = "symbol=AAPL&horizon=5", **headers: str) -> HttpResponse:
+        return client.get(f"{reverse('predictions-api:predict')}?{query}", headers=headers)
+
+    return call
+
+
+@pytest.fixture
+def told() -> Forecast:
+    """A stored forecast for AAPL over 5 sessions by the champion v1."""
+    model_version()
+    return forecast(stock())
+
+
+def kept(told: Forecast, *, stale: bool = False, now: datetime = NOW) -> None:
+    """Put a forecast where readers look first."""
+    refresh_champion_key()
+    cache.keep([told], stale=stale, now=now)
+
+
+def told_in_metrics(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_the_body_has_every_field_and_plain_numbers(told: Forecast, ask: Ask) -> None:
+    kept(told, now=datetime.now(UTC))
+    response = ask()
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/json"
+    body = response.json()
+    fresh_until = datetime.fromisoformat(body.pop("fresh_until"))
+    assert timedelta(seconds=590) < fresh_until - datetime.now(UTC) <= timedelta(seconds=600)
+    assert body == {
+        "id": told.pk,
+        "status": "issued",
+        "reasons": [],
+        "symbol": "AAPL",
+        "as_of": "2023-09-14",
+        "horizon": 5,
+        "target_date": "2023-09-21",
+        "predicted_price": 102.0,
+        "last_price": 100.0,
+        "signal": "HOLD",
+        "signal_meaning": None,
+        "confidence": 0.56,
+        "probability_up": 0.56,
+        "base_rate_up": 0.54,
+        "confidence_interval": {"80%": [99.0, 105.0], "95%": [95.0, 109.0], "99%": [90.0, 115.0]},
+        "risk": {"volatility_rises": 0.61, "big_move": 0.12, "level": "usual"},
+        "drivers": [{"name": "rsi_14", "words": "a rising price", "contribution": 0.031234, "direction": "up"}],
+        "record": None,
+        "kind": "live",
+        "model_version": "v1",
+        "data_source": "sample",
+        "stale": False,
+        "disclaimer": "A statistical forecast with its uncertainty, not investment advice.",
+    }
+
+
+def test_an_abstention_is_an_answer_without_numbers(ask: Ask) -> None:
+    model_version()
+    abstention(stock())
+    body = ask().json()
+    assert (body["status"], body["reasons"]) == ("abstained", ["too little history"])
+    assert body["confidence_interval"] == {"80%": None, "95%": None, "99%": None}
+    empty = ("predicted_price", "probability_up", "base_rate_up", "signal", "confidence")
+    assert {body[name] for name in empty} == {None}
+
+
+def test_a_kept_answer_costs_no_query(
+    told: Forecast, ask: Ask, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    kept(told, now=datetime.now(UTC))
+    with django_assert_num_queries(0):
+        assert ask("symbol=aapl").json()["id"] == told.pk
+
+
+def test_a_miss_is_read_once_and_kept(
+    told: Forecast, ask: Ask, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    missed, hit = (told_in_metrics("hindcast_cache_hits_total", result=result) for result in ("miss", "hit"))
+    first = ask()
+    with django_assert_num_queries(0):
+        assert ask().json() == first.json()
+    assert told_in_metrics("hindcast_cache_hits_total", result="miss") == missed + 1
+    assert told_in_metrics("hindcast_cache_hits_total", result="hit") == hit + 1
+
+
+def test_the_newest_live_forecast_of_the_champion_is_told(told: Forecast, ask: Ask) -> None:
+    model_version("v2", stage="challenger")
+    other = told.model_version.__class__.objects.get(version="v2")
+    apple = told.instrument
+    forecast(apple, origin=told.origin + timedelta(days=1), model_version=other)
+    forecast(apple, origin=told.origin + timedelta(days=4), kind="hindcast")
+    newest = forecast(apple, origin=told.origin + timedelta(days=1))
+    forecast(apple, horizon_sessions=10)
+    assert ask().json()["id"] == newest.pk
+
+
+def test_an_expired_answer_is_renewed_from_the_database(told: Forecast, ask: Ask) -> None:
+    kept(told, now=datetime.now(UTC) - timedelta(hours=1))
+    body = ask().json()
+    assert datetime.fromisoformat(body["fresh_until"]) > datetime.now(UTC)
+
+
+def test_old_prices_are_said_to_be_old(told: Forecast, ask: Ask) -> None:
+    assert ask().json()["stale"] is True
+    assert ask().json()["stale"] is True
+
+
+def test_without_the_database_a_kept_answer_is_told_and_once_expired_says_so(told: Forecast, ask: Ask) -> None:
+    now = datetime.now(UTC)
+    kept(told, now=now)
+    DATABASE_OUTAGE.begin()
+    assert ask().json()["stale"] is False
+    with time_machine.travel(now + timedelta(seconds=601), tick=False):
+        body = ask().json()
+    assert (body["id"], body["stale"]) == (told.pk, True)
+
+
+def test_while_another_caller_renews_an_expired_answer_it_is_told_as_stale(told: Forecast, ask: Ask) -> None:
+    kept(told, now=datetime.now(UTC) - timedelta(hours=1))
+    assert cache.claim("AAPL", 5)
+    assert not cache.claim("AAPL", 5)
+    assert ask().json()["stale"] is True
+
+
+def test_whoever_waited_in_vain_for_another_reader_reads_as_well(told: Forecast, ask: Ask) -> None:
+    assert cache.claim("AAPL", 5)
+    store().pexpire("fc-claim:AAPL:5", 80)
+    assert ask().json()["id"] == told.pk
+
+
+@pytest.mark.usefixtures("no_store")
+def test_without_the_store_the_database_answers_and_calls_are_counted_here(told: Forecast, ask: Ask) -> None:
+    response = ask()
+    assert response.json()["id"] == told.pk
+    assert response["RateLimit-Policy"] == '"anonymous";q=100;w=60'
+
+
+@pytest.mark.usefixtures("no_store")
+def test_without_either_store_the_caller_is_asked_to_come_back(told: Forecast, ask: Ask) -> None:
+    DATABASE_OUTAGE.begin()
+    refused(ask(), 503, "urn:hindcast:problem:storage-unavailable")
+
+
+def refused(response: HttpResponse, status: int, kind: str) -> dict[str, Any]:
+    """Assert that this is a problem of that kind, and hand its body on."""
+    assert (response.status_code, response["Content-Type"]) == (status, PROBLEM)
+    body: dict[str, Any] = response.json()
+    assert (body["status"], body["type"]) == (status, kind)
+    assert "RateLimit" in response
+    if status in (429, 503):
+        assert int(response["Retry-After"]) > 0
+    return body
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("", "malformed-request"),
+        ("symbol=", "malformed-request"),
+        ("symbol=%20", "malformed-request"),
+        ("symbol=AAPL&symbol=NVDA", "malformed-request"),
+        ("symbol=AAPL&horizon=5&horizon=5", "malformed-request"),
+        ("symbol=A%00PL", "malformed-symbol"),
+        ("symbol=AAPL%27--", "malformed-symbol"),
+        ("symbol=%EF%BC%A1APL", "malformed-symbol"),
+        ("symbol=AAAAAAAAAAAAAAAA", "malformed-symbol"),
+        ("symbol=AAPL&horizon=3", "unknown-horizon"),
+        ("symbol=AAPL&horizon=", "unknown-horizon"),
+        ("symbol=AAPL&horizon=05", "unknown-horizon"),
+        ("symbol=AAPL&horizon=5.0", "unknown-horizon"),
+        ("symbol=AAPL&horizon=%D9%A5", "unknown-horizon"),
+    ],
+)
+def test_a_malformed_question_is_refused_and_counted(told: Forecast, ask: Ask, query: str, kind: str) -> None:
+    response = ask(query)
+    refused(response, 400, f"urn:hindcast:problem:{kind}")
+    assert response["RateLimit"].startswith('"anonymous";r=99;')
+
+
+def test_parameters_nobody_knows_are_ignored(told: Forecast, ask: Ask) -> None:
+    assert ask("symbol=AAPL&horizon=5&utm_source=mail&utm_source=web").status_code == 200
+
+
+def test_five_sessions_are_the_default_and_other_spellings_are_understood(ask: Ask) -> None:
+    model_version()
+    berkshire = forecast(stock("BRK.B", mic="XNYS"))
+    for spelling in ("BRK.B", "brk-b", "BRK/B", "%20brk.b%20"):
+        assert ask(f"symbol={spelling}").json()["id"] == berkshire.pk
+
+
+def test_an_unknown_symbol_gets_suggestions(told: Forecast, ask: Ask) -> None:
+    body = refused(ask("symbol=AAPLE"), 404, "urn:hindcast:problem:unknown-symbol")
+    assert (body["symbol"], body["suggestions"]) == ("AAPLE", ["AAPL"])
+
+
+def test_without_a_model_there_is_no_answer_yet(ask: Ask) -> None:
+    stock()
+    refused(ask(), 503, "urn:hindcast:problem:no-model")
+
+
+def test_a_known_stock_without_a_forecast_is_asked_for_later(told: Forecast, ask: Ask) -> None:
+    stock("NVDA")
+    body = refused(ask("symbol=NVDA"), 503, "urn:hindcast:problem:forecast-unavailable")
+    assert (body["symbol"], body["horizon"]) == ("NVDA", 5)
+
+
+def test_the_call_after_the_last_waits_for_the_window(told: Forecast, ask: Ask, settings: Settings) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=2)
+    assert [ask().status_code, ask("symbol=").status_code] == [200, 400]
+    response = ask()
+    body = refused(response, 429, "urn:hindcast:problem:rate-limited")
+    assert body["limit"] == 2
+    assert 1 <= int(response["Retry-After"]) <= 60
+    assert response["RateLimit"].startswith('"anonymous";r=0;t=')
+    refused(ask("symbol="), 429, "urn:hindcast:problem:rate-limited")
+
+
+def test_an_answer_the_caller_holds_is_not_sent_again(told: Forecast, ask: Ask) -> None:
+    kept(told, now=datetime.now(UTC))
+    tag = ask()["ETag"]
+    for offered in (tag, f'"other", W/{tag}', "*"):
+        again = ask(**{"If-None-Match": offered})
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
+        assert "RateLimit" in again
+    assert ask(**{"If-None-Match": '"other"'}).status_code == 200
+    assert ask()["Cache-Control"] == "private, no-cache"
+
+
+def test_a_promotion_changes_the_next_answer(told: Forecast, ask: Ask) -> None:
+    kept(told, now=datetime.now(UTC))
+    assert ask().json()["model_version"] == "v1"
+    told.model_version.__class__.objects.update(stage="retired")
+    second = model_version("v2")
+    newer = forecast(told.instrument, model_version=second)
+    refresh_champion_key()
+    body = ask().json()
+    assert (body["id"], body["model_version"]) == (newer.pk, "v2")
+
+
+def test_one_line_is_written_and_one_prediction_counted(told: Forecast, ask: Ask) -> None:
+    counted = told_in_metrics("hindcast_predictions_total", horizon="5", status="issued")
+    with capture_logs() as lines:
+        ask()
+    (line,) = [line for line in lines if line["event"] == "prediction"]
+    assert line.pop("duration_ms") > 0
+    assert line == {
+        "event": "prediction",
+        "log_level": "info",
+        "symbol": "AAPL",
+        "horizon": 5,
+        "version": "v1",
+        "status": "issued",
+        "stale": True,
+        "source": "database",
+        "client": "127.0.0.0/24",
+    }
+    assert told_in_metrics("hindcast_predictions_total", horizon="5", status="issued") == counted + 1
+
+
+def test_other_methods_are_refused_and_a_slash_is_taken_away(told: Forecast, client: Client) -> None:
+    address = reverse("predictions-api:predict")
+    assert client.post(address).status_code == 405
+    moved = client.get(f"{address}/?symbol=AAPL")
+    assert moved.status_code in (301, 308)
+    assert moved["Location"] == f"{address}?symbol=AAPL"
+    assert client.head(f"{address}?symbol=AAPL").status_code == 200
+
+
+def test_every_stock_and_horizon_is_answered_from_one_publication(ask: Ask) -> None:
+    model_version()
+    symbols: list[Instrument] = [stock(symbol) for symbol in ("AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA")]
+    forecasts(symbols, horizons=(1, 5, 10, 20))
+    answers = [json.loads(ask(f"symbol={one}&horizon={h}").content) for one in symbols for h in (1, 5, 10, 20)]
+    assert len({answer["id"] for answer in answers}) == 24
