@@ -9,7 +9,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN = "[hidden]"
 _SECRET_NAME = re.compile(
-    r"(^|[_-])(passwords?|passwd|passphrase|secrets?|tokens?|api_?keys?|authorization|cookies?|session_?(id|key)"
+    r"(^|[_-])(passwords?|passwd|passphrase|secrets?|tokens?|api[_-]?keys?|authorization|cookies?|session_?(id|key)"
     r"|csrf\w*|dsn|jwt|credentials?)$",
     re.IGNORECASE,
 )

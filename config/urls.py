@@ -6,6 +6,7 @@ from django.urls import Resolver404, include, path, re_path, resolve
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from config import health
 
 
 def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
@@ -20,12 +21,17 @@ def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
 
 
 urlpatterns = [
+    path("", include("predictions.urls")),
+    path("alerts/", include("alerts.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("predictions.api.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     re_path(r"^(?P<rest>api/.+)/$", without_slash),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
     # For the collector inside the network; the proxy in front of the site does not pass it on.
     path("metrics", ExportToDjangoView, name="metrics"),
 ]

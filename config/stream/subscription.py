@@ -56,6 +56,8 @@ class Subscription:
         new = [channel for channel in channels if channel not in self._followed]
         for channel in new:
             self._followed[channel] = asyncio.Event()
+        if self._is_away:
+            return False
         if new and self._pubsub is not None:
             # A connection that is breaking is noticed by the reader, which follows everything again when it is back.
             with suppress(RedisError, OSError):

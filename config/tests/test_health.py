@@ -1,0 +1,127 @@
+"""Health: what is said, and with which status, when everything or nothing works."""
+
+import copy
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import Client, override_settings
+
+from config.embedded.running import free_port
+from config.health import examine
+from marketdata.models import DailyBar, Instrument
+from mlops.models import ModelVersion
+
+NOW = datetime(2023, 9, 25, 3, 0, tzinfo=UTC)  # Sunday night in New York: the last closed session is Friday the 22nd
+
+
+@pytest.fixture
+def stored(db: None) -> None:
+    """A champion, and one bar of Thursday 21 September 2023."""
+    ModelVersion.objects.create(
+        version="v1",
+        stage="champion",
+        feature_set="hc1",
+        seed=1,
+        trained_through=date(2023, 9, 21),
+        holdout_trained_through=date(2022, 9, 20),
+        holdout_first=date(2022, 9, 21),
+        holdout_last=date(2023, 9, 21),
+        artifact_path="v1",
+        artifact_sha256="0" * 64,
+        train_seconds=1.0,
+        created_at=NOW,
+    )
+    instrument = Instrument.objects.create(symbol="AAPL", name="Apple")
+    price = Decimal(100)
+    DailyBar.objects.create(
+        instrument=instrument,
+        session=date(2023, 9, 21),
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        adjusted_close=price,
+        volume=1,
+        source="sample",
+        fetched_at=NOW,
+    )
+
+
+def without_redis():
+    return override_settings(
+        HINDCAST_SITE=settings.HINDCAST_SITE.__class__(
+            **{name: getattr(settings.HINDCAST_SITE, name) for name in settings.HINDCAST_SITE.__slots__}
+            | {"redis_url": f"redis://127.0.0.1:{free_port()}/0"}
+        )
+    )
+
+
+@pytest.fixture
+def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database's address leads nowhere."""
+    unreachable = copy.copy(connections["default"].settings_dict) | {"HOST": "127.0.0.1", "PORT": str(free_port())}
+    monkeypatch.setattr(connections["default"], "settings_dict", unreachable)
+
+
+def test_live_says_that_the_process_answers() -> None:
+    answer = Client().get("/health/live")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_everything_is_well_when_stores_champion_and_bars_are_there() -> None:
+    parts = examine(now=NOW)
+    assert {name: part.status for name, part in parts.items()} == dict.fromkeys(
+        ("database", "redis", "champion", "newest_bar"), "ok"
+    )
+    assert parts["champion"].facts == {"version": "v1"}
+    # From Thursday the 21st to Friday the 22nd is one session.
+    assert parts["newest_bar"].facts == {"as_of": "2023-09-21", "sessions_behind": 1}
+    assert all(part.ms >= 0 for part in parts.values())
+
+
+@pytest.mark.usefixtures("stored")
+def test_old_bars_degrade_and_say_how_old_they_are() -> None:
+    part = examine(now=datetime(2023, 10, 2, 3, 0, tzinfo=UTC))["newest_bar"]
+    # Friday the 22nd, and the five sessions of 25 to 29 September.
+    assert (part.status, part.facts["sessions_behind"]) == ("degraded", 6)
+    assert "2023-09-21" in part.detail
+
+
+@pytest.mark.django_db
+def test_without_a_model_and_bars_it_is_degraded_and_serves_all_the_same() -> None:
+    answer = Client().get("/health/ready")
+    body = answer.json()
+    assert (answer.status_code, body["status"]) == (200, "degraded")
+    assert (body["parts"]["database"]["status"], body["parts"]["redis"]["status"]) == ("ok", "ok")
+    assert [reason.split(":")[0] for reason in body["reasons"]] == ["champion", "newest_bar"]
+    assert set(body["parts"]["champion"]) == {"status", "detail", "ms", "version"}
+
+
+@pytest.mark.usefixtures("stored")
+def test_one_store_is_enough_to_serve() -> None:
+    with without_redis():
+        answer = Client().get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["parts"]["redis"]["detail"] == "Redis does not answer."
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_no_database")
+def test_without_the_database_it_is_degraded_and_asks_it_nothing_more() -> None:
+    answer = Client().get("/health/ready")
+    body = answer.json()
+    assert (answer.status_code, body["status"]) == (200, "degraded")
+    assert body["parts"]["champion"]["detail"] == "Unknown while the database does not answer."
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_no_database")
+def test_without_both_stores_it_is_unavailable() -> None:
+    with without_redis():
+        answer = Client().get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")

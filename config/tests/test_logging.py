@@ -1,0 +1,143 @@
+"""Log lines: one JSON object each, one for each request, and never a secret."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import structlog
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from config.logging import HIDDEN, logging_config, without_secrets
+from config.request_log import accepted_id
+from config.telemetry import stripped
+
+
+@contextmanager
+def lines_of(log_format: str) -> Iterator[io.StringIO]:
+    """What is written meanwhile, in the form that processes write it."""
+    formatter = logging_config(log_format, "INFO")["formatters"]["lines"].copy()
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(formatter.pop("()")(**formatter))
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel("INFO")
+    try:
+        yield handler.stream
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def request_line(call: Callable[[], Any]) -> dict[str, Any]:
+    with lines_of("json") as written:
+        call()
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    found = [line for line in lines if line["event"] == "request"]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_line_is_one_json_object() -> None:
+    with lines_of("json") as written:
+        structlog.get_logger("ours").info("forecast told", symbol="AAPL", note="two\nlines")
+        logging.getLogger("theirs").warning("%s bars", 3)
+    ours, theirs = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert (ours["event"], ours["symbol"], ours["level"], ours["logger"]) == ("forecast told", "AAPL", "info", "ours")
+    assert ours["timestamp"].endswith("Z")
+    assert (theirs["event"], theirs["level"]) == ("3 bars", "warning")
+
+
+def test_an_exception_is_in_the_line_of_its_message() -> None:
+    with lines_of("json") as written:
+        try:
+            raise ValueError("bad")
+        except ValueError:
+            structlog.get_logger("ours").exception("failed")
+    (line,) = written.getvalue().splitlines()
+    assert "ValueError: bad" in json.loads(line)["exception"]
+
+
+def test_people_get_lines_that_are_not_json() -> None:
+    with lines_of("console") as written:
+        structlog.get_logger("ours").info("forecast told", symbol="AAPL")
+    assert "forecast told" in written.getvalue()
+    assert "symbol=AAPL" in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"password": "hunter2"}, {"password": HIDDEN}),
+        ({"X-API-Key": "abc", "n": 1}, {"X-API-Key": HIDDEN, "n": 1}),
+        ({"inner": [{"access_token": "abc"}]}, {"inner": [{"access_token": HIDDEN}]}),
+        ("postgres://me:hunter2@db:5432/x", f"postgres://me:{HIDDEN}@db:5432/x"),
+        ("redis://:hunter2@db/0", f"redis://:{HIDDEN}@db/0"),
+        ("GET /q?apikey=abc123&symbol=AAPL", f"GET /q?apikey={HIDDEN}&symbol=AAPL"),
+        ("Authorization: Bearer abcdefghij.k", f"Authorization: Bearer {HIDDEN}"),
+        ("key hc_live_0123456789 used", f"key hc_{HIDDEN} used"),
+        ("eyJhbGciOi.eyJzdWIiOi.c2lnbmF0", HIDDEN),
+        ({"tokens_used": 7, "symbol": "KEY"}, {"tokens_used": 7, "symbol": "KEY"}),
+    ],
+)
+def test_secrets_are_hidden_by_name_and_by_shape(told: Any, expected: Any) -> None:
+    assert without_secrets(told) == expected
+
+
+@pytest.mark.django_db
+def test_a_request_leaves_one_line_that_says_what_it_was() -> None:
+    line = request_line(
+        lambda: Client(REMOTE_ADDR="203.0.113.77").get(
+            "/health/live?token=hunter2", headers={"X-Request-ID": "abcd-1234", "Cookie": "sessionid=hunter3"}
+        )
+    )
+    assert (line["method"], line["path"], line["route"], line["status"]) == ("GET", "/health/live", "health/live", 200)
+    assert (line["client"], line["request_id"], line["user"]) == ("203.0.113.0/24", "abcd-1234", None)
+    assert 0 <= line["duration_ms"] < 5000
+    assert "hunter" not in json.dumps(line)
+
+
+@pytest.mark.django_db
+def test_a_request_of_somebody_names_the_user_by_key_only() -> None:
+    user = get_user_model().objects.create_user("person@example.org", "a long password")
+    browser = Client()
+    browser.force_login(user)
+    line = request_line(lambda: browser.get("/alerts/"))
+    assert line["user"] == user.pk
+    assert "person@" not in json.dumps(line)
+
+
+def test_a_log_line_asks_the_database_nothing() -> None:
+    # This test may not use the database: a query for the user would fail it.
+    assert request_line(lambda: Client().get("/api/schema"))["user"] is None
+
+
+@pytest.mark.parametrize("offered", ["", "short", "x" * 65, "with space 1", "new\nline-000", "<script>00"])
+def test_an_id_that_could_do_harm_is_replaced(offered: str) -> None:
+    given = accepted_id(offered)
+    assert given != offered
+    assert len(given) == 32
+
+
+def test_an_id_is_given_back_and_each_request_has_its_own() -> None:
+    first, second = (Client().get("/health/live")["X-Request-ID"] for _ in range(2))
+    assert first != second
+    assert Client().get("/health/live", headers={"X-Request-ID": "kept-0001"})["X-Request-ID"] == "kept-0001"
+
+
+def test_an_error_report_names_nobody_and_holds_no_secret() -> None:
+    event: Any = {
+        "user": {"email": "person@example.org"},
+        "request": {
+            "url": "http://h/api",
+            "cookies": {"sessionid": "x"},
+            "headers": {"Authorization": "x"},
+            "data": "x",
+        },
+        "extra": {"dsn": "postgres://me:hunter2@db/x"},
+    }
+    assert stripped(event, {}) == {"request": {"url": "http://h/api"}, "extra": {"dsn": HIDDEN}}

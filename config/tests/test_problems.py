@@ -1,0 +1,154 @@
+"""Every error has an answer: problem+json under /api/, a page elsewhere, nothing from the inside."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import Client, RequestFactory, override_settings
+from django.urls import path
+from rest_framework import exceptions
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import errors as accounts
+from accounts.errors import RateLimited
+from alerts import errors as alerts
+from config.problems import CONTENT_TYPE, PROBLEMS, problem_of, problem_response
+from config.urls import handler400, handler403, handler404, handler500
+from config.urls import urlpatterns as site_paths
+from marketdata import errors as marketdata
+from marketdata.errors import SymbolUnknown
+from mlops import errors as mlops
+from mlops.errors import ArtifactCorrupt, NoChampion
+from mlops.forecasting import errors as forecasting
+from predictions import errors as predictions
+
+MODULES = (accounts, alerts, marketdata, mlops, forecasting, predictions)
+__all__ = ["handler400", "handler403", "handler404", "handler500"]
+RAISED: dict[str, Exception] = {
+    "unknown": SymbolUnknown("APPL", ["AAPL"]),
+    "limited": RateLimited(10, 42),
+    "no-model": NoChampion(),
+    "corrupt": ArtifactCorrupt("v1", "sha256 of /srv/artifacts/v1 is wrong"),
+    "gone": Http404("gone"),
+    "outage": OperationalError("connection to 10.0.0.7 refused"),
+    "bug": ZeroDivisionError("secret inside"),
+    "invalid": exceptions.ValidationError({"symbols": ["This list is empty."]}),
+}
+
+
+def plain(request: HttpRequest, kind: str) -> HttpResponse:
+    raise RAISED[kind]
+
+
+@api_view(["GET"])
+def framework(request: Request, kind: str) -> Response:
+    raise RAISED[kind]
+
+
+urlpatterns = [
+    path("api/plain/<kind>", plain),
+    path("api/framework/<kind>", framework),
+    path("pages/<kind>", plain),
+    *site_paths,
+]
+
+
+def own_errors(module: ModuleType) -> Iterator[type[Exception]]:
+    """The errors that are raised: those with no subclass in their own module."""
+    kinds = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__]
+    yield from (kind for kind in kinds if not any(kind in other.__bases__ for other in kinds))
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for module in MODULES for kind in own_errors(module)], ids=lambda kind: kind.__name__
+)
+def test_every_error_of_ours_has_an_answer_of_its_own(kind: type[Exception]) -> None:
+    assert kind in PROBLEMS
+    assert 400 <= PROBLEMS[kind].status <= 599
+    assert PROBLEMS[kind].title
+
+
+@pytest.fixture
+def browser() -> Iterator[Client]:
+    with override_settings(ROOT_URLCONF=__name__):
+        yield Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize("style", ["plain", "framework"])
+@pytest.mark.parametrize(
+    ("kind", "status", "slug"),
+    [
+        ("unknown", 404, "unknown-symbol"),
+        ("limited", 429, "rate-limited"),
+        ("no-model", 503, "no-model"),
+        ("corrupt", 503, "model-unusable"),
+        ("gone", 404, "not-found"),
+        ("outage", 503, "storage-unavailable"),
+        ("bug", 500, "unexpected"),
+        ("invalid", 400, "invalid-request"),
+    ],
+)
+def test_an_error_is_told_as_a_problem(browser: Client, style: str, kind: str, status: int, slug: str) -> None:
+    answer = browser.get(f"/api/{style}/{kind}", headers={"X-Request-ID": "request-0001"})
+    body = json.loads(answer.content)
+    assert (answer.status_code, answer["Content-Type"]) == (status, CONTENT_TYPE)
+    assert (body["type"], body["status"]) == (f"urn:hindcast:problem:{slug}", status)
+    assert body["title"]
+    assert body["detail"]
+    assert body["request_id"] == answer["X-Request-ID"] == "request-0001"
+
+
+@pytest.mark.parametrize("kind", ["corrupt", "outage", "bug"])
+@pytest.mark.parametrize("style", ["api/plain", "api/framework", "pages"])
+def test_nothing_from_the_inside_is_told(browser: Client, style: str, kind: str) -> None:
+    answer = browser.get(f"/{style}/{kind}")
+    assert answer.status_code >= 500
+    told = answer.content.decode()
+    assert not any(word in told for word in ("secret", "10.0.0.7", "/srv/", "Traceback", "ZeroDivision"))
+
+
+def test_a_problem_keeps_the_facts_of_its_error(browser: Client) -> None:
+    body = browser.get("/api/plain/unknown").json()
+    assert (body["symbol"], body["suggestions"]) == ("APPL", ["AAPL"])
+    assert body["detail"] == "There is no instrument with the symbol APPL."
+    assert browser.get("/api/framework/invalid").json()["errors"] == {"symbols": ["This list is empty."]}
+
+
+@pytest.mark.parametrize("style", ["plain", "framework"])
+@pytest.mark.parametrize(("kind", "seconds"), [("limited", "42"), ("no-model", "60"), ("outage", "5")])
+def test_who_should_come_back_later_is_told_when(browser: Client, style: str, kind: str, seconds: str) -> None:
+    assert browser.get(f"/api/{style}/{kind}")["Retry-After"] == seconds
+
+
+def test_a_method_that_is_not_taken_says_which_are(browser: Client) -> None:
+    answer = browser.post("/api/framework/unknown")
+    assert (answer.status_code, answer["Content-Type"]) == (405, CONTENT_TYPE)
+    assert "GET" in answer["Allow"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("kind", "status"), [("unknown", 404), ("gone", 404), ("outage", 503), ("bug", 500)])
+def test_outside_the_api_an_error_is_a_page(browser: Client, kind: str, status: int) -> None:
+    answer = browser.get(f"/pages/{kind}")
+    assert (answer.status_code, answer["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert "<h1" in answer.content.decode()
+
+
+def test_an_error_that_inherits_from_a_known_one_gets_its_answer() -> None:
+    class DelistedSymbol(SymbolUnknown):
+        """A symbol that was listed once."""
+
+    problem = problem_of(DelistedSymbol("ENRN"))
+    assert problem is not None
+    assert problem.slug == "unknown-symbol"
+
+
+def test_a_view_can_answer_with_a_problem_itself() -> None:
+    answer = problem_response(SymbolUnknown("APPL"), RequestFactory().get("/api/v1/predict"))
+    assert json.loads(answer.content)["symbol"] == "APPL"

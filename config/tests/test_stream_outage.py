@@ -1,0 +1,134 @@
+"""The stream when Redis is away, when a reader is slow, and when the server stops."""
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+import redis
+
+from config.embedded.running import free_port
+from config.stream.outbox import MAX_MESSAGES, Outbox
+from config.tests.edge_server import Client, Levels, OwnRedis, open_client, running_edge
+from marketdata.live import KEPT_MESSAGES, PUBLISH, channel_name, kept_key, sequence_key
+
+
+def say(own: OwnRedis, levels: Levels, symbol: str, level: int) -> None:
+    """Publish as `marketdata.live` does, at the Redis of the test's own."""
+    text = json.dumps(levels.change(symbol, level))
+    topic = levels.name_of(symbol)
+    with redis.Redis.from_url(own.url) as client:
+        keys = [sequence_key(topic), kept_key(topic)]
+        client.register_script(PUBLISH)(keys=keys, args=[text, KEPT_MESSAGES, channel_name(topic, 0)])
+
+
+async def test_after_redis_was_away_every_socket_gets_a_snapshot_and_changes_again(tmp_path: Path) -> None:
+    levels, own = Levels(), OwnRedis(free_port(), tmp_path)
+    own.start()
+    try:
+        with running_edge(own.url, {"levels": levels}) as address:
+            async with open_client(address) as connection:
+                client = Client(connection)
+                await client.follow("AAPL")
+                say(own, levels, "AAPL", 1)
+                assert (await client.receive())["level"] == 1
+                own.stop()
+                levels.values["AAPL"] = 2
+                assert await client.ask(action="ping") == {"type": "pong"}
+                own.start()
+                snapshot = await client.receive()
+                assert (snapshot["type"], snapshot["level"], snapshot["seq"]) == ("snapshot", 2, 0)
+                say(own, levels, "AAPL", 3)
+                assert (await client.receive())["level"] == 3
+    finally:
+        own.stop()
+
+
+async def test_without_redis_a_socket_is_told_what_is_stored(tmp_path: Path) -> None:
+    levels, own = Levels(values={"AAPL": 5}), OwnRedis(free_port(), tmp_path)
+    with running_edge(own.url, {"levels": levels}) as address:
+        async with open_client(address) as connection:
+            client = Client(connection)
+            (snapshot,) = await client.follow("AAPL")
+            assert (snapshot["level"], snapshot["seq"]) == (5, None)
+            resumed = await client.ask(action="resume", channel="levels", symbols=["AAPL"], seq=3)
+            assert (resumed["type"], resumed["level"]) == ("snapshot", 5)
+            own.start()
+            try:
+                assert (await client.receive())["seq"] == 0
+            finally:
+                own.stop()
+
+
+class Reader:
+    """A socket that takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.may_read = asyncio.Event()
+        self.texts: list[str] = []
+
+    async def take(self, message: dict[str, str]) -> None:
+        await self.may_read.wait()
+        self.texts.append(message["text"])
+
+
+async def test_a_slow_reader_gets_the_newest_of_each_topic_and_no_backlog() -> None:
+    reader = Reader()
+    outbox = Outbox(reader.take)
+    writing = asyncio.create_task(outbox.write())
+    for number in range(1, 1001):
+        outbox.offer("a", number, f"a{number}")
+        outbox.offer("b", number, f"b{number}")
+    reader.may_read.set()
+    await asyncio.sleep(0.05)
+    writing.cancel()
+    assert {"a1000", "b1000"} <= set(reader.texts)
+    assert len(reader.texts) <= MAX_MESSAGES + 2
+    assert outbox.superseded == 2000 - len(reader.texts)
+    own_order = [int(text[1:]) for text in reader.texts if text[0] == "a"]
+    assert own_order == sorted(own_order)
+
+
+async def test_a_reader_that_keeps_up_gets_every_message() -> None:
+    reader = Reader()
+    reader.may_read.set()
+    outbox = Outbox(reader.take)
+    writing = asyncio.create_task(outbox.write())
+    for number in range(MAX_MESSAGES):
+        outbox.offer("a", number, f"a{number}")
+    await asyncio.sleep(0.05)
+    writing.cancel()
+    assert reader.texts == [f"a{number}" for number in range(MAX_MESSAGES)]
+    assert outbox.superseded == 0
+
+
+async def test_what_the_snapshot_says_already_is_not_said_again() -> None:
+    reader = Reader()
+    reader.may_read.set()
+    outbox = Outbox(reader.take)
+    outbox.hold("a")
+    for number in (1, 2, 3):
+        outbox.offer("a", number, f"a{number}")
+    await outbox.answer("snapshot 2")
+    outbox.release("a", after=2)
+    writing = asyncio.create_task(outbox.write())
+    await asyncio.sleep(0.05)
+    writing.cancel()
+    assert reader.texts == ["snapshot 2", "a3"]
+
+
+async def test_a_socket_that_reads_nothing_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    levels, own = Levels(), OwnRedis(free_port(), tmp_path)
+    own.start()
+    try:
+        with running_edge(own.url, {"levels": levels}) as address:
+            async with open_client(address, max_queue=1, close_timeout=0.2) as deaf, open_client(address) as connection:
+                deaf.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                await Client(deaf).follow("AAPL")
+                client = Client(connection)
+                await client.follow("AAPL")
+                for number in range(1, 201):
+                    say(own, levels, "AAPL", number)
+                    assert (await client.receive())["level"] == number
+    finally:
+        own.stop()

@@ -1,0 +1,44 @@
+"""Paths that belong to no app: documentation, redirects, what is not there."""
+
+import pytest
+from django.test import Client
+
+
+@pytest.fixture
+def browser() -> Client:
+    return Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_an_api_path_with_a_slash_leads_to_the_one_without(browser: Client, method: str) -> None:
+    answer = getattr(browser, method)("/api/schema/?format=json")
+    assert (answer.status_code, answer["Location"]) == (308, "/api/schema?format=json")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/nothing/", "/api/", "/api//evil.example/"])
+def test_an_unknown_api_path_is_a_problem(browser: Client, path: str) -> None:
+    answer = browser.get(path)
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+    assert answer.json()["type"] == "urn:hindcast:problem:not-found"
+
+
+@pytest.mark.django_db
+def test_an_unknown_page_is_a_page(browser: Client) -> None:
+    answer = browser.get("/nothing/here")
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.content.decode()
+
+
+def test_the_schema_is_openapi_3_1_in_both_forms(browser: Client) -> None:
+    as_json = browser.get("/api/schema?format=json").json()
+    assert as_json["openapi"].startswith("3.1")
+    assert "/api/v1/predict" in as_json["paths"]
+    assert browser.get("/api/schema").content.startswith(b"openapi: 3.1")
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/redoc"])
+def test_documentation_comes_from_this_site(browser: Client, path: str) -> None:
+    page = browser.get(path)
+    assert page.status_code == 200
+    assert "/static/drf_spectacular_sidecar/" in page.content.decode()
+    assert "cdn." not in page.content.decode()
