@@ -9,14 +9,15 @@ from sklearn.model_selection import TimeSeriesSplit
 from mlops.forecasting.errors import TooLittleHistory
 
 Rows = NDArray[np.intp]
+Sessions = NDArray[np.datetime64] | NDArray[np.integer]
 
 
-def purged_splits(row_sessions: NDArray[np.datetime64], *, horizon: int, folds: int) -> list[tuple[Rows, Rows]]:
+def purged_splits(row_sessions: Sessions, *, horizon: int, folds: int) -> list[tuple[Rows, Rows]]:
     """(training rows, test rows) of each fold, expanding, oldest first; what GridSearchCV takes as `cv`.
 
-    row_sessions: the origin of each pooled row, shape (rows,), in any order. `horizon` whole sessions lie between the
-    last training and the first test session, so that every training target is known before the first test origin.
-    Raises TooLittleHistory when the sessions do not suffice for the folds.
+    row_sessions: the origin of each pooled row, as a date or a row of the panel, in any order. `horizon` whole sessions
+    lie between the last training and the first test session, so that every training target is known before the first
+    test origin. Raises TooLittleHistory when the sessions do not suffice for the folds.
     """
     sessions, session_of_row = np.unique(row_sessions, return_inverse=True)
     needed = (folds + 1) * (horizon + 1)

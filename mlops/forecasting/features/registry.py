@@ -2,7 +2,7 @@
 
 FEATURE_SET = "hc1"
 
-DIRECTION_NAMES: tuple[str, ...] = (
+OWN_DIRECTION_NAMES: tuple[str, ...] = (
     "r_lag0",
     "r_lag1",
     "r_lag2",
@@ -22,6 +22,8 @@ DIRECTION_NAMES: tuple[str, ...] = (
     "bb_pctb",
     "sma_50",
     "sma_200",
+)
+RELATIVE_DIRECTION_NAMES: tuple[str, ...] = (
     "idio_5",
     "rank_ret_1",
     "rank_ret_5",
@@ -29,8 +31,7 @@ DIRECTION_NAMES: tuple[str, ...] = (
     "rank_mom",
     "rank_vol",
 )
-
-VOLATILITY_NAMES: tuple[str, ...] = (
+OWN_VOLATILITY_NAMES: tuple[str, ...] = (
     "log_rv_1",
     "log_rv_5",
     "log_rv_21",
@@ -39,10 +40,15 @@ VOLATILITY_NAMES: tuple[str, ...] = (
     "log_gk_1",
     "log_gk_5",
     "log_gk_21",
-    "market_vol",
-    "market_vol_ratio",
-    "market_ret_5",
     "own_ret_1",
     "own_ret_5",
     "drawdown_252",
 )
+MARKET_VOLATILITY_NAMES: tuple[str, ...] = (
+    "market_vol",
+    "market_vol_ratio",
+    "market_ret_5",
+)
+
+DIRECTION_NAMES = OWN_DIRECTION_NAMES + RELATIVE_DIRECTION_NAMES
+VOLATILITY_NAMES = OWN_VOLATILITY_NAMES + MARKET_VOLATILITY_NAMES

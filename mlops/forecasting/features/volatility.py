@@ -29,11 +29,6 @@ def log_mean_variance(variances: FloatArray, *, window: int) -> FloatArray:
     return np.log(np.maximum(rolling_mean(variances, window), SIGMA_FLOOR**2))
 
 
-def log_volatility_ratio(variances: FloatArray, *, short: int, long: int) -> FloatArray:
-    """log of the volatility over `short` sessions divided by that over `long`; 0 when they are equal."""
-    return 0.5 * (log_mean_variance(variances, window=short) - log_mean_variance(variances, window=long))
-
-
 def downside_share(returns: FloatArray, *, window: int) -> FloatArray:
     """Share of the sum of squared returns over `window` sessions that came from falls, 0..1; 0.5 when nothing moved."""
     falls = rolling_sum(np.minimum(returns, 0.0) ** 2, window)

@@ -1,0 +1,1 @@
+"""How good forecasts were: yes-or-no forecasts, intervals, and what chance alone would do."""
