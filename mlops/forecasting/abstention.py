@@ -1,0 +1,63 @@
+"""When nothing is said, and why."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from mlops.forecasting.bundle import FeatureRange
+from mlops.forecasting.features.words import words_for
+from mlops.forecasting.types import FloatArray
+
+MOST_SESSIONS_BEHIND = 5
+NEEDED_SESSIONS = 274
+EXPIRES_AFTER_WEEKDAYS = 520
+TOLERANCE = 0.25
+LONGEST_REASON = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """What is known about one instrument at the origin: how old its newest bar is, and how many bars it has."""
+
+    sessions_behind: int
+    bars: int
+
+
+def reasons_to_abstain(standpoint: Standpoint, inputs: FloatArray, known: FeatureRange) -> list[str]:
+    """Why no forecast can be made for an instrument; empty when one can.
+
+    inputs: shape (k,), the newest features in the order of `known`.
+    """
+    if standpoint.bars == 0:
+        return ["it has no bars"]
+    if standpoint.sessions_behind > MOST_SESSIONS_BEHIND:
+        return [f"its newest bar is {standpoint.sessions_behind} sessions older than the newest of the others"]
+    if standpoint.bars < NEEDED_SESSIONS:
+        return [f"it has {standpoint.bars} sessions of history; {NEEDED_SESSIONS} are needed"]
+    unknown = [name for name, value in zip(known.names, inputs.tolist(), strict=True) if not np.isfinite(value)]
+    if unknown:
+        return [f"there are gaps in its history: {words_for(unknown[0])} cannot be computed"[:LONGEST_REASON]]
+    return [_outside(known, place, inputs) for place in np.flatnonzero(is_outside(inputs, known)).tolist()]
+
+
+def is_outside(inputs: FloatArray, known: FeatureRange) -> np.ndarray:
+    """Where an input lies beyond the training range by more than a quarter of its width; `inputs`: shape (..., k)."""
+    room = TOLERANCE * (known.highest - known.lowest)
+    return (inputs < known.lowest - room) | (inputs > known.highest + room)
+
+
+def has_expired(trained_through: date, origin: date) -> bool:
+    """Whether a model is too old to speak at `origin`: two years of weekdays after its training ended."""
+    return bool(np.busday_count(trained_through, origin) > EXPIRES_AFTER_WEEKDAYS)
+
+
+def expiry_reason(trained_through: date) -> str:
+    """What is said when the model has expired."""
+    return f"the model has expired: it was trained through {trained_through}"
+
+
+def _outside(known: FeatureRange, place: int, inputs: FloatArray) -> str:
+    name, value = known.names[place], inputs[place]
+    seen = f"{known.lowest[place]:.3g} to {known.highest[place]:.3g}"
+    return f"outside what the model has seen: {words_for(name)} is {value:.3g}, in training {seen}"[:LONGEST_REASON]

@@ -1,0 +1,78 @@
+"""Everything a trained version consists of, as frozen parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from mlops.forecasting.ensemble import mean_logits, shrunk_probability
+from mlops.forecasting.intervals.conformal import Bands
+from mlops.forecasting.intervals.har import VolatilityModel
+from mlops.forecasting.models.base import Member
+from mlops.forecasting.models.samples import Samples
+from mlops.forecasting.models.settings import TreeSettings
+from mlops.forecasting.signals import SignalRules
+from mlops.forecasting.types import FloatArray
+
+UP, BEATS_MEDIAN = "up", "beats_median"
+VOLATILITY_RISES, BIG_MOVE = "volatility_rises", "big_move"
+CALM, USUAL, RAISED, HIGH = RISK_LEVELS = ("calm", "usual", "raised", "high")
+DIRECTION_HEADS = (UP, BEATS_MEDIAN)
+VOLATILITY_HEADS = (VOLATILITY_RISES, BIG_MOVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One question asked at every horizon, and the members who answer it.
+
+    base_rates: shape (h,), how often it was true before the training ended; weights: shape (h,), the members' share
+    beside the base rate. Both are NaN at a horizon where the question is not asked.
+    """
+
+    members: Mapping[str, Member]
+    base_rates: FloatArray
+    weights: FloatArray
+
+    def probabilities(self, samples: Samples) -> FloatArray:
+        """Probability that the answer is yes, shape (n, h)."""
+        logits = mean_logits([member.logits(samples) for member in self.members.values()])
+        return shrunk_probability(logits, self.base_rates, self.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRange:
+    """The smallest and largest value of every input in training, shape (k,) each, direction before volatility."""
+
+    names: tuple[str, ...]
+    lowest: FloatArray
+    highest: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class RiskScale:
+    """Quantiles of the probability of a big move in training, shape (h, 3): where usual, raised and high begin."""
+
+    limits: FloatArray
+
+    def levels(self, big_move: FloatArray) -> list[list[str]]:
+        """The risk in words for probabilities of shape (n, h)."""
+        steps = (big_move[:, :, None] >= self.limits).sum(axis=2)
+        return [[RISK_LEVELS[step] for step in row] for row in steps.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A fitted ensemble for all horizons; it knows nothing after `trained_through`."""
+
+    feature_set: str
+    direction_names: tuple[str, ...]
+    volatility_names: tuple[str, ...]
+    symbols: tuple[str, ...]
+    trained_through: date
+    seed: int
+    trees: TreeSettings
+    heads: Mapping[str, Head]
+    volatility: VolatilityModel
+    bands: Bands
+    rules: SignalRules
+    risk: RiskScale
+    inputs: FeatureRange

@@ -1,0 +1,85 @@
+"""How the members become one probability, and a probability becomes an expected return."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from mlops.forecasting.types import FloatArray
+
+MOST_WEIGHT, LEAST_WEIGHT = 0.5, 0.1
+WEIGHT_STEPS = 6
+LITTLE_HISTORY_SESSIONS = 1300
+LONG_HISTORY_SESSIONS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRange:
+    """The least and the most that the members may count beside the base rate."""
+
+    least: float
+    most: float
+
+
+def weight_range(sessions: int) -> WeightRange:
+    """What the length of the history allows: nothing with five years of sessions or fewer, all of it from eight on."""
+    share = (sessions - LITTLE_HISTORY_SESSIONS) / (LONG_HISTORY_SESSIONS - LITTLE_HISTORY_SESSIONS)
+    allowed = min(max(share, 0.0), 1.0)
+    return WeightRange(LEAST_WEIGHT * allowed, MOST_WEIGHT * allowed)
+
+
+def earned_weights(logits: FloatArray, base_rates: FloatArray, labels: FloatArray, allowed: WeightRange) -> FloatArray:
+    """The weights, shape (h,), with which past out-of-sample forecasts had the least log-loss.
+
+    logits, base_rates, labels: shape (n, h), labels NaN where not known. Without any past the least weight is taken.
+    """
+    steps = np.linspace(allowed.least, allowed.most, WEIGHT_STEPS)
+    weights = np.full(labels.shape[1], allowed.least)
+    for position in range(labels.shape[1]):
+        known = np.isfinite(labels[:, position])
+        if known.any():
+            truth = labels[known, position]
+            said, base = logits[known, position], base_rates[known, position]
+            losses = [_mean_log_loss(shrunk_probability(said, base, step), truth) for step in steps]
+            weights[position] = steps[int(np.argmin(losses))]
+    return weights
+
+
+def _mean_log_loss(probability: FloatArray, truth: FloatArray) -> float:
+    return float(-np.log(np.where(truth > 0.5, probability, 1 - probability)).mean())
+
+
+def mean_logits(logits: Sequence[FloatArray]) -> FloatArray:
+    """The members' logits with equal weights, shape (n, h) as each of theirs."""
+    mean: FloatArray = np.mean(np.stack(logits), axis=0)
+    return mean
+
+
+def shrunk_probability(logits: FloatArray, base_rates: FloatArray, weights: FloatArray | float) -> FloatArray:
+    """Probabilities whose logit lies between the base rate's and the members', shape (n, h).
+
+    logits: shape (n, h); base_rates: shape (h,) or (n, h); weights: the members' share, 0 says the base rate.
+    """
+    base = logit_of(base_rates)
+    return probability_of(base + weights * (logits - base))
+
+
+def probability_of(logits: FloatArray) -> FloatArray:
+    """The logistic function."""
+    probability: FloatArray = 1.0 / (1.0 + np.exp(-logits))
+    return probability
+
+
+def logit_of(probability: FloatArray) -> FloatArray:
+    """Log odds; 0 and 1 are drawn inside by a millionth."""
+    inside = np.clip(probability, 1e-6, 1 - 1e-6)
+    log_odds: FloatArray = np.log(inside / (1 - inside))
+    return log_odds
+
+
+def standard_scores(probability: FloatArray) -> FloatArray:
+    """How many sigmas above zero the middle of a normal distribution lies that is positive with this probability."""
+    quantile = NormalDist().inv_cdf
+    flat = [quantile(value) if 0 < value < 1 else np.nan for value in probability.ravel().tolist()]
+    return np.array(flat, dtype=np.float64).reshape(probability.shape)

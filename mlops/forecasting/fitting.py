@@ -1,0 +1,216 @@
+"""Training: everything a bundle holds is learned here, from sessions up to a given one and nothing later."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # the package ships no types
+
+from mlops.forecasting.bundle import (
+    BEATS_MEDIAN,
+    BIG_MOVE,
+    UP,
+    VOLATILITY_HEADS,
+    Bundle,
+    FeatureRange,
+    Head,
+    RiskScale,
+)
+from mlops.forecasting.ensemble import WeightRange, earned_weights, shrunk_probability, standard_scores, weight_range
+from mlops.forecasting.errors import TooLittleHistory
+from mlops.forecasting.features import FEATURE_SET, FeatureCube, build_features
+from mlops.forecasting.gate import GateVerdict, compare_holdouts
+from mlops.forecasting.heads import fit_head
+from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
+from mlops.forecasting.intervals.conformal import CALIBRATION_SESSIONS, Bands
+from mlops.forecasting.intervals.har import VolatilityModel
+from mlops.forecasting.learning import LearningSet, known_before, learning_set
+from mlops.forecasting.models.catalog import search_trees
+from mlops.forecasting.models.settings import MemberSettings, TreeSettings
+from mlops.forecasting.past import PastForecasts, asked, fold_bounds, past_forecasts
+from mlops.forecasting.signals import (
+    LAG_NEEDS_INSTRUMENTS,
+    LAG_SHARE,
+    RISE_SHARE,
+    EarnedRule,
+    PastCalls,
+    SignalRules,
+    learn_rule,
+)
+from mlops.forecasting.types import HORIZONS, FloatArray, Panel, Progress
+
+__all__ = [
+    "Bundle",
+    "FitSettings",
+    "GateVerdict",
+    "HoldoutReport",
+    "compare_holdouts",
+    "evaluate_holdout",
+    "fit_bundle",
+]
+
+SEARCHED_HORIZON = 5
+RISK_QUANTILES = (0.25, 0.75, 0.95)
+VOLATILITY_INVERSE_PENALTY = 0.1
+FEWEST_SESSIONS = 504
+DONE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """What a fit depends on besides the panel.
+
+    weights: the members' least and most share beside the base rate; None lets the length of the history decide.
+    """
+
+    seed: int
+    threads: int = 1
+    members: MemberSettings = field(default_factory=lambda: MemberSettings(seed=0))
+    search: bool = True
+    weights: WeightRange | None = None
+
+    def for_members(self) -> MemberSettings:
+        """The members' settings with this seed and thread count."""
+        return replace(self.members, seed=self.seed, threads=self.threads)
+
+
+def fit_bundle(panel: Panel, *, through: date, settings: FitSettings, progress: Progress) -> Bundle:
+    """Fit everything on the sessions of `panel` up to `through`; the same panel and settings give the same bytes.
+
+    Every number is computed with the thread count of the settings, whatever the machine is doing besides. Raises
+    TooLittleHistory below 504 sessions, or when no session has all features.
+    """
+    known = panel.through(through)
+    if len(known.sessions) < FEWEST_SESSIONS:
+        raise TooLittleHistory(len(known.sessions), FEWEST_SESSIONS)
+    with threadpool_limits(settings.threads):
+        progress(0.0, "features")
+        cube = build_features(known)
+        learned = learning_set(known, cube)
+        if len(np.unique(learned.rows)) < FEWEST_SESSIONS // 2:
+            raise TooLittleHistory(len(np.unique(learned.rows)), FEWEST_SESSIONS // 2)
+        return _fit(known, cube, learned, settings, progress)
+
+
+def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSettings, progress: Progress) -> Bundle:
+    progress(0.02, "search for tree settings")
+    members = settings.for_members()
+    if settings.search:
+        members = replace(members, trees=_searched(learned, members))
+    past = past_forecasts(learned, members, _part(progress, 0.10, 0.65))
+    allowed = settings.weights or weight_range(len(known.sessions))
+    weights = {
+        head: earned_weights(past.logits[head], past.base_rates[head], past.labels[head], allowed)
+        for head in past.logits
+    }
+    heads = _fit_heads(learned, members, weights, _part(progress, 0.65, 0.95))
+    progress(0.95, "bands and signals")
+    volatility = VolatilityModel.fit(learned.volatility.latest(), learned.log_variances)
+    bundle = Bundle(
+        feature_set=FEATURE_SET,
+        direction_names=cube.direction_names,
+        volatility_names=cube.volatility_names,
+        symbols=known.symbols,
+        trained_through=known.sessions[-1].astype(object),
+        seed=settings.seed,
+        trees=members.trees,
+        heads=heads,
+        volatility=volatility,
+        bands=_bands(learned, volatility, heads[UP].base_rates),
+        rules=learn_rules(past, weights, instruments=len(known.symbols)),
+        risk=_risk_scale(learned, heads[BIG_MOVE]),
+        inputs=_ranges(learned, cube),
+    )
+    progress(DONE, "fitted")
+    return bundle
+
+
+def learn_rules(past: PastForecasts, weights: Mapping[str, FloatArray], *, instruments: int) -> SignalRules:
+    """The signal rules that the past forecasts support, by horizon; nothing for one session ahead."""
+    rise, lag = {}, {}
+    for position, horizon in enumerate(HORIZONS):
+        if horizon == 1:
+            continue
+        rising = _rule(past, UP, position, weights, share=RISE_SHARE)
+        if rising is not None:
+            rise[horizon] = rising
+        lagging = None
+        if instruments >= LAG_NEEDS_INSTRUMENTS:
+            lagging = _rule(past, BEATS_MEDIAN, position, weights, share=LAG_SHARE, falling=True)
+        if lagging is not None:
+            lag[horizon] = lagging
+    return SignalRules(rise, lag)
+
+
+def _rule(
+    past: PastForecasts,
+    head: str,
+    position: int,
+    weights: Mapping[str, FloatArray],
+    *,
+    share: float,
+    falling: bool = False,
+) -> EarnedRule | None:
+    labels = past.labels[head][:, position]
+    known = np.isfinite(labels)
+    base = past.base_rates[head][known, position]
+    edges = shrunk_probability(past.logits[head][known, position], base, weights[head][position]) - base
+    calls = PastCalls(
+        edges=-edges if falling else edges,
+        came_true=1 - labels[known] if falling else labels[known],
+        rows=past.rows[known],
+    )
+    return learn_rule(calls, share=share)
+
+
+def _searched(learned: LearningSet, members: MemberSettings) -> TreeSettings:
+    """Search before the first replayed session, so that the replay stays out of sample."""
+    first = fold_bounds(learned.rows)[0][0]
+    before = learned.take(learned.rows < first)
+    labels = known_before(before.labels[UP], before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
+    return search_trees(before.direction, labels, members, gap=SEARCHED_HORIZON)
+
+
+def _fit_heads(
+    learned: LearningSet, members: MemberSettings, weights: Mapping[str, FloatArray], progress: Progress
+) -> dict[str, Head]:
+    questions = (*asked(learned), *VOLATILITY_HEADS)
+    certain = np.ones(len(HORIZONS))
+    heads = {}
+    for number, head in enumerate(questions):
+        progress(number / len(questions), f"learning: {head.replace('_', ' ')}")
+        own = replace(members, inverse_penalty=VOLATILITY_INVERSE_PENALTY) if head in VOLATILITY_HEADS else members
+        heads[head] = fit_head(
+            head, learned.samples_for(head), learned.labels[head], own, weights=weights.get(head, certain)
+        )
+    return heads
+
+
+def _bands(learned: LearningSet, volatility: VolatilityModel, base_rates: FloatArray) -> Bands:
+    """Score the last five years with the volatility model that will be served, around the base rate's return."""
+    recent = learned.take(learned.rows >= learned.sessions - CALIBRATION_SESSIONS)
+    sigma = volatility.sigma(recent.volatility.latest())
+    scores = np.abs(recent.log_returns / sigma - standard_scores(base_rates))
+    return Bands.calibrate(scores, recent.columns, learned.symbols)
+
+
+def _risk_scale(learned: LearningSet, big_move: Head) -> RiskScale:
+    probabilities = big_move.probabilities(learned.volatility)
+    return RiskScale(np.quantile(probabilities, RISK_QUANTILES, axis=0).T)
+
+
+def _ranges(learned: LearningSet, cube: FeatureCube) -> FeatureRange:
+    inputs = learned.inputs()
+    return FeatureRange(
+        names=(*cube.direction_names, *cube.volatility_names), lowest=inputs.min(axis=0), highest=inputs.max(axis=0)
+    )
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """The progress of one step as a part of the whole."""
+
+    def tell(share: float, stage: str) -> None:
+        progress(start + (end - start) * share, stage)
+
+    return tell

@@ -1,0 +1,179 @@
+"""How a bundle did on sessions it had not seen: figures with their base rates, and losses row by row for the gate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops.forecasting.abstention import is_outside
+from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Bundle
+from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.learning import LearningSet, learning_set
+from mlops.forecasting.metrics.classification import classification_scores, log_losses
+from mlops.forecasting.metrics.intervals import inside, winkler_scores
+from mlops.forecasting.serving import Estimates, estimate
+from mlops.forecasting.signals import EarnedRule
+from mlops.forecasting.types import HORIZONS, FloatArray, Panel
+
+Figures = dict[str, Any]
+PAIRED_LEVEL = LEVELS.index(95)
+FIGURES = ("n", "accuracy", "base_rate", "precision", "recall", "f1", "brier", "log_loss", "auc")
+SIDE_FIGURES = ("n", "accuracy", "base_rate", "brier", "auc")
+
+
+@dataclass(frozen=True, slots=True)
+class RowLosses:
+    """One horizon's losses, one forecast a row: all arrays of shape (n,), in the order of session, then symbol."""
+
+    sessions: NDArray[np.datetime64]
+    symbols: NDArray[np.str_]
+    log_loss: FloatArray
+    winkler_95: FloatArray
+    inside_95: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutReport:
+    """metrics: figures by horizon that can be written as JSON; losses: by horizon in sessions."""
+
+    first: date
+    last: date
+    metrics: Figures
+    losses: Mapping[int, RowLosses]
+
+
+def evaluate_holdout(bundle: Bundle, panel: Panel, *, first: date, last: date) -> HoldoutReport:
+    """Forecast every session from `first` to `last` and meet each forecast with its outcome.
+
+    A forecast counts when its target session is not after `last` and the bundle would not have abstained for its
+    inputs. Raises ValueError when `first` is not after the last session that the bundle learned from.
+    """
+    if first <= bundle.trained_through:
+        raise ValueError(f"{first} is not after {bundle.trained_through}, the last session learned from")
+    known = panel.through(last)
+    learned = learning_set(known)
+    unseen = known.sessions[learned.rows] >= np.datetime64(first)
+    usable = ~is_outside(learned.inputs(), bundle.inputs).any(axis=1)
+    held_out = learned.take(unseen & usable)
+    symbols = tuple(panel.symbols[column] for column in held_out.columns.tolist())
+    estimates = estimate(bundle, held_out.direction, held_out.volatility, symbols)
+    metrics, losses = {}, {}
+    for position, horizon in enumerate(HORIZONS):
+        matured = np.isfinite(held_out.log_returns[:, position])
+        rows = _rows_of(position, held_out.take(matured), estimates.take(matured), known)
+        metrics[str(horizon)] = _figures(rows, bundle, position)
+        losses[horizon] = rows.losses()
+    return HoldoutReport(first=first, last=last, metrics={"horizons": metrics}, losses=losses)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The matured forecasts of one horizon: numbers of shape (n,), bounds in log return by level."""
+
+    sessions: NDArray[np.datetime64]
+    symbols: NDArray[np.str_]
+    log_return: FloatArray
+    expected: FloatArray
+    widths: FloatArray
+    said: Mapping[str, FloatArray]
+    came: Mapping[str, FloatArray]
+
+    def losses(self) -> RowLosses:
+        lower, upper = self.bounds(PAIRED_LEVEL)
+        return RowLosses(
+            sessions=self.sessions,
+            symbols=self.symbols,
+            log_loss=log_losses(self.said[UP], self.came[UP]),
+            winkler_95=winkler_scores(lower, upper, self.log_return, interval_level=0.95),
+            inside_95=inside(lower, upper, self.log_return).astype(np.float64),
+        )
+
+    def bounds(self, level: int) -> tuple[FloatArray, FloatArray]:
+        return self.expected - self.widths[:, level], self.expected + self.widths[:, level]
+
+
+def _rows_of(position: int, learned: LearningSet, estimates: Estimates, known: Panel) -> _Rows:
+    said = {
+        UP: estimates.up,
+        BEATS_MEDIAN: estimates.beats_median,
+        VOLATILITY_RISES: estimates.volatility_rises,
+        BIG_MOVE: estimates.big_move,
+    }
+    return _Rows(
+        sessions=known.sessions[learned.rows],
+        symbols=np.array(known.symbols, dtype=np.str_)[learned.columns],
+        log_return=learned.log_returns[:, position],
+        expected=estimates.log_return[:, position],
+        widths=estimates.widths[:, position],
+        said={head: values[:, position] for head, values in said.items()},
+        came={head: values[:, position] for head, values in learned.labels.items()},
+    )
+
+
+def _figures(rows: _Rows, bundle: Bundle, position: int) -> Figures:
+    """Everything about one horizon; a figure that does not exist is None."""
+    up = classification_scores(rows.said[UP], rows.came[UP])
+    base_rate = np.full_like(rows.said[UP], bundle.heads[UP].base_rates[position])
+    losses = rows.losses()
+    return _json_ready(
+        {
+            **{name: getattr(up, name) for name in FIGURES},
+            "log_loss_climatology": _mean(log_losses(base_rate, rows.came[UP])),
+            "calibration_error": up.calibration_error,
+            "coverage": {
+                str(level): _mean(inside(*rows.bounds(place), rows.log_return).astype(np.float64))
+                for place, level in enumerate(LEVELS)
+            },
+            "winkler_95": _mean(losses.winkler_95),
+            "price_mse_skill": _price_skill(rows),
+            "beats_median": _side_figures(rows, BEATS_MEDIAN),
+            "volatility_rises": _side_figures(rows, VOLATILITY_RISES),
+            "big_move": _side_figures(rows, BIG_MOVE),
+            "buy": _buy_figures(rows, base_rate, bundle.rules.rise.get(HORIZONS[position])),
+        }
+    )
+
+
+def _side_figures(rows: _Rows, head: str) -> Figures | None:
+    known = np.isfinite(rows.said[head]) & np.isfinite(rows.came[head])
+    if not known.any():
+        return None
+    scores = classification_scores(rows.said[head][known], rows.came[head][known])
+    return {name: getattr(scores, name) for name in SIDE_FIGURES}
+
+
+def _price_skill(rows: _Rows) -> float:
+    """One minus the squared error over that of the last price, both in shares of the last price."""
+    naive = np.mean(np.expm1(rows.log_return) ** 2)
+    missed = np.mean((np.expm1(rows.expected) - np.expm1(rows.log_return)) ** 2)
+    return float(1 - missed / naive) if naive > 0 else float("nan")
+
+
+def _buy_figures(rows: _Rows, base_rate: FloatArray, rule: EarnedRule | None) -> Figures | None:
+    """How often a BUY rose, and how often the other instruments of the same days did; None without an earned rule."""
+    if rule is None or not rule.earned:
+        return None
+    bought = rows.said[UP] - base_rate >= rule.threshold
+    _, place = np.unique(rows.sessions, return_inverse=True)
+    that_day = np.bincount(place, weights=rows.came[UP]) / np.bincount(place)
+    return {
+        "n": int(bought.sum()),
+        "coverage": _mean(bought.astype(np.float64)),
+        "accuracy": _mean(rows.came[UP][bought]),
+        "same_days_base_rate": _mean(that_day[place][bought]),
+    }
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _json_ready(figures: Figures) -> Figures:
+    """NaN becomes None."""
+    return {
+        name: _json_ready(value) if isinstance(value, dict) else None if value != value else value
+        for name, value in figures.items()
+    }

@@ -1,0 +1,94 @@
+"""The learning set: every usable place of a panel, with its features and what came true after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_HEADS, VOLATILITY_RISES
+from mlops.forecasting.features import FeatureCube, build_features
+from mlops.forecasting.intervals.har import future_log_variance
+from mlops.forecasting.models.samples import IntArray, Samples
+from mlops.forecasting.targets import targets_for
+from mlops.forecasting.types import HORIZONS, FloatArray, Panel
+from mlops.forecasting.windows import STEPS
+
+
+@dataclass(frozen=True, slots=True)
+class LearningSet:
+    """Places (row, column) of a panel whose features are all known, ordered by session.
+
+    labels: by head, shape (n, h), 0 or 1, NaN where the target session is after the panel's end; log_returns and
+    log_variances: shape (n, h), of the sessions after each place.
+    """
+
+    symbols: tuple[str, ...]
+    sessions: int
+    direction: Samples
+    volatility: Samples
+    labels: Mapping[str, FloatArray]
+    log_returns: FloatArray
+    log_variances: FloatArray
+
+    @property
+    def rows(self) -> IntArray:
+        """The session row of every place."""
+        return self.direction.rows
+
+    @property
+    def columns(self) -> IntArray:
+        """The symbol column of every place."""
+        return self.direction.columns
+
+    def samples_for(self, head: str) -> Samples:
+        """The features a head looks at."""
+        return self.volatility if head in VOLATILITY_HEADS else self.direction
+
+    def take(self, chosen: np.ndarray) -> "LearningSet":
+        """The places at these positions or under this mask."""
+        return LearningSet(
+            symbols=self.symbols,
+            sessions=self.sessions,
+            direction=self.direction.take(chosen),
+            volatility=self.volatility.take(chosen),
+            labels={name: values[chosen] for name, values in self.labels.items()},
+            log_returns=self.log_returns[chosen],
+            log_variances=self.log_variances[chosen],
+        )
+
+    def inputs(self) -> FloatArray:
+        """The newest features of every place, direction before volatility, shape (n, k)."""
+        return np.concatenate([self.direction.latest(), self.volatility.latest()], axis=1)
+
+
+def learning_set(panel: Panel, cube: FeatureCube | None = None) -> LearningSet:
+    """Gather everything a panel teaches; a target counts only when its session is within the panel."""
+    cube = cube or build_features(panel)
+    usable = np.isfinite(cube.direction).all(axis=2) & np.isfinite(cube.volatility).all(axis=2)
+    usable &= np.isfinite(panel.close)
+    usable[: STEPS - 1] = False
+    rows, columns = np.nonzero(usable)
+    labels: dict[str, list[FloatArray]] = {UP: [], BEATS_MEDIAN: [], VOLATILITY_RISES: [], BIG_MOVE: []}
+    log_returns = []
+    for horizon in HORIZONS:
+        targets = targets_for(panel, cube, horizon)
+        for name, values in labels.items():
+            values.append(np.asarray(getattr(targets, name), dtype=np.float64)[rows, columns])
+        log_returns.append(targets.log_return[rows, columns])
+    stacked = {name: np.stack(values, axis=1) for name, values in labels.items()}
+    stacked[VOLATILITY_RISES][:, HORIZONS.index(1)] = np.nan
+    return LearningSet(
+        symbols=panel.symbols,
+        sessions=len(panel.sessions),
+        direction=Samples(cube.direction, rows, columns),
+        volatility=Samples(cube.volatility, rows, columns),
+        labels=stacked,
+        log_returns=np.stack(log_returns, axis=1),
+        log_variances=future_log_variance(panel.close)[rows, columns],
+    )
+
+
+def known_before(labels: FloatArray, rows: IntArray, cut: int) -> FloatArray:
+    """The labels whose target session stands before row `cut`; all others are NaN."""
+    targets = rows[:, None] + np.array(HORIZONS)
+    return np.where(targets < cut, labels, np.nan)

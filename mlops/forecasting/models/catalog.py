@@ -1,0 +1,38 @@
+"""The one table of members: their libraries are loaded when a member is first asked for, and only then."""
+
+from importlib import import_module
+
+from mlops.forecasting.models.base import Member
+from mlops.forecasting.models.samples import Samples
+from mlops.forecasting.models.settings import MemberSettings, TreeSettings
+from mlops.forecasting.types import FloatArray
+
+XGBOOST, LSTM, LOGISTIC = "xgboost", "lstm", "logistic"
+
+_MEMBERS = {
+    XGBOOST: ("mlops.forecasting.models.xgboost_member", "XGBoostMember"),
+    LSTM: ("mlops.forecasting.models.lstm_member", "LstmMember"),
+    LOGISTIC: ("mlops.forecasting.models.logistic_member", "LogisticMember"),
+}
+MEMBER_NAMES = tuple(_MEMBERS)
+
+
+def member_class(name: str) -> type[Member]:
+    """The class of a member. Raises KeyError for a name that is not in the table."""
+    module, attribute = _MEMBERS[name]
+    member: type[Member] = getattr(import_module(module), attribute)
+    return member
+
+
+def search_trees(samples: Samples, labels: FloatArray, settings: MemberSettings, *, gap: int) -> TreeSettings:
+    """The best tree settings of a small grid for one horizon's labels, shape (n,); see xgboost_search."""
+    module = import_module("mlops.forecasting.models.xgboost_search")
+    found: TreeSettings = module.search_trees(samples, labels, settings, gap=gap)
+    return found
+
+
+def tree_contributions(member: Member, samples: Samples) -> FloatArray:
+    """Exact contributions of every feature to an XGBoost member's logits, shape (n, h, k)."""
+    module = import_module("mlops.forecasting.models.xgboost_member")
+    contributions: FloatArray = module.contributions_of(member, samples)
+    return contributions

@@ -1,0 +1,58 @@
+"""What every member learns from and forecasts for: places in a cube of features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops.forecasting.types import FloatArray
+from mlops.forecasting.windows import STEPS
+
+IntArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Places (session row, symbol column) in a cube of features.
+
+    values: shape (n_sessions, n_symbols, k), the value at t known at the close of t. rows, columns: shape (n,), one
+    sample each; a sample reads the rows t - 19 .. t of its column and nothing later.
+    """
+
+    values: FloatArray
+    rows: IntArray
+    columns: IntArray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def width(self) -> int:
+        """How many features a session has."""
+        return int(self.values.shape[2])
+
+    def latest(self) -> FloatArray:
+        """The features at each sample's own session, shape (n, k)."""
+        latest: FloatArray = self.values[self.rows, self.columns]
+        return latest
+
+    def windows(self, part: slice | IntArray) -> FloatArray:
+        """The last 20 sessions of the samples in `part`, oldest first, shape (b, 20, k)."""
+        back = np.arange(STEPS - 1, -1, -1)
+        rows = np.maximum(self.rows[part][:, None] - back, 0)
+        windows: FloatArray = self.values[rows, self.columns[part][:, None]]
+        return windows
+
+    def take(self, chosen: IntArray | NDArray[np.bool_]) -> "Samples":
+        """The samples at these positions."""
+        return Samples(self.values, self.rows[chosen], self.columns[chosen])
+
+
+def samples_of_blocks(blocks: FloatArray) -> Samples:
+    """One sample per block of 20 sessions, shape (n, 20, k), that ends with the session forecast from."""
+    count = len(blocks)
+    return Samples(
+        values=np.ascontiguousarray(blocks.transpose(1, 0, 2)),
+        rows=np.full(count, blocks.shape[1] - 1, dtype=np.intp),
+        columns=np.arange(count, dtype=np.intp),
+    )

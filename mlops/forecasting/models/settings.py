@@ -1,0 +1,39 @@
+"""How the members are fitted; plain numbers, no library."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSettings:
+    """Gradient boosting: shallow trees in heavy leaves, because a deeper one learns the noise."""
+
+    max_depth: int = 2
+    n_estimators: int = 100
+    learning_rate: float = 0.05
+    min_child_weight: float = 200.0
+    subsample: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSettings:
+    """The LSTM: its size, and when its training stops."""
+
+    hidden: int = 32
+    dropout: float = 0.3
+    most_epochs: int = 5
+    batch: int = 512
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    validation_share: float = 0.15
+    most_rows_per_epoch: int = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSettings:
+    """What a member needs to be fitted; the same settings and samples give the same bytes."""
+
+    seed: int
+    threads: int = 1
+    trees: TreeSettings = field(default_factory=TreeSettings)
+    sequence: SequenceSettings = field(default_factory=SequenceSettings)
+    inverse_penalty: float = 1e-3

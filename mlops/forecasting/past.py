@@ -1,0 +1,85 @@
+"""The model's own past: forecasts of each question made by earlier fits, for sessions they had not seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from mlops.forecasting.bundle import DIRECTION_HEADS, UP
+from mlops.forecasting.ensemble import mean_logits
+from mlops.forecasting.heads import base_rates_of, members_of
+from mlops.forecasting.learning import LearningSet, known_before
+from mlops.forecasting.models.catalog import member_class
+from mlops.forecasting.models.samples import IntArray
+from mlops.forecasting.models.settings import MemberSettings
+from mlops.forecasting.types import FloatArray, Progress
+
+FIRST_SHARE = 0.5
+FOLDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PastForecasts:
+    """What earlier fits said, one place a row, and what came true; all of shape (n, h).
+
+    base_rates: the up-rate each fit knew; rows, columns: shape (n,), session and symbol.
+    """
+
+    logits: Mapping[str, FloatArray]
+    base_rates: Mapping[str, FloatArray]
+    labels: Mapping[str, FloatArray]
+    rows: IntArray
+    columns: IntArray
+
+
+def fold_bounds(rows: IntArray) -> list[tuple[int, int]]:
+    """First and one past the last session row of each fold: four equal stretches of the second half."""
+    sessions = np.unique(rows)
+    cuts = np.linspace(int(len(sessions) * FIRST_SHARE), len(sessions), FOLDS + 1).astype(int)
+    ends = [*sessions[cuts[:-1]].tolist(), int(sessions[-1]) + 1]
+    return list(pairwise(ends))
+
+
+def past_forecasts(learned: LearningSet, settings: MemberSettings, progress: Progress) -> PastForecasts:
+    """Fit before each stretch and forecast it; a fit sees only targets that came true before its stretch begins."""
+    bounds = fold_bounds(learned.rows)
+    folds = []
+    for number, (first, end) in enumerate(bounds):
+        progress(number / len(bounds), f"replaying the past {number + 1} of {len(bounds)}")
+        folds.append(_one_fold(learned, first, end, settings))
+    return _joined(folds)
+
+
+def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettings) -> PastForecasts:
+    before = learned.take(learned.rows < first)
+    ahead = learned.take((learned.rows >= first) & (learned.rows < end))
+    logits, rates = {}, {}
+    for head in asked(learned):
+        labels = known_before(before.labels[head], before.rows, first)
+        members = [member_class(name).fit(before.direction, labels, settings) for name in members_of(head)]
+        logits[head] = mean_logits([member.logits(ahead.direction) for member in members])
+        rates[head] = np.broadcast_to(base_rates_of(labels), logits[head].shape)
+    return PastForecasts(
+        logits=logits,
+        base_rates=rates,
+        labels={head: ahead.labels[head] for head in logits},
+        rows=ahead.rows,
+        columns=ahead.columns,
+    )
+
+
+def asked(learned: LearningSet) -> tuple[str, ...]:
+    """The direction questions that mean something for this panel: with one stock there is no median to beat."""
+    return DIRECTION_HEADS if len(learned.symbols) > 1 else (UP,)
+
+
+def _joined(folds: Sequence[PastForecasts]) -> PastForecasts:
+    heads = folds[0].logits
+    return PastForecasts(
+        logits={head: np.concatenate([fold.logits[head] for fold in folds]) for head in heads},
+        base_rates={head: np.concatenate([fold.base_rates[head] for fold in folds]) for head in heads},
+        labels={head: np.concatenate([fold.labels[head] for fold in folds]) for head in heads},
+        rows=np.concatenate([fold.rows for fold in folds]),
+        columns=np.concatenate([fold.columns for fold in folds]),
+    )

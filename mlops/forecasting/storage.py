@@ -1,0 +1,145 @@
+"""A bundle as files: safetensors, XGBoost's own format and JSON; equal bundles have equal bytes, nothing is pickled."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlops.forecasting.bundle import Bundle, FeatureRange, Head, RiskScale
+from mlops.forecasting.errors import BundleUnreadable
+from mlops.forecasting.features import FEATURE_SET
+from mlops.forecasting.intervals.conformal import Bands
+from mlops.forecasting.intervals.har import VolatilityModel
+from mlops.forecasting.models.catalog import MEMBER_NAMES, member_class
+from mlops.forecasting.models.settings import TreeSettings
+from mlops.forecasting.signals import EarnedRule, SignalRules
+from mlops.forecasting.types import HORIZONS, FloatArray
+
+FORMAT = 1
+INDEX = "bundle.json"
+
+Json = dict[str, Any]
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Write the bundle into an existing folder."""
+    for name, head in bundle.heads.items():
+        for member_name, member in head.members.items():
+            member.save(folder, _stem(name, member_name))
+    index = json.dumps(_index_of(bundle), indent=1, sort_keys=True, allow_nan=False)
+    (folder / INDEX).write_text(index, encoding="utf-8")
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle back. Raises BundleUnreadable for a missing, damaged or unknown file, whatever it holds."""
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        if index["format"] != FORMAT:
+            raise BundleUnreadable(f"its format is {index['format']}, and {FORMAT} is needed")
+        if index["feature_set"] != FEATURE_SET:
+            raise BundleUnreadable(f"it needs the features {index['feature_set']}, and {FEATURE_SET} are computed")
+        return _bundle_of(index, folder)
+    except BundleUnreadable:
+        raise
+    except Exception as error:
+        # The libraries raise a dozen classes of their own for damaged bytes; all of them mean this.
+        raise BundleUnreadable(f"{type(error).__name__}: {str(error)[:200] or 'no details'}") from error
+
+
+def _index_of(bundle: Bundle) -> Json:
+    return {
+        "format": FORMAT,
+        "feature_set": bundle.feature_set,
+        "direction_names": list(bundle.direction_names),
+        "volatility_names": list(bundle.volatility_names),
+        "symbols": list(bundle.symbols),
+        "horizons": list(HORIZONS),
+        "trained_through": bundle.trained_through.isoformat(),
+        "seed": bundle.seed,
+        "trees": asdict(bundle.trees),
+        "heads": {name: _index_of_head(head) for name, head in bundle.heads.items()},
+        "volatility": {
+            "centre": _numbers(bundle.volatility.centre),
+            "scale": _numbers(bundle.volatility.scale),
+            "coefficients": _numbers(bundle.volatility.coefficients),
+        },
+        "bands": {
+            "quantiles": _numbers(bundle.bands.quantiles),
+            "factors": {symbol: _numbers(factors) for symbol, factors in bundle.bands.factors.items()},
+        },
+        "rules": {"rise": _index_of_rules(bundle.rules.rise), "lag": _index_of_rules(bundle.rules.lag)},
+        "risk_limits": _numbers(bundle.risk.limits),
+        "inputs": {
+            "names": list(bundle.inputs.names),
+            "lowest": _numbers(bundle.inputs.lowest),
+            "highest": _numbers(bundle.inputs.highest),
+        },
+    }
+
+
+def _index_of_head(head: Head) -> Json:
+    return {
+        "members": list(head.members),
+        "base_rates": _numbers(head.base_rates),
+        "weights": _numbers(head.weights),
+    }
+
+
+def _index_of_rules(rules: Mapping[int, EarnedRule]) -> Json:
+    return {str(horizon): asdict(rule) for horizon, rule in rules.items()}
+
+
+def _bundle_of(index: Json, folder: Path) -> Bundle:
+    if index["horizons"] != list(HORIZONS):
+        raise BundleUnreadable(f"its horizons are {index['horizons']}")
+    inputs, volatility, bands = index["inputs"], index["volatility"], index["bands"]
+    return Bundle(
+        feature_set=index["feature_set"],
+        direction_names=tuple(index["direction_names"]),
+        volatility_names=tuple(index["volatility_names"]),
+        symbols=tuple(index["symbols"]),
+        trained_through=date.fromisoformat(index["trained_through"]),
+        seed=index["seed"],
+        trees=TreeSettings(**index["trees"]),
+        heads={name: _head_of(name, head, folder) for name, head in index["heads"].items()},
+        volatility=VolatilityModel(**{name: _array(values) for name, values in volatility.items()}),
+        bands=Bands(_array(bands["quantiles"]), {name: _array(row) for name, row in bands["factors"].items()}),
+        rules=SignalRules(_rules_of(index["rules"]["rise"]), _rules_of(index["rules"]["lag"])),
+        risk=RiskScale(_array(index["risk_limits"])),
+        inputs=FeatureRange(tuple(inputs["names"]), _array(inputs["lowest"]), _array(inputs["highest"])),
+    )
+
+
+def _head_of(name: str, head: Json, folder: Path) -> Head:
+    unknown = sorted(set(head["members"]) - set(MEMBER_NAMES))
+    if unknown:
+        raise BundleUnreadable(f"it has an unknown member: {unknown[0]}")
+    return Head(
+        members={member: member_class(member).load(folder, _stem(name, member)) for member in head["members"]},
+        base_rates=_array(head["base_rates"]),
+        weights=_array(head["weights"]),
+    )
+
+
+def _rules_of(rules: Json) -> dict[int, EarnedRule]:
+    return {int(horizon): EarnedRule(**rule) for horizon, rule in rules.items()}
+
+
+def _stem(head: str, member: str) -> str:
+    return f"{head}.{member}"
+
+
+def _numbers(values: FloatArray) -> list[Any]:
+    """Nested lists with null for NaN; a float is written with all its digits, so it comes back as it was."""
+    written = values.astype(object)
+    written[~np.isfinite(values)] = None
+    listed: list[Any] = written.tolist()
+    return listed
+
+
+def _array(listed: list[Any]) -> FloatArray:
+    return np.array(listed, dtype=np.float64)
