@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 from config.settings.base import *  # noqa: F403  # settings modules extend one another
-from config.settings.base import SITE
+from config.settings.base import SITE, STORAGES
 
 
 def _kept_secret(path: Path) -> str:
@@ -17,3 +17,8 @@ def _kept_secret(path: Path) -> str:
 
 
 SECRET_KEY = _kept_secret(SITE.data_dir / "secret_key")
+# Names with checksums as in production; compressing every file takes minutes and helps nobody on one machine.
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}
