@@ -29,6 +29,11 @@ def basis_ratio(stored: Closes, offered: Closes) -> Decimal | None:
     return median(offered[day] / stored[day] for day in common) if common else None
 
 
+def same_basis(ratio: Decimal) -> bool:
+    """Whether a ratio of closes is one, as far as rounding allows."""
+    return abs(ratio - 1) <= AGREEMENT
+
+
 def why_not_replaced(stored: Closes, offered: Closes, *, expected_ratio: Decimal) -> str:
     """Why the offered series must not replace the stored one, in one sentence; empty when it may.
 
@@ -43,7 +48,7 @@ def why_not_replaced(stored: Closes, offered: Closes, *, expected_ratio: Decimal
     if len(common) < FEWEST_COMMON_SHARE * len(stored):
         return f"it has only {len(common)} of the {len(stored)} stored sessions"
     ratio = basis_ratio(stored, offered) or Decimal(0)
-    if abs(ratio / expected_ratio - 1) > AGREEMENT:
+    if not same_basis(ratio / expected_ratio):
         return f"its prices are {ratio:.4g} times the stored ones, which no split explains"
     agreeing = sum(abs(offered[day] / stored[day] / ratio - 1) <= AGREEMENT for day in common)
     if agreeing < AGREEING_SHARE * len(common):

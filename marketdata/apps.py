@@ -1,4 +1,6 @@
-"""Registers the app with Django."""
+"""Registers the app with Django, and its checks."""
+
+from importlib import import_module
 
 from django.apps import AppConfig
 
@@ -7,3 +9,6 @@ class MarketdataConfig(AppConfig):
     name = "marketdata"
     verbose_name = "Market data"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        import_module("marketdata.checks")

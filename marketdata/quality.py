@@ -18,7 +18,8 @@ LARGEST_VOLUME = 2**63 - 1
 JUMP_FACTOR = 50
 SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40)
 SPLIT_TOLERANCE = 0.05
-CALM_RANGE = 0.10
+CALM_RANGE = Decimal("0.10")
+NEAR_FACTOR = Decimal("1.5")
 PRICES = ("open", "high", "low", "close", "adjusted_close")
 
 Complaint = tuple[str, str]
@@ -177,23 +178,30 @@ def _within_bar(bars: Sequence[BarRecord]) -> list[Complaint | None]:
 def _among_levels(bars: Sequence[BarRecord]) -> list[Complaint | None]:
     """Bars that stand on another price level than most, where the way there was no market move.
 
-    A jump by a factor of 50 or more, or by a split's ratio on a calm day, starts a new level; the opposite jump ends it.
+    A jump by a factor of 50 or more, or by a split's ratio on a calm day, leads to another level: to one that was left
+    before, if the close is near the last one there, else to a new one.
     """
     levels: list[Level] = []
     causes: list[str] = []
     level, cause = Level(1), ""
+    last_close: dict[Level, Decimal] = {}
     for earlier, bar in zip([None, *bars[:-1]], bars, strict=True):
         jump = _jump(earlier, bar) if earlier is not None else None
         if jump is not None:
             cause, factor = jump
-            level *= factor
+            level = next((at for at, close in last_close.items() if _near(bar.close, close)), level * factor)
         levels.append(level)
         causes.append(cause)
+        last_close[level] = bar.close
     usual = Counter(levels).most_common(1)[0][0] if levels else Level(1)
     return [
         None if at == usual else _level_complaint(at / usual, why or causes[-1], bar)
         for at, why, bar in zip(levels, causes, bars, strict=True)
     ]
+
+
+def _near(one: Decimal, other: Decimal) -> bool:
+    return 1 / NEAR_FACTOR < one / other < NEAR_FACTOR
 
 
 def _level_complaint(factor: Level, cause: str, bar: BarRecord) -> Complaint:
@@ -208,7 +216,7 @@ def _jump(earlier: BarRecord, bar: BarRecord) -> tuple[str, Level] | None:
     ratio = float(bar.close / earlier.close)
     if not 1 / JUMP_FACTOR < ratio < JUMP_FACTOR:
         return "price_jump", Level(10) ** round(math.log10(ratio))
-    if bar.high - bar.low > Decimal(CALM_RANGE) * bar.close:
+    if bar.high - bar.low > CALM_RANGE * bar.close:
         return None
     gap = float(bar.open / earlier.close)
     for shares in SPLIT_RATIOS:

@@ -94,6 +94,23 @@ def newest_session() -> date | None:
     return session
 
 
+def newest_by_instrument() -> dict[int, date]:
+    """The last session of which there is a final bar, by instrument pk; one query."""
+    return dict(
+        DailyBar.objects.filter(is_final=True).values_list("instrument_id").annotate(newest=Max("session")).order_by()
+    )
+
+
+def instruments_by_pk(pks: Iterable[int]) -> list[Instrument]:
+    """The instruments with these keys that still exist, by symbol."""
+    return list(Instrument.objects.filter(pk__in=list(pks)))
+
+
+def latest_home_session(now: datetime) -> date:
+    """The last closed session of the exchange whose calendar the daily work follows."""
+    return latest_session(HOME_EXCHANGE, now)
+
+
 def close_on(instrument: Instrument, session: date) -> Decimal | None:
     """The close of that session, None where there is no final bar."""
     return bars_for(instrument, first=session, last=session).values_list("close", flat=True).first()

@@ -48,7 +48,7 @@ class SampleProvider:
 def sample_instruments() -> list[SampleInstrument]:
     """The shipped stocks."""
     with (FOLDER / "instruments.csv").open(encoding="utf-8", newline="") as table:
-        return [SampleInstrument(**{**row, "tick": Decimal(row["tick"])}) for row in csv.DictReader(table)]
+        return [_instrument(row) for row in csv.DictReader(table)]
 
 
 @lru_cache(maxsize=1)
@@ -58,6 +58,17 @@ def _bars_by_symbol() -> Mapping[str, Sequence[BarRecord]]:
         for row in csv.DictReader(table):
             bars.setdefault(row["symbol"], []).append(_bar(row))
     return bars
+
+
+def _instrument(row: Mapping[str, str]) -> SampleInstrument:
+    return SampleInstrument(
+        symbol=row["symbol"],
+        mic=row["mic"],
+        name=row["name"],
+        sector=row["sector"],
+        currency=row["currency"],
+        tick=Decimal(row["tick"]),
+    )
 
 
 def _bar(row: Mapping[str, str]) -> BarRecord:

@@ -1,0 +1,32 @@
+"""System checks that need the running system: how old the newest bar is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import connections
+
+from marketdata.models import DailyBar
+from marketdata.selectors import newest_session, store_is_stale
+
+
+@register(Tags.database)
+def newest_bar_is_fresh(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **options: Any
+) -> list[CheckMessage]:
+    """marketdata.W001: forecasts would be made from old prices, and say that they are stale."""
+    if "default" not in (databases or ()) or not _table_exists() or not store_is_stale():
+        return []
+    newest = newest_session()
+    return [
+        Warning(
+            "No bar is stored yet." if newest is None else f"The newest bar is of {newest}, which is out of date.",
+            hint="Run `manage.py ingest`, and look at the ingestion runs in the admin if that changes nothing.",
+            id="marketdata.W001",
+        )
+    ]
+
+
+def _table_exists() -> bool:
+    return DailyBar._meta.db_table in connections["default"].introspection.table_names()

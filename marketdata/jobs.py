@@ -1,0 +1,24 @@
+"""Names of this app's background work, and how it is sent off."""
+
+from functools import partial
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger(__name__)
+
+INGEST = "marketdata.ingest"
+
+
+def enqueue(name: str, *args: int | str | list[int]) -> None:
+    """Send the task once the transaction is committed; the next scheduled ingestion makes up for one that was lost."""
+    transaction.on_commit(partial(_send, name, args))
+
+
+def _send(name: str, args: tuple[int | str | list[int], ...]) -> None:
+    try:
+        current_app.send_task(name, args=args)
+    except OperationalError as error:
+        log.warning("task_not_sent", task=name, error=str(error))

@@ -1,0 +1,128 @@
+"""Asking several providers: counted, timed, all symbols at once, and the next one when the first fails."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from marketdata.errors import MarketDataError, ProviderRejected, ProviderUnavailable
+from marketdata.providers.base import DailyHistory, Provider
+
+log = structlog.get_logger(__name__)
+
+CALLS = Counter("hindcast_provider_calls", "Calls to providers of market data.", ["provider", "outcome"])
+SECONDS = Histogram(
+    "hindcast_provider_call_seconds",
+    "How long providers of market data took to answer.",
+    ["provider"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0),
+)
+
+Answer = DailyHistory | MarketDataError
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAhead:
+    """A provider whose answers are there already."""
+
+    name: str
+    answers: Mapping[str, Answer]
+    parallel_calls: int = 1
+
+    def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
+        """The answer about the symbol that was given before, or the error."""
+        answer = self.answers[symbol]
+        if isinstance(answer, MarketDataError):
+            raise answer
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one provider has to say about a symbol: a history, or why there is none."""
+
+    provider: str
+    history: DailyHistory | None
+    reason: str = ""
+
+
+def ask_ahead(
+    providers: Sequence[Provider], source_of: Mapping[str, str], *, first: date, last: date
+) -> list[Provider]:
+    """The same providers, those that take parallel calls asked for every symbol already.
+
+    source_of: the source of the stored series of each symbol, empty where there is none. Series change their source
+    only together, because stocks are compared session by session: when a provider could not answer for all, its
+    answers stand for the symbols that are its own already.
+    """
+    return [
+        AskedAhead(provider.name, _together(provider, source_of, first=first, last=last))
+        if provider.parallel_calls > 1
+        else provider
+        for provider in providers
+    ]
+
+
+def offers(providers: Iterable[Provider], symbol: str, *, first: date, last: date) -> Iterator[Offer]:
+    """What each provider says about the symbol, in order; the next one is asked only when it is wanted."""
+    for provider in providers:
+        answer = (
+            _ready(provider, symbol)
+            if isinstance(provider, AskedAhead)
+            else _asked(provider, symbol, first=first, last=last)
+        )
+        if isinstance(answer, MarketDataError):
+            yield Offer(provider.name, None, str(answer))
+        elif not answer.bars:
+            yield Offer(provider.name, None, f"{provider.name}: no bars")
+        else:
+            yield Offer(provider.name, answer)
+
+
+def _ready(provider: AskedAhead, symbol: str) -> Answer:
+    return provider.answers[symbol]
+
+
+def _together(provider: Provider, source_of: Mapping[str, str], *, first: date, last: date) -> dict[str, Answer]:
+    with ThreadPoolExecutor(provider.parallel_calls, thread_name_prefix=provider.name) as threads:
+        calls = {
+            symbol: threads.submit(_asked, provider, symbol, first=first, last=last)
+            for symbol in dict.fromkeys(source_of)
+        }
+        answers: dict[str, Answer] = {symbol: call.result() for symbol, call in calls.items()}
+    return answers | _held_back(provider.name, answers, source_of)
+
+
+def _held_back(name: str, answers: Mapping[str, Answer], source_of: Mapping[str, str]) -> dict[str, Answer]:
+    """Refusals in place of the answers that would make only some of the series change their source."""
+    in_time = [symbol for symbol, answer in answers.items() if not isinstance(answer, ProviderUnavailable)]
+    if len(in_time) == len(answers):
+        return {}
+    reason = f"answered for {len(in_time)} of {len(answers)} symbols, and series change their source together"
+    return {
+        symbol: ProviderUnavailable(name, reason)
+        for symbol in in_time
+        if source_of[symbol] != name and not isinstance(answers[symbol], ProviderRejected)
+    }
+
+
+def _asked(provider: Provider, symbol: str, *, first: date, last: date) -> Answer:
+    """The provider's answer or its error; the call is counted, timed and logged."""
+    started = time.perf_counter()
+    answer: Answer
+    try:
+        answer = provider.fetch_daily_bars(symbol, first=first, last=last)
+        outcome = "answered" if answer.bars else "empty"
+    except (ProviderUnavailable, ProviderRejected) as error:
+        answer = error
+        outcome = "rejected" if isinstance(error, ProviderRejected) else "unavailable"
+    seconds = time.perf_counter() - started
+    CALLS.labels(provider.name, outcome).inc()
+    SECONDS.labels(provider.name).observe(seconds)
+    tell = log.warning if isinstance(answer, MarketDataError) else log.debug
+    tell("provider_call", provider=provider.name, symbol=symbol, outcome=outcome, seconds=round(seconds, 3))
+    return answer

@@ -1,0 +1,190 @@
+"""Yahoo's charts, fetched by yfinance: no key, and never more than a few seconds a run."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from re import sub
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from curl_cffi.requests import Response, Session
+from curl_cffi.requests.exceptions import RequestException
+from yfinance.cache import set_cache_location
+from yfinance.data import YfData
+from yfinance.exceptions import YFException
+
+from marketdata.errors import ProviderRejected, ProviderUnavailable
+from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory
+
+QUERY_HOST = "https://query2.finance.yahoo.com"
+PRICE_DECIMALS = Decimal("0.000001")
+ACTION_DECIMALS = Decimal("0.00000001")
+MISSING = Decimal("NaN")
+CHART_PATH = "/v8/finance/chart/"
+PARALLEL_CALLS = 6
+# Charts are answered without the cookies that yfinance collects first, so a cookie may not use up the time.
+SHARE_FOR_COOKIES = 0.25
+
+# yfinance reports every failed call a second time, in words of its own, with addresses in them.
+logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+
+
+class TimeUsedUp(RequestException):
+    """No time is left in this run for another request."""
+
+
+class _BoundedSession(Session[Response]):
+    """A session whose requests together end by a deadline, and which may talk to a stand-in of Yahoo's hosts."""
+
+    def __init__(self, *, seconds: float, base_url: str | None) -> None:
+        super().__init__(impersonate="chrome")
+        self._seconds = seconds
+        self._base_url = base_url
+        self._deadline: float | None = None
+        self._lock = Lock()
+
+    def request(self, method: Any, url: str, *rest: Any, **options: Any) -> Response:
+        left = self._time_left()
+        options["timeout"] = left if CHART_PATH in url else min(left, self._seconds * SHARE_FOR_COOKIES)
+        return super().request(method, self._address(url), *rest, **options)
+
+    def _time_left(self) -> float:
+        """Seconds until the deadline, which the first request sets."""
+        with self._lock:
+            now = time.monotonic()
+            if self._deadline is None:
+                self._deadline = now + self._seconds
+        left = self._deadline - now
+        if left <= 0:
+            raise TimeUsedUp("no time left")
+        return left
+
+    def _address(self, url: str) -> str:
+        return url if self._base_url is None else self._base_url.rstrip("/") + urlsplit(url).path
+
+
+class YahooProvider:
+    """One run's worth of questions to Yahoo: `timeout_s` for all of them, and none after one found it out of reach."""
+
+    name = "yahoo"
+    parallel_calls = PARALLEL_CALLS
+
+    def __init__(self, *, timeout_s: float, base_url: str | None, cache_folder: Path) -> None:
+        cache_folder.mkdir(parents=True, exist_ok=True)
+        set_cache_location(str(cache_folder))
+        self._timeout_s = timeout_s
+        self._session = _BoundedSession(seconds=timeout_s, base_url=base_url)
+        self._out_of_reach = ""
+
+    def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
+        """Yahoo's chart of the symbol; prices are on today's basis: every split so far is applied."""
+        if self._out_of_reach:
+            raise ProviderUnavailable(self.name, self._out_of_reach)
+        reply = self._ask(f"{QUERY_HOST}{CHART_PATH}{yahoo_symbol(symbol)}", _parameters(first, last))
+        return read_chart(reply, first=first)
+
+    def _ask(self, url: str, parameters: Mapping[str, Any]) -> Any:
+        try:
+            response = YfData(session=self._session).get(url, params=dict(parameters), timeout=self._timeout_s)
+        except (RequestException, YFException, OSError) as error:
+            raise self._gave_up(error) from error
+        if response.status_code == 404:
+            raise ProviderRejected(self.name, "there is no such symbol")
+        if response.status_code >= 400:
+            raise ProviderUnavailable(self.name, f"answered with status {response.status_code}")
+        try:
+            return response.json()
+        except ValueError as error:
+            raise ProviderUnavailable(self.name, "answered with something that is not JSON") from error
+
+    def _gave_up(self, error: Exception) -> ProviderUnavailable:
+        """Nobody waits for a source a second time in the same run."""
+        slow = isinstance(error, TimeUsedUp) or "Timeout" in type(error).__name__
+        self._out_of_reach = f"no answer within {self._timeout_s:g} s" if slow else "cannot be reached"
+        return ProviderUnavailable(self.name, self._out_of_reach)
+
+
+def yahoo_symbol(symbol: str) -> str:
+    """Yahoo writes share classes with a dash: BRK-B."""
+    return sub(r"\.([A-E])$", r"-\1", symbol)
+
+
+def read_chart(reply: Any, *, first: date) -> DailyHistory:
+    """A chart reply in our terms; raises ProviderUnavailable for one that cannot be read, ProviderRejected for a no."""
+    try:
+        chart = reply["chart"]
+        if chart.get("error"):
+            raise ProviderRejected("yahoo", str(chart["error"].get("description", "refused"))[:200])
+        series = chart["result"][0]
+        day_of = _day_reader(ZoneInfo(series["meta"]["exchangeTimezoneName"]))
+        bars = list(_bars(series, day_of))
+        actions = list(_actions(series.get("events") or {}, day_of))
+        basis = day_of(series["meta"]["regularMarketTime"])
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, InvalidOperation) as error:
+        raise ProviderUnavailable("yahoo", "answered with a chart that cannot be read") from error
+    return DailyHistory([bar for bar in bars if bar.session >= first], actions, basis)
+
+
+def _parameters(first: date, last: date) -> dict[str, Any]:
+    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    end = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+    return {
+        "period1": int(start.timestamp()),
+        "period2": int(end.timestamp()),
+        "interval": "1d",
+        "includePrePost": "false",
+        "events": "div,splits",
+    }
+
+
+def _day_reader(zone: ZoneInfo) -> Callable[[float], date]:
+    """The exchange's calendar day of an instant."""
+    return lambda seconds: datetime.fromtimestamp(seconds, tz=zone).date()
+
+
+def _bars(series: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterator[BarRecord]:
+    instants = series.get("timestamp")
+    if not instants:
+        return
+    quote = series["indicators"]["quote"][0]
+    adjusted = series["indicators"]["adjclose"][0]["adjclose"]
+    columns = (quote["open"], quote["high"], quote["low"], quote["close"], adjusted, quote["volume"])
+    for instant, opened, high, low, close, adjusted_close, volume in zip(instants, *columns, strict=True):
+        yield BarRecord(
+            session=day_of(instant),
+            open=price_of(opened),
+            high=price_of(high),
+            low=price_of(low),
+            close=price_of(close),
+            adjusted_close=price_of(adjusted_close),
+            volume=None if volume is None else int(volume),
+        )
+
+
+def _actions(events: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterator[CorporateActionRecord]:
+    for split in (events.get("splits") or {}).values():
+        ratio = Decimal(str(split["numerator"])) / Decimal(str(split["denominator"]))
+        yield CorporateActionRecord(day_of(split["date"]), "split", ratio.quantize(ACTION_DECIMALS))
+    for dividend in (events.get("dividends") or {}).values():
+        yield CorporateActionRecord(day_of(dividend["date"]), "dividend", _amount(dividend["amount"]))
+
+
+def _amount(value: float | str) -> Decimal:
+    return Decimal(str(value)).quantize(ACTION_DECIMALS)
+
+
+def price_of(value: float | None) -> Decimal:
+    """The price that a float stands for: 27.440000534057617 is a float32 and means 27.44."""
+    if value is None:
+        return MISSING
+    number = float(value)
+    narrow = np.float32(number)
+    if float(narrow) == number:
+        return Decimal(np.format_float_positional(narrow, unique=True)).quantize(PRICE_DECIMALS)
+    return Decimal(repr(number)).quantize(PRICE_DECIMALS)

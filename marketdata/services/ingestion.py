@@ -1,0 +1,179 @@
+"""Bringing bars in: ask the sources, judge what they say, store what is believed, keep a record of how it went."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import structlog
+from django.db import transaction
+
+from marketdata.adjustments import basis_ratio, same_basis, split_factor, why_not_replaced
+from marketdata.calendars import exchange_day, latest_session
+from marketdata.models import IngestionRun, Instrument
+from marketdata.providers.base import DailyHistory, Provider
+from marketdata.providers.catalog import configured_providers
+from marketdata.providers.failover import ask_ahead, offers
+from marketdata.quality import Judged, judge_bars
+from marketdata.selectors import active_instruments, bars_for
+from marketdata.services import bar_store
+from marketdata.services.catalog import ensure_sample_instruments
+
+log = structlog.get_logger(__name__)
+
+HISTORY_STARTS = date(2013, 1, 2)
+LONGEST_RUN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """One source's history of an instrument, sorted into believable and refused bars."""
+
+    source: str
+    history: DailyHistory
+    judged: Judged
+
+
+def ingest_all(
+    *,
+    through: date,
+    now: datetime,
+    instruments: Sequence[Instrument] | None = None,
+    providers: Sequence[Provider] | None = None,
+) -> list[IngestionRun]:
+    """Bring every active instrument, or the given ones, up to session `through`; one run for each.
+
+    Without any instrument in the store the shipped stocks are added first. Providers are those of the settings. A
+    second call finds nothing to change and says so in its runs.
+    """
+    if instruments is None:
+        if not Instrument.objects.exists():
+            ensure_sample_instruments()
+        instruments = list(active_instruments())
+    asked = ask_ahead(
+        configured_providers() if providers is None else providers,
+        {instrument.symbol: instrument.source for instrument in instruments},
+        first=HISTORY_STARTS,
+        last=through,
+    )
+    return [
+        ingest_instrument(instrument=instrument, through=through, providers=asked, now=now)
+        for instrument in instruments
+    ]
+
+
+def ingest_instrument(
+    *, instrument: Instrument, through: date, providers: Sequence[Provider], now: datetime
+) -> IngestionRun:
+    """Ask the providers in order and store what the first acceptable one says of sessions that have closed.
+
+    When none is acceptable the run is marked failed, with the reasons, and every stored bar stays.
+    """
+    started = time.perf_counter()
+    _close_abandoned_runs(instrument, now)
+    run = IngestionRun.objects.create(instrument=instrument, started_at=now)
+    last_final = min(through, latest_session(instrument.mic, now))
+    reasons: list[str] = []
+    for offer in offers(providers, instrument.symbol, first=HISTORY_STARTS, last=last_final):
+        reason = offer.reason
+        if offer.history is not None:
+            judgement = _judge(instrument, offer.provider, offer.history, last_final=last_final, now=now)
+            reason = _take(run, judgement, reasons, now=now, started=started)
+        if not reason:
+            break
+        reasons.append(reason)
+    else:
+        run.status = IngestionRun.Status.FAILED
+        run.detail = f"{'; '.join(reasons)}. Stored bars are kept as they were."
+        run.finished_at = _moment(now, started)
+        run.save()
+    log.info(
+        "ingested",
+        symbol=instrument.symbol,
+        status=run.status,
+        provider=run.provider,
+        new=run.bars_new,
+        changed=run.bars_changed,
+        quarantined=run.bars_quarantined,
+        detail=run.detail,
+    )
+    return run
+
+
+def _judge(
+    instrument: Instrument, source: str, history: DailyHistory, *, last_final: date, now: datetime
+) -> _Judgement:
+    """Sessions after the last one asked for, up to today's running one, are not refused: they are not wanted yet."""
+    today = exchange_day(instrument.mic, now)
+    wanted = [bar for bar in history.bars if not last_final < bar.session <= today]
+    return _Judgement(source, history, judge_bars(wanted, mic=instrument.mic, last_final=last_final))
+
+
+@transaction.atomic
+def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, now: datetime, started: float) -> str:
+    """Store the history and finish the run, or say in one sentence why not; refused bars are kept apart either way."""
+    instrument = Instrument.objects.select_for_update().get(pk=run.instrument_id)
+    source, judged = judgement.source, judgement.judged
+    bar_store.quarantine(instrument=instrument, refused=judged.refused, source=source, seen_at=now)
+    run.bars_quarantined += len(judged.refused)
+    if not judged.good:
+        return f"{source}: no bars that can be believed"
+    replaces, problem = _replacement(instrument, judgement)
+    if problem:
+        return f"{source}: {problem}"
+    if replaces:
+        bar_store.drop_other_history(instrument=instrument, bars=judged.good, source=source)
+    written = bar_store.write_bars(instrument=instrument, bars=judged.good, source=source, fetched_at=now)
+    bar_store.write_actions(instrument=instrument, actions=judgement.history.actions, source=source)
+    _remember_source(instrument, judgement)
+    run.status = IngestionRun.Status.DONE
+    run.provider = source
+    run.bars_new, run.bars_changed, run.bars_unchanged = written.new, written.changed, written.unchanged
+    run.detail = _sentence(run, reasons, replaced=replaces and bool(instrument.source))
+    run.finished_at = _moment(now, started)
+    run.save()
+    return ""
+
+
+def _replacement(instrument: Instrument, judgement: _Judgement) -> tuple[bool, str]:
+    """Whether the history would replace the stored series as a whole, and why it must not, empty when it may.
+
+    It replaces one of another source, and one of the same source whose prices stand on an older basis.
+    """
+    stored: dict[date, Decimal] = dict(bars_for(instrument).values_list("session", "close"))
+    offered = {bar.session: bar.close for bar in judgement.judged.good}
+    ratio = basis_ratio(stored, offered)
+    if instrument.source in ("", judgement.source) and (ratio is None or same_basis(ratio)):
+        return False, ""
+    basis = judgement.history.basis_date
+    splits = split_factor(judgement.history.actions, after=instrument.basis_date or basis, through=basis)
+    return True, why_not_replaced(stored, offered, expected_ratio=1 / splits)
+
+
+def _remember_source(instrument: Instrument, judgement: _Judgement) -> None:
+    known = (judgement.source, judgement.history.basis_date)
+    if (instrument.source, instrument.basis_date) != known:
+        Instrument.objects.filter(pk=instrument.pk).update(source=known[0], basis_date=known[1])
+
+
+def _sentence(run: IngestionRun, reasons: Sequence[str], *, replaced: bool) -> str:
+    if replaced:
+        news = f"The whole series is now {run.provider}'s."
+    elif run.bars_new or run.bars_changed:
+        news = f"{run.bars_new} new and {run.bars_changed} changed bars from {run.provider}."
+    else:
+        news = "Nothing changed."
+    return f"{'; '.join(reasons)}. {news}" if reasons else news
+
+
+def _close_abandoned_runs(instrument: Instrument, now: datetime) -> None:
+    """A run whose process died would look as if it were still going on."""
+    IngestionRun.objects.filter(
+        instrument=instrument, status=IngestionRun.Status.RUNNING, started_at__lt=now - LONGEST_RUN
+    ).update(status=IngestionRun.Status.FAILED, finished_at=now, detail="It stopped before it was finished.")
+
+
+def _moment(now: datetime, started: float) -> datetime:
+    """The instant that it is, for a call that began at `now`."""
+    return now + timedelta(seconds=time.perf_counter() - started)

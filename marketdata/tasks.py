@@ -1,0 +1,15 @@
+"""Background work: ingestion of chosen instruments."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from marketdata import jobs
+from marketdata.selectors import instruments_by_pk, latest_home_session
+from marketdata.services.ingestion import ingest_all
+
+
+@shared_task(name=jobs.INGEST)
+def ingest(instrument_pks: list[int]) -> None:
+    """Bring these instruments up to the last closed session; may run twice."""
+    now = timezone.now()
+    ingest_all(through=latest_home_session(now), now=now, instruments=instruments_by_pk(instrument_pks))

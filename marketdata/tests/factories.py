@@ -1,0 +1,102 @@
+"""Instruments, bars and providers for tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import factory
+
+from marketdata.calendars import sessions_between
+from marketdata.errors import MarketDataError, ProviderRejected
+from marketdata.models import DailyBar, Instrument
+from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory
+
+FIRST = date(2023, 1, 3)
+LAST = date(2023, 3, 31)
+NOW = datetime(2023, 3, 31, 21, 0, tzinfo=UTC)
+
+
+class InstrumentFactory(factory.django.DjangoModelFactory):
+    """A stock listed in New York."""
+
+    class Meta:
+        model = Instrument
+
+    symbol = factory.Sequence(lambda n: f"T{n}")
+    mic = "XNYS"
+    name = factory.LazyAttribute(lambda stock: f"{stock.symbol} Corporation")
+
+
+class DailyBarFactory(factory.django.DjangoModelFactory):
+    """A stored bar around 100."""
+
+    class Meta:
+        model = DailyBar
+
+    instrument = factory.SubFactory(InstrumentFactory)
+    session = LAST
+    open = Decimal(100)
+    high = Decimal(102)
+    low = Decimal(99)
+    close = Decimal(101)
+    adjusted_close = Decimal(101)
+    volume = 1_000
+    source = "test"
+    fetched_at = NOW
+
+
+def bar(session: date, close: int | str | Decimal = 100, **changes: Any) -> BarRecord:
+    """A believable bar that closes at `close`, apart from the changes."""
+    price = Decimal(close)
+    believable = BarRecord(
+        session=session, open=price, high=price + 1, low=price - 1, close=price, adjusted_close=price, volume=1_000
+    )
+    return replace(believable, **changes)
+
+
+def bars_between(first: date = FIRST, last: date = LAST, *, scale: int | str | Decimal = 1) -> list[BarRecord]:
+    """Believable bars that climb by 0.1 a session from 100, times `scale`."""
+    factor = Decimal(scale)
+    return [
+        BarRecord(
+            session=session,
+            open=price * factor,
+            high=(price + 1) * factor,
+            low=(price - 1) * factor,
+            close=price * factor,
+            adjusted_close=price * factor,
+            volume=1_000,
+        )
+        for session, price in (
+            (session, 100 + Decimal(n) / 10) for n, session in enumerate(sessions_between("XNYS", first, last))
+        )
+    ]
+
+
+@dataclass
+class BarsFromMemory:
+    """A provider that gives the same bars for every symbol, or an error, and remembers what it was asked."""
+
+    name: str
+    bars: Sequence[BarRecord] = ()
+    actions: Sequence[CorporateActionRecord] = ()
+    basis_date: date = LAST
+    errors: Mapping[str, MarketDataError] = field(default_factory=dict)
+    parallel_calls: int = 1
+    asked: list[str] = field(default_factory=list)
+
+    def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
+        """The bars in memory, or the error for this symbol."""
+        self.asked.append(symbol)
+        if symbol in self.errors:
+            raise self.errors[symbol]
+        return DailyHistory(self.bars, self.actions, self.basis_date)
+
+
+def refusing(name: str, *symbols: str) -> BarsFromMemory:
+    """A provider that knows none of these symbols."""
+    return BarsFromMemory(
+        name, errors={symbol: ProviderRejected(name, "there is no such symbol") for symbol in symbols}
+    )

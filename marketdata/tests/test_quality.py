@@ -1,0 +1,171 @@
+"""Every quality rule, with a bar that breaks only that one."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marketdata.calendars import sessions_between
+from marketdata.quality import Judged, judge_bars
+from marketdata.records import BarRecord
+from marketdata.tests.factories import FIRST, LAST, bars_between
+
+PLACE = 20
+NOT_A_NUMBER = Decimal("NaN")
+
+
+def judged(bars: list[BarRecord], last_final: date = LAST) -> Judged:
+    return judge_bars(bars, mic="XNYS", last_final=last_final)
+
+
+def scaled(one: BarRecord, factor: str) -> BarRecord:
+    prices = ("open", "high", "low", "close", "adjusted_close")
+    return replace(one, **{name: getattr(one, name) * Decimal(factor) for name in prices})
+
+
+def test_believable_bars_are_all_kept_in_order() -> None:
+    bars = bars_between()
+    assert judged(bars) == Judged(bars, [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("missing_value", {"open": NOT_A_NUMBER}),
+        ("missing_value", {"adjusted_close": NOT_A_NUMBER}),
+        ("missing_value", {"high": Decimal("Infinity")}),
+        ("missing_value", {"volume": None}),
+        ("price_not_positive", {"low": Decimal(0)}),
+        ("price_not_positive", {"low": Decimal(-5)}),
+        ("price_not_positive", {"adjusted_close": Decimal("0.0000001")}),
+        ("price_too_large", {"high": Decimal(10) ** 13}),
+        ("high_below_low", {"high": Decimal(98), "low": Decimal(99)}),
+        ("open_outside_range", {"open": Decimal(110)}),
+        ("open_outside_range", {"open": Decimal(90)}),
+        ("close_outside_range", {"close": Decimal(110)}),
+        ("close_outside_range", {"close": Decimal(90)}),
+        ("negative_volume", {"volume": -1}),
+        ("volume_too_large", {"volume": 2**63}),
+        ("price_jump", {"high": Decimal(10_200)}),
+    ],
+)
+def test_a_bar_that_breaks_one_rule_is_refused_by_it_and_the_rest_is_kept(rule: str, changes: dict[str, Any]) -> None:
+    bars = bars_between()
+    bars[PLACE] = replace(bars[PLACE], **changes)
+    verdict = judged(bars)
+    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[PLACE], rule)]
+    assert verdict.good == bars[:PLACE] + bars[PLACE + 1 :]
+    assert verdict.refused[0].reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("factor", "rule"),
+    [("100", "price_jump"), ("0.01", "price_jump"), ("0.5", "unadjusted_split"), ("0.1", "unadjusted_split")],
+)
+@pytest.mark.parametrize("place", [0, PLACE, -1])
+def test_one_bar_on_another_level_is_refused_wherever_it_stands(factor: str, rule: str, place: int) -> None:
+    bars = bars_between()
+    bars[place] = scaled(bars[place], factor)
+    verdict = judged(bars)
+    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[place], rule)]
+
+
+def test_a_split_that_was_not_applied_refuses_all_bars_after_it() -> None:
+    bars = bars_between()
+    after = [scaled(one, "0.25") for one in bars[-10:]]
+    verdict = judged(bars[:-10] + after)
+    assert [one.bar for one in verdict.refused] == after
+    assert {one.rule for one in verdict.refused} == {"unadjusted_split"}
+    assert "0.25 times" in verdict.refused[0].reason
+
+
+def test_two_glitches_of_different_size_do_not_take_the_rest_with_them() -> None:
+    # 300 and 1/330 of the price are both no market move; the level between and after them is the usual one.
+    bars = bars_between()
+    bars[10], bars[30] = scaled(bars[10], "300"), scaled(bars[30], "0.003")
+    assert [one.bar for one in judged(bars).refused] == [bars[10], bars[30]]
+
+
+def test_a_crash_on_a_wild_day_is_a_market_move() -> None:
+    # From 102 to 51 within a day whose high is 20 % above its low: halved, but not calm as the day of a split.
+    bars = bars_between()
+    crash = replace(
+        bars[PLACE], open=Decimal(54), high=Decimal(59), low=Decimal(49), close=Decimal(51), adjusted_close=Decimal(51)
+    )
+    after = [scaled(one, "0.5") for one in bars[PLACE + 1 :]]
+    assert judged([*bars[:PLACE], crash, *after]).refused == []
+
+
+def test_the_same_bar_twice_counts_once() -> None:
+    bars = bars_between()
+    verdict = judged([*bars[: PLACE + 1], bars[PLACE], *bars[PLACE + 1 :]])
+    assert verdict.good == bars
+    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[PLACE], "duplicate_session")]
+
+
+def test_two_bars_that_disagree_about_a_session_are_both_refused() -> None:
+    bars = bars_between()
+    other = replace(bars[PLACE], volume=2_000)
+    verdict = judged([*bars[: PLACE + 1], other, *bars[PLACE + 1 :]])
+    assert verdict.good == bars[:PLACE] + bars[PLACE + 1 :]
+    assert [one.bar for one in verdict.refused] == [bars[PLACE], other]
+
+
+@pytest.mark.parametrize(("taken", "put"), [(PLACE, 50), (50, PLACE)])
+def test_only_the_bar_in_the_wrong_place_is_out_of_order(taken: int, put: int) -> None:
+    bars = bars_between()
+    moved = bars.pop(taken)
+    verdict = judged([*bars[:put], moved, *bars[put:]])
+    assert [(one.bar, one.rule) for one in verdict.refused] == [(moved, "out_of_order")]
+    assert verdict.good == bars
+
+
+@pytest.mark.parametrize("day", [date(2023, 1, 7), date(2023, 1, 16)])
+def test_a_day_without_trading_is_not_a_session(day: date) -> None:
+    # A Saturday, and Martin Luther King's day.
+    bars = bars_between()
+    stray = replace(bars[0], session=day)
+    verdict = judged(sorted([*bars, stray], key=lambda one: one.session))
+    assert [(one.bar, one.rule) for one in verdict.refused] == [(stray, "not_a_session")]
+
+
+def test_a_session_that_has_not_closed_is_refused() -> None:
+    bars = bars_between()
+    verdict = judged(bars, last_final=bars[-2].session)
+    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[-1], "future_session")]
+
+
+def test_an_empty_answer_has_nothing_to_refuse() -> None:
+    assert judged([]) == Judged([], [])
+
+
+PRICE = st.decimals(min_value=-10, max_value=1000, places=3, allow_nan=True, allow_infinity=False)
+DAYS = st.sampled_from(sessions_between("XNYS", FIRST, LAST) + [date(2023, 1, 7)])
+ANY_BAR = st.builds(
+    BarRecord,
+    session=DAYS,
+    open=PRICE,
+    high=PRICE,
+    low=PRICE,
+    close=PRICE,
+    adjusted_close=PRICE,
+    volume=st.one_of(st.none(), st.integers(-5, 5)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ANY_BAR, max_size=12))
+def test_whatever_a_source_says_good_bars_are_whole_and_no_bar_gets_lost(bars: list[BarRecord]) -> None:
+    verdict = judged(bars)
+    assert len(verdict.good) + len(verdict.refused) == len(bars)
+    days = [one.session for one in verdict.good]
+    assert days == sorted(set(days))
+    for one in verdict.good:
+        assert 0 < one.low <= min(one.open, one.close) <= max(one.open, one.close) <= one.high
+        assert one.adjusted_close > 0
+        assert one.volume is not None
+        assert one.volume >= 0
