@@ -1,14 +1,18 @@
 """What the API's answers hold, as the schema tells it; the answers themselves are ready-made bytes."""
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from predictions.conf import HORIZONS
 from predictions.models import Forecast
 from predictions.readpath.bodies import LEVELS
 
-PROBABILITY = {"min_value": 0.0, "max_value": 1.0, "allow_null": True}
+
+def _probability(help_text: str = "") -> serializers.FloatField:
+    return serializers.FloatField(min_value=0.0, max_value=1.0, allow_null=True, help_text=help_text)
 
 
+@extend_schema_serializer(component_name="Driver")
 class DriverOut(serializers.Serializer):
     """One of the features that moved the forecast most."""
 
@@ -18,29 +22,31 @@ class DriverOut(serializers.Serializer):
     direction = serializers.ChoiceField(choices=["up", "down"])
 
 
+@extend_schema_serializer(component_name="Risk")
 class RiskOut(serializers.Serializer):
     """How restless the price may become."""
 
-    volatility_rises = serializers.FloatField(**PROBABILITY, help_text="Null over one session.")
-    big_move = serializers.FloatField(**PROBABILITY, help_text="Probability of a move of more than 5 %.")
+    volatility_rises = _probability("Null over one session.")
+    big_move = _probability("Probability of a move of more than 5 %.")
     level = serializers.ChoiceField(choices=["calm", "usual", "raised", "high"], allow_null=True)
 
 
+@extend_schema_serializer(component_name="Record")
 class RecordOut(serializers.Serializer):
     """How earlier forecasts of this kind came out; null until there are some to count."""
 
-    accuracy = serializers.FloatField(**PROBABILITY)
-    base_rate = serializers.FloatField(**PROBABILITY)
+    accuracy = _probability()
+    base_rate = _probability()
     n = serializers.IntegerField(min_value=0)
-    coverage_95 = serializers.FloatField(**PROBABILITY)
+    coverage_95 = _probability()
 
 
 def _interval_field() -> serializers.ListField:
     return serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2, allow_null=True)
 
 
-IntervalsOut = type(
-    "IntervalsOut",
+Intervals = type(
+    "Intervals",
     (serializers.Serializer,),
     {
         "__doc__": "Lower and upper price by level, each inside the next.",
@@ -49,6 +55,7 @@ IntervalsOut = type(
 )
 
 
+@extend_schema_serializer(component_name="Forecast")
 class ForecastOut(serializers.Serializer):
     """One forecast; an abstention has null numbers and says why in `reasons`."""
 
@@ -67,10 +74,10 @@ class ForecastOut(serializers.Serializer):
         allow_null=True,
         help_text="What BUY or SELL stands for: a rise, lagging the other stocks, or a high risk of a big move.",
     )
-    confidence = serializers.FloatField(**PROBABILITY)
-    probability_up = serializers.FloatField(**PROBABILITY)
-    base_rate_up = serializers.FloatField(**PROBABILITY, help_text="How often stocks like this rise anyway.")
-    confidence_interval = IntervalsOut()
+    confidence = _probability()
+    probability_up = _probability()
+    base_rate_up = _probability("How often stocks like this rise anyway.")
+    confidence_interval = Intervals()
     risk = RiskOut()
     drivers = DriverOut(many=True)
     record = RecordOut(allow_null=True)
@@ -82,6 +89,7 @@ class ForecastOut(serializers.Serializer):
     disclaimer = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="Problem")
 class ProblemOut(serializers.Serializer):
     """What went wrong (RFC 9457), with further facts such as `symbol` and `suggestions`."""
 

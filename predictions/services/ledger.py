@@ -75,7 +75,7 @@ def verify_chain() -> int:
 def _verify_inputs() -> None:
     """Check every input block against the hash that the chain covers."""
     for block in ForecastInput.objects.order_by("pk").iterator(chunk_size=ROWS_AT_A_TIME):
-        if sha256_of(block.block) != block.sha256:
+        if sha256_of(bytes(block.block)) != block.sha256:
             user = Forecast.objects.filter(inputs=block).order_by("pk").values_list("pk", flat=True).first()
             raise LedgerBroken(user or 0, "the numbers it was computed from are not those that were sealed")
 

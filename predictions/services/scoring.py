@@ -1,17 +1,18 @@
 """Scoring: forecasts whose session has come are met with what happened."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from math import prod
 
 import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from marketdata.adjustments import split_factor
 from marketdata.models import CorporateAction, DailyBar
+from marketdata.records import CorporateActionRecord
 from marketdata.selectors import newest_session
 from predictions.models import Forecast, Outcome
 
@@ -20,7 +21,7 @@ log = structlog.get_logger(__name__)
 STORED = Decimal("0.000001")
 HALF = Decimal("0.5")
 LEVELS = (80, 95, 99)
-Splits = Mapping[int, Sequence[tuple[date, Decimal]]]
+Splits = Mapping[int, Sequence[CorporateActionRecord]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +78,15 @@ def outcome_of(forecast: Forecast, close: Decimal, *, revision: int, now: dateti
     )
 
 
-def basis_factor(splits: Iterable[tuple[date, Decimal]], *, told_on: date | None, stored_on: date | None) -> Decimal:
-    """What a price on the basis `stored_on` is multiplied by to be on the basis `told_on`.
+def basis_factor(actions: Sequence[CorporateActionRecord], *, told_on: date | None, stored_on: date | None) -> Decimal:
+    """What a price on the basis `stored_on` is multiplied by to be on the basis `told_on`; 1 when one is unknown.
 
-    splits: (session, new shares for one old). After a four-for-one split a stored close of 25 was 100 when told. 1 when
-    a basis is unknown.
+    After a four-for-one split a stored close of 25 was 100 when the forecast was told.
     """
     if told_on is None or stored_on is None:
         return Decimal(1)
-    later = prod((value for session, value in splits if told_on < session <= stored_on), start=Decimal(1))
-    earlier = prod((value for session, value in splits if stored_on < session <= told_on), start=Decimal(1))
-    return later / earlier
+    later = split_factor(actions, after=told_on, through=stored_on)
+    return later / split_factor(actions, after=stored_on, through=told_on)
 
 
 def _unscored() -> QuerySet[Forecast]:
@@ -147,7 +146,7 @@ def _splits(forecasts: Sequence[Forecast]) -> Splits:
     actions = CorporateAction.objects.filter(
         instrument__in={forecast.instrument_id for forecast in forecasts}, kind=CorporateAction.Kind.SPLIT
     )
-    splits: dict[int, list[tuple[date, Decimal]]] = defaultdict(list)
-    for key, session, value in actions.values_list("instrument_id", "session", "value"):
-        splits[key].append((session, value))
+    splits: dict[int, list[CorporateActionRecord]] = defaultdict(list)
+    for action in actions:
+        splits[action.instrument_id].append(CorporateActionRecord(action.session, action.kind, action.value))
     return splits

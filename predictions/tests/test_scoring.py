@@ -7,6 +7,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from marketdata.models import DailyBar, Instrument
+from marketdata.records import CorporateActionRecord
 from predictions.models import Forecast, Outcome
 from predictions.services.scoring import ScoreReport, basis_factor, outcome_of, score_matured
 from predictions.tasks import score
@@ -110,7 +111,8 @@ def test_after_a_split_the_outcome_is_on_the_basis_the_forecast_was_told_on(appl
 def test_only_splits_between_the_two_basis_dates_count(
     told_on: date | None, stored_on: date | None, factor: str
 ) -> None:
-    splits = [(date(2022, 5, 5), Decimal(7)), (date(2023, 2, 1), Decimal(4)), (date(2023, 6, 1), Decimal(2))]
+    told = [(date(2022, 5, 5), 7), (date(2023, 2, 1), 4), (date(2023, 6, 1), 2)]
+    splits = [CorporateActionRecord(session, "split", Decimal(value)) for session, value in told]
     assert basis_factor(splits, told_on=told_on, stored_on=stored_on) == Decimal(factor)
 
 
