@@ -1,0 +1,94 @@
+"""The channel of forecasts: topics, snapshots and changes, with the bodies of the API."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.test import override_settings
+from django_redis import get_redis_connection
+from pytest_django import DjangoAssertNumQueries
+
+from marketdata.live import Topic, kept_key, sequence_key
+from marketdata.models import Instrument
+from predictions import live
+from predictions.conf import HORIZONS
+from predictions.readpath.bodies import body_of
+from predictions.tests.factories import forecasts, model_version, stock
+
+NOW = datetime(2023, 9, 15, 1, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def apple(db: None) -> Instrument:
+    model_version()
+    return stock()
+
+
+def topic_of(instrument: Instrument) -> Topic:
+    return Topic(instrument.symbol, f"forecasts.instrument.{instrument.pk}")
+
+
+def test_forecasts_are_for_everybody() -> None:
+    assert live.may_read(AnonymousUser())
+
+
+def test_a_topic_is_made_of_a_key_and_found_by_any_spelling(apple: Instrument) -> None:
+    berkshire = stock("BRK.B")
+    topics = live.topics_for(["aapl", "BRK-B", "brk/b", "ZZZZ", "<b>"])
+    assert topics.found == (topic_of(apple), topic_of(berkshire))
+    assert [type(error).__name__ for error in topics.refused] == ["SymbolUnknown", "SymbolMalformed"]
+
+
+def test_a_snapshot_is_the_newest_forecast_of_every_horizon(
+    apple: Instrument, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    stored = forecasts([apple], HORIZONS)
+    other = stock("NVDA")
+    with django_assert_max_num_queries(len(HORIZONS) + 2):
+        told = live.snapshot([topic_of(apple), topic_of(other)], now=NOW)
+    content = told[topic_of(apple).name]
+    assert (content["symbol"], content["as_of"]) == ("AAPL", "2023-09-14")
+    assert [body["horizon"] for body in content["forecasts"]] == [1, 5, 10, 20]
+    assert [body["id"] for body in content["forecasts"]] == [row.pk for row in stored]
+    # No bar is stored, so the store is behind the exchange.
+    assert content["stale"] is True
+    assert told[topic_of(other).name] == {"symbol": "NVDA", "as_of": None, "stale": False, "forecasts": []}
+
+
+def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> None:
+    nvidia = stock("NVDA")
+    rows = forecasts([apple, nvidia], HORIZONS)
+    store = get_redis_connection("default")
+    for instrument in (apple, nvidia):
+        store.delete(sequence_key(topic_of(instrument).name), kept_key(topic_of(instrument).name))
+    messages: list[live.ForecastMessage] = [
+        {"instrument_id": row.instrument_id, "body": body_of(row, stale=False, fresh_until=NOW)} for row in rows
+    ]
+    assert live.push_forecasts(messages) == 2
+    (text,) = store.lrange(kept_key(topic_of(apple).name), 0, -1)
+    message = json.loads(text)
+    assert (message["seq"], message["type"], message["channel"], message["symbol"]) == (
+        1,
+        "change",
+        "forecasts",
+        "AAPL",
+    )
+    assert [body["horizon"] for body in message["forecasts"]] == [1, 5, 10, 20]
+    assert message["forecasts"][0] == json.loads(json.dumps(messages[0]["body"]))
+
+
+def test_nothing_to_tell_sends_nothing() -> None:
+    assert live.push_forecasts([]) == 0
+
+
+def test_a_push_that_cannot_be_sent_spoils_nothing(apple: Instrument) -> None:
+    (row,) = forecasts([apple])
+    elsewhere = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    message: live.ForecastMessage = {
+        "instrument_id": apple.pk,
+        "body": body_of(row, stale=False, fresh_until=NOW),
+    }
+    with override_settings(CACHES=elsewhere):
+        assert live.push_forecasts([message]) == 0
