@@ -12,6 +12,7 @@ from config.problems import CONTENT_TYPE, NOT_FOUND
 from config.stream.access import PagesOfThisSite, SignedInUser
 from config.stream.consumer import StreamConsumer
 from config.stream.hub import Hub
+from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
 from predictions import live as forecasts
 
@@ -53,6 +54,7 @@ class Lifespan:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._hub.close()
+        forget_this_process()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -61,7 +61,8 @@ urlpatterns = [
 
 def own_errors(module: ModuleType) -> Iterator[type[Exception]]:
     """The errors that are raised: those with no subclass in their own module."""
-    kinds = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__]
+    classes = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__]
+    kinds = [kind for kind in classes if issubclass(kind, Exception)]
     yield from (kind for kind in kinds if not any(kind in other.__bases__ for other in kinds))
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -67,7 +69,7 @@ class Reader:
         self.may_read = asyncio.Event()
         self.texts: list[str] = []
 
-    async def take(self, message: dict[str, str]) -> None:
+    async def take(self, message: Mapping[str, Any]) -> None:
         await self.may_read.wait()
         self.texts.append(message["text"])
 
