@@ -185,7 +185,7 @@ def _among_levels(bars: Sequence[BarRecord]) -> list[Complaint | None]:
     causes: list[str] = []
     level, cause = Level(1), ""
     last_close: dict[Level, Decimal] = {}
-    for earlier, bar in zip([None, *bars[:-1]], bars, strict=True):
+    for earlier, bar in zip((None, *bars), bars, strict=False):
         jump = _jump(earlier, bar) if earlier is not None else None
         if jump is not None:
             cause, factor = jump

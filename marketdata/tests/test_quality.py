@@ -144,7 +144,7 @@ def test_an_empty_answer_has_nothing_to_refuse() -> None:
 
 
 PRICE = st.decimals(min_value=-10, max_value=1000, places=3, allow_nan=True, allow_infinity=False)
-DAYS = st.sampled_from(sessions_between("XNYS", FIRST, LAST) + [date(2023, 1, 7)])
+DAYS = st.sampled_from([*sessions_between("XNYS", FIRST, LAST), date(2023, 1, 7)])
 ANY_BAR = st.builds(
     BarRecord,
     session=DAYS,

@@ -22,7 +22,8 @@ REPORT_WIDTH = 110
 class Command(BaseCommand):
     help = (
         "Fetch the daily bars of the given instruments, or of every active one, from the sources in "
-        "HINDCAST_PROVIDERS. Exits with 0 when every instrument was answered for, 1 when one was not, 2 for bad arguments."
+        "HINDCAST_PROVIDERS. Exits with 0 when every instrument was answered for, 1 when one was not, 2 for bad "
+        "arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

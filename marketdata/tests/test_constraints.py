@@ -1,0 +1,69 @@
+"""What must never be stored is refused by the database itself."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from marketdata.models import CorporateAction, QuarantinedBar
+from marketdata.tests.factories import LAST, NOW, DailyBarFactory, InstrumentFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("changes", "constraint"),
+    [
+        ({"low": Decimal("100.5")}, "daily_bar_low_high_enclose"),
+        ({"high": Decimal("100.5")}, "daily_bar_low_high_enclose"),
+        ({"low": Decimal(0)}, "daily_bar_prices_positive"),
+        ({"adjusted_close": Decimal(-1)}, "daily_bar_prices_positive"),
+        ({"volume": -1}, "daily_bar_volume_not_negative"),
+    ],
+)
+def test_an_impossible_bar(changes: dict[str, Any], constraint: str) -> None:
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        DailyBarFactory(**changes)
+
+
+def test_two_bars_of_one_session() -> None:
+    first = DailyBarFactory()
+    with pytest.raises(IntegrityError, match="pkey"), transaction.atomic():
+        DailyBarFactory(instrument=first.instrument)
+
+
+def test_the_same_symbol_twice_on_one_exchange() -> None:
+    InstrumentFactory(symbol="ACME", mic="XNYS")
+    InstrumentFactory(symbol="ACME", mic="XLON")
+    with pytest.raises(IntegrityError, match="instrument_symbol_per_exchange"), transaction.atomic():
+        InstrumentFactory(symbol="ACME", mic="XNYS")
+
+
+def test_a_price_step_of_nothing() -> None:
+    with pytest.raises(IntegrityError, match="instrument_tick_positive"), transaction.atomic():
+        InstrumentFactory(tick=Decimal(0))
+
+
+def test_a_split_of_nothing_and_one_told_twice() -> None:
+    action = {"instrument": InstrumentFactory(), "session": LAST, "kind": "split", "source": "test"}
+    with pytest.raises(IntegrityError, match="corporate_action_value_positive"), transaction.atomic():
+        CorporateAction.objects.create(**action, value=Decimal(0))
+    CorporateAction.objects.create(**action, value=Decimal(2))
+    with pytest.raises(IntegrityError, match="corporate_action_once"), transaction.atomic():
+        CorporateAction.objects.create(**action, value=Decimal(3))
+
+
+def test_the_same_refusal_twice() -> None:
+    refusal = {
+        "instrument": InstrumentFactory(),
+        "session": LAST,
+        "source": "test",
+        "rule": "high_below_low",
+        "reason": "The high is below the low.",
+        "bar": {},
+        "seen_at": NOW,
+    }
+    QuarantinedBar.objects.create(**refusal)
+    with pytest.raises(IntegrityError, match="quarantined_bar_once"), transaction.atomic():
+        QuarantinedBar.objects.create(**refusal)

@@ -1,0 +1,288 @@
+"""Ingestion into a real database: what is stored, what is kept apart, what is never lost."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from marketdata.errors import ProviderUnavailable
+from marketdata.models import CorporateAction, DailyBar, IngestionRun, Instrument, QuarantinedBar
+from marketdata.providers.base import BarRecord, CorporateActionRecord
+from marketdata.services.catalog import ensure_sample_instruments
+from marketdata.services.ingestion import ingest_all, ingest_instrument
+from marketdata.tests.factories import FIRST, LAST, NOW, BarsFromMemory, InstrumentFactory, bar, bars_between, refusing
+from marketdata.tests.test_quality import ANY_BAR
+
+pytestmark = pytest.mark.django_db
+
+SESSIONS = 62  # XNYS sessions from 2023-01-03 to 2023-03-31: 20 in January, 19 in February, 23 in March
+
+
+def ingest(instrument: Instrument, *providers: BarsFromMemory, through: date = LAST) -> IngestionRun:
+    run = ingest_instrument(instrument=instrument, through=through, providers=providers, now=NOW)
+    instrument.refresh_from_db()
+    return run
+
+
+def stored_closes(instrument: Instrument) -> dict[date, Decimal]:
+    return dict(DailyBar.objects.filter(instrument=instrument).values_list("session", "close"))
+
+
+def counts(run: IngestionRun) -> tuple[int, int, int, int]:
+    return run.bars_new, run.bars_changed, run.bars_unchanged, run.bars_quarantined
+
+
+def test_believable_bars_are_stored_with_their_source() -> None:
+    instrument = InstrumentFactory()
+    run = ingest(instrument, BarsFromMemory("first", bars_between()))
+    assert (run.status, run.provider, counts(run)) == ("done", "first", (SESSIONS, 0, 0, 0))
+    assert (instrument.source, instrument.basis_date) == ("first", LAST)
+    last = DailyBar.objects.get(instrument=instrument, session=LAST)
+    assert (last.close, last.volume, last.source, last.fetched_at, last.is_final) == (
+        Decimal("106.1"),
+        1_000,
+        "first",
+        NOW,
+        True,
+    )
+
+
+def test_a_second_ingestion_changes_nothing_and_says_so() -> None:
+    instrument = InstrumentFactory()
+    bars = bars_between()
+    bars[5] = replace(bars[5], low=Decimal(-1))
+    ingest(instrument, BarsFromMemory("first", bars))
+    rows = list(DailyBar.objects.order_by("session").values())
+    again = ingest_instrument(
+        instrument=instrument, through=LAST, providers=[BarsFromMemory("first", bars)], now=NOW + timedelta(hours=1)
+    )
+    assert counts(again) == (0, 0, SESSIONS - 1, 1)
+    assert again.detail == "Nothing changed."
+    assert list(DailyBar.objects.order_by("session").values()) == rows
+    assert QuarantinedBar.objects.count() == 1
+
+
+def test_only_the_bar_that_changed_is_written_again() -> None:
+    instrument = InstrumentFactory()
+    bars = bars_between()
+    ingest(instrument, BarsFromMemory("first", bars))
+    bars[-1] = replace(bars[-1], volume=5)
+    later = NOW + timedelta(hours=1)
+    run = ingest_instrument(instrument=instrument, through=LAST, providers=[BarsFromMemory("first", bars)], now=later)
+    assert counts(run) == (0, 1, SESSIONS - 1, 0)
+    assert list(DailyBar.objects.filter(fetched_at=later).values_list("session", "volume")) == [(LAST, 5)]
+
+
+def test_prices_with_more_decimals_than_are_stored_do_not_look_changed() -> None:
+    instrument = InstrumentFactory()
+    bars = bars_between(scale="1.00000012345")
+    ingest(instrument, BarsFromMemory("first", bars))
+    assert counts(ingest(instrument, BarsFromMemory("first", bars))) == (0, 0, SESSIONS, 0)
+
+
+def test_a_refused_bar_is_kept_apart_as_it_was_given() -> None:
+    instrument = InstrumentFactory()
+    bars = bars_between()
+    bars[5] = replace(bars[5], open=Decimal("NaN"))
+    run = ingest(instrument, BarsFromMemory("first", bars))
+    assert counts(run) == (SESSIONS - 1, 0, 0, 1)
+    refused = QuarantinedBar.objects.get()
+    assert (refused.session, refused.source, refused.rule) == (bars[5].session, "first", "missing_value")
+    assert refused.bar["open"] == "NaN"
+    assert refused.bar["close"] == str(bars[5].close)
+    assert bars[5].session not in stored_closes(instrument)
+
+
+def test_a_bad_version_of_a_stored_bar_does_not_touch_it() -> None:
+    instrument = InstrumentFactory()
+    bars = bars_between()
+    ingest(instrument, BarsFromMemory("first", bars))
+    before = stored_closes(instrument)
+    bars[5] = replace(bars[5], high=Decimal(1))
+    ingest(instrument, BarsFromMemory("first", bars))
+    assert stored_closes(instrument) == before
+
+
+def test_the_running_session_is_left_for_later_and_a_later_one_is_not_believed() -> None:
+    instrument = InstrumentFactory()
+    # 21:00 UTC is after the close of the 31st; one hour before, at 15:00 in New York, it is still going on.
+    tomorrow = bar(date(2023, 4, 3), 106)
+    during = NOW - timedelta(hours=2)
+    run = ingest_instrument(
+        instrument=instrument,
+        through=LAST,
+        providers=[BarsFromMemory("first", [*bars_between(), tomorrow])],
+        now=during,
+    )
+    assert max(stored_closes(instrument)) == date(2023, 3, 30)
+    assert counts(run) == (SESSIONS - 1, 0, 0, 1)
+    assert QuarantinedBar.objects.get().rule == "future_session"
+
+
+def test_nothing_after_the_session_asked_for_is_stored() -> None:
+    instrument = InstrumentFactory()
+    run = ingest(instrument, BarsFromMemory("first", bars_between()), through=date(2023, 1, 31))
+    assert counts(run) == (20, 0, 0, 0)
+
+
+def test_an_empty_answer_fails_the_run_and_loses_nothing() -> None:
+    instrument = InstrumentFactory()
+    ingest(instrument, BarsFromMemory("first", bars_between()))
+    run = ingest(instrument, BarsFromMemory("first"))
+    assert run.status == "failed"
+    assert run.detail == "first: no bars. Stored bars are kept as they were."
+    assert len(stored_closes(instrument)) == SESSIONS
+
+
+def test_an_answer_without_a_believable_bar_fails_the_run() -> None:
+    instrument = InstrumentFactory()
+    bad = [replace(one, low=Decimal(-1)) for one in bars_between()]
+    run = ingest(instrument, BarsFromMemory("first", bad))
+    assert (run.status, run.bars_quarantined, DailyBar.objects.count()) == ("failed", SESSIONS, 0)
+    assert QuarantinedBar.objects.count() == SESSIONS
+    assert IngestionRun.objects.get().detail.startswith("first: no bars that can be believed.")
+
+
+def test_the_next_source_answers_when_the_first_cannot() -> None:
+    instrument = InstrumentFactory(symbol="ACME")
+    down = BarsFromMemory("first", errors={"ACME": ProviderUnavailable("first", "cannot be reached")})
+    run = ingest(instrument, down, BarsFromMemory("second", bars_between()))
+    assert (run.status, run.provider) == ("done", "second")
+    assert run.detail.startswith("first: cannot be reached. ")
+
+
+def test_when_no_source_answers_the_run_says_why() -> None:
+    instrument = InstrumentFactory(symbol="ACME")
+    run = ingest(instrument, refusing("first", "ACME"), refusing("second", "ACME"))
+    assert run.status == "failed"
+    assert run.detail == (
+        "first: there is no such symbol; second: there is no such symbol. Stored bars are kept as they were."
+    )
+    assert run.finished_at is not None
+
+
+def test_another_source_replaces_the_whole_series() -> None:
+    instrument = InstrumentFactory()
+    ingest(instrument, BarsFromMemory("second", bars_between(date(2022, 12, 30), LAST)))
+    CorporateAction.objects.create(
+        instrument=instrument, session=FIRST, kind="dividend", value=Decimal(1), source="second"
+    )
+    # The first source begins one session later and has applied a split of two for one since.
+    split = CorporateActionRecord(date(2023, 5, 1), "split", Decimal(2))
+    bars = bars_between(date(2022, 12, 30), LAST, scale="0.5")[1:]
+    run = ingest(instrument, BarsFromMemory("first", bars, [split], basis_date=date(2023, 6, 1)))
+    assert run.detail == "The whole series is now first's."
+    assert stored_closes(instrument) == {one.session: one.close for one in bars}
+    assert set(DailyBar.objects.values_list("source", flat=True)) == {"first"}
+    assert list(CorporateAction.objects.values_list("kind", "value", "source")) == [("split", Decimal(2), "first")]
+    assert (instrument.source, instrument.basis_date) == ("first", date(2023, 6, 1))
+
+
+@pytest.mark.parametrize(
+    ("bars", "words"),
+    [
+        (bars_between(last=date(2023, 3, 30)), "it ends before 2023-03-31"),
+        (bars_between(first=date(2023, 2, 1)), "it has only 42 of the 62 stored sessions"),
+        (bars_between(scale="0.5"), "its prices are 0.5 times the stored ones, which no split explains"),
+        ([*bars_between()[:40], *bars_between(scale="1.1")[40:]], "it agrees with only 40 of 62 stored closes"),
+    ],
+)
+def test_a_series_that_does_not_fit_replaces_nothing(bars: list[BarRecord], words: str) -> None:
+    instrument = InstrumentFactory()
+    ingest(instrument, BarsFromMemory("second", bars_between()))
+    before = stored_closes(instrument)
+    run = ingest(instrument, BarsFromMemory("first", bars))
+    assert run.status == "failed"
+    assert words in run.detail
+    assert (stored_closes(instrument), instrument.source) == (before, "second")
+
+
+def test_a_split_moves_the_whole_series_to_its_new_basis() -> None:
+    instrument = InstrumentFactory()
+    ingest(instrument, BarsFromMemory("first", bars_between()))
+    split = CorporateActionRecord(date(2023, 4, 3), "split", Decimal(4))
+    after = BarsFromMemory("first", bars_between(scale="0.25"), [split], basis_date=date(2023, 4, 3))
+    assert counts(ingest(instrument, after)) == (0, SESSIONS, 0, 0)
+    assert counts(ingest(instrument, after)) == (0, 0, SESSIONS, 0)
+    assert CorporateAction.objects.count() == 1
+
+
+def test_the_same_source_on_an_unexplained_basis_is_refused() -> None:
+    instrument = InstrumentFactory()
+    ingest(instrument, BarsFromMemory("first", bars_between()))
+    run = ingest(instrument, BarsFromMemory("first", bars_between(scale="0.01")))
+    assert run.status == "failed"
+    assert stored_closes(instrument)[LAST] == Decimal("106.1")
+
+
+def test_an_answer_that_cannot_be_stored_leaves_neither_bars_nor_quarantine() -> None:
+    instrument = InstrumentFactory()
+    bars = bars_between()
+    bars[5] = replace(bars[5], low=Decimal(-1))
+    # A source name longer than its column breaks the last statement of the transaction.
+    with pytest.raises(Exception, match="too long"):
+        ingest(instrument, BarsFromMemory("x" * 40, bars))
+    assert (DailyBar.objects.count(), QuarantinedBar.objects.count()) == (0, 0)
+
+
+def test_a_run_whose_process_died_is_closed_by_the_next() -> None:
+    instrument = InstrumentFactory()
+    dead = IngestionRun.objects.create(instrument=instrument, started_at=NOW - timedelta(hours=2))
+    ingest(instrument, BarsFromMemory("first", bars_between()))
+    dead.refresh_from_db()
+    assert (dead.status, dead.detail) == ("failed", "It stopped before it was finished.")
+
+
+def test_all_instruments_change_their_source_together_or_not_at_all() -> None:
+    one, two = InstrumentFactory(symbol="ONE"), InstrumentFactory(symbol="TWO")
+    late = BarsFromMemory(
+        "first",
+        bars_between(),
+        errors={"TWO": ProviderUnavailable("first", "no answer within 3 s")},
+        parallel_calls=2,
+    )
+    runs = ingest_all(
+        through=LAST, now=NOW, instruments=[one, two], providers=[late, BarsFromMemory("second", bars_between())]
+    )
+    assert [run.provider for run in runs] == ["second", "second"]
+    assert "answered for 1 of 2 symbols" in runs[0].detail
+
+
+def test_a_series_that_is_a_sources_own_is_kept_up_alone() -> None:
+    one, two = InstrumentFactory(symbol="ONE", source="first"), InstrumentFactory(symbol="TWO", source="first")
+    late = BarsFromMemory(
+        "first",
+        bars_between(),
+        errors={"TWO": ProviderUnavailable("first", "no answer within 3 s")},
+        parallel_calls=2,
+    )
+    runs = ingest_all(through=LAST, now=NOW, instruments=[one, two], providers=[late])
+    assert [run.status for run in runs] == ["done", "failed"]
+    assert sorted(late.asked) == ["ONE", "TWO"]
+
+
+def test_an_empty_store_begins_with_the_shipped_stocks() -> None:
+    runs = ingest_all(through=LAST, now=NOW, providers=[BarsFromMemory("first", bars_between())])
+    assert [run.instrument.symbol for run in runs] == ["AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"]
+    assert DailyBar.objects.count() == 6 * SESSIONS
+
+
+def test_what_staff_made_of_a_shipped_stock_stays() -> None:
+    ensure_sample_instruments()
+    Instrument.objects.filter(symbol="AAPL").update(name="Apple", is_active=False)
+    ensure_sample_instruments()
+    apple = Instrument.objects.get(symbol="AAPL")
+    assert (apple.name, apple.is_active, Instrument.objects.count()) == ("Apple", False, 6)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bars=st.lists(ANY_BAR, min_size=1, max_size=8))
+def test_whatever_a_source_says_the_database_takes_what_was_believed(bars: list[BarRecord]) -> None:
+    run = ingest(InstrumentFactory(), BarsFromMemory("first", bars))
+    assert run.bars_new + run.bars_quarantined == len(bars)
+    for stored in DailyBar.objects.filter(instrument_id=run.instrument_id):
+        assert 0 < stored.low <= min(stored.open, stored.close)
+        assert max(stored.open, stored.close) <= stored.high
