@@ -106,7 +106,7 @@ def test_a_task_travels_through_the_broker_once(broker: str, monkeypatch: pytest
         arrived.set()
 
     try:
-        with start_worker(celery, pool="solo", concurrency=1, perform_ping_check=False, shutdown_timeout=15):
+        with start_worker(celery, pool="solo", perform_ping_check=False):
             celery.send_task(note.name, args=[7])
             assert arrived.wait(15)
             time.sleep(0.2)
