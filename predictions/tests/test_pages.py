@@ -131,7 +131,7 @@ def test_the_numbers_of_all_horizons_stand_in_a_table(client: Client, shown: Sce
     table = text.split("All four horizons in numbers")[1]
     days = [table.index(day) for day in ("Fri 22 Sep 2023", "Thu 28 Sep 2023", "Thu 5 Oct 2023", "Thu 19 Oct 2023")]
     assert days == sorted(days)
-    assert "$180.00 – $230.00 58.0 % (54.0 %)" in table
+    assert "$180.00 \N{EN DASH} $230.00 58.0 % (54.0 %)" in table
     assert "Too little history" in table[days[3] :]
 
 

@@ -1,0 +1,92 @@
+"""A served site and a browser: the system's Chromium. Where none is installed, nothing here is collected."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from django.core.cache import cache
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from predictions.tests.scene import Scene, scene
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PHONE = {"width": 390, "height": 844}
+SMALL_PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 900}
+
+collect_ignore_glob = [] if CHROMIUM else ["test_*.py"]
+STREAM = "/ws/stream"
+
+OpenPage = Callable[..., Page]
+
+
+def pytest_report_header() -> str:
+    """One line about the browser of this run."""
+    return f"browser tests: {CHROMIUM}" if CHROMIUM else "browser tests: not collected, no Chromium is installed"
+
+
+@pytest.fixture
+def shown(transactional_db: None, browser: Browser) -> Scene:
+    """The scene, committed, so that the server's threads see it."""
+    cache.clear()
+    return scene()
+
+
+@pytest.fixture
+def site(shown: Scene, live_server: LiveServer) -> str:
+    """The address of the served site."""
+    return str(live_server.url)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One headless browser for the package."""
+    # Playwright runs a loop in this thread, which Django would take for asynchronous code that must not query.
+    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
+        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
+    """Opens a path in a window of its own; afterwards no console error and no refused content may have been seen."""
+    complaints: list[str] = []
+    with ExitStack() as contexts:
+
+        def opened(
+            path: str, *, viewport: dict[str, int] = DESKTOP, scheme: str = "light", motion: str = "reduce"
+        ) -> Page:
+            context = browser.new_context(
+                base_url=site, viewport=viewport, color_scheme=scheme, reduced_motion=motion, locale="en-GB"
+            )
+            contexts.callback(context.close)
+            page = context.new_page()
+            page.set_default_timeout(10_000)
+            page.on("console", lambda message: _keep(message, path, complaints))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(path)
+            return page
+
+        yield opened
+    assert complaints == []
+
+
+def _keep(message: ConsoleMessage, path: str, complaints: list[str]) -> None:
+    """Keep an error, unless it is the status of the page itself, or the stream, which this site does not serve."""
+    expected = message.location.get("url", "").endswith(path) or STREAM in message.text
+    if message.type == "error" and not expected:
+        complaints.append(f"{message.text} ({message.location.get('url')})")

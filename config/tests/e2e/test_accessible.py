@@ -1,0 +1,20 @@
+"""The pages in the eyes of axe: contrast, names, landmarks, tables, in light and dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from config.tests.e2e.conftest import PHONE, OpenPage
+
+PATHS = ["/", "/stocks/BRK.B?horizon=20", "/stocks/AAPX", "/accounts/login/", "/accounts/signup/", "/stocks/AAPL"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page: OpenPage, scheme: str) -> None:
+    for path in PATHS:
+        page = open_page(path, viewport=PHONE, scheme=scheme)
+        if path.startswith("/stocks/AAPL"):
+            expect(page.locator("[data-chart]")).to_have_attribute("data-drawn", "")
+        report = Axe().run(page)
+        assert report.response["passes"], "axe looked at the page"
+        assert report.violations_count == 0, f"{path} {report.generate_report()}"
