@@ -1,10 +1,22 @@
 """How a training is told in a terminal."""
 
+from rich.console import Console
 from rich.table import Table
 
 from mlops.models import ModelVersion
 from mlops.scorecard import HEADINGS, scorecard
 from mlops.services.training import Training
+
+WIDTH = 110
+
+
+def training_report(training: Training, *, coloured: bool) -> str:
+    """The figures of the hold-out as a table, then what became of the version."""
+    console = Console(force_terminal=coloured, width=WIDTH)
+    with console.capture() as printed:
+        console.print(score_table(training.version))
+        console.print(outcome_sentence(training), soft_wrap=True, highlight=False)
+    return printed.get()
 
 
 def score_table(version: ModelVersion) -> Table:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Literal
 
 import numpy as np
 import structlog
@@ -19,8 +20,7 @@ from mlops.services.serving import bundle_of
 
 log = structlog.get_logger(__name__)
 
-NON_INFERIORITY = "non_inferiority"
-SUPERIORITY = "superiority"
+Rule = Literal["superiority", "non_inferiority"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Contest:
 
     challenger: ModelVersion
     champion: ModelVersion
-    rule: str
+    rule: Rule
     first: date
     last: date
 
@@ -62,7 +62,7 @@ def _contest(challenger: ModelVersion, serving: ModelVersion) -> Contest:
     return Contest(
         challenger=challenger,
         champion=serving,
-        rule=NON_INFERIORITY if has_newer else SUPERIORITY,
+        rule="non_inferiority" if has_newer else "superiority",
         first=max(challenger.holdout_first, serving.holdout_first),
         last=max(challenger.holdout_last, serving.holdout_last),
     )

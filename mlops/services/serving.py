@@ -9,8 +9,8 @@ import structlog
 
 from mlops import artifacts
 from mlops.errors import ArtifactCorrupt
+from mlops.forecasting.bundle import Bundle
 from mlops.forecasting.errors import BundleUnreadable
-from mlops.forecasting.fitting import Bundle
 from mlops.forecasting.serving import InstrumentForecast, forecast_panel
 from mlops.forecasting.storage import load_bundle
 from mlops.forecasting.types import Panel

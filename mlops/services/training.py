@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from mlops.forecasting.errors import TooLittleHistory
 from mlops.forecasting.features import FEATURE_SET
 from mlops.forecasting.fitting import Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
 from mlops.forecasting.storage import save_bundle
-from mlops.forecasting.types import Panel, Progress, no_progress
+from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress
 from mlops.models import Evaluation, ModelVersion, TrainingRun
 from mlops.services import locks
 from mlops.services.evaluation import judge_challenger
@@ -33,12 +34,22 @@ from mlops.services.training_runs import (
     request_training,
 )
 
-__all__ = ["Training", "request_training", "run_training", "train_version"]
+__all__ = ["Training", "TrainingPlan", "request_training", "run_training", "train", "train_version"]
 
 log = structlog.get_logger(__name__)
 
 FIRST_REASON = "first trained version"
 HOLDOUT_FIT_ENDS, EVALUATION_ENDS, SERVING_FIT_ENDS = 0.48, 0.54, 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What to train: on sessions up to `through`, judged on `holdout_sessions` at their end."""
+
+    holdout_sessions: int
+    fit: FitSettings
+    note: str = ""
+    through: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +87,34 @@ def train_version(
     now: datetime,
     progress: Progress,
     note: str = "",
-    through: date | None = None,
 ) -> ModelVersion:
-    """Train on the bars up to `through` and register the version; the first one of all becomes champion.
+    """Train on all stored bars and register the version; see `train`."""
+    plan = TrainingPlan(holdout_sessions=holdout_sessions, fit=FitSettings(seed=seed), note=note)
+    return train(plan, artifacts=artifacts, now=now, progress=progress)
 
-    `artifacts` is the folder that serving reads, and the hold-out is the last `holdout_sessions` sessions. Raises
-    InsufficientHistory when too few sessions stand before it. Nothing is registered and no file stays unless
-    everything went well. A second call makes another version.
+
+def train(plan: TrainingPlan, *, artifacts: Path, now: datetime, progress: Progress) -> ModelVersion:
+    """Train by `plan` and register the version; the first one of all becomes champion.
+
+    `artifacts` is the folder that serving reads. Raises InsufficientHistory when too few sessions stand before the
+    hold-out. Nothing is registered and no file stays unless everything went well. A second call makes another version.
     """
     began = time.perf_counter()
     progress(0.0, "reading bars")
-    panel = load_panel(instruments=active_instruments(), through=through)
-    dates = holdout_of(panel, holdout_sessions)
-    fits = _fit(panel, dates, seed, progress)
+    panel = load_panel(instruments=active_instruments(), through=plan.through)
+    dates = holdout_of(panel, plan.holdout_sessions)
+    fits = _fit(panel, dates, plan.fit, progress)
     progress(SERVING_FIT_ENDS, "registering")
     version = ModelVersion(
         feature_set=FEATURE_SET,
-        seed=seed,
+        seed=plan.fit.seed,
         trained_through=dates.last,
         holdout_trained_through=dates.trained_through,
         holdout_first=dates.first,
         holdout_last=dates.last,
         metrics=_json_ready(fits.report.metrics),
         created_at=now,
-        note=note,
+        note=plan.note,
     )
     _register(version, fits, artifacts, began)
     progress(1.0, "done")
@@ -107,12 +122,17 @@ def train_version(
 
 
 def run_training(
-    *, run_pk: int, settings: ModelSettings, clock: Clock, progress: Progress = no_progress
+    *,
+    run_pk: int,
+    settings: ModelSettings,
+    clock: Clock,
+    progress: Progress = no_progress,
+    fit_settings: Callable[[int], FitSettings] = FitSettings,
 ) -> Training | None:
     """Do a queued run: train, then judge against the champion. None when another worker has the run.
 
-    A failure is noted on the row in one sentence and rises. When only the comparison fails, the run is done, the
-    champion stays, and the row says why.
+    `fit_settings` makes the settings of a fit from the run's seed. A failure is noted on the row in one sentence and
+    rises. When only the comparison fails, the run is done, the champion stays, and the row says why.
     """
     run = claim_run(run_pk, now=clock())
     if run is None:
@@ -124,25 +144,28 @@ def run_training(
         progress(share, stage)
 
     with failures_recorded(run, clock):
-        version = train_version(
-            seed=run.seed,
+        plan = TrainingPlan(
             holdout_sessions=settings.holdout_sessions,
-            artifacts=settings.artifacts,
-            now=clock(),
-            progress=tell,
+            fit=fit_settings(run.seed),
             note=run.reason,
             through=run.through,
         )
+        version = train(plan, artifacts=settings.artifacts, now=clock(), progress=tell)
         return _judge(run, version, clock)
 
 
 def holdout_of(panel: Panel, holdout_sessions: int) -> HoldoutDates:
-    """The last `holdout_sessions` sessions of the panel. Raises InsufficientHistory when nothing stands before them."""
+    """The end of the panel: `holdout_sessions` sessions to forecast from, and as many more as the longest horizon.
+
+    So every horizon has its outcomes for all of them. Raises InsufficientHistory when nothing stands before the
+    hold-out.
+    """
+    held_out = holdout_sessions + max(HORIZONS)
     sessions: list[date] = panel.sessions.astype(object).tolist()
-    if len(sessions) <= holdout_sessions:
-        raise InsufficientHistory(len(sessions), holdout_sessions + 1)
-    boundary = len(sessions) - holdout_sessions
-    return HoldoutDates(trained_through=sessions[boundary - 1], first=sessions[boundary], last=sessions[-1])
+    if len(sessions) <= held_out:
+        raise InsufficientHistory(len(sessions), held_out + 1)
+    first = len(sessions) - held_out
+    return HoldoutDates(trained_through=sessions[first - 1], first=sessions[first], last=sessions[-1])
 
 
 def _judge(run: TrainingRun, version: ModelVersion, clock: Clock) -> Training:
@@ -159,8 +182,7 @@ def _judge(run: TrainingRun, version: ModelVersion, clock: Clock) -> Training:
     return Training(version, evaluation, remark)
 
 
-def _fit(panel: Panel, dates: HoldoutDates, seed: int, progress: Progress) -> Fits:
-    fit_settings = FitSettings(seed=seed)
+def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress: Progress) -> Fits:
     try:
         holdout = fit_bundle(
             panel,

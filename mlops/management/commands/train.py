@@ -17,12 +17,11 @@ from rich.progress import Progress as ProgressBar
 
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.forecasting.types import Progress
-from mlops.management.training_report import outcome_sentence, score_table
+from mlops.management.training_report import outcome_sentence, training_report
 from mlops.scorecard import scorecard
 from mlops.services.training import Training, request_training, run_training
 
 BAD_ARGUMENTS = 2
-REPORT_WIDTH = 110
 LARGEST_SEED = 2**63 - 1
 
 
@@ -57,17 +56,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if training is None:
             raise CommandError("A worker took this training; see its progress in the admin.")
-        self._tell(training, run.pk, as_json=options["json"])
-
-    def _tell(self, training: Training, run_pk: int, *, as_json: bool) -> None:
-        if as_json:
-            self.stdout.write(json.dumps(_facts(training, run_pk)))
-            return
-        console = Console(force_terminal=self.stdout.isatty(), width=REPORT_WIDTH)
-        with console.capture() as printed:
-            console.print(score_table(training.version))
-            console.print(outcome_sentence(training), soft_wrap=True, highlight=False)
-        self.stdout.write(printed.get())
+        self.stdout.write(
+            json.dumps(_facts(training, run.pk))
+            if options["json"]
+            else training_report(training, coloured=self.stdout.isatty())
+        )
 
 
 @contextmanager

@@ -1,0 +1,55 @@
+"""What tests of models share: an artifact folder of their own, and nothing remembered from the test before."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django_redis import get_redis_connection
+from pytest_django import Settings
+
+from mlops.forecasting.bundle import Bundle
+from mlops.forecasting.fitting import fit_bundle
+from mlops.forecasting.tests.synthetic import synthetic_panel
+from mlops.forecasting.types import Panel, no_progress
+from mlops.selectors import CHAMPION
+from mlops.services.serving import forget_bundles
+from mlops.tests.factories import small_fit
+
+
+@pytest.fixture
+def artifact_root(settings: Settings, tmp_path: Path) -> Path:
+    """The folder that holds this test's model files."""
+    root = tmp_path / "artifacts"
+    settings.HINDCAST_MODELS = replace(settings.HINDCAST_MODELS, artifacts=root)
+    return root
+
+
+@pytest.fixture
+def champion_key() -> Iterator[str]:
+    """The Redis key that names the champion, absent at first and removed at the end."""
+    redis = get_redis_connection("default")
+    redis.delete(CHAMPION)
+    yield CHAMPION
+    redis.delete(CHAMPION)
+
+
+@pytest.fixture(scope="session")
+def market() -> Panel:
+    """Four stocks over a little more than three years."""
+    return synthetic_panel(seed=4, sessions=800, symbols=4)
+
+
+@pytest.fixture(scope="session")
+def bundle(market: Panel) -> Bundle:
+    """A small fit on all but the last 272 sessions."""
+    through = market.sessions[-273].astype(object)
+    return fit_bundle(market, through=through, settings=small_fit(), progress=no_progress)
+
+
+@pytest.fixture
+def fresh_memory() -> Iterator[None]:
+    """A process that has loaded no model yet."""
+    forget_bundles()
+    yield
+    forget_bundles()

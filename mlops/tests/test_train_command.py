@@ -1,0 +1,86 @@
+"""`manage.py train`: what it prints, what it refuses, how it exits."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from mlops.forecasting.types import Panel
+from mlops.management.training_report import outcome_sentence, training_report
+from mlops.models import Evaluation, ModelVersion, TrainingRun
+from mlops.services.training import Training
+from mlops.tests.factories import model_version, stored_bars
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_memory", "champion_key")]
+
+
+def train(*arguments: str) -> str:
+    """What the command prints."""
+    printed = StringIO()
+    call_command("train", *arguments, stdout=printed, stderr=StringIO())
+    return printed.getvalue()
+
+
+def test_a_training_is_told_as_one_json_object(artifact_root: Path, market: Panel) -> None:
+    stored_bars(market)
+    through = market.sessions[-2].astype(object)
+    facts = json.loads(train("--seed", "7", "--through", through.isoformat(), "--json"))
+    version = ModelVersion.objects.get()
+    assert (version.seed, version.trained_through, version.note) == (7, through, "manage.py train")
+    assert (facts["version"], facts["stage"], facts["decision"]) == ("v1", "champion", None)
+    assert facts["artifact_sha256"] == version.artifact_sha256
+    assert facts["trained_through"] == through.isoformat()
+    assert [score["horizon_sessions"] for score in facts["scores"]] == [1, 5, 10, 20]
+    assert facts["reason"].endswith("It is the first version, so it is the champion.")
+    assert (TrainingRun.objects.get().status, TrainingRun.objects.get().pk) == ("done", facts["run"])
+
+
+def test_the_table_shows_every_figure_beside_its_base_rate() -> None:
+    lines = training_report(Training(model_version("v1", stage="champion"), None), coloured=False)
+    assert "v1 on held-out sessions 2022-09-21 to 2023-09-21" in lines
+    figures = next(line for line in lines.splitlines() if "1,482" in line)
+    cells = [cell.strip() for cell in figures.strip("│").split("│")]
+    assert cells == [
+        "5", "1,482", "54.8 %", "54.6 %", "0.521", "0.247", "80.2 %", "95.1 %", "99.0 %", "66.1 %", "50.2 %",
+    ]  # fmt: skip
+
+
+def test_the_outcome_of_a_comparison_is_told_with_its_reason() -> None:
+    champion, challenger = model_version("v1", stage="champion"), model_version("v2")
+    evaluation = Evaluation(champion=champion, challenger=challenger, reason="Log-loss is 1 % higher.")
+    kept = outcome_sentence(Training(challenger, evaluation))
+    assert kept == ("Trained v2 through 2023-09-21 in 12.5 s. It was not promoted; v1 stays. Log-loss is 1 % higher.")
+    promoted = outcome_sentence(Training(champion, Evaluation(champion=challenger, reason="Log-loss is 1 % lower.")))
+    assert promoted == "Trained v1 through 2023-09-21 in 12.5 s. It is the champion now. Log-loss is 1 % lower."
+    uncompared = outcome_sentence(Training(challenger, None, remark="v2 was trained but not compared."))
+    assert uncompared.endswith("It was not promoted. v2 was trained but not compared.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--seed", "-1"], "--seed must be a whole number from 0 to 9223372036854775807, not '-1'."),
+        (["--seed", "seven"], "--seed must be a whole number from 0 to 9223372036854775807, not 'seven'."),
+        (["--seed", "9223372036854775808"], "not '9223372036854775808'."),
+        (["--through", "yesterday"], "--through must be a date such as 2023-09-21, not 'yesterday'."),
+        (["--through", "2023-02-30"], "--through must be a date such as 2023-09-21, not '2023-02-30'."),
+    ],
+)
+def test_a_bad_argument_is_one_sentence_and_exit_code_2(arguments: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        train(*[f"{arguments[0]}={arguments[1]}"])
+    assert str(caught.value).endswith(sentence)
+    assert caught.value.returncode == 2
+    assert not TrainingRun.objects.exists()
+
+
+def test_without_bars_it_says_what_to_do(artifact_root: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        train()
+    assert str(caught.value) == (
+        "0 sessions of history are too few to train on; 273 are needed. Run `manage.py ingest` first."
+    )
+    assert caught.value.returncode == 1
+    assert TrainingRun.objects.get().status == "failed"
