@@ -5,10 +5,11 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES, build_features
+from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES, FeatureCube, build_features
 from mlops.forecasting.features.words import WORDS, words_for
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import PRICE_FIELDS, Panel
+from mlops.forecasting.windows import complete_windows
 
 CUT = 300
 WARM_UP = 252
@@ -26,17 +27,19 @@ def altered_after(panel: Panel, row: int) -> Panel:
 
 
 @pytest.fixture(scope="module")
-def panel():
+def panel() -> Panel:
     return synthetic_panel(sessions=340, symbols=5, listed_from={3: 20}, gaps=[(100, 2), (290, 0)])
 
 
 @pytest.fixture(scope="module")
-def cubes(panel):
+def cubes(panel: Panel) -> tuple[FeatureCube, FeatureCube]:
     return build_features(panel), build_features(altered_after(panel, CUT))
 
 
 @pytest.mark.parametrize(("family", "name"), FEATURES)
-def test_the_future_cannot_change_a_feature_of_the_past(cubes, family, name):
+def test_the_future_cannot_change_a_feature_of_the_past(
+    cubes: tuple[FeatureCube, FeatureCube], family: str, name: str
+) -> None:
     names = getattr(cubes[0], f"{family}_names")
     before, after = (getattr(cube, family)[:, :, names.index(name)] for cube in cubes)
     np.testing.assert_array_equal(after[:CUT], before[:CUT])
@@ -44,20 +47,20 @@ def test_the_future_cannot_change_a_feature_of_the_past(cubes, family, name):
     assert not np.array_equal(after[CUT:], before[CUT:], equal_nan=True)
 
 
-def test_the_future_cannot_change_sigma_of_the_past(cubes):
+def test_the_future_cannot_change_sigma_of_the_past(cubes: tuple[FeatureCube, FeatureCube]) -> None:
     before, after = (cube.ewma_sigma for cube in cubes)
     np.testing.assert_array_equal(after[:CUT], before[:CUT])
     assert not np.array_equal(after[CUT:], before[CUT:], equal_nan=True)
 
 
-def test_a_panel_cut_short_has_the_same_last_features(panel, cubes):
+def test_a_panel_cut_short_has_the_same_last_features(panel: Panel, cubes: tuple[FeatureCube, FeatureCube]) -> None:
     last = panel.sessions[CUT].item()
     cut = build_features(panel.through(last))
     np.testing.assert_array_equal(cut.direction, cubes[0].direction[: CUT + 1])
     np.testing.assert_array_equal(cut.volatility, cubes[0].volatility[: CUT + 1])
 
 
-def test_inputs_are_not_changed():
+def test_inputs_are_not_changed() -> None:
     panel = synthetic_panel(sessions=280, symbols=3, gaps=[(50, 1)])
     copies = {field.name: np.copy(getattr(panel, field.name)) for field in fields(Panel)}
     build_features(panel)
@@ -66,18 +69,18 @@ def test_inputs_are_not_changed():
     np.testing.assert_array_equal(panel.sessions, copies["sessions"])
 
 
-def test_every_feature_is_there_once_a_year_of_returns_is_known_and_not_before():
+def test_every_feature_is_there_once_a_year_of_returns_is_known_and_not_before() -> None:
     cube = build_features(synthetic_panel(sessions=260, symbols=3))
     for features in (cube.direction, cube.volatility):
-        complete = np.isfinite(features).all(axis=2)
+        complete = complete_windows(features, steps=1)
         assert not complete[:WARM_UP].any()
         assert complete[WARM_UP:].all()
 
 
-def test_a_late_listing_waits_for_its_own_year_and_a_gap_takes_one_session_only():
+def test_a_late_listing_waits_for_its_own_year_and_a_gap_takes_one_session_only() -> None:
     panel = synthetic_panel(sessions=310, symbols=3, listed_from={1: 30}, gaps=[(290, 1)])
     cube = build_features(panel)
-    complete = np.isfinite(cube.direction).all(axis=2) & np.isfinite(cube.volatility).all(axis=2)
+    complete = complete_windows(cube.direction, steps=1) & complete_windows(cube.volatility, steps=1)
     expected = np.arange(310) >= 30 + WARM_UP
     expected[290] = False
     np.testing.assert_array_equal(complete[:, 1], expected)
@@ -86,7 +89,7 @@ def test_a_late_listing_waits_for_its_own_year_and_a_gap_takes_one_session_only(
     assert np.isnan(cube.ewma_sigma[290, 1])
 
 
-def test_own_features_do_not_see_where_the_gap_was():
+def test_own_features_do_not_see_where_the_gap_was() -> None:
     """Windows count an instrument's own bars: taking a session out of the calendar changes nothing for it."""
     with_gap = synthetic_panel(sessions=300, symbols=1, gaps=[(120, 0)])
     kept = np.arange(300) != 120
@@ -98,7 +101,7 @@ def test_own_features_do_not_see_where_the_gap_was():
     np.testing.assert_array_equal(build_features(with_gap).direction[kept], build_features(without).direction)
 
 
-def test_one_symbol_alone_ranks_in_the_middle_and_is_its_own_market():
+def test_one_symbol_alone_ranks_in_the_middle_and_is_its_own_market() -> None:
     cube = build_features(synthetic_panel(sessions=260, symbols=1))
     last = dict(zip(cube.direction_names, cube.direction[-1, 0], strict=True))
     assert {last[name] for name in last if name.startswith("rank_")} == {0.5}
@@ -107,13 +110,13 @@ def test_one_symbol_alone_ranks_in_the_middle_and_is_its_own_market():
 
 
 @pytest.mark.parametrize("sessions", [0, 1, 5, 20])
-def test_a_short_panel_has_no_complete_features_and_no_error(sessions):
+def test_a_short_panel_has_no_complete_features_and_no_error(sessions: int) -> None:
     cube = build_features(synthetic_panel(sessions=sessions, symbols=2))
     assert cube.direction.shape == (sessions, 2, 25)
     assert not np.isfinite(cube.direction).all(axis=2).any()
 
 
-def test_a_price_that_stands_still_has_finite_features():
+def test_a_price_that_stands_still_has_finite_features() -> None:
     panel = synthetic_panel(sessions=260, symbols=2)
     for name in ("open", "high", "low", "close"):
         getattr(panel, name)[:, 0] = 12.5
@@ -123,13 +126,13 @@ def test_a_price_that_stands_still_has_finite_features():
 
 
 @pytest.mark.parametrize("wrong", [0.0, -3.0, np.inf])
-def test_an_impossible_price_counts_as_no_bar(wrong):
+def test_an_impossible_price_counts_as_no_bar(wrong: float) -> None:
     panel = synthetic_panel(sessions=280, symbols=2, gaps=[(270, 0)])
     with_wrong = replace(panel, close=np.where(np.isnan(panel.close), wrong, panel.close))
     np.testing.assert_array_equal(build_features(with_wrong).direction, build_features(panel).direction)
 
 
-def test_more_symbols_than_are_done_at_once_are_all_there():
+def test_more_symbols_than_are_done_at_once_are_all_there() -> None:
     many = synthetic_panel(sessions=260, symbols=70)
     two = replace(many, symbols=many.symbols[68:], **{name: getattr(many, name)[:, 68:] for name in PRICE_FIELDS})
     own = len(DIRECTION_NAMES) - 6
@@ -139,7 +142,7 @@ def test_more_symbols_than_are_done_at_once_are_all_there():
     assert np.isfinite(build_features(many).direction[-1]).all()
 
 
-def test_there_are_25_direction_features_and_each_feature_has_its_own_name_and_words():
+def test_there_are_25_direction_features_and_each_feature_has_its_own_name_and_words() -> None:
     cube = build_features(synthetic_panel(sessions=30, symbols=2))
     assert len(DIRECTION_NAMES) == len(set(DIRECTION_NAMES)) == 25
     assert len(VOLATILITY_NAMES) == len(set(VOLATILITY_NAMES)) == 14

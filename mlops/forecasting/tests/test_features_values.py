@@ -1,5 +1,7 @@
 """Values of the features: against TA-Lib, and small cases worked by hand."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import talib
@@ -19,27 +21,30 @@ from mlops.forecasting.features.volatility import (
     log_mean_variance,
 )
 from mlops.forecasting.tests.synthetic import synthetic_panel
+from mlops.forecasting.types import FloatArray
+
+Column = Callable[[FloatArray], FloatArray]
 
 
-def column(*values):
+def column(*values: float) -> FloatArray:
     return np.array(values, dtype=np.float64)[:, None]
 
 
 @pytest.fixture(scope="module")
-def close():
+def close() -> FloatArray:
     return synthetic_panel(sessions=400, symbols=3).close
 
 
-def by_column(function, close):
+def by_column(function: Column, close: FloatArray) -> FloatArray:
     return np.column_stack([function(close[:, place].copy()) for place in range(close.shape[1])])
 
 
-def bollinger_of_talib(close):
+def bollinger_of_talib(close: FloatArray) -> FloatArray:
     upper, _, lower = talib.BBANDS(close, timeperiod=20, nbdevup=2, nbdevdn=2)
     return (close - lower) / (upper - lower)
 
 
-ORACLES = {
+ORACLES: dict[str, tuple[Column, Column]] = {
     "RSI": (lambda close: relative_strength(close, window=14), lambda close: talib.RSI(close, timeperiod=14)),
     "MACD": (macd_histogram, lambda close: talib.MACD(close)[2]),
     "%B": (bollinger_position, bollinger_of_talib),
@@ -49,13 +54,13 @@ ORACLES = {
 
 
 @pytest.mark.parametrize("name", ORACLES)
-def test_indicators_agree_with_talib_from_the_first_value_on(close, name):
+def test_indicators_agree_with_talib_from_the_first_value_on(close: FloatArray, name: str) -> None:
     ours, theirs = ORACLES[name]
     np.testing.assert_allclose(ours(close), by_column(theirs, close), rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 5, 8, 21, 63])
-def test_rolling_sum_and_max_are_those_of_each_window(close, window):
+def test_rolling_sum_and_max_are_those_of_each_window(close: FloatArray, window: int) -> None:
     windows = np.lib.stride_tricks.sliding_window_view(close, window, axis=0)
     assert np.isnan(rolling_sum(close, window)[: window - 1]).all()
     np.testing.assert_allclose(rolling_sum(close, window)[window - 1 :], windows.sum(axis=-1), rtol=1e-12)
@@ -63,19 +68,19 @@ def test_rolling_sum_and_max_are_those_of_each_window(close, window):
     np.testing.assert_array_equal(rolling_max(close, window)[window - 1 :], windows.max(axis=-1))
 
 
-def test_a_window_longer_than_the_column_has_no_value():
+def test_a_window_longer_than_the_column_has_no_value() -> None:
     assert np.isnan(rolling_sum(column(1, 2, 3), 7)).all()
     assert np.isnan(rolling_max(column(1, 2, 3), 7)).all()
     assert np.isnan(shifted(column(1, 2, 3), 7)).all()
 
 
-def test_recursive_mean_by_hand():
+def test_recursive_mean_by_hand() -> None:
     # seed: (2 + 4) / 2 = 3 at row 2; then 3 + .5 * (7 - 3) = 5
     means = recursive_mean(column(np.nan, 2, 4, 7), weight=0.5, start=1, seed_rows=2)
     np.testing.assert_array_equal(means, column(np.nan, np.nan, 3, 5))
 
 
-def test_packing_moves_bars_up_and_back():
+def test_packing_moves_bars_up_and_back() -> None:
     values = np.array([[np.nan, 1.0], [5.0, np.nan], [6.0, 2.0]])
     packing = Packing.of(np.isfinite(values))
     packed = packing.pack(values)
@@ -83,7 +88,7 @@ def test_packing_moves_bars_up_and_back():
     np.testing.assert_array_equal(packing.unpack(packed), values)
 
 
-def test_ewma_volatility_by_hand():
+def test_ewma_volatility_by_hand() -> None:
     # 21 returns of 1 %: 0.01; then one of 5 %: sqrt(.94 * .0001 + .06 * .0025) = sqrt(.000244)
     returns = column(np.nan, *[0.01] * 21, 0.05)
     sigma = ewma_volatility(returns)
@@ -91,11 +96,11 @@ def test_ewma_volatility_by_hand():
     np.testing.assert_allclose(sigma[21:, 0], [0.01, np.sqrt(0.000244)], rtol=1e-12)
 
 
-def test_ewma_volatility_of_a_still_price_is_the_floor():
+def test_ewma_volatility_of_a_still_price_is_the_floor() -> None:
     assert ewma_volatility(np.zeros((30, 1)))[-1, 0] == SIGMA_FLOOR
 
 
-def test_scaled_return_by_hand():
+def test_scaled_return_by_hand() -> None:
     # log close 0, .1, .3, .6: over two sessions .6 - .1 = .5, in units of .05 * sqrt(2)
     log_close, sigma = column(0.0, 0.1, 0.3, 0.6), np.full((4, 1), 0.05)
     assert scaled_return(log_close, sigma, sessions=2)[3, 0] == pytest.approx(0.5 / (0.05 * 2**0.5))
@@ -103,18 +108,18 @@ def test_scaled_return_by_hand():
     assert scaled_return(log_close, sigma, sessions=3, skip=1)[3, 0] == pytest.approx(0.3 / (0.05 * 2**0.5))
 
 
-def test_log_mean_variance_by_hand():
+def test_log_mean_variance_by_hand() -> None:
     # mean of .0004 and .0002 is .0003
     assert log_mean_variance(column(0.0004, 0.0002), window=2)[1, 0] == pytest.approx(np.log(0.0003))
 
 
-def test_downside_share_by_hand():
+def test_downside_share_by_hand() -> None:
     # squares 9 (a fall) and 16: 9 / 25; nothing moved: one half
     assert downside_share(column(-3, 4), window=2)[1, 0] == pytest.approx(0.36)
     assert downside_share(column(0, 0), window=2)[1, 0] == 0.5
 
 
-def test_garman_klass_by_hand():
+def test_garman_klass_by_hand() -> None:
     # close 1, then open e^.01, high e^.05, low e^.01, close e^.03:
     # .01^2 + .04^2 / 2 - (2 log 2 - 1) * .02^2
     bars = [np.exp(column(0, value)) for value in (0.01, 0.05, 0.01, 0.03)]
@@ -123,18 +128,18 @@ def test_garman_klass_by_hand():
 
 
 @pytest.mark.parametrize("missing", [np.nan, 0.0])
-def test_garman_klass_without_an_open_is_the_squared_return(missing):
+def test_garman_klass_without_an_open_is_the_squared_return(missing: float) -> None:
     bars = [np.exp(column(0, value)) for value in (0.01, 0.05, 0.01, 0.03)]
     bars[0][1] = missing
     with np.errstate(divide="ignore", invalid="ignore"):
         assert garman_klass_variance(*bars)[1, 0] == pytest.approx(0.0009)
 
 
-def test_drawdown_by_hand():
+def test_drawdown_by_hand() -> None:
     np.testing.assert_allclose(drawdown(np.log(column(8, 10, 5)), window=2)[1:, 0], [0, np.log(0.5)], atol=1e-15)
 
 
-def test_ranks_by_hand():
+def test_ranks_by_hand() -> None:
     # 30 > 20 = 20 > 10 among four: .5 / 4; the tie shares (1.5 + 2.5) / 2 / 4; 3.5 / 4
     ranks = session_ranks(np.array([[20.0, 10.0, np.nan, 20.0, 30.0]]))
     np.testing.assert_array_equal(ranks, [[0.5, 0.125, np.nan, 0.5, 0.875]])
@@ -143,12 +148,12 @@ def test_ranks_by_hand():
     )
 
 
-def test_session_mean_leaves_out_what_is_missing():
+def test_session_mean_leaves_out_what_is_missing() -> None:
     means = session_mean(np.array([[1.0, np.nan, 5.0], [np.nan, np.nan, np.nan]]))
     np.testing.assert_array_equal(means, [[3.0], [np.nan]])
 
 
-def test_features_do_not_depend_on_the_level_of_the_price(close):
+def test_features_do_not_depend_on_the_level_of_the_price(close: FloatArray) -> None:
     panel = synthetic_panel(sessions=300, symbols=2)
     dear = synthetic_panel(sessions=300, symbols=2)
     for name in ("open", "high", "low", "close"):
@@ -157,7 +162,7 @@ def test_features_do_not_depend_on_the_level_of_the_price(close):
     np.testing.assert_allclose(build_features(dear).volatility, build_features(panel).volatility, rtol=1e-6, atol=1e-8)
 
 
-def test_the_named_columns_hold_what_their_names_say():
+def test_the_named_columns_hold_what_their_names_say() -> None:
     panel = synthetic_panel(sessions=300, symbols=2)
     cube = build_features(panel)
     own = dict(zip(cube.direction_names, cube.direction[-1, 1], strict=True))

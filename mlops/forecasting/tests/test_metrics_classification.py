@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from mlops.forecasting.metrics.classification import auc, calibration_error, classification_scores, log_losses
 
 
-def test_scores_by_hand():
+def test_scores_by_hand() -> None:
     # said yes to the first, second and fourth; yes came at the first, third and fourth
     scores = classification_scores(np.array([0.9, 0.6, 0.4, 0.8]), np.array([1.0, 0.0, 1.0, 1.0]))
     assert scores.n == 4
@@ -23,30 +23,30 @@ def test_scores_by_hand():
     assert scores.auc == pytest.approx(2 / 3)
 
 
-def test_certainty_that_is_wrong_has_a_finite_loss():
+def test_certainty_that_is_wrong_has_a_finite_loss() -> None:
     losses = log_losses(np.array([0.0, 1.0, 1.0]), np.array([1.0, 0.0, 1.0]))
     np.testing.assert_allclose(losses, [-np.log(1e-6)] * 2 + [1e-6], rtol=1e-3)
 
 
-def test_auc_agrees_with_scikit_learn_with_ties():
+def test_auc_agrees_with_scikit_learn_with_ties() -> None:
     rng = np.random.default_rng(4)
     probability, outcome = np.round(rng.random(500), 1), (rng.random(500) > 0.4).astype(np.float64)
     assert auc(probability, outcome) == pytest.approx(roc_auc_score(outcome, probability))
 
 
-def test_calibration_error_by_hand():
+def test_calibration_error_by_hand() -> None:
     # two bins of two: means .2 and .7, shares 0 and 1: (.2 + .3) / 2
     probability, outcome = np.array([0.1, 0.3, 0.6, 0.8]), np.array([0.0, 0.0, 1.0, 1.0])
     assert calibration_error(probability, outcome, bins=2) == pytest.approx(0.25)
 
 
-def test_a_constant_probability_is_off_by_its_distance_from_the_share_in_any_order():
+def test_a_constant_probability_is_off_by_its_distance_from_the_share_in_any_order() -> None:
     outcome = np.array([0.0] * 40 + [1.0] * 60)
     assert calibration_error(np.full(100, 0.5), outcome) == pytest.approx(0.1)
     assert calibration_error(np.full(100, 0.6), outcome) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_figures_that_do_not_exist_are_nan():
+def test_figures_that_do_not_exist_are_nan() -> None:
     nothing = classification_scores(np.array([]), np.array([]))
     assert nothing.n == 0
     assert np.isnan([nothing.accuracy, nothing.base_rate, nothing.auc, nothing.calibration_error]).all()

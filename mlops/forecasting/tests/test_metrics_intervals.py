@@ -9,19 +9,19 @@ LOWER, UPPER = np.array([0.0, 0.0, 0.0, 0.0]), np.array([2.0, 2.0, 2.0, 2.0])
 ACTUAL = np.array([1.0, 2.0, 2.1, -0.5])
 
 
-def test_bounds_count_as_inside():
+def test_bounds_count_as_inside() -> None:
     np.testing.assert_array_equal(inside(LOWER, UPPER, ACTUAL), [True, True, False, False])
     assert coverage(LOWER, UPPER, ACTUAL) == 0.5
     assert np.isnan(coverage(LOWER[:0], UPPER[:0], ACTUAL[:0]))
 
 
-def test_winkler_by_hand():
+def test_winkler_by_hand() -> None:
     # width 2; at 95 % each unit outside costs 40: .1 -> 4, .5 -> 20; at 80 % it costs 10
     np.testing.assert_allclose(winkler_scores(LOWER, UPPER, ACTUAL, interval_level=0.95), [2, 2, 6, 22])
     np.testing.assert_allclose(winkler_scores(LOWER, UPPER, ACTUAL, interval_level=0.8), [2, 2, 3, 7])
 
 
-def test_the_true_quantiles_have_the_best_winkler_score():
+def test_the_true_quantiles_have_the_best_winkler_score() -> None:
     drawn = np.random.default_rng(0).standard_normal(40_000)
     score = {
         half: winkler_scores(np.full(40_000, -half), np.full(40_000, half), drawn, interval_level=0.95).mean()
@@ -31,6 +31,6 @@ def test_the_true_quantiles_have_the_best_winkler_score():
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95])
-def test_a_level_that_is_no_share_is_refused(level):
+def test_a_level_that_is_no_share_is_refused(level: float) -> None:
     with pytest.raises(ValueError, match="level"):
         winkler_scores(LOWER, UPPER, ACTUAL, interval_level=level)
