@@ -227,7 +227,9 @@ def past_forecasts(instrument: Instrument, horizon: int) -> list[PastForecast]:
         .values_list("target", "origin", "predicted_price", "outcomes__inside_80")
     )
     return [
-        PastForecast(target, origin, float(said), inside) for target, origin, said, inside in scored[:PAST_FORECASTS]
+        PastForecast(target, origin, float(said), inside)
+        for target, origin, said, inside in scored[:PAST_FORECASTS]
+        if said is not None and inside is not None
     ]
 
 

@@ -122,6 +122,7 @@ def no_call(stock: Instrument, version: ModelVersion, horizon: int) -> Forecast:
 
 def came_true(forecast: Forecast, *, right: bool, revision: int = 0) -> Outcome:
     """The outcome of a forecast of a rise: the price went up if it was right, and stayed inside 80 % either way."""
+    assert forecast.predicted_price is not None
     return Outcome.objects.create(
         forecast=forecast,
         revision=revision,

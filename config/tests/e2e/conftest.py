@@ -3,10 +3,11 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Literal
 
 import pytest
 from django.core.cache import cache
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from predictions.tests.scene import Scene, scene
@@ -22,9 +23,11 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PHONE = {"width": 390, "height": 844}
-SMALL_PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SMALL_PHONE: ViewportSize = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+Scheme = Literal["light", "dark"]
+Motion = Literal["reduce", "no-preference"]
 
 collect_ignore_glob = [] if CHROMIUM else ["test_*.py"]
 STREAM = "/ws/stream"
@@ -68,7 +71,7 @@ def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
     with ExitStack() as contexts:
 
         def opened(
-            path: str, *, viewport: dict[str, int] = DESKTOP, scheme: str = "light", motion: str = "reduce"
+            path: str, *, viewport: ViewportSize = DESKTOP, scheme: Scheme = "light", motion: Motion = "reduce"
         ) -> Page:
             context = browser.new_context(
                 base_url=site, viewport=viewport, color_scheme=scheme, reduced_motion=motion, locale="en-GB"

@@ -1,16 +1,16 @@
 """The pages in the eyes of axe: contrast, names, landmarks, tables, in light and dark."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
 from playwright.sync_api import expect
 
-from config.tests.e2e.conftest import PHONE, OpenPage
+from config.tests.e2e.conftest import PHONE, OpenPage, Scheme
 
 PATHS = ["/", "/stocks/BRK.B?horizon=20", "/stocks/AAPX", "/accounts/login/", "/accounts/signup/", "/stocks/AAPL"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_page: OpenPage, scheme: str) -> None:
+def test_axe_finds_nothing(open_page: OpenPage, scheme: Scheme) -> None:
     for path in PATHS:
         page = open_page(path, viewport=PHONE, scheme=scheme)
         if path.startswith("/stocks/AAPL"):

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, ViewportSize, expect
 
-from config.tests.e2e.conftest import DESKTOP, PHONE, SMALL_PHONE, OpenPage
+from config.tests.e2e.conftest import DESKTOP, PHONE, SMALL_PHONE, OpenPage, Scheme
 from predictions.models import Forecast
 from predictions.tests.scene import Scene, said
 
@@ -35,6 +35,13 @@ def fits_the_window(page: Page) -> bool:
     return wide
 
 
+def box_of(part: Locator) -> FloatRect:
+    """Where a part is drawn."""
+    box = part.bounding_box()
+    assert box is not None, "it is drawn"
+    return box
+
+
 def announce(page: Page, forecast: Forecast, *, name: str = "forecasts") -> None:
     """What the stream's script does when a message arrives."""
     detail = {"symbol": forecast.instrument.symbol, "horizon": forecast.horizon_sessions, "id": forecast.pk}
@@ -45,7 +52,7 @@ def announce(page: Page, forecast: Forecast, *, name: str = "forecasts") -> None
 
 @WINDOWS
 @SCHEMES
-def test_list_shows_what_is_stored(open_page: OpenPage, shown: Scene, viewport: dict[str, int], scheme: str) -> None:
+def test_list_shows_what_is_stored(open_page: OpenPage, shown: Scene, viewport: ViewportSize, scheme: Scheme) -> None:
     page = open_page("/", viewport=viewport, scheme=scheme)
     rows = page.locator("tr[data-symbol]")
     expect(rows).to_have_count(3)
@@ -56,16 +63,18 @@ def test_list_shows_what_is_stored(open_page: OpenPage, shown: Scene, viewport: 
         expect(row).to_contain_text(f"${forecast.lower_80:,.2f} to ${forecast.upper_80:,.2f}")
         expect(row).to_contain_text("58 % up; usual 54 %")
         expect(row.locator(".chip--buy")).to_be_visible()
-        assert row.locator("svg.spark polyline").bounding_box()["width"] > 40
+        assert box_of(row.locator("svg.spark polyline"))["width"] > 40
     assert fits_the_window(page)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == PAPER[scheme]
-    first = page.locator("tr[data-symbol]").first.bounding_box()
+    first = box_of(rows.first)
     assert first["y"] + first["height"] < viewport["height"], "the first answer stands above the fold"
 
 
 @WINDOWS
 @SCHEMES
-def test_stock_draws_candles_and_cone(open_page: OpenPage, shown: Scene, viewport: dict[str, int], scheme: str) -> None:
+def test_stock_draws_candles_and_cone(
+    open_page: OpenPage, shown: Scene, viewport: ViewportSize, scheme: Scheme
+) -> None:
     page = open_page("/stocks/AAPL", viewport=viewport, scheme=scheme)
     expect(page.locator("[data-chart]")).to_have_attribute("data-drawn", "")
     page.wait_for_function("document.querySelectorAll('[data-chart] canvas').length > 2")
@@ -77,7 +86,7 @@ def test_stock_draws_candles_and_cone(open_page: OpenPage, shown: Scene, viewpor
     expect(page.locator(".answers__sure")).to_contain_text("58 % up; usual 54 %")
     expect(page.locator("#numbers tbody tr")).to_have_count(4)
     assert fits_the_window(page)
-    expected = page.locator(".answers__expect").bounding_box()
+    expected = box_of(page.locator(".answers__expect"))
     assert expected["y"] + expected["height"] < viewport["height"], "the answer stands above the fold"
 
 
