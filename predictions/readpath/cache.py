@@ -6,6 +6,7 @@ Each key holds a fresh and a stale form. The stale one lives for days, so that a
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -85,11 +86,12 @@ def look(bucket: str, symbol: str, horizon: int) -> Look:
 
 def peek(symbol: str, horizon: int) -> Kept | None:
     """Fetch the champion's answer without counting; None when there is none or the store does not answer."""
+    client: Any = store()
     try:
-        version = store().get(CHAMPION_KEY)
+        version = client.get(CHAMPION_KEY)
         if version is None:
             return None
-        return _kept([version, *store().hmget(key_of(version.decode(), symbol, horizon), FIELDS)])
+        return _kept([version, *client.hmget(key_of(version.decode(), symbol, horizon), FIELDS)])
     except RedisError as error:
         _note_outage(error)
         return None

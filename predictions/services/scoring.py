@@ -148,5 +148,5 @@ def _splits(forecasts: Sequence[Forecast]) -> Splits:
     )
     splits: dict[int, list[CorporateActionRecord]] = defaultdict(list)
     for action in actions:
-        splits[action.instrument_id].append(CorporateActionRecord(action.session, action.kind, action.value))
+        splits[action.instrument_id].append(CorporateActionRecord(action.session, "split", action.value))
     return splits

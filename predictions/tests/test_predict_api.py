@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.http import HttpResponse
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from prometheus_client import REGISTRY
@@ -26,7 +26,7 @@ from predictions.tests.factories import NOW, abstention, forecast, forecasts, mo
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
 PROBLEM = "application/problem+json"
-Ask = Callable[..., HttpResponse]
+Ask = Callable[..., Any]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def ask(client: Client, settings: Settings) -> Ask:
     """Call the API from one address with room for a hundred calls."""
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
 
-    def call(query: str = "symbol=AAPL&horizon=5", **headers: str) -> HttpResponse:
+    def call(query: str = "symbol=AAPL&horizon=5", **headers: str) -> Any:
         return client.get(f"{reverse('predictions-api:predict')}?{query}", headers=headers)
 
     return call
@@ -153,6 +153,20 @@ def test_without_the_database_a_kept_answer_is_told_and_once_expired_says_so(tol
     assert (body["id"], body["stale"]) == (told.pk, True)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_refuses_connections_costs_no_answer(
+    told: Forecast, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(told, now=datetime.now(UTC) - timedelta(hours=1))
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+    body = ask().json()
+    assert (body["id"], body["stale"]) == (told.pk, True)
+    assert DATABASE_OUTAGE.is_on
+    refused(ask("symbol=NVDA"), 503, "urn:hindcast:problem:storage-unavailable")
+
+
 def test_while_another_caller_renews_an_expired_answer_it_is_told_as_stale(told: Forecast, ask: Ask) -> None:
     kept(told, now=datetime.now(UTC) - timedelta(hours=1))
     assert cache.claim("AAPL", 5)
@@ -179,7 +193,7 @@ def test_without_either_store_the_caller_is_asked_to_come_back(told: Forecast, a
     refused(ask(), 503, "urn:hindcast:problem:storage-unavailable")
 
 
-def refused(response: HttpResponse, status: int, kind: str) -> dict[str, Any]:
+def refused(response: Any, status: int, kind: str) -> dict[str, Any]:
     """Assert that this is a problem of that kind, and hand its body on."""
     assert (response.status_code, response["Content-Type"]) == (status, PROBLEM)
     body: dict[str, Any] = response.json()

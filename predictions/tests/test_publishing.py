@@ -16,6 +16,7 @@ from marketdata.live import kept_key
 from marketdata.models import Instrument
 from mlops.errors import InsufficientHistory, NoChampion
 from mlops.models import ModelVersion
+from predictions import tasks
 from predictions.errors import OriginRefused
 from predictions.models import Forecast, ForecastInput
 from predictions.readpath.cache import FIELDS, key_of
@@ -135,13 +136,14 @@ def test_an_abstention_is_stored_and_told_with_its_reasons(
 
 def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., PublishReport]) -> None:
     publish()
-    until, fresh, stale, status, _ = store().hmget(key_of("v1", "AAPL", 5), FIELDS)
+    redis: Any = store()
+    until, fresh, stale, status, _ = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
     assert float(until) == NOW.timestamp() + 600
     assert b'"predicted_price":101.23,' in fresh
     assert b'"stale":true' in stale
     assert status == b"issued"
-    assert 6 * 86_400 < store().ttl(key_of("v1", "AAPL", 5)) <= 7 * 86_400
-    assert store().get("champion") == b"v1"
+    assert 6 * 86_400 < redis.ttl(key_of("v1", "AAPL", 5)) <= 7 * 86_400
+    assert redis.get("champion") == b"v1"
 
 
 def test_a_hindcast_is_stored_and_told_nobody(publish: Callable[..., PublishReport], apple: Instrument) -> None:
@@ -172,6 +174,8 @@ def test_everything_said_before_is_found_without_asking_the_model(
     publish: Callable[..., PublishReport],
 ) -> None:
     publish(*(said(horizon=horizon) for horizon in (1, 5, 10, 20)))
+    tasks.publish()
+    tasks.publish(ORIGIN.isoformat())
     assert publish_forecasts(now=NOW) == PublishReport(origin=ORIGIN, version="v1", created=0, existing=4, abstained=0)
 
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from drf_spectacular.generators import SchemaGenerator
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 from pytest_django import Settings
 
 from predictions.readpath.bodies import ForecastBody
@@ -17,7 +16,7 @@ from predictions.tests.factories import abstention, forecasts, model_version, st
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
-Ask = Callable[[str, int], HttpResponse]
+Ask = Callable[[str, int], Any]
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +34,7 @@ def operation(schema: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def ask(client: Client, settings: Settings) -> Ask:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
-    return lambda symbol, horizon: client.get(
-        reverse("predictions-api:predict"), {"symbol": symbol, "horizon": horizon}
-    )
+    return lambda symbol, horizon: client.get(f"{reverse('predictions-api:predict')}?symbol={symbol}&horizon={horizon}")
 
 
 def validator(schema: dict[str, Any], operation: dict[str, Any], status: str) -> Draft202012Validator:
