@@ -10,9 +10,9 @@ from mlops.forecasting.features.words import words_for
 from mlops.forecasting.types import FloatArray
 
 MOST_SESSIONS_BEHIND = 5
-NEEDED_SESSIONS = 274
+NEEDED_SESSIONS = 253
 EXPIRES_AFTER_WEEKDAYS = 520
-TOLERANCE = 0.25
+TOLERANCE = 0.5
 LONGEST_REASON = 200
 
 
@@ -42,7 +42,7 @@ def reasons_to_abstain(standpoint: Standpoint, inputs: FloatArray, known: Featur
 
 
 def is_outside(inputs: FloatArray, known: FeatureRange) -> np.ndarray:
-    """Where an input lies beyond the training range by more than a quarter of its width; `inputs`: shape (..., k)."""
+    """Where an input lies beyond the training range by more than half of its width; `inputs`: shape (..., k)."""
     room = TOLERANCE * (known.highest - known.lowest)
     return (inputs < known.lowest - room) | (inputs > known.highest + room)
 

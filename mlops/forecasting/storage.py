@@ -21,6 +21,7 @@ from mlops.forecasting.types import HORIZONS, FloatArray
 
 FORMAT = 1
 INDEX = "bundle.json"
+MEMBER_SUFFIXES = (".safetensors", ".ubj")
 
 Json = dict[str, Any]
 
@@ -30,7 +31,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     for name, head in bundle.heads.items():
         for member_name, member in head.members.items():
             member.save(folder, _stem(name, member_name))
-    index = json.dumps(_index_of(bundle), indent=1, sort_keys=True, allow_nan=False)
+    files = sorted(file.name for file in folder.iterdir() if file.suffix in MEMBER_SUFFIXES)
+    index = json.dumps({**_index_of(bundle), "files": files}, indent=1, sort_keys=True, allow_nan=False)
     (folder / INDEX).write_text(index, encoding="utf-8")
 
 
@@ -42,6 +44,9 @@ def load_bundle(folder: Path) -> Bundle:
             raise BundleUnreadable(f"its format is {index['format']}, and {FORMAT} is needed")
         if index["feature_set"] != FEATURE_SET:
             raise BundleUnreadable(f"it needs the features {index['feature_set']}, and {FEATURE_SET} are computed")
+        missing = [name for name in index["files"] if not (folder / name).is_file()]
+        if missing:
+            raise BundleUnreadable(f"{missing[0]} is missing")
         return _bundle_of(index, folder)
     except BundleUnreadable:
         raise

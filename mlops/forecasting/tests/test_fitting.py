@@ -1,0 +1,146 @@
+"""A fit learns from its own past only, says what it is doing, and earns its signals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
+from mlops.forecasting.errors import TooLittleHistory
+from mlops.forecasting.fitting import fit_bundle
+from mlops.forecasting.learning import known_before, learning_set
+from mlops.forecasting.models.catalog import search_trees
+from mlops.forecasting.models.settings import MemberSettings, TreeSettings
+from mlops.forecasting.past import fold_bounds, past_forecasts
+from mlops.forecasting.serving import forecast_panel
+from mlops.forecasting.tests.small import (
+    HELD_OUT,
+    LIGHT,
+    light_settings,
+    panel_from_close,
+    session_of,
+    small_bundle,
+    small_panel,
+)
+from mlops.forecasting.tests.synthetic import synthetic_panel
+from mlops.forecasting.types import PRICE_FIELDS, Panel, no_progress
+
+
+def test_a_bundle_answers_four_questions_and_knows_when_it_ended() -> None:
+    bundle, panel = small_bundle(), small_panel()
+    assert set(bundle.heads) == {UP, BEATS_MEDIAN, VOLATILITY_RISES, BIG_MOVE}
+    assert set(bundle.heads[UP].members) == {"xgboost", "lstm", "logistic"}
+    assert bundle.trained_through == session_of(panel, -HELD_OUT - 1)
+    assert np.isnan(bundle.heads[VOLATILITY_RISES].base_rates[0])
+
+
+def test_base_rates_are_counted_up_to_the_end_of_training() -> None:
+    bundle, panel = small_bundle(), small_panel()
+    close = panel.close[: len(panel.sessions) - HELD_OUT]
+    rises = (close[5:] > close[:-5])[252:]
+    # Features are known from the 253rd session on, and half a case is added to either side.
+    assert bundle.heads[UP].base_rates[1] == pytest.approx((rises.sum() + 0.5) / (rises.size + 1))
+
+
+def test_bars_after_the_end_of_training_change_nothing() -> None:
+    panel = small_panel()
+    end = len(panel.sessions) - HELD_OUT
+    altered = {name: getattr(panel, name).copy() for name in PRICE_FIELDS}
+    for values in altered.values():
+        values[end:] *= 3.0
+    changed = Panel(symbols=panel.symbols, sessions=panel.sessions, **altered)
+    origin = session_of(panel, end - 1)
+    refitted = fit_bundle(changed, through=origin, settings=light_settings(), progress=no_progress)
+    expected = forecast_panel(small_bundle(), panel, origin=origin)
+    for said, again in zip(expected, forecast_panel(refitted, panel, origin=origin), strict=True):
+        assert replace(said, inputs=None) == replace(again, inputs=None)
+
+
+def test_too_short_a_panel_is_refused() -> None:
+    panel = synthetic_panel(sessions=503, symbols=2)
+    with pytest.raises(TooLittleHistory) as refused:
+        fit_bundle(panel, through=session_of(panel, -1), settings=light_settings(), progress=no_progress)
+    assert (refused.value.have, refused.value.needed) == (503, 504)
+
+
+def test_progress_ascends_to_the_end() -> None:
+    told: list[tuple[float, str]] = []
+    panel = synthetic_panel(sessions=520, symbols=1)
+    bundle = fit_bundle(
+        panel,
+        through=session_of(panel, -1),
+        settings=light_settings(),
+        progress=lambda share, stage: told.append((share, stage)),
+    )
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert all(stage for _, stage in told)
+    assert BEATS_MEDIAN not in bundle.heads
+
+
+def test_past_forecasts_are_out_of_sample() -> None:
+    learned = learning_set(small_panel())
+    bounds = fold_bounds(learned.rows)
+    sessions = np.unique(learned.rows)
+    assert bounds[0][0] == sessions[len(sessions) // 2]
+    assert bounds[-1][1] == sessions[-1] + 1
+    first, end = bounds[-1]
+    changed = learned.take(np.arange(len(learned.rows)))
+    for labels in changed.labels.values():
+        labels[changed.rows >= first] = 1 - labels[changed.rows >= first]
+    last = np.flatnonzero(past_forecasts(learned, LIGHT, no_progress).rows >= first)
+    said = past_forecasts(learned, LIGHT, no_progress).logits[UP][last]
+    np.testing.assert_array_equal(said, past_forecasts(changed, LIGHT, no_progress).logits[UP][last])
+    assert len(said) == ((learned.rows >= first) & (learned.rows < end)).sum()
+
+
+def test_a_target_counts_only_before_the_cut() -> None:
+    rows = np.array([3, 4, 5, 8])
+    kept = np.isfinite(known_before(np.ones((4, 4)), rows, 10))
+    # Targets stand at row + 1, 5, 10, 20 and must be below 10.
+    np.testing.assert_array_equal(kept[:, 0], [True, True, True, True])
+    np.testing.assert_array_equal(kept[:, 1], [True, True, False, False])
+    assert not kept[:, 2:].any()
+
+
+def test_the_search_takes_settings_from_the_grid() -> None:
+    learned = learning_set(small_panel())
+    start = TreeSettings(n_estimators=10, min_child_weight=5.0)
+    found = search_trees(learned.direction, learned.labels[UP][:, 1], MemberSettings(seed=0, trees=start), gap=5)
+    assert found.max_depth in (2, 3)
+    assert found.min_child_weight in (5.0, 10.0)
+    assert found.n_estimators == 10
+
+
+def test_random_walks_earn_no_signal_and_say_so() -> None:
+    panel = small_panel()
+    forecasts = forecast_panel(small_bundle(), panel, origin=session_of(panel, -1))
+    calm = [said for said in forecasts if said.horizon_sessions > 1 and said.risk_level != "high"]
+    assert {(said.signal, said.signal_reason) for said in calm} == {("HOLD", "no demonstrated edge")}
+
+
+def test_a_planted_edge_becomes_a_buy() -> None:
+    panel = _panel_with_momentum()
+    bundle = fit_bundle(panel, through=session_of(panel, -31), settings=light_settings(seed=1), progress=no_progress)
+    assert bundle.rules.rise[5].earned
+    said = [
+        forecast
+        for row in range(-15, 0)
+        for forecast in forecast_panel(bundle, panel, origin=session_of(panel, row))
+        if forecast.horizon_sessions == 5
+    ]
+    bought = [forecast for forecast in said if forecast.signal == "BUY"]
+    assert 1 <= len(bought) < len(said) / 2
+    assert {forecast.signal_meaning for forecast in bought} == {"rise"}
+    assert all(forecast.probability_up > forecast.base_rate_up for forecast in bought)
+
+
+def _panel_with_momentum() -> Panel:
+    """Ten stocks that go on for weeks in the direction of their last week, each on its own; 900 sessions."""
+    rng = np.random.default_rng(8)
+    returns = 0.01 * rng.standard_normal((900, 10))
+    for row in range(5, 900):
+        returns[row] += 0.004 * np.sign(returns[row - 5 : row].sum(axis=0))
+    like = synthetic_panel(sessions=900, symbols=10)
+    return panel_from_close(50 * np.exp(np.cumsum(returns, axis=0)), like)

@@ -1,0 +1,142 @@
+"""What is said about a panel, and when nothing is said."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from mlops.forecasting.serving import InstrumentForecast, forecast_blocks, forecast_panel
+from mlops.forecasting.tests.small import session_of, small_bundle, small_panel
+from mlops.forecasting.types import HORIZONS, PRICE_FIELDS, Panel
+
+
+def said_at(panel: Panel, row: int = -1) -> list[InstrumentForecast]:
+    """The small bundle's forecasts from the session in a row."""
+    return forecast_panel(small_bundle(), panel, origin=session_of(panel, row))
+
+
+def changed(panel: Panel, column: int, rows: slice, factor: float) -> Panel:
+    """The panel with some bars of one symbol multiplied; NaN takes them away."""
+    fields = {name: getattr(panel, name).copy() for name in PRICE_FIELDS}
+    for values in fields.values():
+        values[rows, column] *= factor
+    return Panel(symbols=panel.symbols, sessions=panel.sessions, **fields)
+
+
+def without_inputs(forecasts: list[InstrumentForecast]) -> list[InstrumentForecast]:
+    return [replace(said, inputs=None) for said in forecasts]
+
+
+def test_every_symbol_and_horizon_is_said_once() -> None:
+    panel = small_panel()
+    forecasts = said_at(panel)
+    expected = [(symbol, horizon) for symbol in panel.symbols for horizon in HORIZONS]
+    assert [(said.symbol, said.horizon_sessions) for said in forecasts] == expected
+    assert {said.status for said in forecasts} == {"issued"}
+
+
+def test_intervals_are_strictly_nested_around_the_price() -> None:
+    forecasts = said_at(small_panel())
+    for said in forecasts:
+        bounds = [said.intervals[level] for level in (99, 95, 80)]
+        ordered = [*(low for low, _ in bounds), said.predicted_price, *(high for _, high in reversed(bounds))]
+        assert ordered == sorted(set(ordered))
+        assert ordered[0] > 0
+    assert len(forecasts) == 16
+
+
+def test_price_and_probability_agree() -> None:
+    for said in said_at(small_panel()):
+        assert (said.predicted_price > said.last_price) == (said.probability_up > 0.5)
+        assert said.confidence == max(said.probability_up, 1 - said.probability_up)
+        assert said.last_price == small_panel().close[-1, int(said.symbol[1:])]
+
+
+def test_one_session_ahead_has_no_volatility_question() -> None:
+    for said in said_at(small_panel()):
+        assert (said.volatility_rises is None) == (said.horizon_sessions == 1)
+        assert 0 < said.big_move < 1
+        assert said.risk_level in {"calm", "usual", "raised", "high"}
+
+
+def test_drivers_are_five_at_most_and_strongest_first() -> None:
+    for said in said_at(small_panel()):
+        sizes = [abs(driver.contribution) for driver in said.drivers]
+        assert 1 <= len(sizes) <= 5
+        assert sizes == sorted(sizes, reverse=True)
+        assert all((driver.contribution > 0) == (driver.direction == "up") for driver in said.drivers)
+        assert all(driver.words for driver in said.drivers)
+
+
+def test_bars_after_the_origin_change_no_forecast() -> None:
+    panel = small_panel()
+    altered = panel
+    for column in range(len(panel.symbols)):
+        altered = changed(altered, column, slice(700, None), 7.0)
+    assert without_inputs(said_at(altered, 699)) == without_inputs(said_at(panel, 699))
+    assert without_inputs(said_at(altered, 700)) != without_inputs(said_at(panel, 700))
+
+
+def test_stored_inputs_are_enough_to_say_it_again() -> None:
+    first = said_at(small_panel())[:4]
+    block = first[0].inputs
+    assert block is not None
+    again = forecast_blocks(small_bundle(), block[None], (first[0].symbol,))
+    for said, replayed in zip(first, again, strict=True):
+        assert replayed.probability_up == pytest.approx(said.probability_up, abs=1e-6)
+        assert replayed.intervals[95] == pytest.approx(said.intervals[95], rel=1e-6)
+
+
+def test_an_unknown_origin_is_refused() -> None:
+    panel = small_panel()
+    with pytest.raises(ValueError, match="no session"):
+        forecast_panel(small_bundle(), panel, origin=session_of(panel, -1) + timedelta(days=1))
+
+
+def test_an_instrument_far_behind_is_not_forecast() -> None:
+    forecasts = said_at(changed(small_panel(), 1, slice(-6, None), np.nan))
+    silent = [said for said in forecasts if said.status == "abstained"]
+    assert {said.symbol for said in silent} == {"S001"}
+    assert silent[0].reasons == ("its newest bar is 6 sessions older than the newest of the others",)
+    assert (silent[0].predicted_price, silent[0].signal, silent[0].inputs) == (None, "", None)
+    assert len(silent) == 4
+
+
+def test_an_instrument_a_little_behind_has_wider_intervals() -> None:
+    panel = small_panel()
+    late = said_at(changed(panel, 1, slice(-3, None), np.nan))[4:8]
+    on_time = said_at(panel, -4)[4:8]
+    assert {said.status for said in late} == {"issued"}
+    for said, earlier in zip(late, on_time, strict=True):
+        assert said.last_price == earlier.last_price
+        ratio = np.log(said.intervals[95][1] / said.predicted_price) / np.log(
+            earlier.intervals[95][1] / earlier.predicted_price
+        )
+        # Three sessions more than promised: the square root of (h + 3) / h; the ranks of the others move a little.
+        assert ratio == pytest.approx(np.sqrt(1 + 3 / said.horizon_sessions), rel=0.02)
+
+
+def test_a_new_listing_is_not_forecast() -> None:
+    forecasts = said_at(changed(small_panel(), 2, slice(0, 520), np.nan))
+    assert forecasts[8].reasons == ("it has 240 sessions of history; 253 are needed",)
+    assert forecasts[4].status == "issued"
+
+
+def test_an_instrument_without_bars_is_not_forecast() -> None:
+    assert said_at(changed(small_panel(), 0, slice(None), np.nan))[0].reasons == ("it has no bars",)
+
+
+def test_a_feature_out_of_range_is_named() -> None:
+    forecasts = said_at(changed(small_panel(), 3, slice(-1, None), 20.0))
+    assert forecasts[12].status == "abstained"
+    assert any("the size of the last session's move" in reason for reason in forecasts[12].reasons)
+    assert all(len(reason) <= 200 for reason in forecasts[12].reasons)
+
+
+def test_an_expired_model_says_nothing() -> None:
+    expired = replace(small_bundle(), trained_through=session_of(small_panel(), -1) - timedelta(days=800))
+    panel = small_panel()
+    forecasts = forecast_panel(expired, panel, origin=session_of(panel, -1))
+    assert {said.status for said in forecasts} == {"abstained"}
+    assert "expired" in forecasts[0].reasons[0]

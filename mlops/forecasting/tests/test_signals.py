@@ -1,0 +1,91 @@
+"""A signal is earned or it is not given."""
+
+import numpy as np
+
+from mlops.forecasting.signals import (
+    NO_EDGE,
+    EarnedRule,
+    PastCalls,
+    SignalRules,
+    Standing,
+    decide,
+    learn_rule,
+)
+
+EARNED = EarnedRule(threshold=0.02, lift=0.03, lower=0.01, upper=0.05, coverage=0.1, count=900)
+UNEARNED = EarnedRule(threshold=0.02, lift=0.03, lower=-0.01, upper=0.07, coverage=0.1, count=900)
+NOTHING = SignalRules(rise={}, lag={})
+
+
+def past_calls(*, informed: float, sessions: int = 600, symbols: int = 8) -> PastCalls:
+    """Edges that shift the chance of a rise by `informed` when they are in the top half."""
+    rng = np.random.default_rng(9)
+    edges = rng.uniform(-0.05, 0.05, sessions * symbols)
+    chance = 0.5 + informed * np.sign(edges)
+    came_true = (rng.random(len(edges)) < chance).astype(np.float64)
+    return PastCalls(edges, came_true, np.repeat(np.arange(sessions), symbols))
+
+
+def test_a_real_edge_is_earned() -> None:
+    rule = learn_rule(past_calls(informed=0.1), share=0.1)
+    assert rule is not None
+    assert rule.earned
+    # The top tenth of a uniform edge on -0.05..0.05 begins at 0.04, and lies 10 points above a day's mean of one half;
+    # being one of eight itself, an instrument is compared with a mean that moved by an eighth of that.
+    assert abs(rule.threshold - 0.04) < 0.002
+    assert abs(rule.coverage - 0.1) < 0.001
+    assert 0.05 < rule.lift < 0.14
+    assert rule.lower < rule.lift < rule.upper
+
+
+def test_chance_is_not_earned() -> None:
+    rule = learn_rule(past_calls(informed=0.0), share=0.1)
+    assert rule is not None
+    assert not rule.earned
+
+
+def test_a_short_past_supports_no_rule() -> None:
+    assert learn_rule(past_calls(informed=0.1, sessions=249), share=0.1) is None
+
+
+def test_equal_forecasts_support_no_rule() -> None:
+    calls = past_calls(informed=0.0)
+    assert learn_rule(PastCalls(np.zeros_like(calls.edges), calls.came_true, calls.rows), share=0.1) is None
+
+
+def test_a_rising_market_is_no_edge() -> None:
+    # All instruments rise on the same days; picking days is worth nothing against the same days' others.
+    rows = np.repeat(np.arange(600), 8)
+    rising = np.repeat((np.random.default_rng(1).random(600) < 0.6).astype(np.float64), 8)
+    rule = learn_rule(PastCalls(rising - 0.5, rising, rows), share=0.1)
+    assert rule is None or not rule.earned
+
+
+def test_without_an_earned_rule_it_is_hold_with_the_reason() -> None:
+    standing = Standing(rise_edge=0.5, lag_edge=0.5, risk_is_high=False)
+    for rules in (NOTHING, SignalRules(rise={5: UNEARNED}, lag={5: UNEARNED})):
+        signal = decide(standing, rules, 5)
+        assert (signal.name, signal.meaning, signal.reason) == ("HOLD", "", NO_EDGE)
+
+
+def test_an_earned_rule_buys_above_its_threshold_only() -> None:
+    rules = SignalRules(rise={5: EARNED}, lag={})
+    bought = decide(Standing(0.02, None, risk_is_high=False), rules, 5)
+    assert (bought.name, bought.meaning) == ("BUY", "rise")
+    assert "3.0 points" in bought.reason
+    assert decide(Standing(0.019, None, risk_is_high=False), rules, 5).name == "HOLD"
+    assert decide(Standing(0.05, None, risk_is_high=False), rules, 10).name == "HOLD"
+
+
+def test_selling_says_what_it_means() -> None:
+    rules = SignalRules(rise={}, lag={10: EARNED})
+    lagging = decide(Standing(0.0, 0.03, risk_is_high=True), rules, 10)
+    assert (lagging.name, lagging.meaning) == ("SELL", "lag")
+    risky = decide(Standing(0.0, 0.01, risk_is_high=True), rules, 10)
+    assert (risky.name, risky.meaning) == ("SELL", "risk")
+    assert len(risky.reason) <= 200
+
+
+def test_one_session_ahead_is_always_hold() -> None:
+    rules = SignalRules(rise={1: EARNED}, lag={1: EARNED})
+    assert decide(Standing(0.5, 0.5, risk_is_high=True), rules, 1).name == "HOLD"
