@@ -23,7 +23,7 @@ def score_table(version: ModelVersion) -> Table:
     """Accuracy beside its base rate, and what the intervals covered, for every horizon of the hold-out."""
     table = Table(
         title=f"{version} on held-out sessions {version.holdout_first} to {version.holdout_last}",
-        caption="right: direction; base: what always guessing the more frequent answer gets; 80, 95, 99 %: covered",
+        caption="right: direction; vol. rises: right about that; base: how often it rose; 80, 95, 99 %: share inside",
     )
     for column in HEADINGS:
         table.add_column(column, justify="right", no_wrap=True)
