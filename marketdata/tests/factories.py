@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any
-
-import factory
 
 from marketdata.calendars import sessions_between
 from marketdata.errors import MarketDataError, ProviderRejected
@@ -18,33 +17,28 @@ LAST = date(2023, 3, 31)
 NOW = datetime(2023, 3, 31, 21, 0, tzinfo=UTC)
 
 
-class InstrumentFactory(factory.django.DjangoModelFactory):
-    """A stock listed in New York."""
-
-    class Meta:
-        model = Instrument
-
-    symbol = factory.Sequence(lambda n: f"T{n}")
-    mic = "XNYS"
-    name = factory.LazyAttribute(lambda stock: f"{stock.symbol} Corporation")
+_numbers = count(1)
 
 
-class DailyBarFactory(factory.django.DjangoModelFactory):
-    """A stored bar around 100."""
+def stock(symbol: str = "", **changes: Any) -> Instrument:
+    """A stored instrument, listed in New York, apart from the changes."""
+    named = symbol or f"T{next(_numbers)}"
+    return Instrument.objects.create(**{"symbol": named, "mic": "XNYS", "name": f"{named} Corporation", **changes})
 
-    class Meta:
-        model = DailyBar
 
-    instrument = factory.SubFactory(InstrumentFactory)
-    session = LAST
-    open = Decimal(100)
-    high = Decimal(102)
-    low = Decimal(99)
-    close = Decimal(101)
-    adjusted_close = Decimal(101)
-    volume = 1_000
-    source = "test"
-    fetched_at = NOW
+def stored_bar(instrument: Instrument | None = None, session: date = LAST, **changes: Any) -> DailyBar:
+    """A stored bar around 100, apart from the changes."""
+    values = {
+        "open": Decimal(100),
+        "high": Decimal(102),
+        "low": Decimal(99),
+        "close": Decimal(101),
+        "adjusted_close": Decimal(101),
+        "volume": 1_000,
+        "source": "test",
+        "fetched_at": NOW,
+    }
+    return DailyBar.objects.create(instrument=instrument or stock(), session=session, **{**values, **changes})
 
 
 def bar(session: date, close: int | str | Decimal = 100, **changes: Any) -> BarRecord:

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from marketdata.models import CorporateAction, QuarantinedBar
-from marketdata.tests.factories import LAST, NOW, DailyBarFactory, InstrumentFactory
+from marketdata.tests.factories import LAST, NOW, stock, stored_bar
 
 pytestmark = pytest.mark.django_db
 
@@ -24,29 +24,29 @@ pytestmark = pytest.mark.django_db
 )
 def test_an_impossible_bar(changes: dict[str, Any], constraint: str) -> None:
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        DailyBarFactory(**changes)
+        stored_bar(**changes)
 
 
 def test_two_bars_of_one_session() -> None:
-    first = DailyBarFactory()
+    first = stored_bar()
     with pytest.raises(IntegrityError, match="pkey"), transaction.atomic():
-        DailyBarFactory(instrument=first.instrument)
+        stored_bar(instrument=first.instrument)
 
 
 def test_the_same_symbol_twice_on_one_exchange() -> None:
-    InstrumentFactory(symbol="ACME", mic="XNYS")
-    InstrumentFactory(symbol="ACME", mic="XLON")
+    stock(symbol="ACME", mic="XNYS")
+    stock(symbol="ACME", mic="XLON")
     with pytest.raises(IntegrityError, match="instrument_symbol_per_exchange"), transaction.atomic():
-        InstrumentFactory(symbol="ACME", mic="XNYS")
+        stock(symbol="ACME", mic="XNYS")
 
 
 def test_a_price_step_of_nothing() -> None:
     with pytest.raises(IntegrityError, match="instrument_tick_positive"), transaction.atomic():
-        InstrumentFactory(tick=Decimal(0))
+        stock(tick=Decimal(0))
 
 
 def test_a_split_of_nothing_and_one_told_twice() -> None:
-    action = {"instrument": InstrumentFactory(), "session": LAST, "kind": "split", "source": "test"}
+    action = {"instrument": stock(), "session": LAST, "kind": "split", "source": "test"}
     with pytest.raises(IntegrityError, match="corporate_action_value_positive"), transaction.atomic():
         CorporateAction.objects.create(**action, value=Decimal(0))
     CorporateAction.objects.create(**action, value=Decimal(2))
@@ -56,7 +56,7 @@ def test_a_split_of_nothing_and_one_told_twice() -> None:
 
 def test_the_same_refusal_twice() -> None:
     refusal = {
-        "instrument": InstrumentFactory(),
+        "instrument": stock(),
         "session": LAST,
         "source": "test",
         "rule": "high_below_low",

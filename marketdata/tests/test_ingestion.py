@@ -13,7 +13,7 @@ from marketdata.models import CorporateAction, DailyBar, IngestionRun, Instrumen
 from marketdata.providers.base import BarRecord, CorporateActionRecord
 from marketdata.services.catalog import ensure_sample_instruments
 from marketdata.services.ingestion import ingest_all, ingest_instrument
-from marketdata.tests.factories import FIRST, LAST, NOW, BarsFromMemory, InstrumentFactory, bar, bars_between, refusing
+from marketdata.tests.factories import FIRST, LAST, NOW, BarsFromMemory, bar, bars_between, refusing, stock
 from marketdata.tests.test_quality import ANY_BAR
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def counts(run: IngestionRun) -> tuple[int, int, int, int]:
 
 
 def test_believable_bars_are_stored_with_their_source() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     run = ingest(instrument, BarsFromMemory("first", bars_between()))
     assert (run.status, run.provider, counts(run)) == ("done", "first", (SESSIONS, 0, 0, 0))
     assert (instrument.source, instrument.basis_date) == ("first", LAST)
@@ -51,7 +51,7 @@ def test_believable_bars_are_stored_with_their_source() -> None:
 
 
 def test_a_second_ingestion_changes_nothing_and_says_so() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     bars = bars_between()
     bars[5] = replace(bars[5], low=Decimal(-1))
     ingest(instrument, BarsFromMemory("first", bars))
@@ -66,7 +66,7 @@ def test_a_second_ingestion_changes_nothing_and_says_so() -> None:
 
 
 def test_only_the_bar_that_changed_is_written_again() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     bars = bars_between()
     ingest(instrument, BarsFromMemory("first", bars))
     bars[-1] = replace(bars[-1], volume=5)
@@ -77,14 +77,14 @@ def test_only_the_bar_that_changed_is_written_again() -> None:
 
 
 def test_prices_with_more_decimals_than_are_stored_do_not_look_changed() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     bars = bars_between(scale="1.00000012345")
     ingest(instrument, BarsFromMemory("first", bars))
     assert counts(ingest(instrument, BarsFromMemory("first", bars))) == (0, 0, SESSIONS, 0)
 
 
 def test_a_refused_bar_is_kept_apart_as_it_was_given() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     bars = bars_between()
     bars[5] = replace(bars[5], open=Decimal("NaN"))
     run = ingest(instrument, BarsFromMemory("first", bars))
@@ -97,7 +97,7 @@ def test_a_refused_bar_is_kept_apart_as_it_was_given() -> None:
 
 
 def test_a_bad_version_of_a_stored_bar_does_not_touch_it() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     bars = bars_between()
     ingest(instrument, BarsFromMemory("first", bars))
     before = stored_closes(instrument)
@@ -107,7 +107,7 @@ def test_a_bad_version_of_a_stored_bar_does_not_touch_it() -> None:
 
 
 def test_the_running_session_is_left_for_later_and_a_later_one_is_not_believed() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     # 21:00 UTC is after the close of the 31st; one hour before, at 15:00 in New York, it is still going on.
     tomorrow = bar(date(2023, 4, 3), 106)
     during = NOW - timedelta(hours=2)
@@ -123,13 +123,13 @@ def test_the_running_session_is_left_for_later_and_a_later_one_is_not_believed()
 
 
 def test_nothing_after_the_session_asked_for_is_stored() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     run = ingest(instrument, BarsFromMemory("first", bars_between()), through=date(2023, 1, 31))
     assert counts(run) == (20, 0, 0, 0)
 
 
 def test_an_empty_answer_fails_the_run_and_loses_nothing() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     ingest(instrument, BarsFromMemory("first", bars_between()))
     run = ingest(instrument, BarsFromMemory("first"))
     assert run.status == "failed"
@@ -138,7 +138,7 @@ def test_an_empty_answer_fails_the_run_and_loses_nothing() -> None:
 
 
 def test_an_answer_without_a_believable_bar_fails_the_run() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     bad = [replace(one, low=Decimal(-1)) for one in bars_between()]
     run = ingest(instrument, BarsFromMemory("first", bad))
     assert (run.status, run.bars_quarantined, DailyBar.objects.count()) == ("failed", SESSIONS, 0)
@@ -147,7 +147,7 @@ def test_an_answer_without_a_believable_bar_fails_the_run() -> None:
 
 
 def test_the_next_source_answers_when_the_first_cannot() -> None:
-    instrument = InstrumentFactory(symbol="ACME")
+    instrument = stock(symbol="ACME")
     down = BarsFromMemory("first", errors={"ACME": ProviderUnavailable("first", "cannot be reached")})
     run = ingest(instrument, down, BarsFromMemory("second", bars_between()))
     assert (run.status, run.provider) == ("done", "second")
@@ -155,7 +155,7 @@ def test_the_next_source_answers_when_the_first_cannot() -> None:
 
 
 def test_when_no_source_answers_the_run_says_why() -> None:
-    instrument = InstrumentFactory(symbol="ACME")
+    instrument = stock(symbol="ACME")
     run = ingest(instrument, refusing("first", "ACME"), refusing("second", "ACME"))
     assert run.status == "failed"
     assert run.detail == (
@@ -165,7 +165,7 @@ def test_when_no_source_answers_the_run_says_why() -> None:
 
 
 def test_another_source_replaces_the_whole_series() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     ingest(instrument, BarsFromMemory("second", bars_between(date(2022, 12, 30), LAST)))
     CorporateAction.objects.create(
         instrument=instrument, session=FIRST, kind="dividend", value=Decimal(1), source="second"
@@ -191,7 +191,7 @@ def test_another_source_replaces_the_whole_series() -> None:
     ],
 )
 def test_a_series_that_does_not_fit_replaces_nothing(bars: list[BarRecord], words: str) -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     ingest(instrument, BarsFromMemory("second", bars_between()))
     before = stored_closes(instrument)
     run = ingest(instrument, BarsFromMemory("first", bars))
@@ -201,7 +201,7 @@ def test_a_series_that_does_not_fit_replaces_nothing(bars: list[BarRecord], word
 
 
 def test_a_split_moves_the_whole_series_to_its_new_basis() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     ingest(instrument, BarsFromMemory("first", bars_between()))
     split = CorporateActionRecord(date(2023, 4, 3), "split", Decimal(4))
     after = BarsFromMemory("first", bars_between(scale="0.25"), [split], basis_date=date(2023, 4, 3))
@@ -211,7 +211,7 @@ def test_a_split_moves_the_whole_series_to_its_new_basis() -> None:
 
 
 def test_the_same_source_on_an_unexplained_basis_is_refused() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     ingest(instrument, BarsFromMemory("first", bars_between()))
     run = ingest(instrument, BarsFromMemory("first", bars_between(scale="0.01")))
     assert run.status == "failed"
@@ -219,7 +219,7 @@ def test_the_same_source_on_an_unexplained_basis_is_refused() -> None:
 
 
 def test_an_answer_that_cannot_be_stored_leaves_neither_bars_nor_quarantine() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     bars = bars_between()
     bars[5] = replace(bars[5], low=Decimal(-1))
     # A source name longer than its column breaks the last statement of the transaction.
@@ -229,7 +229,7 @@ def test_an_answer_that_cannot_be_stored_leaves_neither_bars_nor_quarantine() ->
 
 
 def test_a_run_whose_process_died_is_closed_by_the_next() -> None:
-    instrument = InstrumentFactory()
+    instrument = stock()
     dead = IngestionRun.objects.create(instrument=instrument, started_at=NOW - timedelta(hours=2))
     ingest(instrument, BarsFromMemory("first", bars_between()))
     dead.refresh_from_db()
@@ -237,7 +237,7 @@ def test_a_run_whose_process_died_is_closed_by_the_next() -> None:
 
 
 def test_all_instruments_change_their_source_together_or_not_at_all() -> None:
-    one, two = InstrumentFactory(symbol="ONE"), InstrumentFactory(symbol="TWO")
+    one, two = stock(symbol="ONE"), stock(symbol="TWO")
     late = BarsFromMemory(
         "first",
         bars_between(),
@@ -252,7 +252,7 @@ def test_all_instruments_change_their_source_together_or_not_at_all() -> None:
 
 
 def test_a_series_that_is_a_sources_own_is_kept_up_alone() -> None:
-    one, two = InstrumentFactory(symbol="ONE", source="first"), InstrumentFactory(symbol="TWO", source="first")
+    one, two = stock(symbol="ONE", source="first"), stock(symbol="TWO", source="first")
     late = BarsFromMemory(
         "first",
         bars_between(),
@@ -281,7 +281,7 @@ def test_what_staff_made_of_a_shipped_stock_stays() -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bars=st.lists(ANY_BAR, min_size=1, max_size=8))
 def test_whatever_a_source_says_the_database_takes_what_was_believed(bars: list[BarRecord]) -> None:
-    run = ingest(InstrumentFactory(), BarsFromMemory("first", bars))
+    run = ingest(stock(), BarsFromMemory("first", bars))
     assert run.bars_new + run.bars_quarantined == len(bars)
     for stored in DailyBar.objects.filter(instrument_id=run.instrument_id):
         assert 0 < stored.low <= min(stored.open, stored.close)

@@ -8,7 +8,7 @@ import pytest
 
 from marketdata import selectors
 from marketdata.errors import SymbolMalformed, SymbolUnknown
-from marketdata.tests.factories import LAST, DailyBarFactory, InstrumentFactory
+from marketdata.tests.factories import LAST, stock, stored_bar
 
 pytestmark = pytest.mark.django_db
 
@@ -29,17 +29,17 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_spellings_of_one_instrument(stored: str, written: str) -> None:
-    instrument = InstrumentFactory(symbol=stored)
-    InstrumentFactory(symbol="BRK.A")
+    instrument = stock(symbol=stored)
+    stock(symbol="BRK.A")
     assert selectors.instrument_by_symbol(written) == instrument
 
 
 def test_the_spelling_as_given_and_the_active_listing_win() -> None:
-    dotted, dashed = InstrumentFactory(symbol="BF.B"), InstrumentFactory(symbol="BF-B")
+    dotted, dashed = stock(symbol="BF.B"), stock(symbol="BF-B")
     assert selectors.instrument_by_symbol("BF-B") == dashed
     assert selectors.instrument_by_symbol("bf.b") == dotted
-    InstrumentFactory(symbol="DUAL", mic="XLON", is_active=False)
-    active = InstrumentFactory(symbol="DUAL", mic="XNYS")
+    stock(symbol="DUAL", mic="XLON", is_active=False)
+    active = stock(symbol="DUAL", mic="XNYS")
     assert selectors.instrument_by_symbol("DUAL") == active
 
 
@@ -53,9 +53,9 @@ def test_what_cannot_be_a_symbol(text: str) -> None:
     ("asked", "nearest"), [("APPL", "AAPL"), ("AAP", "AAPL"), ("APPLE", "AAPL"), ("NVIDIA", "NVDA"), ("NV", "NVDA")]
 )
 def test_an_unknown_symbol_names_the_nearest(asked: str, nearest: str) -> None:
-    InstrumentFactory(symbol="AAPL", name="Apple Inc.")
-    InstrumentFactory(symbol="NVDA", name="NVIDIA Corporation")
-    InstrumentFactory(symbol="APPX", name="Gone", is_active=False)
+    stock(symbol="AAPL", name="Apple Inc.")
+    stock(symbol="NVDA", name="NVIDIA Corporation")
+    stock(symbol="APPX", name="Gone", is_active=False)
     with pytest.raises(SymbolUnknown) as caught:
         selectors.instrument_by_symbol(asked)
     assert caught.value.symbol == asked
@@ -63,33 +63,33 @@ def test_an_unknown_symbol_names_the_nearest(asked: str, nearest: str) -> None:
 
 
 def test_a_symbol_like_no_other_has_no_suggestion() -> None:
-    InstrumentFactory(symbol="AAPL", name="Apple Inc.")
+    stock(symbol="AAPL", name="Apple Inc.")
     assert selectors.suggestions_for("ZZZZ") == []
 
 
 def test_a_known_symbol_costs_one_query(django_assert_num_queries: Any) -> None:
-    InstrumentFactory(symbol="AAPL")
+    stock(symbol="AAPL")
     with django_assert_num_queries(1):
         selectors.instrument_by_symbol("AAPL")
 
 
 def test_bars_come_oldest_first_and_only_final_ones() -> None:
-    stock = InstrumentFactory()
+    listed = stock()
     for day in (31, 29, 30):
-        DailyBarFactory(instrument=stock, session=date(2023, 3, day), is_final=day != 31)
-    DailyBarFactory(session=date(2023, 3, 28))
-    assert [one.session.day for one in selectors.bars_for(stock)] == [29, 30]
-    assert [one.session.day for one in selectors.bars_for(stock, first=date(2023, 3, 30))] == [30]
-    assert [one.session.day for one in selectors.bars_for(stock, last=date(2023, 3, 29))] == [29]
-    assert selectors.close_on(stock, date(2023, 3, 30)) == Decimal(101)
-    assert selectors.close_on(stock, date(2023, 3, 31)) is None
+        stored_bar(instrument=listed, session=date(2023, 3, day), is_final=day != 31)
+    stored_bar(session=date(2023, 3, 28))
+    assert [one.session.day for one in selectors.bars_for(listed)] == [29, 30]
+    assert [one.session.day for one in selectors.bars_for(listed, first=date(2023, 3, 30))] == [30]
+    assert [one.session.day for one in selectors.bars_for(listed, last=date(2023, 3, 29))] == [29]
+    assert selectors.close_on(listed, date(2023, 3, 30)) == Decimal(101)
+    assert selectors.close_on(listed, date(2023, 3, 31)) is None
 
 
 def test_bar_values_are_by_session_then_instrument_in_one_query(django_assert_num_queries: Any) -> None:
-    one, two = InstrumentFactory(), InstrumentFactory()
-    for stock in (two, one):
+    one, two = stock(), stock()
+    for listed in (two, one):
         for day in (30, 29, 31):
-            DailyBarFactory(instrument=stock, session=date(2023, 3, day))
+            stored_bar(instrument=listed, session=date(2023, 3, day))
     with django_assert_num_queries(1):
         rows = list(selectors.bar_values([one, two], through=date(2023, 3, 30)))
     assert [(row[0], row[1].day) for row in rows] == [(one.pk, 29), (two.pk, 29), (one.pk, 30), (two.pk, 30)]
@@ -98,11 +98,11 @@ def test_bar_values_are_by_session_then_instrument_in_one_query(django_assert_nu
 
 def test_the_newest_session_is_that_of_active_instruments(django_assert_num_queries: Any) -> None:
     assert selectors.newest_session() is None
-    stock = DailyBarFactory(session=date(2023, 3, 30)).instrument
-    DailyBarFactory(instrument=InstrumentFactory(is_active=False), session=LAST)
+    listed = stored_bar(session=date(2023, 3, 30)).instrument
+    stored_bar(instrument=stock(is_active=False), session=LAST)
     with django_assert_num_queries(1):
         assert selectors.newest_session() == date(2023, 3, 30)
-    assert selectors.newest_by_instrument()[stock.pk] == date(2023, 3, 30)
+    assert selectors.newest_by_instrument()[listed.pk] == date(2023, 3, 30)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_newest_session_is_that_of_active_instruments(django_assert_num_quer
 )
 def test_a_store_is_stale_when_more_than_two_sessions_are_missing(now: datetime, stale: bool) -> None:
     # After Friday the 31st of March come the sessions of the 3rd, the 4th and the 5th of April.
-    DailyBarFactory(session=LAST)
+    stored_bar(session=LAST)
     assert selectors.store_is_stale(now=now) is stale
 
 

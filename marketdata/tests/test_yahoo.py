@@ -1,0 +1,209 @@
+"""The Yahoo provider against a stand-in that answers as Yahoo does, slowly, wrongly, or not at all."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+from yfinance.data import YfData
+
+from marketdata.errors import ProviderRejected, ProviderUnavailable
+from marketdata.models import DailyBar, QuarantinedBar
+from marketdata.providers.base import DailyHistory
+from marketdata.providers.sample import SampleProvider
+from marketdata.providers.yahoo import YahooProvider, price_of, read_chart, yahoo_symbol
+from marketdata.services.ingestion import ingest_all
+from marketdata.tests.factories import stock
+
+RECORDED = Path(__file__).parent / "recorded"
+FIRST, LAST = date(2023, 9, 18), date(2023, 9, 21)
+CHART = "/v8/finance/chart/AAPL"
+TIMEOUT_S = 0.6
+
+MakeProvider = Callable[[str], YahooProvider]
+
+
+def recorded(name: str) -> Any:
+    return json.loads((RECORDED / name).read_text())
+
+
+def calls(outcome: str) -> float:
+    """How many calls to Yahoo ended like this so far."""
+    labels = {"provider": "yahoo", "outcome": outcome}
+    return REGISTRY.get_sample_value("hindcast_provider_calls_total", labels) or 0.0
+
+
+@pytest.fixture
+def provider_at(tmp_path: Path) -> Iterator[MakeProvider]:
+    """Makes a provider that talks to the given address; what yfinance keeps for all calls is forgotten."""
+    YfData._instances.clear()
+    yield lambda url: YahooProvider(timeout_s=TIMEOUT_S, base_url=url, cache_folder=tmp_path / "yahoo")
+    YfData._instances.clear()
+
+
+@pytest.fixture
+def yahoo(provider_at: MakeProvider, httpserver: HTTPServer) -> YahooProvider:
+    """A provider that talks to the stand-in."""
+    return provider_at(httpserver.url_for("/"))
+
+
+def fetched(provider: YahooProvider) -> DailyHistory:
+    return provider.fetch_daily_bars("AAPL", first=FIRST, last=LAST)
+
+
+def test_a_chart_is_read_in_our_terms(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
+    history = fetched(yahoo)
+    assert [one.session.day for one in history.bars] == [18, 19, 20, 21]
+    first = history.bars[0]
+    assert (first.open, first.high, first.low, first.close, first.volume) == (
+        Decimal("176.48"),
+        Decimal("179.38"),
+        Decimal("176.17"),
+        Decimal("177.97"),
+        67257600,
+    )
+    assert history.bars[2].close.is_nan()
+    assert [(one.session.day, one.kind, one.value) for one in history.actions] == [
+        (20, "split", Decimal(4)),
+        (19, "dividend", Decimal("0.24")),
+    ]
+    assert history.basis_date == LAST
+
+
+def test_yahoo_is_asked_for_whole_days_and_their_splits(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
+    fetched(yahoo)
+    asked = next(request for request, _ in httpserver.log if request.path == CHART)
+    # 2023-09-18 and 2023-09-22, both 00:00 UTC.
+    assert (asked.args["period1"], asked.args["period2"]) == ("1694995200", "1695340800")
+    assert (asked.args["interval"], asked.args["events"]) == ("1d", "div,splits")
+
+
+def test_an_empty_chart_has_no_bars(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_empty.json"))
+    assert list(fetched(yahoo).bars) == []
+
+
+def test_an_unknown_symbol_is_a_no(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_not_found.json"), status=404)
+    with pytest.raises(ProviderRejected, match="no such symbol"):
+        fetched(yahoo)
+
+
+def test_a_refusal_inside_the_chart_is_a_no() -> None:
+    with pytest.raises(ProviderRejected, match="delisted"):
+        read_chart(recorded("yahoo_not_found.json"), first=FIRST)
+
+
+@pytest.mark.parametrize("body", ["", "<html>Will be right back</html>", "[]", "{}", '{"chart": null}', "null"])
+def test_a_reply_that_cannot_be_read(yahoo: YahooProvider, httpserver: HTTPServer, body: str) -> None:
+    httpserver.expect_request(CHART).respond_with_data(body)
+    with pytest.raises(ProviderUnavailable, match="answered with"):
+        fetched(yahoo)
+
+
+def test_columns_of_different_length_are_not_read() -> None:
+    reply = recorded("yahoo_chart.json")
+    reply["chart"]["result"][0]["indicators"]["quote"][0]["open"].pop()
+    with pytest.raises(ProviderUnavailable, match="cannot be read"):
+        read_chart(reply, first=FIRST)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_error_status_is_no_answer(yahoo: YahooProvider, httpserver: HTTPServer, status: int) -> None:
+    httpserver.expect_request(CHART).respond_with_data("Too Many Requests", status=status)
+    with pytest.raises(ProviderUnavailable):
+        fetched(yahoo)
+
+
+def test_a_slow_source_is_waited_for_once(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
+    def late(request: Request) -> Response:
+        time.sleep(TIMEOUT_S * 2)
+        return Response("{}")
+
+    httpserver.expect_request(CHART).respond_with_handler(late)
+    started = time.monotonic()
+    for _ in range(6):
+        with pytest.raises(ProviderUnavailable, match=r"no answer within 0\.6 s"):
+            fetched(yahoo)
+    assert time.monotonic() - started < TIMEOUT_S * 2
+
+
+def test_an_unreachable_source_is_tried_once(provider_at: MakeProvider) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nobody = provider_at(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        for _ in range(2):
+            with pytest.raises(ProviderUnavailable, match="cannot be reached"):
+                fetched(nobody)
+
+
+def test_yfinance_keeps_nothing_outside_the_given_folder(httpserver: HTTPServer, tmp_path: Path) -> None:
+    httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
+    home = tmp_path / "home"
+    home.mkdir()
+    program = f"""
+from datetime import date
+from pathlib import Path
+from marketdata.providers.yahoo import YahooProvider
+kept = Path({str(tmp_path)!r}) / "kept"
+provider = YahooProvider(timeout_s=5, base_url={httpserver.url_for("/")!r}, cache_folder=kept)
+provider.fetch_daily_bars("AAPL", first=date(2023, 9, 18), last=date(2023, 9, 21))
+"""
+    at_home = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    subprocess.run([sys.executable, "-c", program], env=at_home, check=True, timeout=60)
+    assert list(home.iterdir()) == []
+    assert list((tmp_path / "kept").iterdir()) != []
+
+
+@pytest.mark.django_db
+def test_bars_of_yahoo_are_judged_before_they_are_stored(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
+    before = calls("answered")
+    instrument = stock(symbol="AAPL", mic="XNAS")
+    now = datetime(2023, 9, 21, 21, tzinfo=UTC)
+    run = ingest_all(through=LAST, now=now, instruments=[instrument], providers=[yahoo])[0]
+    assert (run.provider, run.bars_new, run.bars_quarantined) == ("yahoo", 3, 1)
+    assert QuarantinedBar.objects.get().rule == "missing_value"
+    assert set(DailyBar.objects.values_list("source", flat=True)) == {"yahoo"}
+    assert calls("answered") == before + 1
+
+
+@pytest.mark.django_db
+def test_offline_the_shipped_bars_answer_for_all_within_the_time_of_one(provider_at: MakeProvider) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yahoo = provider_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        stocks = [stock(symbol=symbol, mic="XNAS") for symbol in ("AAPL", "AMZN", "GOOG")]
+        now = datetime(2023, 9, 21, 21, tzinfo=UTC)
+        before = calls("unavailable")
+        runs = ingest_all(through=LAST, now=now, instruments=stocks, providers=[yahoo, SampleProvider()])
+    assert [(run.provider, run.bars_new) for run in runs] == [("sample", 2_699)] * 3
+    assert runs[0].detail.startswith("yahoo: no answer within 0.6 s. ")
+    assert calls("unavailable") == before + 3
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("BRK.B", "BRK-B"), ("0700.HK", "0700.HK"), ("AAPL", "AAPL"), ("VOD.L", "VOD.L")]
+)
+def test_share_classes_are_written_with_a_dash(ours: str, theirs: str) -> None:
+    assert yahoo_symbol(ours) == theirs
+
+
+@pytest.mark.parametrize(
+    ("told", "price"),
+    [(27.440000534057617, "27.44"), (173.93, "173.93"), (745123.45, "745123.45"), (0.1234567, "0.123457"), (3, "3")],
+)
+def test_a_float_means_the_price_it_stands_for(told: float, price: str) -> None:
+    assert price_of(told) == Decimal(price)
