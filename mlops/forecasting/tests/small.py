@@ -37,6 +37,12 @@ def session_of(panel: Panel, row: int) -> date:
     return session
 
 
+def number(value: float | None) -> float:
+    """A number of a forecast that was issued."""
+    assert value is not None
+    return value
+
+
 @cache
 def small_bundle() -> Bundle:
     """A bundle that has not seen the last 120 sessions of the small panel."""

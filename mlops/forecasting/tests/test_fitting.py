@@ -17,6 +17,7 @@ from mlops.forecasting.tests.small import (
     HELD_OUT,
     LIGHT,
     light_settings,
+    number,
     panel_from_close,
     session_of,
     small_bundle,
@@ -133,7 +134,7 @@ def test_a_planted_edge_becomes_a_buy() -> None:
     bought = [forecast for forecast in said if forecast.signal == "BUY"]
     assert 1 <= len(bought) < len(said) / 2
     assert {forecast.signal_meaning for forecast in bought} == {"rise"}
-    assert all(forecast.probability_up > forecast.base_rate_up for forecast in bought)
+    assert all(number(forecast.probability_up) > number(forecast.base_rate_up) for forecast in bought)
 
 
 def _panel_with_momentum() -> Panel:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.serving import InstrumentForecast, forecast_blocks, forecast_panel
-from mlops.forecasting.tests.small import session_of, small_bundle, small_panel
+from mlops.forecasting.tests.small import number, session_of, small_bundle, small_panel
 from mlops.forecasting.types import HORIZONS, PRICE_FIELDS, Panel
 
 
@@ -48,15 +48,16 @@ def test_intervals_are_strictly_nested_around_the_price() -> None:
 
 def test_price_and_probability_agree() -> None:
     for said in said_at(small_panel()):
-        assert (said.predicted_price > said.last_price) == (said.probability_up > 0.5)
-        assert said.confidence == max(said.probability_up, 1 - said.probability_up)
+        up = number(said.probability_up)
+        assert (number(said.predicted_price) > number(said.last_price)) == (up > 0.5)
+        assert said.confidence == max(up, 1 - up)
         assert said.last_price == small_panel().close[-1, int(said.symbol[1:])]
 
 
 def test_one_session_ahead_has_no_volatility_question() -> None:
     for said in said_at(small_panel()):
         assert (said.volatility_rises is None) == (said.horizon_sessions == 1)
-        assert 0 < said.big_move < 1
+        assert 0 < number(said.big_move) < 1
         assert said.risk_level in {"calm", "usual", "raised", "high"}
 
 
@@ -110,8 +111,8 @@ def test_an_instrument_a_little_behind_has_wider_intervals() -> None:
     assert {said.status for said in late} == {"issued"}
     for said, earlier in zip(late, on_time, strict=True):
         assert said.last_price == earlier.last_price
-        ratio = np.log(said.intervals[95][1] / said.predicted_price) / np.log(
-            earlier.intervals[95][1] / earlier.predicted_price
+        ratio = np.log(said.intervals[95][1] / number(said.predicted_price)) / np.log(
+            earlier.intervals[95][1] / number(earlier.predicted_price)
         )
         # Three sessions more than promised: the square root of (h + 3) / h; the ranks of the others move a little.
         assert ratio == pytest.approx(np.sqrt(1 + 3 / said.horizon_sessions), rel=0.02)
