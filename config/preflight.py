@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ def checked(arguments: list[str]) -> Iterator[None]:
     if arguments[1:2] != ["demo"] or {"-h", "--help"} & set(arguments):
         yield
         return
+    # A shell starts what it puts into the background with Ctrl-C ignored; a demo ends by it in any case.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = data_folder(os.environ)
     lock = _lock(folder)
     try:

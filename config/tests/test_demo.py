@@ -158,13 +158,14 @@ def _start_and_kill(folder: Path) -> None:
 
 @contextmanager
 def _demo(folder: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
-    """A demo as `make demo` starts it, without the servers of this test run."""
+    """A demo as a shell starts it in the background, with SIGINT ignored, without the servers of this test run."""
     own = ("DATABASE_URL", "REDIS_URL", "HINDCAST_LIMIT_ANONYMOUS", "DJANGO_SETTINGS_MODULE")
     variables = {name: value for name, value in os.environ.items() if name not in own}
     variables |= {"HINDCAST_DATA_DIR": str(folder), "HINDCAST_PORT": str(port), "HINDCAST_PROVIDERS": "sample"}
     with subprocess.Popen(
         [sys.executable, "manage.py", "demo"],
         cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     ) as process:  # fmt: skip
         try:
             yield process
