@@ -17,6 +17,7 @@ LAG_SHARE = 0.07
 LAG_NEEDS_INSTRUMENTS = 20
 FEWEST_SIGNALS = 100
 FEWEST_SESSIONS = 250
+SMALLEST_EDGE = 1e-6
 BOOTSTRAP_SEED = 0
 NO_EDGE = "no demonstrated edge"
 TOO_SHORT = "one session ahead is too noisy for a signal"
@@ -93,7 +94,7 @@ def learn_rule(past: PastCalls, *, share: float) -> EarnedRule | None:
         return None
     threshold = float(np.quantile(past.edges, 1 - share))
     chosen = past.edges >= threshold
-    if threshold <= 0 or chosen.all():
+    if threshold < SMALLEST_EDGE or chosen.all():
         return None
     that_day = np.bincount(places, weights=past.came_true) / np.bincount(places)
     gained = np.where(chosen, past.came_true - that_day[places], 0.0)

@@ -40,7 +40,7 @@ def test_intervals_are_strictly_nested_around_the_price() -> None:
     forecasts = said_at(small_panel())
     for said in forecasts:
         bounds = [said.intervals[level] for level in (99, 95, 80)]
-        ordered = [*(low for low, _ in bounds), said.predicted_price, *(high for _, high in reversed(bounds))]
+        ordered = [*(low for low, _ in bounds), number(said.predicted_price), *(high for _, high in reversed(bounds))]
         assert ordered == sorted(set(ordered))
         assert ordered[0] > 0
     assert len(forecasts) == 16
