@@ -84,9 +84,9 @@ def test_a_split_that_was_not_applied_refuses_all_bars_after_it() -> None:
 
 
 def test_two_glitches_of_different_size_do_not_take_the_rest_with_them() -> None:
-    # 300 and 1/330 of the price are both no market move; the level between and after them is the usual one.
+    # Up by 316.6 is nearer to 1,000 than to 100, back down by 316.0 is not: the way back must not be worked out anew.
     bars = bars_between()
-    bars[10], bars[30] = scaled(bars[10], "300"), scaled(bars[30], "0.003")
+    bars[10], bars[30] = scaled(bars[10], "316.3"), scaled(bars[30], "0.003")
     assert [one.bar for one in judged(bars).refused] == [bars[10], bars[30]]
 
 
@@ -94,7 +94,7 @@ def test_a_crash_on_a_wild_day_is_a_market_move() -> None:
     # From 102 to 51 within a day whose high is 20 % above its low: halved, but not calm as the day of a split.
     bars = bars_between()
     crash = replace(
-        bars[PLACE], open=Decimal(54), high=Decimal(59), low=Decimal(49), close=Decimal(51), adjusted_close=Decimal(51)
+        bars[PLACE], open=Decimal(52), high=Decimal(59), low=Decimal(49), close=Decimal(51), adjusted_close=Decimal(51)
     )
     after = [scaled(one, "0.5") for one in bars[PLACE + 1 :]]
     assert judged([*bars[:PLACE], crash, *after]).refused == []
