@@ -1,4 +1,4 @@
-"""How log lines look: one JSON object a line on stdout, or lines for people; secrets are taken out of both."""
+"""How log lines look: one JSON object a line on stderr, or lines for people; secrets are taken out of both."""
 
 import logging.config
 import re
@@ -63,9 +63,9 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
             }
         },
         "handlers": {
-            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "lines"},
+            "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "lines"},
         },
-        "root": {"handlers": ["stdout"], "level": level},
+        "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # The request log has its own line for every request; these would say it again.
             "django.request": {"level": "ERROR"},

@@ -17,6 +17,7 @@ from predictions.charts import ChartSubject, chart_body
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
 from predictions.selectors import pages
+from predictions.selectors.forecasts import latest_by_horizon
 from predictions.templatetags.figures import source, tick_decimals
 
 
@@ -61,9 +62,7 @@ def chart(request: HttpRequest, symbol: str) -> HttpResponse:
 
 
 def _chart(instrument: Instrument, horizon: int) -> dict[str, Any]:
-    version = pages.current_version()
-    forecasts = pages.forecasts_by_horizon(instrument, version) if version else {}
-    origin, cone = pages.cone_of(forecasts.values())
+    origin, cone = pages.cone_of(latest_by_horizon(instrument).values())
     bars = pages.chart_bars(instrument)
     last = bars[-1][0] if bars else None
     future = [session_after(instrument.mic, last, n + 1) for n in range(max(HORIZONS))] if cone and last else []

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.request_log.RequestLogMiddleware",
+    "accounts.limits.RateLimitHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -95,6 +96,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **SITE.database,
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {**SITE.database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8, "timeout": 5}},
     }
 }
@@ -133,6 +135,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.SharedThrottle"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -189,6 +192,8 @@ USE_TZ = True
 CELERY_BROKER_URL = SITE.broker_url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# A new champion has to say something: jobs of higher apps that a promotion sends off by name.
+HINDCAST_AFTER_PROMOTION = ("predictions.publish",)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -104,3 +104,8 @@ class Forecast(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument_id} +{self.horizon_sessions} from {self.origin}"
+
+    @property
+    def serves(self) -> bool:
+        """Whether the version that made it is the champion now; reads the version."""
+        return self.model_version.stage == "champion"

@@ -95,7 +95,7 @@ def _from_cache(kept: Kept, symbol: str, *, stale: bool) -> Answer:
 
 
 def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
-    """Read the champion's newest forecast, and keep it for the next callers."""
+    """Read the newest forecast, and keep it for the next callers."""
     if DATABASE_OUTAGE.is_on:
         raise OperationalError("The database did not answer a moment ago.")
     try:
@@ -111,8 +111,8 @@ def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
     forecast = latest_forecast(instrument, horizon)
     if forecast is None:
         raise ForecastUnavailable(instrument.symbol, horizon)
-    stale = store_is_stale(now=now)
-    if keep:
+    stale = store_is_stale(now=now) or not forecast.serves
+    if keep and forecast.serves:
         cache.keep([forecast], stale=stale, now=now)
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     body = encoded(body_of(forecast, stale=stale, fresh_until=fresh_until))

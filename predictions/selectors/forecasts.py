@@ -1,32 +1,43 @@
-"""Stored forecasts: the newest ones of the version that serves, and single ones."""
+"""Stored forecasts: the newest ones, the champion's before any other's, and single ones."""
 
 from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, Value, When
 
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from predictions.models import Forecast
 
+NEWEST_FIRST = ("rank", "-origin", "-id")
+
 
 def live_forecasts() -> QuerySet[Forecast]:
-    """Every live forecast by the version that serves now, with its instrument and version."""
-    return Forecast.objects.filter(
-        kind=Forecast.Kind.LIVE, model_version__stage=ModelVersion.Stage.CHAMPION
-    ).select_related("instrument", "model_version")
+    """Every live forecast with its instrument and version; `rank` is 0 where the version serves now, else 1.
+
+    Between a promotion and the new champion's first publication its predecessor's forecasts are the newest there are.
+    """
+    rank = Case(When(model_version__stage=ModelVersion.Stage.CHAMPION, then=Value(0)), default=Value(1))
+    live = Forecast.objects.filter(kind=Forecast.Kind.LIVE)
+    return live.annotate(rank=rank).select_related("instrument", "model_version")
 
 
 def latest_forecast(instrument: Instrument, horizon: int) -> Forecast | None:
-    """The champion's newest live forecast for an instrument, or None."""
-    return live_forecasts().filter(instrument=instrument, horizon_sessions=horizon).order_by("-origin").first()
+    """The newest live forecast for an instrument, the champion's if it has one, or None."""
+    return live_forecasts().filter(instrument=instrument, horizon_sessions=horizon).order_by(*NEWEST_FIRST).first()
 
 
 def latest_forecasts(horizon: int) -> dict[int, Forecast]:
-    """The champion's newest live forecast of every instrument, by the instrument's key; one query."""
-    newest = (
-        live_forecasts().filter(horizon_sessions=horizon).order_by("instrument_id", "-origin").distinct("instrument_id")
-    )
+    """The newest live forecast of every instrument, by the instrument's key; one query."""
+    found = live_forecasts().filter(horizon_sessions=horizon)
+    newest = found.order_by("instrument_id", *NEWEST_FIRST).distinct("instrument_id")
     return {forecast.instrument_id: forecast for forecast in newest}
+
+
+def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
+    """The newest live forecast of one instrument for each horizon; one query."""
+    found = live_forecasts().filter(instrument=instrument)
+    newest = found.order_by("horizon_sessions", *NEWEST_FIRST).distinct("horizon_sessions")
+    return {forecast.horizon_sessions: forecast for forecast in newest}
 
 
 def forecast_by_id(pk: int) -> Forecast | None:

@@ -18,7 +18,7 @@ from mlops.models import ModelVersion
 from mlops.selectors import champion
 from predictions.charts import ConePoint, PastForecast, Sparkline, span_of, sparkline
 from predictions.models import Forecast, Outcome
-from predictions.selectors.forecasts import latest_forecasts
+from predictions.selectors.forecasts import latest_by_horizon, latest_forecasts
 
 SPARK_SESSIONS = 60
 SPARK_DAYS = 100
@@ -146,31 +146,21 @@ def board(*, horizon: int, search: str = "", page: str | int = 1) -> Board:
     instruments = list(shown.object_list)
     version = current_version()
     newest = newest_session()
-    forecasts = latest_forecasts(horizon) if version else {}
+    forecasts = latest_forecasts(horizon)
     closes = _recent_closes(instruments, newest)
     rows = tuple(_board_row(item, closes[item.pk], forecasts.get(item.pk)) for item in instruments)
     return Board(horizon, shown, rows, search, newest, store_is_stale(), version)
 
 
 def stock(instrument: Instrument, *, horizon: int) -> StockPage:
-    """One instrument's last bars, its newest forecasts by the champion and how earlier ones came out."""
+    """One instrument's last bars, its newest forecasts and how earlier ones came out."""
     version = current_version()
-    forecasts = forecasts_by_horizon(instrument, version) if version else {}
+    forecasts = latest_by_horizon(instrument)
     bars = list(bars_for(instrument).order_by("-session")[:2])
     last = bars[0] if bars else None
     change = last.close / bars[1].close - 1 if last and len(bars) == 2 else None
     record = record_of(instrument, version, horizon) if version else None
     return StockPage(instrument, horizon, last, change, forecasts, version, record, store_is_stale())
-
-
-def forecasts_by_horizon(instrument: Instrument, version: ModelVersion) -> dict[int, Forecast]:
-    """The newest live forecast of one version for each horizon."""
-    newest = (
-        Forecast.objects.filter(instrument=instrument, model_version=version, kind=Forecast.Kind.LIVE)
-        .order_by("horizon_sessions", "-origin")
-        .distinct("horizon_sessions")
-    )
-    return {forecast.horizon_sessions: forecast for forecast in newest}
 
 
 def record_of(instrument: Instrument, version: ModelVersion, horizon: int) -> Record:

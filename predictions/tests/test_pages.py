@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 HOME_QUERIES = 7
 STOCK_QUERIES = 6
-CHART_QUERIES = 5
+CHART_QUERIES = 4
 INLINE = re.compile(r"""<[^>]+\s(?:style|on[a-z]+)\s*=|<style|<script(?![^>]*\ssrc=)""")
 
 
