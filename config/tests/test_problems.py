@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
 from rest_framework import exceptions
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, throttle_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -47,6 +47,7 @@ def plain(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 @api_view(["GET"])
+@throttle_classes([])
 def framework(request: Request, kind: str) -> Response:
     raise RAISED[kind]
 
