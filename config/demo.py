@@ -32,11 +32,12 @@ class Login:
     password: str | None
 
 
-def demo_variables(port: int, given: dict[str, str]) -> dict[str, str]:
+def demo_variables(port: int, folder: Path, given: dict[str, str]) -> dict[str, str]:
     """What a demo sets for its processes where the environment does not."""
     wanted = {
         "HINDCAST_LIMIT_ANONYMOUS": LIMIT_PER_MINUTE,
         "HINDCAST_STREAM_URL": f"ws://{HOST}:{port + 1}/ws/stream",
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
     }
     return {name: given.get(name) or value for name, value in wanted.items()}
 
@@ -54,6 +55,13 @@ def programs(port: int, variables: dict[str, str]) -> list[Program]:
     beat = (*CELERY, "beat", "--pidfile=")
     named = {"web": web, "edge": edge, "worker": worker, "trainer": trainer, "beat": beat}
     return [Program(name, command, {**variables, "OMP_NUM_THREADS": "1"}) for name, command in named.items()]
+
+
+def empty_metrics(folder: Path) -> None:
+    """Make the folder through which the processes count together, without the counts of processes that are gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for counted in folder.glob("*.db"):
+        counted.unlink()
 
 
 def is_ready(port: int) -> bool:

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from config import preflight
+from config.demo import demo_variables, empty_metrics
 from config.embedded.places import ROOT
 from config.embedded.process import ProcessIdentity
 from config.embedded.running import HOST, free_port
@@ -79,6 +80,14 @@ def test_a_port_in_use_is_told_in_one_sentence(taken: int, tmp_path: Path) -> No
     assert finished.returncode == 2
     assert finished.stderr == f"Port {busy} is in use; set HINDCAST_PORT to another.\n"
     assert finished.stdout == ""
+
+
+def test_counts_of_processes_that_are_gone_are_emptied_at_the_start(tmp_path: Path) -> None:
+    folder = Path(demo_variables(8000, tmp_path, {})["PROMETHEUS_MULTIPROC_DIR"])
+    empty_metrics(folder)
+    (folder / "counter_7.db").write_bytes(b"old")
+    empty_metrics(folder)
+    assert (folder.is_dir(), list(folder.iterdir())) == (True, [])
 
 
 def test_a_second_demo_of_the_same_folder_is_refused(

@@ -5,13 +5,23 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from config.demo import READY_SECONDS, Login, collect_static, demo_variables, ensure_staff, is_ready, programs
+from config.demo import (
+    READY_SECONDS,
+    Login,
+    collect_static,
+    demo_variables,
+    empty_metrics,
+    ensure_staff,
+    is_ready,
+    programs,
+)
 from config.embedded.places import ROOT
 from config.embedded.running import HOST
 from config.processes import ProcessEnded, Supervisor
@@ -24,32 +34,35 @@ class Command(BaseCommand):
     help = "Prepare everything, run every process of the platform, and stop them all at Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        site = settings.HINDCAST_SITE
+        variables = demo_variables(site.port, site.data_dir, dict(os.environ))
+        empty_metrics(Path(variables["PROMETHEUS_MULTIPROC_DIR"]))
         try:
-            self._prepare()
-            self._serve(ensure_staff())
+            self._prepare(variables)
+            self._serve(ensure_staff(), variables)
         except KeyboardInterrupt:
             self._say("Stopped.")
         except ProcessEnded as ended:
             raise CommandError(str(ended)) from ended
 
-    def _prepare(self) -> None:
+    def _prepare(self, variables: dict[str, str]) -> None:
         self._say("Preparing the database and the pages")
         call_command("migrate", interactive=False, verbosity=0)
         call_command("install_schedule", stdout=io.StringIO())
         collect_static()
         self._say("Reading prices")
-        self._run("ingest", needed=False)
+        self._run("ingest", variables=variables, needed=False)
         try:
             champion()
         except NoChampion:
             self._say("Training the first model on this machine")
-            self._run("train")
-        self._run("publish")
-        self._run("predict", *(instrument.symbol for instrument in active_instruments()), needed=False)
+            self._run("train", variables=variables)
+        self._run("publish", variables=variables)
+        symbols = [instrument.symbol for instrument in active_instruments()]
+        self._run("predict", *symbols, variables=variables, needed=False)
 
-    def _serve(self, login: Login) -> None:
+    def _serve(self, login: Login, variables: dict[str, str]) -> None:
         site = settings.HINDCAST_SITE
-        variables = demo_variables(site.port, dict(os.environ))
         supervisor = Supervisor(site.data_dir, self._say)
         try:
             for program in programs(site.port, variables):
@@ -81,13 +94,13 @@ class Command(BaseCommand):
             "Ctrl-C stops everything.",
         )
 
-    def _run(self, *command: str, needed: bool = True) -> None:
+    def _run(self, *command: str, variables: dict[str, str], needed: bool = True) -> None:
         """Run another command as a process of its own, so that its libraries do not stay in memory here.
 
         What a command that is not `needed` cannot do, it says itself, and the demo goes on with what is stored.
         """
-        variables = {"HINDCAST_LOG_LEVEL": "WARNING", **os.environ}
-        finished = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=variables, check=False)
+        quiet = {"HINDCAST_LOG_LEVEL": "ERROR", **os.environ, **variables}
+        finished = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=quiet, check=False)
         if finished.returncode and needed:
             raise CommandError(f"`manage.py {command[0]}` did not succeed.", returncode=finished.returncode)
 

@@ -29,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{report.created} forecasts created from {report.origin} by model {report.version}; "
-            f"{report.existing} were there before, {report.abstained} of all abstain."
+            f"{report.existing} were there before; in all {report.abstained} abstain."
         )
 
 
