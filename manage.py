@@ -10,6 +10,11 @@ from config import embedded, preflight
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if sys.stderr.isatty() and sys.argv[1:2] != ["demo"]:
+        # A person reads along: a command's own words say what it does, so only warnings join them, in plain lines.
+        # A demo starts processes that keep logs, and those stay as they are.
+        os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
+        os.environ.setdefault("HINDCAST_LOG_FORMAT", "console")
     with preflight.checked(sys.argv), embedded.servers_for(sys.argv):
         # Settings read the URLs that the line above provides.
         from django.core.management import execute_from_command_line
