@@ -14,6 +14,7 @@ from django.db import DatabaseError, connections
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -56,6 +57,7 @@ class Part:
         return {**told.pop("facts"), **told}
 
 
+@csrf_exempt
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> JsonResponse:
@@ -63,6 +65,7 @@ def live(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:

@@ -28,7 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
         horizon = _horizon(request)
     except HorizonUnknown as error:
         return _not_found(request, error)
-    search = request.GET.get("q", "").strip()[:60]
+    search = request.GET.get("q", "").replace("\0", "").strip()[:60]
     shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"))
     context = {"board": shown, "holdout": pages.holdout_of(shown.version, horizon)}
     return render(request, "predictions/home.html", {**_common(horizon), **context})

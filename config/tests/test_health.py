@@ -66,6 +66,11 @@ def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections["default"], "settings_dict", unreachable)
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_is_only_read(path: str) -> None:
+    assert Client(enforce_csrf_checks=True).post(path).status_code == 405
+
+
 def test_live_says_that_the_process_answers() -> None:
     answer = Client().get("/health/live")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

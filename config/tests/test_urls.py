@@ -1,7 +1,11 @@
 """Paths that belong to no app: documentation, redirects, what is not there."""
 
+import re
+
 import pytest
 from django.test import Client
+
+from config.embedded.places import ROOT
 
 
 @pytest.fixture
@@ -42,3 +46,10 @@ def test_documentation_comes_from_this_site(browser: Client, path: str) -> None:
     assert page.status_code == 200
     assert "/static/drf_spectacular_sidecar/" in page.content.decode()
     assert "cdn." not in page.content.decode()
+
+
+def test_the_proxy_sends_to_the_stream_process_only_what_it_answers() -> None:
+    configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
+    blocks = re.findall(r"location ([^{]+) \{([^}]*)\}", configuration)
+    assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["/ws/"]
+    assert [path for path, block in blocks if "proxy_pass http://web;" in block] == ["/"]

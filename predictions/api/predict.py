@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.limits import bucket_of, client_address, count_call, remember, shortened
@@ -32,6 +33,7 @@ class PredictQuery:
     horizon: int
 
 
+@csrf_exempt
 @require_safe
 def predict(request: HttpRequest) -> HttpResponse:
     """The champion's newest forecast for one stock and horizon."""
@@ -39,7 +41,7 @@ def predict(request: HttpRequest) -> HttpResponse:
     bucket = bucket_of(request)
     try:
         query = parse_query(request.GET)
-    except (BadRequest, SymbolMalformed, HorizonUnknown):
+    except (BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):
         allowance = count_call(bucket)
         remember(request, allowance)
         allowance.require()

@@ -6,11 +6,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketdata.selectors import LONGEST_SYMBOL, SYMBOL
 from predictions.api.predict import predict
 from predictions.api.serializers import ForecastOut, ProblemOut
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 
 PROBLEM_TYPE = "application/problem+json"
+# Symbols are asked for in either case.
+SYMBOL_TEXT = {"type": "string", "maxLength": LONGEST_SYMBOL, "pattern": f"^{SYMBOL.pattern.replace('A-Z', 'A-Za-z')}$"}
 
 
 def _header(name: str, description: str, statuses: list[str]) -> OpenApiParameter:
@@ -26,7 +29,7 @@ class PredictDocument(APIView):
         summary="The newest forecast for one stock",
         description="By the model version that serves. Every answer counts against the limit and says what is left.",
         parameters=[
-            OpenApiParameter("symbol", OpenApiTypes.STR, required=True, description="Such as AAPL or BRK.B."),
+            OpenApiParameter("symbol", SYMBOL_TEXT, required=True, description="Such as AAPL or BRK.B."),
             OpenApiParameter(
                 "horizon", OpenApiTypes.INT, enum=HORIZONS, default=DEFAULT_HORIZON, description="Sessions ahead."
             ),

@@ -73,6 +73,7 @@ def test_search_finds_symbol_or_name(client: Client, shown: Scene) -> None:
     assert "BRK.B" in text
     assert "AAPL" not in text
     assert "No stock matches" in text_of(client, "/?q=zzz")
+    assert "BRK.B" in text_of(client, "/?q=be%00rk")
 
 
 def test_long_lists_come_in_pages(client: Client, shown: Scene) -> None:

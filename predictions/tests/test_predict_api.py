@@ -212,6 +212,7 @@ def assert_refused(response: Any, status: int, kind: str) -> dict[str, Any]:
         ("symbol=%20", "malformed-request"),
         ("symbol=AAPL&symbol=NVDA", "malformed-request"),
         ("symbol=AAPL&horizon=5&horizon=5", "malformed-request"),
+        ("symbol=AAPL" + "&more=1" * 1_000, "malformed-request"),
         ("symbol=A%00PL", "malformed-symbol"),
         ("symbol=AAPL%27--", "malformed-symbol"),
         ("symbol=%EF%BC%A1APL", "malformed-symbol"),
@@ -309,9 +310,10 @@ def test_one_line_is_written_and_one_prediction_counted(told: Forecast, ask: Ask
     assert told_in_metrics("hindcast_predictions_total", horizon="5", status="issued") == counted + 1
 
 
-def test_other_methods_are_refused_and_a_slash_is_taken_away(told: Forecast, client: Client) -> None:
-    address = reverse("predictions-api:predict")
-    assert client.post(address).status_code == 405
+def test_other_methods_are_refused_and_a_slash_is_taken_away(told: Forecast) -> None:
+    address, client = reverse("predictions-api:predict"), Client(enforce_csrf_checks=True)
+    refused = client.post(address)
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
     moved = client.get(f"{address}/?symbol=AAPL")
     assert moved.status_code in (301, 308)
     assert moved["Location"] == f"{address}?symbol=AAPL"

@@ -86,4 +86,7 @@ def test_problems_conform(schema: dict[str, Any], operation: dict[str, Any], ask
 def test_the_parameters_are_described(operation: dict[str, Any]) -> None:
     symbol, horizon = sorted((one for one in operation["parameters"]), key=lambda one: one["name"], reverse=True)
     assert (symbol["name"], symbol["required"]) == ("symbol", True)
+    understood = Draft202012Validator(symbol["schema"])
+    assert all(understood.is_valid(text) for text in ("AAPL", "brk.b", "BRK/B", "^GSPC", "0700.HK"))
+    assert not any(understood.is_valid(text) for text in ("", "A PL", "AAPL'--", "A" * 16, "ÄPL"))
     assert (set(horizon["schema"]["enum"]), horizon["schema"]["default"]) == ({1, 5, 10, 20}, 5)
