@@ -3,14 +3,13 @@
 import fcntl
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from config.embedded import data_folder
-from config.embedded.running import HOST
+from config.embedded.running import port_in_use
 from config.processes import end_recorded
 
 EXIT_CANNOT_START = 2
@@ -39,19 +38,6 @@ def checked(arguments: list[str]) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def port_in_use(port: int) -> bool:
-    """Whether somebody listens on this port of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except PermissionError:
-            return False
-        except OSError:
-            return True
-    return False
 
 
 def _ports() -> tuple[int, ...]:

@@ -16,11 +16,11 @@ from config.embedded.process import ProcessIdentity
 STOP_PATIENCE_S = 6.0
 LOOK_EVERY_S = 0.3
 LAST_LINES = 15
-RESTARTS = 1
+STEADY_S = 60.0
 
 
 class ProcessEnded(Exception):
-    """A process ended by itself more often than it may; the message holds the last lines of its log."""
+    """A process ended by itself soon after it was started again; the message holds the last lines of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,17 @@ class Program:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Starts programs, writes their output to `folder`/log, and keeps their identities in `folder`/demo.json."""
+    """Starts programs, writes their output to `folder`/log, and keeps their identities in `folder`/demo.json.
+
+    `revive_servers` starts again what the programs stand on and says what that was.
+    """
 
     folder: Path
     tell: Callable[[str], None]
+    revive_servers: Callable[[], list[str]] = list
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _programs: dict[str, Program] = field(default_factory=dict)
-    _restarts: dict[str, int] = field(default_factory=dict)
+    _restarted: dict[str, float] = field(default_factory=dict)
 
     def start(self, program: Program) -> None:
         """Start a program in a process group of its own, tied to this process."""
@@ -63,11 +67,12 @@ class Supervisor:
     def watch_until(self, done: Callable[[], bool], *, seconds: float = float("inf")) -> bool:
         """Look after the programs until `done` says so; False when the time is over first.
 
-        A program that ends is started once more; raises ProcessEnded when it ends again.
+        What ends is started again; raises ProcessEnded when that ends within a minute.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self._revive()
+            self._revive_servers()
+            self._revive_programs()
             if done():
                 return True
             time.sleep(LOOK_EVERY_S)
@@ -94,18 +99,28 @@ class Supervisor:
     def log_of(self, name: str) -> Path:
         return self.folder / "log" / f"{name}.log"
 
-    def _revive(self) -> None:
+    def _revive_servers(self) -> None:
+        for name in self.revive_servers():
+            self._note_restart(name, f"{name} ended; its log is in {self.folder}.")
+            self.tell(f"{name} ended and was started again.")
+
+    def _revive_programs(self) -> None:
         for name, child in list(self._running.items()):
             if child.poll() is None:
                 continue
             lines = self.log_of(name).read_text(errors="replace").splitlines()[-LAST_LINES:]
             told = f"{name} ended with code {child.returncode}:\n" + "\n".join(f"  {line}" for line in lines)
             _signal_group(child.pid, signal.SIGKILL)
-            if self._restarts.get(name, 0) >= RESTARTS:
-                raise ProcessEnded(told)
-            self._restarts[name] = self._restarts.get(name, 0) + 1
+            self._note_restart(name, told)
             self.tell(f"{told}\nStarting {name} again.")
             self.start(self._programs[name])
+
+    def _note_restart(self, name: str, told: str) -> None:
+        """Raises ProcessEnded with `told` when the last restart was a moment ago: another will not help."""
+        now = time.monotonic()
+        if now - self._restarted.get(name, -STEADY_S) < STEADY_S:
+            raise ProcessEnded(told)
+        self._restarted[name] = now
 
     def _record(self) -> None:
         identities = [ProcessIdentity.of(child.pid) for child in self._running.values()]

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -12,7 +12,7 @@ from config.embedded.cluster import URL_VARIABLES, Cluster
 from config.embedded.errors import EmbeddedProblem
 from config.embedded.places import ROOT
 
-__all__ = ["EmbeddedProblem", "needs_servers", "provided", "servers_for"]
+__all__ = ["EmbeddedProblem", "needs_servers", "provided", "revive", "servers_for"]
 
 WITHOUT_SERVERS = frozenset(
     {
@@ -21,6 +21,7 @@ WITHOUT_SERVERS = frozenset(
         "check_leaks", "score_texts", "sendtestemail", "lintmigrations",
     }
 )  # fmt: skip
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_CANNOT_RUN = 1
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
@@ -58,18 +59,40 @@ def provided(variables: MutableMapping[str, str], folder: Path, *, durable: bool
         yield
         return
     _leave_in_order_when_terminated()
-    with Cluster(folder, durable=durable).attached(missing) as urls:
+    with ExitStack() as stack:
+        urls = stack.enter_context(Cluster(folder, durable=durable).attached(missing))
         variables.update(urls)
         try:
             yield
         finally:
             for name in urls:
                 del variables[name]
+            with _undisturbed():
+                stack.close()
 
 
-def data_folder(variables: MutableMapping[str, str]) -> Path:
+def revive(variables: Mapping[str, str], folder: Path) -> list[str]:
+    """Start again those servers of `folder` that `variables` name and that have died; returns what they are called.
+
+    Each comes back at its old address with its data. Raises EmbeddedProblem when one does not.
+    """
+    return Cluster(folder).revive(variables)
+
+
+def data_folder(variables: Mapping[str, str]) -> Path:
     """The clone's data folder."""
     return Path(variables.get("HINDCAST_DATA_DIR") or ROOT / ".data").resolve()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold off an impatient second Ctrl-C until the servers are stopped, which takes seconds at most."""
+    former = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _leave_in_order_when_terminated() -> None:

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,11 @@ class Cluster:
         try:
             with self._alone():
                 fcntl.flock(users, fcntl.LOCK_SH)
-                variables = self._start_missing(names)
+                try:
+                    variables = self._start_missing(names)
+                except BaseException:
+                    self._leave(users)
+                    raise
             try:
                 yield variables
             finally:
@@ -54,23 +58,51 @@ class Cluster:
             with self._alone():
                 self._stop_recorded()
 
+    def revive(self, variables: Mapping[str, str]) -> list[str]:
+        """Start again what `variables` name and what has died since, at the same address; returns the names.
+
+        To be called by a holder. Raises EmbeddedProblem when a server does not start, or not at that address.
+        """
+        if all(server.process.alive for server in self._written().values()):
+            return []
+        with self._alone():
+            died = [
+                name
+                for name, server in self._written().items()
+                if not server.process.alive and variables.get(URL_VARIABLES[name]) == self._url(name, server)
+            ]
+            for name in died:
+                if not self._start_missing((name,)).items() <= variables.items():
+                    raise EmbeddedProblem(f"{SERVERS[name].NAME} ended, and another program has its port by now.")
+        return [SERVERS[name].NAME for name in died]
+
     def recorded(self) -> dict[str, RunningServer]:
         """The recorded servers that still run."""
+        return {name: server for name, server in self._written().items() if server.process.alive}
+
+    def _written(self) -> dict[str, RunningServer]:
+        """The servers of the record, also those that have died."""
         try:
             written = json.loads((self.folder / "run.json").read_text())
-            servers = {name: RunningServer.from_json(written[name]) for name in SERVERS if name in written}
+            return {name: RunningServer.from_json(written[name]) for name in SERVERS if name in written}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
-        return {name: server for name, server in servers.items() if server.process.alive}
 
     def _start_missing(self, names: tuple[str, ...]) -> dict[str, str]:
-        password = self._password()
-        servers = self.recorded()
+        """Have these servers run; one that died comes back at its old address, which others may still use."""
+        servers = self._written()
         for name in names:
-            if name not in servers:
-                servers[name] = SERVERS[name].start(self.folder, password=password, durable=self.durable)
+            former = servers.get(name)
+            if former is None or not former.process.alive:
+                port = former.port if former else None
+                servers[name] = SERVERS[name].start(
+                    self.folder, password=self._password(), durable=self.durable, port=port
+                )
                 self._record(servers)
-        return {URL_VARIABLES[name]: SERVERS[name].url(servers[name], password) for name in names}
+        return {URL_VARIABLES[name]: self._url(name, servers[name]) for name in names}
+
+    def _url(self, name: str, server: RunningServer) -> str:
+        return str(SERVERS[name].url(server, self._password()))
 
     def _leave(self, users: int) -> None:
         try:

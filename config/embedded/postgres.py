@@ -18,6 +18,7 @@ from config.embedded.places import Runner
 from config.embedded.process import ProcessIdentity, command_of
 from config.embedded.running import RunningServer
 
+NAME = "PostgreSQL"
 STOP = signal.SIGINT
 USER = DATABASE = "hindcast"
 ATTEMPTS = 8
@@ -36,8 +37,11 @@ SETTINGS = {
 WITHOUT_DURABILITY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def start(folder: Path, *, password: str, durable: bool) -> RunningServer:
-    """Start PostgreSQL for the data folder; its files are made first when there are none of this clone's."""
+def start(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
+    """Start PostgreSQL for the data folder, on `port` if it is free, else on a free one.
+
+    Its files are made first when there are none of this clone's.
+    """
     runner = places.postgres_runner()
     programs = places.postgres_programs(runner)
     home = places.postgres_home(folder, runner)
@@ -49,13 +53,11 @@ def start(folder: Path, *, password: str, durable: bool) -> RunningServer:
     settings = SETTINGS if durable else SETTINGS | WITHOUT_DURABILITY
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     for _ in range(ATTEMPTS):
-        port = running.free_port()
-        command = [str(programs / "postgres"), "-D", str(files), "-p", str(port), *options]
-        started = running.launch("PostgreSQL", command, log=log, ready=_ready(files), **runner.popen)
+        chosen = running.port_for(port)
+        command = [str(programs / "postgres"), "-D", str(files), "-p", str(chosen), *options]
+        started = running.launch(NAME, command, log=log, ready=_ready(files), **runner.popen)
         if started:
-            server = RunningServer(started, port)
-            _ensure_database(server, password)
-            return server
+            return _with_database(RunningServer(started, chosen), password)
         # The port was taken meanwhile, or the last processes of a server that was killed are still going.
         time.sleep(PAUSE_SECONDS)
     raise EmbeddedProblem(f"PostgreSQL did not start: {running.last_words(log)}")
@@ -135,6 +137,20 @@ def _make(files: Path, *, programs: Path, runner: Runner, password: str) -> None
     runner.own(mark)
     os.rename(cluster, files)
     shutil.rmtree(unfinished)
+
+
+def _with_database(server: RunningServer, password: str) -> RunningServer:
+    """The server with our database in it; a server that cannot have one is stopped."""
+    try:
+        _ensure_database(server, password)
+    except BaseException as error:
+        server.process.stop(STOP, patience_s=running.END_SECONDS)
+        if isinstance(error, psycopg.Error):
+            raise EmbeddedProblem(
+                f"PostgreSQL runs but its database cannot be made: {' '.join(str(error).split())}"
+            ) from error
+        raise
+    return server
 
 
 def _ensure_database(server: RunningServer, password: str) -> None:

@@ -57,6 +57,8 @@ class ProcessIdentity:
 
 def remember(child: "subprocess.Popen[bytes]") -> None:
     """Keep a child that runs on, so that the system is told when nobody waits for it any more."""
+    for pid in list(_children):
+        _reap(pid)
     _children[child.pid] = child
 
 

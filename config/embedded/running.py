@@ -4,6 +4,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from config.embedded.process import ProcessIdentity, remember
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
+END_SECONDS = 5.0
+PORT_PATIENCE_S = 2.0
 LAST_LINES = 3
 
 
@@ -38,17 +41,52 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def port_for(wanted: int | None) -> int:
+    """The wanted port if it is free, or soon is because its last user is just going; else a free one."""
+    if wanted is None:
+        return free_port()
+    deadline = time.monotonic() + PORT_PATIENCE_S
+    while port_in_use(wanted):
+        if time.monotonic() > deadline:
+            return free_port()
+        time.sleep(0.02)
+    return wanted
+
+
+def port_in_use(port: int) -> bool:
+    """Whether somebody listens on this port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+    return False
+
+
 def launch(
     name: str, command: list[str], *, log: Path, ready: Callable[[], bool], **popen: Any
 ) -> ProcessIdentity | None:
     """Start a server apart from the terminal's signals and wait until it answers; None when it ended by itself.
 
-    Raises EmbeddedProblem when it neither answers nor ends in time.
+    Raises EmbeddedProblem when it neither answers nor ends in time. A start that is interrupted leaves no server.
     """
     with log.open("ab") as output:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **popen
         )
+    try:
+        return _awaited(name, child, log=log, ready=ready)
+    except BaseException:
+        _end(child)
+        raise
+
+
+def _awaited(
+    name: str, child: "subprocess.Popen[bytes]", *, log: Path, ready: Callable[[], bool]
+) -> ProcessIdentity | None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if child.poll() is not None:
@@ -57,9 +95,15 @@ def launch(
             remember(child)
             return identity
         time.sleep(0.02)
+    raise EmbeddedProblem(f"{name} did not answer within {START_SECONDS:.0f} s; see {log}.")
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(END_SECONDS)
     child.kill()
     child.wait()
-    raise EmbeddedProblem(f"{name} did not answer within {START_SECONDS:.0f} s; see {log}.")
 
 
 def last_words(log: Path) -> str:

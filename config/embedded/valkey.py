@@ -10,23 +10,24 @@ from config.embedded.errors import EmbeddedProblem
 from config.embedded.process import ProcessIdentity, command_of
 from config.embedded.running import RunningServer
 
+NAME = "Valkey"
 STOP = signal.SIGTERM
 ATTEMPTS = 5
 
 
-def start(folder: Path, *, password: str, durable: bool) -> RunningServer:
-    """Start Valkey on a free port of this machine with its files in `folder`."""
+def start(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
+    """Start Valkey with its files in `folder`, on `port` if it is free, else on a free one."""
     program = places.valkey_program()
     files = folder / "valkey"
     files.mkdir(mode=0o700, exist_ok=True)
     log = folder / "valkey.log"
     _end_unrecorded(folder)
     for _ in range(ATTEMPTS):
-        port = running.free_port()
-        settings = _settings_file(folder, files, port=port, password=password, durable=durable)
-        started = running.launch("Valkey", [str(program), str(settings)], log=log, ready=_ready(port, password))
+        chosen = running.port_for(port)
+        settings = _settings_file(folder, files, port=chosen, password=password, durable=durable)
+        started = running.launch(NAME, [str(program), str(settings)], log=log, ready=_ready(chosen, password))
         if started:
-            return RunningServer(started, port)
+            return RunningServer(started, chosen)
     raise EmbeddedProblem(f"Valkey did not start: {running.last_words(log)}")
 
 

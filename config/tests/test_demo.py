@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from config import preflight
+from config import preflight, processes
 from config.demo import demo_variables, empty_metrics
 from config.embedded.places import ROOT
 from config.embedded.process import ProcessIdentity
@@ -110,6 +110,22 @@ def test_a_process_that_ends_is_started_once_more_and_then_ends_the_demo(
         supervisor.watch_until(lambda: False, seconds=20)
     assert len(told) == 1
     assert told[0].endswith("Starting web again.")
+
+
+def test_a_process_that_ended_long_ago_is_started_again_each_time(
+    supervisor: Supervisor, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "STEADY_S", 0.0)
+    supervisor.start(Program("web", (sys.executable, "-c", "raise SystemExit(3)"), {}))
+    assert supervisor.watch_until(lambda: len(told) == 3, seconds=20)
+
+
+def test_servers_that_died_are_brought_back_and_soon_again_ends_the_demo(tmp_path: Path, told: list[str]) -> None:
+    deaths = iter([[], ["Valkey"], [], ["PostgreSQL"], ["Valkey"]])
+    supervisor = Supervisor(tmp_path, told.append, lambda: next(deaths))
+    with pytest.raises(ProcessEnded, match=r"^Valkey ended; its log is in "):
+        supervisor.watch_until(lambda: False, seconds=20)
+    assert told == ["Valkey ended and was started again.", "PostgreSQL ended and was started again."]
 
 
 def test_stopping_ends_every_process_with_its_children(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -3,18 +3,22 @@
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
+import redis
 
 from config import embedded
-from config.embedded import places, valkey
+from config.embedded import places, running, valkey
 from config.embedded.cluster import Cluster
 from config.embedded.errors import EmbeddedProblem
 from config.embedded.places import ROOT
@@ -43,6 +47,13 @@ def _remove(folder: Path) -> None:
     home = places.postgres_home(folder, runner) if folder.exists() else folder
     for path in {home, folder}:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _eventually_empty(cluster: Cluster) -> bool:
+    deadline = time.monotonic() + 10
+    while cluster.recorded() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not cluster.recorded()
 
 
 def _pids(cluster: Cluster) -> dict[str, int]:
@@ -80,6 +91,92 @@ def test_rows_survive_servers_that_were_killed(cluster: Cluster) -> None:
             os.kill(pid, signal.SIGKILL)
     with durable.attached(BOTH) as urls, psycopg.connect(urls["DATABASE_URL"]) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_servers_that_died_come_back_at_their_address_with_their_rows() -> None:
+    cluster = Cluster(ROOT / ".data" / "test" / f"embedded-{uuid4().hex[:8]}", durable=True)
+    try:
+        with cluster.attached(BOTH) as urls:
+            with psycopg.connect(urls["DATABASE_URL"]) as connection:
+                connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+            redis.Redis.from_url(urls["REDIS_URL"]).set("kept", "43")
+            assert cluster.revive(urls) == []
+            died = _pids(cluster)
+            for pid in died.values():
+                os.kill(pid, signal.SIGKILL)
+            assert _eventually_empty(cluster)
+            assert cluster.revive(urls) == ["PostgreSQL", "Valkey"]
+            assert set(died.values()).isdisjoint(_pids(cluster).values())
+            with psycopg.connect(urls["DATABASE_URL"]) as connection:
+                assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+            assert redis.Redis.from_url(urls["REDIS_URL"]).get("kept") == b"43"
+            assert cluster.revive(urls) == []
+        assert _pids(cluster) == {}
+    finally:
+        cluster.stop()
+        _remove(cluster.folder)
+
+
+def test_a_server_that_nobody_here_names_is_not_brought_back(cluster: Cluster) -> None:
+    with cluster.attached(("valkey",)):
+        os.kill(_pids(cluster)["valkey"], signal.SIGKILL)
+        assert _eventually_empty(cluster)
+        assert cluster.revive({"REDIS_URL": "redis://elsewhere"}) == []
+        assert _pids(cluster) == {}
+
+
+def test_a_server_whose_port_was_taken_is_told_in_one_sentence(cluster: Cluster) -> None:
+    with cluster.attached(("valkey",)) as urls, closing(socket.socket()) as other:
+        server = cluster.recorded()["valkey"]
+        server.process.stop(signal.SIGKILL, patience_s=5)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        assert running.port_for(server.port) == server.port
+        other.bind((running.HOST, server.port))
+        other.listen()
+        with pytest.raises(EmbeddedProblem, match=r"^Valkey ended, and another program has its port by now\.$"):
+            cluster.revive(urls)
+
+
+def test_whoever_comes_after_a_death_uses_the_old_address(cluster: Cluster) -> None:
+    with cluster.attached(("valkey",)) as urls:
+        cluster.recorded()["valkey"].process.stop(signal.SIGKILL, patience_s=5)
+        with cluster.attached(("valkey",)) as later:
+            assert later == urls
+            assert set(_pids(cluster)) == {"valkey"}
+
+
+def test_a_start_that_fails_leaves_no_other_server_behind(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[ProcessIdentity] = []
+
+    def no_program() -> Path:
+        seen.extend(server.process for server in cluster.recorded().values())
+        raise EmbeddedProblem("There is no Valkey.")
+
+    monkeypatch.setattr(places, "valkey_program", no_program)
+    with pytest.raises(EmbeddedProblem, match="no Valkey"):
+        cluster.attached(BOTH).__enter__()
+    assert len(seen) == 1
+    assert not seen[0].alive
+
+
+def test_an_interrupted_start_leaves_no_server(tmp_path: Path) -> None:
+    began: list[ProcessIdentity | None] = []
+
+    def interrupted() -> bool:
+        told = tmp_path / "pid"
+        if not told.exists() or not told.read_text():
+            return False
+        began.append(ProcessIdentity.of(int(told.read_text())))
+        raise KeyboardInterrupt
+
+    code = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
+    with pytest.raises(KeyboardInterrupt):
+        running.launch(
+            "Sleeper", [sys.executable, "-c", code, str(tmp_path / "pid")], log=tmp_path / "log", ready=interrupted
+        )
+    assert len(began) == 1
+    assert began[0] is not None
+    assert not began[0].alive
 
 
 def test_servers_that_no_record_names_are_replaced(cluster: Cluster) -> None:

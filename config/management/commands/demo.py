@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from config import embedded
 from config.demo import (
     READY_SECONDS,
     Login,
@@ -42,7 +44,7 @@ class Command(BaseCommand):
             self._serve(ensure_staff(), variables)
         except KeyboardInterrupt:
             self._say("Stopped.")
-        except ProcessEnded as ended:
+        except (ProcessEnded, embedded.EmbeddedProblem) as ended:
             raise CommandError(str(ended)) from ended
 
     def _prepare(self, variables: dict[str, str]) -> None:
@@ -57,13 +59,13 @@ class Command(BaseCommand):
         except NoChampion:
             self._say("Training the first model on this machine")
             self._run("train", variables=variables)
-        self._run("publish", variables=variables)
+        self._run("publish", variables=variables, needed=False)
         symbols = [instrument.symbol for instrument in active_instruments()]
         self._run("predict", *symbols, variables=variables, needed=False)
 
     def _serve(self, login: Login, variables: dict[str, str]) -> None:
         site = settings.HINDCAST_SITE
-        supervisor = Supervisor(site.data_dir, self._say)
+        supervisor = Supervisor(site.data_dir, self._say, partial(embedded.revive, os.environ, site.data_dir))
         try:
             for program in programs(site.port, variables):
                 supervisor.start(program)
