@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts.models import User
 from alerts.conditions import Observation
-from alerts.models import Alert, Rule
+from alerts.models import Alert, DeliveryAttempt, Rule
 from marketdata.models import DailyBar
 from predictions.selectors.forecasts import latest_forecasts
 
@@ -27,6 +27,14 @@ def alerts_of(user: User) -> QuerySet[Alert]:
 def active_rules() -> QuerySet[Rule]:
     """Every rule that is switched on, whose owner can still sign in."""
     return Rule.objects.filter(is_active=True, user__is_active=True).select_related("instrument", "user").order_by("pk")
+
+
+def pending_alerts(*, most_failures: int) -> QuerySet[Alert]:
+    """Alerts to send, oldest first: not sent, refused at most so often, of owners who can still sign in."""
+    failures = Count("attempts", filter=Q(attempts__status=DeliveryAttempt.Status.FAILED))
+    waiting = Alert.objects.filter(sent_at=None, rule__user__is_active=True).annotate(failures=failures)
+    wanted = waiting.filter(failures__lte=most_failures)
+    return wanted.select_related("rule__user", "rule__instrument").order_by("pk")
 
 
 def observations_on(session: date, rules: Iterable[Rule]) -> dict[int, Observation]:

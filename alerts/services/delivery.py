@@ -8,6 +8,7 @@ from django.utils import timezone
 from alerts.delivery import email
 from alerts.errors import DeliveryFailed
 from alerts.models import Alert, DeliveryAttempt
+from alerts.selectors import pending_alerts
 
 log = structlog.get_logger(__name__)
 
@@ -19,15 +20,12 @@ def deliver_pending(*, now: datetime) -> int:
 
     An alert is claimed by a conditional update before it is sent, so two workers never send it twice. When the channel
     refuses, the claim is given back for the next call, until `MAX_ATTEMPTS` have failed; a crash in between leaves an
-    attempt marked started, and the alert is not sent again.
+    attempt marked started, and the alert is not sent again. An owner who may no longer sign in is not written to.
     """
-    pending = Alert.objects.filter(sent_at=None).select_related("rule__user", "rule__instrument").order_by("pk")
-    return sum(_deliver(alert, now) for alert in pending)
+    return sum(_deliver(alert, now) for alert in pending_alerts(most_failures=MAX_ATTEMPTS - 1))
 
 
 def _deliver(alert: Alert, now: datetime) -> bool:
-    if alert.attempts.filter(status=DeliveryAttempt.Status.FAILED).count() >= MAX_ATTEMPTS:
-        return False
     if not Alert.objects.filter(pk=alert.pk, sent_at=None).update(sent_at=now):
         return False
     attempt = DeliveryAttempt.objects.create(

@@ -2,18 +2,21 @@
 
 import email
 import socket
+from datetime import timedelta
 from email.message import Message
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from django.core import mail
+from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from accounts.models import User
 from alerts.models import Alert, DeliveryAttempt
 from alerts.services.delivery import MAX_ATTEMPTS, deliver_pending
 from alerts.services.evaluation import evaluate_rules
-from alerts.tests.factories import FIRST, NOW, close_at, person, price_rule, stock
+from alerts.tests.factories import FIRST, NOW, SECOND, close_at, person, price_rule, stock
 
 pytestmark = pytest.mark.django_db
 
@@ -95,3 +98,25 @@ def test_after_the_last_attempt_it_rests(raised: Alert, settings: Settings) -> N
     assert DeliveryAttempt.objects.filter(status="failed").count() == MAX_ATTEMPTS
     raised.refresh_from_db()
     assert raised.sent_at is None
+
+
+def test_nobody_is_written_to_who_may_no_longer_sign_in(raised: Alert) -> None:
+    User.objects.update(is_active=False)
+    assert deliver_pending(now=NOW) == 0
+    assert not mail.outbox
+    User.objects.update(is_active=True)
+    assert deliver_pending(now=NOW) == 1
+
+
+def test_what_was_given_up_costs_no_query_each(
+    raised: Alert, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for day in range(1, 4):
+        Alert.objects.create(rule=raised.rule, session=SECOND + timedelta(days=day), subject="s", raised_at=NOW)
+    for alert in Alert.objects.all():
+        DeliveryAttempt.objects.bulk_create(
+            DeliveryAttempt(alert=alert, channel="email", recipient="a@b.example", status="failed", started_at=NOW)
+            for _ in range(MAX_ATTEMPTS)
+        )
+    with django_assert_num_queries(1):
+        assert deliver_pending(now=NOW) == 0
