@@ -115,7 +115,12 @@ def _corrections(last: date, now: datetime) -> list[Outcome]:
     told = {outcome.forecast_id: outcome for outcome in newest}
     revisions = {key: outcome.revision + 1 for key, outcome in told.items()}
     again = _outcomes([outcome.forecast for outcome in told.values()], revisions=revisions, now=now)
-    return [outcome for outcome in again if outcome.actual_price != told[outcome.forecast_id].actual_price]
+    return [outcome for outcome in again if _is_another_price(outcome, told[outcome.forecast_id])]
+
+
+def _is_another_price(now: Outcome, before: Outcome) -> bool:
+    """Whether they differ by half a tick at least; rounding in a series restated for a split makes less."""
+    return 2 * abs(now.actual_price - before.actual_price) >= now.forecast.instrument.tick
 
 
 def _outcomes(forecasts: Sequence[Forecast], *, revisions: Mapping[int, int], now: datetime) -> list[Outcome]:

@@ -132,6 +132,20 @@ def test_a_corrected_bar_adds_a_revision_and_leaves_the_first_alone(apple: Instr
     assert list(told) == [(0, Decimal("101"), True), (1, Decimal("99.5"), False)]
 
 
+def test_a_series_restated_for_a_split_corrects_nothing(apple: Instrument) -> None:
+    forecast(apple)
+    bar(apple, TARGET, "101")
+    score_matured(now=NOW)
+    later = NOW + timedelta(days=30)
+    split(apple, later.date(), "3")
+    Instrument.objects.update(basis_date=later.date())
+    # 101 / 3 with six decimals, times 3, is 101.000001
+    restated = Decimal("33.666667")
+    DailyBar.objects.update(open=restated, high=restated, low=restated, close=restated, fetched_at=later)
+    assert score_matured(now=later).corrected == 0
+    assert Outcome.objects.get().actual_price == Decimal("101")
+
+
 def test_nothing_is_scored_while_no_price_is_stored(apple: Instrument) -> None:
     forecast(apple)
     assert score_matured(now=NOW) == ScoreReport(scored=0, waiting=0)
