@@ -222,6 +222,7 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     return mapped or parsed
 
 
+@lru_cache(maxsize=LOCAL_CALLERS)
 def _network(address: str, *, v4_bits: int, v6_bits: int) -> str:
     parsed = _parsed(address)
     if parsed is None:
