@@ -1,7 +1,7 @@
 """How the plain read view enters the OpenAPI schema."""
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -29,7 +29,13 @@ class PredictDocument(APIView):
         summary="The newest forecast for one stock",
         description="By the model version that serves. Every answer counts against the limit and says what is left.",
         parameters=[
-            OpenApiParameter("symbol", SYMBOL_TEXT, required=True, description="Such as AAPL or BRK.B."),
+            OpenApiParameter(
+                "symbol",
+                SYMBOL_TEXT,
+                required=True,
+                description="Such as AAPL or BRK.B.",
+                examples=[OpenApiExample("Apple", value="AAPL")],
+            ),
             OpenApiParameter(
                 "horizon", OpenApiTypes.INT, enum=HORIZONS, default=DEFAULT_HORIZON, description="Sessions ahead."
             ),
