@@ -19,7 +19,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from mlops.errors import MlopsError
-from mlops.jobs import TRAIN_VERSION, enqueue
+from mlops.jobs import TRAIN_VERSION, announce_promotion, enqueue
 from mlops.models import AliasChange, Evaluation, ModelVersion, TrainingRun
 from mlops.scorecard import HEADINGS, NOT_MEASURED, HorizonScore, percent, scorecard
 from mlops.services import registry
@@ -117,7 +117,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         except MlopsError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"{version} is the champion.")
+            announce_promotion()
+            messages.success(request, f"{version} is the champion. Its forecasts are being published.")
         return _go_to(reverse("admin:mlops_modelversion_change", args=[object_id]))
 
     @action(
@@ -137,7 +138,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         except MlopsError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"{version} is the champion again.")
+            announce_promotion()
+            messages.success(request, f"{version} is the champion again. Its forecasts are being published.")
         return _go_to(reverse("admin:mlops_modelversion_changelist"))
 
     @display(

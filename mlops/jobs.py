@@ -4,6 +4,7 @@ from functools import partial
 
 import structlog
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -17,6 +18,12 @@ SWEEP_TRAINING = "mlops.sweep_training"
 def enqueue(name: str, *args: int | str) -> None:
     """Send the task once the transaction is committed; its row is swept up later when the broker cannot be reached."""
     transaction.on_commit(partial(_send, name, args))
+
+
+def announce_promotion() -> None:
+    """Send off what a change of the champion owes to higher apps, which the settings name; call it again at no cost."""
+    for name in settings.HINDCAST_AFTER_PROMOTION:
+        enqueue(name)
 
 
 def _send(name: str, args: tuple[int | str, ...]) -> None:

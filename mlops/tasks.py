@@ -13,7 +13,9 @@ from mlops.services.training_runs import sweep_silent_runs
 @shared_task(name=jobs.TRAIN_VERSION)
 def train_version(run_pk: int) -> None:
     """Do a queued training and judge what came of it; nothing when another worker has it."""
-    run_training(run_pk=run_pk, settings=settings.HINDCAST_MODELS, clock=timezone.now)
+    training = run_training(run_pk=run_pk, settings=settings.HINDCAST_MODELS, clock=timezone.now)
+    if training is not None and training.serves:
+        jobs.announce_promotion()
 
 
 @shared_task(name=jobs.RETRAIN)

@@ -6,8 +6,8 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from predictions.jobs import PUBLISH, SCORE
-from predictions.services.publishing import publish_forecasts
+from predictions.jobs import ANNOUNCE, PUBLISH, SCORE
+from predictions.services.publishing import announce_champion, publish_forecasts
 from predictions.services.scoring import score_matured
 
 
@@ -15,6 +15,12 @@ from predictions.services.scoring import score_matured
 def publish(origin: str | None = None) -> None:
     """Publish from an ISO date, by default from the newest stored session."""
     publish_forecasts(now=timezone.now(), origin=date.fromisoformat(origin) if origin else None)
+
+
+@shared_task(name=ANNOUNCE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def announce() -> None:
+    """Let a new champion speak, on every open page as well."""
+    announce_champion(now=timezone.now())
 
 
 @shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)

@@ -193,7 +193,7 @@ CELERY_BROKER_URL = SITE.broker_url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A new champion has to say something: jobs of higher apps that a promotion sends off by name.
-HINDCAST_AFTER_PROMOTION = ("predictions.publish",)
+HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -12,10 +12,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from marketdata.live import Topic, kept_key, sequence_key
 from marketdata.models import Instrument
+from mlops.models import ModelVersion
 from predictions import live
 from predictions.conf import HORIZONS
 from predictions.readpath.bodies import body_of
-from predictions.tests.factories import forecasts, model_version, stock
+from predictions.tests.factories import bar, forecasts, model_version, stock
 
 NOW = datetime(2023, 9, 15, 1, 0, tzinfo=UTC)
 
@@ -55,6 +56,14 @@ def test_a_snapshot_is_the_newest_forecast_of_every_horizon(
     # No bar is stored, so the store is behind the exchange.
     assert content["stale"] is True
     assert told[topic_of(other).name] == {"symbol": "NVDA", "as_of": None, "stale": False, "forecasts": []}
+
+
+def test_a_snapshot_of_a_predecessors_forecast_is_stale(apple: Instrument) -> None:
+    bar(apple, NOW.date(), "100")
+    (row,) = forecasts([apple])
+    assert live.snapshot([topic_of(apple)], now=NOW)[topic_of(apple).name]["stale"] is False
+    ModelVersion.objects.filter(pk=row.model_version_id).update(stage=ModelVersion.Stage.RETIRED)
+    assert live.snapshot([topic_of(apple)], now=NOW)[topic_of(apple).name]["stale"] is True
 
 
 def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> None:

@@ -60,6 +60,11 @@ class Training:
     evaluation: Evaluation | None
     remark: str = ""
 
+    @property
+    def serves(self) -> bool:
+        """Whether the version became the champion."""
+        return self.version.stage == ModelVersion.Stage.CHAMPION
+
 
 @dataclass(frozen=True, slots=True)
 class HoldoutDates:

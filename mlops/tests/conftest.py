@@ -1,10 +1,12 @@
 """What tests of models share: an artifact folder of their own, and nothing remembered from the test before."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.conf import settings as site_settings
 from django_redis import get_redis_connection
 from pytest_django import Settings
 
@@ -14,6 +16,7 @@ from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import Panel, no_progress
 from mlops.selectors import CHAMPION
 from mlops.services.serving import forget_bundles
+from mlops.tests.broker import Sent, celery_application
 from mlops.tests.factories import small_fit
 
 
@@ -53,3 +56,19 @@ def fresh_memory() -> Iterator[None]:
     forget_bundles()
     yield
     forget_bundles()
+
+
+@pytest.fixture
+def sent() -> Iterator[Sent]:
+    """Every task goes to a queue of this test's own."""
+    queue = Sent(f"test-{uuid.uuid4().hex}")
+    with celery_application(site_settings.CELERY_BROKER_URL, queue.queue):
+        yield queue
+        queue.messages()
+
+
+@pytest.fixture
+def broken_broker() -> Iterator[None]:
+    """The broker cannot be reached."""
+    with celery_application("redis://127.0.0.1:1/0", "away"):
+        yield

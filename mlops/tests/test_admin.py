@@ -7,10 +7,12 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from mlops.models import AliasChange, Evaluation, TrainingRun
 from mlops.selectors import champion
 from mlops.services.registry import promote
+from mlops.tests.broker import Sent
 from mlops.tests.factories import NOW, model_version, training_run, version_with_files
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +87,25 @@ def test_roll_back_brings_the_champion_before_back(staff: Client, artifact_root:
     promote(version=second, actor=None, reason="newer", now=NOW)
     staff.post(reverse("admin:mlops_modelversion_roll_back"), {**SUBMITTED, "reason": "worse live"})
     assert champion() == first
+
+
+def test_promotion_and_roll_back_let_the_new_champion_speak(
+    staff: Client,
+    artifact_root: Path,
+    sent: Sent,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    first, second = version_with_files("v1"), version_with_files("v2")
+    promote(version=first, actor=None, reason="first", now=NOW)
+    promotion = reverse("admin:mlops_modelversion_promote", args=[second.pk])
+    for url in (promotion, reverse("admin:mlops_modelversion_roll_back")):
+        with django_capture_on_commit_callbacks(execute=True):
+            staff.post(url, {**SUBMITTED, "reason": "looks right"})
+        assert sent.messages() == [("predictions.announce", [])]
+    with django_capture_on_commit_callbacks(execute=True):
+        damaged = model_version("v3")
+        staff.post(reverse("admin:mlops_modelversion_promote", args=[damaged.pk]), {**SUBMITTED, "reason": "try"})
+    assert sent.messages() == []
 
 
 def test_looking_at_versions_is_not_leave_to_promote_them(client: Client, artifact_root: Path) -> None:

@@ -1,72 +1,21 @@
 """Background work is sent by name after the commit, and lost messages are sent again."""
 
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import timedelta
-from queue import Empty
-from typing import Any
 
 import pytest
-from celery import Celery, current_app
 from django.conf import settings
 from django.utils import timezone
-from kombu import Connection
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from mlops.jobs import RETRAIN, TRAIN_VERSION, enqueue
+from mlops.forecasting.types import Panel
+from mlops.jobs import RETRAIN, TRAIN_VERSION, announce_promotion, enqueue
 from mlops.models import TrainingRun
 from mlops.selectors import waiting_runs
-from mlops.tasks import retrain, sweep_training
-from mlops.tests.factories import training_run
+from mlops.tasks import retrain, sweep_training, train_version
+from mlops.tests.broker import Sent
+from mlops.tests.factories import stored_bars, training_run
 
 pytestmark = pytest.mark.django_db
-
-
-class Sent:
-    """Reads what was put into one queue of the broker."""
-
-    def __init__(self, queue: str) -> None:
-        self.queue = queue
-
-    def messages(self) -> list[tuple[str, list[Any]]]:
-        """Task name and arguments of each waiting message, in order."""
-        taken = []
-        with Connection(settings.CELERY_BROKER_URL) as connection:
-            queue = connection.SimpleQueue(self.queue)
-            with suppress(Empty):
-                while message := queue.get(block=False):
-                    message.ack()
-                    taken.append((message.headers["task"], message.payload[0]))
-            queue.close()
-        return taken
-
-
-@contextmanager
-def celery_application(broker: str, queue: str) -> Iterator[None]:
-    """An application of this test's own is the current one."""
-    usual = current_app._get_current_object()
-    own = Celery(queue, broker=broker, set_as_current=True)
-    own.conf.update(task_default_queue=queue, task_publish_retry=False)
-    yield
-    own.close()
-    usual.set_current()
-
-
-@pytest.fixture
-def sent() -> Iterator[Sent]:
-    """Every task goes to a queue of this test's own."""
-    queue = Sent(f"test-{uuid.uuid4().hex}")
-    with celery_application(settings.CELERY_BROKER_URL, queue.queue):
-        yield queue
-        queue.messages()
-
-
-@pytest.fixture
-def broken_broker() -> Iterator[None]:
-    """The broker cannot be reached."""
-    with celery_application("redis://127.0.0.1:1/0", "away"):
-        yield
 
 
 def test_a_message_leaves_after_the_commit(
@@ -108,3 +57,29 @@ def test_the_sweep_sends_waiting_runs_again_and_fails_silent_ones(
     silent.refresh_from_db()
     assert silent.status == "failed"
     assert sent.messages() == [(TRAIN_VERSION, [waiting.pk])]
+
+
+def test_a_change_of_the_champion_sends_every_job_that_it_owes(
+    sent: Sent, settings: Settings, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    settings.HINDCAST_AFTER_PROMOTION = ("predictions.announce", "alerts.evaluate")
+    with django_capture_on_commit_callbacks(execute=True):
+        announce_promotion()
+        assert sent.messages() == []
+    assert sent.messages() == [("predictions.announce", []), ("alerts.evaluate", [])]
+
+
+@pytest.mark.usefixtures("artifact_root", "fresh_memory", "champion_key")
+def test_a_training_announces_its_version_only_when_that_serves(
+    sent: Sent, market: Panel, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    stored_bars(market)
+    with django_capture_on_commit_callbacks(execute=True):
+        train_version(training_run().pk)
+    assert sent.messages() == [("predictions.announce", [])]
+    with django_capture_on_commit_callbacks(execute=True):
+        train_version(training_run().pk)  # the same bars and seed again: an identical copy does not serve
+    assert sent.messages() == []
+    with django_capture_on_commit_callbacks(execute=True):
+        train_version(training_run(status="done").pk)
+    assert sent.messages() == []

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from mlops.forecasting.types import Panel
 from mlops.management.training_report import outcome_sentence, training_report
 from mlops.models import Evaluation, ModelVersion, TrainingRun
 from mlops.services.training import Training
+from mlops.tests.broker import Sent
 from mlops.tests.factories import model_version, stored_bars
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_memory", "champion_key")]
@@ -23,10 +25,17 @@ def train(*arguments: str) -> str:
     return printed.getvalue()
 
 
-def test_a_training_is_told_as_one_json_object(artifact_root: Path, market: Panel) -> None:
+def test_a_training_is_told_as_one_json_object(
+    artifact_root: Path,
+    market: Panel,
+    sent: Sent,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
     stored_bars(market)
     through = market.sessions[-2].astype(object)
-    facts = json.loads(train("--seed", "7", "--through", through.isoformat(), "--json"))
+    with django_capture_on_commit_callbacks(execute=True):
+        facts = json.loads(train("--seed", "7", "--through", through.isoformat(), "--json"))
+    assert sent.messages() == [("predictions.announce", [])]
     version = ModelVersion.objects.get()
     assert (version.seed, version.trained_through, version.note) == (7, through, "manage.py train")
     assert (facts["version"], facts["stage"], facts["decision"]) == ("v1", "champion", None)

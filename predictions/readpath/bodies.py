@@ -50,7 +50,10 @@ class ForecastBody(TypedDict):
 
 
 def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime) -> ForecastBody:
-    """The answer for a forecast; reads its instrument and model version, so select them with it."""
+    """The answer for a forecast; reads its instrument and model version, so select them with it.
+
+    What a version said that serves no longer is stale, whatever `stale` says of the prices.
+    """
     return {
         "id": forecast.pk,
         "status": str(forecast.status),
@@ -77,7 +80,7 @@ def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime) -> Foreca
         "kind": str(forecast.kind),
         "model_version": forecast.model_version.version,
         "data_source": forecast.data_source,
-        "stale": stale,
+        "stale": stale or not forecast.serves,
         "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "disclaimer": DISCLAIMER,
     }

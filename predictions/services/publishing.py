@@ -24,7 +24,7 @@ from predictions.live import ForecastMessage, push_forecasts
 from predictions.models import Forecast, ForecastInput
 from predictions.readpath.bodies import body_of
 from predictions.readpath.cache import keep
-from predictions.selectors.forecasts import forecasts_said
+from predictions.selectors.forecasts import forecasts_said, live_forecasts
 from predictions.services import ledger
 from predictions.services.rows import Occasion, input_of, rows_of
 
@@ -61,6 +61,18 @@ def publish_forecasts(*, now: datetime, origin: date | None = None) -> PublishRe
     fit: Fit = "serving" if occasion.kind == Forecast.Kind.LIVE else "holdout"
     said = forecasts_from(version=occasion.version, panel=panel, origin=occasion.origin, fit=fit)
     return store_forecasts(said=said, instruments=instruments, occasion=occasion)
+
+
+def announce_champion(*, now: datetime) -> PublishReport:
+    """Publish what the champion has not said yet and tell what it said before, which comes back with a rollback.
+
+    A second call stores nothing and tells the same again.
+    """
+    report = publish_forecasts(now=now)
+    if report.created == 0:
+        standing = live_forecasts().filter(model_version__version=report.version, origin=report.origin)
+        _tell(list(standing), now)
+    return report
 
 
 @transaction.atomic

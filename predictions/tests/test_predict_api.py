@@ -17,11 +17,12 @@ from structlog.testing import capture_logs
 
 from accounts.limits import store
 from marketdata.models import Instrument
+from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
 from predictions.readpath import cache
 from predictions.readpath.resolver import DATABASE_OUTAGE
-from predictions.tests.factories import NOW, abstention, forecast, forecasts, model_version, stock
+from predictions.tests.factories import NOW, abstention, bar, forecast, forecasts, model_version, stock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
@@ -326,3 +327,19 @@ def test_every_stock_and_horizon_is_answered_from_one_publication(ask: Ask) -> N
     forecasts(symbols, horizons=(1, 5, 10, 20))
     answers = [json.loads(ask(f"symbol={one}&horizon={h}").content) for one in symbols for h in (1, 5, 10, 20)]
     assert len({answer["id"] for answer in answers}) == 24
+
+
+def test_a_predecessor_answers_stale_until_the_new_champion_has_published(told: Forecast, ask: Ask) -> None:
+    bar(told.instrument, NOW.date(), "100")
+    with time_machine.travel(NOW, tick=False):
+        assert ask().json()["stale"] is False
+        ModelVersion.objects.filter(pk=told.model_version_id).update(stage=ModelVersion.Stage.RETIRED)
+        successor = model_version("v2")
+        refresh_champion_key()
+        for _ in range(2):
+            body = ask().json()
+            assert (body["id"], body["model_version"], body["stale"]) == (told.pk, "v1", True)
+            assert not store().exists(cache.key_of("v2", "AAPL", 5))
+        newer = forecast(told.instrument, model_version=successor)
+        body = ask().json()
+    assert (body["id"], body["model_version"], body["stale"]) == (newer.pk, "v2", False)

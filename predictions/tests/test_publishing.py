@@ -1,5 +1,6 @@
 """Publishing: everything once, in one chain, told after commit."""
 
+import json
 import zlib
 from collections.abc import Callable
 from datetime import date
@@ -21,9 +22,9 @@ from predictions.errors import OriginRefused
 from predictions.models import Forecast, ForecastInput
 from predictions.readpath.cache import FIELDS, key_of
 from predictions.services.ledger import verify_chain
-from predictions.services.publishing import PublishReport, publish_forecasts, store_forecasts
+from predictions.services.publishing import PublishReport, announce_champion, publish_forecasts, store_forecasts
 from predictions.services.rows import UNUSABLE, Occasion
-from predictions.tests.factories import NOW, ORIGIN, TARGET, bar, model_version, stock
+from predictions.tests.factories import NOW, ORIGIN, TARGET, bar, forecast, model_version, stock
 from predictions.tests.sayings import said
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
@@ -57,8 +58,12 @@ def publish(
     return run
 
 
+def topic_key(instrument: Instrument) -> str:
+    return kept_key(f"forecasts.instrument.{instrument.pk}")
+
+
 def pushed(instrument: Instrument) -> int:
-    return int(get_redis_connection("default").llen(kept_key(f"forecasts.instrument.{instrument.pk}")))
+    return int(get_redis_connection("default").llen(topic_key(instrument)))
 
 
 def test_what_was_said_is_stored_rounded_sealed_and_with_its_target(publish: Callable[..., PublishReport]) -> None:
@@ -177,6 +182,27 @@ def test_everything_said_before_is_found_without_asking_the_model(
     tasks.publish()
     tasks.publish(ORIGIN.isoformat())
     assert publish_forecasts(now=NOW) == PublishReport(origin=ORIGIN, version="v1", created=0, existing=4, abstained=0)
+
+
+def test_a_champion_that_comes_back_is_told_again_with_what_it_said(
+    publish: Callable[..., PublishReport],
+    apple: Instrument,
+    version: ModelVersion,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    publish(*(said(horizon=horizon) for horizon in (1, 5, 10, 20)))
+    hindcast = forecast(apple, model_version=version, kind=Forecast.Kind.HINDCAST)
+    store().delete(key_of("v1", "AAPL", 5))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert announce_champion(now=NOW).created == 0
+    told = [json.loads(message) for message in get_redis_connection("default").lrange(topic_key(apple), 0, -1)]
+    assert len(told) == 2
+    newest = max(told, key=lambda message: message["seq"])
+    assert sorted(body["horizon"] for body in newest["forecasts"]) == [1, 5, 10, 20]
+    assert hindcast.pk not in [body["id"] for body in newest["forecasts"]]
+    assert store().exists(key_of("v1", "AAPL", 5))
+    tasks.announce()
+    assert pushed(apple) == 3
 
 
 def test_nothing_is_published_without_a_model_or_without_prices(apple: Instrument) -> None:

@@ -17,6 +17,7 @@ from rich.progress import Progress as ProgressBar
 
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.forecasting.types import Progress
+from mlops.jobs import announce_promotion
 from mlops.management.training_report import outcome_sentence, training_report
 from mlops.scorecard import scorecard
 from mlops.services.training import Training, request_training, run_training
@@ -56,6 +57,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if training is None:
             raise CommandError("A worker took this training; see its progress in the admin.")
+        if training.serves:
+            announce_promotion()
         self.stdout.write(
             json.dumps(_facts(training, run.pk))
             if options["json"]
