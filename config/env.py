@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import environ
 
@@ -15,6 +16,7 @@ from predictions.conf import ForecastSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PROVIDERS = ("yahoo", "sample")
+SHORTEST_SECRET = 50
 LOG_FORMATS = ("json", "console")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 NO_DATABASE: dict[str, Any] = {"ENGINE": "django.db.backends.dummy"}
@@ -99,6 +101,9 @@ class _Reader:
         if value and value.split("://")[0] not in schemes:
             self.complaints.append(f"{name} must start with {' or '.join(s + '://' for s in schemes)}.")
             return default
+        if not _can_be_read(value):
+            self.complaints.append(f"{name} is not an address that can be read; look at its port and its brackets.")
+            return default
         return value
 
     def build(self, names: str, make: Callable[[], T]) -> T | None:
@@ -120,6 +125,13 @@ class _Reader:
             return default
 
 
+def _can_be_read(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
 def read_environment(variables: Mapping[str, str]) -> Environment:
     """Turn environment variables into settings.
 
@@ -128,7 +140,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     reader = _Reader(variables)
     site = _site(reader)
     marketdata = reader.build(
-        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S",
+        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS",
         lambda: MarketDataSettings(
             providers=reader.words("HINDCAST_PROVIDERS", "yahoo,sample", PROVIDERS),
             yahoo_timeout_s=reader.seconds("HINDCAST_YAHOO_TIMEOUT_S", 3.0),
@@ -164,6 +176,21 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     if reader.complaints or not (marketdata and models and forecasts and limits and alerts):
         raise EnvironmentProblem(reader.complaints)
     return Environment(site, marketdata, models, forecasts, limits, alerts)
+
+
+def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
+    """What a deployment must still be told, and what else is wrong with its environment; empty when it can start."""
+    needed = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS")
+    complaints = [f"{name} must be set in production." for name in needed if not variables.get(name)]
+    if 0 < len(variables.get("HINDCAST_SECRET_KEY", "")) < SHORTEST_SECRET:
+        complaints.append(f"HINDCAST_SECRET_KEY must have at least {SHORTEST_SECRET} characters.")
+    if "*" in variables.get("HINDCAST_ALLOWED_HOSTS", ""):
+        complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*'.")
+    try:
+        read_environment(variables)
+    except EnvironmentProblem as problem:
+        complaints += problem.complaints
+    return complaints
 
 
 def _site(reader: _Reader) -> SiteSettings:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+LONGEST_TIMEOUT_S = 60
+
 
 @dataclass(frozen=True, slots=True)
 class MarketDataSettings:
@@ -15,5 +17,7 @@ class MarketDataSettings:
     def __post_init__(self) -> None:
         if not self.providers:
             raise ValueError("at least one provider is needed")
-        if self.yahoo_timeout_s <= 0:
-            raise ValueError("the time-out must be positive")
+        if not 0 < self.yahoo_timeout_s <= LONGEST_TIMEOUT_S:
+            raise ValueError(f"the time-out must be above 0 and at most {LONGEST_TIMEOUT_S} s")
+        if self.stale_after_sessions < 0:
+            raise ValueError("a number of sessions must not be negative")

@@ -2,18 +2,12 @@
 
 import os
 
-from config.env import EnvironmentProblem
-from config.settings.base import *  # noqa: F403  # settings modules extend one another
-from config.settings.base import SITE
+from config.env import EnvironmentProblem, complaints_of_production
 
-_needed = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS")
-_complaints = [f"{name} must be set in production." for name in _needed if not os.environ.get(name)]
-if len(os.environ.get("HINDCAST_SECRET_KEY", "x" * 50)) < 50:
-    _complaints.append("HINDCAST_SECRET_KEY must have at least 50 characters.")
-if "*" in SITE.allowed_hosts:
-    _complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*'.")
-if _complaints:
+if _complaints := complaints_of_production(os.environ):
     raise EnvironmentProblem(_complaints)
+
+from config.settings.base import *  # noqa: F403  # settings extend one another once all is said that is wrong
 
 SECRET_KEY = os.environ["HINDCAST_SECRET_KEY"]
 SECURE_SSL_REDIRECT = True

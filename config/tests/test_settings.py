@@ -58,6 +58,26 @@ def test_a_complaint_about_a_url_does_not_repeat_its_password() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgres://me:hunter2@host:port/name"),
+        ("REDIS_URL", "redis://:hunter2@host:70000/0"),
+        ("EMAIL_URL", "smtp://me:hunter2@[::1/"),
+        ("CELERY_BROKER_URL", "amqp://me:hunter2@host:five//"),
+        ("HINDCAST_YAHOO_TIMEOUT_S", "nan"),
+        ("HINDCAST_YAHOO_TIMEOUT_S", "inf"),
+        ("HINDCAST_STALE_AFTER_SESSIONS", "-1"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_complaint_that_names_the_variable(name: str, value: str) -> None:
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment({name: value})
+    (complaint,) = caught.value.complaints
+    assert name in complaint
+    assert "hunter2" not in complaint
+
+
 def test_the_broker_is_redis_until_another_is_named() -> None:
     redis_only = read_environment({"REDIS_URL": "redis://here:1/2"})
     assert redis_only.site.broker_url == "redis://here:1/2"
@@ -78,6 +98,15 @@ def test_production_refuses_what_is_not_safe(changed: dict[str, str], told: str,
     finished = _import_settings({**PRODUCTION, **changed}, tmp_path)
     assert finished.returncode != 0
     assert told in finished.stderr
+
+
+def test_production_tells_its_own_complaints_with_all_others(tmp_path: Path) -> None:
+    wrong = {"HINDCAST_SECRET_KEY": "short", "DATABASE_URL": "", "HINDCAST_PORT": "many"}
+    told = _import_settings({**PRODUCTION, **wrong}, tmp_path).stderr
+    complaints = [line for line in told.splitlines() if line.startswith("  - ")]
+    assert sorted(complaint.split()[1] for complaint in complaints) == [
+        "DATABASE_URL", "HINDCAST_PORT", "HINDCAST_SECRET_KEY",
+    ]  # fmt: skip
 
 
 def test_production_starts_with_what_it_needs(tmp_path: Path) -> None:
