@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.holdout import HoldoutReport, RowLosses
-from mlops.forecasting.metrics.paired import FEWEST_SESSIONS, studentised_bounds
-from mlops.forecasting.types import HORIZONS, FloatArray
+from mlops.forecasting.metrics.paired import FEWEST_SESSIONS, session_means, studentised_bounds
+from mlops.forecasting.types import HORIZONS
 
 Decision = Literal["promote", "keep"]
 Rule = Literal["superiority", "non_inferiority"]
@@ -45,8 +45,8 @@ class _Pair:
     champion: RowLosses
 
     def difference(self, loss: str) -> Difference:
-        champion = _session_means(getattr(self.champion, loss), self.champion.sessions)
-        challenger = _session_means(getattr(self.challenger, loss), self.challenger.sessions)
+        champion = session_means(getattr(self.champion, loss), self.champion.sessions)
+        challenger = session_means(getattr(self.challenger, loss), self.challenger.sessions)
         size = float(champion.mean())
         lower, upper = studentised_bounds(challenger - champion, seed=BOOTSTRAP_SEED)
         return Difference(float((challenger - champion).mean()) / size, lower / size, upper / size)
@@ -156,13 +156,6 @@ def _all_horizons(losses: list[RowLosses]) -> RowLosses:
         winkler_95=np.concatenate([each.winkler_95 for each in losses]),
         inside_95=np.concatenate([each.inside_95 for each in losses]),
     )
-
-
-def _session_means(values: FloatArray, sessions: NDArray[np.datetime64]) -> FloatArray:
-    """Mean of the rows of each session, oldest first: instruments of one day move together and count once."""
-    _, place = np.unique(sessions, return_inverse=True)
-    means: FloatArray = np.bincount(place, weights=values) / np.bincount(place)
-    return means
 
 
 def _as_json(difference: Difference) -> dict[str, float]:

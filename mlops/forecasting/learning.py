@@ -8,10 +8,9 @@ import numpy as np
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_HEADS, VOLATILITY_RISES
 from mlops.forecasting.features import FeatureCube, build_features
 from mlops.forecasting.intervals.har import future_log_variance
-from mlops.forecasting.models.samples import IntArray, Samples
+from mlops.forecasting.models.samples import STEPS, IntArray, Samples
 from mlops.forecasting.targets import targets_for
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
-from mlops.forecasting.windows import STEPS
 
 
 @dataclass(frozen=True, slots=True)

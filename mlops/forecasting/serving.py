@@ -14,10 +14,9 @@ from mlops.forecasting.ensemble import standard_scores
 from mlops.forecasting.features import build_features
 from mlops.forecasting.intervals.conformal import LEVELS
 from mlops.forecasting.models.catalog import XGBOOST, tree_contributions
-from mlops.forecasting.models.samples import Samples, samples_of_blocks
+from mlops.forecasting.models.samples import STEPS, Samples, samples_of_blocks
 from mlops.forecasting.signals import Signal, Standing, decide
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
-from mlops.forecasting.windows import STEPS
 
 ISSUED, ABSTAINED = "issued", "abstained"
 CLOSE, SESSIONS_BEHIND = -2, -1

@@ -1,7 +1,5 @@
 """Which rows may teach and which may judge: splits by date, with the horizon between them taken out."""
 
-from datetime import date
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import TimeSeriesSplit
@@ -28,13 +26,3 @@ def purged_splits(row_sessions: Sessions, *, horizon: int, folds: int) -> list[t
         (np.flatnonzero(session_of_row <= train[-1]), np.flatnonzero(np.isin(session_of_row, test)))
         for train, test in splitter.split(sessions)
     ]
-
-
-def training_end(sessions: NDArray[np.datetime64], *, first_held_out: date, horizon: int) -> int:
-    """How many leading sessions may teach: their targets all lie before `first_held_out`.
-
-    sessions: the panel's, ascending. Origin row t is among them when row t + horizon comes before the first
-    held-out session.
-    """
-    boundary = int(np.searchsorted(sessions, np.datetime64(first_held_out)))
-    return max(boundary - horizon, 0)

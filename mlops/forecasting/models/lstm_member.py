@@ -54,7 +54,7 @@ class LstmMember:
             network = Network(samples.width, sequence.hidden, labels.shape[1], sequence.dropout)
             _start_at_base_rate(network, labels)
             member = cls(network, centre, scale)
-            learn, check = _split_by_date(samples.rows, sequence.validation_share)
+            learn, check = split_by_date(samples.rows, sequence.validation_share)
             _train(member, samples, labels, learn=learn, check=check, settings=settings)
         network.eval()
         return member
@@ -121,7 +121,7 @@ def _start_at_base_rate(network: Network, labels: FloatArray) -> None:
         network.heads.bias.copy_(torch.from_numpy(np.log(rates / (1 - rates))))
 
 
-def _split_by_date(rows: IntArray, share: float) -> tuple[IntArray, IntArray]:
+def split_by_date(rows: IntArray, share: float) -> tuple[IntArray, IntArray]:
     """Positions to learn from and to stop by: the last sessions, with the longest horizon left out between them."""
     sessions = np.unique(rows)
     cut = sessions[int(len(sessions) * (1 - share))]

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.types import FloatArray
-from mlops.forecasting.windows import STEPS
 
 IntArray = NDArray[np.intp]
+
+STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from mlops.forecasting.tests.small import (
     small_panel,
 )
 from mlops.forecasting.tests.synthetic import synthetic_panel
-from mlops.forecasting.types import PRICE_FIELDS, Panel, no_progress
+from mlops.forecasting.types import HORIZONS, PRICE_FIELDS, Panel, no_progress
 
 
 def test_a_bundle_answers_four_questions_and_knows_when_it_ended() -> None:
@@ -55,6 +55,25 @@ def test_bars_after_the_end_of_training_change_nothing() -> None:
     expected = forecast_panel(small_bundle(), panel, origin=origin)
     for said, again in zip(expected, forecast_panel(refitted, panel, origin=origin), strict=True):
         assert replace(said, inputs=None) == replace(again, inputs=None)
+
+
+def test_a_replayed_forecast_depends_on_nothing_after_its_session() -> None:
+    learned = learning_set(small_panel())
+    (first, end), *_ = fold_bounds(learned.rows)
+    cut = (first + end) // 2
+    later = learned.direction.values.copy()
+    later[cut:] = 3.0
+    unknown = learned.rows[:, None] + np.array(HORIZONS) >= cut
+    changed = replace(
+        learned,
+        direction=replace(learned.direction, values=later),
+        labels={head: np.where(unknown, 1 - labels, labels) for head, labels in learned.labels.items()},
+    )
+    replays = [past_forecasts(each, LIGHT, no_progress) for each in (learned, changed)]
+    for head in (UP, BEATS_MEDIAN):
+        said, said_again = (replay.logits[head][replay.rows < cut] for replay in replays)
+        np.testing.assert_array_equal(said, said_again)
+        assert len(said) > 100
 
 
 def test_too_short_a_panel_is_refused() -> None:

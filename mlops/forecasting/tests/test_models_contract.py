@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.models.catalog import LOGISTIC, MEMBER_NAMES, XGBOOST, member_class, tree_contributions
+from mlops.forecasting.models.lstm_member import split_by_date
 from mlops.forecasting.models.samples import Samples, samples_of_blocks
 from mlops.forecasting.models.settings import MemberSettings, SequenceSettings
 from mlops.forecasting.tests.small import LIGHT
@@ -76,6 +77,28 @@ def test_rows_after_a_sample_do_not_change_what_is_said(name: str) -> None:
     said_after = member.logits(Samples(altered, samples.rows, samples.columns).take(before))
     np.testing.assert_array_equal(said, said_after)
     assert len(said) == 181 * SYMBOLS
+
+
+@every_member
+def test_a_fit_reads_its_own_samples_and_nothing_after_them(name: str) -> None:
+    samples, labels = planted()
+    early = samples.rows < 200
+    altered = samples.values.copy()
+    altered[200:] = 7.0
+    fits = [
+        member_class(name).fit(Samples(values, samples.rows[early], samples.columns[early]), labels[early], LIGHT)
+        for values in (samples.values, altered)
+    ]
+    said, said_again = (fit.logits(samples.take(early)) for fit in fits)
+    np.testing.assert_array_equal(said, said_again)
+    assert np.isfinite(said[:, 0]).all()
+
+
+def test_the_network_stops_by_sessions_that_no_target_of_its_lessons_reaches() -> None:
+    rows = np.random.default_rng(1).permutation(np.repeat(np.arange(100), 3))
+    learn, check = split_by_date(rows, 0.2)
+    # the last fifth begins with session 80; the target of session 59 over 20 sessions is 79
+    assert (rows[learn].max(), rows[check].min(), len(check)) == (59, 80, 60)
 
 
 def test_labels_that_are_not_known_teach_nothing() -> None:
