@@ -83,7 +83,6 @@ PROBLEMS: dict[type[Exception], Problem] = {
         detail="The files of the model in use fail their check. Operators have been told.",
         retry_after_s=RETRY_AFTER_TRAINING_S,
     ),
-    mlops.VersionUnknown: Problem(404, "unknown-model-version", "No such model version", ("version",)),
     mlops.InsufficientHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),
     mlops.PromotionRefused: Problem(409, "promotion-refused", "Not promoted", ("version", "reason")),
     forecasting.TooLittleHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),

@@ -72,14 +72,6 @@ def sessions_behind(mic: str, older: date, newer: date) -> int:
     return bisect_right(sessions, newer) - bisect_right(sessions, older)
 
 
-def close_instant(mic: str, session: date) -> datetime:
-    """When the session closes, early closes included, in UTC; raises SessionUnknown."""
-    if not is_session(mic, session):
-        raise SessionUnknown(mic, session.isoformat())
-    schedule = _schedule_reaching(mic, session.year)
-    return schedule.closes[schedule.place_of[session]]
-
-
 def latest_session(mic: str, now: datetime) -> date:
     """The last session that has closed at the instant `now`; raises SessionUnknown before the first."""
     schedule = _schedule_reaching(mic, now.year)

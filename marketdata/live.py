@@ -54,15 +54,10 @@ def channel_name(topic: str, database: int) -> str:
     return f"live:{database}:{topic}"
 
 
-def publish(topic: str, message: Mapping[str, Any]) -> int:
-    """Send `message` to everybody who follows `topic`; returns its number. To be called after commit."""
-    return publish_all([(topic, message)])[0]
-
-
 def publish_all(messages: Sequence[tuple[str, Mapping[str, Any]]]) -> list[int]:
     """Send every (topic, message) in one trip to the store; returns their numbers in the same order.
 
-    Raises ValueError for a message that is empty or holds a number that JSON has no word for.
+    To be called after commit. Raises ValueError for a message that is empty or holds a number that JSON has no word for.
     """
     if not messages:
         return []

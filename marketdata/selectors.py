@@ -111,11 +111,6 @@ def latest_home_session(now: datetime) -> date:
     return latest_session(HOME_EXCHANGE, now)
 
 
-def close_on(instrument: Instrument, session: date) -> Decimal | None:
-    """The close of that session, None where there is no final bar."""
-    return bars_for(instrument, first=session, last=session).values_list("close", flat=True).first()
-
-
 def store_is_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> bool:
     """Whether the newest bar is further behind the exchange's calendar than the settings allow, or there is none."""
     newest = newest_session()

@@ -21,14 +21,6 @@ class ArtifactCorrupt(MlopsError):
         self.reason = reason
 
 
-class VersionUnknown(MlopsError):
-    """There is no model version with this name."""
-
-    def __init__(self, version: str) -> None:
-        super().__init__(f"There is no model version {version}.")
-        self.version = version
-
-
 class InsufficientHistory(MlopsError):
     """Too few sessions to train on."""
 

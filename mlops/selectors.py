@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from mlops.errors import NoChampion, VersionUnknown
+from mlops.errors import NoChampion
 from mlops.models import AliasChange, ModelVersion, TrainingRun
 
 CHAMPION = "champion"
@@ -29,14 +29,6 @@ def champion_at(instant: datetime) -> ModelVersion:
     if change is None:
         raise NoChampion
     return change.version
-
-
-def version_by_name(version: str) -> ModelVersion:
-    """The version called `version`. Raises VersionUnknown."""
-    found = ModelVersion.objects.filter(version=version).first()
-    if found is None:
-        raise VersionUnknown(version[:32])
-    return found
 
 
 def previous_champion() -> ModelVersion | None:

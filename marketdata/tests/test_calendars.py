@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 import pytest
 
 from marketdata.calendars import (
-    close_instant,
     exchange_day,
     is_session,
     known_exchanges,
@@ -53,14 +52,6 @@ def test_a_count_needs_a_session_to_start_from() -> None:
         session_after(NYSE, date(2023, 9, 23), 1)
     with pytest.raises(SessionUnknown):
         session_after(NYSE, date(1990, 1, 2), -1)
-
-
-def test_closes_are_instants_and_some_are_early() -> None:
-    # 16:00 in New York is 20:00 UTC in summer; the day after Thanksgiving ends at 13:00, which is 18:00 UTC.
-    assert close_instant(NYSE, date(2023, 9, 21)) == datetime(2023, 9, 21, 20, 0, tzinfo=UTC)
-    assert close_instant(NYSE, date(2023, 11, 24)) == datetime(2023, 11, 24, 18, 0, tzinfo=UTC)
-    with pytest.raises(SessionUnknown):
-        close_instant(NYSE, date(2023, 11, 25))
 
 
 def test_a_session_counts_once_it_has_closed() -> None:

@@ -81,8 +81,6 @@ def test_bars_come_oldest_first_and_only_final_ones() -> None:
     assert [one.session.day for one in selectors.bars_for(listed)] == [29, 30]
     assert [one.session.day for one in selectors.bars_for(listed, first=date(2023, 3, 30))] == [30]
     assert [one.session.day for one in selectors.bars_for(listed, last=date(2023, 3, 29))] == [29]
-    assert selectors.close_on(listed, date(2023, 3, 30)) == Decimal(101)
-    assert selectors.close_on(listed, date(2023, 3, 31)) is None
 
 
 def test_bar_values_are_by_session_then_instrument_in_one_query(django_assert_num_queries: Any) -> None:

@@ -10,9 +10,9 @@ from django.db import IntegrityError, connection, transaction
 from django_redis import get_redis_connection
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from mlops.errors import ArtifactCorrupt, NoChampion, PromotionRefused, VersionUnknown
+from mlops.errors import ArtifactCorrupt, NoChampion, PromotionRefused
 from mlops.models import AliasChange, ModelVersion
-from mlops.selectors import champion, champion_at, version_by_name
+from mlops.selectors import champion, champion_at
 from mlops.services.registry import promote, refresh_champion_key, rollback
 from mlops.tests.factories import NOW, model_version, version_with_files
 
@@ -101,14 +101,6 @@ def test_the_champion_at_an_instant(artifact_root: Path) -> None:
     assert champion_at(LATER) == second
     with pytest.raises(NoChampion):
         champion_at(NOW - timedelta(seconds=1))
-
-
-@pytest.mark.django_db
-def test_a_version_is_found_by_its_name() -> None:
-    version = model_version("v12")
-    assert version_by_name("v12") == version
-    with pytest.raises(VersionUnknown, match="no model version v13"):
-        version_by_name("v13")
 
 
 @pytest.mark.django_db

@@ -40,11 +40,6 @@ def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
     return {forecast.horizon_sessions: forecast for forecast in newest}
 
 
-def forecast_by_id(pk: int) -> Forecast | None:
-    """One stored forecast with its instrument and version, or None."""
-    return Forecast.objects.select_related("instrument", "model_version").filter(pk=pk).first()
-
-
 def forecasts_said(*, version: ModelVersion, origin: date, kind: str) -> set[tuple[int, int]]:
     """What the version has said from `origin`: (instrument key, horizon) pairs."""
     said = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)

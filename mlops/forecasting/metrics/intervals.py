@@ -11,11 +11,6 @@ def inside(lower: FloatArray, upper: FloatArray, actual: FloatArray) -> NDArray[
     return (lower <= actual) & (actual <= upper)
 
 
-def coverage(lower: FloatArray, upper: FloatArray, actual: FloatArray) -> float:
-    """Share of the intervals that hold what happened; NaN of none."""
-    return float(inside(lower, upper, actual).mean()) if actual.size else float("nan")
-
-
 def winkler_scores(lower: FloatArray, upper: FloatArray, actual: FloatArray, *, interval_level: float) -> FloatArray:
     """Width, plus 2 / (1 - interval_level) times the distance by which what happened lies outside; lower is better.
 
