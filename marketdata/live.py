@@ -57,7 +57,7 @@ def channel_name(topic: str, database: int) -> str:
 def publish_all(messages: Sequence[tuple[str, Mapping[str, Any]]]) -> list[int]:
     """Send every (topic, message) in one trip to the store; returns their numbers in the same order.
 
-    To be called after commit. Raises ValueError for a message that is empty or holds a number that JSON has no word for.
+    To be called after commit. Raises ValueError for an empty message and for a number that JSON has no word for.
     """
     if not messages:
         return []
