@@ -141,6 +141,29 @@ def interval_bar(span: PriceSpan, last: float) -> IntervalBar:
     )
 
 
+def reach_of(span: PriceSpan, last: float) -> float:
+    """The larger of the two moves from the last price to the ends of the 95 % interval, as a ratio."""
+    return max(abs(span.lower_95 / last - 1), abs(span.upper_95 / last - 1))
+
+
+def reach_bar(span: PriceSpan, last: float, *, reach: float) -> IntervalBar:
+    """The intervals as moves from the last price on a line from -reach to +reach: the same scale for every stock."""
+
+    def position(price: float) -> float:
+        return 50 + 50 * (price / last - 1) / (reach or 1.0)
+
+    ends = (span.lower_95, span.upper_95, span.lower_80, span.upper_80)
+    start_95, end_95, start_80, end_80 = map(position, ends)
+    return IntervalBar(
+        start_95=round(start_95, 2),
+        width_95=round(end_95 - start_95, 2),
+        start_80=round(start_80, 2),
+        width_80=round(end_80 - start_80, 2),
+        forecast=round(position(span.predicted), 2),
+        last=50.0,
+    )
+
+
 def chart_body(
     subject: ChartSubject,
     *,

@@ -16,7 +16,16 @@ from marketdata.selectors import active_instruments, bars_for, newest_session, s
 from mlops.errors import NoChampion
 from mlops.models import ModelVersion
 from mlops.selectors import champion
-from predictions.charts import ConePoint, PastForecast, Sparkline, span_of, sparkline
+from predictions.charts import (
+    ConePoint,
+    IntervalBar,
+    PastForecast,
+    Sparkline,
+    reach_bar,
+    reach_of,
+    span_of,
+    sparkline,
+)
 from predictions.models import Forecast, Outcome
 from predictions.selectors.forecasts import latest_by_horizon, latest_forecasts
 
@@ -36,6 +45,7 @@ class BoardRow:
     change: Decimal | None
     forecast: Forecast | None
     spark: Sparkline | None
+    reach: IntervalBar | None
 
     @property
     def expected_change(self) -> Decimal | None:
@@ -148,7 +158,8 @@ def board(*, horizon: int, search: str = "", page: str | int = 1) -> Board:
     newest = newest_session()
     forecasts = latest_forecasts(horizon)
     closes = _recent_closes(instruments, newest)
-    rows = tuple(_board_row(item, closes[item.pk], forecasts.get(item.pk)) for item in instruments)
+    widest = max((_reach(forecasts.get(item.pk)) for item in instruments), default=0.0)
+    rows = tuple(_board_row(item, closes[item.pk], forecasts.get(item.pk), widest) for item in instruments)
     return Board(horizon, shown, rows, search, newest, store_is_stale(), version)
 
 
@@ -234,8 +245,15 @@ def _recent_closes(instruments: Sequence[Instrument], newest: date | None) -> di
     return closes
 
 
-def _board_row(instrument: Instrument, closes: Sequence[Decimal], forecast: Forecast | None) -> BoardRow:
+def _reach(forecast: Forecast | None) -> float:
+    span = span_of(forecast)
+    return reach_of(span, float(forecast.last_price)) if span and forecast and forecast.last_price else 0.0
+
+
+def _board_row(instrument: Instrument, closes: Sequence[Decimal], forecast: Forecast | None, widest: float) -> BoardRow:
     last = closes[-1] if closes else None
     change = last / closes[-2] - 1 if last is not None and len(closes) > 1 else None
     shown = [float(close) for close in closes[-SPARK_SESSIONS:]]
-    return BoardRow(instrument, last, change, forecast, sparkline(shown, span_of(forecast)))
+    span = span_of(forecast)
+    reach = reach_bar(span, float(forecast.last_price), reach=widest) if span and forecast and widest else None
+    return BoardRow(instrument, last, change, forecast, sparkline(shown, span), reach)

@@ -44,7 +44,10 @@ def test_home_answers_for_every_stock(client: Client, shown: Scene) -> None:
     assert text.count("58 % up; usual 54 %") == 3
     assert text.count("BUY The chance of a rise is 4 points above usual.") == 3
     assert "Thu 28 Sep 2023" in text
-    assert "direction right 54.8 % on held-out sessions, always saying “up” 54.6 %; the 95 % band held 95.1 %." in text
+    assert (
+        "On held-out sessions: direction 54.8 % right (always “up”: 54.6 %, so no better); larger swings or smaller "
+        "66.1 % right (always “larger”: 50.2 %); the 95 % range held 95.1 % ." in text
+    )
     assert "NYSE close Thu 21 Sep 2023 sample data model v1" in text
 
 
@@ -119,12 +122,34 @@ def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None
     assert "Higher 58 times in 100; these stocks usually rise 54 times in 100." in text
     assert "BUY The chance of a rise is 4 points above usual." in text
     assert "A rise is expected more often than usual." in text
-    assert "Not enough evidence yet. No live forecast of this model has matured for this stock." in text
+    assert "Not enough evidence yet: no live forecast for this stock has matured." in text
     assert "Direction right 54.8 % always “up”: 54.6 %" in text
     assert "A move of more than 5 %, either way 21 %" in text
-    assert "Fell over the last week speaks for a rise" in text
-    assert "Restless of late speaks for a fall" in text
+    # 0.02 and -0.01 in log odds at P = .58: times .58 * .42 = .2436, so 0.49 and 0.24 points.
+    assert "Fell over the last week speaks for a rise +0.5" in text
+    assert "Restless of late speaks for a fall \N{MINUS SIGN}0.2" in text
     assert "not investment advice" in text
+
+
+def test_a_usual_chance_and_a_call_without_an_edge_are_said_plainly(client: Client, shown: Scene) -> None:
+    usual = {"probability_up": Decimal("0.544"), "drivers": [], "signal": "HOLD", "signal_meaning": ""}
+    later = ORIGIN.replace(day=22)
+    said(shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no demonstrated edge", **usual)
+    text = text_of(client, "/stocks/AAPL")
+    assert "The usual rate: on direction the model adds nothing here" in text
+    assert "HOLD No demonstrated edge On past sessions its strongest calls did not clearly beat" in text
+    assert "Nothing stands out: the forecast stays with the usual rate." in text
+    assert "Higher 54 times" not in text
+
+
+def test_what_a_predecessor_said_is_told_as_such(client: Client, shown: Scene) -> None:
+    ModelVersion.objects.filter(pk=shown.version.pk).update(stage=ModelVersion.Stage.RETIRED)
+    trained("v2")
+    for path in ("/", "/stocks/AAPL"):
+        text = text_of(client, path)
+        assert "A new model is taking over. v2 has not spoken yet; this is what v1 said before it." in text
+        assert "sample data model v1 made" in text
+    assert "taking over" not in text_of(client, "/stocks/BRK.B?horizon=20").split("All four")[1]
 
 
 def test_the_numbers_of_all_horizons_stand_in_a_table(client: Client, shown: Scene) -> None:

@@ -88,6 +88,8 @@ def test_stock_draws_candles_and_cone(
     assert fits_the_window(page)
     expected = box_of(page.locator(".answers__expect"))
     assert expected["y"] + expected["height"] < viewport["height"], "the answer stands above the fold"
+    record = box_of(page.get_by_role("row", name="Direction right"))
+    assert record["y"] + record["height"] < viewport["height"], "how good it has been stands above the fold"
 
 
 def test_nothing_scrolls_sideways_on_a_small_phone(open_page: OpenPage) -> None:

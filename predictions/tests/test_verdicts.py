@@ -1,0 +1,48 @@
+"""What figures amount to, in words."""
+
+from decimal import Decimal
+
+import pytest
+
+from predictions.models import Forecast
+from predictions.templatetags import verdicts
+
+
+@pytest.mark.parametrize(
+    ("chance", "base", "nothing"),
+    [("0.568", "0.569", True), ("0.5595", "0.569", True), ("0.58", "0.569", False), ("0.55", "0.569", False)],
+)
+def test_a_chance_within_a_point_of_the_usual_one_adds_nothing(chance: str, base: str, nothing: bool) -> None:
+    assert verdicts.adds_nothing(Forecast(probability_up=Decimal(chance), base_rate_up=Decimal(base))) is nothing
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "words"), [(0.567, "no better"), (0.586, "no better"), (0.588, "better"), (0.546, "worse")]
+)
+def test_direction_is_compared_with_always_up_with_two_points_of_grace(accuracy: float, words: str) -> None:
+    assert verdicts.direction_verdict({"accuracy": accuracy, "base_rate": 0.567}) == words
+
+
+def test_drivers_are_told_in_points_of_chance() -> None:
+    drivers = [
+        {"words": "a", "contribution": 0.08, "direction": "up"},
+        {"words": "b", "contribution": -0.001, "direction": "down"},
+        {"words": "c", "contribution": -0.04, "direction": "down"},
+    ]
+    # At P = .5 a change of x in log odds is x / 4 in chance: 2, 0.025 and 1 point.
+    pushes = verdicts.pushes(Forecast(probability_up=Decimal("0.5"), drivers=drivers))
+    assert [push.written for push in pushes] == ["+2.0", "less than 0.1", "\N{MINUS SIGN}1.0"]
+    assert verdicts.strongest(pushes) == pytest.approx(2.0)
+    assert verdicts.strongest([]) == 0.0
+
+
+def test_a_reason_is_explained_where_it_is_not_plain() -> None:
+    assert verdicts.why_no_call(Forecast(signal_reason="no demonstrated edge")).endswith("Until they do, it says HOLD.")
+    assert verdicts.why_no_call(Forecast(signal_reason="one session ahead is too noisy for a signal")) == ""
+
+
+def test_every_level_of_risk_has_its_words() -> None:
+    words = [verdicts.risk_words(level) for level in ("calm", "usual", "raised", "high")]
+    assert len(set(words)) == 4
+    assert "" not in words
+    assert verdicts.risk_words("") == ""
