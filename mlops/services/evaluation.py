@@ -43,7 +43,7 @@ def judge_challenger(*, challenger: ModelVersion, now: datetime) -> Evaluation:
     """
     contest = _contest(challenger, champion())
     verdict = _verdict(contest)
-    evaluation = _record(contest, verdict, now)
+    evaluation = record(contest, verdict, now)
     log.info(
         "challenger_judged",
         challenger=challenger.version,
@@ -90,7 +90,7 @@ def _keep(reason: str) -> GateVerdict:
     return GateVerdict(decision="keep", reason=reason, statistics={})
 
 
-def _record(contest: Contest, verdict: GateVerdict, now: datetime) -> Evaluation:
+def record(contest: Contest, verdict: GateVerdict, now: datetime) -> Evaluation:
     """Store the evaluation and, in the same transaction, promote when it says so and the champion is still the one
     that was compared."""
     with transaction.atomic():

@@ -10,13 +10,14 @@ import pytest
 from mlops import artifacts
 from mlops.errors import ArtifactCorrupt, NoChampion, PromotionRefused
 from mlops.forecasting.bundle import UP, Bundle
+from mlops.forecasting.gate import GateVerdict
 from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.types import Panel
 from mlops.models import AliasChange, ModelVersion
 from mlops.selectors import champion
-from mlops.services.evaluation import judge_challenger
+from mlops.services.evaluation import Contest, judge_challenger, record
 from mlops.services.registry import promote
-from mlops.tests.factories import NOW, model_version, stored_bars
+from mlops.tests.factories import NOW, model_version, stored_bars, version_with_files
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_memory", "champion_key")]
 
@@ -144,3 +145,12 @@ def test_damaged_files_are_no_ground_for_a_promotion(bars: None, bundle: Bundle,
     with pytest.raises(ArtifactCorrupt, match="model v2"):
         judge_challenger(challenger=new, now=NOW)
     assert champion() == old
+
+
+def test_a_verdict_over_a_champion_of_yesterday_promotes_nobody(artifact_root: Path) -> None:
+    compared, challenger = serving(version_with_files("v1")), version_with_files("v2")
+    meanwhile = serving(version_with_files("v3"))
+    contest = Contest(challenger, compared, "superiority", challenger.holdout_first, challenger.holdout_last)
+    evaluation = record(contest, GateVerdict("promote", "better than v1", {}), NOW)
+    assert (evaluation.decision, champion()) == ("keep", meanwhile)
+    assert evaluation.reason == "Another version became champion while v2 was being compared."

@@ -7,11 +7,11 @@ import pytest
 
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.errors import TooLittleHistory
-from mlops.forecasting.fitting import fit_bundle
+from mlops.forecasting.fitting import fit_bundle, learn_rules
 from mlops.forecasting.learning import known_before, learning_set
 from mlops.forecasting.models.catalog import search_trees
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
-from mlops.forecasting.past import fold_bounds, past_forecasts
+from mlops.forecasting.past import PastForecasts, fold_bounds, past_forecasts
 from mlops.forecasting.serving import forecast_panel
 from mlops.forecasting.tests.small import (
     HELD_OUT,
@@ -24,7 +24,7 @@ from mlops.forecasting.tests.small import (
     small_panel,
 )
 from mlops.forecasting.tests.synthetic import synthetic_panel
-from mlops.forecasting.types import HORIZONS, PRICE_FIELDS, Panel, no_progress
+from mlops.forecasting.types import HORIZONS, PRICE_FIELDS, FloatArray, Panel, no_progress
 
 
 def test_a_bundle_answers_four_questions_and_knows_when_it_ended() -> None:
@@ -154,6 +154,27 @@ def test_a_planted_edge_becomes_a_buy() -> None:
     assert 1 <= len(bought) < len(said) / 2
     assert {forecast.signal_meaning for forecast in bought} == {"rise"}
     assert all(number(forecast.probability_up) > number(forecast.base_rate_up) for forecast in bought)
+
+
+@pytest.mark.parametrize(("instruments", "lagging"), [(20, {5, 10, 20}), (19, set())])
+def test_those_who_lagged_as_forecast_earn_the_signal_to_sell(instruments: int, lagging: set[int]) -> None:
+    rng = np.random.default_rng(4)
+    shape = (600 * instruments, len(HORIZONS))
+    low = rng.random(shape) < 0.5
+    logits: FloatArray = np.where(low, -0.3, 0.3) + rng.uniform(-0.1, 0.1, shape)
+    # P(up) says nothing; the half with the lower P(beats median) lags in seven cases of ten, the other in three
+    lags = rng.random(shape) < np.where(low, 0.7, 0.3)
+    past = PastForecasts(
+        logits={UP: np.zeros(shape), BEATS_MEDIAN: logits},
+        base_rates={head: np.full(shape, 0.5) for head in (UP, BEATS_MEDIAN)},
+        labels={UP: (rng.random(shape) < 0.5).astype(float), BEATS_MEDIAN: 1.0 - lags},
+        rows=np.repeat(np.arange(600), instruments),
+        columns=np.tile(np.arange(instruments), 600),
+    )
+    weights = {head: np.ones(len(HORIZONS)) for head in (UP, BEATS_MEDIAN)}
+    rules = learn_rules(past, weights, instruments=instruments)
+    assert (set(rules.rise), set(rules.lag)) == (set(), lagging)
+    assert all(rule.earned and 0.1 < rule.lift < 0.25 for rule in rules.lag.values())
 
 
 def _panel_with_momentum() -> Panel:

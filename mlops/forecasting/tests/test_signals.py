@@ -1,5 +1,7 @@
 """A signal is earned or it is not given."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from mlops.forecasting.signals import (
@@ -42,6 +44,11 @@ def test_chance_is_not_earned() -> None:
     rule = learn_rule(past_calls(informed=0.0), share=0.1)
     assert rule is not None
     assert not rule.earned
+
+
+def test_a_hundred_signals_are_the_fewest_that_earn_anything() -> None:
+    assert replace(EARNED, count=100).earned
+    assert not replace(EARNED, count=99).earned
 
 
 def test_a_short_past_supports_no_rule() -> None:
