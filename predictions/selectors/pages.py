@@ -255,5 +255,7 @@ def _board_row(instrument: Instrument, closes: Sequence[Decimal], forecast: Fore
     change = last / closes[-2] - 1 if last is not None and len(closes) > 1 else None
     shown = [float(close) for close in closes[-SPARK_SESSIONS:]]
     span = span_of(forecast)
-    reach = reach_bar(span, float(forecast.last_price), reach=widest) if span and forecast and widest else None
+    reach = (
+        reach_bar(span, float(forecast.last_price), reach=widest) if span and forecast and forecast.last_price else None
+    )
     return BoardRow(instrument, last, change, forecast, sparkline(shown, span), reach)

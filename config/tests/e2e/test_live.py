@@ -1,0 +1,169 @@
+"""A publication reaches an open page over the real stream: browser, `edge` process, PostgreSQL and the store."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.db import connection
+from playwright.sync_api import Page, WebSocket, expect
+from pytest_django import Settings
+
+from config.embedded.places import ROOT
+from config.tests.e2e.conftest import PHONE, OpenPage
+from mlops.models import ModelVersion
+from mlops.services.registry import refresh_champion_key
+from predictions.models import Forecast
+from predictions.services.publishing import store_forecasts
+from predictions.services.rows import Occasion
+from predictions.tests.sayings import said
+from predictions.tests.scene import NOW, ORIGIN, Scene, trained
+
+HOST = "localhost"
+STATES = """() => {
+  window.streamStates = [];
+  document.addEventListener('hindcast:stream', (event) => window.streamStates.push(event.detail.state));
+}"""
+
+
+class Edge:
+    """The `edge` process, as it is run in earnest, on a port of its own; it can be stopped and started again."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.address = f"ws://{HOST}:{self.port}/ws/stream"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        own = urlsplit(os.environ["DATABASE_URL"])
+        database = urlunsplit(own._replace(path=f"/{connection.settings_dict['NAME']}"))
+        command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port)]
+        quiet = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+        self._process = subprocess.Popen(
+            [*command, *quiet, "config.edge:application"], cwd=ROOT, env={**os.environ, "DATABASE_URL": database}
+        )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError("the edge process did not come up")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+@pytest.fixture(scope="module")
+def running_edge(django_db_setup: None) -> Iterator[Edge]:
+    """One edge for the module; it reads the test's database."""
+    running = Edge()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def edge(shown: Scene, running_edge: Edge, settings: Settings) -> Edge:
+    """The running edge, which the pages name and their policy allows."""
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    allowed = {**directives, "connect-src": [*directives["connect-src"], running_edge.address]}
+    settings.CONTENT_SECURITY_POLICY = {**settings.CONTENT_SECURITY_POLICY, "DIRECTIVES": allowed}
+    settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, stream_url=running_edge.address)
+    return running_edge
+
+
+def publish(shown: Scene, price: int, *, successor: str) -> None:
+    """A new champion speaks of AAPL: what a worker does after a promotion, model aside."""
+    ModelVersion.objects.filter(stage=ModelVersion.Stage.CHAMPION).update(stage=ModelVersion.Stage.RETIRED)
+    version = trained(successor)
+    refresh_champion_key()
+    widths = {80: 5, 95: 9, 99: 14}
+    spoken = said(
+        predicted_price=float(price), intervals={level: (price - w, price + w) for level, w in widths.items()}
+    )
+    report = store_forecasts(
+        said=[spoken],
+        instruments={"AAPL": shown.instruments["AAPL"]},
+        occasion=Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW),
+    )
+    assert report.created == 1
+
+
+def eventually(page: Page, expression: str) -> None:
+    """Wait until a script is true; the page's policy forbids Playwright's own way of waiting, which is `eval`."""
+    for _ in range(200):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")
+
+
+def followed(open_page: OpenPage, path: str) -> Page:
+    """A page whose stream has told it what stands now; it is marked, so that a reload would show."""
+    page = open_page(path, viewport=PHONE)
+    page.evaluate("window.stillTheSame = true")
+    eventually(page, "HindcastStream.settled.has('AAPL')")
+    return page
+
+
+def shows(page: Page, price: int, version: str) -> None:
+    """The page shows a publication and was not loaded again."""
+    expect(page.locator("main")).to_contain_text(f"${price}.00", timeout=10_000)
+    expect(page.locator(".provenance")).to_contain_text(re.compile(rf"model {version}\b"))
+    assert page.evaluate("window.stillTheSame") is True
+
+
+def test_a_publication_reaches_open_pages_without_reload(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
+    pages = [followed(open_page, path) for path in ("/stocks/AAPL", "/")]
+    expect(pages[0].locator("[data-chart]")).to_have_attribute("data-drawn", "")
+    publish(shown, 117, successor="v2")
+    for page in pages:
+        shows(page, 117, "v2")
+    with pages[0].expect_response(lambda answer: "/chart" in answer.url) as asked:
+        publish(shown, 121, successor="v3")
+    drawn = asked.value.json()["cone"]
+    assert [point["predicted"] for point in drawn if point["horizon"] == 5] == [121.0]
+    for page in pages:
+        shows(page, 121, "v3")
+
+
+def test_a_page_comes_back_after_the_edge_was_away_and_learns_what_it_missed(
+    open_page: OpenPage, shown: Scene, edge: Edge
+) -> None:
+    page = followed(open_page, "/stocks/AAPL")
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda opened: sockets.append(opened))
+    page.evaluate(STATES)
+    edge.stop()
+    eventually(page, "window.streamStates.includes('waiting')")
+    publish(shown, 117, successor="v2")
+    page.wait_for_timeout(500)
+    expect(page.locator("main")).not_to_contain_text("$117.00")
+    edge.start()
+    shows(page, 117, "v2")
+    assert sockets, "it opened a new socket by itself"
+    publish(shown, 121, successor="v3")
+    shows(page, 121, "v3")
+    assert Decimal(Forecast.objects.latest("pk").predicted_price or 0) == 121
+
+
+@pytest.mark.slow
+def test_a_publication_arrives_after_more_than_an_idle_minute(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
+    page = followed(open_page, "/stocks/AAPL")
+    page.evaluate(STATES)
+    page.wait_for_timeout(70_000)
+    publish(shown, 117, successor="v2")
+    shows(page, 117, "v2")
+    assert page.evaluate("window.streamStates") == [], "it is the same socket"
