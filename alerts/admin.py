@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from alerts.models import Alert, DeliveryAttempt, Rule
+from marketdata.admin import ReadOnly, ReadOnlyAdmin
 
 
 @admin.register(Rule)
@@ -30,28 +31,15 @@ class RuleAdmin(ModelAdmin):
         return False
 
 
-class DeliveryAttemptInline(TabularInline):
+class DeliveryAttemptInline(ReadOnly, TabularInline):
     model = DeliveryAttempt
     extra = 0
-    can_delete = False
-    readonly_fields: ClassVar = ["channel", "recipient", "status", "error", "started_at", "finished_at"]
-
-    def has_add_permission(self, request: HttpRequest, obj: Alert | None = None) -> bool:
-        return False
+    fields: ClassVar = ["channel", "recipient", "status", "error", "started_at", "finished_at"]
 
 
 @admin.register(Alert)
-class AlertAdmin(ModelAdmin):
+class AlertAdmin(ReadOnlyAdmin):
     list_display: ClassVar = ["subject", "session", "raised_at", "sent_at"]
     list_filter: ClassVar = ["session"]
     search_fields: ClassVar = ["subject", "rule__user__email"]
     inlines: ClassVar = [DeliveryAttemptInline]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Alert | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Alert | None = None) -> bool:
-        return False

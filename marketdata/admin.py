@@ -17,12 +17,10 @@ from marketdata.models import IngestionRun, Instrument, QuarantinedBar
 from marketdata.selectors import canonical_symbol
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows that only the machinery writes."""
+class ReadOnly:
+    """Takes every way to change a row away."""
 
-    list_fullwidth = True
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -30,6 +28,12 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(ReadOnly, ModelAdmin):
+    """Rows that only the machinery writes."""
+
+    list_fullwidth = True
 
 
 class InstrumentForm(forms.ModelForm):

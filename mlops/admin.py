@@ -7,17 +7,16 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
+from marketdata.admin import ReadOnlyAdmin
 from mlops.errors import MlopsError
 from mlops.jobs import TRAIN_VERSION, announce_promotion, enqueue
 from mlops.models import AliasChange, Evaluation, ModelVersion, TrainingRun
@@ -47,21 +46,6 @@ class TrainForm(BaseDialogForm):
         widget=UnfoldAdminIntegerFieldWidget(),
         help_text="Empty: the seed of the settings.",
     )
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows that only the machinery writes."""
-
-    list_fullwidth = True
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(ModelVersion)

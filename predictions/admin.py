@@ -3,24 +3,10 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
+from marketdata.admin import ReadOnly, ReadOnlyAdmin
 from predictions.models import Forecast, Outcome
-
-
-class ReadOnly:
-    """Takes every way to change a row away."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class OutcomeInline(ReadOnly, TabularInline):
@@ -29,7 +15,7 @@ class OutcomeInline(ReadOnly, TabularInline):
 
 
 @admin.register(Forecast)
-class ForecastAdmin(ReadOnly, ModelAdmin):
+class ForecastAdmin(ReadOnlyAdmin):
     list_display: ClassVar[Any] = [
         "instrument", "origin", "horizon_sessions", "target", "kind", "status", "signal", "last_price",
         "predicted_price", "probability_up", "base_rate_up", "risk_level", "model_version",
@@ -52,7 +38,7 @@ class ForecastAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Outcome)
-class OutcomeAdmin(ReadOnly, ModelAdmin):
+class OutcomeAdmin(ReadOnlyAdmin):
     list_display: ClassVar[Any] = [
         "forecast", "revision", "actual_price", "error", "went_up", "direction_right", "inside_80", "inside_95",
         "inside_99", "recorded_at",

@@ -1,6 +1,6 @@
 """Making and deleting rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 
@@ -30,30 +30,15 @@ def create_rule(*, user: User, request: RuleRequest, limit: int, now: datetime) 
     Raises TooManyRules when the owner already has `limit` rules.
     """
     owner = User.objects.select_for_update().get(pk=user.pk)
-    same = Rule.objects.filter(
-        user=owner,
-        instrument=request.instrument,
-        kind=request.kind,
-        signal=request.signal,
-        horizon_sessions=request.horizon_sessions,
-        threshold=request.threshold,
-    ).first()
+    asked = {field.name: getattr(request, field.name) for field in fields(request)}
+    same = Rule.objects.filter(user=owner, **asked).first()
     if same is not None:
         Rule.objects.filter(pk=same.pk, is_active=False).update(is_active=True, is_armed=True)
         same.refresh_from_db()
         return same, False
     if Rule.objects.filter(user=owner).count() >= limit:
         raise TooManyRules(limit)
-    rule = Rule.objects.create(
-        user=owner,
-        instrument=request.instrument,
-        kind=request.kind,
-        signal=request.signal,
-        horizon_sessions=request.horizon_sessions,
-        threshold=request.threshold,
-        created_at=now,
-    )
-    return rule, True
+    return Rule.objects.create(user=owner, created_at=now, **asked), True
 
 
 def delete_rule(*, rule: Rule) -> None:

@@ -7,6 +7,7 @@ from accounts.models import User
 from alerts.models import Rule
 from alerts.services.rules import RuleRequest, create_rule
 from marketdata.models import DailyBar, Instrument
+from marketdata.tests.factories import flat_bar
 
 NOW = datetime(2023, 9, 21, 21, 0, tzinfo=UTC)
 FIRST, SECOND, THIRD, FOURTH = (date(2023, 9, day) for day in (19, 20, 21, 22))
@@ -17,18 +18,9 @@ def person(email: str = "ada@example.com") -> User:
     return User.objects.create_user(email, "correct horse")
 
 
-def stock(symbol: str = "AAPL") -> Instrument:
-    """An active instrument."""
-    return Instrument.objects.create(symbol=symbol, mic="XNAS", name=f"{symbol} Inc.")
-
-
 def close_at(instrument: Instrument, session: date, close: str, *, is_final: bool = True) -> DailyBar:
     """A bar whose four prices are the close."""
-    price = Decimal(close)
-    return DailyBar.objects.create(
-        instrument=instrument, session=session, open=price, high=price, low=price, close=price, adjusted_close=price,
-        volume=1_000, source="sample", fetched_at=NOW, is_final=is_final,
-    )  # fmt: skip
+    return flat_bar(instrument, session, close, fetched_at=NOW, is_final=is_final)
 
 
 def price_rule(user: User, instrument: Instrument, threshold: str, kind: str = Rule.Kind.PRICE_ABOVE) -> Rule:

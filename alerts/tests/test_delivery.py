@@ -16,7 +16,8 @@ from accounts.models import User
 from alerts.models import Alert, DeliveryAttempt
 from alerts.services.delivery import MAX_ATTEMPTS, deliver_pending
 from alerts.services.evaluation import evaluate_rules
-from alerts.tests.factories import FIRST, NOW, SECOND, close_at, person, price_rule, stock
+from alerts.tests.factories import FIRST, NOW, SECOND, close_at, person, price_rule
+from predictions.tests.factories import stock
 
 pytestmark = pytest.mark.django_db
 

@@ -7,9 +7,9 @@ from alerts.errors import TooManyRules
 from alerts.models import Alert, Rule
 from alerts.services.evaluation import evaluate_rules
 from alerts.services.rules import RuleRequest, create_rule
-from alerts.tests.factories import FIRST, FOURTH, NOW, SECOND, THIRD, close_at, person, price_rule, signal_rule, stock
+from alerts.tests.factories import FIRST, FOURTH, NOW, SECOND, THIRD, close_at, person, price_rule, signal_rule
 from marketdata.calendars import session_after
-from predictions.tests.factories import forecast, model_version
+from predictions.tests.factories import forecast, model_version, stock
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,8 @@ import pytest
 from django.test import Client
 
 from alerts.models import Rule
-from alerts.tests.factories import person, price_rule, stock
+from alerts.tests.factories import person, price_rule
+from predictions.tests.factories import stock
 
 pytestmark = pytest.mark.django_db
 

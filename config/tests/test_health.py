@@ -2,7 +2,6 @@
 
 import copy
 from datetime import UTC, date, datetime
-from decimal import Decimal
 
 import pytest
 from django.conf import settings
@@ -11,8 +10,8 @@ from django.test import Client, override_settings
 
 from config.embedded.running import free_port
 from config.health import examine
-from marketdata.models import DailyBar, Instrument
-from mlops.models import ModelVersion
+from marketdata.tests.factories import stock, stored_bar
+from mlops.tests.factories import model_version
 
 NOW = datetime(2023, 9, 25, 3, 0, tzinfo=UTC)  # Sunday night in New York: the last closed session is Friday the 22nd
 
@@ -20,34 +19,8 @@ NOW = datetime(2023, 9, 25, 3, 0, tzinfo=UTC)  # Sunday night in New York: the l
 @pytest.fixture
 def stored(db: None) -> None:
     """A champion, and one bar of Thursday 21 September 2023."""
-    ModelVersion.objects.create(
-        version="v1",
-        stage="champion",
-        feature_set="hc1",
-        seed=1,
-        trained_through=date(2023, 9, 21),
-        holdout_trained_through=date(2022, 9, 20),
-        holdout_first=date(2022, 9, 21),
-        holdout_last=date(2023, 9, 21),
-        artifact_path="v1",
-        artifact_sha256="0" * 64,
-        train_seconds=1.0,
-        created_at=NOW,
-    )
-    instrument = Instrument.objects.create(symbol="AAPL", name="Apple")
-    price = Decimal(100)
-    DailyBar.objects.create(
-        instrument=instrument,
-        session=date(2023, 9, 21),
-        open=price,
-        high=price,
-        low=price,
-        close=price,
-        adjusted_close=price,
-        volume=1,
-        source="sample",
-        fetched_at=NOW,
-    )
+    model_version("v1", stage="champion")
+    stored_bar(stock("AAPL"), date(2023, 9, 21))
 
 
 def without_redis():

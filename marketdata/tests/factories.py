@@ -41,6 +41,12 @@ def stored_bar(instrument: Instrument | None = None, session: date = LAST, **cha
     return DailyBar.objects.create(instrument=instrument or stock(), session=session, **{**values, **changes})
 
 
+def flat_bar(instrument: Instrument, session: date, close: str, **changes: Any) -> DailyBar:
+    """A stored bar whose prices are all the close, apart from the changes."""
+    prices = dict.fromkeys(("open", "high", "low", "close", "adjusted_close"), Decimal(close))
+    return stored_bar(instrument, session, **prices | changes)
+
+
 def bar(session: date, close: int | str | Decimal = 100, **changes: Any) -> BarRecord:
     """A believable bar that closes at `close`, apart from the changes."""
     price = Decimal(close)

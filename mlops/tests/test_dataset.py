@@ -8,8 +8,8 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from marketdata.models import DailyBar, Instrument
+from marketdata.tests.factories import flat_bar
 from mlops.dataset import load_panel
-from mlops.tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -19,10 +19,8 @@ MONDAY, TUESDAY, WEDNESDAY = date(2023, 9, 18), date(2023, 9, 19), date(2023, 9,
 def bar(instrument: Instrument, session: date, close: str, *, is_final: bool = True) -> DailyBar:
     """A bar a dollar high around its close, with an adjusted close of half of it."""
     price = Decimal(close)
-    return DailyBar.objects.create(
-        instrument=instrument, session=session, open=price, high=price + 1, low=price - 1, close=price,
-        adjusted_close=price / 2, volume=1_000, source="sample", fetched_at=NOW, is_final=is_final,
-    )  # fmt: skip
+    dollar_high = {"high": price + 1, "low": price - 1, "adjusted_close": price / 2}
+    return flat_bar(instrument, session, close, is_final=is_final, **dollar_high)
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from typing import Any
 
 from marketdata.calendars import session_after
 from marketdata.models import CorporateAction, DailyBar, Instrument
+from marketdata.tests import factories as market
 from mlops.models import ModelVersion
+from mlops.tests import factories as models
 from predictions.models import Forecast
 from predictions.services import ledger
 
@@ -18,38 +20,24 @@ NOW = datetime(2023, 9, 21, 22, 5, tzinfo=UTC)
 
 def stock(symbol: str = "AAPL", **fields: Any) -> Instrument:
     """An active instrument with a history from the sample."""
-    return Instrument.objects.create(
-        **{"symbol": symbol, "mic": "XNAS", "name": f"{symbol} Inc.", "source": "sample", "basis_date": ORIGIN} | fields
-    )
+    return market.stock(symbol, **{"mic": "XNAS", "source": "sample", "basis_date": ORIGIN} | fields)
 
 
 def model_version(name: str = "v1", **fields: Any) -> ModelVersion:
-    """A registered version, the champion unless told otherwise."""
-    return ModelVersion.objects.create(
-        **{
-            "version": name,
-            "stage": ModelVersion.Stage.CHAMPION,
-            "feature_set": "hc1",
-            "seed": 7,
-            "trained_through": date(2023, 9, 1),
-            "holdout_trained_through": date(2022, 9, 1),
-            "holdout_first": date(2022, 9, 2),
-            "holdout_last": date(2023, 9, 1),
-            "artifact_path": name,
-            "artifact_sha256": "0" * 64,
-            "train_seconds": 1.0,
-            "created_at": NOW,
-        }
-        | fields
-    )
+    """A registered version without figures, the champion unless told otherwise."""
+    dates = {
+        "trained_through": date(2023, 9, 1),
+        "holdout_trained_through": date(2022, 9, 1),
+        "holdout_first": date(2022, 9, 2),
+        "holdout_last": date(2023, 9, 1),
+    }
+    champion = {"stage": ModelVersion.Stage.CHAMPION, "metrics": {}, "created_at": NOW}
+    return models.model_version(name, **dates | champion | fields)
 
 
 def bar(instrument: Instrument, session: date, close: str, **fields: Any) -> DailyBar:
     """A final bar whose four prices are the close."""
-    price = Decimal(close)
-    prices = dict.fromkeys(("open", "high", "low", "close", "adjusted_close"), price)
-    rest = {"volume": 1_000, "source": "sample", "fetched_at": NOW, "is_final": True}
-    return DailyBar.objects.create(instrument=instrument, session=session, **prices | rest | fields)
+    return market.flat_bar(instrument, session, close, **{"source": "sample", "fetched_at": NOW} | fields)
 
 
 def split(instrument: Instrument, session: date, value: str) -> CorporateAction:

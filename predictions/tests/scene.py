@@ -9,6 +9,7 @@ from typing import Any
 
 from marketdata.models import DailyBar, Instrument
 from mlops.models import ModelVersion
+from mlops.tests.factories import model_version
 from predictions.conf import HORIZONS
 from predictions.models import Forecast, Outcome
 
@@ -38,21 +39,13 @@ class Scene:
 
 def trained(version: str = "v1", stage: str = ModelVersion.Stage.CHAMPION) -> ModelVersion:
     """A version with hold-out figures for 5 sessions; its files do not exist."""
-    return ModelVersion.objects.create(
-        version=version,
-        stage=stage,
-        feature_set="hc1",
-        seed=7,
-        trained_through=ORIGIN,
-        holdout_trained_through=date(2022, 9, 20),
-        holdout_first=date(2022, 9, 21),
-        holdout_last=ORIGIN,
-        artifact_path=version,
-        artifact_sha256="0" * 64,
-        metrics={"horizons": {"5": HOLDOUT}},
-        train_seconds=12.5,
-        created_at=NOW,
-    )
+    dates = {
+        "trained_through": ORIGIN,
+        "holdout_trained_through": date(2022, 9, 20),
+        "holdout_first": date(2022, 9, 21),
+        "holdout_last": ORIGIN,
+    }
+    return model_version(version, stage=stage, metrics={"horizons": {"5": HOLDOUT}}, created_at=NOW, **dates)
 
 
 def stocks_with_bars() -> dict[str, Instrument]:

@@ -26,10 +26,8 @@ class LogisticMember:
     @classmethod
     def fit(cls, samples: Samples, labels: FloatArray, settings: MemberSettings) -> Self:
         """Fit one horizon after the other; features are scaled by the samples given here and no others."""
-        latest = samples.latest()
-        centre, scale = latest.mean(axis=0), latest.std(axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
-        standard = _standard(latest, centre, scale)
+        centre, scale = samples.scaling()
+        standard = _standard(samples.latest(), centre, scale)
         coefficients = np.full((samples.width, labels.shape[1]), np.nan)
         intercepts = np.full(labels.shape[1], np.nan)
         for position in range(labels.shape[1]):

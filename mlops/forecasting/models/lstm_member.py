@@ -46,9 +46,7 @@ class LstmMember:
     @classmethod
     def fit(cls, samples: Samples, labels: FloatArray, settings: MemberSettings) -> Self:
         """Train at most a few epochs; the epoch that was best on the last sessions is kept."""
-        latest = samples.latest()
-        centre, scale = latest.mean(axis=0), latest.std(axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
+        centre, scale = samples.scaling()
         sequence = settings.sequence
         with _seeded(settings.seed, settings.threads):
             network = Network(samples.width, sequence.hidden, labels.shape[1], sequence.dropout)

@@ -37,6 +37,12 @@ class Samples:
         latest: FloatArray = self.values[self.rows, self.columns]
         return latest
 
+    def scaling(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of each feature at the samples' own sessions, shape (k,); 1 for a constant."""
+        latest = self.latest()
+        deviation = latest.std(axis=0)
+        return latest.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+
     def windows(self, part: slice | IntArray) -> FloatArray:
         """The last 20 sessions of the samples in `part`, oldest first, shape (b, 20, k)."""
         back = np.arange(STEPS - 1, -1, -1)

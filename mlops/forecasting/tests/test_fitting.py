@@ -167,7 +167,7 @@ def test_those_who_lagged_as_forecast_earn_the_signal_to_sell(instruments: int, 
     past = PastForecasts(
         logits={UP: np.zeros(shape), BEATS_MEDIAN: logits},
         base_rates={head: np.full(shape, 0.5) for head in (UP, BEATS_MEDIAN)},
-        labels={UP: (rng.random(shape) < 0.5).astype(float), BEATS_MEDIAN: 1.0 - lags},
+        labels={UP: (rng.random(shape) < 0.5).astype(float), BEATS_MEDIAN: np.where(lags, 0.0, 1.0)},
         rows=np.repeat(np.arange(600), instruments),
         columns=np.tile(np.arange(instruments), 600),
     )
