@@ -19,6 +19,7 @@ PROVIDERS = ("yahoo", "sample")
 SHORTEST_SECRET = 50
 LOG_FORMATS = ("json", "console")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+ENGINE = "config.database"
 NO_DATABASE: dict[str, Any] = {"ENGINE": "django.db.backends.dummy"}
 NO_REDIS = "redis://127.0.0.1:1/0"
 
@@ -208,7 +209,7 @@ def _site(reader: _Reader) -> SiteSettings:
         stream_url=reader.url("HINDCAST_STREAM_URL", "", ("ws", "wss")),
         data_dir=data_dir,
         static_dir=Path(reader.text("HINDCAST_STATIC_DIR", str(data_dir / "staticfiles"))),
-        database=dict(environ.Env.db_url_config(database_url)) if database_url else NO_DATABASE,
+        database=dict(environ.Env.db_url_config(database_url, engine=ENGINE)) if database_url else NO_DATABASE,
         redis_url=redis_url,
         broker_url=reader.url("CELERY_BROKER_URL", redis_url, ("redis", "rediss", "unix", "amqp", "amqps")),
         email=_email(reader),

@@ -94,11 +94,13 @@ TEMPLATES = [
     },
 ]
 
+# A pool that tries for long to come back waits ever longer between its attempts; this one tries when it is asked.
+POOL = {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 1}
 DATABASES = {
     "default": {
         **SITE.database,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**SITE.database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8, "timeout": 5}},
+        "OPTIONS": {"connect_timeout": 2, **SITE.database.get("OPTIONS", {}), "pool": POOL},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,7 +1,7 @@
 """`GET /api/v1/predict`: what it answers, to whom, and from where."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from structlog.testing import capture_logs
 
 from accounts.limits import store
+from config.database.base import gate_of
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
@@ -154,14 +155,19 @@ def test_without_the_database_a_kept_answer_is_told_and_once_expired_says_so(tol
     assert (body["id"], body["stale"]) == (told.pk, True)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_database_that_refuses_connections_costs_no_answer(
-    told: Forecast, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def database_away(transactional_db: None, told: Forecast) -> Iterator[None]:
+    """An expired answer is kept, and nobody listens any more where the database was."""
     kept(told, now=datetime.now(UTC) - timedelta(hours=1))
+    there = {name: connection.settings_dict[name] for name in ("HOST", "PORT")}
     connection.close()
-    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
-    monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+    connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": "1"}
+    yield
+    connection.settings_dict |= there
+    gate_of("default").answered()
+
+
+def test_a_database_that_refuses_connections_costs_no_answer(told: Forecast, ask: Ask, database_away: None) -> None:
     body = ask().json()
     assert (body["id"], body["stale"]) == (told.pk, True)
     assert DATABASE_OUTAGE.is_on
@@ -267,6 +273,16 @@ def test_the_call_after_the_last_waits_for_the_window(told: Forecast, ask: Ask, 
     assert 1 <= int(response["Retry-After"]) <= 60
     assert response["RateLimit"].startswith('"anonymous";r=0;t=')
     assert_refused(ask("symbol="), 429, "urn:hindcast:problem:rate-limited")
+
+
+def test_the_last_call_is_answered_from_the_store_and_one_too_many_reads_nothing(
+    told: Forecast, settings: Settings
+) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=2)
+    kept(told)
+    looks = [cache.look("limit:test", "AAPL", 5) for _ in range(3)]
+    assert [look.kept is not None for look in looks] == [True, True, False]
+    assert [look.allowance.count for look in looks] == [1, 2, 3]
 
 
 def test_an_answer_the_caller_holds_is_not_sent_again(told: Forecast, ask: Ask) -> None:
