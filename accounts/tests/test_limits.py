@@ -1,6 +1,7 @@
 """How often a caller may ask, and who counts as one caller."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -57,6 +58,8 @@ def test_the_call_after_the_last_is_refused_until_the_window_closes(settings: Se
 
 def test_a_bucket_lives_one_window_from_the_first_call(bucket: str) -> None:
     count_call(bucket)
+    left_ms: Any = store().pttl(bucket)
+    assert 59_000 < left_ms <= 60_000
     store().pexpire(bucket, 30_000)
     assert count_call(bucket).reset_s == 30
 

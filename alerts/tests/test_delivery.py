@@ -2,13 +2,16 @@
 
 import email
 import socket
+from collections.abc import Sequence
 from datetime import timedelta
 from email.message import Message
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiosmtpd.controller import Controller
 from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
@@ -40,6 +43,18 @@ class Refusing:
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         return "550 no such mailbox"
+
+
+class WhileAnotherWorks(EmailBackend):
+    """Takes mails; while it takes the first of them, another worker delivers what is pending."""
+
+    others: ClassVar[list[int]] = []
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        if not self.others:
+            self.others.append(-1)
+            self.others[0] = deliver_pending(now=NOW)
+        return super().send_messages(messages)
 
 
 @pytest.fixture
@@ -121,3 +136,13 @@ def test_what_was_given_up_costs_no_query_each(
         )
     with django_assert_num_queries(1):
         assert deliver_pending(now=NOW) == 0
+
+
+def test_two_workers_send_each_alert_once(raised: Alert, settings: Settings) -> None:
+    Alert.objects.create(rule=raised.rule, session=SECOND, subject="the second", body="b", raised_at=NOW)
+    settings.EMAIL_BACKEND = f"{__name__}.{WhileAnotherWorks.__name__}"
+    WhileAnotherWorks.others.clear()
+    assert deliver_pending(now=NOW) == 1
+    assert WhileAnotherWorks.others == [1]
+    assert sorted(message.subject for message in mail.outbox) == ["AAPL: the price closes above 100", "the second"]
+    assert DeliveryAttempt.objects.filter(status="sent").count() == 2

@@ -97,6 +97,7 @@ def test_bar_values_are_by_session_then_instrument_in_one_query(django_assert_nu
 def test_the_newest_session_is_that_of_active_instruments(django_assert_num_queries: Any) -> None:
     assert selectors.newest_session() is None
     listed = stored_bar(session=date(2023, 3, 30)).instrument
+    stored_bar(instrument=listed, session=date(2023, 3, 31), is_final=False)
     stored_bar(instrument=stock(is_active=False), session=LAST)
     with django_assert_num_queries(1):
         assert selectors.newest_session() == date(2023, 3, 30)

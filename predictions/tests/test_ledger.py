@@ -1,5 +1,7 @@
 """What was said cannot be changed, and a change would be seen."""
 
+import hashlib
+import zlib
 from datetime import timedelta
 from io import StringIO
 
@@ -94,6 +96,39 @@ def test_an_altered_row_is_named(rows: list[Forecast], column: str, value: str) 
     with pytest.raises(LedgerBroken) as broken:
         verify_chain()
     assert broken.value.forecast_id == rows[1].pk
+
+
+@pytest.mark.parametrize("part", ["name", "words", "contribution", "direction"])
+def test_an_altered_driver_is_named(rows: list[Forecast], part: str) -> None:
+    new = "0.5" if part == "contribution" else '"x"'
+    altered = f"jsonb_set(drivers, '{{0,{part}}}', '{new}')"
+    alter(f"UPDATE predictions_forecast SET drivers = {altered} WHERE id = {rows[1].pk}")
+    with pytest.raises(LedgerBroken, match="what it says is not what was sealed") as broken:
+        verify_chain()
+    assert broken.value.forecast_id == rows[1].pk
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("block = '\\x00'", "the numbers it was computed from are not those that were sealed"),
+        (f"block = '\\x{zlib.compress(b'other').hex()}'", "the numbers it was computed from are not those"),
+        (f"sha256 = '{'0' * 64}'", "what it says is not what was sealed"),
+    ],
+)
+def test_altered_inputs_are_named(change: str, complaint: str) -> None:
+    model_version()
+    apple = stock()
+    inputs = ForecastInput.objects.create(
+        instrument=apple, origin=ORIGIN, feature_set="hc1", sha256=hashlib.sha256(b"numbers").hexdigest(), rows=1,
+        columns=1, block=zlib.compress(b"numbers"),
+    )  # fmt: skip
+    said = forecast(apple, inputs=inputs)
+    assert verify_chain() == 1
+    alter(f"UPDATE predictions_forecastinput SET {change}")
+    with pytest.raises(LedgerBroken, match=complaint) as broken:
+        verify_chain()
+    assert broken.value.forecast_id == said.pk
 
 
 def test_a_removed_row_is_named_by_its_successor(rows: list[Forecast]) -> None:
