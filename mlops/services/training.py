@@ -117,7 +117,7 @@ def train(plan: TrainingPlan, *, artifacts: Path, now: datetime, progress: Progr
         holdout_trained_through=dates.trained_through,
         holdout_first=dates.first,
         holdout_last=dates.last,
-        metrics=_json_ready(fits.report.metrics),
+        metrics=json_ready(fits.report.metrics),
         created_at=now,
         note=plan.note,
     )
@@ -247,12 +247,12 @@ def _next_name() -> str:
     return f"v{max((int(name[1:]) for name in names), default=0) + 1}"
 
 
-def _json_ready(metrics: object) -> object:
+def json_ready(metrics: object) -> object:
     """The metrics as the database can store them: a figure that does not exist is null."""
     if isinstance(metrics, dict):
-        return {str(key): _json_ready(value) for key, value in metrics.items()}
+        return {str(key): json_ready(value) for key, value in metrics.items()}
     if isinstance(metrics, list | tuple):
-        return [_json_ready(value) for value in metrics]
+        return [json_ready(value) for value in metrics]
     if isinstance(metrics, float) and not math.isfinite(metrics):
         return None
     return json.loads(json.dumps(metrics))

@@ -14,7 +14,15 @@ from mlops.forecasting.types import Panel, no_progress
 from mlops.models import AliasChange, Evaluation, ModelVersion, TrainingRun
 from mlops.selectors import champion
 from mlops.services.serving import bundle_of
-from mlops.services.training import Training, TrainingPlan, holdout_of, run_training, train, train_version
+from mlops.services.training import (
+    Training,
+    TrainingPlan,
+    holdout_of,
+    json_ready,
+    run_training,
+    train,
+    train_version,
+)
 from mlops.tests.factories import NOW, small_fit, stored_bars, training_run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_memory", "champion_key")]
@@ -173,3 +181,8 @@ def test_a_champion_whose_files_are_damaged_keeps_a_finished_run_from_being_comp
     assert run.error == (
         "v2 was trained but not compared. The files of model v1 cannot be used: manifest.json is missing."
     )
+
+
+def test_a_figure_that_does_not_exist_is_stored_as_null() -> None:
+    figures = {5: {"auc": float("nan"), "coverage": (0.8, -float("inf"))}, "n": 3, "volatility_rises": None}
+    assert json_ready(figures) == {"5": {"auc": None, "coverage": [0.8, None]}, "n": 3, "volatility_rises": None}
