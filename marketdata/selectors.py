@@ -37,10 +37,27 @@ def instrument_by_symbol(text: str) -> Instrument:
     SymbolUnknown with the nearest symbols there are.
     """
     symbol = canonical_symbol(text)
-    found = list(Instrument.objects.filter(symbol__in=_spellings(symbol)))
-    if not found:
+    found = instruments_by_symbol([symbol]).get(symbol)
+    if found is None:
         raise SymbolUnknown(symbol, suggestions_for(symbol))
-    return min(found, key=lambda one: (one.symbol != symbol, not one.is_active, one.pk))
+    return found
+
+
+def instruments_by_symbol(symbols: Iterable[str]) -> dict[str, Instrument]:
+    """The instruments meant by canonical symbols, each as `instrument_by_symbol` finds it; one query for all."""
+    spellings = {symbol: _spellings(symbol) for symbol in symbols}
+    known: dict[str, list[Instrument]] = {}
+    for one in Instrument.objects.filter(symbol__in=set().union(*spellings.values())):
+        known.setdefault(one.symbol, []).append(one)
+    meant = {
+        symbol: [one for spelling in written for one in known.get(spelling, ())]
+        for symbol, written in spellings.items()
+    }
+    return {
+        symbol: min(found, key=lambda one: (one.symbol != symbol, not one.is_active, one.pk))
+        for symbol, found in meant.items()
+        if found
+    }
 
 
 def canonical_symbol(text: str) -> str:

@@ -8,9 +8,9 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from marketdata.errors import MarketDataError
+from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown
 from marketdata.live import Topic, Topics, publish_all
-from marketdata.selectors import instrument_by_symbol, store_is_stale
+from marketdata.selectors import canonical_symbol, instruments_by_symbol, store_is_stale, suggestions_for
 from predictions.conf import HORIZONS
 from predictions.models import Forecast
 from predictions.readpath.bodies import body_of
@@ -36,15 +36,18 @@ def may_read(user: object) -> bool:
 
 def topics_for(symbols: Sequence[str]) -> Topics:
     """The topic of each symbol, however it is written, and an error for each that has none."""
+    asked = {text: _canonical(text) for text in symbols}
+    known = instruments_by_symbol([symbol for symbol in asked.values() if isinstance(symbol, str)])
     found: dict[str, Topic] = {}
     refused: list[MarketDataError] = []
-    for symbol in symbols:
-        try:
-            instrument = instrument_by_symbol(symbol)
-        except MarketDataError as error:
-            refused.append(error)
-        else:
+    for symbol in asked.values():
+        if isinstance(symbol, SymbolMalformed):
+            refused.append(symbol)
+        elif symbol in known:
+            instrument = known[symbol]
             found[instrument.symbol] = Topic(instrument.symbol, f"{TOPIC_PREFIX}{instrument.pk}")
+        else:
+            refused.append(SymbolUnknown(symbol, suggestions_for(symbol)))
     return Topics(tuple(found.values()), tuple(refused))
 
 
@@ -89,3 +92,10 @@ def _content(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         "stale": any(body["stale"] for body in bodies),
         "forecasts": list(bodies),
     }
+
+
+def _canonical(text: str) -> str | SymbolMalformed:
+    try:
+        return canonical_symbol(text)
+    except SymbolMalformed as error:
+        return error

@@ -24,14 +24,11 @@ def evaluate_rules(*, on: date, now: datetime) -> list[Alert]:
         return []
     rules = list(active_rules())
     observed = observations_on(on, rules)
-    raised: list[Alert] = []
-    for rule in rules:
-        observation = observed[rule.instrument_id]
-        truth = holds(rule.condition, observation)
-        if truth is True:
-            raised.extend(_raise_alert(rule, observation, now))
-        elif truth is False:
-            Rule.objects.filter(pk=rule.pk, is_armed=False).update(is_armed=True)
+    truths = {rule: holds(rule.condition, observed[rule.instrument_id]) for rule in rules}
+    fired = [rule for rule, truth in truths.items() if truth is True and rule.is_armed]
+    false_again = [rule.pk for rule, truth in truths.items() if truth is False and not rule.is_armed]
+    Rule.objects.filter(pk__in=false_again, is_armed=False).update(is_armed=True)
+    raised = [alert for rule in fired for alert in _raise_alert(rule, observed[rule.instrument_id], now)]
     log.info("alert_rules_evaluated", session=on.isoformat(), rules=len(rules), raised=len(raised))
     return raised
 

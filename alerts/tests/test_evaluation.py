@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from alerts.errors import TooManyRules
 from alerts.models import Alert, Rule
@@ -108,3 +109,15 @@ def test_one_person_cannot_have_more_rules_than_the_limit() -> None:
 def test_the_database_refuses_a_rule_without_what_its_kind_needs(fields: dict[str, str]) -> None:
     with pytest.raises(IntegrityError, match="rule_has_what_its_kind_needs"), transaction.atomic():
         Rule.objects.create(user=person(), instrument=stock(), created_at=NOW, **fields)
+
+
+def test_rules_that_stay_as_they_are_cost_no_query_each(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    apple, owner = stock(), person()
+    for threshold in range(90, 110):
+        price_rule(owner, apple, str(threshold))
+    close_at(apple, FIRST, "100.5")
+    assert len(evaluate_rules(on=FIRST, now=NOW)) == 11
+    close_at(apple, SECOND, "100.5")
+    # newest session, rules, closes
+    with django_assert_num_queries(3):
+        assert evaluate_rules(on=SECOND, now=NOW) == []

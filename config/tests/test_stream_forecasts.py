@@ -42,6 +42,14 @@ def test_a_topic_is_made_of_a_key_and_found_by_any_spelling(apple: Instrument) -
     assert [type(error).__name__ for error in topics.refused] == ["SymbolUnknown", "SymbolMalformed"]
 
 
+def test_many_symbols_are_found_by_one_query(
+    apple: Instrument, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    names = [stock(f"X{number}").symbol for number in range(20)]
+    with django_assert_num_queries(1):
+        assert len(live.topics_for(["AAPL", *names]).found) == 21
+
+
 def test_a_snapshot_is_the_newest_forecast_of_every_horizon(
     apple: Instrument, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
