@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from re import sub
 from threading import Lock
@@ -126,7 +126,7 @@ def read_chart(reply: Any, *, first: date) -> DailyHistory:
         bars = list(_bars(series, day_of))
         actions = list(_actions(series.get("events") or {}, day_of))
         basis = day_of(series["meta"]["regularMarketTime"])
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, InvalidOperation) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError) as error:
         raise ProviderUnavailable("yahoo", "answered with a chart that cannot be read") from error
     return DailyHistory([bar for bar in bars if bar.session >= first], actions, basis)
 
@@ -170,6 +170,8 @@ def _bars(series: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterato
 def _actions(events: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterator[CorporateActionRecord]:
     for split in (events.get("splits") or {}).values():
         ratio = Decimal(str(split["numerator"])) / Decimal(str(split["denominator"]))
+        if not ratio > 0:
+            raise ValueError(f"a split into {ratio} shares")
         yield CorporateActionRecord(day_of(split["date"]), "split", ratio.quantize(ACTION_DECIMALS))
     for dividend in (events.get("dividends") or {}).values():
         yield CorporateActionRecord(day_of(dividend["date"]), "dividend", _amount(dividend["amount"]))

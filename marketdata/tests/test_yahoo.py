@@ -114,6 +114,24 @@ def test_a_reply_that_cannot_be_read(yahoo: YahooProvider, httpserver: HTTPServe
         fetched(yahoo)
 
 
+@pytest.mark.parametrize(
+    "split",
+    [
+        {"date": 1_598_880_600, "numerator": 4, "denominator": 0},
+        {"date": 1_598_880_600, "numerator": 0, "denominator": 1},
+        {"date": 1_598_880_600, "numerator": -4, "denominator": 1},
+        {"date": 1_598_880_600, "numerator": "NaN", "denominator": 1},
+        {"date": 1e20, "numerator": 4, "denominator": 1},
+        {"date": 1_598_880_600, "numerator": "four", "denominator": 1},
+    ],
+)
+def test_a_split_that_cannot_be_is_not_read(split: dict[str, Any]) -> None:
+    reply = recorded("yahoo_chart.json")
+    reply["chart"]["result"][0]["events"] = {"splits": {"1598880600": split}}
+    with pytest.raises(ProviderUnavailable, match="cannot be read"):
+        read_chart(reply, first=FIRST)
+
+
 def test_columns_of_different_length_are_not_read() -> None:
     reply = recorded("yahoo_chart.json")
     reply["chart"]["result"][0]["indicators"]["quote"][0]["open"].pop()
