@@ -12,11 +12,12 @@ from django.db import transaction
 from marketdata.adjustments import basis_ratio, same_basis, split_factor, why_not_replaced
 from marketdata.calendars import exchange_day, latest_session
 from marketdata.models import IngestionRun, Instrument
+from marketdata.providers.aliases import AliasedProvider
 from marketdata.providers.base import DailyHistory, Provider
 from marketdata.providers.catalog import configured_providers
 from marketdata.providers.failover import ask_ahead, offers
 from marketdata.quality import Judged, judge_bars
-from marketdata.selectors import active_instruments, bars_for
+from marketdata.selectors import active_instruments, bars_for, vendor_symbols
 from marketdata.services import bar_store
 from marketdata.services.catalog import ensure_sample_instruments
 
@@ -52,7 +53,10 @@ def ingest_all(
             ensure_sample_instruments()
         instruments = list(active_instruments())
     asked = ask_ahead(
-        configured_providers() if providers is None else providers,
+        [
+            AliasedProvider(provider, vendor_symbols(provider.name))
+            for provider in (configured_providers() if providers is None else providers)
+        ],
         {instrument.symbol: instrument.source for instrument in instruments},
         first=HISTORY_STARTS,
         last=through,
@@ -73,7 +77,7 @@ def ingest_instrument(
     started = time.perf_counter()
     _close_abandoned_runs(instrument, now)
     run = IngestionRun.objects.create(instrument=instrument, started_at=now)
-    last_final = min(through, latest_session(instrument.mic, now))
+    last_final = min(through, latest_session(instrument.mic, now), instrument.delisted_on or through)
     reasons: list[str] = []
     for offer in offers(providers, instrument.symbol, first=HISTORY_STARTS, last=last_final):
         reason = offer.reason

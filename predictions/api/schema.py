@@ -6,8 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketdata.api.documents import ProblemOut
 from predictions.api.predict import predict
-from predictions.api.serializers import ForecastOut, ProblemOut
+from predictions.api.serializers import ForecastOut
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 
 PROBLEM_TYPE = "application/problem+json"
