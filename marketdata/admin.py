@@ -1,19 +1,19 @@
 """Market data for staff: instruments, what was refused, and how ingestions went."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from marketdata.calendars import known_exchanges
+from marketdata.calendars import is_session, known_exchanges
 from marketdata.errors import SymbolMalformed
 from marketdata.jobs import INGEST, enqueue
-from marketdata.models import IngestionRun, Instrument, QuarantinedBar
+from marketdata.models import IngestionRun, Instrument, QuarantinedBar, SymbolAlias
 from marketdata.selectors import canonical_symbol
 
 
@@ -41,7 +41,7 @@ class InstrumentForm(forms.ModelForm):
 
     class Meta:
         model = Instrument
-        fields: ClassVar = ["symbol", "mic", "name", "sector", "currency", "tick", "is_active"]
+        fields: ClassVar = ["symbol", "mic", "name", "sector", "currency", "tick", "is_active", "delisted_on"]
 
     def clean_symbol(self) -> str:
         try:
@@ -55,19 +55,47 @@ class InstrumentForm(forms.ModelForm):
             raise ValidationError(f"{mic} has no calendar of sessions; XNYS and XNAS do.")
         return mic
 
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        last, mic = values.get("delisted_on"), values.get("mic")
+        if last and mic and not is_session(mic, last):
+            raise ValidationError({"delisted_on": f"{last} is not a session of {mic}."})
+        if last and values.get("is_active"):
+            raise ValidationError({"is_active": "What is delisted is not forecast any more."})
+        return values
+
+
+class SymbolAliasForm(forms.ModelForm):
+    """Aliases in the form in which symbols are looked up."""
+
+    class Meta:
+        model = SymbolAlias
+        fields: ClassVar = ["vendor", "symbol"]
+
+    def clean_symbol(self) -> str:
+        symbol: str = self.cleaned_data["symbol"].strip().upper()
+        return symbol
+
+
+class SymbolAliasInline(TabularInline):
+    model = SymbolAlias
+    form = SymbolAliasForm
+    extra = 0
+
 
 @admin.register(Instrument)
 class InstrumentAdmin(ModelAdmin):
     form = InstrumentForm
-    list_display: ClassVar = ["symbol", "name", "mic", "sector", "is_active", "source", "basis_date"]
+    list_display: ClassVar = ["symbol", "name", "mic", "sector", "is_active", "delisted_on", "source", "basis_date"]
     list_filter: ClassVar = ["is_active", "mic", "sector"]
-    search_fields: ClassVar = ["symbol", "name"]
+    search_fields: ClassVar = ["symbol", "name", "aliases__symbol"]
+    inlines: ClassVar = [SymbolAliasInline]
     fields: ClassVar = [
         ("symbol", "mic"),
         "name",
         "sector",
         ("currency", "tick"),
-        "is_active",
+        ("is_active", "delisted_on"),
         ("source", "basis_date"),
     ]
     readonly_fields: ClassVar = ["source", "basis_date"]

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import exchange_calendars
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from marketdata.errors import SessionUnknown
 
@@ -17,6 +19,9 @@ FIRST_DAY = date(1990, 1, 1)
 LAST_DAY = date(2099, 12, 31)
 FEWEST_SESSIONS_A_YEAR = 200
 YEARS_BUILT_AHEAD = 10
+# A schedule takes a third of a second to build, so all of the past shares one.
+SHORTEST_REACH = 2029
+ALWAYS_OPEN = "24/7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,14 @@ class _Schedule:
     sessions: tuple[date, ...]
     closes: tuple[datetime, ...]
     place_of: Mapping[date, int]
+    days: NDArray[np.datetime64]
 
 
 def known_exchanges() -> frozenset[str]:
-    """The market identifier codes that have a calendar."""
+    """The market identifier codes that have a calendar, and `24/7` for what is traded every day."""
     names = exchange_calendars.get_calendar_names(include_aliases=True)
-    return frozenset(name for name in names if len(name) == 4 and name.isalnum() and name.isupper())
+    codes = {name for name in names if len(name) == 4 and name.isalnum() and name.isupper()}
+    return frozenset(codes | {ALWAYS_OPEN})
 
 
 def is_session(mic: str, day: date) -> bool:
@@ -40,6 +47,15 @@ def is_session(mic: str, day: date) -> bool:
     if not FIRST_DAY <= day <= LAST_DAY:
         return False
     return day in _schedule_reaching(mic, day.year).place_of
+
+
+def session_mask(mic: str, days: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Which of `days` (datetime64[D], any order) are sessions of the exchange; shape of `days`."""
+    if not len(days):
+        return np.zeros(0, dtype=bool)
+    sessions = _schedule_reaching(mic, max(days).item().year).days
+    places = np.searchsorted(sessions, days).clip(max=len(sessions) - 1)
+    return np.asarray(sessions[places] == days)
 
 
 def session_after(mic: str, session: date, n: int) -> date:
@@ -72,6 +88,14 @@ def sessions_behind(mic: str, older: date, newer: date) -> int:
     return bisect_right(sessions, newer) - bisect_right(sessions, older)
 
 
+def close_instant(mic: str, session: date) -> datetime:
+    """When the session closes, early closes included, in UTC; raises SessionUnknown."""
+    if not is_session(mic, session):
+        raise SessionUnknown(mic, session.isoformat())
+    schedule = _schedule_reaching(mic, session.year)
+    return schedule.closes[schedule.place_of[session]]
+
+
 def latest_session(mic: str, now: datetime) -> date:
     """The last session that has closed at the instant `now`; raises SessionUnknown before the first."""
     schedule = _schedule_reaching(mic, now.year)
@@ -88,7 +112,7 @@ def exchange_day(mic: str, now: datetime) -> date:
 
 def _schedule_reaching(mic: str, year: int) -> _Schedule:
     """The schedule to the end of `year` or later; years are built in blocks, so that few schedules are kept."""
-    reach = min(max(year, FIRST_DAY.year), LAST_DAY.year)
+    reach = min(max(year, SHORTEST_REACH), LAST_DAY.year)
     return _schedule(mic, min(reach + YEARS_BUILT_AHEAD - reach % YEARS_BUILT_AHEAD, LAST_DAY.year))
 
 
@@ -104,4 +128,5 @@ def _schedule(mic: str, last_year: int) -> _Schedule:
         sessions=sessions,
         closes=tuple(close.to_pydatetime().astimezone(UTC) for close in calendar.closes),
         place_of=MappingProxyType({session: place for place, session in enumerate(sessions)}),
+        days=np.array(sessions, dtype="datetime64[D]"),
     )

@@ -1,29 +1,23 @@
 """Is this bar believable? Rules over one answer of a source; what they refuse is kept apart, never repaired. Pure."""
 
-import math
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 
-from marketdata.calendars import is_session
-from marketdata.records import BarRecord
+from marketdata.adjustments import basis_ratio
+from marketdata.calendars import is_session, sessions_behind
+from marketdata.price_levels import among_levels, dividends_as_prices, flat_lines, within_bar
+from marketdata.records import BarRecord, CorporateActionRecord
 
 SMALLEST_PRICE = Decimal("0.000001")
 LARGEST_PRICE = Decimal(1_000_000_000)
 LARGEST_VOLUME = 2**63 - 1
-JUMP_FACTOR = 50
-SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40)
-SPLIT_TOLERANCE = 0.05
-CALM_RANGE = Decimal("0.10")
-NEAR_FACTOR = Decimal("1.5")
+DISAGREEMENT = Decimal("0.05")
 PRICES = ("open", "high", "low", "close", "adjusted_close")
 
 Complaint = tuple[str, str]
-Level = Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +37,50 @@ class Judged:
     refused: list[Refused]
 
 
-def judge_bars(bars: Sequence[BarRecord], *, mic: str, last_final: date) -> Judged:
+def judge_bars(
+    bars: Sequence[BarRecord], *, mic: str, last_final: date, actions: Sequence[CorporateActionRecord] = ()
+) -> Judged:
     """Sort the bars of one instrument into believable and refused ones.
 
-    bars: as a source gave them, which should be oldest first. last_final: the last session that has closed. A bar is
-    refused by the first rule that it breaks: rules about the bar alone, then about its date among the others, then
-    about its price level among the others.
+    bars: as a source gave them, which should be oldest first. last_final: the last session that has closed. actions:
+    the splits and dividends that the source tells. A bar is refused by the first rule that it breaks: rules about the
+    bar alone, then about its date among the others, then about its prices among the others.
     """
     refused: list[Refused] = []
-    kept = _sorted_out(bars, [_alone(bar, mic, last_final) for bar in bars], refused)
-    kept = _sorted_out(kept, _among_duplicates(kept), refused)
+    kept = _sorted_out(bars, [judge_alone(bar, mic, last_final) for bar in bars], refused)
+    return Judged(judge_together(kept, actions, refused), refused)
+
+
+def judge_together(
+    bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord], refused: list[Refused]
+) -> list[BarRecord]:
+    """The bars, each good by itself, that can be believed beside the others; the rest is added to `refused`."""
+    kept = _sorted_out(bars, _among_duplicates(bars), refused)
     kept = _sorted_out(kept, _among_dates(kept), refused)
-    kept = _sorted_out(kept, _within_bar(kept), refused)
-    kept = _sorted_out(kept, _among_levels(kept), refused)
-    return Judged(kept, refused)
+    kept = _sorted_out(kept, within_bar(kept), refused)
+    kept = _sorted_out(kept, dividends_as_prices(kept, actions), refused)
+    kept = _sorted_out(kept, among_levels(kept, actions), refused)
+    return _sorted_out(kept, flat_lines(kept), refused)
+
+
+def without_disagreement(judged: Judged, stored: Mapping[date, Decimal]) -> Judged:
+    """The same without the bars whose close differs from what another source says by more than the threshold.
+
+    Nobody knows which of the two is right, so neither is believed. The sources may stand on different bases: closes are
+    compared after the usual ratio of one to the other.
+    """
+    ratio = basis_ratio(stored, {bar.session: bar.close for bar in judged.good})
+    if ratio is None:
+        return judged
+    refused = list(judged.refused)
+    complaints = [_disagreement(bar, stored.get(bar.session), ratio) for bar in judged.good]
+    return Judged(_sorted_out(judged.good, complaints, refused), refused)
+
+
+def _disagreement(bar: BarRecord, stored: Decimal | None, ratio: Decimal) -> Complaint | None:
+    if stored is None or abs(bar.close / stored / ratio - 1) <= DISAGREEMENT:
+        return None
+    return "sources_disagree", f"The close of {bar.session} is {bar.close}, another source's {stored * ratio:.6g}."
 
 
 def _sorted_out(
@@ -72,7 +96,7 @@ def _sorted_out(
     return kept
 
 
-def _alone(bar: BarRecord, mic: str, last_final: date) -> Complaint | None:
+def judge_alone(bar: BarRecord, mic: str, last_final: date) -> Complaint | None:
     """What is wrong with this bar whatever the others say."""
     return next((complaint for rule in _RULES_ALONE for complaint in rule(bar)), None) or _day_complaint(
         bar.session, mic, last_final
@@ -120,6 +144,8 @@ _RULES_ALONE = (_missing_value, _price_out_of_bounds, _high_below_low, _outside_
 
 def _day_complaint(session: date, mic: str, last_final: date) -> Complaint | None:
     if session > last_final:
+        if sessions_behind(mic, last_final, session) == 1 and is_session(mic, session):
+            return "partial_bar", f"The session of {session} has not closed yet."
         return "future_session", f"{session} lies after {last_final}, the last session that has closed."
     if not is_session(mic, session):
         return "not_a_session", f"{session} is not a session of {mic}."
@@ -163,67 +189,6 @@ def _among_dates(bars: Sequence[BarRecord]) -> list[Complaint | None]:
         None if place in in_order else ("out_of_order", f"{bar.session} stands out of the order of dates.")
         for place, bar in enumerate(bars)
     ]
-
-
-def _within_bar(bars: Sequence[BarRecord]) -> list[Complaint | None]:
-    """A price that is far from the close of its own bar."""
-    return [
-        ("price_jump", f"Within {bar.session} prices differ by a factor of {JUMP_FACTOR} or more.")
-        if bar.high >= JUMP_FACTOR * bar.close or bar.close >= JUMP_FACTOR * bar.low
-        else None
-        for bar in bars
-    ]
-
-
-def _among_levels(bars: Sequence[BarRecord]) -> list[Complaint | None]:
-    """Bars that stand on another price level than most, where the way there was no market move.
-
-    A jump by a factor of 50 or more, or by a split's ratio on a calm day, leads to another level: to one that was left
-    before, if the close is near the last one there, else to a new one.
-    """
-    levels: list[Level] = []
-    causes: list[str] = []
-    level, cause = Level(1), ""
-    last_close: dict[Level, Decimal] = {}
-    for earlier, bar in zip((None, *bars), bars, strict=False):
-        jump = _jump(earlier, bar) if earlier is not None else None
-        if jump is not None:
-            cause, factor = jump
-            level = next((at for at, close in last_close.items() if _near(bar.close, close)), level * factor)
-        levels.append(level)
-        causes.append(cause)
-        last_close[level] = bar.close
-    usual = Counter(levels).most_common(1)[0][0] if levels else Level(1)
-    return [
-        None if at == usual else _level_complaint(at / usual, why or causes[-1], bar)
-        for at, why, bar in zip(levels, causes, bars, strict=True)
-    ]
-
-
-def _near(one: Decimal, other: Decimal) -> bool:
-    return 1 / NEAR_FACTOR < one / other < NEAR_FACTOR
-
-
-def _level_complaint(factor: Level, cause: str, bar: BarRecord) -> Complaint:
-    rule = cause or "price_jump"
-    if rule == "unadjusted_split":
-        return rule, f"From {bar.session} prices are {float(factor):g} times the usual ones, as if a split was missed."
-    return rule, f"On {bar.session} prices are about {float(factor):g} times the usual ones, which no market did."
-
-
-def _jump(earlier: BarRecord, bar: BarRecord) -> tuple[str, Level] | None:
-    """The rule and the factor by which the level changed between two bars, None for a market move."""
-    ratio = float(bar.close / earlier.close)
-    if not 1 / JUMP_FACTOR < ratio < JUMP_FACTOR:
-        return "price_jump", Level(10) ** round(math.log10(ratio))
-    if bar.high - bar.low > CALM_RANGE * bar.close:
-        return None
-    gap = float(bar.open / earlier.close)
-    for shares in SPLIT_RATIOS:
-        for factor in (Level(1, shares), Level(shares)):
-            if all(abs(seen / float(factor) - 1) <= SPLIT_TOLERANCE for seen in (ratio, gap)):
-                return "unadjusted_split", factor
-    return None
 
 
 def _words(name: str) -> str:

@@ -1,19 +1,21 @@
 """Reading market data: instruments by symbol, bars, and how old the newest of them is."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
-from django.db.models import Case, FloatField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, FloatField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from marketdata.calendars import latest_session, sessions_behind
 from marketdata.errors import SymbolMalformed, SymbolUnknown
-from marketdata.models import DailyBar, Instrument
+from marketdata.models import DailyBar, Instrument, SymbolAlias
 
 HOME_EXCHANGE = "XNYS"
 SUGGESTIONS = 5
@@ -33,31 +35,41 @@ def active_instruments() -> QuerySet[Instrument]:
 def instrument_by_symbol(text: str) -> Instrument:
     """The instrument people mean by `text`: `BRK-B`, `brk.b` and `BRK/B` are one.
 
-    The spelling as given wins over another one, an active listing over an inactive one. Raises SymbolMalformed, and
-    SymbolUnknown with the nearest symbols there are.
+    The spelling as given wins over another one, a symbol over an alias, an active listing over an inactive one. Raises
+    SymbolMalformed, and SymbolUnknown with the nearest symbols there are.
     """
     symbol = canonical_symbol(text)
-    found = instruments_by_symbol([symbol]).get(symbol)
+    found = instruments_by_symbols([symbol]).get(symbol)
     if found is None:
         raise SymbolUnknown(symbol, suggestions_for(symbol))
     return found
 
 
-def instruments_by_symbol(symbols: Iterable[str]) -> dict[str, Instrument]:
-    """The instruments meant by canonical symbols, each as `instrument_by_symbol` finds it; one query for all."""
-    spellings = {symbol: _spellings(symbol) for symbol in symbols}
-    known: dict[str, list[Instrument]] = {}
-    for one in Instrument.objects.filter(symbol__in=set().union(*spellings.values())):
-        known.setdefault(one.symbol, []).append(one)
-    meant = {
-        symbol: [one for spelling in written for one in known.get(spelling, ())]
-        for symbol, written in spellings.items()
-    }
-    return {
-        symbol: min(found, key=lambda one: (one.symbol != symbol, not one.is_active, one.pk))
-        for symbol, found in meant.items()
-        if found
-    }
+def instruments_by_symbols(
+    symbols: Collection[str], *, among: QuerySet[Instrument] | None = None
+) -> dict[str, Instrument]:
+    """The instrument that each of the canonical symbols means, where there is one; one query."""
+    wanted = {symbol: _spellings(symbol) for symbol in symbols}
+    spellings = set().union(*wanted.values())
+    aliases = SymbolAlias.objects.filter(symbol__in=spellings)
+    candidates = list(
+        (Instrument.objects.all() if among is None else among)
+        .filter(Q(symbol__in=spellings) | Q(pk__in=aliases.values("instrument_id")))
+        .annotate(also_called=ArraySubquery(aliases.filter(instrument=OuterRef("pk")).values("symbol")))
+    )
+    found: dict[str, Instrument] = {}
+    for symbol, written in wanted.items():
+        meant = [one for one in candidates if one.symbol in written or written & set(one.also_called)]
+        if meant:
+            found[symbol] = min(
+                meant, key=lambda one: (one.symbol != symbol, one.symbol not in written, not one.is_active, one.pk)
+            )
+    return found
+
+
+def vendor_symbols(vendor: str) -> dict[str, str]:
+    """What this vendor calls instruments, by their own symbol, where it is not called the same."""
+    return dict(SymbolAlias.objects.filter(vendor=vendor).values_list("instrument__symbol", "symbol"))
 
 
 def canonical_symbol(text: str) -> str:
@@ -68,17 +80,29 @@ def canonical_symbol(text: str) -> str:
     return symbol
 
 
+def search_instruments(text: str) -> QuerySet[Instrument]:
+    """Instruments by the first letters of symbol, name or alias, or by likeness to them; best first."""
+    likeness = Greatest(
+        TrigramSimilarity("symbol", text), TrigramWordSimilarity(text, "name"), output_field=FloatField()
+    )
+    begins = Case(When(symbol__istartswith=text, then=Value(1.0)), default=Value(0.0), output_field=FloatField())
+    called = Instrument.objects.filter(aliases__symbol__istartswith=text).values("pk")
+    return (
+        Instrument.objects.annotate(likeness=likeness, begins=begins)
+        .filter(Q(begins=1.0) | Q(likeness__gte=LEAST_SIMILARITY) | Q(pk__in=called))
+        .order_by("-begins", "-likeness", "symbol", "pk")
+    )
+
+
+def listed_instruments(text: str) -> QuerySet[Instrument, Any]:
+    """What is told about the instruments that match `text`, best first; about all, by symbol, for an empty one."""
+    found = search_instruments(text) if text else Instrument.objects.order_by("symbol", "pk")
+    return found.values("symbol", "name", "sector", "currency", "delisted_on", exchange=F("mic"), active=F("is_active"))
+
+
 def suggestions_for(symbol: str) -> list[str]:
     """The active symbols nearest to `symbol`, by their first letters or by likeness of symbol or name; best first."""
-    likeness = Greatest(TrigramSimilarity("symbol", symbol), TrigramWordSimilarity(symbol, "name"))
-    begins = Case(When(symbol__istartswith=symbol, then=Value(1.0)), default=Value(0.0), output_field=FloatField())
-    return list(
-        active_instruments()
-        .annotate(likeness=likeness, begins=begins)
-        .filter(Q(begins=1.0) | Q(likeness__gte=LEAST_SIMILARITY))
-        .order_by("-begins", "-likeness", "symbol")
-        .values_list("symbol", flat=True)[:SUGGESTIONS]
-    )
+    return list(search_instruments(symbol).filter(is_active=True).values_list("symbol", flat=True)[:SUGGESTIONS])
 
 
 def bars_for(instrument: Instrument, *, first: date | None = None, last: date | None = None) -> QuerySet[DailyBar]:

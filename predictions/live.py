@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown
 from marketdata.live import Topic, Topics, publish_all
-from marketdata.selectors import canonical_symbol, instruments_by_symbol, store_is_stale, suggestions_for
+from marketdata.selectors import canonical_symbol, instruments_by_symbols, store_is_stale, suggestions_for
 from predictions.conf import HORIZONS
 from predictions.models import Forecast
 from predictions.readpath.bodies import body_of
@@ -37,7 +37,7 @@ def may_read(user: object) -> bool:
 def topics_for(symbols: Sequence[str]) -> Topics:
     """The topic of each symbol, however it is written, and an error for each that has none."""
     asked = {text: _canonical(text) for text in symbols}
-    known = instruments_by_symbol([symbol for symbol in asked.values() if isinstance(symbol, str)])
+    known = instruments_by_symbols([symbol for symbol in asked.values() if isinstance(symbol, str)])
     found: dict[str, Topic] = {}
     refused: list[MarketDataError] = []
     for symbol in asked.values():

@@ -5,5 +5,13 @@ from marketdata.models.daily_bar import DailyBar
 from marketdata.models.ingestion_run import IngestionRun
 from marketdata.models.instrument import Instrument
 from marketdata.models.quarantined_bar import QuarantinedBar
+from marketdata.models.symbol_alias import SymbolAlias
 
-__all__ = ["CorporateAction", "DailyBar", "IngestionRun", "Instrument", "QuarantinedBar"]
+__all__ = [
+    "CorporateAction",
+    "DailyBar",
+    "IngestionRun",
+    "Instrument",
+    "QuarantinedBar",
+    "SymbolAlias",
+]

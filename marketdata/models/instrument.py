@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 
@@ -18,12 +19,21 @@ class Instrument(models.Model):
     is_active = models.BooleanField("forecast every session", default=True)
     source = models.CharField("source of the stored history", max_length=32, blank=True)
     basis_date = models.DateField("splits are applied up to", null=True, blank=True)
+    delisted_on = models.DateField("last session before it was delisted", null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["symbol"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["symbol", "mic"], name="instrument_symbol_per_exchange"),
             models.CheckConstraint(condition=models.Q(tick__gt=0), name="instrument_tick_positive"),
+            models.CheckConstraint(
+                condition=models.Q(delisted_on__isnull=True) | models.Q(is_active=False),
+                name="instrument_delisted_is_not_active",
+            ),
+        ]
+        indexes: ClassVar = [
+            GinIndex(fields=["symbol"], opclasses=["gin_trgm_ops"], name="instrument_symbol_trigrams"),
+            GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="instrument_name_trigrams"),
         ]
 
     def __str__(self) -> str:

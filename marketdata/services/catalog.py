@@ -1,9 +1,23 @@
 """Which instruments there are."""
 
+from datetime import date
+
 from django.db import transaction
 
+from marketdata.calendars import is_session
+from marketdata.errors import SessionUnknown
 from marketdata.models import Instrument
 from marketdata.providers.sample import sample_instruments
+
+
+def delist(*, instrument: Instrument, last_session: date) -> None:
+    """Note that the instrument is no longer traded: its history stays, nothing is fetched or forecast any more.
+
+    A second call corrects the day. Raises SessionUnknown when it is not a session of the exchange.
+    """
+    if not is_session(instrument.mic, last_session):
+        raise SessionUnknown(instrument.mic, last_session.isoformat())
+    Instrument.objects.filter(pk=instrument.pk).update(delisted_on=last_session, is_active=False)
 
 
 @transaction.atomic

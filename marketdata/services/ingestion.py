@@ -1,7 +1,7 @@
 """Bringing bars in: ask the sources, judge what they say, store what is believed, keep a record of how it went."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,11 +12,12 @@ from django.db import transaction
 from marketdata.adjustments import basis_ratio, same_basis, split_factor, why_not_replaced
 from marketdata.calendars import exchange_day, latest_session
 from marketdata.models import IngestionRun, Instrument
+from marketdata.providers.aliases import AliasedProvider
 from marketdata.providers.base import DailyHistory, Provider
 from marketdata.providers.catalog import configured_providers
 from marketdata.providers.failover import ask_ahead, offers
-from marketdata.quality import Judged, judge_bars
-from marketdata.selectors import active_instruments, bars_for
+from marketdata.quality import Judged, judge_bars, without_disagreement
+from marketdata.selectors import active_instruments, bars_for, vendor_symbols
 from marketdata.services import bar_store
 from marketdata.services.catalog import ensure_sample_instruments
 
@@ -52,7 +53,10 @@ def ingest_all(
             ensure_sample_instruments()
         instruments = list(active_instruments())
     asked = ask_ahead(
-        configured_providers() if providers is None else providers,
+        [
+            AliasedProvider(provider, vendor_symbols(provider.name))
+            for provider in (configured_providers() if providers is None else providers)
+        ],
         {instrument.symbol: instrument.source for instrument in instruments},
         first=HISTORY_STARTS,
         last=through,
@@ -73,7 +77,7 @@ def ingest_instrument(
     started = time.perf_counter()
     _close_abandoned_runs(instrument, now)
     run = IngestionRun.objects.create(instrument=instrument, started_at=now)
-    last_final = min(through, latest_session(instrument.mic, now))
+    last_final = min(through, latest_session(instrument.mic, now), instrument.delisted_on or through)
     reasons: list[str] = []
     for offer in offers(providers, instrument.symbol, first=HISTORY_STARTS, last=last_final):
         reason = offer.reason
@@ -107,7 +111,8 @@ def _judge(
     """Sessions after the last one asked for, up to today's running one, are not refused: they are not wanted yet."""
     today = exchange_day(instrument.mic, now)
     wanted = [bar for bar in history.bars if not last_final < bar.session <= today]
-    return _Judgement(source, history, judge_bars(wanted, mic=instrument.mic, last_final=last_final))
+    judged = judge_bars(wanted, mic=instrument.mic, last_final=last_final, actions=history.actions)
+    return _Judgement(source, history, judged)
 
 
 @transaction.atomic
@@ -119,9 +124,15 @@ def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, n
     run.bars_quarantined += len(judged.refused)
     if not judged.good:
         return f"{source}: no bars that can be believed"
-    replaces, problem = _replacement(instrument, judgement)
+    stored: dict[date, Decimal] = dict(bars_for(instrument).values_list("session", "close"))
+    replaces, problem = _replacement(instrument, judgement, stored)
     if problem:
         return f"{source}: {problem}"
+    if instrument.source not in ("", source):
+        agreed = without_disagreement(judged, stored)
+        disputed, judged = agreed.refused[len(judged.refused) :], agreed
+        bar_store.quarantine(instrument=instrument, refused=disputed, source=source, seen_at=now)
+        run.bars_quarantined += len(disputed)
     if replaces:
         bar_store.drop_other_history(instrument=instrument, bars=judged.good, source=source)
     written = bar_store.write_bars(instrument=instrument, bars=judged.good, source=source, fetched_at=now)
@@ -136,12 +147,11 @@ def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, n
     return ""
 
 
-def _replacement(instrument: Instrument, judgement: _Judgement) -> tuple[bool, str]:
+def _replacement(instrument: Instrument, judgement: _Judgement, stored: Mapping[date, Decimal]) -> tuple[bool, str]:
     """Whether the history would replace the stored series as a whole, and why it must not, empty when it may.
 
     It replaces one of another source, and one of the same source whose prices stand on an older basis.
     """
-    stored: dict[date, Decimal] = dict(bars_for(instrument).values_list("session", "close"))
     offered = {bar.session: bar.close for bar in judgement.judged.good}
     ratio = basis_ratio(stored, offered)
     if instrument.source in ("", judgement.source) and (ratio is None or same_basis(ratio)):

@@ -106,6 +106,9 @@ def test_what_the_machinery_writes_cannot_be_added(staff: Client, name: str) -> 
     assert staff.get(reverse(f"admin:marketdata_{name}_add")).status_code == 403
 
 
+NO_ALIASES = {"aliases-TOTAL_FORMS": "0", "aliases-INITIAL_FORMS": "0"}
+
+
 @pytest.mark.parametrize(
     ("symbol", "mic", "stored"), [("brk.b", "xnys", "BRK.B"), ("B B", "XNYS", ""), ("BRK.B", "NOPE", "")]
 )
@@ -113,5 +116,18 @@ def test_an_added_instrument_has_a_symbol_and_an_exchange_we_know(
     staff: Client, symbol: str, mic: str, stored: str
 ) -> None:
     form = {"symbol": symbol, "mic": mic, "name": "Berkshire", "currency": "USD", "tick": "0.01", "is_active": "on"}
+    form |= NO_ALIASES
     staff.post(reverse("admin:marketdata_instrument_add"), form)
     assert list(Instrument.objects.values_list("symbol", flat=True)) == ([stored] if stored else [])
+
+
+@pytest.mark.parametrize(
+    ("last", "active", "stored"), [("2023-02-01", "", True), ("2023-02-04", "", False), ("2023-02-01", "on", False)]
+)
+def test_an_instrument_is_delisted_after_a_session_and_no_longer_active(
+    staff: Client, last: str, active: str, stored: bool
+) -> None:
+    form = {"symbol": "GONE", "mic": "XNYS", "name": "Gone", "currency": "USD", "tick": "0.01", "delisted_on": last}
+    aliases = {**NO_ALIASES, "aliases-TOTAL_FORMS": "1", "aliases-0-symbol": " was ", "aliases-0-vendor": ""}
+    staff.post(reverse("admin:marketdata_instrument_add"), {**form, **aliases, "is_active": active})
+    assert list(Instrument.objects.values_list("aliases__symbol", flat=True)) == (["WAS"] if stored else [])

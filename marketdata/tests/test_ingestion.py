@@ -181,6 +181,19 @@ def test_another_source_replaces_the_whole_series() -> None:
     assert (instrument.source, instrument.basis_date) == ("first", date(2023, 6, 1))
 
 
+def test_bars_that_two_sources_tell_differently_are_not_believed() -> None:
+    instrument = stock()
+    ingest(instrument, BarsFromMemory("second", bars_between()))
+    bars = bars_between()
+    bars[5] = replace(bars[5], open=Decimal(110), high=Decimal(112), close=Decimal(111))
+    run = ingest(instrument, BarsFromMemory("first", bars))
+    assert (run.status, run.bars_quarantined) == ("done", 1)
+    refused = QuarantinedBar.objects.get()
+    assert (refused.rule, refused.session, refused.source) == ("sources_disagree", bars[5].session, "first")
+    assert bars[5].session not in stored_closes(instrument)
+    assert len(stored_closes(instrument)) == SESSIONS - 1
+
+
 @pytest.mark.parametrize(
     ("bars", "words"),
     [

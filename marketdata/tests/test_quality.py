@@ -1,5 +1,6 @@
 """Every quality rule, with a bar that breaks only that one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -10,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketdata.calendars import sessions_between
-from marketdata.quality import Judged, judge_bars
-from marketdata.records import BarRecord
+from marketdata.quality import Judged, judge_bars, without_disagreement
+from marketdata.records import BarRecord, CorporateActionRecord
 from marketdata.tests.factories import FIRST, LAST, bars_between
 
 PLACE = 20
 NOT_A_NUMBER = Decimal("NaN")
 
 
-def judged(bars: list[BarRecord], last_final: date = LAST) -> Judged:
-    return judge_bars(bars, mic="XNYS", last_final=last_final)
+def judged(bars: list[BarRecord], last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()) -> Judged:
+    return judge_bars(bars, mic="XNYS", last_final=last_final, actions=actions)
 
 
 def scaled(one: BarRecord, factor: str) -> BarRecord:
@@ -50,7 +51,8 @@ def test_believable_bars_are_all_kept_in_order() -> None:
         ("close_outside_range", {"close": Decimal(90)}),
         ("negative_volume", {"volume": -1}),
         ("volume_too_large", {"volume": 2**63}),
-        ("price_jump", {"high": Decimal(10_200)}),
+        ("hundredfold", {"high": Decimal(10_200)}),
+        ("price_jump", {"high": Decimal(51_000)}),
     ],
 )
 def test_a_bar_that_breaks_one_rule_is_refused_by_it_and_the_rest_is_kept(rule: str, changes: dict[str, Any]) -> None:
@@ -64,7 +66,14 @@ def test_a_bar_that_breaks_one_rule_is_refused_by_it_and_the_rest_is_kept(rule: 
 
 @pytest.mark.parametrize(
     ("factor", "rule"),
-    [("100", "price_jump"), ("0.01", "price_jump"), ("0.5", "unadjusted_split"), ("0.1", "unadjusted_split")],
+    [
+        ("100", "hundredfold"),
+        ("0.01", "hundredfold"),
+        ("1000", "price_jump"),
+        ("0.0001", "price_jump"),
+        ("0.5", "unadjusted_split"),
+        ("0.1", "unadjusted_split"),
+    ],
 )
 @pytest.mark.parametrize("place", [0, PLACE, -1])
 def test_one_bar_on_another_level_is_refused_wherever_it_stands(factor: str, rule: str, place: int) -> None:
@@ -98,6 +107,81 @@ def test_a_crash_on_a_wild_day_is_a_market_move() -> None:
     )
     after = [scaled(one, "0.5") for one in bars[PLACE + 1 :]]
     assert judged([*bars[:PLACE], crash, *after]).refused == []
+
+
+def test_a_split_of_three_for_two_is_missed_only_where_the_source_names_it() -> None:
+    bars = bars_between()
+    after = [scaled(one, "0.6667") for one in bars[PLACE:]]
+    split = CorporateActionRecord(bars[PLACE].session, "split", Decimal("1.5"))
+    verdict = judged(bars[:PLACE] + after, actions=[split])
+    assert {one.rule for one in verdict.refused} == {"unadjusted_split"}
+    assert verdict.good == after
+    assert judged(bars[:PLACE] + after).refused == []
+    other_day = replace(split, session=bars[PLACE + 1].session)
+    assert judged(bars[:PLACE] + after, actions=[other_day]).refused == []
+
+
+def test_a_named_split_is_missed_on_a_wild_day_too() -> None:
+    bars = bars_between()
+    after = [scaled(one, "0.25") for one in bars[PLACE:]]
+    after[0] = replace(after[0], high=after[0].high * 2)
+    split = CorporateActionRecord(bars[PLACE].session, "split", Decimal(4))
+    assert judged(bars[:PLACE] + after, actions=[split]).good == after
+    assert judged(bars[:PLACE] + after).refused == []
+
+
+def test_a_split_that_was_applied_twice() -> None:
+    # The prices before it were divided by nine in place of three: they are three times too low.
+    bars = bars_between()
+    before = [scaled(one, "0.3333") for one in bars[:PLACE]]
+    split = CorporateActionRecord(bars[PLACE].session, "split", Decimal(3))
+    verdict = judged(before + bars[PLACE:], actions=[split])
+    assert ({one.rule for one in verdict.refused}, verdict.good) == ({"split_applied_twice"}, bars[PLACE:])
+
+
+def test_a_split_that_was_applied_is_fine() -> None:
+    bars = bars_between()
+    splits = [CorporateActionRecord(bars[PLACE].session, "split", Decimal(n)) for n in (20,)]
+    assert judged(bars, actions=splits).refused == []
+
+
+@pytest.mark.parametrize("place", [PLACE, -1])
+@pytest.mark.parametrize(("amount", "refused"), [("2.5", 1), ("2.6", 0)])
+def test_a_dividend_in_the_place_of_the_price(place: int, amount: str, refused: int) -> None:
+    bars = bars_between()
+    bars[place] = scaled(bars[place], str(Decimal("2.5") / bars[place].close))
+    dividend = CorporateActionRecord(bars[place].session, "dividend", Decimal(amount))
+    rules = [one.rule for one in judged(bars, actions=[dividend]).refused]
+    assert rules.count("dividend_as_price") == refused
+
+
+def test_a_dividend_as_high_as_a_low_price_is_no_mistake() -> None:
+    bars = bars_between(scale="0.01")
+    dividend = CorporateActionRecord(bars[PLACE].session, "dividend", bars[PLACE].close)
+    assert judged(bars, actions=[dividend]).refused == []
+
+
+@pytest.mark.parametrize(("repeated", "refused"), [(4, 0), (5, 5)])
+def test_prices_that_stand_still_are_refused_after_the_first(repeated: int, refused: int) -> None:
+    bars = bars_between()
+    for place in range(PLACE + 1, PLACE + 1 + repeated):
+        bars[place] = replace(bars[PLACE], session=bars[place].session, volume=place)
+    verdict = judged(bars)
+    assert [(one.bar, one.rule) for one in verdict.refused] == [
+        (one, "flat_line") for one in bars[PLACE + 1 : PLACE + 1 + refused]
+    ]
+
+
+@pytest.mark.parametrize(("factor", "rules"), [("1.04", []), ("1.06", ["sources_disagree"])])
+def test_a_close_that_another_source_does_not_confirm(factor: str, rules: list[str]) -> None:
+    # The other source stands on a basis of four for one.
+    bars = bars_between()
+    other = {one.session: one.close / 4 for one in bars}
+    other[bars[PLACE].session] /= Decimal(factor)
+    verdict = without_disagreement(Judged(bars, []), other)
+    assert [one.rule for one in verdict.refused] == rules
+    assert len(verdict.good) == len(bars) - len(rules)
+    assert without_disagreement(Judged(bars, []), {}) == Judged(bars, [])
 
 
 def test_the_same_bar_twice_counts_once() -> None:
@@ -135,8 +219,11 @@ def test_a_day_without_trading_is_not_a_session(day: date) -> None:
 
 def test_a_session_that_has_not_closed_is_refused() -> None:
     bars = bars_between()
-    verdict = judged(bars, last_final=bars[-2].session)
-    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[-1], "future_session")]
+    verdict = judged(bars, last_final=bars[-3].session)
+    assert [(one.bar, one.rule) for one in verdict.refused] == [
+        (bars[-2], "partial_bar"),
+        (bars[-1], "future_session"),
+    ]
 
 
 def test_an_empty_answer_has_nothing_to_refuse() -> None:

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketdata.api.documents import ProblemOut
 from marketdata.selectors import LONGEST_SYMBOL, SYMBOL
 from predictions.api.predict import predict
-from predictions.api.serializers import ForecastOut, ProblemOut
+from predictions.api.serializers import ForecastOut
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 
 PROBLEM_TYPE = "application/problem+json"

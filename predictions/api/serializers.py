@@ -87,13 +87,3 @@ class ForecastOut(serializers.Serializer):
     stale = serializers.BooleanField(help_text="The prices are old, or the stored answer could not be renewed.")
     fresh_until = serializers.DateTimeField()
     disclaimer = serializers.CharField()
-
-
-@extend_schema_serializer(component_name="Problem")
-class ProblemOut(serializers.Serializer):
-    """What went wrong (RFC 9457), with further facts such as `symbol` and `suggestions`."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()

@@ -1,0 +1,12 @@
+"""Paths of market data under `/api/v1/`."""
+
+from django.urls import path
+
+from marketdata.api.views import PriceList, QuoteList, SymbolList
+
+app_name = "marketdata-api"
+urlpatterns = [
+    path("symbols", SymbolList.as_view(), name="symbols"),
+    path("prices/<str:symbol>", PriceList.as_view(), name="prices"),
+    path("quotes", QuoteList.as_view(), name="quotes"),
+]

@@ -1,0 +1,28 @@
+"""What an instrument is called elsewhere."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class SymbolAlias(models.Model):
+    """The symbol of an instrument at one vendor; without a vendor, another name that people use, such as an old one."""
+
+    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="aliases")
+    vendor = models.CharField("name of the provider", max_length=32, blank=True)
+    symbol = models.CharField(max_length=32)
+
+    class Meta:
+        ordering: ClassVar = ["symbol", "vendor"]
+        verbose_name_plural = "symbol aliases"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["vendor", "symbol"], name="symbol_alias_once"),
+            models.UniqueConstraint(
+                fields=["instrument", "vendor"],
+                condition=~models.Q(vendor=""),
+                name="symbol_alias_one_per_vendor",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} at {self.vendor}" if self.vendor else self.symbol

@@ -1,0 +1,95 @@
+"""The quality rules on columns: columns are screened, and only what looks odd goes through the row rules. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.calendars import session_mask
+from marketdata.columns import COLUMNS, BarColumns
+from marketdata.price_levels import FLAT_REPEATS, JUMP_FACTOR
+from marketdata.quality import LARGEST_PRICE, SMALLEST_PRICE, Refused, judge_alone, judge_together
+from marketdata.records import CorporateActionRecord
+
+# The screen may let too much through to the row rules, never too little: its bounds lie inside theirs.
+NEAR_JUMP = 0.99 * JUMP_FACTOR
+NEAR_HALF = 0.53
+NEAR_SPLIT = 0.06
+TOO_MUCH_VOLUME = 2.0**63
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsJudged:
+    """Columns, sorted: believable rows oldest first, and the others one by one with the rule and the reason."""
+
+    good: BarColumns
+    refused: list[Refused]
+
+
+def judge_columns(
+    columns: BarColumns, *, mic: str, last_final: date, actions: Sequence[CorporateActionRecord] = ()
+) -> ColumnsJudged:
+    """What `judge_bars` says of the same rows.
+
+    Good columns are never turned into rows: that is what makes millions of bars a matter of seconds.
+    """
+    bad = ~_good_alone(columns, mic, last_final)
+    refused = []
+    for bar in columns.taken(bad).records():
+        complaint = judge_alone(bar, mic, last_final)
+        if complaint is None:
+            raise AssertionError(f"the screen refuses what no rule does: {bar}")
+        refused.append(Refused(bar, *complaint))
+    rest = columns.taken(~bad)
+    if not _looks_odd(rest, actions):
+        return ColumnsJudged(rest, refused)
+    records = list(rest.records())
+    place_of = {id(bar): place for place, bar in enumerate(records)}
+    kept = judge_together(records, actions, refused)
+    return ColumnsJudged(rest.taken(np.array([place_of[id(bar)] for bar in kept], dtype=np.intp)), refused)
+
+
+def _good_alone(columns: BarColumns, mic: str, last_final: date) -> NDArray[np.bool_]:
+    """Which rows break no rule about a bar alone; NaN is in no range."""
+    prices = np.stack([getattr(columns, name) for name in COLUMNS[1:-1]])
+    good = ((prices >= float(SMALLEST_PRICE)) & (prices < float(LARGEST_PRICE))).all(axis=0)
+    for price in (columns.open, columns.close):
+        good &= (columns.low <= price) & (price <= columns.high)
+    volume = np.rint(columns.volume)
+    good &= (volume >= 0) & (volume < TOO_MUCH_VOLUME)
+    good &= columns.session <= np.datetime64(last_final)
+    return np.asarray(good & session_mask(mic, columns.session))
+
+
+def _looks_odd(columns: BarColumns, actions: Sequence[CorporateActionRecord]) -> bool:
+    """Whether some rule about bars beside each other might refuse one of these."""
+    if (columns.high >= NEAR_JUMP * columns.close).any() or (columns.close >= NEAR_JUMP * columns.low).any():
+        return True
+    if (np.diff(columns.session) <= np.timedelta64(0, "D")).any():
+        return True
+    ratios = columns.close[1:] / columns.close[:-1]
+    if ((ratios <= NEAR_HALF) | (ratios >= 1 / NEAR_HALF)).any():
+        return True
+    return _stands_still(columns) or _moves_on_a_split(columns.session, ratios, actions)
+
+
+def _stands_still(columns: BarColumns) -> bool:
+    """Whether four prices come again as often as a flat line has them."""
+    if len(columns) <= FLAT_REPEATS:
+        return False
+    again = np.ones(len(columns) - 1, dtype=bool)
+    for price in (columns.open, columns.high, columns.low, columns.close):
+        again &= price[1:] == price[:-1]
+    return bool((np.convolve(again, np.ones(FLAT_REPEATS), mode="valid") > FLAT_REPEATS - 0.5).any())
+
+
+def _moves_on_a_split(
+    sessions: NDArray[np.datetime64], ratios: NDArray[np.float64], actions: Sequence[CorporateActionRecord]
+) -> bool:
+    """Whether prices moved by more than a little over a split that the source names."""
+    days = np.array([action.session for action in actions if action.kind == "split"], dtype="datetime64[D]")
+    places = np.searchsorted(sessions, days)
+    inside = places[(places > 0) & (places < len(sessions))]
+    return bool((np.abs(ratios[inside - 1] - 1) > NEAR_SPLIT).any())

@@ -1,0 +1,92 @@
+"""What instruments are called elsewhere, and instruments that are no longer traded."""
+
+from datetime import date
+
+import pytest
+from django.db import IntegrityError, transaction
+from pytest_django import DjangoAssertNumQueries
+
+from marketdata.errors import SessionUnknown, SymbolUnknown
+from marketdata.models import DailyBar, Instrument, SymbolAlias
+from marketdata.selectors import active_instruments, instrument_by_symbol, instruments_by_symbols, vendor_symbols
+from marketdata.services.catalog import delist
+from marketdata.services.ingestion import ingest_all
+from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, stock
+
+pytestmark = pytest.mark.django_db
+
+
+def called(instrument: Instrument, symbol: str, vendor: str = "") -> SymbolAlias:
+    return SymbolAlias.objects.create(instrument=instrument, symbol=symbol, vendor=vendor)
+
+
+def test_an_alias_names_its_instrument_in_every_spelling() -> None:
+    berkshire = stock("BRK.B")
+    called(berkshire, "BRKB", "first")
+    tencent = stock("0700.HK", mic="XHKG")
+    called(tencent, "TCEHY")
+    assert instrument_by_symbol("brkb") == berkshire
+    assert instrument_by_symbol("tcehy") == tencent
+    assert instrument_by_symbol("0700-HK") == tencent
+
+
+def test_a_symbol_wins_over_an_alias_and_an_active_listing_over_another() -> None:
+    old, new = stock("META"), stock("FB")
+    called(old, "FB")
+    assert instrument_by_symbol("FB") == new
+    gone, alive = stock("GONE", is_active=False), stock("ALIVE")
+    called(gone, "SAME", "first")
+    called(alive, "SAME", "second")
+    assert instrument_by_symbol("SAME") == alive
+
+
+def test_many_symbols_cost_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    one, two = stock("ONE"), stock("TWO")
+    called(two, "ZWEI")
+    with django_assert_num_queries(1):
+        found = instruments_by_symbols(["ONE", "ZWEI", "NONE"])
+    assert found == {"ONE": one, "ZWEI": two}
+
+
+def test_a_vendor_calls_an_instrument_by_one_symbol_and_a_symbol_one_instrument() -> None:
+    one, two = stock(), stock()
+    called(one, "A", "first")
+    for instrument, symbol in ((one, "B"), (two, "A")):
+        with pytest.raises(IntegrityError, match="symbol_alias"), transaction.atomic():
+            called(instrument, symbol, "first")
+    called(one, "OLD")
+    called(one, "OLDER")
+    assert vendor_symbols("first") == {one.symbol: "A"}
+
+
+def test_each_source_is_asked_by_its_own_symbol() -> None:
+    stock("BRK.B")
+    called(Instrument.objects.get(), "BRK-B", "first")
+    first, second = BarsFromMemory("first"), BarsFromMemory("second", bars_between())
+    ingest_all(through=LAST, now=NOW, providers=[first, second])
+    assert (first.asked, second.asked) == (["BRK-B"], ["BRK.B"])
+
+
+def test_what_is_delisted_keeps_its_history_and_is_not_forecast() -> None:
+    gone = stock("GONE")
+    delist(instrument=gone, last_session=date(2023, 2, 1))
+    gone.refresh_from_db()
+    assert (gone.is_active, gone.delisted_on, list(active_instruments())) == (False, date(2023, 2, 1), [])
+    ingest_all(through=LAST, now=NOW, instruments=[gone], providers=[BarsFromMemory("first", bars_between())])
+    assert DailyBar.objects.latest("session").session == date(2023, 2, 1)
+    assert instrument_by_symbol("GONE") == gone
+
+
+def test_the_last_session_is_a_session() -> None:
+    gone = stock()
+    with pytest.raises(SessionUnknown):
+        delist(instrument=gone, last_session=date(2023, 2, 4))
+    with pytest.raises(IntegrityError, match="instrument_delisted_is_not_active"), transaction.atomic():
+        Instrument.objects.filter(pk=gone.pk).update(delisted_on=date(2023, 2, 1))
+
+
+def test_what_is_delisted_is_not_suggested() -> None:
+    stock("GONEX", is_active=False)
+    with pytest.raises(SymbolUnknown) as caught:
+        instrument_by_symbol("GONEY")
+    assert caught.value.suggestions == ()

@@ -1,0 +1,111 @@
+"""Rules on columns say exactly what the row rules say."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marketdata import quality_columns
+from marketdata.columns import COLUMNS, BarColumns, columns_of
+from marketdata.quality import judge_bars
+from marketdata.quality_columns import judge_columns
+from marketdata.records import BarRecord, CorporateActionRecord
+from marketdata.tests.factories import FIRST, LAST, bars_between
+from marketdata.tests.test_quality import ANY_BAR, scaled
+
+
+def both_agree(columns: BarColumns, *, last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()) -> int:
+    """Check that both ways say the same of the same rows; returns how many are refused."""
+    rows = judge_bars(list(columns.records()), mic="XNYS", last_final=last_final, actions=actions)
+    judged = judge_columns(columns, mic="XNYS", last_final=last_final, actions=actions)
+    assert repr(judged.refused) == repr(rows.refused)
+    assert list(judged.good.records()) == rows.good
+    return len(rows.refused)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ANY_BAR, max_size=12))
+def test_whatever_a_source_says_both_agree(bars: list[BarRecord]) -> None:
+    both_agree(columns_of(bars))
+
+
+FACTORS = st.sampled_from(
+    ["100", "0.01", "0.02", "50", "0.5", "2", "0.52", "0.476", "0.667", "1.5", "0.3", "3.1", "7", "0.06", "1.06", "1.2"]
+)
+ACTIONS = st.lists(
+    st.builds(
+        CorporateActionRecord,
+        session=st.dates(FIRST, LAST),
+        kind=st.sampled_from(["split", "dividend"]),
+        value=st.sampled_from([Decimal(text) for text in ("0.5", "1.1", "1.5", "2", "3", "20", "101.5", "51")]),
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 61), st.integers(0, 61), FACTORS), max_size=3),
+    still=st.tuples(st.integers(0, 61), st.integers(0, 8)),
+    actions=ACTIONS,
+)
+def test_both_agree_about_series_with_levels_splits_and_standstills(
+    changes: list[tuple[int, int, str]], still: tuple[int, int], actions: list[CorporateActionRecord]
+) -> None:
+    bars = bars_between()
+    for start, end, factor in changes:
+        bars[start:end] = [scaled(one, factor) for one in bars[start:end]]
+    first, repeats = still
+    bars[first + 1 : first + 1 + repeats] = [
+        replace(bars[first], session=one.session) for one in bars[first + 1 : first + 1 + repeats]
+    ]
+    both_agree(columns_of(bars), actions=actions)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name in COLUMNS[1:] for value in (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e-6, 9e-7, 1e9, 2.0**63)],
+)
+def test_both_agree_about_odd_values(name: str, value: float) -> None:
+    columns = columns_of(bars_between())
+    column = getattr(columns, name).copy()
+    column[7] = value
+    both_agree(replace(columns, **{name: column}))
+
+
+def test_both_agree_about_days() -> None:
+    bars = bars_between()
+    bars.insert(4, replace(bars[4], session=date(2023, 1, 7)))
+    bars.insert(9, bars[8])
+    bars.insert(20, bars.pop(30))
+    bars.append(replace(bars[-1], session=date(2023, 4, 3)))
+    bars.append(replace(bars[-1], session=date(2023, 4, 4)))
+    assert both_agree(columns_of(bars)) == 5
+
+
+def test_good_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality_columns, "judge_together", None)
+    columns = columns_of(bars_between())
+    assert len(judge_columns(columns, mic="XNYS", last_final=LAST).good) == 62
+    with pytest.raises(TypeError):
+        judge_columns(columns_of(bars_between()[::-1]), mic="XNYS", last_final=LAST)
+
+
+def test_an_empty_column_has_nothing_to_refuse() -> None:
+    assert both_agree(columns_of([])) == 0
+
+
+def test_columns_have_one_length_and_real_dates() -> None:
+    columns = columns_of(bars_between())
+    with pytest.raises(ValueError, match="different lengths"):
+        replace(columns, volume=columns.volume[1:])
+    for day in (np.datetime64("NaT"), np.datetime64(date.max) + np.timedelta64(1, "D")):
+        sessions = columns.session.copy()
+        sessions[0] = day
+        with pytest.raises(ValueError, match="no date"):
+            replace(columns, session=sessions)
