@@ -4,6 +4,7 @@ from marketdata.models.corporate_action import CorporateAction
 from marketdata.models.daily_bar import DailyBar
 from marketdata.models.ingestion_run import IngestionRun
 from marketdata.models.instrument import Instrument
+from marketdata.models.provider_health import ProviderHealth
 from marketdata.models.quarantined_bar import QuarantinedBar
 
-__all__ = ["CorporateAction", "DailyBar", "IngestionRun", "Instrument", "QuarantinedBar"]
+__all__ = ["CorporateAction", "DailyBar", "IngestionRun", "Instrument", "ProviderHealth", "QuarantinedBar"]

@@ -11,6 +11,7 @@ __all__ = [
     "BarRecord",
     "CorporateActionRecord",
     "DailyHistory",
+    "ProbedProvider",
     "Provider",
     "QuoteProvider",
     "QuoteRecord",
@@ -41,6 +42,18 @@ class Provider(Protocol):
 
         Prices that the source leaves out are NaN. Raises ProviderUnavailable or ProviderRejected, nothing else.
         """
+        ...
+
+
+@runtime_checkable
+class ProbedProvider(Protocol):
+    """A source whose health can be found out by one cheap call."""
+
+    @property
+    def name(self) -> str: ...
+
+    def probe(self) -> None:
+        """Ask for something small; raises ProviderUnavailable or ProviderRejected, nothing else."""
         ...
 
 
