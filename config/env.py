@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -10,13 +11,14 @@ import environ
 
 from accounts.conf import LimitSettings
 from alerts.conf import AlertSettings
-from marketdata.conf import MarketDataSettings
+from marketdata.conf import ALPHA_VANTAGE_BUDGET, YAHOO_BUDGET, AlphaVantageSettings, Budget, MarketDataSettings
 from mlops.conf import ModelSettings
 from predictions.conf import ForecastSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-PROVIDERS = ("yahoo", "sample")
+PROVIDERS = ("yahoo", "alpha_vantage", "sample")
 SHORTEST_SECRET = 50
+LONGEST_SECRET = 4096
 LOG_FORMATS = ("json", "console")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENGINE = "config.database"
@@ -76,6 +78,23 @@ class _Reader:
 
     def text(self, name: str, default: str) -> str:
         return self.variables.get(name, "").strip() or default
+
+    def secret(self, name: str) -> str:
+        """The value of NAME, or what stands in the file that NAME_FILE names; no complaint repeats either."""
+        named, path = self.text(name, ""), self.text(f"{name}_FILE", "")
+        if named and path:
+            self.complaints.append(f"{name} and {name}_FILE are both set; set one of them.")
+        if named or not path:
+            return named
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            self.complaints.append(f"{name}_FILE names a file that cannot be read.")
+            return ""
+        if not value or len(value) > LONGEST_SECRET or not value.isprintable():
+            self.complaints.append(f"{name}_FILE names a file that does not hold one secret.")
+            return ""
+        return value
 
     def words(self, name: str, default: str, allowed: tuple[str, ...] | None = None) -> tuple[str, ...]:
         words = tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
@@ -140,15 +159,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     """
     reader = _Reader(variables)
     site = _site(reader)
-    marketdata = reader.build(
-        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS",
-        lambda: MarketDataSettings(
-            providers=reader.words("HINDCAST_PROVIDERS", "yahoo,sample", PROVIDERS),
-            yahoo_timeout_s=reader.seconds("HINDCAST_YAHOO_TIMEOUT_S", 3.0),
-            yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
-            stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
-        ),
-    )
+    marketdata = _marketdata(reader)
     models = reader.build(
         "HINDCAST_SEED, HINDCAST_HOLDOUT_SESSIONS",
         lambda: ModelSettings(
@@ -192,6 +203,38 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
     except EnvironmentProblem as problem:
         complaints += problem.complaints
     return complaints
+
+
+def _marketdata(reader: _Reader) -> MarketDataSettings | None:
+    """Alpha Vantage is asked only with a key, so that one list of sources fits installations with and without."""
+    key = reader.secret("ALPHA_VANTAGE_API_KEY")
+    alpha_vantage = reader.build(
+        "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S",
+        lambda: AlphaVantageSettings(
+            api_key=key,
+            base_url=reader.url("ALPHA_VANTAGE_BASE_URL", "https://www.alphavantage.co", ("http", "https")),
+            timeout_s=reader.seconds("HINDCAST_ALPHA_VANTAGE_TIMEOUT_S", 4.0),
+        ),
+    )
+    budgets = {
+        provider: reader.build(name, partial(Budget.parse, reader.text(name, default)))
+        for provider, name, default in (
+            ("yahoo", "HINDCAST_YAHOO_BUDGET", YAHOO_BUDGET),
+            ("alpha_vantage", "HINDCAST_ALPHA_VANTAGE_BUDGET", ALPHA_VANTAGE_BUDGET),
+        )
+    }
+    asked = reader.words("HINDCAST_PROVIDERS", ",".join(PROVIDERS), PROVIDERS)
+    return reader.build(
+        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS",
+        lambda: MarketDataSettings(
+            providers=tuple(name for name in asked if key or name != "alpha_vantage"),
+            yahoo_timeout_s=reader.seconds("HINDCAST_YAHOO_TIMEOUT_S", 3.0),
+            yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
+            stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
+            alpha_vantage=alpha_vantage if key else None,
+            budgets={provider: budget for provider, budget in budgets.items() if budget is not None},
+        ),
+    )
 
 
 def _site(reader: _Reader) -> SiteSettings:

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from marketdata.calendars import latest_session, sessions_behind
-from marketdata.selectors import newest_session
+from marketdata.selectors import newest_session, provider_healths
 from mlops.errors import NoChampion
 from mlops.selectors import champion
 
@@ -87,8 +87,13 @@ def examine(*, now: datetime) -> dict[str, Part]:
     parts = {"database": _examined(_database), "redis": _examined(_redis)}
     if not parts["database"].is_ok:
         unknown = Part("degraded", "Unknown while the database does not answer.", 0.0)
-        return {**parts, "champion": unknown, "newest_bar": unknown}
-    return {**parts, "champion": _examined(_champion), "newest_bar": _examined(lambda: _newest_bar(now))}
+        return {**parts, "champion": unknown, "newest_bar": unknown, "providers": unknown}
+    return {
+        **parts,
+        "champion": _examined(_champion),
+        "newest_bar": _examined(lambda: _newest_bar(now)),
+        "providers": _examined(_providers),
+    }
 
 
 def _examined(look: Callable[[], tuple[str, Facts]]) -> Part:
@@ -160,3 +165,16 @@ def _newest_bar(now: datetime) -> tuple[str, Facts]:
     if behind > settings.HINDCAST_MARKETDATA.stale_after_sessions:
         raise Unwell(f"The newest bar is of {newest}, {behind} sessions behind the exchange.", facts)
     return f"The newest bar is of {newest}.", facts
+
+
+def _providers() -> tuple[str, Facts]:
+    """As the last probes found them; no source is asked here."""
+    try:
+        healths = provider_healths()
+    except DatabaseError as error:
+        raise Unwell("The database did not tell how the sources are.") from error
+    facts = {"states": {health.provider: str(health.state) for health in healths}}
+    unwell = [health.provider for health in healths if health.state in (health.State.DOWN, health.State.DEGRADED)]
+    if unwell:
+        raise Unwell(f"Not all sources of market data answer: {', '.join(unwell)}.", facts)
+    return "No source of market data is known to fail.", facts

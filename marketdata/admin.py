@@ -13,7 +13,7 @@ from unfold.decorators import display
 from marketdata.calendars import is_session, known_exchanges
 from marketdata.errors import SymbolMalformed
 from marketdata.jobs import INGEST, enqueue
-from marketdata.models import IngestionRun, Instrument, QuarantinedBar, SymbolAlias
+from marketdata.models import IngestionRun, Instrument, ProviderHealth, QuarantinedBar, SymbolAlias
 from marketdata.selectors import canonical_symbol
 
 
@@ -144,3 +144,27 @@ class IngestionRunAdmin(ReadOnlyAdmin):
     )
     def status_label(self, run: IngestionRun) -> str:
         return run.status
+
+
+@admin.register(ProviderHealth)
+class ProviderHealthAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = [
+        "provider",
+        "state_label",
+        "detail",
+        "latency_ms",
+        "calls_today",
+        "calls_left",
+        "runs_out_at",
+        "rests_until",
+        "checked_at",
+    ]
+    list_filter: ClassVar = ["state"]
+
+    @display(
+        description="state",
+        ordering="state",
+        label={"ok": "success", "degraded": "warning", "down": "danger", "unknown": "info"},
+    )
+    def state_label(self, health: ProviderHealth) -> str:
+        return health.state

@@ -1,8 +1,49 @@
 """What can be set about market data."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 LONGEST_TIMEOUT_S = 60
+UNITS = ("second", "minute", "day")
+ALLOWANCE = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many calls a source may get from all processes together; 0 stands for no limit."""
+
+    per_second: int = 0
+    per_minute: int = 0
+    per_day: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Budget":
+        """Read `1/second,5/minute,25/day`; raises ValueError."""
+        limits: dict[str, int] = {}
+        for part in text.split(","):
+            found = ALLOWANCE.fullmatch(part)
+            if found is None or int(found[1]) < 1 or found[2] in limits:
+                raise ValueError("a budget is written like 1/second,5/minute,25/day")
+            limits[found[2]] = int(found[1])
+        return cls(**{f"per_{unit}": limits.get(unit, 0) for unit in UNITS})
+
+
+YAHOO_BUDGET = "10/second,360/minute,8000/day"
+ALPHA_VANTAGE_BUDGET = "1/second,5/minute,25/day"
+
+
+@dataclass(frozen=True, slots=True)
+class AlphaVantageSettings:
+    """Where Alpha Vantage is, and what opens it; the key is no part of what is printed."""
+
+    api_key: str = field(repr=False)
+    base_url: str = "https://www.alphavantage.co"
+    timeout_s: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.timeout_s <= 0:
+            raise ValueError("the time-out must be positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +54,17 @@ class MarketDataSettings:
     yahoo_timeout_s: float
     yahoo_base_url: str | None
     stale_after_sessions: int
+    alpha_vantage: AlphaVantageSettings | None = None
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.providers:
-            raise ValueError("at least one provider is needed")
+            raise ValueError("at least one provider is needed, and alpha_vantage needs ALPHA_VANTAGE_API_KEY")
         if not 0 < self.yahoo_timeout_s <= LONGEST_TIMEOUT_S:
             raise ValueError(f"the time-out must be above 0 and at most {LONGEST_TIMEOUT_S} s")
         if self.stale_after_sessions < 0:
             raise ValueError("a number of sessions must not be negative")
+
+    def budget_of(self, provider: str) -> Budget:
+        """The budget of a source; without limits where none is set."""
+        return self.budgets.get(provider, Budget())

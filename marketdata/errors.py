@@ -1,6 +1,7 @@
 """What can go wrong with instruments, bars and their sources."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 
 class MarketDataError(Exception):
@@ -24,22 +25,51 @@ class SymbolUnknown(MarketDataError):
         self.suggestions = tuple(suggestions)
 
 
-class ProviderUnavailable(MarketDataError):
-    """The source did not answer, or not in a way that can be used now; asking again later may help."""
+class FailureKind(StrEnum):
+    """Why a source gave nothing that can be used, as far as its status and its words tell."""
 
-    def __init__(self, provider: str, reason: str) -> None:
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_SPENT = "quota_spent"
+    BAD_KEY = "bad_key"
+    EMPTY = "empty"
+    MALFORMED = "malformed"
+    PARTIAL = "partial"
+    UNREACHABLE = "unreachable"
+    SLOW = "slow"
+
+
+class ProviderUnavailable(MarketDataError):
+    """The source did not answer, or not in a way that can be used now; asking again later may help.
+
+    `retry_after_s` is when, where that is known; `asked` is false when the source was left alone on purpose.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        reason: str,
+        kind: FailureKind = FailureKind.UNREACHABLE,
+        *,
+        retry_after_s: float | None = None,
+        asked: bool = True,
+    ) -> None:
         super().__init__(f"{provider}: {reason}")
         self.provider = provider
         self.reason = reason
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+        self.asked = asked
 
 
 class ProviderRejected(MarketDataError):
     """The source understood and refused (unknown symbol, bad key); asking again does not help."""
 
-    def __init__(self, provider: str, reason: str) -> None:
+    def __init__(self, provider: str, reason: str, kind: FailureKind = FailureKind.UNKNOWN_SYMBOL) -> None:
         super().__init__(f"{provider}: {reason}")
         self.provider = provider
         self.reason = reason
+        self.kind = kind
 
 
 class SessionUnknown(MarketDataError):

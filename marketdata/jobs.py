@@ -10,6 +10,8 @@ from kombu.exceptions import OperationalError
 log = structlog.get_logger(__name__)
 
 INGEST = "marketdata.ingest"
+PROBE_PROVIDERS = "marketdata.probe_providers"
+PROBE_PROVIDER = "marketdata.probe_provider"
 
 
 def enqueue(name: str, *args: int | str | list[int]) -> None:

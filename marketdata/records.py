@@ -1,7 +1,7 @@
 """A session and a corporate action as a source tells them, before anybody believes them."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -26,3 +26,26 @@ class CorporateActionRecord:
     session: date
     kind: Literal["split", "dividend"]
     value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRecord:
+    """The newest price that a source tells; `at` is its instant where the source gives one."""
+
+    symbol: str
+    price: Decimal
+    previous_close: Decimal | None
+    volume: int | None
+    session: date
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolMatch:
+    """An instrument that a source offers for a search text; `score` from 0 to 1, best first."""
+
+    symbol: str
+    name: str
+    region: str
+    currency: str
+    score: float

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from marketdata.calendars import latest_session, sessions_behind
 from marketdata.errors import SymbolMalformed, SymbolUnknown
-from marketdata.models import DailyBar, Instrument, SymbolAlias
+from marketdata.models import DailyBar, Instrument, ProviderHealth, SymbolAlias
 
 HOME_EXCHANGE = "XNYS"
 SUGGESTIONS = 5
@@ -159,6 +159,13 @@ def store_is_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> 
         return True
     behind = sessions_behind(mic, newest, latest_session(mic, now or timezone.now()))
     return behind > settings.HINDCAST_MARKETDATA.stale_after_sessions
+
+
+def provider_healths() -> list[ProviderHealth]:
+    """How each source of this installation is, in the order in which they are asked; one query."""
+    stored = {health.provider: health for health in ProviderHealth.objects.all()}
+    names = settings.HINDCAST_MARKETDATA.providers
+    return [stored.get(name) or ProviderHealth(provider=name) for name in names]
 
 
 def _spellings(symbol: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Background work: ingestion of chosen instruments."""
+"""Background work: ingestion of chosen instruments, and probes of the sources."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -6,6 +6,7 @@ from django.utils import timezone
 from marketdata import jobs
 from marketdata.selectors import instruments_by_pk, latest_home_session
 from marketdata.services.ingestion import ingest_all
+from marketdata.services.provider_health import probe_provider, provider_names
 
 
 @shared_task(name=jobs.INGEST)
@@ -13,3 +14,17 @@ def ingest(instrument_pks: list[int]) -> None:
     """Bring these instruments up to the last closed session; may run twice."""
     now = timezone.now()
     ingest_all(through=latest_home_session(now), now=now, instruments=instruments_by_pk(instrument_pks))
+
+
+@shared_task(name=jobs.PROBE_PROVIDERS)
+def probe_providers() -> None:
+    """Send off a probe for each source, so that a slow one keeps no other waiting."""
+    for name in provider_names():
+        jobs.enqueue(jobs.PROBE_PROVIDER, name)
+
+
+@shared_task(name=jobs.PROBE_PROVIDER)
+def probe_one_provider(name: str) -> None:
+    """Find out how one source is; a name that is configured no more is left out."""
+    if name in provider_names():
+        probe_provider(name=name, now=timezone.now())

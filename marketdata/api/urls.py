@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from marketdata.api.providers import Providers
 from marketdata.api.views import PriceList, QuoteList, SymbolList
 
 app_name = "marketdata-api"
@@ -9,4 +10,5 @@ urlpatterns = [
     path("symbols", SymbolList.as_view(), name="symbols"),
     path("prices/<str:symbol>", PriceList.as_view(), name="prices"),
     path("quotes", QuoteList.as_view(), name="quotes"),
+    path("providers", Providers.as_view(), name="providers"),
 ]

@@ -4,6 +4,7 @@ from marketdata.models.corporate_action import CorporateAction
 from marketdata.models.daily_bar import DailyBar
 from marketdata.models.ingestion_run import IngestionRun
 from marketdata.models.instrument import Instrument
+from marketdata.models.provider_health import ProviderHealth
 from marketdata.models.quarantined_bar import QuarantinedBar
 from marketdata.models.symbol_alias import SymbolAlias
 
@@ -12,6 +13,7 @@ __all__ = [
     "DailyBar",
     "IngestionRun",
     "Instrument",
+    "ProviderHealth",
     "QuarantinedBar",
     "SymbolAlias",
 ]

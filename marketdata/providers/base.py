@@ -3,11 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from marketdata.records import BarRecord, CorporateActionRecord
+from marketdata.records import BarRecord, CorporateActionRecord, QuoteRecord, SymbolMatch
 
-__all__ = ["BarRecord", "CorporateActionRecord", "DailyHistory", "Provider"]
+__all__ = [
+    "BarRecord",
+    "CorporateActionRecord",
+    "DailyHistory",
+    "ProbedProvider",
+    "Provider",
+    "QuoteProvider",
+    "QuoteRecord",
+    "SymbolMatch",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +42,28 @@ class Provider(Protocol):
 
         Prices that the source leaves out are NaN. Raises ProviderUnavailable or ProviderRejected, nothing else.
         """
+        ...
+
+
+@runtime_checkable
+class ProbedProvider(Protocol):
+    """A source whose health can be found out by one cheap call."""
+
+    @property
+    def name(self) -> str: ...
+
+    def probe(self) -> None:
+        """Ask for something small; raises ProviderUnavailable or ProviderRejected, nothing else."""
+        ...
+
+
+@runtime_checkable
+class QuoteProvider(Protocol):
+    """A source that tells the newest price as well."""
+
+    @property
+    def name(self) -> str: ...
+
+    def fetch_quote(self, symbol: str) -> QuoteRecord:
+        """The newest price; raises ProviderUnavailable or ProviderRejected, nothing else."""
         ...

@@ -1,27 +1,92 @@
 """The providers by name, in the order in which the settings ask them."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from marketdata.conf import MarketDataSettings
-from marketdata.providers.base import Provider
+from marketdata.conf import AlphaVantageSettings, Budget, MarketDataSettings
+from marketdata.providers.alpha_vantage import AlphaVantage
+from marketdata.providers.base import ProbedProvider, Provider
+from marketdata.providers.gate import Gate, SharedLedger
 from marketdata.providers.sample import SampleProvider
 from marketdata.providers.yahoo import YahooProvider
 
+STORE_TIMEOUT_S = 0.5
+# These answer from the disk: nothing is counted, and nothing rests.
+WITHOUT_GATE = frozenset({"sample"})
 
-def providers_of(market_data: MarketDataSettings, *, cache_folder: Path) -> list[Provider]:
-    """New providers for one run; what a run learns about a source is forgotten with them."""
+
+def providers_of(
+    market_data: MarketDataSettings, *, cache_folder: Path, gate_of: Callable[[str], Gate] = Gate
+) -> list[Provider]:
+    """New providers for one run; what a run learns about a source is forgotten with them, what its gate knows is not.
+
+    Alpha Vantage is left out without a key.
+    """
     makers: dict[str, Callable[[], Provider]] = {
         "yahoo": lambda: YahooProvider(
-            timeout_s=market_data.yahoo_timeout_s, base_url=market_data.yahoo_base_url, cache_folder=cache_folder
+            timeout_s=market_data.yahoo_timeout_s,
+            base_url=market_data.yahoo_base_url,
+            cache_folder=cache_folder,
+            gate=gate_of("yahoo"),
         ),
         "sample": SampleProvider,
     }
-    return [makers[name]() for name in market_data.providers]
+    if market_data.alpha_vantage is not None:
+        alpha_vantage: AlphaVantageSettings = market_data.alpha_vantage
+        makers["alpha_vantage"] = lambda: AlphaVantage(alpha_vantage, gate=gate_of("alpha_vantage"))
+    return [makers[name]() for name in market_data.providers if name in makers]
 
 
 def configured_providers() -> list[Provider]:
     """The providers of this installation."""
-    return providers_of(settings.HINDCAST_MARKETDATA, cache_folder=settings.HINDCAST_SITE.data_dir / "yahoo")
+    return providers_of(
+        settings.HINDCAST_MARKETDATA, cache_folder=settings.HINDCAST_SITE.data_dir / "yahoo", gate_of=shared_gate
+    )
+
+
+def configured_names() -> tuple[str, ...]:
+    """Their names, in the order in which they are asked."""
+    names: tuple[str, ...] = settings.HINDCAST_MARKETDATA.providers
+    return names
+
+
+def probed_provider(name: str) -> ProbedProvider:
+    """The provider of that name, which must be one that talks to the outside; raises LookupError."""
+    for provider in configured_providers():
+        if provider.name == name and isinstance(provider, ProbedProvider):
+            return provider
+    raise LookupError(f"There is no source named {name} to probe.")
+
+
+def budget_of(name: str) -> Budget:
+    """How often the source of that name may be asked."""
+    budget: Budget = settings.HINDCAST_MARKETDATA.budget_of(name)
+    return budget
+
+
+def shared_gate(name: str) -> Gate:
+    """The gate that all processes of this installation share before the source of that name."""
+    return Gate(name, budget_of(name), shared_ledger(name))
+
+
+def shared_ledger(name: str) -> SharedLedger:
+    """What all processes know together about the source of that name."""
+    return _ledger(name, budget_of(name), settings.HINDCAST_SITE.redis_url)
+
+
+@lru_cache(maxsize=32)
+def _ledger(name: str, budget: Budget, redis_url: str) -> SharedLedger:
+    """One for each source and process, so that what is counted while the store is away stays counted."""
+    store = Redis.from_url(
+        redis_url,
+        socket_timeout=STORE_TIMEOUT_S,
+        socket_connect_timeout=STORE_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 1),
+    )
+    return SharedLedger(name, budget, store)

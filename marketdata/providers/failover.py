@@ -9,12 +9,15 @@ from datetime import date
 import structlog
 from prometheus_client import Counter, Histogram
 
-from marketdata.errors import MarketDataError, ProviderRejected, ProviderUnavailable
-from marketdata.providers.base import DailyHistory, Provider
+from marketdata.errors import FailureKind, MarketDataError, ProviderRejected, ProviderUnavailable
+from marketdata.providers.base import DailyHistory, Provider, QuoteProvider, QuoteRecord
 
 log = structlog.get_logger(__name__)
 
 CALLS = Counter("hindcast_provider_calls", "Calls to providers of market data.", ["provider", "outcome"])
+FAILURES = Counter(
+    "hindcast_provider_failures", "Why providers of market data gave nothing usable.", ["provider", "kind"]
+)
 SECONDS = Histogram(
     "hindcast_provider_call_seconds",
     "How long providers of market data took to answer.",
@@ -48,6 +51,7 @@ class Offer:
     provider: str
     history: DailyHistory | None
     reason: str = ""
+    kind: FailureKind | None = None
 
 
 def ask_ahead(
@@ -76,11 +80,34 @@ def offers(providers: Iterable[Provider], symbol: str, *, first: date, last: dat
             else _asked(provider, symbol, first=first, last=last)
         )
         if isinstance(answer, MarketDataError):
-            yield Offer(provider.name, None, str(answer))
+            yield Offer(provider.name, None, str(answer), kind_of(answer))
         elif not answer.bars:
-            yield Offer(provider.name, None, f"{provider.name}: no bars")
+            yield Offer(provider.name, None, f"{provider.name}: no bars", FailureKind.EMPTY)
         else:
             yield Offer(provider.name, answer)
+
+
+def first_quote(providers: Iterable[Provider], symbol: str) -> tuple[str, QuoteRecord]:
+    """The newest price and the name of the first provider that tells one.
+
+    Raises the last provider's error when none does, and ProviderRejected when there is none to ask.
+    """
+    told: MarketDataError = ProviderRejected("quotes", "no source of quotes is configured")
+    for provider in providers:
+        if not isinstance(provider, QuoteProvider):
+            continue
+        try:
+            return provider.name, provider.fetch_quote(symbol)
+        except (ProviderUnavailable, ProviderRejected) as error:
+            told = error
+            FAILURES.labels(provider.name, error.kind).inc()
+            log.warning("quote_call", provider=provider.name, symbol=symbol, kind=str(error.kind))
+    raise told
+
+
+def kind_of(error: MarketDataError) -> FailureKind | None:
+    """Why a provider gave nothing, None for errors that are not about providers."""
+    return error.kind if isinstance(error, ProviderUnavailable | ProviderRejected) else None
 
 
 def _ready(provider: AskedAhead, symbol: str) -> Answer:
@@ -121,8 +148,18 @@ def _asked(provider: Provider, symbol: str, *, first: date, last: date) -> Answe
         answer = error
         outcome = "rejected" if isinstance(error, ProviderRejected) else "unavailable"
     seconds = time.perf_counter() - started
+    kind = kind_of(answer) if isinstance(answer, MarketDataError) else None if answer.bars else FailureKind.EMPTY
+    if kind is not None:
+        FAILURES.labels(provider.name, kind).inc()
     CALLS.labels(provider.name, outcome).inc()
     SECONDS.labels(provider.name).observe(seconds)
     tell = log.warning if isinstance(answer, MarketDataError) else log.debug
-    tell("provider_call", provider=provider.name, symbol=symbol, outcome=outcome, seconds=round(seconds, 3))
+    tell(
+        "provider_call",
+        provider=provider.name,
+        symbol=symbol,
+        outcome=outcome,
+        kind=str(kind or ""),
+        seconds=round(seconds, 3),
+    )
     return answer

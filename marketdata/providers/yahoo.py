@@ -17,10 +17,12 @@ from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import RequestException
 from yfinance.cache import set_cache_location
 from yfinance.data import YfData
-from yfinance.exceptions import YFException
+from yfinance.exceptions import YFException, YFRateLimitError
 
-from marketdata.errors import ProviderRejected, ProviderUnavailable
-from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory
+from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory, QuoteRecord
+from marketdata.providers.gate import Gate
+from marketdata.providers.http import WORDS, failure, kind_of_status
 
 QUERY_HOST = "https://query2.finance.yahoo.com"
 PRICE_DECIMALS = Decimal("0.000001")
@@ -28,6 +30,8 @@ ACTION_DECIMALS = Decimal("0.00000001")
 MISSING = Decimal("NaN")
 CHART_PATH = "/v8/finance/chart/"
 PARALLEL_CALLS = 6
+QUOTE_PARAMETERS = {"range": "1d", "interval": "1d", "includePrePost": "false"}
+READING_ERRORS = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError)
 # Charts are answered without the cookies that yfinance collects first, so a cookie may not use up the time.
 SHARE_FOR_COOKIES = 0.25
 
@@ -75,39 +79,61 @@ class YahooProvider:
     name = "yahoo"
     parallel_calls = PARALLEL_CALLS
 
-    def __init__(self, *, timeout_s: float, base_url: str | None, cache_folder: Path) -> None:
+    def __init__(self, *, timeout_s: float, base_url: str | None, cache_folder: Path, gate: Gate | None = None) -> None:
         cache_folder.mkdir(parents=True, exist_ok=True)
         set_cache_location(str(cache_folder))
+        self._gate = gate or Gate(self.name)
         self._timeout_s = timeout_s
         self._session = _BoundedSession(seconds=timeout_s, base_url=base_url)
-        self._out_of_reach = ""
+        self._out_of_reach: ProviderUnavailable | None = None
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
         """Yahoo's chart of the symbol; prices are on today's basis: every split so far is applied."""
-        if self._out_of_reach:
-            raise ProviderUnavailable(self.name, self._out_of_reach)
-        reply = self._ask(f"{QUERY_HOST}{CHART_PATH}{yahoo_symbol(symbol)}", _parameters(first, last))
-        return read_chart(reply, first=first)
+        with self._gate.watched():
+            reply = self._ask(symbol, _parameters(first, last))
+            return read_chart(reply, first=first)
 
-    def _ask(self, url: str, parameters: Mapping[str, Any]) -> Any:
+    def fetch_quote(self, symbol: str) -> QuoteRecord:
+        """The newest price, which Yahoo tells at the head of every chart."""
+        with self._gate.watched():
+            return read_quote(self._ask(symbol, QUOTE_PARAMETERS), symbol)
+
+    def probe(self) -> None:
+        """One cheap call; raises what any call would."""
+        self.fetch_quote("IBM")
+
+    def _ask(self, symbol: str, parameters: Mapping[str, Any]) -> Any:
+        if self._out_of_reach is not None:
+            raise self._out_of_reach
+        self._gate.admit()
+        url = f"{QUERY_HOST}{CHART_PATH}{yahoo_symbol(symbol)}"
         try:
             response = YfData(session=self._session).get(url, params=dict(parameters), timeout=self._timeout_s)
+        except YFRateLimitError as error:
+            raise ProviderUnavailable(self.name, WORDS[FailureKind.RATE_LIMITED], FailureKind.RATE_LIMITED) from error
         except (RequestException, YFException, OSError) as error:
             raise self._gave_up(error) from error
-        if response.status_code == 404:
+        if response.status_code == 404 and b'"chart"' in response.content:
             raise ProviderRejected(self.name, "there is no such symbol")
         if response.status_code >= 400:
-            raise ProviderUnavailable(self.name, f"answered with status {response.status_code}")
+            # There is no key that could be bad: who is locked out has asked too often.
+            blocked = response.status_code in (401, 403)
+            kind = FailureKind.RATE_LIMITED if blocked else kind_of_status(response.status_code)
+            raise failure(self.name, kind, f"answered with status {response.status_code}")
         try:
             return response.json()
         except ValueError as error:
-            raise ProviderUnavailable(self.name, "answered with something that is not JSON") from error
+            raise ProviderUnavailable(
+                self.name, "answered with something that is not JSON", FailureKind.MALFORMED
+            ) from error
 
     def _gave_up(self, error: Exception) -> ProviderUnavailable:
         """Nobody waits for a source a second time in the same run."""
         slow = isinstance(error, TimeUsedUp) or "Timeout" in type(error).__name__
-        self._out_of_reach = f"no answer within {self._timeout_s:g} s" if slow else "cannot be reached"
-        return ProviderUnavailable(self.name, self._out_of_reach)
+        reason = f"no answer within {self._timeout_s:g} s" if slow else "cannot be reached"
+        kind = FailureKind.SLOW if slow else FailureKind.UNREACHABLE
+        self._out_of_reach = ProviderUnavailable(self.name, reason, kind, asked=False)
+        return ProviderUnavailable(self.name, reason, kind)
 
 
 def yahoo_symbol(symbol: str) -> str:
@@ -118,17 +144,47 @@ def yahoo_symbol(symbol: str) -> str:
 def read_chart(reply: Any, *, first: date) -> DailyHistory:
     """A chart reply in our terms; raises ProviderUnavailable for one that cannot be read, ProviderRejected for a no."""
     try:
-        chart = reply["chart"]
-        if chart.get("error"):
-            raise ProviderRejected("yahoo", str(chart["error"].get("description", "refused"))[:200])
-        series = chart["result"][0]
+        series = _series(reply)
         day_of = _day_reader(ZoneInfo(series["meta"]["exchangeTimezoneName"]))
         bars = list(_bars(series, day_of))
         actions = list(_actions(series.get("events") or {}, day_of))
         basis = day_of(series["meta"]["regularMarketTime"])
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError) as error:
-        raise ProviderUnavailable("yahoo", "answered with a chart that cannot be read") from error
+    except READING_ERRORS as error:
+        raise _unreadable() from error
     return DailyHistory([bar for bar in bars if bar.session >= first], actions, basis)
+
+
+def read_quote(reply: Any, symbol: str) -> QuoteRecord:
+    """The price at the head of a chart; raises ProviderUnavailable or ProviderRejected."""
+    try:
+        meta = _series(reply)["meta"]
+        at = datetime.fromtimestamp(meta["regularMarketTime"], tz=ZoneInfo(meta["exchangeTimezoneName"]))
+        before = price_of(meta.get("chartPreviousClose"))
+        quote = QuoteRecord(
+            symbol=symbol,
+            price=price_of(meta["regularMarketPrice"]),
+            previous_close=before if before.is_finite() else None,
+            volume=meta.get("regularMarketVolume"),
+            session=at.date(),
+            at=at.astimezone(UTC),
+        )
+        if not quote.price > 0:
+            raise ValueError("no price")
+    except READING_ERRORS as error:
+        raise _unreadable() from error
+    return quote
+
+
+def _series(reply: Any) -> Any:
+    """The one series of a chart; raises ProviderRejected for a no, and what reading nonsense raises."""
+    chart = reply["chart"]
+    if chart.get("error"):
+        raise ProviderRejected("yahoo", str(chart["error"].get("description", "refused"))[:200])
+    return chart["result"][0]
+
+
+def _unreadable() -> ProviderUnavailable:
+    return ProviderUnavailable("yahoo", "answered with a chart that cannot be read", FailureKind.MALFORMED)
 
 
 def _parameters(first: date, last: date) -> dict[str, Any]:

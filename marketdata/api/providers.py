@@ -1,0 +1,66 @@
+"""`GET /api/v1/providers`: how the sources of market data are, for staff."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.permissions import IsAdminUser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from marketdata.models import ProviderHealth
+from marketdata.selectors import provider_healths
+
+
+@extend_schema_serializer(component_name="Provider")
+class ProviderOut(serializers.ModelSerializer):
+    """One source: its state, its failures of the day by kind, and what is left of its budget of calls."""
+
+    error_kinds = serializers.DictField(child=serializers.IntegerField(min_value=0))
+
+    class Meta:
+        model = ProviderHealth
+        fields: ClassVar = [
+            "provider",
+            "state",
+            "detail",
+            "checked_at",
+            "latency_ms",
+            "last_success_at",
+            "last_failure_at",
+            "error_kinds",
+            "calls_today",
+            "calls_left",
+            "runs_out_at",
+            "rests_until",
+        ]
+
+
+@extend_schema_serializer(component_name="Providers")
+class ProvidersOut(serializers.Serializer):
+    """The sources in the order in which they are asked."""
+
+    providers = ProviderOut(many=True)
+
+
+class Providers(APIView):
+    """The sources of market data."""
+
+    permission_classes = (IsAdminUser,)
+
+    @extend_schema(
+        operation_id="providers",
+        tags=["market data"],
+        summary="How the sources of market data are",
+        description="For staff. As the last probe found them; `runs_out_at` goes by the calls of the last hour.",
+        responses={
+            200: ProvidersOut,
+            401: OpenApiResponse(description="Not signed in."),
+            403: OpenApiResponse(description="Not staff."),
+            429: OpenApiResponse(description="Too many calls."),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Every source of this installation."""
+        return Response(ProvidersOut({"providers": provider_healths()}).data)

@@ -1,0 +1,237 @@
+"""Alpha Vantage: daily bars, quotes and symbol search with a key; its complaints come with status 200."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+
+from marketdata.conf import AlphaVantageSettings
+from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.providers.alpha_vantage_series import Day, history_of
+from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
+from marketdata.providers.gate import Gate
+from marketdata.providers.http import Complaint, Vendor, failure, get_json
+
+NAME = "alpha_vantage"
+PATH = "query"
+SERIES = "Time Series (Daily)"
+QUOTE = "Global Quote"
+MATCHES = "bestMatches"
+MESSAGES = ("Error Message", "Note", "Information")
+# What a key may be allowed to ask, best first.
+FORMS = (
+    ("TIME_SERIES_DAILY_ADJUSTED", "full"),
+    ("TIME_SERIES_DAILY", "full"),
+    ("TIME_SERIES_DAILY", "compact"),
+)
+# Every try is one of few calls a day.
+ATTEMPTS = 2
+NOT_IN_PLAN = "not in this key's plan"
+EXCHANGES = {"L": "LON", "DE": "DEX", "TO": "TRT", "V": "TRV", "SS": "SHH", "SZ": "SHZ", "BO": "BSE"}
+OUT_OF_REACH = frozenset({FailureKind.SLOW, FailureKind.UNREACHABLE})
+MISSING = Decimal("NaN")
+Read = TypeVar("Read")
+READING_ERRORS = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
+
+
+class AlphaVantage:
+    """One run's worth of questions to Alpha Vantage: none after one found it out of reach."""
+
+    name = NAME
+    parallel_calls = 1
+
+    def __init__(self, settings: AlphaVantageSettings, *, gate: Gate | None = None) -> None:
+        self._key = settings.api_key
+        self._gate = gate or Gate(NAME)
+        self._vendor = Vendor(
+            NAME,
+            settings.base_url,
+            settings.timeout_s,
+            secrets=(settings.api_key,),
+            complaint_of=complaint_of,
+            attempts=ATTEMPTS,
+        )
+        self._out_of_reach: ProviderUnavailable | None = None
+        self._form = 0
+
+    def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
+        """The sessions first..last on today's basis: every split that the series tells of is applied, once.
+
+        Keys without the adjusted series get the plain one, which tells of no split and no dividend: its closes stand
+        as they were traded, and the quality rules refuse what an untold split has left on another level.
+        """
+        asked = alpha_vantage_symbol(symbol)
+        with self._gate.watched():
+            reply = self._series_reply(asked)
+            return _read(lambda: read_series(reply, asked, first=first, last=last))
+
+    def fetch_quote(self, symbol: str) -> QuoteRecord:
+        """The newest price; it may be that of the session before."""
+        asked = alpha_vantage_symbol(symbol)
+        with self._gate.watched():
+            reply = self._ask(function="GLOBAL_QUOTE", symbol=asked)
+            return _read(lambda: read_quote(reply, symbol, asked))
+
+    def search_symbols(self, text: str) -> list[SymbolMatch]:
+        """The instruments that the vendor finds for the text, best first; none is an answer too."""
+        with self._gate.watched():
+            reply = self._ask(function="SYMBOL_SEARCH", keywords=text)
+            return _read(lambda: read_matches(reply))
+
+    def probe(self) -> None:
+        """One cheap call; raises what any call would."""
+        self.fetch_quote("IBM")
+
+    def _series_reply(self, asked: str) -> Any:
+        """The best form of the series that the key is allowed; what it is not allowed is remembered for the run."""
+        while True:
+            function, size = FORMS[self._form]
+            try:
+                return self._ask(function=function, symbol=asked, outputsize=size)
+            except ProviderRejected as error:
+                if NOT_IN_PLAN not in error.reason or self._form + 1 == len(FORMS):
+                    raise
+                self._form += 1
+
+    def _ask(self, **parameters: str) -> Any:
+        if self._out_of_reach is not None:
+            raise self._out_of_reach
+        try:
+            return get_json(self._vendor, PATH, {**parameters, "apikey": self._key}, admit=self._gate.admit)
+        except ProviderUnavailable as error:
+            if error.asked and error.kind in OUT_OF_REACH:
+                self._out_of_reach = ProviderUnavailable(NAME, error.reason, error.kind, asked=False)
+            raise
+
+
+def alpha_vantage_symbol(symbol: str) -> str:
+    """The vendor's spelling: share classes with a dash, exchanges with its own suffixes; raises ProviderRejected.
+
+    An exchange that the vendor does not serve is refused here, because it would answer about another stock.
+    """
+    if re.fullmatch(r"[A-Z0-9]+", symbol):
+        return symbol
+    if re.fullmatch(r"[A-Z0-9]+[.\-/][A-E]", symbol):
+        return re.sub(r"[./]", "-", symbol)
+    named = re.fullmatch(r"([A-Z0-9\-]+)\.([A-Z]+)", symbol)
+    if named is None or named[2] not in EXCHANGES:
+        raise ProviderRejected(NAME, f"{symbol} is not a symbol that it serves")
+    return f"{named[1]}.{EXCHANGES[named[2]]}"
+
+
+def complaint_of(body: Any) -> Complaint | None:
+    """What a reply's `Error Message`, `Note` or `Information` means; None for one without."""
+    if not isinstance(body, Mapping):
+        return None
+    said = next((body[name] for name in MESSAGES if name in body), None)
+    if said is None:
+        return None
+    words = str(said)
+    low = words.lower()
+    if re.search(r"\bis a premium\b", low):
+        return Complaint(FailureKind.BAD_KEY, NOT_IN_PLAN)
+    if "invalid api call" in low:
+        return Complaint(FailureKind.UNKNOWN_SYMBOL)
+    if re.search(r"per (second|minute)|sparingly|burst|call frequency", low):
+        return Complaint(FailureKind.RATE_LIMITED)
+    if re.search(r"per day|daily rate|rate limit", low):
+        return Complaint(FailureKind.QUOTA_SPENT)
+    if re.search(r"api ?key", low):
+        return Complaint(FailureKind.BAD_KEY)
+    return Complaint(FailureKind.MALFORMED, words)
+
+
+def read_series(reply: Mapping[str, Any], asked: str, *, first: date, last: date) -> DailyHistory:
+    """The daily series in our terms."""
+    rows = reply.get(SERIES)
+    if not rows:
+        raise failure(NAME, FailureKind.EMPTY)
+    _require_same_symbol(asked, str(reply["Meta Data"]["2. Symbol"]))
+    return history_of(NAME, list(_days(rows)), first=first, last=last)
+
+
+def read_quote(reply: Mapping[str, Any], symbol: str, asked: str) -> QuoteRecord:
+    """The newest price in our terms; an empty one is the vendor's way to say that it knows no such symbol."""
+    quote = _plain_names(reply[QUOTE])
+    if not quote:
+        raise failure(NAME, FailureKind.UNKNOWN_SYMBOL)
+    _require_same_symbol(asked, str(quote["symbol"]))
+    price = _number(quote["price"])
+    if not price.is_finite() or price <= 0:
+        raise failure(NAME, FailureKind.MALFORMED, "answered with a price that is none")
+    before = _number(quote.get("previous close"))
+    return QuoteRecord(
+        symbol=symbol,
+        price=price,
+        previous_close=before if before.is_finite() and before > 0 else None,
+        volume=_count(quote.get("volume")),
+        session=date.fromisoformat(quote["latest trading day"]),
+        at=None,
+    )
+
+
+def read_matches(reply: Mapping[str, Any]) -> list[SymbolMatch]:
+    """The found instruments in our terms."""
+    matches = [_plain_names(match) for match in reply[MATCHES]]
+    found = [
+        SymbolMatch(
+            symbol=str(match["symbol"]),
+            name=str(match["name"]),
+            region=str(match.get("region", "")),
+            currency=str(match.get("currency", "")),
+            score=float(match.get("matchScore", 0)),
+        )
+        for match in matches
+    ]
+    return sorted(found, key=lambda match: -match.score)
+
+
+def _read(reading: Callable[[], Read]) -> Read:
+    """What the reading makes of a reply; one that it cannot make sense of is told as malformed."""
+    try:
+        return reading()
+    except READING_ERRORS:
+        outcome = failure(NAME, FailureKind.MALFORMED)
+    raise outcome
+
+
+def _days(rows: Mapping[str, Mapping[str, str]]) -> Iterator[Day]:
+    for day, fields in rows.items():
+        values = _plain_names(fields)
+        close = _number(values.get("close"))
+        yield Day(
+            session=date.fromisoformat(day),
+            open=_number(values.get("open")),
+            high=_number(values.get("high")),
+            low=_number(values.get("low")),
+            close=close,
+            adjusted_close=_number(values["adjusted close"]) if "adjusted close" in values else close,
+            volume=_count(values.get("volume")),
+            dividend=_number(values.get("dividend amount", "0")),
+            split=_number(values.get("split coefficient", "1")),
+        )
+
+
+def _plain_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields by name without the vendor's numbering, which differs between its tables: `5. volume`, `6. volume`."""
+    return {re.sub(r"^\d+\.\s*", "", name): value for name, value in fields.items()}
+
+
+def _number(text: Any) -> Decimal:
+    """The number that a text stands for, NaN for none."""
+    try:
+        return Decimal(str(text).strip())
+    except InvalidOperation:
+        return MISSING
+
+
+def _count(text: Any) -> int | None:
+    number = _number(text)
+    return int(number) if number.is_finite() and number == number.to_integral_value() else None
+
+
+def _require_same_symbol(asked: str, answered: str) -> None:
+    """BRK.B may come back as BRK-B, but never as another stock."""
+    if re.sub(r"[./]", "-", answered.upper()) != re.sub(r"[./]", "-", asked.upper()):
+        raise failure(NAME, FailureKind.MALFORMED, "answered about another symbol")

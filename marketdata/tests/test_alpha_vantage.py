@@ -1,0 +1,275 @@
+"""Alpha Vantage against a stand-in that replays its replies, its complaints with status 200 among them."""
+
+import json
+import logging
+import time
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.serializers import serialize
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from marketdata.conf import AlphaVantageSettings
+from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.models import CorporateAction, DailyBar, IngestionRun, QuarantinedBar
+from marketdata.providers.alpha_vantage import AlphaVantage, alpha_vantage_symbol, complaint_of
+from marketdata.services.ingestion import ingest_all
+from marketdata.tests.factories import BarsFromMemory, bars_between, stock
+
+RECORDED = Path(__file__).parent / "recorded"
+KEY = "QK7SECRETKEY42"
+FIRST, LAST = date(2024, 6, 6), date(2024, 6, 11)
+FAILED = (ProviderUnavailable, ProviderRejected)
+PREMIUM = (
+    "Thank you for using Alpha Vantage! This is a premium endpoint. You may subscribe to any of the premium plans."
+)
+QUOTA = (
+    f"We have detected your API key as {KEY} and our standard API rate limit is 25 requests per day. Please subscribe "
+    "to any of the premium plans at https://www.alphavantage.co/premium/ to instantly remove all daily rate limits."
+)
+BURST = (
+    "Thank you for using Alpha Vantage! Please consider spreading out your free API requests more sparingly "
+    "(1 request per second). You may subscribe to lift the free key rate limit (25 requests per day)."
+)
+FREQUENCY = "Our standard API call frequency is 5 calls per minute and 500 calls per day."
+BAD_KEY = "the parameter apikey is invalid or missing. Please claim your free API key on our site."
+BAD_CALL = "Invalid API call. Please retry or visit the documentation for TIME_SERIES_DAILY."
+
+
+def recorded(name: str) -> Any:
+    return json.loads((RECORDED / f"alpha_vantage_{name}.json").read_text())
+
+
+@pytest.fixture
+def vendor(httpserver: HTTPServer) -> AlphaVantage:
+    return AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=1.0))
+
+
+def replaying(httpserver: HTTPServer, **replies: Any) -> None:
+    """Play the functions that are named with these bodies, for whoever has the key."""
+
+    def answer(request: Request) -> Response:
+        assert request.args["apikey"] == KEY
+        return Response(json.dumps(replies[request.args["function"]]), content_type="application/json")
+
+    httpserver.expect_request("/query").respond_with_handler(answer)
+
+
+def functions_asked(httpserver: HTTPServer) -> list[tuple[str, str | None]]:
+    return [(request.args["function"], request.args.get("outputsize")) for request, _ in httpserver.log]
+
+
+def refusal(vendor: AlphaVantage) -> ProviderUnavailable | ProviderRejected:
+    with pytest.raises(FAILED) as caught:
+        vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
+    assert isinstance(caught.value, FAILED)
+    return caught.value
+
+
+def test_a_split_is_applied_once(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=recorded("daily_adjusted"))
+    history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
+    # Ten new shares for one old before the open of 10 June: 1208.88 / 10, and ten times as many shares traded.
+    assert [(one.session.day, one.close, one.volume) for one in history.bars] == [
+        (6, Decimal("120.998"), 664_695_990 + 10),
+        (7, Decimal("120.888"), 412_386_000),
+        (10, Decimal("121.79"), 314_162_700),
+        (11, Decimal("120.91"), 222_551_200),
+    ]
+    assert [bar.adjusted_close for bar in history.bars][:2] == [Decimal("120.98"), Decimal("120.87")]
+    assert [(one.kind, one.session.day, one.value) for one in history.actions] == [
+        ("split", 10, Decimal(10)),
+        ("dividend", 11, Decimal("0.01")),
+    ]
+    # The basis is that of the newest row, which lies after what was asked for.
+    assert history.basis_date == date(2024, 6, 12)
+
+
+def test_a_dividend_before_a_split_is_told_per_new_share(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    reply = recorded("daily_adjusted")
+    reply["Time Series (Daily)"]["2024-06-07"]["7. dividend amount"] = "0.0400"
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
+    history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
+    assert history.actions[0].value == Decimal("0.004")
+
+
+@pytest.mark.parametrize("coefficient", ["10.0", "0.0", "-2", "nan", "ten"])
+def test_half_a_split_is_not_used(vendor: AlphaVantage, httpserver: HTTPServer, coefficient: str) -> None:
+    reply = recorded("daily_adjusted")
+    rows = reply["Time Series (Daily)"]
+    # The prices are on the new basis already, and the list still tells of the split.
+    for day in ("2024-06-06", "2024-06-07"):
+        for name in ("1. open", "2. high", "3. low", "4. close"):
+            rows[day][name] = str(Decimal(rows[day][name]) / 10)
+    rows["2024-06-10"]["8. split coefficient"] = coefficient
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
+    error = refusal(vendor)
+    assert error.kind is FailureKind.PARTIAL
+    assert "2024-06-10" in error.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"Error Message": BAD_CALL}, FailureKind.UNKNOWN_SYMBOL),
+        ({"Error Message": BAD_KEY}, FailureKind.BAD_KEY),
+        ({"Note": FREQUENCY}, FailureKind.RATE_LIMITED),
+        ({"Information": BURST}, FailureKind.RATE_LIMITED),
+        ({"Information": QUOTA}, FailureKind.QUOTA_SPENT),
+        ({"Information": "The **demo** API key is for demo purposes only."}, FailureKind.BAD_KEY),
+        ({"Information": "Something new."}, FailureKind.MALFORMED),
+        ({}, FailureKind.EMPTY),
+        ({"Meta Data": {}, "Time Series (Daily)": {}}, FailureKind.EMPTY),
+        ([], FailureKind.MALFORMED),
+        (None, FailureKind.MALFORMED),
+        ({"Time Series (Daily)": {"2024-06-11": {}}}, FailureKind.MALFORMED),
+        ({"Meta Data": {"2. Symbol": "NVDA"}, "Time Series (Daily)": {"soon": {}}}, FailureKind.MALFORMED),
+        ({"Meta Data": {"2. Symbol": "NVDL"}, "Time Series (Daily)": {"2024-06-11": {}}}, FailureKind.MALFORMED),
+        (recorded("daily_adjusted") | {"Note": FREQUENCY}, FailureKind.RATE_LIMITED),
+    ],
+)
+def test_what_stands_in_the_body_counts(
+    vendor: AlphaVantage, httpserver: HTTPServer, body: Any, kind: FailureKind
+) -> None:
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=body)
+    error = refusal(vendor)
+    assert error.kind is kind
+    assert KEY not in str(error)
+
+
+def test_a_price_that_is_missing_is_no_number(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    reply = recorded("daily_adjusted")
+    reply["Time Series (Daily)"]["2024-06-11"] |= {"2. high": "None", "6. volume": "-"}
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
+    newest = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST).bars[-1]
+    assert newest.high.is_nan()
+    assert newest.volume is None
+
+
+def test_a_key_without_the_adjusted_series_gets_the_plain_one(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED={"Information": PREMIUM}, TIME_SERIES_DAILY=recorded("daily"))
+    history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
+    assert [(bar.close, bar.adjusted_close) for bar in history.bars] == [(Decimal("120.91"), Decimal("120.91"))]
+    vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
+    adjusted, plain = ("TIME_SERIES_DAILY_ADJUSTED", "full"), ("TIME_SERIES_DAILY", "full")
+    assert functions_asked(httpserver) == [adjusted, plain, plain]
+
+
+def test_a_key_without_any_series_is_a_bad_key(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    no = {"Information": PREMIUM}
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=no, TIME_SERIES_DAILY=no)
+    assert refusal(vendor).kind is FailureKind.BAD_KEY
+    assert functions_asked(httpserver)[-1] == ("TIME_SERIES_DAILY", "compact")
+
+
+def test_a_slow_vendor_is_waited_for_once(httpserver: HTTPServer) -> None:
+    def late(request: Request) -> Response:
+        time.sleep(1)
+        return Response("{}")
+
+    httpserver.expect_request("/query").respond_with_handler(late)
+    vendor = AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=0.3))
+    started = time.monotonic()
+    assert [refusal(vendor).kind for _ in range(5)] == [FailureKind.SLOW] * 5
+    assert time.monotonic() - started < 0.9
+
+
+def test_a_quote_is_read(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    replaying(httpserver, GLOBAL_QUOTE=recorded("quote"))
+    quote = vendor.fetch_quote("NVDA")
+    assert (quote.price, quote.previous_close, quote.volume, quote.session) == (
+        Decimal("120.91"),
+        Decimal("121.79"),
+        222_551_200,
+        LAST,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"Global Quote": {}}, FailureKind.UNKNOWN_SYMBOL),
+        ({}, FailureKind.MALFORMED),
+        ({"Global Quote": {"01. symbol": "NVDA", "05. price": "0.0000"}}, FailureKind.MALFORMED),
+        ({"Information": QUOTA}, FailureKind.QUOTA_SPENT),
+    ],
+)
+def test_an_empty_quote_is_an_unknown_symbol(
+    vendor: AlphaVantage, httpserver: HTTPServer, body: Any, kind: FailureKind
+) -> None:
+    replaying(httpserver, GLOBAL_QUOTE=body)
+    with pytest.raises(FAILED) as caught:
+        vendor.fetch_quote("NVDA")
+    assert isinstance(caught.value, FAILED)
+    assert caught.value.kind is kind
+
+
+def test_the_best_match_comes_first(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    replaying(httpserver, SYMBOL_SEARCH=recorded("search"))
+    found = vendor.search_symbols("tesco")
+    assert [(match.symbol, match.currency, match.score) for match in found] == [
+        ("TSCDF", "USD", 0.9143),
+        ("TSCO.LON", "GBX", 0.7273),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("NVDA", "NVDA"), ("BRK.B", "BRK-B"), ("BRK-B", "BRK-B"), ("VOD.L", "VOD.LON")]
+)
+def test_symbols_are_written_as_the_vendor_does(ours: str, theirs: str) -> None:
+    assert alpha_vantage_symbol(ours) == theirs
+
+
+@pytest.mark.parametrize("symbol", ["^GSPC", "0700.HK", "EURUSD=X"])
+def test_what_the_vendor_does_not_serve_is_not_asked_for(
+    vendor: AlphaVantage, httpserver: HTTPServer, symbol: str
+) -> None:
+    with pytest.raises(ProviderRejected, match="not a symbol that it serves"):
+        vendor.fetch_daily_bars(symbol, first=FIRST, last=LAST)
+    assert httpserver.log == []
+
+
+def test_a_reply_without_a_message_is_no_complaint() -> None:
+    assert complaint_of(recorded("daily_adjusted")) is None
+
+
+@pytest.mark.django_db
+def test_bars_are_stored_with_their_split(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=recorded("daily_adjusted"))
+    nvidia = stock(symbol="NVDA", mic="XNAS")
+    now = datetime(2024, 6, 11, 21, tzinfo=UTC)
+    run = ingest_all(through=LAST, now=now, instruments=[nvidia], providers=[vendor])[0]
+    assert (run.provider, run.bars_new, run.bars_quarantined) == ("alpha_vantage", 4, 0)
+    assert DailyBar.objects.get(session=date(2024, 6, 7)).close == Decimal("120.888")
+    assert CorporateAction.objects.get(kind="split").value == 10
+    again = ingest_all(through=LAST, now=now, instruments=[nvidia], providers=[vendor])[0]
+    assert again.detail == "Nothing changed."
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("message", [{"Information": QUOTA}, {"Error Message": QUOTA}, {"Note": f"{KEY.lower()}?"}])
+def test_the_key_is_in_no_row_and_no_line_and_the_next_source_answers(
+    vendor: AlphaVantage, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture, capfd: Any, message: dict[str, str]
+) -> None:
+    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=message)
+    now = datetime(2023, 3, 31, 21, tzinfo=UTC)
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        run = ingest_all(
+            through=date(2023, 3, 31),
+            now=now,
+            instruments=[stock()],
+            providers=[vendor, BarsFromMemory("second", bars_between())],
+        )[0]
+    assert run.provider == "second"
+    assert run.detail.startswith("alpha_vantage: ")
+    tables = (IngestionRun, QuarantinedBar, DailyBar)
+    stored = "".join(serialize("json", table.objects.all()) for table in tables)
+    printed = "".join(capfd.readouterr())
+    assert len(stored) > 1_000
+    for told in (stored, caplog.text, printed):
+        assert KEY.lower() not in told.lower()

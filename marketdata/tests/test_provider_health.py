@@ -1,0 +1,247 @@
+"""How sources are found to be: by probes of stand-ins, in rows, in health, and for staff only."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as site
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.test import Client
+from prometheus_client import REGISTRY
+from pytest_httpserver import HTTPServer
+from redis import Redis
+from yfinance.data import YfData
+
+from config.embedded.running import free_port
+from config.health import examine
+from marketdata.conf import AlphaVantageSettings, Budget
+from marketdata.models import ProviderHealth
+from marketdata.providers.catalog import configured_providers, shared_gate
+from marketdata.providers.standing import Standing
+from marketdata.services.provider_health import probe_is_due, probe_provider
+from marketdata.tasks import probe_one_provider, probe_providers
+
+pytestmark = pytest.mark.django_db
+
+RECORDED = Path(__file__).parent / "recorded"
+KEY = "QK7SECRETKEY42"
+NOW = datetime(2024, 6, 11, 12, tzinfo=UTC)
+CHART = "/v8/finance/chart/IBM"
+UNSEEN = Standing(0, None, None, None, "", {}, None, None, None)
+Person = Callable[[bool], Client]
+
+
+def recorded(name: str) -> Any:
+    return json.loads((RECORDED / f"{name}.json").read_text())
+
+
+@pytest.fixture(autouse=True)
+def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[None]:
+    """All three sources, those of the web played by the stand-in, and nothing known about them."""
+    settings.HINDCAST_MARKETDATA = replace(
+        site.HINDCAST_MARKETDATA,
+        providers=("yahoo", "alpha_vantage", "sample"),
+        yahoo_timeout_s=1.0,
+        yahoo_base_url=httpserver.url_for("/"),
+        alpha_vantage=AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=1.0),
+        budgets={"yahoo": Budget(per_day=1_000), "alpha_vantage": Budget(per_day=25)},
+    )
+    with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
+        names = [
+            f"provider:{what}:{name}" for what in ("calls", "day", "circuit") for name in ("yahoo", "alpha_vantage")
+        ]
+        store.delete(*names)
+        YfData._instances.clear()
+        yield
+        YfData._instances.clear()
+        store.delete(*names)
+
+
+def answering(httpserver: HTTPServer) -> None:
+    """Both sources answer about IBM."""
+    chart = recorded("yahoo_chart")
+    httpserver.expect_request(CHART).respond_with_json(chart)
+    quote = recorded("alpha_vantage_quote")
+    quote["Global Quote"]["01. symbol"] = "IBM"
+    httpserver.expect_request("/query").respond_with_json(quote)
+
+
+def gauge(name: str, provider: str) -> float | None:
+    return REGISTRY.get_sample_value(f"hindcast_provider_{name}", {"provider": provider})
+
+
+@pytest.mark.parametrize(("name", "left"), [("yahoo", 999), ("alpha_vantage", 24)])
+def test_a_source_that_answers_is_well(httpserver: HTTPServer, name: str, left: int) -> None:
+    answering(httpserver)
+    health = probe_provider(name=name, now=datetime.now(UTC))
+    assert (health.state, health.detail, health.calls_today, health.calls_left) == ("ok", "Answers.", 1, left)
+    assert health.latency_ms is not None
+    assert (gauge("up", name), gauge("calls_left", name)) == (1.0, left)
+    assert ProviderHealth.objects.get(provider=name).last_success_at is not None
+
+
+def test_a_second_probe_soon_after_asks_nobody(httpserver: HTTPServer) -> None:
+    answering(httpserver)
+    probe_provider(name="alpha_vantage", now=datetime.now(UTC))
+    again = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
+    assert (again.state, again.calls_today, len(httpserver.log)) == ("ok", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "state", "kind"),
+    [
+        ({"Information": f"Your API key {KEY}: 25 requests per day"}, "degraded", "quota_spent"),
+        ({"Note": "5 calls per minute"}, "degraded", "rate_limited"),
+        ({"Error Message": f"the parameter apikey {KEY} is invalid"}, "down", "bad_key"),
+        ([1], "down", "malformed"),
+    ],
+)
+def test_a_source_that_fails_says_how(httpserver: HTTPServer, reply: Any, state: str, kind: str) -> None:
+    httpserver.expect_request("/query").respond_with_json(reply)
+    health = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
+    assert (health.state, dict(health.error_kinds)) == (state, {kind: 1})
+    assert health.failures == [(kind.replace("_", " "), 1)]
+    assert KEY not in str(ProviderHealth.objects.values())
+    rested = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
+    assert (rested.state, rested.calls_today) == (state, 1)
+
+
+def test_a_source_out_of_reach_is_down_and_others_are_not(httpserver: HTTPServer, settings: Any) -> None:
+    answering(httpserver)
+    nobody = f"http://127.0.0.1:{free_port()}"
+    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, yahoo_base_url=nobody)
+    states = [probe_provider(name=name, now=datetime.now(UTC)).state for name in ("yahoo", "alpha_vantage", "sample")]
+    assert states == ["down", "ok", "ok"]
+    assert gauge("up", "yahoo") == 0.0
+    part = examine(now=NOW)["providers"]
+    assert (part.status, part.detail) == ("degraded", "Not all sources of market data answer: yahoo.")
+    assert part.facts == {"states": {"yahoo": "down", "alpha_vantage": "ok", "sample": "ok"}}
+    assert Client().get("/health/ready").status_code == 200
+
+
+def test_a_source_without_a_key_is_not_asked(settings: Any) -> None:
+    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, alpha_vantage=None)
+    assert [provider.name for provider in configured_providers()] == ["yahoo", "sample"]
+
+
+@pytest.mark.parametrize(
+    ("standing", "due"),
+    [
+        (None, True),
+        (UNSEEN, True),
+        # 25 calls a day: a tenth of them is one probe in 9.6 hours.
+        (replace(UNSEEN, left_today=20, last_success_at=NOW - timedelta(hours=9)), False),
+        (replace(UNSEEN, left_today=20, last_success_at=NOW - timedelta(hours=10)), True),
+        (replace(UNSEEN, left_today=20, last_failure_at=NOW - timedelta(hours=1)), False),
+        # The last fifth is kept for work.
+        (replace(UNSEEN, left_today=5, last_success_at=NOW - timedelta(hours=20)), False),
+    ],
+)
+def test_probes_leave_the_budget_to_the_work(standing: Standing | None, due: bool) -> None:
+    assert probe_is_due(standing, Budget(per_day=25), NOW) is due
+
+
+def test_without_a_budget_every_quarter_of_an_hour_is_due() -> None:
+    seen = replace(UNSEEN, last_success_at=NOW - timedelta(minutes=14, seconds=30))
+    assert probe_is_due(seen, Budget(), NOW)
+    assert not probe_is_due(replace(seen, last_success_at=NOW - timedelta(minutes=10)), Budget(), NOW)
+
+
+def test_a_spent_budget_is_told_before_the_source_tells_it(httpserver: HTTPServer) -> None:
+    answering(httpserver)
+    gate = shared_gate("alpha_vantage")
+    for _ in range(25):
+        gate.admit()
+    with gate.watched():
+        pass
+    health = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
+    assert (health.state, health.calls_left) == ("degraded", 0)
+    assert health.runs_out_at is not None
+    assert httpserver.log == []
+
+
+def test_each_source_has_a_task_of_its_own(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    answering(httpserver)
+    sent: list[str] = []
+
+    def send_at_once(name: str, args: tuple[str]) -> None:
+        sent.append(name)
+        probe_one_provider(*args)
+
+    monkeypatch.setattr("celery.current_app.send_task", send_at_once)
+    with django_capture_on_commit_callbacks(execute=True):
+        probe_providers()
+    assert sent == ["marketdata.probe_provider"] * 3
+    probe_one_provider("oracle")
+    assert set(ProviderHealth.objects.values_list("provider", "state")) == {
+        ("yahoo", "ok"),
+        ("alpha_vantage", "ok"),
+        ("sample", "ok"),
+    }
+
+
+def test_a_state_that_does_not_exist_cannot_be_stored() -> None:
+    with pytest.raises(IntegrityError, match="provider_health_state_known"), transaction.atomic():
+        ProviderHealth.objects.create(provider="x", state="fine")
+
+
+@pytest.fixture
+def person(client: Client) -> Person:
+    """A browser in which somebody is signed in, staff or not."""
+
+    def sign_in(is_staff: bool) -> Client:
+        user = get_user_model().objects.create_user(email="person@example.com", password="correct horse")
+        user.is_staff = user.is_superuser = is_staff
+        user.save()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+def test_staff_get_the_sources_in_their_order(httpserver: HTTPServer, person: Person) -> None:
+    answering(httpserver)
+    probe_provider(name="alpha_vantage", now=datetime.now(UTC))
+    answer = person(True).get("/api/v1/providers")
+    assert answer.status_code == 200
+    told = answer.json()["providers"]
+    assert [(one["provider"], one["state"]) for one in told] == [
+        ("yahoo", "unknown"),
+        ("alpha_vantage", "ok"),
+        ("sample", "unknown"),
+    ]
+    assert (told[1]["calls_today"], told[1]["calls_left"], told[1]["error_kinds"]) == (1, 24, {})
+    assert KEY not in answer.content.decode()
+
+
+def test_others_do_not(client: Client, person: Person) -> None:
+    nobody = client.get("/api/v1/providers")
+    assert (nobody.status_code, nobody.json()["type"]) == (401, "urn:hindcast:problem:authentication-needed")
+    assert client.get("/providers").headers["Location"].startswith("/accounts/login/?next=/providers")
+    reader = person(False)
+    assert (reader.get("/api/v1/providers").status_code, reader.get("/providers").status_code) == (403, 403)
+
+
+def test_staff_see_the_page_and_the_rows(httpserver: HTTPServer, person: Person) -> None:
+    httpserver.expect_request("/query").respond_with_json({"Note": "5 calls per minute"})
+    probe_provider(name="alpha_vantage", now=datetime.now(UTC))
+    browser = person(True)
+    page = browser.get("/providers").content.decode()
+    assert "The last call failed: asks for fewer calls." in page
+    assert "rate limited: 1" in page
+    assert page.count("<tr>") == 4
+    assert browser.get("/admin/marketdata/providerhealth/").status_code == 200
+    assert browser.get("/admin/marketdata/providerhealth/add/").status_code == 403
+
+
+def test_the_schema_knows_the_call(client: Client) -> None:
+    described = client.get("/api/schema?format=json").json()
+    assert "/api/v1/providers" in described["paths"]
+    assert set(described["paths"]["/api/v1/providers"]["get"]["responses"]) == {"200", "401", "403", "429"}
