@@ -19,6 +19,7 @@ import pytest
 
 from config import preflight, processes
 from config.demo import demo_variables, empty_metrics
+from config.embedded.cluster import Cluster
 from config.embedded.places import ROOT
 from config.embedded.process import ProcessIdentity
 from config.embedded.running import HOST, free_port
@@ -232,6 +233,7 @@ def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) 
         assert re.search(r"staff@localhost  password: \S{12,}\n", first)
         assert "600 calls a minute for this demo" in first
         _check_answers(port)
+        _check_that_servers_come_back(tmp_path, port)
         processes = _recorded(tmp_path)
         process.kill()
         process.wait(5)
@@ -255,10 +257,26 @@ def _check_answers(port: int) -> None:
     assert len(asked) == 24
     for symbol, horizon in asked:
         query = urlencode({"symbol": symbol, "horizon": horizon})
-        for at in (port, port + 1):
-            answer = httpx.get(f"http://{HOST}:{at}/api/v1/predict?{query}")
-            assert answer.status_code == httpx.codes.OK
-            _check_body(answer.json(), symbol, horizon)
+        answer = httpx.get(f"http://{HOST}:{port}/api/v1/predict?{query}")
+        assert answer.status_code == httpx.codes.OK
+        _check_body(answer.json(), symbol, horizon)
+
+
+def _check_that_servers_come_back(folder: Path, port: int) -> None:
+    """Kill both servers; the site answers again from the same ones, with what they held."""
+    before = Cluster(folder).recorded()
+    for server in before.values():
+        os.kill(server.process.pid, signal.SIGKILL)
+    assert _eventually(lambda: _servers_answer(port) and len(Cluster(folder).recorded()) == 2, seconds=30)
+    after = Cluster(folder).recorded()
+    assert {name: server.port for name, server in after.items()} == {name: one.port for name, one in before.items()}
+    assert httpx.get(f"http://{HOST}:{port}/stocks/AAPL").status_code == httpx.codes.OK
+    _check_answers(port)
+
+
+def _servers_answer(port: int) -> bool:
+    parts = httpx.get(f"http://{HOST}:{port}/health/ready", timeout=STOP_SECONDS).json()["parts"]
+    return all(parts[name]["status"] == "ok" for name in ("database", "redis", "champion"))
 
 
 def _check_body(body: dict[str, object], symbol: str, horizon: int) -> None:
