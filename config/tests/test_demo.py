@@ -95,9 +95,10 @@ def test_a_second_demo_of_the_same_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HINDCAST_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("HINDCAST_PORT", str(free_port()))
+    port = free_port()
+    monkeypatch.setenv("HINDCAST_PORT", str(port))
     arguments = ["manage.py", "demo"]
-    with preflight.checked(arguments), pytest.raises(SystemExit) as left:
+    with preflight.checked(arguments), socket.create_server((HOST, port)), pytest.raises(SystemExit) as left:
         preflight.checked(arguments).__enter__()
     assert left.value.code == 2
     assert capsys.readouterr().err == "A demo of this folder is already running; stop it first.\n"
