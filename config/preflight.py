@@ -27,14 +27,12 @@ def checked(arguments: list[str]) -> Iterator[None]:
     folder = data_folder(os.environ)
     lock = _lock(folder)
     try:
-        alone = _has(lock)
-        if alone:
-            end_recorded(folder)
+        if not _has(lock):
+            _refuse("A demo of this folder is already running; stop it first.")
+        end_recorded(folder)
         for port in _ports():
             if port_in_use(port):
                 _refuse(f"Port {port} is in use; set HINDCAST_PORT to another.")
-        if not alone:
-            _refuse("A demo of this folder is already running; stop it first.")
         yield
     finally:
         os.close(lock)

@@ -27,7 +27,7 @@ def retrain(reason: str = "weekly retrain") -> None:
 
 @shared_task(name=jobs.SWEEP_TRAINING)
 def sweep_training() -> None:
-    """Fail trainings whose worker is gone, and send those again that nobody has begun; a second message is harmless."""
+    """Send again the trainings whose worker is gone and those nobody has begun; a second message is harmless."""
     sweep_silent_runs(now=timezone.now())
     for run in waiting_runs():
         jobs.enqueue(jobs.TRAIN_VERSION, run.pk)

@@ -58,9 +58,8 @@ class Rule(models.Model):
 
     @property
     def phrase(self) -> str:
-        """The condition in words, to follow "when"."""
+        """The condition in words, to follow "when"; reads the instrument."""
         if self.kind == self.Kind.SIGNAL_BECOMES:
-            unit = "session" if self.horizon_sessions == 1 else "sessions"
-            return f"the {self.horizon_sessions} {unit} forecast turns to {self.signal}"
+            return f"the {self.horizon_sessions}-session forecast turns to {self.signal}"
         threshold = "" if self.threshold is None else f"{self.threshold.normalize():f}"
-        return f"{self.Kind(self.kind).label} {threshold}"
+        return f"{self.Kind(self.kind).label} {threshold} {self.instrument.currency}"

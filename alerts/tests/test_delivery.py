@@ -86,7 +86,7 @@ def test_an_alert_reaches_its_owner_by_smtp_once(raised: Alert, settings: Settin
         controller.stop()
     assert inbox.recipients == [["ada@example.com"]]
     (message,) = inbox.messages
-    assert message["Subject"] == "AAPL: the price closes above 100"
+    assert message["Subject"] == "AAPL: the price closes above 100 USD"
     text = message.as_string()
     assert "AAPL closed at 101 USD" in text
     assert "/stocks/AAPL" in text
@@ -144,5 +144,5 @@ def test_two_workers_send_each_alert_once(raised: Alert, settings: Settings) -> 
     WhileAnotherWorks.others.clear()
     assert deliver_pending(now=NOW) == 1
     assert WhileAnotherWorks.others == [1]
-    assert sorted(message.subject for message in mail.outbox) == ["AAPL: the price closes above 100", "the second"]
+    assert sorted(message.subject for message in mail.outbox) == ["AAPL: the price closes above 100 USD", "the second"]
     assert DeliveryAttempt.objects.filter(status="sent").count() == 2

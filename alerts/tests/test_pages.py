@@ -28,7 +28,7 @@ def test_a_rule_is_set_and_listed(signed_in: Client) -> None:
     answer = signed_in.post("/alerts/", form, follow=True)
     rule = Rule.objects.get()
     assert (rule.instrument.symbol, rule.signal, rule.horizon_sessions, rule.threshold) == ("BRK.B", "BUY", 5, None)
-    assert b"the 5 sessions forecast turns to BUY" in answer.content
+    assert b"the 5-session forecast turns to BUY" in answer.content
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import os
 
 from corsheaders.defaults import default_headers
-from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.constants import NONCE, NONE, SELF
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
@@ -176,12 +176,6 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
     },
-}
-# The admin's scripts evaluate the expressions in its markup; all three set styles from scripts.
-CONTENT_SECURITY_EXCEPTIONS = {
-    "/admin": {"script-src": [SELF, UNSAFE_EVAL, NONCE], "style-src": [SELF, UNSAFE_INLINE]},
-    "/api/docs": {"style-src": [SELF, UNSAFE_INLINE]},
-    "/api/redoc": {"style-src": [SELF, UNSAFE_INLINE], "worker-src": [SELF, "blob:"]},
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True

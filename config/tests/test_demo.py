@@ -19,6 +19,7 @@ import pytest
 
 from config import preflight, processes
 from config.demo import demo_variables, empty_metrics
+from config.embedded.cluster import Cluster
 from config.embedded.places import ROOT
 from config.embedded.process import ProcessIdentity
 from config.embedded.running import HOST, free_port
@@ -94,9 +95,10 @@ def test_a_second_demo_of_the_same_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HINDCAST_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("HINDCAST_PORT", str(free_port()))
+    port = free_port()
+    monkeypatch.setenv("HINDCAST_PORT", str(port))
     arguments = ["manage.py", "demo"]
-    with preflight.checked(arguments), pytest.raises(SystemExit) as left:
+    with preflight.checked(arguments), socket.create_server((HOST, port)), pytest.raises(SystemExit) as left:
         preflight.checked(arguments).__enter__()
     assert left.value.code == 2
     assert capsys.readouterr().err == "A demo of this folder is already running; stop it first.\n"
@@ -232,6 +234,7 @@ def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) 
         assert re.search(r"staff@localhost  password: \S{12,}\n", first)
         assert "600 calls a minute for this demo" in first
         _check_answers(port)
+        _check_that_servers_come_back(tmp_path, port)
         processes = _recorded(tmp_path)
         process.kill()
         process.wait(5)
@@ -255,10 +258,26 @@ def _check_answers(port: int) -> None:
     assert len(asked) == 24
     for symbol, horizon in asked:
         query = urlencode({"symbol": symbol, "horizon": horizon})
-        for at in (port, port + 1):
-            answer = httpx.get(f"http://{HOST}:{at}/api/v1/predict?{query}")
-            assert answer.status_code == httpx.codes.OK
-            _check_body(answer.json(), symbol, horizon)
+        answer = httpx.get(f"http://{HOST}:{port}/api/v1/predict?{query}")
+        assert answer.status_code == httpx.codes.OK
+        _check_body(answer.json(), symbol, horizon)
+
+
+def _check_that_servers_come_back(folder: Path, port: int) -> None:
+    """Kill both servers; the site answers again from the same ones, with what they held."""
+    before = Cluster(folder).recorded()
+    for server in before.values():
+        os.kill(server.process.pid, signal.SIGKILL)
+    assert _eventually(lambda: _servers_answer(port) and len(Cluster(folder).recorded()) == 2, seconds=30)
+    after = Cluster(folder).recorded()
+    assert {name: server.port for name, server in after.items()} == {name: one.port for name, one in before.items()}
+    assert httpx.get(f"http://{HOST}:{port}/stocks/AAPL").status_code == httpx.codes.OK
+    _check_answers(port)
+
+
+def _servers_answer(port: int) -> bool:
+    parts = httpx.get(f"http://{HOST}:{port}/health/ready", timeout=STOP_SECONDS).json()["parts"]
+    return all(parts[name]["status"] == "ok" for name in ("database", "redis", "champion"))
 
 
 def _check_body(body: dict[str, object], symbol: str, horizon: int) -> None:

@@ -16,6 +16,7 @@ Clock = Callable[[], datetime]
 Status = TrainingRun.Status
 
 SILENT_AFTER = timedelta(minutes=30)
+GIVE_UP_AFTER = timedelta(hours=2)
 WRITE_EVERY_S = 1.0
 LONGEST_STAGE = 120
 
@@ -53,10 +54,20 @@ def finish_run(run: TrainingRun, version: ModelVersion, *, now: datetime, remark
 
 
 def sweep_silent_runs(*, now: datetime) -> int:
-    """Fail every running training that gave no sign of life for half an hour: its worker is gone."""
-    return TrainingRun.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - SILENT_AFTER).update(
+    """Queue every running training again that gave no sign of life for half an hour: its worker is gone.
+
+    One that was asked for hours ago has had its chances and fails. Returns how many were silent.
+    """
+    silent = TrainingRun.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - SILENT_AFTER)
+    queued = silent.filter(requested_at__gt=now - GIVE_UP_AFTER).update(
+        status=Status.QUEUED, started_at=None, heartbeat_at=None, progress=0.0, stage=""
+    )
+    failed = silent.update(
         status=Status.FAILED, finished_at=now, error="The worker stopped without a word; train again."
     )
+    if queued or failed:
+        log.warning("silent_trainings_swept", queued=queued, failed=failed)
+    return queued + failed
 
 
 class ProgressWriter:

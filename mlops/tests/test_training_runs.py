@@ -75,8 +75,24 @@ def test_any_other_end_is_told_by_its_kind_only() -> None:
     assert (run.status, run.error) == ("failed", "The training stopped: KeyboardInterrupt.")
 
 
-def test_a_run_that_was_silent_for_half_an_hour_has_failed() -> None:
-    silent = training_run(status="running", heartbeat_at=NOW - timedelta(minutes=31))
+def test_a_run_whose_worker_was_killed_is_done_again() -> None:
+    run = training_run(
+        status="running", requested_at=NOW - timedelta(minutes=50), started_at=NOW - timedelta(minutes=45),
+        heartbeat_at=NOW - timedelta(minutes=31), progress=0.4, stage="evaluating",
+    )  # fmt: skip
+    assert sweep_silent_runs(now=NOW) == 1
+    run.refresh_from_db()
+    assert (run.status, run.started_at, run.progress, run.stage) == ("queued", None, 0.0, "")
+    assert [waiting.pk for waiting in waiting_runs()] == [run.pk]
+    claimed = claim_run(run.pk, now=NOW)
+    assert claimed is not None
+    assert (claimed.status, claimed.started_at) == ("running", NOW)
+
+
+def test_a_silent_run_that_was_asked_for_hours_ago_has_failed() -> None:
+    silent = training_run(
+        status="running", requested_at=NOW - timedelta(hours=2), heartbeat_at=NOW - timedelta(minutes=31)
+    )
     alive = training_run(status="running", heartbeat_at=NOW - timedelta(minutes=29))
     waiting = training_run()
     assert sweep_silent_runs(now=NOW) == 1

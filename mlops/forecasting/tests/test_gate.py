@@ -7,7 +7,8 @@ import pytest
 
 from mlops.forecasting.gate import compare_holdouts
 from mlops.forecasting.holdout import HoldoutReport, RowLosses, evaluate_holdout
-from mlops.forecasting.tests.small import HELD_OUT, session_of, small_bundle, small_panel
+from mlops.forecasting.serving import forecast_panel
+from mlops.forecasting.tests.small import HELD_OUT, number, session_of, small_bundle, small_panel
 from mlops.forecasting.tests.synthetic import weekdays
 from mlops.forecasting.types import HORIZONS
 
@@ -100,6 +101,46 @@ def test_a_holdout_report_counts_every_matured_forecast() -> None:
     assert figures["1"]["volatility_rises"] is None
     assert set(figures["5"]["coverage"]) == {"80", "95", "99"}
     assert figures["5"]["buy"] is None
+
+
+def test_a_holdout_report_judges_what_serving_says() -> None:
+    panel = small_panel()
+    row = len(panel.sessions) - 60
+    told = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=session_of(panel, -1))
+    losses = told.losses[5]
+    judged = {
+        str(symbol): (score, held)
+        for session, symbol, score, held in zip(
+            losses.sessions, losses.symbols, losses.winkler_95, losses.inside_95, strict=True
+        )
+        if session == panel.sessions[row]
+    }
+    said = forecast_panel(small_bundle(), panel, origin=session_of(panel, row))
+    five = {each.symbol: each for each in said if each.horizon_sessions == 5 and each.status == "issued"}
+    assert judged.keys() == five.keys() != set()
+    for symbol, forecast in five.items():
+        lower, upper = np.log(np.array(forecast.intervals[95]) / number(forecast.last_price))
+        column = panel.symbols.index(symbol)
+        moved = np.log(panel.close[row + 5, column] / panel.close[row, column])
+        # the width, and 2 / 0.05 = 40 for each unit by which the outcome lies outside
+        score = upper - lower + 40 * (max(lower - moved, 0) + max(moved - upper, 0))
+        assert judged[symbol] == (pytest.approx(score), float(lower <= moved <= upper))
+
+
+def test_a_holdout_report_tells_levels_apart_and_reads_nothing_after_its_end() -> None:
+    panel = small_panel()
+    end = session_of(panel, -HELD_OUT + 79)
+    told = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=end)
+    for horizon in HORIZONS:
+        figures, losses = told.metrics["horizons"][str(horizon)], told.losses[horizon]
+        # 80 sessions of four symbols, of which the last h have no outcome
+        assert 0 < figures["n"] <= 4 * (80 - horizon)
+        assert figures["coverage"]["95"] == pytest.approx(losses.inside_95.mean())
+        assert figures["winkler_95"] == pytest.approx(losses.winkler_95.mean())
+    assert told.metrics["horizons"]["1"]["coverage"]["80"] < told.metrics["horizons"]["1"]["coverage"]["95"]
+    altered = replace(panel, close=np.where(panel.sessions[:, None] > np.datetime64(end), 1.0, panel.close))
+    again = evaluate_holdout(small_bundle(), altered, first=session_of(panel, -HELD_OUT), last=end)
+    assert again.metrics == told.metrics
 
 
 def test_a_holdout_that_was_learned_from_is_refused() -> None:
