@@ -10,10 +10,10 @@ LOCKED := base ml embedded dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check install lock clean browser
+.PHONY: help demo test test-slow bench-ingest check install lock clean browser
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: runtime ## run the whole platform here until Ctrl-C
 	@exec $(PYTHON) manage.py demo
@@ -23,6 +23,9 @@ test: install browser ## run the tests (all but the slow ones)
 
 test-slow: install browser ## run the slow tests
 	@$(PYTHON) -m pytest -m slow
+
+bench-ingest: install ## measure how fast bars are stored and read (ARGS=--full: 2.5 million bars)
+	@$(PYTHON) -m benchmarks.ingest $(ARGS)
 
 check: install ## run every check that is not a test
 	@deploy/check $(VENV)/bin

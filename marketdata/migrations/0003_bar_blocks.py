@@ -1,7 +1,48 @@
-
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
+
+
+# Whoever changes a bar, by whatever way, makes the instrument's block disappear: it can be missing, never wrong.
+FORGET = """
+CREATE FUNCTION marketdata_forget_blocks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM marketdata_barblock WHERE instrument_id IN (SELECT DISTINCT instrument_id FROM touched);
+    RETURN NULL;
+END $$;
+CREATE FUNCTION marketdata_forget_moved_blocks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM marketdata_barblock WHERE instrument_id IN (
+        SELECT instrument_id FROM touched UNION SELECT instrument_id FROM former
+    );
+    RETURN NULL;
+END $$;
+CREATE FUNCTION marketdata_forget_all_blocks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM marketdata_barblock;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bar_block_after_insert AFTER INSERT ON marketdata_dailybar
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION marketdata_forget_blocks();
+CREATE TRIGGER bar_block_after_update AFTER UPDATE ON marketdata_dailybar
+    REFERENCING OLD TABLE AS former NEW TABLE AS touched
+    FOR EACH STATEMENT EXECUTE FUNCTION marketdata_forget_moved_blocks();
+CREATE TRIGGER bar_block_after_delete AFTER DELETE ON marketdata_dailybar
+    REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION marketdata_forget_blocks();
+CREATE TRIGGER bar_block_after_truncate AFTER TRUNCATE ON marketdata_dailybar
+    FOR EACH STATEMENT EXECUTE FUNCTION marketdata_forget_all_blocks();
+-- Uncompressed, a part of a long value is read without the rest.
+ALTER TABLE marketdata_barblock ALTER COLUMN body SET STORAGE EXTERNAL;
+"""
+REMEMBER = """
+DROP TRIGGER bar_block_after_insert ON marketdata_dailybar;
+DROP TRIGGER bar_block_after_update ON marketdata_dailybar;
+DROP TRIGGER bar_block_after_delete ON marketdata_dailybar;
+DROP TRIGGER bar_block_after_truncate ON marketdata_dailybar;
+DROP FUNCTION marketdata_forget_blocks();
+DROP FUNCTION marketdata_forget_moved_blocks();
+DROP FUNCTION marketdata_forget_all_blocks();
+"""
 
 
 class Migration(migrations.Migration):
@@ -11,6 +52,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='BarBlock',
+            fields=[
+                ('instrument', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='bar_block', serialize=False, to='marketdata.instrument')),
+                ('row_count', models.PositiveIntegerField()),
+                ('body', models.BinaryField()),
+                ('checksums', models.BinaryField()),
+            ],
+        ),
         migrations.CreateModel(
             name='SymbolAlias',
             fields=[
@@ -40,6 +90,10 @@ class Migration(migrations.Migration):
             model_name='instrument',
             constraint=models.CheckConstraint(condition=models.Q(('delisted_on__isnull', True), ('is_active', False), _connector='OR'), name='instrument_delisted_is_not_active'),
         ),
+        migrations.AddConstraint(
+            model_name='barblock',
+            constraint=models.CheckConstraint(condition=models.Q(('row_count__gt', 0)), name='bar_block_not_empty'),
+        ),
         migrations.AddField(
             model_name='symbolalias',
             name='instrument',
@@ -53,4 +107,5 @@ class Migration(migrations.Migration):
             model_name='symbolalias',
             constraint=models.UniqueConstraint(condition=models.Q(('vendor', ''), _negated=True), fields=('instrument', 'vendor'), name='symbol_alias_one_per_vendor'),
         ),
+        migrations.RunSQL(FORGET, REMEMBER),
     ]

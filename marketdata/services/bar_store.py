@@ -6,7 +6,9 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from marketdata.models import CorporateAction, DailyBar, Instrument, QuarantinedBar
+from marketdata.blocks import BarArray, packed
+from marketdata.copy_format import ExactBars, copied_in, copied_out, exact_bars
+from marketdata.models import BarBlock, CorporateAction, DailyBar, Instrument, QuarantinedBar
 from marketdata.quality import Refused
 from marketdata.records import BarRecord, CorporateActionRecord
 
@@ -17,23 +19,39 @@ MAKE_STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_bar (LIKE marketda
 EMPTY_STAGING = "TRUNCATE incoming_bar"
 COPY_IN = (
     "COPY incoming_bar (instrument_id, session, open, high, low, close, adjusted_close, volume, source, fetched_at, "
-    "is_final) FROM STDIN"
+    "is_final) FROM STDIN (FORMAT BINARY)"
 )
+COPY_OUT = """
+COPY (
+    SELECT session, open::float8, high::float8, low::float8, close::float8, adjusted_close::float8, volume::float8
+    FROM marketdata_dailybar WHERE instrument_id = %s AND is_final ORDER BY session
+) TO STDOUT (FORMAT BINARY)
+"""
+# What is stored already is left out by a join, because a conflict would lock, and so rewrite, every row.
 MERGE = """
-INSERT INTO marketdata_dailybar AS stored
-    (instrument_id, session, open, high, low, close, adjusted_close, volume, source, fetched_at, is_final)
-SELECT instrument_id, session, open, high, low, close, adjusted_close, volume, source, fetched_at, is_final
-FROM incoming_bar
-ORDER BY session
-ON CONFLICT (instrument_id, session) DO UPDATE SET
-    open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
-    adjusted_close = EXCLUDED.adjusted_close, volume = EXCLUDED.volume, source = EXCLUDED.source,
-    fetched_at = EXCLUDED.fetched_at, is_final = EXCLUDED.is_final
-WHERE (stored.open, stored.high, stored.low, stored.close, stored.adjusted_close, stored.volume, stored.source,
-       stored.is_final)
-    IS DISTINCT FROM
-      (EXCLUDED.open, EXCLUDED.high, EXCLUDED.low, EXCLUDED.close, EXCLUDED.adjusted_close, EXCLUDED.volume,
-       EXCLUDED.source, EXCLUDED.is_final)
+WITH merged AS (
+    INSERT INTO marketdata_dailybar AS stored
+        (instrument_id, session, open, high, low, close, adjusted_close, volume, source, fetched_at, is_final)
+    SELECT incoming.instrument_id, session, incoming.open, incoming.high, incoming.low, incoming.close,
+        incoming.adjusted_close, incoming.volume, incoming.source, incoming.fetched_at, incoming.is_final
+    FROM incoming_bar AS incoming
+    LEFT JOIN (SELECT * FROM marketdata_dailybar WHERE instrument_id = %(instrument)s) AS old USING (session)
+    WHERE old.instrument_id IS NULL
+        OR (old.open, old.high, old.low, old.close, old.adjusted_close, old.volume, old.source, old.is_final)
+            IS DISTINCT FROM
+           (incoming.open, incoming.high, incoming.low, incoming.close, incoming.adjusted_close, incoming.volume,
+            incoming.source, incoming.is_final)
+    ORDER BY session
+    ON CONFLICT (instrument_id, session) DO UPDATE SET
+        open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
+        adjusted_close = EXCLUDED.adjusted_close, volume = EXCLUDED.volume, source = EXCLUDED.source,
+        fetched_at = EXCLUDED.fetched_at, is_final = EXCLUDED.is_final
+    RETURNING xmax = 0 AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new), count(*),
+    EXISTS (SELECT 1 FROM marketdata_dailybar WHERE instrument_id = %(instrument)s),
+    EXISTS (SELECT 1 FROM marketdata_barblock WHERE instrument_id = %(instrument)s)
+FROM merged
 """
 
 
@@ -46,22 +64,44 @@ class Written:
     unchanged: int
 
 
-@transaction.atomic
 def write_bars(*, instrument: Instrument, bars: Sequence[BarRecord], source: str, fetched_at: datetime) -> Written:
     """Store believable bars; a second call with the same bars touches no row."""
-    stored = DailyBar.objects.filter(instrument=instrument)
-    before = stored.count()
+    return write_exact(instrument=instrument, bars=exact_bars(bars), source=source, fetched_at=fetched_at)
+
+
+@transaction.atomic
+def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched_at: datetime) -> Written:
+    """Store believable bars of different sessions, oldest first, and the block of all bars of the instrument.
+
+    A second call with the same bars touches no row.
+    """
     with connection.cursor() as cursor:
         cursor.execute(MAKE_STAGING)
         cursor.execute(EMPTY_STAGING)
         with cursor.copy(COPY_IN) as copy:
-            for bar in bars:
-                prices = (bar.open, bar.high, bar.low, bar.close, bar.adjusted_close)
-                copy.write_row((instrument.pk, bar.session, *prices, bar.volume, source, fetched_at, True))
-        cursor.execute(MERGE)
-        touched = cursor.rowcount
-    new = stored.count() - before
+            copy.write(copied_in(bars, instrument_id=instrument.pk, source=source, fetched_at=fetched_at))
+        cursor.execute(MERGE, {"instrument": instrument.pk})
+        new, touched, had_bars, had_block = cursor.fetchone()
+    if not had_bars:
+        _write_block(instrument, bars.as_array())
+    elif touched or not had_block:
+        _write_block(instrument, _stored_array(instrument))
     return Written(new=new, changed=touched - new, unchanged=len(bars) - touched)
+
+
+def _stored_array(instrument: Instrument) -> BarArray:
+    with connection.cursor() as cursor, cursor.copy(COPY_OUT, (instrument.pk,)) as copy:
+        return copied_out(b"".join(copy))
+
+
+def _write_block(instrument: Instrument, bars: BarArray) -> None:
+    if not len(bars):
+        return
+    block = packed(bars)
+    BarBlock.objects.update_or_create(
+        instrument=instrument,
+        defaults={"row_count": block.row_count, "body": block.body, "checksums": block.checksums},
+    )
 
 
 def drop_other_history(*, instrument: Instrument, bars: Sequence[BarRecord], source: str) -> None:

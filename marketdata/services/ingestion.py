@@ -137,7 +137,7 @@ def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, n
         bar_store.drop_other_history(instrument=instrument, bars=judged.good, source=source)
     written = bar_store.write_bars(instrument=instrument, bars=judged.good, source=source, fetched_at=now)
     bar_store.write_actions(instrument=instrument, actions=judgement.history.actions, source=source)
-    _remember_source(instrument, judgement)
+    remember_source(instrument, source, judgement.history.basis_date)
     run.status = IngestionRun.Status.DONE
     run.provider = source
     run.bars_new, run.bars_changed, run.bars_unchanged = written.new, written.changed, written.unchanged
@@ -161,10 +161,10 @@ def _replacement(instrument: Instrument, judgement: _Judgement, stored: Mapping[
     return True, why_not_replaced(stored, offered, expected_ratio=1 / splits)
 
 
-def _remember_source(instrument: Instrument, judgement: _Judgement) -> None:
-    known = (judgement.source, judgement.history.basis_date)
-    if (instrument.source, instrument.basis_date) != known:
-        Instrument.objects.filter(pk=instrument.pk).update(source=known[0], basis_date=known[1])
+def remember_source(instrument: Instrument, source: str, basis_date: date) -> None:
+    """Note where the stored series comes from, and up to when splits are applied to it."""
+    if (instrument.source, instrument.basis_date) != (source, basis_date):
+        Instrument.objects.filter(pk=instrument.pk).update(source=source, basis_date=basis_date)
 
 
 def _sentence(run: IngestionRun, reasons: Sequence[str], *, replaced: bool) -> str:

@@ -1,4 +1,4 @@
-"""Bars become float arrays: one query, NaN where a bar is missing, final bars only."""
+"""Bars become float arrays: NaN where a bar is missing, final bars only, the same from blocks and from rows."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,10 +6,16 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from pytest_django import DjangoAssertNumQueries
+from structlog.testing import capture_logs
 
-from marketdata.models import DailyBar, Instrument
+from marketdata.calendars import sessions_between
+from marketdata.models import BarBlock, DailyBar, Instrument
+from marketdata.records import BarRecord
+from marketdata.services.bar_store import write_bars
 from marketdata.tests.factories import flat_bar
 from mlops.dataset import load_panel
+from mlops.forecasting.types import PRICE_FIELDS, Panel
+from mlops.tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +43,7 @@ def stocks() -> list[Instrument]:
 def test_columns_are_symbols_and_rows_are_sessions(
     stocks: list[Instrument], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         panel = load_panel(instruments=stocks)
     assert panel.symbols == ("AAPL", "NVDA")
     assert panel.sessions.tolist() == [MONDAY, TUESDAY, WEDNESDAY]
@@ -74,3 +80,56 @@ def test_no_bars_at_all_are_a_panel_without_sessions() -> None:
     stock = Instrument.objects.create(symbol="AAPL", name="AAPL")
     panel = load_panel(instruments=[stock])
     assert (panel.close.shape, len(panel.sessions)) == ((0, 1), 0)
+
+
+def panels_equal(one: Panel, other: Panel) -> bool:
+    assert one.symbols == other.symbols
+    np.testing.assert_array_equal(one.sessions, other.sessions)
+    for name in PRICE_FIELDS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert getattr(one, name).dtype == np.float64
+    return True
+
+
+def written(symbol: str, first: date, *, bars: int) -> Instrument:
+    """A stock with odd prices of six decimals on as many sessions, stored together with its block."""
+    instrument = Instrument.objects.create(symbol=symbol, name=symbol)
+    sessions = sessions_between("XNYS", first, date(2023, 9, 20))[:bars]
+    prices = [Decimal(100) + Decimal(7 * place % 97) / 3 for place in range(len(sessions))]
+    records = [
+        BarRecord(session, price, price + 1, price - 1, price, price / 3, 10**15 + place)
+        for place, (session, price) in enumerate(zip(sessions, prices, strict=True))
+    ]
+    write_bars(instrument=instrument, bars=records, source="sample", fetched_at=NOW)
+    return instrument
+
+
+@pytest.mark.parametrize("through", [None, date(2023, 3, 1)])
+def test_blocks_and_rows_give_the_same_arrays(
+    through: date | None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    instruments = [written("ONE", date(2022, 1, 3), bars=300), written("TWO", date(2023, 2, 1), bars=5)]
+    with django_assert_num_queries(1):
+        from_blocks = load_panel(instruments=instruments, through=through)
+    BarBlock.objects.all().delete()
+    with django_assert_num_queries(2):
+        from_rows = load_panel(instruments=instruments, through=through)
+    assert panels_equal(from_blocks, from_rows)
+    assert np.isfinite(from_blocks.close).sum() > 250
+
+
+@pytest.mark.parametrize("damage", ["body", "checksums", "cut"])
+def test_a_damaged_block_is_told_and_rows_are_read(damage: str) -> None:
+    instruments = [written("ONE", date(2022, 1, 3), bars=300)]
+    whole = load_panel(instruments=instruments)
+    block = BarBlock.objects.get()
+    if damage == "cut":
+        block.body = bytes(block.body)[:-8]
+    else:
+        changed = bytearray(getattr(block, damage))
+        changed[2] ^= 1
+        setattr(block, damage, bytes(changed))
+    block.save()
+    with capture_logs() as lines:
+        assert panels_equal(load_panel(instruments=instruments), whole)
+    assert [line["event"] for line in lines] == ["bar_block_damaged"]

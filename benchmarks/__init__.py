@@ -1,0 +1,1 @@
+"""Measurements beside what others reach, in the same run; only ratios within one run mean something."""

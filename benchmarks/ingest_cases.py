@@ -1,0 +1,225 @@
+"""The cases of `benchmarks.ingest`; importable once Django is set up."""
+
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import numpy as np
+from django.db import connection, transaction
+from rich.console import Console
+from rich.table import Table
+
+from marketdata.bar_arrays import bar_arrays
+from marketdata.calendars import sessions_between
+from marketdata.columns import COLUMNS, BarColumns
+from marketdata.copy_format import SIGNATURE, TRAILER, copied_in, exact_columns
+from marketdata.models import DailyBar, Instrument
+from marketdata.services.bar_store import COPY_IN, EMPTY_STAGING, MAKE_STAGING
+from marketdata.services.bulk_import import OfferedColumns, import_columns
+
+DATABASE = "hindcast_bench"
+LAST = date(2023, 9, 20)
+NOW = datetime(2023, 9, 21, 12, tzinfo=UTC)
+LATEST = 400
+READS = 5
+BULK_SYMBOLS = 10
+SOURCE = "bench"
+MAKE_RAW = "CREATE TABLE bench_raw (LIKE marketdata_dailybar)"
+COPY_RAW = COPY_IN.replace("incoming_bar", "bench_raw")
+CLEAR = "TRUNCATE marketdata_dailybar, marketdata_ingestionrun"
+PLAIN_MERGE = """
+INSERT INTO marketdata_dailybar
+    (instrument_id, session, open, high, low, close, adjusted_close, volume, source, fetched_at, is_final)
+SELECT instrument_id, session, open, high, low, close, adjusted_close, volume, source, fetched_at, is_final
+FROM incoming_bar ORDER BY session
+ON CONFLICT (instrument_id, session) DO UPDATE SET
+    open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
+    adjusted_close = EXCLUDED.adjusted_close, volume = EXCLUDED.volume, source = EXCLUDED.source,
+    fetched_at = EXCLUDED.fetched_at, is_final = EXCLUDED.is_final
+"""
+UPDATED = ["open", "high", "low", "close", "adjusted_close", "volume", "source", "fetched_at", "is_final"]
+
+Histories = list[tuple[Instrument, BarColumns]]
+
+
+def run(*, symbols: int, days: int) -> None:
+    """Measure in a database of its own, print a table and, as the last line, one JSON object."""
+    connection.settings_dict["TEST"]["NAME"] = DATABASE
+    former = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        figures = _measured(_histories(symbols, days))
+    finally:
+        connection.creation.destroy_test_db(former, verbosity=0)
+    _tell(figures, symbols, days)
+
+
+def _measured(histories: Histories) -> dict[str, float]:
+    rows = sum(len(columns) for _, columns in histories)
+    some = histories[:BULK_SYMBOLS]
+    few = sum(len(columns) for _, columns in some)
+    figures = {"rows": float(rows)}
+    copies = _copies(histories)
+    figures["copy_rows_s"] = rows / _seconds(lambda: _copy_raw(copies))
+    figures["bulk_create_rows_s"] = few / _seconds(lambda: _bulk_create(some))
+    _execute(CLEAR)
+    figures["import_rows_s"] = rows / _seconds(lambda: _import(histories))
+    figures["unchanged_rows_s"] = rows / _seconds(lambda: _import(histories))
+    instruments = [instrument for instrument, _ in histories]
+    figures["block_read_ms"] = _median_ms(lambda: bar_arrays(instruments, latest=LATEST))
+    figures["orm_read_ms"] = _median_ms(lambda: _orm_each(instruments))
+    figures["orm_one_query_ms"] = _median_ms(lambda: _orm_together(instruments))
+    figures["plain_rows_s"] = rows / _seconds(lambda: _plain(histories))
+    return figures
+
+
+def _ratios(figures: dict[str, float]) -> dict[str, float]:
+    ratios = {
+        "upsert_vs_copy": figures["import_rows_s"] / figures["copy_rows_s"],
+        "upsert_vs_bulk_create": figures["import_rows_s"] / figures["bulk_create_rows_s"],
+        "unchanged_vs_plain": figures["unchanged_rows_s"] / figures["plain_rows_s"],
+        "block_read_vs_orm": figures["orm_read_ms"] / figures["block_read_ms"],
+    }
+    return {name: round(ratio, 3) for name, ratio in ratios.items()}
+
+
+def _tell(figures: dict[str, float], symbols: int, days: int) -> None:
+    table = Table("what", "figure", "unit", title=f"{symbols} symbols x {days} sessions")
+    lines = [
+        ("raw COPY into the same columns, no index", "copy_rows_s", "rows/s"),
+        ("import: judged, copied, merged, with blocks", "import_rows_s", "rows/s"),
+        ("bulk_create(update_conflicts)", "bulk_create_rows_s", "rows/s"),
+        ("import of what is stored already", "unchanged_rows_s", "rows/s"),
+        ("the same by a plain upsert", "plain_rows_s", "rows/s"),
+        (f"latest {LATEST} bars of each from blocks", "block_read_ms", "ms"),
+        ("the same through the ORM, symbol by symbol", "orm_read_ms", "ms"),
+        ("the same through the ORM, one query", "orm_one_query_ms", "ms"),
+    ]
+    for words, name, unit in lines:
+        table.add_row(words, f"{figures[name]:,.0f}" if figures[name] >= 100 else f"{figures[name]:.1f}", unit)
+    for name, ratio in _ratios(figures).items():
+        table.add_row(name, f"{ratio:.2f}", "ratio")
+    Console(file=sys.stdout, width=100).print(table)
+    summary = {
+        "bench": "ingest",
+        "ratios": _ratios(figures),
+        "figures": {name: round(value, 1) for name, value in figures.items()},
+        "machine": f"{platform.machine()}, Python {platform.python_version()}, PostgreSQL {connection.pg_version}",
+    }
+    sys.stdout.write(json.dumps(summary) + "\n")
+
+
+def _histories(symbols: int, days: int) -> Histories:
+    """Random walks with four decimals on real sessions; the same ones every time."""
+    chance = np.random.default_rng(20130102)
+    sessions = np.array(sessions_between("XNYS", date(1990, 1, 2), LAST)[-days:], dtype="datetime64[D]")
+    instruments = Instrument.objects.bulk_create(
+        [Instrument(symbol=f"B{number}", name=f"Bench {number}") for number in range(symbols)]
+    )
+    return [(instrument, _walk(sessions, chance)) for instrument in instruments]
+
+
+def _walk(sessions: np.ndarray, chance: np.random.Generator) -> BarColumns:
+    close = np.round(100 * np.exp(np.cumsum(chance.normal(0, 0.015, len(sessions)))), 4) + 0.01
+    opened = np.round(close * np.exp(chance.normal(0, 0.004, len(sessions))), 4)
+    return BarColumns(
+        session=sessions,
+        open=opened,
+        high=np.round(np.maximum(opened, close) * 1.004 + 0.0001, 4),
+        low=np.round(np.minimum(opened, close) * 0.996, 4),
+        close=close,
+        adjusted_close=np.round(close * 0.9, 4),
+        volume=chance.integers(10_000, 50_000_000, len(sessions)).astype(np.float64),
+    )
+
+
+def _copies(histories: Histories) -> list[bytes]:
+    """What raw COPY sends, made before the clock runs."""
+    return [_copied(instrument, columns)[len(SIGNATURE) : -len(TRAILER)] for instrument, columns in histories]
+
+
+def _copied(instrument: Instrument, columns: BarColumns) -> bytes:
+    return copied_in(exact_columns(columns), instrument_id=instrument.pk, source=SOURCE, fetched_at=NOW)
+
+
+def _copy_raw(copies: Sequence[bytes]) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(MAKE_RAW)
+        with cursor.copy(COPY_RAW) as copy:
+            copy.write(SIGNATURE)
+            for rows in copies:
+                copy.write(rows)
+            copy.write(TRAILER)
+
+
+def _import(histories: Histories) -> None:
+    for instrument, columns in histories:
+        import_columns(instrument=instrument, offered=OfferedColumns(SOURCE, columns, LAST), now=NOW)
+
+
+def _plain(histories: Histories) -> None:
+    for instrument, columns in histories:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(MAKE_STAGING)
+            cursor.execute(EMPTY_STAGING)
+            with cursor.copy(COPY_IN) as copy:
+                copy.write(_copied(instrument, columns))
+            cursor.execute(PLAIN_MERGE)
+
+
+def _bulk_create(histories: Histories) -> None:
+    for instrument, columns in histories:
+        values = [getattr(columns, name).tolist() for name in COLUMNS]
+        DailyBar.objects.bulk_create(
+            [
+                DailyBar(
+                    instrument=instrument,
+                    session=session,
+                    **{name: Decimal(str(price)) for name, price in zip(COLUMNS[1:-1], prices, strict=True)},
+                    volume=int(volume),
+                    source=SOURCE,
+                    fetched_at=NOW,
+                )
+                for session, *prices, volume in zip(*values, strict=True)
+            ],
+            batch_size=2_000,
+            update_conflicts=True,
+            unique_fields=["instrument", "session"],
+            update_fields=UPDATED,
+        )
+
+
+def _orm_each(instruments: Sequence[Instrument]) -> list[np.ndarray]:
+    return [
+        _array(DailyBar.objects.filter(instrument=instrument).order_by("-session")[:LATEST])
+        for instrument in instruments
+    ]
+
+
+def _orm_together(instruments: Sequence[Instrument]) -> np.ndarray:
+    first = sessions_between("XNYS", date(1990, 1, 2), LAST)[-LATEST]
+    return _array(DailyBar.objects.filter(instrument__in=instruments, session__gte=first).order_by("session"))
+
+
+def _array(bars: Sequence[DailyBar]) -> np.ndarray:
+    return np.array([[float(getattr(bar, name)) for name in COLUMNS[1:]] for bar in bars])
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _median_ms(work: Callable[[], object]) -> float:
+    return 1000 * statistics.median(_seconds(work) for _ in range(READS))

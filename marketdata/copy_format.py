@@ -1,0 +1,122 @@
+"""Bars in the binary form of PostgreSQL's COPY, written and read as whole columns. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.blocks import WIDTH, BarArray
+from marketdata.columns import COLUMNS, BarColumns
+from marketdata.records import BarRecord
+
+SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+# PostgreSQL counts days and microseconds from here.
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+EPOCH_DAY = np.datetime64("2000-01-01")
+UNIX_DAYS = int((EPOCH_DAY - np.datetime64("1970-01-01")).astype(int))
+MICRO = 1_000_000
+PRICES = COLUMNS[1:-1]
+# A numeric is a count of digits to the base of 10,000, the power of the first, a sign, decimals, and the digits.
+NUMERIC_DIGITS = 5
+NUMERIC_HEAD = (NUMERIC_DIGITS, 2, 0, 6)
+NUMERIC_BYTES = 2 * (len(NUMERIC_HEAD) + NUMERIC_DIGITS)
+
+
+@dataclass(frozen=True, slots=True)
+class ExactBars:
+    """Bars as they are stored: datetime64[D], prices in millionths as int64 of shape (n, 5), volumes as int64."""
+
+    session: NDArray[np.datetime64]
+    prices: NDArray[np.int64]
+    volume: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.session)
+
+    def as_array(self) -> BarArray:
+        """The same as float64 rows of shape (n, 7); every price is the float64 nearest to the decimal."""
+        return np.column_stack([self.session.astype(np.int64), self.prices / MICRO, self.volume])
+
+
+def exact_columns(columns: BarColumns) -> ExactBars:
+    """Believable columns, rounded to what is stored."""
+    prices = np.column_stack([np.rint(getattr(columns, name) * MICRO) for name in PRICES])
+    return ExactBars(columns.session, prices.astype(np.int64), np.rint(columns.volume).astype(np.int64))
+
+
+def exact_bars(bars: Sequence[BarRecord]) -> ExactBars:
+    """Believable records, rounded to what is stored."""
+    prices = [[round(getattr(bar, name) * MICRO) for name in PRICES] for bar in bars]
+    return ExactBars(
+        np.array([bar.session for bar in bars], dtype="datetime64[D]"),
+        np.array(prices, dtype=np.int64).reshape(-1, len(PRICES)),
+        np.array([bar.volume for bar in bars], dtype=np.int64),
+    )
+
+
+def copied_in(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> bytes:
+    """What COPY FROM takes: instrument, session, five prices, volume, source, fetched_at, is_final."""
+    named = source.encode()
+    rows = np.zeros(len(bars), dtype=_row_type(len(named)))
+    rows["fields"] = 4 + len(PRICES) + 2
+    for name, length in (("instrument", 8), ("session", 4), ("volume", 8), ("source", len(named)), ("fetched_at", 8)):
+        rows[f"{name}_bytes"] = length
+    rows["instrument"] = instrument_id
+    rows["session"] = (bars.session - EPOCH_DAY).astype(np.int64)
+    rows["prices"]["bytes"] = NUMERIC_BYTES
+    rows["prices"]["head"] = NUMERIC_HEAD
+    rows["prices"]["digits"] = _digits(bars.prices)
+    rows["volume"] = bars.volume
+    rows["source"] = named
+    rows["fetched_at"] = (fetched_at - EPOCH) // timedelta(microseconds=1)
+    rows["is_final_bytes"] = 1
+    rows["is_final"] = 1
+    return SIGNATURE + rows.tobytes() + TRAILER
+
+
+def copied_out(answer: bytes) -> BarArray:
+    """Rows of shape (n, 7) from what COPY TO gives for a date and six float8; raises ValueError for anything else."""
+    kind = np.dtype(
+        [("fields", ">i2"), ("day_bytes", ">i4"), ("day", ">i4"),
+         ("values", [("bytes", ">i4"), ("value", ">f8")], (WIDTH - 1,))]
+    )  # fmt: skip
+    body = answer[len(SIGNATURE) : -len(TRAILER)]
+    if len(body) % kind.itemsize or not answer.startswith(SIGNATURE):
+        raise ValueError("these are no rows of a date and six numbers")
+    rows = np.frombuffer(body, dtype=kind)
+    bars = np.empty((len(rows), WIDTH))
+    bars[:, 0] = rows["day"] + UNIX_DAYS
+    bars[:, 1:] = rows["values"]["value"]
+    return bars
+
+
+def _row_type(source_bytes: int) -> np.dtype:
+    price = [("bytes", ">i4"), ("head", ">i2", (len(NUMERIC_HEAD),)), ("digits", ">i2", (NUMERIC_DIGITS,))]
+    return np.dtype(
+        [
+            ("fields", ">i2"),
+            ("instrument_bytes", ">i4"),
+            ("instrument", ">i8"),
+            ("session_bytes", ">i4"),
+            ("session", ">i4"),
+            ("prices", price, (len(PRICES),)),
+            ("volume_bytes", ">i4"),
+            ("volume", ">i8"),
+            ("source_bytes", ">i4"),
+            ("source", f"S{source_bytes}"),
+            ("fetched_at_bytes", ">i4"),
+            ("fetched_at", ">i8"),
+            ("is_final_bytes", ">i4"),
+            ("is_final", "i1"),
+        ]
+    )
+
+
+def _digits(prices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The digits to the base of 10,000: three groups before the point, one and a half behind it."""
+    whole, millionths = np.divmod(prices, MICRO)
+    groups = [whole // 10**8, whole // 10**4 % 10**4, whole % 10**4, millionths // 100, millionths % 100 * 100]
+    return np.stack(groups, axis=-1)

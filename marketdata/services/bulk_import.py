@@ -1,0 +1,87 @@
+"""Bringing in whole histories as columns: judged, copied and merged without ever becoming rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+from django.db import transaction
+
+from marketdata.adjustments import AGREEMENT
+from marketdata.bar_arrays import bar_arrays
+from marketdata.calendars import latest_session
+from marketdata.columns import BarColumns
+from marketdata.copy_format import exact_columns
+from marketdata.models import IngestionRun, Instrument
+from marketdata.providers.base import DailyHistory
+from marketdata.providers.failover import AskedAhead
+from marketdata.quality_columns import ColumnsJudged, judge_columns
+from marketdata.records import CorporateActionRecord
+from marketdata.services import bar_store
+from marketdata.services.ingestion import ingest_instrument, remember_source
+
+CLOSE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedColumns:
+    """A history as columns, who says so, what changed the meaning of prices, and up to when splits are applied."""
+
+    source: str
+    columns: BarColumns
+    basis_date: date
+    actions: Sequence[CorporateActionRecord] = ()
+
+
+def import_columns(*, instrument: Instrument, offered: OfferedColumns, now: datetime) -> IngestionRun:
+    """Store what can be believed of the history, keep the rest apart, and record how it went.
+
+    A history that is another source's or on another basis than the stored one goes row by row through the same checks
+    as a provider's answer. A second call with the same columns touches no bar.
+    """
+    last_final = min(latest_session(instrument.mic, now), instrument.delisted_on or date.max)
+    judged = judge_columns(offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions)
+    if not len(judged.good) or not _continues(instrument, offered.source, judged.good):
+        history = DailyHistory(list(offered.columns.records()), offered.actions, offered.basis_date)
+        provider = AskedAhead(offered.source, {instrument.symbol: history})
+        return ingest_instrument(instrument=instrument, through=last_final, providers=[provider], now=now)
+    return _stored(instrument, offered, judged, now)
+
+
+@transaction.atomic
+def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudged, now: datetime) -> IngestionRun:
+    source = offered.source
+    locked = Instrument.objects.select_for_update().get(pk=instrument.pk)
+    if judged.refused:
+        bar_store.quarantine(instrument=locked, refused=judged.refused, source=source, seen_at=now)
+    bars = exact_columns(judged.good)
+    written = bar_store.write_exact(instrument=locked, bars=bars, source=source, fetched_at=now)
+    if offered.actions:
+        bar_store.write_actions(instrument=locked, actions=offered.actions, source=source)
+    remember_source(locked, source, offered.basis_date)
+    return IngestionRun.objects.create(
+        instrument=instrument,
+        status=IngestionRun.Status.DONE,
+        provider=source,
+        started_at=now,
+        finished_at=now,
+        bars_new=written.new,
+        bars_changed=written.changed,
+        bars_unchanged=written.unchanged,
+        bars_quarantined=len(judged.refused),
+        detail=f"{written.new} new and {written.changed} changed bars imported.",
+    )
+
+
+def _continues(instrument: Instrument, source: str, good: BarColumns) -> bool:
+    """Whether these bars may stand beside the stored ones: of the same source, and on the same price basis."""
+    stored = bar_arrays([instrument])[instrument.pk]
+    if not len(stored):
+        return True
+    if instrument.source not in ("", source):
+        return False
+    _, ours, theirs = np.intersect1d(
+        stored[:, 0].astype(np.int64), good.session.astype(np.int64), assume_unique=True, return_indices=True
+    )
+    ratios = good.close[theirs] / stored[ours, CLOSE]
+    return not len(ratios) or abs(float(np.median(ratios)) - 1) <= float(AGREEMENT)

@@ -1,0 +1,185 @@
+"""Blocks hold exactly what the rows hold, are there after every write, and disappear with any other change."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from marketdata.bar_arrays import bar_arrays
+from marketdata.blocks import SEGMENT_ROWS, packed, unpacked
+from marketdata.columns import columns_of
+from marketdata.copy_format import copied_out, exact_bars, exact_columns
+from marketdata.models import BarBlock, DailyBar, Instrument
+from marketdata.services.bar_store import drop_other_history, write_bars, write_exact
+from marketdata.tests.factories import LAST, NOW, bar, bars_between, stock, stored_bar
+
+LONG = bars_between(date(2020, 1, 2), LAST)
+
+
+def write(instrument: Instrument, bars: list = LONG) -> Instrument:
+    write_bars(instrument=instrument, bars=bars, source="first", fetched_at=NOW)
+    return instrument
+
+
+def rows_of(instrument: Instrument) -> np.ndarray:
+    """The rows through the ORM, one by one."""
+    columns = ("open", "high", "low", "close", "adjusted_close", "volume")
+    rows = DailyBar.objects.filter(instrument=instrument, is_final=True).order_by("session")
+    return np.array(
+        [
+            ((row.session - date(1970, 1, 1)).days, *(float(getattr(row, name)) for name in columns))
+            for row in rows
+        ]
+    )  # fmt: skip
+
+
+def test_packing_and_unpacking_are_inverse_whole_and_from_any_segment() -> None:
+    bars = np.arange(7.0 * 300).reshape(300, 7)
+    block = packed(bars)
+    whole = unpacked(block.body, block.checksums)
+    assert whole is not None
+    np.testing.assert_array_equal(whole, bars)
+    tail = unpacked(block.body[2 * SEGMENT_ROWS * 56 :], block.checksums[2 * 4 :])
+    assert tail is not None
+    np.testing.assert_array_equal(tail, bars[256:])
+    assert unpacked(block.body[56:], block.checksums) is None
+    assert unpacked(block.body, block.checksums[4:]) is None
+
+
+def test_a_copied_answer_of_another_form_is_not_read() -> None:
+    with pytest.raises(ValueError, match="no rows"):
+        copied_out(b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"abc\xff\xff")
+
+
+@pytest.mark.django_db
+def test_a_written_series_has_its_block() -> None:
+    instrument = write(stock())
+    found = bar_arrays([instrument])[instrument.pk]
+    np.testing.assert_array_equal(found, rows_of(instrument))
+    assert (len(found), BarBlock.objects.get().row_count) == (len(LONG), len(LONG))
+
+
+PRICE = st.decimals(min_value="0.000001", max_value="999999999.999999", places=6)
+
+
+@pytest.mark.django_db
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(low=PRICE, middle=PRICE, high=PRICE, adjusted=PRICE, volume=st.integers(0, 2**63 - 1))
+def test_what_is_copied_in_is_stored_to_the_last_decimal(
+    low: Decimal, middle: Decimal, high: Decimal, adjusted: Decimal, volume: int
+) -> None:
+    low, middle, high = sorted((low, middle, high))
+    instrument = stock()
+    given_bar = bar(LAST, middle, low=low, high=high, open=low, adjusted_close=adjusted, volume=volume)
+    write(instrument, [given_bar])
+    row = DailyBar.objects.get(instrument=instrument)
+    assert (row.open, row.high, row.low, row.close) == (low, high, low, middle)
+    assert (row.adjusted_close, row.volume, row.session) == (adjusted, volume, LAST)
+    assert (row.source, row.fetched_at, row.is_final) == ("first", NOW, True)
+    np.testing.assert_array_equal(bar_arrays([instrument])[instrument.pk], rows_of(instrument))
+
+
+@pytest.mark.django_db
+def test_odd_moments_names_and_early_sessions_are_copied_in() -> None:
+    moment = datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    instrument = stock()
+    write_bars(instrument=instrument, bars=[bar(date(1991, 1, 2))], source="börse", fetched_at=moment)
+    row = DailyBar.objects.get()
+    assert (row.session, row.source, row.fetched_at) == (date(1991, 1, 2), "börse", moment)
+
+
+def test_columns_and_records_are_rounded_alike() -> None:
+    from_columns, from_records = exact_columns(columns_of(LONG)), exact_bars(LONG)
+    np.testing.assert_array_equal(from_columns.prices, from_records.prices)
+    np.testing.assert_array_equal(from_columns.volume, from_records.volume)
+    np.testing.assert_array_equal(from_columns.session, from_records.session)
+    assert (from_records.prices % 100_000 == 0).all()
+
+
+@pytest.mark.django_db
+def test_the_second_write_touches_nothing() -> None:
+    instrument = write(stock())
+    before = version_of_rows()
+    again = write_exact(instrument=instrument, bars=exact_bars(LONG), source="first", fetched_at=NOW)
+    assert (again.new, again.changed, again.unchanged) == (0, 0, len(LONG))
+    assert version_of_rows() == before
+
+
+def version_of_rows() -> list:
+    """Which transaction wrote or locked each row, and where it stands."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ctid::text, xmin::text, xmax::text FROM marketdata_dailybar "
+            "UNION SELECT ctid::text, xmin::text, xmax::text FROM marketdata_barblock ORDER BY 1, 2"
+        )
+        return list(cursor.fetchall())
+
+
+@pytest.mark.django_db
+def test_new_and_changed_bars_make_a_new_block() -> None:
+    instrument = write(stock(), LONG[:-1])
+    changed = [*LONG[:-2], replace(LONG[-2], volume=5), LONG[-1]]
+    write(instrument, changed)
+    found = bar_arrays([instrument])[instrument.pk]
+    np.testing.assert_array_equal(found, rows_of(instrument))
+    assert found[-2, 6] == 5
+
+
+CHANGES: dict[str, Callable[[Instrument], object]] = {
+    "insert": lambda one: stored_bar(one, date(2023, 4, 3)),
+    "update": lambda one: DailyBar.objects.filter(session=LAST).update(volume=7),
+    "not final": lambda one: DailyBar.objects.filter(session=LAST).update(is_final=False),
+    "delete": lambda one: DailyBar.objects.filter(session=LAST).delete(),
+    "replace": lambda one: drop_other_history(instrument=one, bars=LONG[5:], source="first"),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("way", CHANGES)
+def test_any_other_change_of_a_bar_makes_the_block_disappear(way: str) -> None:
+    instrument = write(stock())
+    CHANGES[way](instrument)
+    assert not BarBlock.objects.filter(instrument=instrument).exists()
+    np.testing.assert_array_equal(bar_arrays([instrument])[instrument.pk], rows_of(instrument))
+
+
+@pytest.mark.django_db
+def test_a_change_leaves_the_blocks_of_others_alone() -> None:
+    other, instrument = write(stock()), write(stock())
+    DailyBar.objects.filter(instrument=instrument, session=LAST).update(volume=7)
+    assert list(BarBlock.objects.values_list("pk", flat=True)) == [other.pk]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("latest", [1, 127, 128, 129, 400, len(LONG), 10_000])
+@pytest.mark.parametrize("with_block", [True, False])
+def test_the_latest_bars(latest: int, with_block: bool) -> None:
+    instrument = write(stock())
+    if not with_block:
+        BarBlock.objects.all().delete()
+    found = bar_arrays([instrument], latest=latest)[instrument.pk]
+    np.testing.assert_array_equal(found, rows_of(instrument)[-latest:])
+
+
+@pytest.mark.django_db
+def test_an_instrument_without_bars_is_an_empty_array() -> None:
+    empty, full = stock(), write(stock())
+    found = bar_arrays([empty, full])
+    assert (found[empty.pk].shape, len(found[full.pk])) == ((0, 7), len(LONG))
+    write(empty, [])
+    assert BarBlock.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_part_of_a_block_is_stored_apart_and_uncompressed() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attstorage FROM pg_attribute WHERE attrelid = 'marketdata_barblock'::regclass AND attname = 'body'"
+        )
+        assert cursor.fetchone()[0] in ("e", b"e")
