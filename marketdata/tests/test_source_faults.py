@@ -140,6 +140,30 @@ def test_half_a_split_of_alpha_vantage_leaves_the_stored_series(httpserver: HTTP
     assert closes == {6: Decimal("120.998"), 7: Decimal("120.888"), 10: Decimal("121.79"), 11: Decimal("120.91")}
 
 
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+@pytest.mark.parametrize(
+    ("part", "code", "description", "kind"),
+    [
+        ("chart", "Not Found", "No data found, symbol may be delisted", FailureKind.UNKNOWN_SYMBOL),
+        ("chart", "Bad Request", "Data doesn't exist for startDate = 1", FailureKind.UNKNOWN_SYMBOL),
+        ("finance", "Unauthorized", "Invalid Crumb", FailureKind.RATE_LIMITED),
+        ("finance", "Too Many Requests", "Rate limited", FailureKind.RATE_LIMITED),
+        ("chart", "internal-error", "x", FailureKind.UNREACHABLE),
+        ("chart", "?", "", FailureKind.MALFORMED),
+    ],
+)
+def test_what_yahoo_says_outranks_its_status(
+    httpserver: HTTPServer, tmp_path: Path, status: int, part: str, code: str, description: str, kind: FailureKind
+) -> None:
+    YfData._instances.clear()
+    body = {part: {"result": None, "error": {"code": code, "description": description}}}
+    httpserver.expect_request("/v8/finance/chart/AAPL").respond_with_json(body, status=status)
+    yahoo = YahooProvider(timeout_s=2.0, base_url=httpserver.url_for("/"), cache_folder=tmp_path)
+    offer = next(offers([yahoo], "AAPL", first=date(2013, 1, 2), last=LAST))
+    assert offer.kind is kind
+    YfData._instances.clear()
+
+
 def test_yahoo_tells_a_quote(httpserver: HTTPServer, tmp_path: Path) -> None:
     YfData._instances.clear()
     chart = json.loads((RECORDED / "yahoo_chart.json").read_text())
