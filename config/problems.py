@@ -74,6 +74,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
         ("provider", "kind"),
         detail="The source of market data refused the request.",
     ),
+    marketdata.BarFileUnusable: Problem(422, "bar-file-unusable", "The file cannot be imported", ("name",)),
     mlops.NoChampion: Problem(503, "no-model", "No model yet", retry_after_s=RETRY_AFTER_TRAINING_S),
     mlops.ArtifactCorrupt: Problem(
         503,

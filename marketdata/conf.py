@@ -30,7 +30,7 @@ class Budget:
 
 
 YAHOO_BUDGET = "10/second,360/minute,8000/day"
-ALPHA_VANTAGE_BUDGET = "1/second,5/minute,25/day"
+ALPHA_VANTAGE_BUDGET = "1/second,25/day"
 
 
 @dataclass(frozen=True, slots=True)

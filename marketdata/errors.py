@@ -72,6 +72,15 @@ class ProviderRejected(MarketDataError):
         self.kind = kind
 
 
+class BarFileUnusable(MarketDataError):
+    """The file is not one of daily bars; nothing of it was stored."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} cannot be imported: {reason}.")
+        self.name = name
+        self.reason = reason
+
+
 class SessionUnknown(MarketDataError):
     """The exchange's calendar has no such session."""
 

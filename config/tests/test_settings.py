@@ -78,6 +78,51 @@ def test_what_cannot_be_meant_is_a_complaint_that_names_the_variable(name: str, 
     assert "hunter2" not in complaint
 
 
+def test_alpha_vantage_is_asked_only_with_a_key(tmp_path: Path) -> None:
+    without = read_environment({"HINDCAST_PROVIDERS": "alpha_vantage,sample"}).marketdata
+    assert (without.providers, without.alpha_vantage) == (("sample",), None)
+    with_key = read_environment({"ALPHA_VANTAGE_API_KEY": "hunter2"}).marketdata
+    assert with_key.providers == ("yahoo", "alpha_vantage", "sample")
+    assert with_key.budget_of("alpha_vantage").per_day == 25
+    assert "hunter2" not in repr(with_key)
+    (tmp_path / "key").write_text("hunter3\n")
+    from_file = read_environment({"ALPHA_VANTAGE_API_KEY_FILE": str(tmp_path / "key")}).marketdata
+    assert from_file.alpha_vantage is not None
+    assert from_file.alpha_vantage.api_key == "hunter3"
+
+
+def test_secrets_in_files_and_budgets_are_complained_about_at_once(tmp_path: Path) -> None:
+    (tmp_path / "two").write_text("hunter2\nhunter3\n")
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment(
+            {
+                "ALPHA_VANTAGE_API_KEY_FILE": str(tmp_path / "two"),
+                "HINDCAST_ALPHA_VANTAGE_BUDGET": "25 a day",
+                "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S": "-1",
+                "HINDCAST_PROVIDERS": "alpha_vantage",
+            }
+        )
+    assert caught.value.complaints == (
+        "ALPHA_VANTAGE_API_KEY_FILE names a file that does not hold one secret.",
+        "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S: the time-out must be positive.",
+        "HINDCAST_ALPHA_VANTAGE_BUDGET: a budget is written like 1/second,5/minute,25/day.",
+        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S: at least one provider is needed, and alpha_vantage needs "
+        "ALPHA_VANTAGE_API_KEY.",
+    )
+    assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["missing", "both"])
+def test_a_secret_has_one_place(tmp_path: Path, kind: str) -> None:
+    variables = {"ALPHA_VANTAGE_API_KEY_FILE": str(tmp_path / "missing")}
+    if kind == "both":
+        variables["ALPHA_VANTAGE_API_KEY"] = "hunter2"
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment(variables)
+    assert len(caught.value.complaints) == 1
+    assert "hunter2" not in str(caught.value)
+
+
 def test_the_broker_is_redis_until_another_is_named() -> None:
     redis_only = read_environment({"REDIS_URL": "redis://here:1/2"})
     assert redis_only.site.broker_url == "redis://here:1/2"
@@ -123,7 +168,11 @@ def test_a_clone_keeps_a_secret_key_of_its_own(tmp_path: Path) -> None:
 
 def test_every_variable_that_is_read_is_in_the_example() -> None:
     sources = [ROOT / "config" / "env.py", *sorted((ROOT / "config" / "settings").glob("*.py"))]
-    read = set(re.findall(r'"((?:HINDCAST|CELERY|DATABASE|REDIS|EMAIL|SENTRY|YAHOO)_[A-Z_]+)"', _text_of(sources)))
+    read = set(
+        re.findall(
+            r'"((?:HINDCAST|CELERY|DATABASE|REDIS|EMAIL|SENTRY|YAHOO|ALPHA_VANTAGE)_[A-Z_]+)"', _text_of(sources)
+        )
+    )
     read -= set(re.findall(r"^([A-Z_]+) = ", (ROOT / "config" / "settings" / "base.py").read_text(), re.MULTILINE))
     documented = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert len(read) > 20

@@ -32,7 +32,7 @@ EXCHANGES = {"L": "LON", "DE": "DEX", "TO": "TRT", "V": "TRV", "SS": "SHH", "SZ"
 OUT_OF_REACH = frozenset({FailureKind.SLOW, FailureKind.UNREACHABLE})
 MISSING = Decimal("NaN")
 Read = TypeVar("Read")
-READING_ERRORS = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
+READING_ERRORS = (KeyError, StopIteration, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
 class AlphaVantage:
@@ -46,7 +46,7 @@ class AlphaVantage:
         self._gate = gate or Gate(NAME)
         self._vendor = Vendor(
             NAME,
-            settings.base_url,
+            settings.base_url.rstrip("/").removesuffix(f"/{PATH}"),
             settings.timeout_s,
             secrets=(settings.api_key,),
             complaint_of=complaint_of,
@@ -153,7 +153,8 @@ def read_series(reply: Mapping[str, Any], asked: str, *, first: date, last: date
 
 def read_quote(reply: Mapping[str, Any], symbol: str, asked: str) -> QuoteRecord:
     """The newest price in our terms; an empty one is the vendor's way to say that it knows no such symbol."""
-    quote = _plain_names(reply[QUOTE])
+    # Its name may go on: "Global Quote - DATA DELAYED BY 15 MINUTES".
+    quote = _plain_names(next(fields for name, fields in reply.items() if name.startswith(QUOTE)))
     if not quote:
         raise failure(NAME, FailureKind.UNKNOWN_SYMBOL)
     _require_same_symbol(asked, str(quote["symbol"]))

@@ -119,9 +119,9 @@ def get_json(
     repeated, after a short and uneven pause, only when it could not reach the vendor, and only
     while there is time. Raises ProviderUnavailable or ProviderRejected.
     """
-    ends = time.monotonic() + vendor.timeout_s
     # Parameters and headers stay out of anything that is raised: the key is among them.
     with httpx.Client(verify=_tls(), follow_redirects=False, headers={"Accept": JSON, **(headers or {})}) as client:
+        ends = time.monotonic() + vendor.timeout_s
         for attempt in stamina.retry_context(
             on=_mendable,
             attempts=vendor.attempts,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from re import sub
+from re import search, sub
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,10 +19,10 @@ from yfinance.cache import set_cache_location
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
-from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory, QuoteRecord
 from marketdata.providers.gate import Gate
-from marketdata.providers.http import WORDS, failure, kind_of_status
+from marketdata.providers.http import WORDS, failure, kind_of_status, redacted
 
 QUERY_HOST = "https://query2.finance.yahoo.com"
 PRICE_DECIMALS = Decimal("0.000001")
@@ -30,6 +30,11 @@ ACTION_DECIMALS = Decimal("0.00000001")
 MISSING = Decimal("NaN")
 CHART_PATH = "/v8/finance/chart/"
 PARALLEL_CALLS = 6
+COMPLAINTS = (
+    (r"unauthorized|too many|rate limit|crumb|forbidden", FailureKind.RATE_LIMITED),
+    (r"not found|no data|delisted|doesn't exist|does not exist|invalid", FailureKind.UNKNOWN_SYMBOL),
+    (r"internal|unavailable|time-?out|gateway", FailureKind.UNREACHABLE),
+)
 QUOTE_PARAMETERS = {"range": "1d", "interval": "1d", "includePrePost": "false"}
 READING_ERRORS = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError)
 # Charts are answered without the cookies that yfinance collects first, so a cookie may not use up the time.
@@ -113,19 +118,19 @@ class YahooProvider:
             raise ProviderUnavailable(self.name, WORDS[FailureKind.RATE_LIMITED], FailureKind.RATE_LIMITED) from error
         except (RequestException, YFException, OSError) as error:
             raise self._gave_up(error) from error
-        if response.status_code == 404 and b'"chart"' in response.content:
-            raise ProviderRejected(self.name, "there is no such symbol")
+        try:
+            reply = response.json()
+        except ValueError:
+            reply = None
+        raise_complaint(reply)
         if response.status_code >= 400:
             # There is no key that could be bad: who is locked out has asked too often.
             blocked = response.status_code in (401, 403)
             kind = FailureKind.RATE_LIMITED if blocked else kind_of_status(response.status_code)
             raise failure(self.name, kind, f"answered with status {response.status_code}")
-        try:
-            return response.json()
-        except ValueError as error:
-            raise ProviderUnavailable(
-                self.name, "answered with something that is not JSON", FailureKind.MALFORMED
-            ) from error
+        if reply is None:
+            raise failure(self.name, FailureKind.MALFORMED, "answered with something that is not JSON")
+        return reply
 
     def _gave_up(self, error: Exception) -> ProviderUnavailable:
         """Nobody waits for a source a second time in the same run."""
@@ -176,11 +181,21 @@ def read_quote(reply: Any, symbol: str) -> QuoteRecord:
 
 
 def _series(reply: Any) -> Any:
-    """The one series of a chart; raises ProviderRejected for a no, and what reading nonsense raises."""
-    chart = reply["chart"]
-    if chart.get("error"):
-        raise ProviderRejected("yahoo", str(chart["error"].get("description", "refused"))[:200])
-    return chart["result"][0]
+    """The one series of a chart; raises what a complaint in it raises, and what reading nonsense raises."""
+    raise_complaint(reply)
+    return reply["chart"]["result"][0]
+
+
+def raise_complaint(reply: Any) -> None:
+    """Raise ProviderUnavailable or ProviderRejected for a reply that holds an error, whatever its status was."""
+    parts = [part for part in reply.values() if isinstance(part, dict)] if isinstance(reply, dict) else []
+    error = next((part["error"] for part in parts if part.get("error")), None)
+    if error is None:
+        return
+    facts = error if isinstance(error, dict) else {"description": error}
+    words = redacted(f"{facts.get('code', '')}: {facts.get('description', '')}".strip(": "), ())
+    kind = next((kind for pattern, kind in COMPLAINTS if search(pattern, words.lower())), FailureKind.MALFORMED)
+    raise failure("yahoo", kind, f"{WORDS[kind]} ({words})")
 
 
 def _unreadable() -> ProviderUnavailable:

@@ -189,6 +189,13 @@ def test_a_quote_is_read(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     )
 
 
+def test_a_delayed_quote_is_one_too(httpserver: HTTPServer) -> None:
+    delayed = {"Global Quote - DATA DELAYED BY 15 MINUTES": recorded("quote")["Global Quote"]}
+    replaying(httpserver, GLOBAL_QUOTE=delayed)
+    vendor = AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/query"), timeout_s=1.0))
+    assert vendor.fetch_quote("NVDA").price == Decimal("120.91")
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

@@ -1,0 +1,91 @@
+"""`manage.py import_bars`: bring the daily bars of a CSV or Parquet file in, and name what was refused and why."""
+
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import Progress
+
+from marketdata.calendars import known_exchanges
+from marketdata.errors import BarFileUnusable
+from marketdata.management.ingestion_report import closing_sentences, ingestion_table
+from marketdata.models import Instrument
+from marketdata.selectors import newest_by_instrument
+from marketdata.services.bar_import import ImportReport, import_bars
+from marketdata.services.catalog import ensure_sample_instruments
+
+BAD_ARGUMENTS = 2
+REPORT_WIDTH = 110
+LISTED = 200
+
+
+class Command(BaseCommand):
+    help = (
+        "Import daily bars from a file with the columns symbol, date, open, high, low, close, volume and, if known, "
+        "adjusted. They pass the same rules as the bars of any source. Exits with 0 when every row was about an "
+        "instrument that took its bars, 1 when one was not, 2 for a file that cannot be read."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", metavar="PATH", type=Path, help="CSV in UTF-8, or Parquet")
+        parser.add_argument("--add", action="store_true", help="add the instruments that do not exist yet")
+        parser.add_argument("--mic", default="XNYS", help="exchange to add them to (default XNYS)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        mic = options["mic"].upper()
+        if mic not in known_exchanges():
+            raise CommandError(f"{mic[:8]} has no calendar of sessions; XNYS does.", returncode=BAD_ARGUMENTS)
+        if not Instrument.objects.exists():
+            ensure_sample_instruments()
+        try:
+            report = self._imported(options["path"], mic if options["add"] else "")
+        except BarFileUnusable as error:
+            raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
+        self._tell(report)
+        if not report.is_complete:
+            raise CommandError("Not every row could be taken in; see above.")
+
+    def _imported(self, path: Path, add_on: str) -> ImportReport:
+        with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+            bar = progress.add_task("Importing", total=None)
+            return import_bars(
+                path=path,
+                now=timezone.now(),
+                add_on=add_on,
+                tell=lambda done, total: progress.update(bar, completed=done, total=total),
+            )
+
+    def _tell(self, report: ImportReport) -> None:
+        console = Console(force_terminal=self.stdout.isatty(), width=REPORT_WIDTH)
+        with console.capture() as printed:
+            if report.runs:
+                console.print(ingestion_table(report.runs, newest_by_instrument()))
+                for sentence in closing_sentences(report.runs):
+                    console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+            for line in refusals(report):
+                console.print(line, soft_wrap=True, highlight=False, markup=False)
+        self.stdout.write(printed.get())
+
+
+def refusals(report: ImportReport) -> Iterator[str]:
+    """One sentence for each row or bar that was not taken in, and how many of each kind beyond the first ones."""
+    for one in sorted(report.odd_rows, key=lambda row: row.line)[:LISTED]:
+        yield f"Line {one.line}: {one.reason}"
+    if len(report.odd_rows) > LISTED:
+        yield f"{len(report.odd_rows) - LISTED} more rows are no bars."
+    for bar in report.refused[:LISTED]:
+        yield f"{bar.instrument.symbol} {bar.session}, {bar.rule}: {bar.reason}"
+    for rule, count in sorted(Counter(bar.rule for bar in report.refused[LISTED:]).items()):
+        yield f"{count} more bars, {rule}; see the quarantined bars in the admin."
+    for symbol, count in sorted(report.unknown.items())[:LISTED]:
+        yield f"{symbol}: there is no such instrument for its {count} rows; add it in the admin, or with --add."
+    if len(report.unknown) > LISTED:
+        yield f"{len(report.unknown) - LISTED} more symbols have no instrument."
+    if report.not_closed:
+        yield f"{report.not_closed} rows of sessions that have not closed yet were left out."

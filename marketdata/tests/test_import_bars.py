@@ -1,0 +1,217 @@
+"""`manage.py import_bars`: what a file may be, what is stored of it, and that every refusal is named."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from django.core.management import CommandError, call_command
+
+from marketdata.models import DailyBar, IngestionRun, Instrument, QuarantinedBar
+from marketdata.tests.factories import bars_between, stock, stored_bar
+
+pytestmark = pytest.mark.django_db
+
+HEADER = "symbol,date,open,high,low,close,volume"
+CLEAN = [
+    f"ACME,{bar.session},{bar.open},{bar.high},{bar.low},{bar.close},{bar.volume}"
+    for bar in bars_between(date(2023, 3, 1), date(2023, 3, 14))
+]
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes lines under a header into a file."""
+
+    def written(*lines: str, header: str = HEADER, name: str = "bars.csv") -> Path:
+        path = tmp_path / name
+        path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+        return path
+
+    return written
+
+
+def imported(path: Path, *options: str) -> str:
+    """What the command prints for a file that is taken in as a whole."""
+    printed = StringIO()
+    call_command("import_bars", str(path), *options, stdout=printed)
+    return printed.getvalue()
+
+
+def refused(path: Path, *options: str) -> tuple[str, CommandError]:
+    """What the command prints and how it ends for a file that is not."""
+    printed = StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("import_bars", str(path), *options, stdout=printed)
+    return printed.getvalue(), caught.value
+
+
+def test_clean_bars_are_stored_once(write: Write) -> None:
+    acme = stock("ACME")
+    path = write(*CLEAN)
+    told = imported(path)
+    # XNYS had 10 sessions from 1 to 14 March 2023.
+    assert DailyBar.objects.filter(instrument=acme, source="import").count() == 10
+    assert "ACME" in told
+    assert "10 new and 0 changed bars from import." in told
+    acme.refresh_from_db()
+    assert (acme.source, acme.basis_date) == ("import", date(2023, 3, 14))
+    assert "Nothing changed: every bar was stored already." in imported(path)
+
+
+def test_a_file_told_backwards_is_turned_round(write: Write) -> None:
+    stock("ACME")
+    imported(write(*reversed(CLEAN)))
+    assert (DailyBar.objects.count(), QuarantinedBar.objects.count()) == (10, 0)
+
+
+def test_adjusted_closes_are_taken_from_their_column(write: Write) -> None:
+    stock("ACME")
+    lines = [f"{line},{50 + n}" for n, line in enumerate(CLEAN)]
+    imported(write(*lines, header=f"{HEADER},Adj Close"))
+    assert DailyBar.objects.get(session=date(2023, 3, 1)).adjusted_close == 50
+    assert DailyBar.objects.get(session=date(2023, 3, 1)).close == 100
+
+
+DIRTY = [
+    ("ACME,2023-03-15,nan,102,100,101,1000", "missing_value: The open is not a number."),
+    ("ACME,2023-03-15,101,102,100,,1000", "missing_value: The close is not a number."),
+    ("ACME,2023-03-15,101,102,100,101,", "missing_value: The volume is missing."),
+    ("ACME,2023-03-15,inf,102,100,101,1000", "missing_value: The open is not a number."),
+    ("ACME,2023-03-15,101,100,102,101,1000", "high_below_low: The high, 100, is below the low, 102."),
+    ("ACME,2023-03-15,101,102,100,110,1000", "close_outside_range: The close, 110, is outside 100 to 102."),
+    ("ACME,2023-03-15,0,102,0,101,1000", "price_not_positive: The open is 0"),
+    ("ACME,2023-03-15,101,102,100,101,-5", "negative_volume: The volume is -5."),
+    ("ACME,2023-03-11,101,102,100,101,1000", "not_a_session: 2023-03-11 is not a session of XNYS."),
+    ("ACME,2999-03-15,101,102,100,101,1000", "future_session: 2999-03-15 lies after"),
+    ("ACME,2023-03-14,10100,10200,10000,10100,1000", "duplicate_session: The source gives several"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), DIRTY)
+def test_a_bar_that_is_not_believed_is_named_and_not_stored(write: Write, line: str, reason: str) -> None:
+    stock("ACME")
+    path = write(*CLEAN, line)
+    for _ in range(2):
+        told = imported(path)
+        assert reason in told
+    session = date.fromisoformat(line.split(",")[1])
+    assert not DailyBar.objects.filter(session=session).exists()
+    assert QuarantinedBar.objects.filter(source="import").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("ACME,03/15/2023,101,102,100,101,1000", "The date, '03/15/2023', is not one such as 2023-09-21."),
+        ("ACME,,101,102,100,101,1000", "The date, '', is not one such as 2023-09-21."),
+        ("ACME,2023-03-15,ten,102,100,101,1000", "The open, 'ten', is not a number."),
+        ("ACME,2023-03-15,101,1_02,100,101,1000", "The high, '1_02', is not a number."),
+        ("ACME,2023-03-15,101,1e999999999,100,101,1000", "The high, '1e999999999', is not a number."),
+        ("ACME,2023-03-15,101,102,100,101,10.5", "The volume, '10.5', is not a whole number."),
+        ("ACME,2023-03-15,101,102,100,101", "The row has 6 fields, and the header 7."),
+        (",2023-03-15,101,102,100,101,1000", "The symbol is missing."),
+        ("A CME,2023-03-15,101,102,100,101,1000", "'A CME' is not a stock symbol."),
+    ],
+)
+def test_a_row_that_is_no_bar_is_named_by_its_line(write: Write, line: str, reason: str) -> None:
+    stock("ACME")
+    told, error = refused(write(*CLEAN, line))
+    assert f"Line 12: {reason}" in told
+    assert (error.returncode, str(error)) == (1, "Not every row could be taken in; see above.")
+    assert DailyBar.objects.count() == 10
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (f"{HEADER}\n".encode(), "it has a header and no rows"),
+        (b"symbol,date,open\nA,2023-03-15,1\n", "its header lacks high, low, close, volume; it has symbol, date, open"),
+        (b"date,close\n", "its header lacks symbol, open"),
+        (f"{HEADER},close\n".encode(), "its header names close more than once"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", "it is neither Parquet nor CSV in UTF-8"),
+        (f'{HEADER}\nA,"2023\n'.encode(), "it cannot be read as CSV near line"),
+        (b"PAR1 and nothing more", "it begins like Parquet and cannot be read as such"),
+    ],
+)
+def test_a_file_that_is_none_ends_with_one_sentence(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_bytes(content)
+    told, error = refused(path)
+    assert (told, error.returncode) == ("", 2)
+    assert str(error).startswith(f"bars.csv cannot be imported: {reason}")
+    assert str(error).count("\n") == 0
+    assert IngestionRun.objects.count() == 0
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "."])
+def test_a_path_without_a_file_ends_with_one_sentence(tmp_path: Path, name: str) -> None:
+    _, error = refused(tmp_path / name)
+    assert "cannot be imported: it cannot be opened" in str(error)
+
+
+def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+    acme = stock("ACME")
+    bars = bars_between(date(2023, 3, 1), date(2023, 3, 14))
+    columns: dict[str, Any] = {
+        "Symbol": ["ACME"] * len(bars),
+        "Date": [bar.session for bar in bars],
+        **{
+            name.title(): pa.array([float(getattr(bar, name)) for bar in bars], pa.float32())
+            for name in ("open", "high", "low")
+        },
+        "Close": [float(bar.close) for bar in bars[:-1]] + [float("nan")],
+        "Volume": [1_000] * len(bars),
+    }
+    path = tmp_path / "bars.parquet"
+    pq.write_table(pa.table(columns), path)
+    assert "missing_value: The close is not a number." in imported(path)
+    stored = DailyBar.objects.filter(instrument=acme)
+    assert stored.count() == 9
+    assert stored.get(session=date(2023, 3, 2)).high == Decimal("101.1")
+
+
+def test_unknown_symbols_are_named_or_added(write: Write) -> None:
+    stock("OTHER")
+    path = write(*CLEAN)
+    told, _ = refused(path)
+    assert "ACME: there is no such instrument for its 10 rows; add it in the admin, or with --add." in told
+    assert DailyBar.objects.count() == 0
+    imported(path, "--add", "--mic", "xnas")
+    assert Instrument.objects.get(symbol="ACME").mic == "XNAS"
+    assert DailyBar.objects.count() == 10
+
+
+def test_an_exchange_without_a_calendar_is_refused(write: Write) -> None:
+    _, error = refused(write(*CLEAN), "--add", "--mic", "MOON")
+    assert (error.returncode, str(error)) == (2, "MOON has no calendar of sessions; XNYS does.")
+
+
+def test_a_series_of_another_source_is_not_cut_short(write: Write) -> None:
+    acme = stock("ACME", source="yahoo", basis_date=date(2023, 3, 31))
+    stored_bar(acme, date(2023, 3, 31))
+    told, error = refused(write(*CLEAN))
+    assert "it ends before 2023-03-31, the newest stored session" in told
+    assert error.returncode == 1
+    assert list(DailyBar.objects.values_list("source", flat=True)) == ["test"]
+
+
+def test_one_dirty_file_names_every_reason_and_stores_none_of_it(write: Write) -> None:
+    stock("ACME")
+    # Each dirty line gets a session of its own, from 15 March on, where it is not about its date.
+    sessions = [bar.session.isoformat() for bar in bars_between(date(2023, 3, 15), date(2023, 3, 31))]
+    lines = [line.replace("2023-03-15", session) for (line, _), session in zip(DIRTY[:8], sessions, strict=False)] + [
+        line for line, _ in DIRTY[8:10]
+    ]
+    told = imported(write(*CLEAN, *lines))
+    for _, reason in DIRTY[:10]:
+        assert reason.split(":")[0] in told
+    assert DailyBar.objects.count() == 10
+    assert QuarantinedBar.objects.count() == 10
