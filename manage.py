@@ -19,7 +19,12 @@ def main() -> None:
         # Settings read the URLs that the line above provides.
         from django.core.management import execute_from_command_line
 
-        execute_from_command_line(sys.argv)
+        from config.env import EnvironmentProblem
+
+        try:
+            execute_from_command_line(sys.argv)
+        except EnvironmentProblem as problem:
+            sys.exit(str(problem))
 
 
 if __name__ == "__main__":

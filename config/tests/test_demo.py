@@ -91,6 +91,30 @@ def test_counts_of_processes_that_are_gone_are_emptied_at_the_start(tmp_path: Pa
     assert (folder.is_dir(), list(folder.iterdir())) == (True, [])
 
 
+def test_everything_wrong_in_the_environment_is_told_at_once_and_plainly(tmp_path: Path) -> None:
+    wrong = {"HINDCAST_PORT": "abc", "HINDCAST_CACHE_SECONDS": "1", "HINDCAST_DATA_DIR": str(tmp_path)}
+    finished = _refused_demo(wrong)
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    assert all(name in finished.stderr for name in ("HINDCAST_PORT must be", "HINDCAST_CACHE_SECONDS: must"))
+
+
+def test_a_database_out_of_reach_is_told_in_one_sentence(tmp_path: Path) -> None:
+    away = f"postgres://nobody@{HOST}:{free_port()}/nothing"
+    variables = {"DATABASE_URL": away, "HINDCAST_PORT": str(free_port()), "HINDCAST_DATA_DIR": str(tmp_path)}
+    finished = _refused_demo(variables | {"DJANGO_SETTINGS_MODULE": "config.settings.local"})
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    assert finished.stderr.splitlines()[-1].startswith("CommandError: The database cannot be used: ")
+
+
+def _refused_demo(variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", "demo"],
+        cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 def test_a_second_demo_of_the_same_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from config import embedded
 from config.demo import (
@@ -49,7 +50,10 @@ class Command(BaseCommand):
 
     def _prepare(self, variables: dict[str, str]) -> None:
         self._say("Preparing the database and the pages")
-        call_command("migrate", interactive=False, verbosity=0)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except OperationalError as error:
+            raise CommandError(f"The database cannot be used: {' '.join(str(error).split())}") from error
         call_command("install_schedule", stdout=io.StringIO())
         collect_static()
         self._say("Reading prices")
