@@ -56,11 +56,12 @@ def after_close(*, on: date | None, now: datetime, tell: Tell = lambda step: Non
     session = closed_session(on, now)
     steps = [_timed("ingest", partial(_ingest, session, now), tell)]
     origin = session if on else newest_session() or session
-    steps += [
-        _timed("score", partial(_score, origin, now), tell),
-        _timed("publish", partial(_publish, origin, now), tell),
-        _timed("alerts", partial(_alert, origin, now), tell),
-    ]
+    steps.append(_timed("score", partial(_score, origin, now), tell))
+    try:
+        steps.append(_timed("publish", partial(_publish, origin, now), tell))
+    finally:
+        # Who waits for a price is told of it, also on a day without forecasts.
+        steps.append(_timed("alerts", partial(_alert, origin, now), tell))
     return PipelineReport(session, tuple(steps))
 
 

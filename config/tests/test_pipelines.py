@@ -12,6 +12,8 @@ from config.pipelines import PipelineReport, SessionNotClosed, StepReport, after
 from config.tasks import run_after_close
 from marketdata.errors import SessionUnknown
 from marketdata.models import DailyBar, Instrument
+from mlops.errors import NoChampion
+from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
 from predictions.models import Forecast, Outcome
 from predictions.tests.factories import NOW, ORIGIN, TARGET, forecasts, model_version, stock
@@ -45,6 +47,13 @@ def test_bars_come_in_forecasts_are_scored_and_people_are_told(apple: Instrument
     assert did["ingest"]["new"] == DailyBar.objects.filter(instrument=apple).count() > 2000
     assert did["publish"] == {"origin": "2023-09-14", "version": "v1", "created": 0, "existing": 4, "abstained": 0}
     assert did["alerts"] == {"raised": 1, "delivered": 1}
+    assert [message.to for message in mail.outbox] == [["person@example.org"]]
+
+
+def test_who_waits_for_a_price_is_told_also_on_a_day_without_a_model(apple: Instrument) -> None:
+    ModelVersion.objects.update(stage=ModelVersion.Stage.RETIRED)
+    with pytest.raises(NoChampion):
+        after_close(on=ORIGIN, now=NOW)
     assert [message.to for message in mail.outbox] == [["person@example.org"]]
 
 
@@ -110,7 +119,7 @@ def test_without_a_model_the_command_says_so_after_the_steps_that_ran(capsys: py
     stock()
     with pytest.raises(CommandError, match="No model has been trained yet"):
         call_command("run_pipeline", "after_close", on="2023-09-21")
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ingest", "score"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ingest", "score", "alerts"]
 
 
 def test_the_task_takes_an_iso_date(apple: Instrument) -> None:
