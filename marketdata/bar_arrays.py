@@ -2,19 +2,26 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any
 
 import numpy as np
 import structlog
-from django.db.models import F, QuerySet, Value
-from django.db.models.functions import Greatest, Substr
+from django.db import connection
 
 from marketdata.blocks import CHECKSUM, ROW, SEGMENT_ROWS, WIDTH, BarArray, unpacked
-from marketdata.models import BarBlock, Instrument
+from marketdata.models import Instrument
 from marketdata.selectors import bar_values
 
 log = structlog.get_logger(__name__)
 
+WHOLE = "SELECT instrument_id, body, checksums FROM marketdata_barblock WHERE instrument_id = ANY(%(pks)s)"
+TAIL = """
+SELECT instrument_id, substring(body FROM skipped * %(segment)s * %(row)s + 1),
+    substring(checksums FROM skipped * %(sum)s + 1)
+FROM (
+    SELECT instrument_id, body, checksums, greatest(row_count - %(latest)s, 0) / %(segment)s AS skipped
+    FROM marketdata_barblock WHERE instrument_id = ANY(%(pks)s)
+) AS block
+"""
 EMPTY = np.empty((0, WIDTH))
 UNIX_EPOCH = date(1970, 1, 1)
 
@@ -26,33 +33,34 @@ def bar_arrays(instruments: Collection[Instrument], *, latest: int | None = None
     One query, and one more for the instruments whose block is missing or fails its checksum.
     """
     wanted = {instrument.pk: instrument for instrument in instruments}
-    found: dict[int, BarArray] = {}
-    for pk, body, checksums in _stored(list(wanted), latest).iterator():
-        bars = unpacked(bytes(body), bytes(checksums))
-        if bars is None:
-            log.error("bar_block_damaged", instrument=pk)
-        else:
-            found[pk] = bars
+    found = from_blocks(list(wanted), latest=latest)
     rest = [instrument for pk, instrument in wanted.items() if pk not in found]
     if rest:
         found |= _from_rows(rest)
     return {pk: found[pk] if latest is None else found[pk][-latest:] for pk in wanted}
 
 
-def _stored(pks: Collection[int], latest: int | None) -> QuerySet[BarBlock, Any]:
+def from_blocks(pks: list[int], *, latest: int | None = None) -> dict[int, BarArray]:
+    """What sound blocks hold, by instrument pk: with `latest` only the segments that the latest rows are in."""
+    found: dict[int, BarArray] = {}
+    for pk, body, checksums in _stored(pks, latest):
+        bars = unpacked(bytes(body), bytes(checksums))
+        if bars is None:
+            log.error("bar_block_damaged", instrument=pk)
+        else:
+            found[pk] = bars
+    return found
+
+
+def _stored(pks: list[int], latest: int | None) -> list[tuple[int, bytes, bytes]]:
     """Blocks, only the segments that the latest rows are in."""
-    blocks = BarBlock.objects.filter(pk__in=pks)
-    if latest is None:
-        return blocks.values_list("pk", "body", "checksums")
-    skipped = Greatest(F("row_count") - latest, Value(0)) / SEGMENT_ROWS
-    return (
-        blocks.annotate(skipped=skipped)
-        .annotate(
-            tail=Substr("body", F("skipped") * SEGMENT_ROWS * ROW.itemsize + 1),
-            tail_checksums=Substr("checksums", F("skipped") * CHECKSUM.itemsize + 1),
-        )
-        .values_list("pk", "tail", "tail_checksums")
-    )
+    with connection.cursor() as cursor:
+        if latest is None:
+            cursor.execute(WHOLE, {"pks": pks})
+        else:
+            parts = {"latest": latest, "segment": SEGMENT_ROWS, "row": ROW.itemsize, "sum": CHECKSUM.itemsize}
+            cursor.execute(TAIL, {"pks": pks, **parts})
+        return list(cursor.fetchall())
 
 
 def _from_rows(instruments: Collection[Instrument]) -> dict[int, BarArray]:

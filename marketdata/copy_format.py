@@ -36,6 +36,10 @@ class ExactBars:
     def __len__(self) -> int:
         return len(self.session)
 
+    def taken(self, mask: NDArray[np.bool_]) -> "ExactBars":
+        """The bars at these places."""
+        return ExactBars(self.session[mask], self.prices[mask], self.volume[mask])
+
     def as_array(self) -> BarArray:
         """The same as float64 rows of shape (n, 7); every price is the float64 nearest to the decimal."""
         return np.column_stack([self.session.astype(np.int64), self.prices / MICRO, self.volume])

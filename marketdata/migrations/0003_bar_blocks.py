@@ -4,7 +4,30 @@ from django.db import migrations, models
 
 
 # Whoever changes a bar, by whatever way, makes the instrument's block disappear: it can be missing, never wrong.
+# Every bar has its instrument: what a foreign key says, checked once a statement in place of once a row.
 FORGET = """
+CREATE FUNCTION marketdata_require_instruments(wanted bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    there bigint[] := ARRAY(SELECT id FROM marketdata_instrument WHERE id = ANY(wanted) FOR KEY SHARE);
+BEGIN
+    IF NOT wanted <@ there THEN
+        RAISE foreign_key_violation USING MESSAGE = 'a bar has no instrument', CONSTRAINT = 'daily_bar_has_instrument';
+    END IF;
+END $$;
+CREATE FUNCTION marketdata_require_no_bars() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM gone JOIN marketdata_dailybar ON instrument_id = gone.id) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = 'an instrument that has bars cannot go', CONSTRAINT = 'instrument_keeps_its_bars';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION marketdata_new_bars() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM marketdata_require_instruments(ARRAY(SELECT DISTINCT instrument_id FROM touched));
+    DELETE FROM marketdata_barblock WHERE instrument_id IN (SELECT DISTINCT instrument_id FROM touched);
+    RETURN NULL;
+END $$;
 CREATE FUNCTION marketdata_forget_blocks() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM marketdata_barblock WHERE instrument_id IN (SELECT DISTINCT instrument_id FROM touched);
@@ -12,6 +35,7 @@ BEGIN
 END $$;
 CREATE FUNCTION marketdata_forget_moved_blocks() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM marketdata_require_instruments(ARRAY(SELECT DISTINCT instrument_id FROM touched));
     DELETE FROM marketdata_barblock WHERE instrument_id IN (
         SELECT instrument_id FROM touched UNION SELECT instrument_id FROM former
     );
@@ -23,7 +47,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER bar_block_after_insert AFTER INSERT ON marketdata_dailybar
-    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION marketdata_forget_blocks();
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION marketdata_new_bars();
 CREATE TRIGGER bar_block_after_update AFTER UPDATE ON marketdata_dailybar
     REFERENCING OLD TABLE AS former NEW TABLE AS touched
     FOR EACH STATEMENT EXECUTE FUNCTION marketdata_forget_moved_blocks();
@@ -31,6 +55,8 @@ CREATE TRIGGER bar_block_after_delete AFTER DELETE ON marketdata_dailybar
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION marketdata_forget_blocks();
 CREATE TRIGGER bar_block_after_truncate AFTER TRUNCATE ON marketdata_dailybar
     FOR EACH STATEMENT EXECUTE FUNCTION marketdata_forget_all_blocks();
+CREATE TRIGGER instrument_keeps_its_bars AFTER DELETE ON marketdata_instrument
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION marketdata_require_no_bars();
 -- Uncompressed, a part of a long value is read without the rest.
 ALTER TABLE marketdata_barblock ALTER COLUMN body SET STORAGE EXTERNAL;
 """
@@ -39,6 +65,10 @@ DROP TRIGGER bar_block_after_insert ON marketdata_dailybar;
 DROP TRIGGER bar_block_after_update ON marketdata_dailybar;
 DROP TRIGGER bar_block_after_delete ON marketdata_dailybar;
 DROP TRIGGER bar_block_after_truncate ON marketdata_dailybar;
+DROP TRIGGER instrument_keeps_its_bars ON marketdata_instrument;
+DROP FUNCTION marketdata_new_bars();
+DROP FUNCTION marketdata_require_instruments(bigint[]);
+DROP FUNCTION marketdata_require_no_bars();
 DROP FUNCTION marketdata_forget_blocks();
 DROP FUNCTION marketdata_forget_moved_blocks();
 DROP FUNCTION marketdata_forget_all_blocks();
@@ -77,6 +107,11 @@ class Migration(migrations.Migration):
             model_name='instrument',
             name='delisted_on',
             field=models.DateField(blank=True, null=True, verbose_name='last session before it was delisted'),
+        ),
+        migrations.AlterField(
+            model_name='dailybar',
+            name='instrument',
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='bars', to='marketdata.instrument'),
         ),
         migrations.AddIndex(
             model_name='instrument',

@@ -11,7 +11,11 @@ class DailyBar(models.Model):
     """Open, high, low, close, adjusted close and volume, split-adjusted as of the instrument's basis date."""
 
     pk = models.CompositePrimaryKey("instrument_id", "session")
-    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="bars")
+    # The database checks the instrument once a statement, by a trigger, and the key serves as the index: a constraint
+    # and an index for each row would take as long as all the rest.
+    instrument = models.ForeignKey(
+        "marketdata.Instrument", on_delete=models.CASCADE, related_name="bars", db_constraint=False, db_index=False
+    )
     session = models.DateField()
     open = models.DecimalField(max_digits=18, decimal_places=6)
     high = models.DecimalField(max_digits=18, decimal_places=6)

@@ -4,23 +4,38 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from django.db import connection, transaction
+from psycopg import Cursor
 
+from marketdata.bar_arrays import from_blocks
 from marketdata.blocks import BarArray, packed
 from marketdata.copy_format import ExactBars, copied_in, copied_out, exact_bars
-from marketdata.models import BarBlock, CorporateAction, DailyBar, Instrument, QuarantinedBar
+from marketdata.models import CorporateAction, DailyBar, Instrument, QuarantinedBar
 from marketdata.quality import Refused
 from marketdata.records import BarRecord, CorporateActionRecord
 
 LONGEST_REASON = 300
+EXACT_IN_FLOAT = 2**53
 
 # Statements without any value in them: values travel by COPY, or as parameters.
 MAKE_STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_bar (LIKE marketdata_dailybar) ON COMMIT DROP"
 EMPTY_STAGING = "TRUNCATE incoming_bar"
-COPY_IN = (
-    "COPY incoming_bar (instrument_id, session, open, high, low, close, adjusted_close, volume, source, fetched_at, "
-    "is_final) FROM STDIN (FORMAT BINARY)"
+COPY_COLUMNS = (
+    " (instrument_id, session, open, high, low, close, adjusted_close, volume, source, fetched_at, is_final) "
+    "FROM STDIN (FORMAT BINARY)"
 )
+COPY_STAGED = "COPY incoming_bar" + COPY_COLUMNS
+COPY_STRAIGHT = "COPY marketdata_dailybar" + COPY_COLUMNS
+WHAT_IS_THERE = """
+SELECT EXISTS (SELECT 1 FROM marketdata_dailybar WHERE instrument_id = %(instrument)s),
+    EXISTS (SELECT 1 FROM marketdata_barblock WHERE instrument_id = %(instrument)s)
+"""
+WRITE_BLOCK = """
+INSERT INTO marketdata_barblock (instrument_id, row_count, body, checksums) VALUES (%s, %s, %s, %s)
+ON CONFLICT (instrument_id) DO UPDATE SET
+    row_count = EXCLUDED.row_count, body = EXCLUDED.body, checksums = EXCLUDED.checksums
+"""
 COPY_OUT = """
 COPY (
     SELECT session, open::float8, high::float8, low::float8, close::float8, adjusted_close::float8, volume::float8
@@ -48,10 +63,7 @@ WITH merged AS (
         fetched_at = EXCLUDED.fetched_at, is_final = EXCLUDED.is_final
     RETURNING xmax = 0 AS is_new
 )
-SELECT count(*) FILTER (WHERE is_new), count(*),
-    EXISTS (SELECT 1 FROM marketdata_dailybar WHERE instrument_id = %(instrument)s),
-    EXISTS (SELECT 1 FROM marketdata_barblock WHERE instrument_id = %(instrument)s)
-FROM merged
+SELECT count(*) FILTER (WHERE is_new), count(*) FROM merged
 """
 
 
@@ -73,20 +85,45 @@ def write_bars(*, instrument: Instrument, bars: Sequence[BarRecord], source: str
 def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched_at: datetime) -> Written:
     """Store believable bars of different sessions, oldest first, and the block of all bars of the instrument.
 
-    A second call with the same bars touches no row.
+    A second call with the same bars touches no row. The first bars of an instrument go straight into the table; the
+    caller holds the instrument's row, so that nobody else does the same meanwhile.
     """
+    changed = _not_stored(instrument, bars, source)
+    if not len(changed):
+        return Written(new=0, changed=0, unchanged=len(bars))
+    rows = copied_in(changed, instrument_id=instrument.pk, source=source, fetched_at=fetched_at)
     with connection.cursor() as cursor:
+        cursor.execute(WHAT_IS_THERE, {"instrument": instrument.pk})
+        has_bars, has_block = cursor.fetchone()
+        if not has_bars:
+            with cursor.copy(COPY_STRAIGHT) as copy:
+                copy.write(rows)
+            _write_block(instrument, changed.as_array())
+            return Written(new=len(bars), changed=0, unchanged=0)
         cursor.execute(MAKE_STAGING)
         cursor.execute(EMPTY_STAGING)
-        with cursor.copy(COPY_IN) as copy:
-            copy.write(copied_in(bars, instrument_id=instrument.pk, source=source, fetched_at=fetched_at))
+        with cursor.copy(COPY_STAGED) as copy:
+            copy.write(rows)
         cursor.execute(MERGE, {"instrument": instrument.pk})
-        new, touched, had_bars, had_block = cursor.fetchone()
-    if not had_bars:
-        _write_block(instrument, bars.as_array())
-    elif touched or not had_block:
+        new, touched = cursor.fetchone()
+    if touched or not has_block:
         _write_block(instrument, _stored_array(instrument))
     return Written(new=new, changed=touched - new, unchanged=len(bars) - touched)
+
+
+def _not_stored(instrument: Instrument, bars: ExactBars, source: str) -> ExactBars:
+    """The bars that a sound block does not have already; all of them without one, or when it is another source's.
+
+    A block is what the rows are, because the database deletes it when a row changes.
+    """
+    stored = from_blocks([instrument.pk]).get(instrument.pk) if instrument.source == source else None
+    if stored is None:
+        return bars
+    offered = bars.as_array()
+    places = np.searchsorted(stored[:, 0], offered[:, 0]).clip(max=len(stored) - 1)
+    # A volume that float64 cannot hold to the last share is compared by the database.
+    same = (stored[places] == offered).all(axis=1) & (bars.volume < EXACT_IN_FLOAT)
+    return bars.taken(~same)
 
 
 def _stored_array(instrument: Instrument) -> BarArray:
@@ -98,10 +135,9 @@ def _write_block(instrument: Instrument, bars: BarArray) -> None:
     if not len(bars):
         return
     block = packed(bars)
-    BarBlock.objects.update_or_create(
-        instrument=instrument,
-        defaults={"row_count": block.row_count, "body": block.body, "checksums": block.checksums},
-    )
+    # A cursor that sends values apart from the statement: as a part of it, bytes would be spelled out twice as long.
+    with Cursor(connection.connection) as cursor:
+        cursor.execute(WRITE_BLOCK, (instrument.pk, block.row_count, block.body, block.checksums))
 
 
 def drop_other_history(*, instrument: Instrument, bars: Sequence[BarRecord], source: str) -> None:

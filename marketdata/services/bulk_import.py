@@ -21,6 +21,8 @@ from marketdata.services import bar_store
 from marketdata.services.ingestion import ingest_instrument, remember_source
 
 CLOSE = 4
+# So many of the newest bars show whether two series stand on one basis; all of them where these have none in common.
+COMPARED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,15 @@ def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudg
 
 def _continues(instrument: Instrument, source: str, good: BarColumns) -> bool:
     """Whether these bars may stand beside the stored ones: of the same source, and on the same price basis."""
-    stored = bar_arrays([instrument])[instrument.pk]
-    if not len(stored):
-        return True
-    if instrument.source not in ("", source):
-        return False
-    _, ours, theirs = np.intersect1d(
-        stored[:, 0].astype(np.int64), good.session.astype(np.int64), assume_unique=True, return_indices=True
-    )
-    ratios = good.close[theirs] / stored[ours, CLOSE]
-    return not len(ratios) or abs(float(np.median(ratios)) - 1) <= float(AGREEMENT)
+    for latest in (COMPARED, None):
+        stored = bar_arrays([instrument], latest=latest)[instrument.pk]
+        if not len(stored):
+            return True
+        if instrument.source not in ("", source):
+            return False
+        places = np.searchsorted(stored[:, 0], good.session.astype(np.int64)).clip(max=len(stored) - 1)
+        common = stored[places, 0] == good.session.astype(np.int64)
+        if common.any():
+            ratio = float(np.median(good.close[common] / stored[places[common], CLOSE]))
+            return abs(ratio - 1) <= float(AGREEMENT)
+    return True

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
 
 from marketdata.bar_arrays import bar_arrays
 from marketdata.blocks import SEGMENT_ROWS, packed, unpacked
@@ -109,6 +110,33 @@ def test_the_second_write_touches_nothing() -> None:
     again = write_exact(instrument=instrument, bars=exact_bars(LONG), source="first", fetched_at=NOW)
     assert (again.new, again.changed, again.unchanged) == (0, 0, len(LONG))
     assert version_of_rows() == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", [{"volume": 2**53 + 1}, {"close": Decimal("999999999.999998")}])
+def test_the_smallest_change_is_seen(change: dict) -> None:
+    big = bar(LAST, "999999999.999999", low=1, high=Decimal("999999999.999999"), open=1, volume=2**53)
+    instrument = stock(source="first")
+    write(instrument, [big])
+    again = write_bars(instrument=instrument, bars=[replace(big, **change)], source="first", fetched_at=NOW)
+    assert (again.new, again.changed) == (0, 1)
+    assert DailyBar.objects.filter(**change).exists()
+
+
+@pytest.mark.django_db
+def test_the_same_bars_of_another_source_are_changed_ones() -> None:
+    instrument = write(stock(source="first"))
+    again = write_bars(instrument=instrument, bars=LONG, source="second", fetched_at=NOW)
+    assert (again.new, again.changed) == (0, len(LONG))
+
+
+@pytest.mark.django_db
+def test_what_is_stored_already_is_not_even_sent(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    instrument = write(stock(source="first"))
+    # A savepoint, the block, and the end of the savepoint.
+    with django_assert_num_queries(3):
+        again = write_exact(instrument=instrument, bars=exact_bars(LONG), source="first", fetched_at=NOW)
+    assert again.unchanged == len(LONG)
 
 
 def version_of_rows() -> list:

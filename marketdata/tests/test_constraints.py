@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
-from marketdata.models import CorporateAction, QuarantinedBar
+from marketdata.models import CorporateAction, DailyBar, QuarantinedBar
 from marketdata.tests.factories import LAST, NOW, stock, stored_bar
 
 pytestmark = pytest.mark.django_db
@@ -67,3 +67,24 @@ def test_the_same_refusal_twice() -> None:
     QuarantinedBar.objects.create(**refusal)
     with pytest.raises(IntegrityError, match="quarantined_bar_once"), transaction.atomic():
         QuarantinedBar.objects.create(**refusal)
+
+
+def test_a_bar_has_an_instrument() -> None:
+    listed = stored_bar()
+    listed.instrument_id = 987_654
+    with pytest.raises(IntegrityError, match="a bar has no instrument"), transaction.atomic():
+        DailyBar.objects.bulk_create([listed])
+    with pytest.raises(IntegrityError, match="a bar has no instrument"), transaction.atomic():
+        DailyBar.objects.update(instrument_id=987_654)
+
+
+def test_an_instrument_goes_only_with_its_bars() -> None:
+    listed = stored_bar().instrument
+    with (
+        pytest.raises(IntegrityError, match="an instrument that has bars cannot go"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("DELETE FROM marketdata_instrument WHERE id = %s", (listed.pk,))
+    listed.delete()
+    assert not DailyBar.objects.exists()
