@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 EXCHANGE = "XNYS"
 PROBE_SECONDS = 2
+PROBES_LATE = timedelta(hours=1)
 Facts = Mapping[str, Any]
 
 
@@ -92,7 +93,7 @@ def examine(*, now: datetime) -> dict[str, Part]:
         **parts,
         "champion": _examined(_champion),
         "newest_bar": _examined(lambda: _newest_bar(now)),
-        "providers": _examined(_providers),
+        "providers": _examined(lambda: _providers(now)),
     }
 
 
@@ -167,7 +168,7 @@ def _newest_bar(now: datetime) -> tuple[str, Facts]:
     return f"The newest bar is of {newest}.", facts
 
 
-def _providers() -> tuple[str, Facts]:
+def _providers(now: datetime) -> tuple[str, Facts]:
     """As the last probes found them; no source is asked here."""
     try:
         healths = provider_healths()
@@ -177,4 +178,7 @@ def _providers() -> tuple[str, Facts]:
     unwell = [health.provider for health in healths if health.state in (health.State.DOWN, health.State.DEGRADED)]
     if unwell:
         raise Unwell(f"Not all sources of market data answer: {', '.join(unwell)}.", facts)
+    late = [health.provider for health in healths if health.checked_at and now - health.checked_at > PROBES_LATE]
+    if late:
+        raise Unwell(f"Nobody has looked at these sources for an hour: {', '.join(late)}.", facts)
     return "No source of market data is known to fail.", facts

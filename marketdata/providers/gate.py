@@ -149,7 +149,8 @@ class Gate:
     def _held_back(self, verdict: Verdict) -> ProviderUnavailable:
         if verdict.why in ("rests", "trial"):
             after = f"after {verdict.kind.replace('_', ' ') or 'failures'}"
-            reason = f"left alone for another {max(verdict.wait_s, 1):.0f} s {after}"
+            until = datetime.now(UTC) + timedelta(seconds=verdict.wait_s)
+            reason = f"left alone until {until:%H:%M} UTC {after}"
             kind = FailureKind(verdict.kind) if verdict.kind else FailureKind.UNREACHABLE
         else:
             limit = getattr(self.budget, f"per_{verdict.why}")

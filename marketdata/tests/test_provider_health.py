@@ -124,6 +124,13 @@ def test_a_source_out_of_reach_is_down_and_others_are_not(httpserver: HTTPServer
     assert Client().get("/health/ready").status_code == 200
 
 
+def test_probes_that_have_stopped_are_noticed() -> None:
+    probe_provider(name="sample", now=NOW)
+    assert examine(now=NOW + timedelta(minutes=59))["providers"].is_ok
+    part = examine(now=NOW + timedelta(minutes=61))["providers"]
+    assert (part.status, part.detail) == ("degraded", "Nobody has looked at these sources for an hour: sample.")
+
+
 def test_a_source_without_a_key_is_not_asked(settings: Any) -> None:
     settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, alpha_vantage=None)
     assert [provider.name for provider in configured_providers()] == ["yahoo", "sample"]
