@@ -9,7 +9,8 @@ import environ
 
 from accounts.conf import LimitSettings
 from alerts.conf import AlertSettings
-from marketdata.conf import MarketDataSettings
+from config.news_env import read_news
+from marketdata.conf import MarketDataSettings, NewsSettings
 from mlops.conf import ModelSettings
 from predictions.conf import ForecastSettings
 
@@ -62,6 +63,7 @@ class Environment:
     forecasts: ForecastSettings
     limits: LimitSettings
     alerts: AlertSettings
+    news: NewsSettings
 
 
 class _Reader:
@@ -161,9 +163,10 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             site_url=reader.text("HINDCAST_SITE_URL", f"http://127.0.0.1:{site.port}").rstrip("/"),
         ),
     )
-    if reader.complaints or not (marketdata and models and forecasts and limits and alerts):
+    news = reader.build("HINDCAST_NEWS_TIMEOUT_S, HINDCAST_NEWS_LOOKBACK_DAYS, REDDIT_*", lambda: read_news(reader))
+    if reader.complaints or not (marketdata and models and forecasts and limits and alerts and news):
         raise EnvironmentProblem(reader.complaints)
-    return Environment(site, marketdata, models, forecasts, limits, alerts)
+    return Environment(site, marketdata, models, forecasts, limits, alerts, news)
 
 
 def _site(reader: _Reader) -> SiteSettings:

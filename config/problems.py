@@ -74,6 +74,14 @@ PROBLEMS: dict[type[Exception], Problem] = {
         ("provider",),
         detail="The source of market data refused the request.",
     ),
+    marketdata.ScorerUnavailable: Problem(
+        503,
+        "scorer-unavailable",
+        "Texts cannot be scored",
+        ("scorer",),
+        detail="The scorer of texts cannot be loaded. Operators have been told.",
+        retry_after_s=60,
+    ),
     mlops.NoChampion: Problem(503, "no-model", "No model yet", retry_after_s=RETRY_AFTER_TRAINING_S),
     mlops.ArtifactCorrupt: Problem(
         503,

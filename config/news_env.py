@@ -1,0 +1,59 @@
+"""What the environment says about news: sources, keys and the scorer of texts."""
+
+from pathlib import Path
+from typing import Protocol
+
+from marketdata.conf import NewsSettings
+from marketdata.sentiment.catalog import LEXICON, SCORER_NAMES
+
+NEWS_PROVIDERS = ("alpha_vantage", "newsapi", "reddit", "x")
+SUBREDDITS = "stocks,investing,wallstreetbets"
+WEB = ("http", "https")
+
+
+class Reader(Protocol):
+    """What reads variables and remembers complaints."""
+
+    complaints: list[str]
+
+    def text(self, name: str, default: str) -> str: ...
+    def words(self, name: str, default: str, allowed: tuple[str, ...] | None = None) -> tuple[str, ...]: ...
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str: ...
+    def integer(self, name: str, default: int) -> int: ...
+    def seconds(self, name: str, default: float) -> float: ...
+    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str: ...
+
+
+def read_news(reader: Reader) -> NewsSettings:
+    """The settings of news; raises ValueError for values that do not go together."""
+    return NewsSettings(
+        scorer=reader.choice("HINDCAST_SENTIMENT_SCORER", LEXICON, SCORER_NAMES),
+        finbert_model=reader.text("HINDCAST_FINBERT_MODEL", "ProsusAI/finbert"),
+        providers=reader.words("HINDCAST_NEWS_PROVIDERS", ",".join(NEWS_PROVIDERS), NEWS_PROVIDERS),
+        timeout_s=reader.seconds("HINDCAST_NEWS_TIMEOUT_S", 5.0),
+        lookback_days=reader.integer("HINDCAST_NEWS_LOOKBACK_DAYS", 7),
+        newsapi_base_url=reader.url("NEWSAPI_BASE_URL", "https://newsapi.org", WEB).rstrip("/"),
+        alpha_vantage_base_url=reader.url("ALPHA_VANTAGE_BASE_URL", "https://www.alphavantage.co", WEB).rstrip("/"),
+        reddit_base_url=reader.url("REDDIT_BASE_URL", "", WEB).rstrip("/"),
+        x_base_url=reader.url("X_BASE_URL", "https://api.x.com", WEB).rstrip("/"),
+        reddit_subreddits=reader.words("REDDIT_SUBREDDITS", SUBREDDITS),
+        newsapi_key=read_secret(reader, "NEWSAPI_KEY"),
+        alpha_vantage_key=read_secret(reader, "ALPHA_VANTAGE_API_KEY"),
+        reddit_client_id=read_secret(reader, "REDDIT_CLIENT_ID"),
+        reddit_client_secret=read_secret(reader, "REDDIT_CLIENT_SECRET"),
+        x_bearer_token=read_secret(reader, "X_BEARER_TOKEN"),
+    )
+
+
+def read_secret(reader: Reader, name: str) -> str:
+    """The secret itself, or the content of the file that NAME_FILE names; a complaint repeats neither."""
+    value, path = reader.text(name, ""), reader.text(f"{name}_FILE", "")
+    if value and path:
+        reader.complaints.append(f"Set {name} or {name}_FILE, not both.")
+    if value or not path:
+        return value
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        reader.complaints.append(f"{name}_FILE names a file that cannot be read.")
+        return ""
