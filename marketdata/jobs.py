@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 log = structlog.get_logger(__name__)
 
 INGEST = "marketdata.ingest"
+INGEST_NEWS = "marketdata.ingest_news"
 
 
 def enqueue(name: str, *args: int | str | list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Background work: ingestion of chosen instruments."""
+"""Background work: ingestion of chosen instruments, and of news."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -6,6 +6,7 @@ from django.utils import timezone
 from marketdata import jobs
 from marketdata.selectors import instruments_by_pk, latest_home_session
 from marketdata.services.ingestion import ingest_all
+from marketdata.services.news import ingest_news
 
 
 @shared_task(name=jobs.INGEST)
@@ -13,3 +14,9 @@ def ingest(instrument_pks: list[int]) -> None:
     """Bring these instruments up to the last closed session; may run twice."""
     now = timezone.now()
     ingest_all(through=latest_home_session(now), now=now, instruments=instruments_by_pk(instrument_pks))
+
+
+@shared_task(name=jobs.INGEST_NEWS)
+def ingest_all_news() -> None:
+    """Ask every source of news that has a key about every active instrument; may run twice."""
+    ingest_news(now=timezone.now())
