@@ -47,7 +47,7 @@ class SentimentQuery(serializers.Serializer):
 class RoundedField(serializers.FloatField):
     """A figure with four decimals."""
 
-    def to_representation(self, value: Any) -> float:
+    def to_representation(self, value: Any) -> float:  # type: ignore[override]  # the stubs say text
         """The rounded figure."""
         return round(float(value), DECIMALS)
 
@@ -73,7 +73,7 @@ class SentimentDayOut(MoodOut):
 class ArticleScoreOut(serializers.Serializer):
     """One scorer's view of an article."""
 
-    label = serializers.ChoiceField(choices=MentionScore.Label.values)
+    label = serializers.ChoiceField(choices=MentionScore.Label.values)  # type: ignore[assignment]  # what callers see
     score = RoundedField(min_value=-1.0, max_value=1.0)
 
 
@@ -83,7 +83,7 @@ class ArticleOut(serializers.Serializer):
 
     title = serializers.CharField()
     url = serializers.CharField(help_text="Canonical, without tracking.")
-    source = serializers.CharField(help_text="Who wrote it.")
+    source = serializers.CharField(help_text="Who wrote it.")  # type: ignore[assignment]  # what callers see
     provider = serializers.CharField(help_text="Who brought it.")
     is_social = serializers.BooleanField(help_text="A post rather than an article.")
     published_at = serializers.DateTimeField()

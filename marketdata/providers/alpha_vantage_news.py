@@ -77,7 +77,9 @@ def _record(item: Any, ticker: str) -> ArticleRecord | None:
     if not (published_at and url and title):
         return None
     views = item.get("ticker_sentiment")
-    own = next((view for view in (views if isinstance(views, list) else ()) if _ticker_of(view) == ticker.upper()), {})
+    own: dict[str, Any] = next(
+        (view for view in (views if isinstance(views, list) else ()) if _ticker_of(view) == ticker.upper()), {}
+    )
     return ArticleRecord(
         url=url,
         title=title,

@@ -110,7 +110,7 @@ class RedditProvider:
         raise failed(self.name, failure)
 
     def _client(self) -> praw.Reddit:
-        hosts = {"reddit_url": self.base_url, "oauth_url": self.base_url} if self.base_url else {}
+        hosts: dict[str, Any] = {"reddit_url": self.base_url, "oauth_url": self.base_url} if self.base_url else {}
         return praw.Reddit(
             client_id=self.client_id,
             client_secret=self.client_secret,

@@ -64,9 +64,9 @@ def aggregate(opinions: Sequence[Opinion], *, at: datetime) -> Mood:
     total = math.fsum(weights)
     if total == 0:
         return NO_NEWS
+    if len(known) == 1:
+        return Mood(known[0].score, 1, None)
     mean = math.fsum(w * opinion.score for w, opinion in zip(weights, known, strict=True)) / total
     mean = max(-1.0, min(1.0, mean))
-    if len(known) == 1:
-        return Mood(mean, 1, None)
     variance = math.fsum(w * (opinion.score - mean) ** 2 for w, opinion in zip(weights, known, strict=True)) / total
     return Mood(mean, len(known), math.sqrt(max(0.0, variance)))

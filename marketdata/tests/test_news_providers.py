@@ -52,7 +52,9 @@ def failure_from(vendor: str, base_url: str, timeout_s: float = 2.0) -> Failure:
         source(vendor, base_url, timeout_s=timeout_s).fetch_news(NETFLIX, since=SINCE)
     told = "".join(traceback.format_exception(caught.value))
     assert SECRET not in told
-    return caught.value.failure
+    error = caught.value
+    assert isinstance(error, NewsUnavailable | NewsRejected)
+    return error.failure
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,15 @@ def test_a_connection_that_breaks_is_told(vendor: str) -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_items_of_any_other_shape_are_left_out(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
-    strange = [None, 7, "x", [], {}, {"title": 5, "url": None}, {"id": {}, "text": [], "created_at": 9e99}]
+    strange: list[object] = [
+        None,
+        7,
+        "x",
+        [],
+        {},
+        {"title": 5, "url": None},
+        {"id": {}, "text": [], "created_at": 9e99},
+    ]
     body = {
         "newsapi": {"status": "ok", "articles": strange},
         "alpha_vantage": {
