@@ -22,6 +22,7 @@ def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
 
 urlpatterns = [
     path("", include("predictions.urls")),
+    path("stocks/", include("marketdata.urls")),
     path("alerts/", include("alerts.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -13,7 +13,7 @@ from unfold.decorators import display
 from marketdata.calendars import known_exchanges
 from marketdata.errors import SymbolMalformed
 from marketdata.jobs import INGEST, enqueue
-from marketdata.models import IngestionRun, Instrument, QuarantinedBar
+from marketdata.models import IngestionRun, Instrument, NewsArticle, QuarantinedBar, SentimentDay
 from marketdata.selectors import canonical_symbol
 
 
@@ -112,3 +112,19 @@ class IngestionRunAdmin(ReadOnlyAdmin):
     )
     def status_label(self, run: IngestionRun) -> str:
         return run.status
+
+
+@admin.register(NewsArticle)
+class NewsArticleAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["published_at", "title", "source", "provider", "is_social"]
+    list_filter: ClassVar = ["provider", "is_social"]
+    search_fields: ClassVar = ["title", "url", "mentions__instrument__symbol"]
+    date_hierarchy = "published_at"
+
+
+@admin.register(SentimentDay)
+class SentimentDayAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["session", "instrument", "scorer", "score", "count", "dispersion"]
+    list_filter: ClassVar = ["scorer"]
+    list_select_related: ClassVar = ["instrument"]
+    search_fields: ClassVar = ["instrument__symbol"]

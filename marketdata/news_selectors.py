@@ -59,3 +59,9 @@ def mentions_page(
     shown = found[:size]
     more = len(found) > size
     return MentionsPage(shown, (shown[-1].article.published_at, shown[-1].pk) if more else None)
+
+
+def latest_moods(instrument: Instrument, sessions: Sequence[date]) -> list[SentimentDay]:
+    """The moods, by every scorer, of the newest of the sessions that has one."""
+    rows = list(SentimentDay.objects.filter(instrument=instrument, session__in=sessions).order_by("-session", "scorer"))
+    return [row for row in rows if row.session == rows[0].session]

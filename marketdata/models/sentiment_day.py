@@ -5,6 +5,10 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from marketdata.sentiment.types import label_of
+
+NEUTRAL_WITHIN = 0.15
+
 
 class SentimentDay(models.Model):
     """The mood of one session by one scorer; a session without an article has no row, because no news is not 0."""
@@ -31,3 +35,8 @@ class SentimentDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument_id} {self.session} {self.scorer}: {self.score:+.2f}"
+
+    @property
+    def label(self) -> str:
+        """The mood in one word."""
+        return label_of(self.score, neutral_within=NEUTRAL_WITHIN)

@@ -4,12 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+import transformers
 
 from marketdata.errors import ScorerUnavailable
 from marketdata.sentiment.catalog import FINBERT, LEXICON, scorer_named
-
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "gain", "flat", "drop", "shares"]
 

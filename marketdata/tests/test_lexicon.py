@@ -23,7 +23,7 @@ def f1(truth: list[str], said: list[str], label: str) -> float:
     return 2 * hits / (truth.count(label) + said.count(label))
 
 
-@pytest.mark.parametrize(("name", "size"), [("headlines", 72), ("reports", 66), ("mixed", 70)])
+@pytest.mark.parametrize(("name", "size"), [("headlines", 72), ("reports", 66), ("mixed", 70), ("more_reports", 60)])
 def test_labelled_texts_are_told_apart(name: str, size: int) -> None:
     rows = labelled(name)
     assert len(rows) == size
@@ -114,3 +114,8 @@ def test_small_scores_are_neutral(score: float, label: str) -> None:
 def test_a_score_outside_its_range_is_refused() -> None:
     with pytest.raises(ValueError, match="between -1 and 1"):
         TextScore("positive", 1.01)
+
+
+def test_a_fall_in_a_period_is_a_fall() -> None:
+    fell, within = LexiconScorer().score(["Sales fell in the quarter", "The plots fell within the scope of the plan"])
+    assert (fell.label, within.label) == ("negative", "neutral")

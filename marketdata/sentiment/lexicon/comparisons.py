@@ -25,8 +25,8 @@ _BURDEN = (
     r"(?:loss(?:es)?|deficits?|costs?|expenses|expenditures?|debts?|unemployment|impairments?|write-?downs?|charges)"
 )
 _GAIN = (
-    r"(?:profits?|earnings|eps|ebitda?|result|sales|revenues?|turnover|income|cash flow|order (?:book|intake)|orders"
-    r"|margin|dividend|volumes?|deliveries)"
+    r"(?:profits?|return on \w+|earnings|eps|ebitda?|result|sales|revenues?|turnover|income|cash flow"
+    r"|order (?:book|intake)|orders|margin|dividend|volumes?|deliveries)"
 )
 _DOWN = (
     r"(?:fell|falls?|fallen|falling|dropp?(?:ed|s|ing)?|declin(?:ed|es?|ing)|decreas(?:ed|es?|ing)|shr[aiu]nk(?:s|ing)?"
@@ -58,14 +58,16 @@ _TURNED_BAD = re.compile(
 _BURDEN_DOWN = re.compile(rf"\b(?:{_BURDEN} {_WORDS}{_DOWN}|{_DOWN} {_WORDS}{_BURDEN})\b", re.IGNORECASE)
 _BURDEN_UP = re.compile(rf"\b(?:{_BURDEN} {_WORDS}{_UP}|{_UP} {_WORDS}(?:{_BURDEN}|material prices))\b", re.IGNORECASE)
 _BAD_TURN = re.compile(
-    rf"\b(?:lay(?:s|ing)? off|laid off|profit warning|files? for bankruptcy|hit with|steps? down"
+    rf"\b(?:lay(?:s|ing)? off|laid off|made redundant|profit warning|files? for bankruptcy|hit with|steps? down"
     rf"|(?:{_DOWN}|los(?:e|es|ing)) (?:[\w,.-]+ ){{0,2}}?(?:jobs|staff|workers)"
     rf"|(?:personnel|job|staff) (?:cuts|reductions)|(?:million|billion|mn|bn) charge|contracted by"
     rf"|expect(?:ed|ing) an? {_WORDS}(?:higher|better)|made a loss|showed a loss)\b",
     re.IGNORECASE,
 )
 _AS_EXPECTED = re.compile(
-    r"\b(?:in line with|unchanged|little changed|record date|up to (?=[\w$]{0,4}\s?\d))", re.IGNORECASE
+    r"\b(?:in line with|unchanged|little changed|record date|falls? due|(?:fell|falls?) within"
+    r"|up to (?=[\w$]{0,4}\s?\d))",
+    re.IGNORECASE,
 )
 
 
