@@ -6,7 +6,7 @@ PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 # Where PyTorch's CPU build is looked for first; plain pip would take the far larger CUDA build on x86-64 Linux.
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 RUNTIME := base ml embedded
-LOCKED := base ml embedded dev
+LOCKED := base ml embedded finbert dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help

@@ -11,7 +11,15 @@ import environ
 
 from accounts.conf import LimitSettings
 from alerts.conf import AlertSettings
-from marketdata.conf import ALPHA_VANTAGE_BUDGET, YAHOO_BUDGET, AlphaVantageSettings, Budget, MarketDataSettings
+from config.news_env import read_news
+from marketdata.conf import (
+    ALPHA_VANTAGE_BUDGET,
+    YAHOO_BUDGET,
+    AlphaVantageSettings,
+    Budget,
+    MarketDataSettings,
+    NewsSettings,
+)
 from mlops.conf import ModelSettings
 from predictions.conf import ForecastSettings
 
@@ -67,6 +75,7 @@ class Environment:
     forecasts: ForecastSettings
     limits: LimitSettings
     alerts: AlertSettings
+    news: NewsSettings
 
 
 class _Reader:
@@ -185,9 +194,10 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             site_url=reader.text("HINDCAST_SITE_URL", f"http://127.0.0.1:{site.port}").rstrip("/"),
         ),
     )
-    if reader.complaints or not (marketdata and models and forecasts and limits and alerts):
+    news = reader.build("HINDCAST_NEWS_TIMEOUT_S, HINDCAST_NEWS_LOOKBACK_DAYS, REDDIT_*", lambda: read_news(reader))
+    if reader.complaints or not (marketdata and models and forecasts and limits and alerts and news):
         raise EnvironmentProblem(reader.complaints)
-    return Environment(site, marketdata, models, forecasts, limits, alerts)
+    return Environment(site, marketdata, models, forecasts, limits, alerts, news)
 
 
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:

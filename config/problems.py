@@ -75,6 +75,14 @@ PROBLEMS: dict[type[Exception], Problem] = {
         detail="The source of market data refused the request.",
     ),
     marketdata.BarFileUnusable: Problem(422, "bar-file-unusable", "The file cannot be imported", ("name",)),
+    marketdata.ScorerUnavailable: Problem(
+        503,
+        "scorer-unavailable",
+        "Texts cannot be scored",
+        ("scorer",),
+        detail="The scorer of texts cannot be loaded. Operators have been told.",
+        retry_after_s=60,
+    ),
     mlops.NoChampion: Problem(503, "no-model", "No model yet", retry_after_s=RETRY_AFTER_TRAINING_S),
     mlops.ArtifactCorrupt: Problem(
         503,

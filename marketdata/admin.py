@@ -13,7 +13,15 @@ from unfold.decorators import display
 from marketdata.calendars import is_session, known_exchanges
 from marketdata.errors import SymbolMalformed
 from marketdata.jobs import INGEST, enqueue
-from marketdata.models import IngestionRun, Instrument, ProviderHealth, QuarantinedBar, SymbolAlias
+from marketdata.models import (
+    IngestionRun,
+    Instrument,
+    NewsArticle,
+    ProviderHealth,
+    QuarantinedBar,
+    SentimentDay,
+    SymbolAlias,
+)
 from marketdata.selectors import canonical_symbol
 
 
@@ -168,3 +176,19 @@ class ProviderHealthAdmin(ReadOnlyAdmin):
     )
     def state_label(self, health: ProviderHealth) -> str:
         return health.state
+
+
+@admin.register(NewsArticle)
+class NewsArticleAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["published_at", "title", "source", "provider", "is_social"]
+    list_filter: ClassVar = ["provider", "is_social"]
+    search_fields: ClassVar = ["title", "url", "mentions__instrument__symbol"]
+    date_hierarchy = "published_at"
+
+
+@admin.register(SentimentDay)
+class SentimentDayAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["session", "instrument", "scorer", "score", "count", "dispersion"]
+    list_filter: ClassVar = ["scorer"]
+    list_select_related: ClassVar = ["instrument"]
+    search_fields: ClassVar = ["instrument__symbol"]

@@ -88,3 +88,12 @@ class SessionUnknown(MarketDataError):
         super().__init__(f"{day} is not a session of {mic}.")
         self.mic = mic
         self.day = day
+
+
+class ScorerUnavailable(MarketDataError):
+    """A scorer of texts cannot be loaded: its libraries or its weights are missing."""
+
+    def __init__(self, scorer: str, reason: str) -> None:
+        super().__init__(f"The scorer {scorer} cannot be used: {reason}.")
+        self.scorer = scorer
+        self.reason = reason

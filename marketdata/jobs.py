@@ -12,6 +12,7 @@ log = structlog.get_logger(__name__)
 INGEST = "marketdata.ingest"
 PROBE_PROVIDERS = "marketdata.probe_providers"
 PROBE_PROVIDER = "marketdata.probe_provider"
+INGEST_NEWS = "marketdata.ingest_news"
 
 
 def enqueue(name: str, *args: int | str | list[int]) -> None:

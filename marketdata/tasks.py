@@ -1,4 +1,4 @@
-"""Background work: ingestion of chosen instruments, and probes of the sources."""
+"""Background work: ingestion of chosen instruments and of news, and probes of the sources."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -6,6 +6,7 @@ from django.utils import timezone
 from marketdata import jobs
 from marketdata.selectors import instruments_by_pk, latest_home_session
 from marketdata.services.ingestion import ingest_all
+from marketdata.services.news import ingest_news
 from marketdata.services.provider_health import probe_provider, provider_names
 
 
@@ -28,3 +29,9 @@ def probe_one_provider(name: str) -> None:
     """Find out how one source is; a name that is configured no more is left out."""
     if name in provider_names():
         probe_provider(name=name, now=timezone.now())
+
+
+@shared_task(name=jobs.INGEST_NEWS)
+def ingest_all_news() -> None:
+    """Ask every source of news that has a key about every active instrument; may run twice."""
+    ingest_news(now=timezone.now())

@@ -1,8 +1,11 @@
-"""Paths of the pages about market data."""
+"""Paths of pages and fragments about market data."""
 
 from django.urls import path
 
-from marketdata.views import providers
+from marketdata.views import news, providers
 
 app_name = "marketdata"
-urlpatterns = [path("providers", providers, name="providers")]
+urlpatterns = [
+    path("providers", providers, name="providers"),
+    path("stocks/<str:symbol>/news", news, name="news"),
+]

@@ -1,13 +1,20 @@
-"""The page on which staff see how the sources of market data are."""
+"""Pages and fragments about market data: how the sources are, and what was written about a stock."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from marketdata.selectors import provider_healths
+from marketdata.news_selectors import latest_moods, mentions_page, sessions_of_last_days
+from marketdata.selectors import instrument_by_symbol, provider_healths
+
+WINDOW_DAYS = 14
+ARTICLES_SHOWN = 6
+NOTHING = 204
 
 
 @require_safe
@@ -18,3 +25,21 @@ def providers(request: HttpRequest) -> HttpResponse:
     if not request.user.is_staff:
         raise PermissionDenied
     return render(request, "marketdata/providers.html", {"providers": provider_healths()})
+
+
+@require_safe
+def news(request: HttpRequest, symbol: str) -> HttpResponse:
+    """What was written about one stock lately, for its page; nothing at all where nobody wrote anything."""
+    instrument = instrument_by_symbol(symbol)
+    sessions = sessions_of_last_days(instrument.mic, days=WINDOW_DAYS, now=timezone.now())
+    page = mentions_page(instrument, sessions, size=ARTICLES_SHOWN)
+    if not page.mentions:
+        return HttpResponse(status=NOTHING)
+    context = {
+        "instrument": instrument,
+        "moods": latest_moods(instrument, sessions),
+        "mentions": page.mentions,
+        "scorer": settings.HINDCAST_NEWS.scorer,
+        "days": WINDOW_DAYS,
+    }
+    return render(request, "marketdata/_news.html", context)

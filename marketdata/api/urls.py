@@ -3,6 +3,7 @@
 from django.urls import path
 
 from marketdata.api.providers import Providers
+from marketdata.api.sentiment import SentimentView
 from marketdata.api.views import PriceList, QuoteList, SymbolList
 
 app_name = "marketdata-api"
@@ -11,4 +12,5 @@ urlpatterns = [
     path("prices/<str:symbol>", PriceList.as_view(), name="prices"),
     path("quotes", QuoteList.as_view(), name="quotes"),
     path("providers", Providers.as_view(), name="providers"),
+    path("sentiment/<str:symbol>", SentimentView.as_view(), name="sentiment"),
 ]

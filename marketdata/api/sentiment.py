@@ -1,0 +1,105 @@
+"""`GET /api/v1/sentiment/{symbol}`: the mood of each session, and the articles behind it."""
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from marketdata.api.sentiment_bodies import PROBLEM_TYPE, SentimentOut, SentimentProblemOut, SentimentQuery
+from marketdata.models import ArticleMention
+from marketdata.news_selectors import DayMoods, MentionsPage, mentions_page, moods_by_session, sessions_of_last_days
+from marketdata.selectors import instrument_by_symbol
+
+
+class SentimentView(APIView):
+    """Daily sentiment of one stock with its articles."""
+
+    required_scope = "read"
+
+    @extend_schema(
+        operation_id="sentiment",
+        tags=["market data"],
+        summary="What was written about one stock, session by session",
+        description=(
+            "Articles count in the session that could know them: what is published after the close belongs to the "
+            "next one. A session without an article has null, which is not the same as neutral."
+        ),
+        parameters=[
+            OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
+            SentimentQuery,
+        ],
+        responses={
+            200: SentimentOut,
+            (400, PROBLEM_TYPE): SentimentProblemOut,
+            (404, PROBLEM_TYPE): SentimentProblemOut,
+            (429, PROBLEM_TYPE): SentimentProblemOut,
+            (503, PROBLEM_TYPE): SentimentProblemOut,
+        },
+    )
+    def get(self, request: Request, symbol: str) -> Response:
+        """The last sessions, oldest first, and a page of their articles, newest first."""
+        query = SentimentQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        instrument = instrument_by_symbol(symbol)
+        sessions = sessions_of_last_days(instrument.mic, days=asked["days"], now=timezone.now())
+        scorer = settings.HINDCAST_NEWS.scorer
+        page = mentions_page(instrument, sessions, size=asked["limit"], before=asked.get("cursor"))
+        days = [_day(one, scorer) for one in moods_by_session(instrument, sessions)]
+        cursor = _cursor(page)
+        body = {
+            "symbol": instrument.symbol,
+            "scorer": scorer,
+            "latest": days[-1],
+            "days": days,
+            "articles": [_article(mention) for mention in page.mentions],
+            "next_cursor": cursor,
+            "next": _next(request, instrument.symbol, asked, cursor),
+        }
+        return Response(SentimentOut(body).data, headers={"Cache-Control": "private, max-age=60"})
+
+
+def _day(one: DayMoods, scorer: str) -> dict[str, object]:
+    """The scorer's figures of a session in front, everybody's under `scores`."""
+    scores = {
+        name: {"score": mood.score, "count": mood.count, "dispersion": mood.dispersion}
+        for name, mood in sorted(one.moods.items())
+    }
+    own = scores.get(scorer, {"score": None, "count": 0, "dispersion": None})
+    return {"session": one.session, **own, "scores": scores}
+
+
+def _article(mention: ArticleMention) -> dict[str, object]:
+    article = mention.article
+    return {
+        "title": article.title,
+        "url": article.url,
+        "source": article.source,
+        "provider": article.provider,
+        "is_social": article.is_social,
+        "published_at": article.published_at,
+        "session": mention.session,
+        "relevance": mention.relevance,
+        "scores": {one.scorer: {"label": one.label, "score": one.score} for one in mention.scores.all()},
+    }
+
+
+def _cursor(page: MentionsPage) -> str | None:
+    """The instant in microseconds and the key, which together name one place in the order."""
+    if page.next_before is None:
+        return None
+    instant, pk = page.next_before
+    return f"{round((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)}-{pk}"
+
+
+def _next(request: Request, symbol: str, asked: dict[str, int], cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    path = reverse("marketdata-api:sentiment", args=[symbol], request=request)
+    return f"{path}?days={asked['days']}&limit={asked['limit']}&cursor={cursor}"

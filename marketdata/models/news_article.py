@@ -1,0 +1,76 @@
+"""One story, whoever brought it, and which companies it is about."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class NewsArticle(models.Model):
+    """A story under its canonical address; `published_at`: when it could be known, `fetched_at`: when stored."""
+
+    url = models.URLField("canonical address", max_length=700, unique=True)
+    title = models.CharField(max_length=300)
+    summary = models.TextField(blank=True)
+    source = models.CharField("who wrote it", max_length=80)
+    provider = models.CharField("who brought it", max_length=32)
+    is_social = models.BooleanField("a post rather than an article", default=False)
+    published_at = models.DateTimeField(db_index=True)
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-published_at", "-pk"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(published_at__gte="1990-01-01T00:00:00Z"), name="news_article_published_in_our_time"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(title="") & ~models.Q(title="[Removed]"), name="news_article_has_a_title"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ArticleMention(models.Model):
+    """An article is about a company: how far, and the session that could know it."""
+
+    article = models.ForeignKey("marketdata.NewsArticle", on_delete=models.CASCADE, related_name="mentions")
+    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="mentions")
+    session = models.DateField("session that could know it")
+    relevance = models.FloatField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["instrument", "session"], name="mention_by_session")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["article", "instrument"], name="article_mention_once"),
+            models.CheckConstraint(
+                condition=models.Q(relevance__gt=0, relevance__lte=1), name="article_mention_relevance_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.article_id} about {self.instrument_id}"
+
+
+class MentionScore(models.Model):
+    """How good an article is for a company, by one scorer: ours by their names, a vendor's under the vendor's."""
+
+    class Label(models.TextChoices):
+        POSITIVE = "positive"
+        NEUTRAL = "neutral"
+        NEGATIVE = "negative"
+
+    mention = models.ForeignKey("marketdata.ArticleMention", on_delete=models.CASCADE, related_name="scores")
+    scorer = models.CharField(max_length=32)
+    label = models.CharField(max_length=8, choices=Label)
+    score = models.FloatField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["mention", "scorer"], name="mention_score_once"),
+            models.CheckConstraint(condition=models.Q(score__gte=-1, score__lte=1), name="mention_score_range"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scorer}: {self.score:+.2f}"

@@ -1,0 +1,42 @@
+"""What a session's articles say together."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from marketdata.sentiment.types import label_of
+
+NEUTRAL_WITHIN = 0.15
+
+
+class SentimentDay(models.Model):
+    """The mood of one session by one scorer; a session without an article has no row, because no news is not 0."""
+
+    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="sentiment_days")
+    session = models.DateField()
+    scorer = models.CharField(max_length=32)
+    score = models.FloatField()
+    count = models.PositiveIntegerField("articles")
+    dispersion = models.FloatField("weighted standard deviation", null=True, blank=True)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-session"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["instrument", "session", "scorer"], name="sentiment_day_once"),
+            models.CheckConstraint(condition=Q(score__gte=-1, score__lte=1), name="sentiment_day_score_range"),
+            models.CheckConstraint(condition=Q(count__gte=1), name="sentiment_day_has_articles"),
+            models.CheckConstraint(
+                condition=Q(dispersion__isnull=True) | Q(dispersion__gte=0, count__gte=2),
+                name="sentiment_day_dispersion_of_several",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.session} {self.scorer}: {self.score:+.2f}"
+
+    @property
+    def label(self) -> str:
+        """The mood in one word."""
+        return label_of(self.score, neutral_within=NEUTRAL_WITHIN)

@@ -1,0 +1,67 @@
+"""Reading news: the mood of each session, and the articles behind it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from marketdata.calendars import sessions_between
+from marketdata.models import ArticleMention, Instrument, SentimentDay
+from marketdata.sentiment.dating import session_that_knows
+
+
+@dataclass(frozen=True, slots=True)
+class DayMoods:
+    """One session's moods by scorer; empty where nobody wrote anything."""
+
+    session: date
+    moods: Mapping[str, SentimentDay]
+
+
+@dataclass(frozen=True, slots=True)
+class MentionsPage:
+    """Articles, newest first, and where the next page begins; None after the last."""
+
+    mentions: Sequence[ArticleMention]
+    next_before: tuple[datetime, int] | None
+
+
+def sessions_of_last_days(mic: str, *, days: int, now: datetime) -> list[date]:
+    """The sessions of the last `days` calendar days, oldest first, up to the one that knows what is published now."""
+    last = session_that_knows(mic, now)
+    return sessions_between(mic, min(last, now.date() - timedelta(days=days)), last)
+
+
+def moods_by_session(instrument: Instrument, sessions: Sequence[date]) -> list[DayMoods]:
+    """Every one of the sessions with its moods, oldest first; one query."""
+    found: dict[date, dict[str, SentimentDay]] = defaultdict(dict)
+    for row in SentimentDay.objects.filter(instrument=instrument, session__in=sessions):
+        found[row.session][row.scorer] = row
+    return [DayMoods(session, found.get(session, {})) for session in sessions]
+
+
+def mentions_page(
+    instrument: Instrument, sessions: Sequence[date], *, size: int, before: tuple[datetime, int] | None = None
+) -> MentionsPage:
+    """The articles that these sessions could know, with their scores; `before` is where an earlier page ended."""
+    mentions = (
+        ArticleMention.objects.filter(instrument=instrument, session__in=sessions)
+        .select_related("article")
+        .prefetch_related("scores")
+        .order_by("-article__published_at", "-pk")
+    )
+    if before is not None:
+        instant, pk = before
+        mentions = mentions.filter(article__published_at__lte=instant).exclude(
+            article__published_at=instant, pk__gte=pk
+        )
+    found = list(mentions[: size + 1])
+    shown = found[:size]
+    more = len(found) > size
+    return MentionsPage(shown, (shown[-1].article.published_at, shown[-1].pk) if more else None)
+
+
+def latest_moods(instrument: Instrument, sessions: Sequence[date]) -> list[SentimentDay]:
+    """The moods, by every scorer, of the newest of the sessions that has one."""
+    rows = list(SentimentDay.objects.filter(instrument=instrument, session__in=sessions).order_by("-session", "scorer"))
+    return [row for row in rows if row.session == rows[0].session]

@@ -1,0 +1,1 @@
+"""Scoring by lists of words: what works without any download of weights."""

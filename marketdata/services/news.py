@@ -1,0 +1,78 @@
+"""Bringing news in: ask the sources, keep what is about the company, join what says the same, score and date it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+
+from marketdata.errors import ProviderRejected, ProviderUnavailable
+from marketdata.models import Instrument
+from marketdata.providers.failover import CALLS
+from marketdata.providers.news_base import ArticleRecord, NewsProvider, NewsRejected, NewsUnavailable
+from marketdata.providers.news_catalog import news_providers_of
+from marketdata.selectors import active_instruments
+from marketdata.sentiment.catalog import scorer_named
+from marketdata.sentiment.matching import Company
+from marketdata.sentiment.types import Scorer
+from marketdata.services.moods import refresh_moods
+from marketdata.services.news_store import Stored, store_articles
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """How one source was answered for: what it brought, and one sentence for each way in which it failed."""
+
+    provider: str
+    stored: Stored = field(default_factory=Stored)
+    failures: tuple[str, ...] = ()
+
+
+def ingest_news(
+    *,
+    now: datetime,
+    instruments: Sequence[Instrument] | None = None,
+    providers: Sequence[NewsProvider] | None = None,
+    scorer: Scorer | None = None,
+) -> list[SourceReport]:
+    """Ask every source about every active instrument, or the given ones, and bring the moods up to date.
+
+    Sources and scorer are those of the settings; without any source the list is empty. A source that fails is left
+    alone for the rest of the run where asking again is of no use, and costs the others nothing. A second call stores
+    nothing twice. Raises ScorerUnavailable before any source is asked.
+    """
+    news = settings.HINDCAST_NEWS
+    reader = scorer or scorer_named(news.scorer, finbert_model=news.finbert_model)
+    asked = news_providers_of(news) if providers is None else providers
+    companies = list(active_instruments()) if instruments is None else instruments
+    since = now - timedelta(days=news.lookback_days)
+    return [_from_source(provider, companies, reader, since=since, now=now) for provider in asked]
+
+
+def _from_source(
+    provider: NewsProvider, instruments: Iterable[Instrument], scorer: Scorer, *, since: datetime, now: datetime
+) -> SourceReport:
+    report = SourceReport(provider.name)
+    for instrument in instruments:
+        company = Company(instrument.symbol, instrument.name)
+        try:
+            records: Sequence[ArticleRecord] = provider.fetch_news(company, since=since)
+        except (ProviderUnavailable, ProviderRejected) as error:
+            CALLS.labels(provider.name, "rejected" if isinstance(error, ProviderRejected) else "unavailable").inc()
+            log.warning("news_call", provider=provider.name, symbol=instrument.symbol, reason=error.reason)
+            failures = (*report.failures, f"{instrument.symbol}: {error}")
+            report = replace(report, failures=tuple(dict.fromkeys(failures)))
+            if isinstance(error, NewsUnavailable | NewsRejected) and error.failure.ends_the_run:
+                break
+            continue
+        CALLS.labels(provider.name, "answered" if records else "empty").inc()
+        stored, sessions = store_articles(
+            instrument=instrument, provider=provider.name, records=records, scorer=scorer, now=now
+        )
+        refresh_moods(instrument=instrument, sessions=sessions, now=now)
+        report = replace(report, stored=report.stored + stored)
+    log.info("news_ingested", provider=provider.name, new=report.stored.new, joined=report.stored.joined)
+    return report

@@ -1,0 +1,95 @@
+"""Stand-ins for sources of news, and sources that answer from memory."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from marketdata.conf import NewsSettings
+from marketdata.errors import MarketDataError
+from marketdata.providers.news_base import ArticleRecord, NewsProvider
+from marketdata.providers.news_catalog import news_providers_of
+from marketdata.sentiment.matching import Company
+
+NOW = datetime(2023, 3, 31, 12, tzinfo=UTC)
+SINCE = datetime(2023, 3, 24, 12, tzinfo=UTC)
+NETFLIX = Company("NFLX", "Netflix, Inc.")
+SECRET = "s3cr3t-key-of-nobody"
+RECORDED = Path(__file__).parent / "recorded"
+
+PATHS = {
+    "newsapi": "/v2/everything",
+    "alpha_vantage": "/query",
+    "x": "/2/tweets/search/recent",
+    "reddit": "/r/stocks+investing/search/",
+}
+RECORDINGS = {
+    "newsapi": "newsapi_everything",
+    "alpha_vantage": "alpha_vantage_news",
+    "x": "x_recent",
+    "reddit": "reddit_search",
+}
+
+
+def recording(name: str) -> Any:
+    """A vendor's reply, written by hand after its documentation."""
+    return json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def news_settings(base_url: str = "http://127.0.0.1:1", **changes: Any) -> NewsSettings:
+    """Every source switched on and pointed at a stand-in, apart from the changes."""
+    on = replace(
+        settings.HINDCAST_NEWS,
+        timeout_s=2.0,
+        newsapi_base_url=base_url,
+        alpha_vantage_base_url=base_url,
+        reddit_base_url=base_url,
+        x_base_url=base_url,
+        reddit_subreddits=("stocks", "investing"),
+        newsapi_key=SECRET,
+        alpha_vantage_key=SECRET,
+        reddit_client_id=SECRET,
+        reddit_client_secret=SECRET,
+        x_bearer_token=SECRET,
+    )
+    return replace(on, **changes)
+
+
+def source(name: str, base_url: str, **changes: Any) -> NewsProvider:
+    """One source, pointed at a stand-in."""
+    (found,) = news_providers_of(news_settings(base_url, providers=(name,), **changes))
+    return found
+
+
+def article(title: str = "Netflix beats estimates", **changes: Any) -> ArticleRecord:
+    """An article about Netflix of the morning, apart from the changes."""
+    slug = "-".join(title.lower().split())
+    plain = ArticleRecord(
+        url=f"https://example.com/{slug}",
+        title=title,
+        summary="",
+        source="Example",
+        published_at=datetime(2023, 3, 31, 11, tzinfo=UTC),
+    )
+    return replace(plain, **changes)
+
+
+@dataclass
+class NewsFromMemory:
+    """A source that gives the same articles about every company, or an error, and remembers what it was asked."""
+
+    name: str = "memory"
+    articles: Sequence[ArticleRecord] = ()
+    error: MarketDataError | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
+        """The articles in memory, or the error."""
+        self.asked.append(company.symbol)
+        if self.error is not None:
+            raise self.error
+        return self.articles

@@ -1,0 +1,90 @@
+"""FinBERT behind the scorers' interface, on a tiny BERT that the test builds, teaches three words and saves."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+
+from marketdata.errors import ScorerUnavailable
+from marketdata.sentiment.catalog import FINBERT, LEXICON, scorer_named
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "gain", "flat", "drop", "shares"]
+
+
+def tiny_bert(folder: Path, labels: dict[int, str]) -> str:
+    """A BERT with one layer that has learned in a few steps which of three words is good."""
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    tokenizer = transformers.BertTokenizer(vocab=str(folder / "vocab.txt"))
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(7)
+    network = transformers.BertForSequenceClassification(
+        transformers.BertConfig(
+            vocab_size=len(WORDS),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=16,
+            num_labels=len(labels),
+            id2label=labels,
+            label2id={label: place for place, label in labels.items()},
+        )
+    )
+    place_of = {label: place for place, label in labels.items()}
+    if "positive" in place_of:
+        tokens = tokenizer(["gain", "flat", "drop"], return_tensors="pt")
+        target = torch.tensor([place_of[label] for label in ("positive", "neutral", "negative")])
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+        for _ in range(40):
+            optimizer.zero_grad()
+            network(**tokens, labels=target).loss.backward()
+            optimizer.step()
+    network.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("labels", [("positive", "negative", "neutral"), ("Negative", "Neutral", "Positive")])
+def test_it_reads_a_local_folder_with_labels_in_any_order(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    order = {place: label.lower() for place, label in enumerate(labels)}
+    scorer = scorer_named(FINBERT, finbert_model=tiny_bert(tmp_path / "bert", order))
+    up, level, down = scorer.score(["gain", "flat", "drop"])
+    assert (up.label, level.label, down.label) == ("positive", "neutral", "negative")
+    assert up.score > 0.5 > abs(level.score)
+    assert down.score < -0.5
+    assert scorer.name == "finbert"
+
+
+def test_long_empty_and_many_texts_are_scored(tmp_path: Path) -> None:
+    scorer = scorer_named(
+        FINBERT, finbert_model=tiny_bert(tmp_path / "bert", {0: "positive", 1: "neutral", 2: "negative"})
+    )
+    scores = scorer.score(["gain"] * 40 + ["", "drop " * 50_000])
+    assert len(scores) == 42
+    assert {score.label for score in scores[:40]} == {"positive"}
+    assert (scores[40].label, scores[40].score) == ("neutral", 0.0)
+    assert scores[41].label == "negative"
+    assert scorer.score([]) == []
+
+
+def test_a_folder_without_a_model_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ScorerUnavailable, match="cannot be loaded"):
+        scorer_named(FINBERT, finbert_model=str(tmp_path / "nothing"))
+
+
+def test_a_model_with_other_labels_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScorerUnavailable, match="does not tell positive, neutral, negative apart"):
+        scorer_named(FINBERT, finbert_model=tiny_bert(tmp_path / "bert", {0: "spam", 1: "ham", 2: "eggs"}))
+
+
+def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "marketdata.sentiment.finbert", raising=False)
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(ScorerUnavailable, match=r"requirements/finbert\.txt"):
+        scorer_named(FINBERT, finbert_model="anything")
+
+
+def test_a_scorer_is_loaded_once() -> None:
+    assert scorer_named(LEXICON, finbert_model="a") is scorer_named(LEXICON, finbert_model="a")

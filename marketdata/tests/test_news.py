@@ -1,0 +1,266 @@
+"""News into the store: believed, about the company, once, dated, scored by several, and null where there is none."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from pytest_httpserver import HTTPServer
+
+from marketdata.models import ArticleMention, Instrument, MentionScore, NewsArticle, SentimentDay
+from marketdata.news_selectors import mentions_page, moods_by_session, sessions_of_last_days
+from marketdata.providers.news_base import ArticleRecord, Failure, failed
+from marketdata.providers.news_catalog import news_providers_of
+from marketdata.sentiment.lexicon.scorer import LexiconScorer
+from marketdata.services.moods import refresh_moods
+from marketdata.services.news import SourceReport, ingest_news
+from marketdata.services.news_store import Stored
+from marketdata.tests.factories import stock
+from marketdata.tests.news_factories import NOW, NewsFromMemory, article, news_settings, recording
+
+pytestmark = pytest.mark.django_db
+
+FRIDAY = date(2023, 3, 31)
+THURSDAY = date(2023, 3, 30)
+
+
+@pytest.fixture
+def netflix() -> Instrument:
+    return stock("NFLX", name="Netflix, Inc.", mic="XNAS")
+
+
+def bring(*articles: ArticleRecord, name: str = "memory", instrument: Instrument | None = None) -> SourceReport:
+    """One source brings these articles."""
+    (report,) = ingest_news(
+        now=NOW,
+        instruments=[instrument or Instrument.objects.get(symbol="NFLX")],
+        providers=[NewsFromMemory(name, articles)],
+        scorer=LexiconScorer(),
+    )
+    return report
+
+
+def test_recorded_replies_end_as_moods(httpserver: HTTPServer, netflix: Instrument) -> None:
+    httpserver.expect_request("/query").respond_with_json(recording("alpha_vantage_news"))
+    httpserver.expect_request("/v2/everything").respond_with_json(recording("newsapi_everything"))
+    settings = news_settings(httpserver.url_for("").rstrip("/"), providers=("alpha_vantage", "newsapi"))
+    vendor, outlets = ingest_news(
+        now=NOW, instruments=[netflix], providers=news_providers_of(settings), scorer=LexiconScorer()
+    )
+    # Of Alpha Vantage's three, one has a relevance of .04. NewsAPI's first is the vendor's first, its second has the
+    # same title behind another address; one is new, one removed, one about films, one has no title.
+    assert vendor.stored == Stored(new=2, joined=0, unbelievable=0, about_others=1)
+    assert outlets.stored == Stored(new=1, joined=2, unbelievable=1, about_others=1)
+    assert set(NewsArticle.objects.values_list("title", flat=True)) == {
+        "Netflix beats profit estimates as subscribers surge",
+        "Studios weigh new prices for streaming",
+        "Netflix shares plunge after regulators open probe",
+    }
+    first = ArticleMention.objects.get(article__title__startswith="Netflix beats")
+    assert (first.session, first.relevance) == (THURSDAY, 0.8)
+    scores = {one.scorer: one for one in first.scores.all()}
+    assert set(scores) == {"alpha_vantage", "lexicon"}
+    assert (scores["alpha_vantage"].score, scores["alpha_vantage"].label) == (0.42, "positive")
+    assert scores["lexicon"].label == "positive"
+    # 20:30 UTC is after Thursday's close at 20:00 UTC.
+    assert ArticleMention.objects.get(article__title__contains="plunge").session == FRIDAY
+    friday = SentimentDay.objects.get(instrument=netflix, session=FRIDAY)
+    assert (friday.scorer, friday.count, friday.dispersion) == ("lexicon", 1, None)
+    assert friday.score < -0.2
+
+
+def test_a_second_call_stores_nothing_and_changes_nothing(netflix: Instrument) -> None:
+    articles = [article(), article("Netflix shares plunge", published_at=datetime(2023, 3, 30, 21, tzinfo=UTC))]
+    assert bring(*articles).stored.new == 2
+    before = list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion"))
+    assert bring(*articles).stored == Stored(joined=2)
+    assert list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion")) == before
+    assert MentionScore.objects.count() == ArticleMention.objects.count() == NewsArticle.objects.count() == 2
+
+
+def test_one_story_at_several_outlets_counts_once(netflix: Instrument) -> None:
+    bring(
+        article("Netflix beats estimates as subscribers surge again", url="https://a.com/1"),
+        article("Netflix Beats Estimates as Subscribers Surge Again - Example", url="https://b.com/2"),
+        article("netflix beats the estimates as subscribers surge again", url="https://c.com/3?utm_source=x"),
+    )
+    assert NewsArticle.objects.count() == 1
+    assert SentimentDay.objects.get().count == 1
+
+
+def test_the_same_headline_a_month_later_is_another_story(netflix: Instrument) -> None:
+    headline = "Netflix beats estimates as subscribers surge again"
+    bring(
+        article(headline, url="https://a.com/1", published_at=NOW - timedelta(days=30)),
+        article(headline, url="https://a.com/2"),
+    )
+    assert NewsArticle.objects.count() == 2
+
+
+def test_a_joined_story_takes_on_the_vendors_view(netflix: Instrument) -> None:
+    bring(article("Netflix beats estimates", url="https://a.com/1"), name="newsapi")
+    bring(
+        article("Netflix beats estimates", url="http://www.a.com/1/", vendor_relevance=0.9, vendor_score=-0.1),
+        name="alpha_vantage",
+    )
+    assert dict(MentionScore.objects.values_list("scorer", "label")) == {
+        "lexicon": "positive",
+        "alpha_vantage": "neutral",
+    }
+    days = {day.scorer: day for day in SentimentDay.objects.all()}
+    assert days["alpha_vantage"].score == -0.1
+    assert days["lexicon"].score > 0.2
+
+
+def test_an_article_about_two_companies_is_stored_once(netflix: Instrument) -> None:
+    nvidia = stock("NVDA", name="NVIDIA Corporation", mic="XNAS")
+    both = article("Nvidia and Netflix lead the gainers")
+    bring(both)
+    bring(both, instrument=nvidia)
+    assert NewsArticle.objects.count() == 1
+    assert ArticleMention.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"title": "[Removed]", "url": "https://removed.com"},
+        {"title": "Netflix rises", "url": "https://removed.com/"},
+        {"title": "  "},
+        {"title": "Netflix rises", "url": "javascript:alert(1)"},
+        {"title": "Netflix rises", "published_at": datetime(1970, 1, 1, tzinfo=UTC)},
+        {"title": "Netflix rises", "published_at": NOW + timedelta(hours=1)},
+    ],
+)
+def test_what_cannot_be_believed_is_dropped(netflix: Instrument, bad: dict[str, Any]) -> None:
+    report = bring(article(**bad))
+    assert report.stored == Stored(unbelievable=1)
+    assert not NewsArticle.objects.exists()
+
+
+def test_what_only_holds_the_word_is_dropped(netflix: Instrument) -> None:
+    meta = stock("META", name="Meta Platforms, Inc.", mic="XNAS")
+    report = bring(article("A meta-analysis of what investors eat"), article("Meta shares rise"), instrument=meta)
+    assert report.stored == Stored(new=1, about_others=1)
+
+
+def test_a_session_without_news_has_no_figure(netflix: Instrument) -> None:
+    bring(article("Netflix beats estimates"))
+    sessions = sessions_of_last_days("XNAS", days=4, now=NOW)
+    assert sessions == [date(2023, 3, 27), date(2023, 3, 28), date(2023, 3, 29), THURSDAY, FRIDAY]
+    days = moods_by_session(netflix, sessions)
+    assert [list(day.moods) for day in days] == [[], [], [], [], ["lexicon"]]
+
+
+def test_later_news_does_not_change_an_earlier_session(netflix: Instrument) -> None:
+    thursday = datetime(2023, 3, 30, 15, tzinfo=UTC)
+    bring(article("Netflix beats estimates", published_at=thursday))
+    before = SentimentDay.objects.values_list("score", "count").get(session=THURSDAY)
+    bring(article("Netflix shares crash on fraud", published_at=datetime(2023, 3, 30, 20, 0, 1, tzinfo=UTC)))
+    assert SentimentDay.objects.values_list("score", "count").get(session=THURSDAY) == before
+    assert SentimentDay.objects.get(session=FRIDAY).score < 0
+
+
+def test_a_mood_without_articles_any_more_goes(netflix: Instrument) -> None:
+    bring(article("Netflix beats estimates"))
+    NewsArticle.objects.all().delete()
+    assert refresh_moods(instrument=netflix, sessions=[FRIDAY], now=NOW) == 0
+    assert not SentimentDay.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("failure", "asked"),
+    [
+        (Failure.RATE_LIMITED, 1),
+        (Failure.QUOTA_SPENT, 1),
+        (Failure.BAD_KEY, 1),
+        (Failure.SLOW, 1),
+        (Failure.UNREACHABLE, 1),
+        (Failure.UNKNOWN_SYMBOL, 2),
+        (Failure.MALFORMED, 2),
+    ],
+)
+def test_a_source_that_fails_costs_the_others_nothing(netflix: Instrument, failure: Failure, asked: int) -> None:
+    nvidia = stock("NVDA", name="NVIDIA Corporation", mic="XNAS")
+    tired = NewsFromMemory("tired", error=failed("tired", failure))
+    fresh = NewsFromMemory("fresh", [article("Nvidia and Netflix lead the gainers")])
+    first, second = ingest_news(
+        now=NOW, instruments=[netflix, nvidia], providers=[tired, fresh], scorer=LexiconScorer()
+    )
+    assert (len(tired.asked), len(fresh.asked)) == (asked, 2)
+    assert first.failures[0] == f"NFLX: tired: {failure.value}"
+    assert second.failures == ()
+    assert NewsArticle.objects.count() == 1
+
+
+def test_without_any_source_nothing_is_asked(netflix: Instrument) -> None:
+    assert ingest_news(now=NOW) == []
+
+
+def test_posts_are_not_joined_by_their_words(netflix: Instrument) -> None:
+    bring(
+        article("$NFLX to the moon and back again", url="https://x.com/i/status/1", is_social=True, source="x/1"),
+        article("$NFLX to the moon and back again", url="https://x.com/i/status/2", is_social=True, source="x/2"),
+    )
+    assert NewsArticle.objects.count() == 2
+
+
+def test_pages_of_articles_cover_each_once(netflix: Instrument) -> None:
+    same = datetime(2023, 3, 31, 11, tzinfo=UTC)
+    bring(*[article(f"$NFLX post {n}", is_social=True, published_at=same) for n in range(7)])
+    seen: list[int] = []
+    before = None
+    for _ in range(4):
+        page = mentions_page(netflix, [FRIDAY], size=3, before=before)
+        seen += [mention.pk for mention in page.mentions]
+        before = page.next_before
+        if before is None:
+            break
+    assert seen == sorted(ArticleMention.objects.values_list("pk", flat=True), reverse=True)
+
+
+def mention_of(netflix: Instrument) -> ArticleMention:
+    bring(article("Netflix beats estimates"))
+    return ArticleMention.objects.get(instrument=netflix)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("sentiment_day_has_articles", {"score": 0.0, "count": 0}),
+        ("sentiment_day_score_range", {"score": 1.2, "count": 1}),
+        ("sentiment_day_dispersion_of_several", {"score": 0.2, "count": 1, "dispersion": 0.0}),
+        ("sentiment_day_dispersion_of_several", {"score": 0.2, "count": 2, "dispersion": -0.1}),
+    ],
+)
+def test_impossible_moods_cannot_be_stored(netflix: Instrument, name: str, values: dict[str, float]) -> None:
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        SentimentDay.objects.create(
+            instrument=netflix, session=FRIDAY, scorer="lexicon", computed_at=NOW, **{"dispersion": None, **values}
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("news_article_published_in_our_time", {"published_at": datetime(1970, 1, 1, tzinfo=UTC)}),
+        ("news_article_has_a_title", {"title": ""}),
+        ("news_article_has_a_title", {"title": "[Removed]"}),
+    ],
+)
+def test_impossible_articles_cannot_be_stored(name: str, values: dict[str, object]) -> None:
+    plain = {"url": "https://a.com/x", "title": "A", "source": "A", "published_at": NOW, "fetched_at": NOW}
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        NewsArticle.objects.create(**{**plain, **values})
+
+
+def test_impossible_mentions_and_scores_cannot_be_stored(netflix: Instrument) -> None:
+    mention = mention_of(netflix)
+    with pytest.raises(IntegrityError, match="article_mention_relevance_range"), transaction.atomic():
+        ArticleMention.objects.filter(pk=mention.pk).update(relevance=0)
+    with pytest.raises(IntegrityError, match="article_mention_once"), transaction.atomic():
+        ArticleMention.objects.create(article=mention.article, instrument=netflix, session=FRIDAY, relevance=1)
+    with pytest.raises(IntegrityError, match="mention_score_once"), transaction.atomic():
+        MentionScore.objects.create(mention=mention, scorer="lexicon", label="neutral", score=0)
+    with pytest.raises(IntegrityError, match="mention_score_range"), transaction.atomic():
+        MentionScore.objects.create(mention=mention, scorer="other", label="neutral", score=2)

@@ -1,0 +1,82 @@
+"""`manage.py ingest_news`, its task, and the variables that switch sources on."""
+
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+from pytest_httpserver import HTTPServer
+
+from config.env import EnvironmentProblem, read_environment
+from marketdata.models import NewsArticle
+from marketdata.tasks import ingest_all_news
+from marketdata.tests.factories import stock
+from marketdata.tests.news_factories import SECRET, news_settings
+
+
+@pytest.mark.django_db
+def test_without_keys_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    stock("NFLX", name="Netflix, Inc.", mic="XNAS")
+    call_command("ingest_news")
+    assert "No source of news has a key" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_it_prints_what_came_and_what_failed(
+    httpserver: HTTPServer, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stock("NFLX", name="Netflix, Inc.", mic="XNAS")
+    httpserver.expect_request("/v2/everything").respond_with_json({"status": "ok", "totalResults": 0, "articles": []})
+    httpserver.expect_request("/query").respond_with_json({"Information": f"{SECRET}: 25 requests per day"})
+    settings.HINDCAST_NEWS = news_settings(httpserver.url_for("").rstrip("/"), providers=("newsapi", "alpha_vantage"))
+    with pytest.raises(CommandError, match="Not every source answered"):
+        call_command("ingest_news", "nflx")
+    printed = capsys.readouterr().out
+    assert "newsapi: 0 new, 0 already there, 0 about others, 0 not believed." in printed
+    assert "NFLX: alpha_vantage: has no calls left for now" in printed
+    assert SECRET not in printed
+
+
+@pytest.mark.django_db
+def test_unknown_symbols_and_scorers_are_told(settings: Settings) -> None:
+    stock("NFLX", name="Netflix, Inc.", mic="XNAS")
+    with pytest.raises(CommandError, match="no instrument") as caught:
+        call_command("ingest_news", "NOPE")
+    assert caught.value.returncode == 2
+    settings.HINDCAST_NEWS = news_settings(scorer="finbert", finbert_model="/nothing/here", providers=())
+    with pytest.raises(CommandError, match="The scorer finbert cannot be used"):
+        call_command("ingest_news", "NFLX")
+
+
+@pytest.mark.django_db
+def test_the_task_runs_without_any_key() -> None:
+    ingest_all_news()
+    assert not NewsArticle.objects.exists()
+
+
+def test_keys_come_from_the_environment_or_from_files(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(f"{SECRET}\n")
+    news = read_environment({"NEWSAPI_KEY": "abc", "ALPHA_VANTAGE_API_KEY_FILE": str(secret)}).news
+    assert (news.newsapi_key, news.alpha_vantage_key, news.x_bearer_token) == ("abc", SECRET, "")
+    assert (news.scorer, news.finbert_model) == ("lexicon", "ProsusAI/finbert")
+    assert news.providers == ("alpha_vantage", "newsapi", "reddit", "x")
+
+
+def test_complaints_about_news_repeat_no_key(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment(
+            {
+                "NEWSAPI_KEY": SECRET,
+                "NEWSAPI_KEY_FILE": str(tmp_path / SECRET),
+                "X_BEARER_TOKEN_FILE": str(tmp_path / SECRET),
+                "REDDIT_CLIENT_ID": SECRET,
+                "HINDCAST_SENTIMENT_SCORER": "crystal",
+                "HINDCAST_NEWS_PROVIDERS": "newsapi,gossip",
+                "X_BASE_URL": "ftp://x",
+            }
+        )
+    told = "\n".join(caught.value.complaints)
+    assert len(caught.value.complaints) == 6
+    assert SECRET not in told
+    assert "Reddit needs both" in told

@@ -1,0 +1,69 @@
+"""The news on a stock's page: there when there is some, harmless whatever its titles hold."""
+
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from marketdata.models import Instrument
+from marketdata.sentiment.lexicon.scorer import LexiconScorer
+from marketdata.services.news import ingest_news
+from marketdata.tests.factories import stock
+from marketdata.tests.news_factories import NOW, NewsFromMemory, article
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def netflix() -> Iterator[Instrument]:
+    with time_machine.travel(NOW, tick=False):
+        yield stock("NFLX", name="Netflix, Inc.", mic="XNAS")
+
+
+def path() -> str:
+    return reverse("marketdata:news", args=["NFLX"])
+
+
+def bring(instrument: Instrument, *titles: str) -> None:
+    records = [article(title, url=f"https://example.com/{n}") for n, title in enumerate(titles)]
+    ingest_news(
+        now=NOW, instruments=[instrument], providers=[NewsFromMemory("newsapi", records)], scorer=LexiconScorer()
+    )
+
+
+def test_without_news_there_is_nothing(client: Client, netflix: Instrument) -> None:
+    answer = client.get(path())
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_news_is_shown_with_its_mood(client: Client, netflix: Instrument) -> None:
+    bring(netflix, "Netflix shares plunge on probe")
+    page = client.get(path()).content.decode()
+    assert (
+        '<a href="https://example.com/0" rel="noopener noreferrer nofollow">Netflix shares plunge on probe</a>' in page
+    )
+    assert "Session of 31 March 2023, our scorer" in page
+    assert "Negative" in page
+    assert "from 1 article<" in page
+
+
+def test_a_title_cannot_become_markup(client: Client, netflix: Instrument) -> None:
+    bring(netflix, "Netflix <script>alert(1)</script> beats estimates")
+    page = client.get(path()).content.decode()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_only_the_newest_are_shown_in_few_queries(
+    client: Client, netflix: Instrument, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    bring(netflix, *[f"Netflix story number {n} of the {'very ' * n}long day" for n in range(9)])
+    with django_assert_num_queries(4):
+        assert client.get(path()).content.decode().count("<li>") == 6
+
+
+def test_an_unknown_symbol_is_not_found(client: Client, netflix: Instrument) -> None:
+    assert client.get(reverse("marketdata:news", args=["NOPE"])).status_code == 404

@@ -1,0 +1,97 @@
+"""`manage.py score_texts`: the format it writes, and files it cannot read."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.embedded import needs_servers
+from config.embedded.places import ROOT
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    path = tmp_path / "texts.txt"
+    path.write_text(
+        "Shares plunge after weak results\n\nBoard meets on Friday\nRevenue beats estimates\n", encoding="utf-8"
+    )
+    return path
+
+
+def scored(path: Path, **options: Any) -> list[dict[str, Any]]:
+    out = path.with_name("out.json")
+    call_command("score_texts", str(path), json=str(out), **options)
+    body = json.loads(out.read_text())
+    assert list(body) == ["texts"]
+    found: list[dict[str, Any]] = body["texts"]
+    return found
+
+
+def test_each_line_is_a_text(texts: Path) -> None:
+    found = scored(texts)
+    assert [one["label"] for one in found] == ["negative", "neutral", "neutral", "positive"]
+    assert all(set(one) == {"label", "score"} and -1 <= one["score"] <= 1 for one in found)
+    assert found[1]["score"] == 0
+
+
+def test_without_an_output_file_it_prints(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("score_texts", str(texts))
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 5
+    assert printed[0].startswith("negative  -0.")
+    assert printed[-1] == "4 texts by lexicon: 1 positive, 2 neutral, 1 negative."
+
+
+def test_windows_line_ends_a_mark_and_no_last_line_end_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_bytes("\ufeffShares plunge\r\nSales surge to a record".encode())
+    assert [one["label"] for one in scored(path)] == ["negative", "positive"]
+
+
+def test_other_separators_do_not_break_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text("Shares\u2028plunge\x0btoday\x85now\n", encoding="utf-8")
+    assert len(scored(path)) == 1
+
+
+def test_a_very_long_line_is_one_text(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text("Profit surged. " * 200_000 + "\nMeeting on Friday\n", encoding="utf-8")
+    assert [one["label"] for one in scored(path)] == ["positive", "neutral"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"\x89PNG\r\n\x1a\n\xff\xfe", "not a UTF-8 text file"), (b"abc\0def\n", "not a text file"), (b"", "is empty")],
+)
+def test_what_is_no_text_is_told(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match=sentence) as caught:
+        call_command("score_texts", str(path))
+    assert caught.value.returncode == 2
+
+
+def test_files_out_of_reach_are_told(tmp_path: Path, texts: Path) -> None:
+    with pytest.raises(CommandError, match="There is no file"):
+        call_command("score_texts", str(tmp_path / "missing.txt"))
+    with pytest.raises(CommandError, match="is a folder"):
+        call_command("score_texts", str(tmp_path))
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("score_texts", str(texts), json=str(tmp_path / "no" / "out.json"))
+
+
+def test_it_needs_no_server(texts: Path) -> None:
+    assert not needs_servers(["manage.py", "score_texts", "x"])
+    variables = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    finished = subprocess.run(
+        [sys.executable, "manage.py", "score_texts", str(texts)],
+        cwd=ROOT, env=variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.endswith("4 texts by lexicon: 1 positive, 2 neutral, 1 negative.\n")
