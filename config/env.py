@@ -168,7 +168,9 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     """
     reader = _Reader(variables)
     site = _site(reader)
-    marketdata = _marketdata(reader)
+    key = reader.secret("ALPHA_VANTAGE_API_KEY")
+    alpha_vantage_url = reader.url("ALPHA_VANTAGE_BASE_URL", "https://www.alphavantage.co", ("http", "https"))
+    marketdata = _marketdata(reader, key, alpha_vantage_url)
     models = reader.build(
         "HINDCAST_SEED, HINDCAST_HOLDOUT_SESSIONS",
         lambda: ModelSettings(
@@ -194,7 +196,10 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             site_url=reader.text("HINDCAST_SITE_URL", f"http://127.0.0.1:{site.port}").rstrip("/"),
         ),
     )
-    news = reader.build("HINDCAST_NEWS_TIMEOUT_S, HINDCAST_NEWS_LOOKBACK_DAYS, REDDIT_*", lambda: read_news(reader))
+    news = reader.build(
+        "HINDCAST_NEWS_TIMEOUT_S, HINDCAST_NEWS_LOOKBACK_DAYS, REDDIT_*",
+        lambda: read_news(reader, alpha_vantage=(key, alpha_vantage_url)),
+    )
     if reader.complaints or not (marketdata and models and forecasts and limits and alerts and news):
         raise EnvironmentProblem(reader.complaints)
     return Environment(site, marketdata, models, forecasts, limits, alerts, news)
@@ -215,14 +220,13 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
     return complaints
 
 
-def _marketdata(reader: _Reader) -> MarketDataSettings | None:
+def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings | None:
     """Alpha Vantage is asked only with a key, so that one list of sources fits installations with and without."""
-    key = reader.secret("ALPHA_VANTAGE_API_KEY")
     alpha_vantage = reader.build(
         "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S",
         lambda: AlphaVantageSettings(
             api_key=key,
-            base_url=reader.url("ALPHA_VANTAGE_BASE_URL", "https://www.alphavantage.co", ("http", "https")),
+            base_url=base_url,
             timeout_s=reader.seconds("HINDCAST_ALPHA_VANTAGE_TIMEOUT_S", 4.0),
         ),
     )

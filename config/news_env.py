@@ -22,8 +22,12 @@ class Reader(Protocol):
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str: ...
 
 
-def read_news(reader: Reader) -> NewsSettings:
-    """The settings of news; raises ValueError for values that do not go together."""
+def read_news(reader: Reader, *, alpha_vantage: tuple[str, str]) -> NewsSettings:
+    """The settings of news; raises ValueError for values that do not go together.
+
+    alpha_vantage: its key and base URL, which prices use too.
+    """
+    key, base_url = alpha_vantage
     return NewsSettings(
         scorer=reader.choice("HINDCAST_SENTIMENT_SCORER", LEXICON, SCORER_NAMES),
         finbert_model=reader.text("HINDCAST_FINBERT_MODEL", "ProsusAI/finbert"),
@@ -31,12 +35,12 @@ def read_news(reader: Reader) -> NewsSettings:
         timeout_s=reader.seconds("HINDCAST_NEWS_TIMEOUT_S", 5.0),
         lookback_days=reader.integer("HINDCAST_NEWS_LOOKBACK_DAYS", 7),
         newsapi_base_url=reader.url("NEWSAPI_BASE_URL", "https://newsapi.org", WEB).rstrip("/"),
-        alpha_vantage_base_url=reader.url("ALPHA_VANTAGE_BASE_URL", "https://www.alphavantage.co", WEB).rstrip("/"),
+        alpha_vantage_base_url=base_url.rstrip("/"),
         reddit_base_url=reader.url("REDDIT_BASE_URL", "", WEB).rstrip("/"),
         x_base_url=reader.url("X_BASE_URL", "https://api.x.com", WEB).rstrip("/"),
         reddit_subreddits=reader.words("REDDIT_SUBREDDITS", SUBREDDITS),
         newsapi_key=reader.secret("NEWSAPI_KEY"),
-        alpha_vantage_key=reader.secret("ALPHA_VANTAGE_API_KEY"),
+        alpha_vantage_key=key,
         reddit_client_id=reader.secret("REDDIT_CLIENT_ID"),
         reddit_client_secret=reader.secret("REDDIT_CLIENT_SECRET"),
         x_bearer_token=reader.secret("X_BEARER_TOKEN"),
