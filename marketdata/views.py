@@ -35,11 +35,11 @@ def news(request: HttpRequest, symbol: str) -> HttpResponse:
     page = mentions_page(instrument, sessions, size=ARTICLES_SHOWN)
     if not page.mentions:
         return HttpResponse(status=NOTHING)
+    own = settings.HINDCAST_NEWS.scorer
     context = {
-        "instrument": instrument,
-        "moods": latest_moods(instrument, sessions),
+        "moods": sorted(latest_moods(instrument, sessions), key=lambda mood: mood.scorer != own),
         "mentions": page.mentions,
-        "scorer": settings.HINDCAST_NEWS.scorer,
+        "scorer": own,
         "days": WINDOW_DAYS,
     }
     return render(request, "marketdata/_news.html", context)

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from marketdata.sentiment.types import name_of_scorer
+
 
 class NewsArticle(models.Model):
     """A story under its canonical address; `published_at`: when it could be known, `fetched_at`: when stored."""
@@ -74,3 +76,8 @@ class MentionScore(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scorer}: {self.score:+.2f}"
+
+    @property
+    def scorer_name(self) -> str:
+        """The scorer as people write it."""
+        return name_of_scorer(self.scorer)

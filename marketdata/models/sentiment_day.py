@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from marketdata.sentiment.types import label_of
+from marketdata.sentiment.types import label_of, name_of_scorer
 
 NEUTRAL_WITHIN = 0.15
 
@@ -35,6 +35,11 @@ class SentimentDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument_id} {self.session} {self.scorer}: {self.score:+.2f}"
+
+    @property
+    def scorer_name(self) -> str:
+        """The scorer as people write it."""
+        return name_of_scorer(self.scorer)
 
     @property
     def label(self) -> str:

@@ -15,10 +15,11 @@ from prawcore import exceptions as core
 
 from marketdata.providers.news_base import ArticleRecord, Failure
 from marketdata.providers.news_fields import instant_of, text_of
-from marketdata.providers.news_http import failed, failure_of_status
+from marketdata.providers.news_http import LARGEST_ANSWER, failed, failure_of_status
 from marketdata.sentiment.matching import Company, search_words
 
 PAGE_SIZE = 100
+PIECE = 65_536
 USER_AGENT = "python:hindcast:1 (forecasts that keep score)"
 REDDIT_URL = "https://www.reddit.com"
 
@@ -50,15 +51,27 @@ class _BoundedSession(requests.Session):
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise _GivenUp(self._last)
-        options["timeout"] = left
+        options.update(timeout=left, stream=True)
         try:
             response = super().request(*parts, **options)
+            response._content = self._body_of(response)  # what `content` returns; it would read without a deadline
         except requests.Timeout as error:
             raise _GivenUp(Failure.SLOW) from error
         self._last = failure_of_status(response.status_code) or Failure.SLOW
         if response.ok and not response.is_redirect and not _is_object(response.content):
             raise _GivenUp(Failure.MALFORMED)
         return response
+
+    def _body_of(self, response: requests.Response) -> bytes:
+        received = bytearray()
+        with response:
+            while piece := response.raw.read1(PIECE, decode_content=True):
+                received += piece
+                if time.monotonic() > self._deadline:
+                    raise _GivenUp(Failure.SLOW)
+                if len(received) > LARGEST_ANSWER:
+                    raise _GivenUp(Failure.MALFORMED)
+        return bytes(received)
 
 
 def _is_object(content: bytes) -> bool:
@@ -81,45 +94,52 @@ class RedditProvider:
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
         """The newest hundred posts of the last week that name the company."""
-        query = " OR ".join([f'"${company.symbol}"', *(f'"{name}"' for name in search_words(company)[:2])])
-        failure: Failure
+        names = [company.symbol, *search_words(company)[:2]]
+        query = " OR ".join(f'"{name}"' for name in dict.fromkeys(names))
         try:
-            found = (
-                self._client()
-                .subreddit("+".join(self.subreddits))
-                .search(query, sort="new", time_filter="week", limit=PAGE_SIZE)
-            )
-            records = [_record(vars(post)) for post in found]
-            return [record for record in records if record is not None and record.published_at >= since]
-        except core.RequestException as error:
-            cause = error.original_exception
-            failure = cause.failure if isinstance(cause, _GivenUp) else Failure.UNREACHABLE
-        except core.TooManyRequests:
-            failure = Failure.RATE_LIMITED
-        except (core.OAuthException, core.InvalidToken, core.Forbidden, core.InsufficientScope):
-            failure = Failure.BAD_KEY
-        except core.ServerError:
-            failure = Failure.BROKEN
-        except core.ResponseException as error:
-            failure = failure_of_status(error.response.status_code) or Failure.MALFORMED
-        except (core.PrawcoreException, PRAWException, requests.RequestException, ValueError, KeyError):
-            failure = Failure.MALFORMED
-        except (AttributeError, TypeError):
-            # praw walks through the reply without looking; one of another shape ends in these.
-            failure = Failure.MALFORMED
+            with _BoundedSession(self.timeout_s) as session:
+                records = self._posts(session, query)
+        # praw walks through a reply without looking, so one of another shape ends in the last four of these.
+        except (
+            core.PrawcoreException,
+            PRAWException,
+            requests.RequestException,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:
+            failure = _failure_of(error)
+        else:
+            return [record for record in records if record.published_at >= since]
         raise failed(self.name, failure)
 
-    def _client(self) -> praw.Reddit:
+    def _posts(self, session: requests.Session, query: str) -> list[ArticleRecord]:
         hosts: dict[str, Any] = {"reddit_url": self.base_url, "oauth_url": self.base_url} if self.base_url else {}
-        return praw.Reddit(
+        reddit = praw.Reddit(
             client_id=self.client_id,
             client_secret=self.client_secret,
             user_agent=USER_AGENT,
             check_for_updates=False,
             ratelimit_seconds=0,
-            requestor_kwargs={"session": _BoundedSession(self.timeout_s)},
+            requestor_kwargs={"session": session},
             **hosts,
         )
+        communities = reddit.subreddit("+".join(self.subreddits))
+        found = communities.search(query, sort="new", time_filter="week", limit=PAGE_SIZE)
+        return [record for record in (_record(vars(post)) for post in found) if record is not None]
+
+
+def _failure_of(error: Exception) -> Failure:
+    """What praw's many errors come down to."""
+    if isinstance(error, core.RequestException):
+        cause = error.original_exception
+        return cause.failure if isinstance(cause, _GivenUp) else Failure.UNREACHABLE
+    if isinstance(error, core.OAuthException | core.InvalidToken | core.InsufficientScope):
+        return Failure.BAD_KEY
+    if isinstance(error, core.ResponseException):
+        return failure_of_status(error.response.status_code) or Failure.MALFORMED
+    return Failure.MALFORMED
 
 
 def _record(post: dict[str, Any]) -> ArticleRecord | None:

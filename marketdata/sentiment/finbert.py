@@ -1,8 +1,11 @@
 """FinBERT: a BERT fine-tuned on financial sentences, from a model hub's name or from a folder."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
+from httpx2 import HTTPError
+from huggingface_hub import HfApi
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -11,6 +14,7 @@ from marketdata.sentiment.types import LABELS, TextScore
 
 BATCH = 32
 LONGEST_TEXT = 4_000
+HUB_TIMEOUT_S = 10.0
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
@@ -24,9 +28,13 @@ class FinBertScorer:
     def __init__(self, model: str) -> None:
         """`model`: such as `ProsusAI/finbert`, or a folder with its files. Raises ScorerUnavailable."""
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(model)
-            self._network = AutoModelForSequenceClassification.from_pretrained(model)
-        except (OSError, ValueError, KeyError) as error:
+            here = Path(model).is_dir() or _is_downloaded(model)
+            if not here:
+                # The hub's own download asks six times over a minute; this asks once.
+                HfApi().model_info(model, timeout=HUB_TIMEOUT_S)
+            self._tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=here)
+            self._network = AutoModelForSequenceClassification.from_pretrained(model, local_files_only=here)
+        except (OSError, ValueError, KeyError, HTTPError) as error:
             raise ScorerUnavailable(self.name, f"the model {model!r} cannot be loaded") from error
         labels = {str(label).lower(): int(place) for place, label in self._network.config.id2label.items()}
         if set(labels) != set(LABELS):
@@ -57,3 +65,13 @@ def _as_score(chances: Sequence[float]) -> TextScore:
     positive, _, negative = chances
     likeliest = max(range(len(LABELS)), key=lambda place: chances[place])
     return TextScore(LABELS[likeliest], max(-1.0, min(1.0, positive - negative)))
+
+
+def _is_downloaded(model: str) -> bool:
+    """Whether the hub's model is whole in its cache on this machine."""
+    try:
+        AutoTokenizer.from_pretrained(model, local_files_only=True)
+        AutoModelForSequenceClassification.from_pretrained(model, local_files_only=True)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -36,3 +36,8 @@ def label_of(score: float, *, neutral_within: float) -> Label:
     if abs(score) <= neutral_within:
         return "neutral"
     return "positive" if score > 0 else "negative"
+
+
+def name_of_scorer(scorer: str) -> str:
+    """`alpha_vantage` as people write it: Alpha Vantage."""
+    return {"finbert": "FinBERT", "x": "X"}.get(scorer, scorer.replace("_", " ").title())

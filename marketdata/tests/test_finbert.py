@@ -1,6 +1,7 @@
 """FinBERT behind the scorers' interface, on a tiny BERT that the test builds, teaches three words and saves."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,6 @@ def tiny_bert(folder: Path, labels: dict[int, str]) -> str:
             num_attention_heads=2,
             intermediate_size=16,
             max_position_embeddings=16,
-            num_labels=len(labels),
             id2label=labels,
             label2id={label: place for place, label in labels.items()},
         )
@@ -88,3 +88,11 @@ def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.Monke
 
 def test_a_scorer_is_loaded_once() -> None:
     assert scorer_named(LEXICON, finbert_model="a") is scorer_named(LEXICON, finbert_model="a")
+
+
+def test_a_hub_out_of_reach_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
+    started = time.perf_counter()
+    with pytest.raises(ScorerUnavailable, match="'nobody/no-such-model' cannot be loaded"):
+        scorer_named(FINBERT, finbert_model="nobody/no-such-model")
+    assert time.perf_counter() - started < 15

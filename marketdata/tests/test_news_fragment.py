@@ -50,6 +50,15 @@ def test_news_is_shown_with_its_mood(client: Client, netflix: Instrument) -> Non
     assert "from 1 article<" in page
 
 
+def test_the_vendors_view_stands_behind_ours(client: Client, netflix: Instrument) -> None:
+    records = [article("Netflix beats estimates", vendor_relevance=0.8, vendor_score=-0.3)]
+    vendor = NewsFromMemory("alpha_vantage", records)
+    ingest_news(now=NOW, instruments=[netflix], providers=[vendor], scorer=LexiconScorer())
+    page = client.get(path()).content.decode()
+    assert "Alpha Vantage says negative" in page
+    assert 0 < page.index("our scorer") < page.index("31 March 2023, Alpha Vantage")
+
+
 def test_a_title_cannot_become_markup(client: Client, netflix: Instrument) -> None:
     bring(netflix, "Netflix <script>alert(1)</script> beats estimates")
     page = client.get(path()).content.decode()

@@ -216,7 +216,8 @@ def test_a_slow_source_is_given_up_in_time(httpserver: HTTPServer, base_url: str
         done.set()
 
 
-def test_a_source_that_drips_is_given_up_in_time(httpserver: HTTPServer, base_url: str) -> None:
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_source_that_drips_is_given_up_in_time(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
     def drip(request: Request) -> Response:
         def pieces() -> Iterator[bytes]:
             for _ in range(50):
@@ -225,9 +226,9 @@ def test_a_source_that_drips_is_given_up_in_time(httpserver: HTTPServer, base_ur
 
         return Response(pieces(), content_type="application/json")
 
-    serve(httpserver, "newsapi", drip)
+    serve(httpserver, vendor, drip)
     started = time.monotonic()
-    assert failure_from("newsapi", base_url, timeout_s=0.6) is Failure.SLOW
+    assert failure_from(vendor, base_url, timeout_s=0.6) is Failure.SLOW
     assert time.monotonic() - started < 2
 
 
