@@ -10,6 +10,8 @@ from kombu.exceptions import OperationalError
 log = structlog.get_logger(__name__)
 
 INGEST = "marketdata.ingest"
+BACKFILL = "marketdata.backfill"
+SWEEP_BACKFILLS = "marketdata.sweep_backfills"
 
 
 def enqueue(name: str, *args: int | str | list[int]) -> None:

@@ -1,5 +1,6 @@
 """What the market did: instruments, their daily bars, what was refused and how each ingestion went."""
 
+from marketdata.models.backfill import Backfill
 from marketdata.models.bar_block import BarBlock
 from marketdata.models.corporate_action import CorporateAction
 from marketdata.models.daily_bar import DailyBar
@@ -9,6 +10,7 @@ from marketdata.models.quarantined_bar import QuarantinedBar
 from marketdata.models.symbol_alias import SymbolAlias
 
 __all__ = [
+    "Backfill",
     "BarBlock",
     "CorporateAction",
     "DailyBar",
