@@ -7,13 +7,15 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from marketdata.calendars import is_session, known_exchanges
 from marketdata.errors import SymbolMalformed
-from marketdata.jobs import INGEST, enqueue
+from marketdata.jobs import BACKFILL, INGEST, enqueue
 from marketdata.models import (
+    Backfill,
     IngestionRun,
     Instrument,
     NewsArticle,
@@ -22,7 +24,8 @@ from marketdata.models import (
     SentimentDay,
     SymbolAlias,
 )
-from marketdata.selectors import canonical_symbol
+from marketdata.selectors import canonical_symbol, latest_home_session
+from marketdata.services.backfill import request_backfill
 
 
 class ReadOnly:
@@ -107,7 +110,7 @@ class InstrumentAdmin(ModelAdmin):
         ("source", "basis_date"),
     ]
     readonly_fields: ClassVar = ["source", "basis_date"]
-    actions: ClassVar = ["fetch_bars"]
+    actions: ClassVar = ["fetch_bars", "fetch_in_pieces"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """An instrument that is no longer wanted is made inactive; its record stays."""
@@ -117,6 +120,25 @@ class InstrumentAdmin(ModelAdmin):
     def fetch_bars(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
         enqueue(INGEST, list(queryset.values_list("pk", flat=True)))
         messages.success(request, "The bars are being fetched; see the ingestion runs for how it goes.")
+
+    @admin.action(description="Fetch bars in pieces, in the background", permissions=["change"])
+    def fetch_in_pieces(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
+        now = timezone.now()
+        asked = request_backfill(instruments=queryset, through=latest_home_session(now), now=now)
+        enqueue(BACKFILL, asked.pk)
+        messages.success(
+            request, "The histories are being fetched piece by piece; see the backfills for how far it is."
+        )
+
+
+@admin.register(Backfill)
+class BackfillAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["created_at", "progress", "through", "status", "failed_symbols", "finished_at"]
+    list_filter: ClassVar = ["status"]
+
+    @display(description="progress")
+    def progress(self, backfill: Backfill) -> str:
+        return f"{backfill.done} of {len(backfill.instrument_pks)}"
 
 
 @admin.register(QuarantinedBar)

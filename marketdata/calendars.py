@@ -53,7 +53,7 @@ def session_mask(mic: str, days: NDArray[np.datetime64]) -> NDArray[np.bool_]:
     """Which of `days` (datetime64[D], any order) are sessions of the exchange; shape of `days`."""
     if not len(days):
         return np.zeros(0, dtype=bool)
-    sessions = _schedule_reaching(mic, max(days).item().year).days
+    sessions = _schedule_reaching(mic, days.max().item().year).days
     places = np.searchsorted(sessions, days).clip(max=len(sessions) - 1)
     return np.asarray(sessions[places] == days)
 

@@ -13,6 +13,8 @@ INGEST = "marketdata.ingest"
 PROBE_PROVIDERS = "marketdata.probe_providers"
 PROBE_PROVIDER = "marketdata.probe_provider"
 INGEST_NEWS = "marketdata.ingest_news"
+BACKFILL = "marketdata.backfill"
+SWEEP_BACKFILLS = "marketdata.sweep_backfills"
 
 
 def enqueue(name: str, *args: int | str | list[int]) -> None:

@@ -1,10 +1,11 @@
-"""Background work: ingestion of chosen instruments and of news, and probes of the sources."""
+"""Background work: ingestion of instruments, at once or piece by piece, and of news; probes of the sources."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from marketdata import jobs
 from marketdata.selectors import instruments_by_pk, latest_home_session
+from marketdata.services.backfill import run_piece, stopped_backfills
 from marketdata.services.ingestion import ingest_all
 from marketdata.services.news import ingest_news
 from marketdata.services.provider_health import probe_provider, provider_names
@@ -35,3 +36,17 @@ def probe_one_provider(name: str) -> None:
 def ingest_all_news() -> None:
     """Ask every source of news that has a key about every active instrument; may run twice."""
     ingest_news(now=timezone.now())
+
+
+@shared_task(name=jobs.BACKFILL)
+def backfill(backfill_pk: int) -> None:
+    """Do one piece and send for the next; nothing when another worker has it."""
+    if run_piece(backfill_pk=backfill_pk, now=timezone.now()):
+        jobs.enqueue(jobs.BACKFILL, backfill_pk)
+
+
+@shared_task(name=jobs.SWEEP_BACKFILLS)
+def sweep_backfills() -> None:
+    """Go on with backfills that stopped; a second message for one is harmless."""
+    for pk in stopped_backfills(now=timezone.now()):
+        jobs.enqueue(jobs.BACKFILL, pk)

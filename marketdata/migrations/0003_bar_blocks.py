@@ -83,6 +83,23 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Backfill',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('instrument_pks', models.JSONField()),
+                ('through', models.DateField(verbose_name='last session wanted')),
+                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done')], default='waiting', max_length=8)),
+                ('done', models.PositiveIntegerField(default=0, verbose_name='instruments that are done')),
+                ('failed_symbols', models.JSONField(default=list)),
+                ('created_at', models.DateTimeField()),
+                ('claimed_at', models.DateTimeField(blank=True, null=True, verbose_name='when a worker took the present piece')),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'ordering': ['-created_at'],
+            },
+        ),
+        migrations.CreateModel(
             name='BarBlock',
             fields=[
                 ('instrument', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='bar_block', serialize=False, to='marketdata.instrument')),
@@ -124,6 +141,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='instrument',
             constraint=models.CheckConstraint(condition=models.Q(('delisted_on__isnull', True), ('is_active', False), _connector='OR'), name='instrument_delisted_is_not_active'),
+        ),
+        migrations.AddConstraint(
+            model_name='backfill',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status', 'waiting')), models.Q(('finished_at__isnull', False), ('status', 'done')), _connector='OR'), name='backfill_finished_when_done'),
         ),
         migrations.AddConstraint(
             model_name='barblock',

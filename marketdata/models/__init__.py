@@ -1,5 +1,6 @@
 """What the market did and what was written about it: instruments, bars, refusals, ingestions, articles and moods."""
 
+from marketdata.models.backfill import Backfill
 from marketdata.models.bar_block import BarBlock
 from marketdata.models.corporate_action import CorporateAction
 from marketdata.models.daily_bar import DailyBar
@@ -13,6 +14,7 @@ from marketdata.models.symbol_alias import SymbolAlias
 
 __all__ = [
     "ArticleMention",
+    "Backfill",
     "BarBlock",
     "CorporateAction",
     "DailyBar",

@@ -1,0 +1,39 @@
+"""A long fetch of history, done piece by piece."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Backfill(models.Model):
+    """Which instruments are to be brought up from when, and how many of them are done.
+
+    `instrument_pks` is worked through in order; `done` moves forward after each piece, so that a backfill that was
+    interrupted goes on where it stopped.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        DONE = "done"
+
+    instrument_pks = models.JSONField()
+    through = models.DateField("last session wanted")
+    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+    done = models.PositiveIntegerField("instruments that are done", default=0)
+    failed_symbols = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    claimed_at = models.DateTimeField("when a worker took the present piece", null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status="waiting", finished_at__isnull=True)
+                | models.Q(status="done", finished_at__isnull=False),
+                name="backfill_finished_when_done",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.done} of {len(self.instrument_pks)} instruments through {self.through}"

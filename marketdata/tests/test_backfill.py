@@ -1,0 +1,101 @@
+"""Backfills go piece by piece, go on where they stopped, and never do a piece twice at once."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from marketdata.models import Backfill, DailyBar, Instrument
+from marketdata.services.backfill import LONGEST_PIECE, PIECE, request_backfill, run_piece, stopped_backfills
+from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, refusing, stock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def wanted() -> Backfill:
+    """A backfill of two pieces and a bit."""
+    return request_backfill(instruments=[stock() for _ in range(2 * PIECE + 3)], through=LAST, now=NOW)
+
+
+def source() -> BarsFromMemory:
+    return BarsFromMemory("first", bars_between()[:3])
+
+
+def test_each_call_does_one_piece_until_all_is_done(wanted: Backfill) -> None:
+    asked = []
+    for more in (True, True, False):
+        first = source()
+        assert run_piece(backfill_pk=wanted.pk, now=NOW, providers=[first]) is more
+        asked.append(len(first.asked))
+    assert asked == [PIECE, PIECE, 3]
+    wanted.refresh_from_db()
+    assert (wanted.status, wanted.done, wanted.finished_at) == ("done", 2 * PIECE + 3, NOW)
+    assert DailyBar.objects.count() == 3 * (2 * PIECE + 3)
+    assert run_piece(backfill_pk=wanted.pk, now=NOW, providers=[]) is False
+
+
+def test_a_piece_that_another_worker_has_is_left_to_it(wanted: Backfill) -> None:
+    Backfill.objects.update(claimed_at=NOW - LONGEST_PIECE)
+    first = source()
+    assert run_piece(backfill_pk=wanted.pk, now=NOW, providers=[first]) is False
+    assert (first.asked, stopped_backfills(now=NOW)) == ([], [])
+
+
+def test_it_goes_on_where_a_worker_died(wanted: Backfill) -> None:
+    run_piece(backfill_pk=wanted.pk, now=NOW, providers=[source()])
+    Backfill.objects.update(claimed_at=NOW)
+    later = NOW + LONGEST_PIECE + timedelta(seconds=1)
+    assert stopped_backfills(now=later) == [wanted.pk]
+    first = source()
+    assert run_piece(backfill_pk=wanted.pk, now=later, providers=[first]) is True
+    second_piece = Instrument.objects.filter(pk__in=wanted.instrument_pks[PIECE : 2 * PIECE])
+    assert sorted(first.asked) == sorted(second_piece.values_list("symbol", flat=True))
+    wanted.refresh_from_db()
+    assert (wanted.done, wanted.claimed_at) == (2 * PIECE, None)
+
+
+def test_a_crash_leaves_the_piece_for_the_next(wanted: Backfill) -> None:
+    first = BarsFromMemory("x" * 40, bars_between())
+    with pytest.raises(Exception, match="too long"), transaction.atomic():
+        run_piece(backfill_pk=wanted.pk, now=NOW, providers=[first])
+    wanted.refresh_from_db()
+    assert (wanted.done, stopped_backfills(now=NOW)) == (0, [wanted.pk])
+
+
+def test_what_no_source_answers_for_is_named_and_the_rest_goes_on() -> None:
+    one, two = stock("ONE"), stock("TWO")
+    wanted = request_backfill(instruments=[one, two, one], through=LAST, now=NOW)
+    run_piece(backfill_pk=wanted.pk, now=NOW, providers=[refusing("first", "ONE"), refusing("second", "ONE")])
+    wanted.refresh_from_db()
+    assert (wanted.instrument_pks, wanted.done) == ([one.pk, two.pk], 2)
+    assert wanted.failed_symbols == ["ONE", "TWO"]
+
+
+def test_nothing_to_fetch_is_done_at_once() -> None:
+    assert request_backfill(instruments=[], through=LAST, now=NOW).status == "done"
+    assert stopped_backfills(now=NOW) == []
+
+
+def test_what_is_done_has_an_end(wanted: Backfill) -> None:
+    with pytest.raises(IntegrityError, match="backfill_finished_when_done"), transaction.atomic():
+        Backfill.objects.update(status="done")
+
+
+def test_staff_ask_for_histories_and_see_how_far_they_are(
+    client: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    client.force_login(get_user_model().objects.create_superuser(email="s@example.com", password="correct horse"))
+    chosen = [stock().pk, stock().pk]
+    with django_capture_on_commit_callbacks() as sent:
+        client.post(
+            reverse("admin:marketdata_instrument_changelist"),
+            {"action": "fetch_in_pieces", "_selected_action": chosen},
+        )
+    assert (sorted(Backfill.objects.get().instrument_pks), len(sent)) == (chosen, 1)
+    page = client.get(reverse("admin:marketdata_backfill_changelist"))
+    assert "0 of 2" in page.content.decode()
