@@ -19,7 +19,9 @@ from marketdata.tests.factories import FIRST, LAST, bars_between
 from marketdata.tests.test_quality import ANY_BAR, scaled
 
 
-def both_agree(columns: BarColumns, *, last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()) -> int:
+def assert_both_agree(
+    columns: BarColumns, *, last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()
+) -> int:
     """Check that both ways say the same of the same rows; returns how many are refused."""
     rows = judge_bars(list(columns.records()), mic="XNYS", last_final=last_final, actions=actions)
     judged = judge_columns(columns, mic="XNYS", last_final=last_final, actions=actions)
@@ -31,7 +33,7 @@ def both_agree(columns: BarColumns, *, last_final: date = LAST, actions: Sequenc
 @settings(max_examples=200, deadline=None)
 @given(st.lists(ANY_BAR, max_size=12))
 def test_whatever_a_source_says_both_agree(bars: list[BarRecord]) -> None:
-    both_agree(columns_of(bars))
+    assert_both_agree(columns_of(bars))
 
 
 FACTORS = st.sampled_from(
@@ -64,7 +66,7 @@ def test_both_agree_about_series_with_levels_splits_and_standstills(
     bars[first + 1 : first + 1 + repeats] = [
         replace(bars[first], session=one.session) for one in bars[first + 1 : first + 1 + repeats]
     ]
-    both_agree(columns_of(bars), actions=actions)
+    assert_both_agree(columns_of(bars), actions=actions)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_both_agree_about_odd_values(name: str, value: float) -> None:
     columns = columns_of(bars_between())
     column = getattr(columns, name).copy()
     column[7] = value
-    both_agree(replace(columns, **{name: column}))
+    assert_both_agree(replace(columns, **{name: column}))
 
 
 def test_both_agree_about_days() -> None:
@@ -85,7 +87,7 @@ def test_both_agree_about_days() -> None:
     bars.insert(20, bars.pop(30))
     bars.append(replace(bars[-1], session=date(2023, 4, 3)))
     bars.append(replace(bars[-1], session=date(2023, 4, 4)))
-    assert both_agree(columns_of(bars)) == 5
+    assert assert_both_agree(columns_of(bars)) == 5
 
 
 def test_good_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +99,7 @@ def test_good_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_empty_column_has_nothing_to_refuse() -> None:
-    assert both_agree(columns_of([])) == 0
+    assert assert_both_agree(columns_of([])) == 0
 
 
 def test_columns_have_one_length_and_real_dates() -> None:
