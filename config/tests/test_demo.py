@@ -63,6 +63,14 @@ def _eventually(holds: Callable[[], bool], *, seconds: float = 10.0) -> bool:
     return holds()
 
 
+def free_pair() -> int:
+    """A port that nobody listens on, nor on the next one: the site's and the stream's."""
+    port = free_port()
+    while preflight.port_in_use(port + 1):
+        port = free_port()
+    return port
+
+
 def _recorded(folder: Path) -> list[ProcessIdentity]:
     written = json.loads((folder / "demo.json").read_text())
     return [ProcessIdentity(one["pid"], one["began"]) for one in written]
@@ -101,7 +109,7 @@ def test_everything_wrong_in_the_environment_is_told_at_once_and_plainly(tmp_pat
 
 def test_a_database_out_of_reach_is_told_in_one_sentence(tmp_path: Path) -> None:
     away = f"postgres://nobody@{HOST}:{free_port()}/nothing"
-    variables = {"DATABASE_URL": away, "HINDCAST_PORT": str(free_port()), "HINDCAST_DATA_DIR": str(tmp_path)}
+    variables = {"DATABASE_URL": away, "HINDCAST_PORT": str(free_pair()), "HINDCAST_DATA_DIR": str(tmp_path)}
     finished = _refused_demo(variables | {"DJANGO_SETTINGS_MODULE": "config.settings.local"})
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
@@ -119,7 +127,7 @@ def test_a_second_demo_of_the_same_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HINDCAST_DATA_DIR", str(tmp_path))
-    port = free_port()
+    port = free_pair()
     monkeypatch.setenv("HINDCAST_PORT", str(port))
     arguments = ["manage.py", "demo"]
     with preflight.checked(arguments), socket.create_server((HOST, port)), pytest.raises(SystemExit) as left:
@@ -250,7 +258,7 @@ def _recorded_if_any(folder: Path) -> list[ProcessIdentity]:
 
 @pytest.mark.slow
 def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) -> None:
-    port = free_port()
+    port = free_pair()
     began = time.monotonic()
     with _demo(tmp_path, port) as process:
         first = _printed(process)

@@ -51,6 +51,7 @@ def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[
         alpha_vantage=AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=1.0),
         budgets={"yahoo": Budget(per_day=1_000), "alpha_vantage": Budget(per_day=25)},
     )
+    settings.HINDCAST_LIMITS = replace(site.HINDCAST_LIMITS, anonymous_per_minute=1_000)
     with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
         names = [
             f"provider:{what}:{name}" for what in ("calls", "day", "circuit") for name in ("yahoo", "alpha_vantage")
