@@ -73,7 +73,7 @@ def among_levels(bars: Sequence[BarRecord], actions: Sequence[CorporateActionRec
 
     A jump by a factor of 50 or more, by the ratio of a split that the source names, or by some split's ratio on a calm
     day, leads to another level: to one that was left before, if the close is near the last one there, else to a new
-    one.
+    one. A single bar between two that are near each other is the odd one itself, and the level stays.
     """
     splits = {action.session: Level(action.value) for action in actions if action.kind == "split" and action.value > 0}
     levels: list[Level] = []
@@ -82,7 +82,9 @@ def among_levels(bars: Sequence[BarRecord], actions: Sequence[CorporateActionRec
     last_close: dict[Level, Decimal] = {}
     for earlier, bar in zip((None, *bars), bars, strict=False):
         jump = _named_split(earlier, bar, splits) or _jump(earlier, bar) if earlier is not None else None
-        if jump is not None:
+        if jump is not None and _is_back(bars[: len(levels)], bar, levels):
+            levels[-1], causes[-1] = level / jump[1], "price_jump"
+        elif jump is not None:
             cause, factor = jump
             level = next(
                 (at for at, close in last_close.items() if at != level and _near(bar.close, close)), level * factor
@@ -95,6 +97,14 @@ def among_levels(bars: Sequence[BarRecord], actions: Sequence[CorporateActionRec
         None if at == usual else _level_complaint(at / usual, why or causes[-1], bar)
         for at, why, bar in zip(levels, causes, bars, strict=True)
     ]
+
+
+def _is_back(before: Sequence[BarRecord], bar: BarRecord, levels: Sequence[Level]) -> bool:
+    """Whether the bar stands where prices were until the last of those before it, which alone was elsewhere."""
+    if len(before) < 2 or levels[-1] != levels[-2]:
+        return False
+    lone, usual = before[-1], before[-2]
+    return _near(bar.close, usual.close) and not _near(lone.close, usual.close)
 
 
 def _near(one: Decimal, other: Decimal) -> bool:

@@ -92,6 +92,16 @@ def test_a_split_that_was_not_applied_refuses_all_bars_after_it() -> None:
     assert "0.25 times" in verdict.refused[0].reason
 
 
+@pytest.mark.parametrize("factor", ["3", "8", "40"])
+def test_a_spike_of_one_close_costs_that_bar_and_no_other(factor: str) -> None:
+    bars = bars_between()
+    odd = {name: getattr(bars[7], name) * Decimal(factor) for name in ("high", "close", "adjusted_close")}
+    bars[7] = replace(bars[7], **odd)
+    verdict = judged(bars)
+    assert [(one.bar.session, one.rule) for one in verdict.refused] == [(bars[7].session, "price_jump")]
+    assert len(verdict.good) == len(bars) - 1
+
+
 def test_two_glitches_of_different_size_do_not_take_the_rest_with_them() -> None:
     # Up by 316.6 is nearer to 1,000 than to 100, back down by 316.0 is not: the way back must not be worked out anew.
     bars = bars_between()
