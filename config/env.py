@@ -239,13 +239,14 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
     }
     asked = reader.words("HINDCAST_PROVIDERS", ",".join(PROVIDERS), PROVIDERS)
     return reader.build(
-        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS",
+        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS, HINDCAST_QUOTE_SECONDS",
         lambda: MarketDataSettings(
             providers=tuple(name for name in asked if key or name != "alpha_vantage"),
             yahoo_timeout_s=reader.seconds("HINDCAST_YAHOO_TIMEOUT_S", 3.0),
             yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
             stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
             alpha_vantage=alpha_vantage if key else None,
+            quote_every_s=reader.seconds("HINDCAST_QUOTE_SECONDS", 60.0),
             budgets={provider: budget for provider, budget in budgets.items() if budget is not None},
         ),
     )

@@ -1,17 +1,16 @@
-"""Prices as they could be known: bars up to an instant, on the basis of that instant, and the newest closes."""
+"""Prices as they could be known: bars up to an instant, on the basis of that instant."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import prod
 from typing import TypedDict
 
-from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
-from marketdata.calendars import latest_session, sessions_behind
+from marketdata.calendars import latest_session
 from marketdata.models import CorporateAction, DailyBar, Instrument
-from marketdata.selectors import bars_for, instruments_by_symbols
+from marketdata.selectors import bars_for, is_behind
 
 STORED_DECIMALS = 6
 DAYS_WITHOUT_FROM = 365
@@ -27,22 +26,6 @@ class PriceRow(TypedDict):
     close: float
     adjusted_close: float
     volume: int
-
-
-class QuoteRow(TypedDict):
-    """The newest stored close of one instrument."""
-
-    symbol: str
-    name: str
-    currency: str
-    price: float
-    as_of: date
-    previous_close: float | None
-    change: float | None
-    change_percent: float | None
-    kind: str
-    source: str
-    stale: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,39 +84,8 @@ def price_series(instrument: Instrument, wanted: Wanted, *, now: datetime) -> Pr
     first = wanted.first or last - timedelta(days=DAYS_WITHOUT_FROM)
     rows = list(_rows(known.filter(session__gte=first, session__lte=last), scale, wanted))
     kept, rest = rows[: wanted.most], rows[wanted.most :]
-    stale = _is_stale(instrument.mic, as_of, wanted.known_at or now)
+    stale = is_behind(instrument.mic, as_of, wanted.known_at or now)
     return PriceSeries(instrument, as_of, basis, stale, kept, rest[0]["session"] if rest else None)
-
-
-def latest_closes(symbols: Collection[str], *, now: datetime) -> dict[str, QuoteRow]:
-    """The newest close of the instrument that each canonical symbol means, where one is stored; one query."""
-    bars = DailyBar.objects.filter(instrument=OuterRef("pk"), is_final=True).order_by("-session")
-    quoted = Instrument.objects.annotate(
-        as_of=Subquery(bars.values("session")[:1]),
-        price=Subquery(bars.values("close")[:1]),
-        previous=Subquery(bars.values("close")[1:2]),
-        price_source=Subquery(bars.values("source")[:1]),
-    ).filter(as_of__isnull=False)
-    found: Mapping[str, Instrument] = instruments_by_symbols(symbols, among=quoted)
-    return {symbol: _quote(vars(instrument), now) for symbol, instrument in found.items()}
-
-
-def _quote(known: Mapping, now: datetime) -> QuoteRow:
-    price = float(known["price"])
-    previous = None if known["previous"] is None else float(known["previous"])
-    return {
-        "symbol": known["symbol"],
-        "name": known["name"],
-        "currency": known["currency"],
-        "price": price,
-        "as_of": known["as_of"],
-        "previous_close": previous,
-        "change": None if previous is None else round(price - previous, STORED_DECIMALS),
-        "change_percent": None if previous is None else round(100 * (price / previous - 1), 4),
-        "kind": "close",
-        "source": known["price_source"],
-        "stale": _is_stale(known["mic"], known["as_of"], now),
-    }
 
 
 def _rows(bars: QuerySet[DailyBar], scale: _Scale, wanted: Wanted) -> Iterator[PriceRow]:
@@ -160,7 +112,3 @@ def _splits_after(instrument: Instrument, session: date) -> float:
     if instrument.basis_date is not None:
         splits = splits.filter(session__lte=instrument.basis_date)
     return prod(float(value) for value in splits.values_list("value", flat=True))
-
-
-def _is_stale(mic: str, as_of: date, at: datetime) -> bool:
-    return sessions_behind(mic, as_of, latest_session(mic, at)) > settings.HINDCAST_MARKETDATA.stale_after_sessions

@@ -32,6 +32,8 @@ class Channel(Protocol):
 
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]: ...
 
+    def watch(self, topics: Sequence[Topic], *, until: datetime) -> None: ...
+
 
 Channels = Mapping[str, Channel]
 

@@ -169,6 +169,7 @@ def read_quote(reply: Mapping[str, Any], symbol: str, asked: str) -> QuoteRecord
         volume=_count(quote.get("volume")),
         session=date.fromisoformat(quote["latest trading day"]),
         at=None,
+        delayed=True,
     )
 
 
@@ -182,6 +183,7 @@ def read_matches(reply: Mapping[str, Any]) -> list[SymbolMatch]:
             region=str(match.get("region", "")),
             currency=str(match.get("currency", "")),
             score=float(match.get("matchScore", 0)),
+            kind=str(match.get("type", "")),
         )
         for match in matches
     ]

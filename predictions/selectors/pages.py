@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Avg, Count, Exists, IntegerField, OuterRef, Q
 from django.db.models.functions import Cast
 
+from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.models import CorporateAction, DailyBar, Instrument
 from marketdata.selectors import active_instruments, bars_for, newest_session, store_is_stale
 from mlops.errors import NoChampion
@@ -41,8 +42,7 @@ class BoardRow:
     """One instrument of the list; what is missing is None."""
 
     instrument: Instrument
-    last_price: Decimal | None
-    change: Decimal | None
+    latest: LatestPrice | None
     forecast: Forecast | None
     spark: Sparkline | None
     reach: IntervalBar | None
@@ -104,7 +104,7 @@ class StockPage:
     instrument: Instrument
     horizon: int
     last_bar: DailyBar | None
-    change: Decimal | None
+    latest: LatestPrice | None
     forecasts: dict[int, Forecast]
     version: ModelVersion | None
     record: Record | None
@@ -149,7 +149,7 @@ def current_version() -> ModelVersion | None:
         return None
 
 
-def board(*, horizon: int, search: str = "", page: str | int = 1) -> Board:
+def board(*, horizon: int, now: datetime, search: str = "", page: str | int = 1) -> Board:
     """The active instruments whose symbol or name holds `search`, one page of them."""
     found = active_instruments().filter(Q(symbol__icontains=search) | Q(name__icontains=search))
     shown = Paginator(found.order_by("symbol"), ROWS_PER_PAGE).get_page(page)
@@ -159,19 +159,22 @@ def board(*, horizon: int, search: str = "", page: str | int = 1) -> Board:
     forecasts = latest_forecasts(horizon)
     closes = _recent_closes(instruments, newest)
     widest = max((_reach(forecasts.get(item.pk)) for item in instruments), default=0.0)
-    rows = tuple(_board_row(item, closes[item.pk], forecasts.get(item.pk), widest) for item in instruments)
+    prices = latest_prices_by_pk([item.pk for item in instruments], now=now)
+    rows = tuple(
+        _board_row(item, prices.get(item.pk), closes[item.pk], forecasts.get(item.pk), widest=widest)
+        for item in instruments
+    )
     return Board(horizon, shown, rows, search, newest, store_is_stale(), version)
 
 
-def stock(instrument: Instrument, *, horizon: int) -> StockPage:
-    """One instrument's last bars, its newest forecasts and how earlier ones came out."""
+def stock(instrument: Instrument, *, horizon: int, now: datetime) -> StockPage:
+    """One instrument's newest price, its newest forecasts and how earlier ones came out."""
     version = current_version()
     forecasts = latest_by_horizon(instrument)
-    bars = list(bars_for(instrument).order_by("-session")[:2])
-    last = bars[0] if bars else None
-    change = last.close / bars[1].close - 1 if last and len(bars) == 2 else None
+    last = bars_for(instrument).order_by("-session").first()
+    latest = latest_prices_by_pk([instrument.pk], now=now).get(instrument.pk)
     record = record_of(instrument, version, horizon) if version else None
-    return StockPage(instrument, horizon, last, change, forecasts, version, record, store_is_stale())
+    return StockPage(instrument, horizon, last, latest, forecasts, version, record, store_is_stale())
 
 
 def record_of(instrument: Instrument, version: ModelVersion, horizon: int) -> Record:
@@ -250,12 +253,17 @@ def _reach(forecast: Forecast | None) -> float:
     return reach_of(span, float(forecast.last_price)) if span and forecast and forecast.last_price else 0.0
 
 
-def _board_row(instrument: Instrument, closes: Sequence[Decimal], forecast: Forecast | None, widest: float) -> BoardRow:
-    last = closes[-1] if closes else None
-    change = last / closes[-2] - 1 if last is not None and len(closes) > 1 else None
+def _board_row(
+    instrument: Instrument,
+    latest: LatestPrice | None,
+    closes: Sequence[Decimal],
+    forecast: Forecast | None,
+    *,
+    widest: float,
+) -> BoardRow:
     shown = [float(close) for close in closes[-SPARK_SESSIONS:]]
     span = span_of(forecast)
     reach = (
         reach_bar(span, float(forecast.last_price), reach=widest) if span and forecast and forecast.last_price else None
     )
-    return BoardRow(instrument, last, change, forecast, sparkline(shown, span), reach)
+    return BoardRow(instrument, latest, forecast, sparkline(shown, span), reach)
