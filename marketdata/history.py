@@ -8,12 +8,12 @@ from typing import TypedDict
 
 from django.db.models import QuerySet
 
-from marketdata.calendars import latest_session
+from marketdata.calendars import FIRST_DAY, latest_session
 from marketdata.models import CorporateAction, DailyBar, Instrument
 from marketdata.selectors import bars_for, is_behind
 
 STORED_DECIMALS = 6
-DAYS_WITHOUT_FROM = 365
+USUAL_SPAN = timedelta(days=365)
 
 
 class PriceRow(TypedDict):
@@ -30,13 +30,17 @@ class PriceRow(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which sessions, how many at most, known by when, and whether dividends are taken out of the prices."""
+    """Which sessions, how many at most, known by when, and whether dividends are taken out of the prices.
+
+    `span` is how far they reach back from the last one where no first one is named.
+    """
 
     first: date | None
     last: date | None
     known_at: datetime | None
     adjusted: bool
     most: int
+    span: timedelta = USUAL_SPAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class PriceSeries:
     """Some sessions of an instrument, oldest first.
 
     as_of: the newest session that was known, None without any. basis_date: splits up to it are applied to every price.
-    more_from: the next session, None when these were all.
+    more_from: the next session, None when these were all. known_at: what was asked for, None for what is known now.
     """
 
     instrument: Instrument
@@ -53,6 +57,7 @@ class PriceSeries:
     stale: bool
     bars: list[PriceRow]
     more_from: date | None
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +79,19 @@ def price_series(instrument: Instrument, wanted: Wanted, *, now: datetime) -> Pr
         known = known.filter(session__lte=latest_session(instrument.mic, wanted.known_at))
     newest = known.order_by("-session").values_list("session", "close", "adjusted_close").first()
     if newest is None:
-        return PriceSeries(instrument, None, instrument.basis_date, True, [], None)
+        return PriceSeries(instrument, None, instrument.basis_date, True, [], None, wanted.known_at)
     as_of, close, adjusted_close = newest
     scale, basis = _Scale(1.0, 1.0), instrument.basis_date
     if wanted.known_at is not None:
         splits = _splits_after(instrument, as_of)
         scale, basis = _Scale(splits, splits * float(close / adjusted_close)), as_of
     last = min(wanted.last or as_of, as_of)
-    first = wanted.first or last - timedelta(days=DAYS_WITHOUT_FROM)
+    first = wanted.first or max(last, FIRST_DAY) - wanted.span
     rows = list(_rows(known.filter(session__gte=first, session__lte=last), scale, wanted))
     kept, rest = rows[: wanted.most], rows[wanted.most :]
     stale = is_behind(instrument.mic, as_of, wanted.known_at or now)
-    return PriceSeries(instrument, as_of, basis, stale, kept, rest[0]["session"] if rest else None)
+    more_from = rest[0]["session"] if rest else None
+    return PriceSeries(instrument, as_of, basis, stale, kept, more_from, wanted.known_at)
 
 
 def _rows(bars: QuerySet[DailyBar], scale: _Scale, wanted: Wanted) -> Iterator[PriceRow]:

@@ -46,11 +46,17 @@ class QuoteRecord:
 
 @dataclass(frozen=True, slots=True)
 class SymbolMatch:
-    """An instrument that a source offers for a search text; `score` from 0 to 1, `kind` is equity, etf and the like."""
+    """An instrument that a source offers for a search text, `score` from 0 to 1.
+
+    `symbol` is the source's spelling and `listed_as` ours; `kind` is Equity, ETF and the like; `mic` is empty where the
+    exchange is not known.
+    """
 
     symbol: str
     name: str
     region: str
     currency: str
     score: float
-    kind: str = ""
+    kind: str
+    listed_as: str
+    mic: str

@@ -274,7 +274,7 @@ def vendors(httpserver: HTTPServer, settings: Settings, tmp_path: Path) -> Itera
         settings.HINDCAST_MARKETDATA,
         providers=("yahoo", "alpha_vantage", "sample"),
         yahoo_base_url=httpserver.url_for("/"),
-        alpha_vantage=AlphaVantageSettings("key", httpserver.url_for("/"), timeout_s=1.0),
+        alpha_vantage=AlphaVantageSettings("key", httpserver.url_for("/"), timeout_s=5.0),
         budgets={"alpha_vantage": Budget(per_day=25), "yahoo": Budget(per_day=100)},
     )
     yield httpserver

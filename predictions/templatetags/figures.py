@@ -52,6 +52,18 @@ def tick_decimals(instrument: Instrument) -> int:
 
 
 @register.filter
+def plain_figure(value: float, decimals: int) -> str:
+    """A figure without its unit, for columns that name it once: 1,234.50."""
+    return f"{value:,.{decimals}f}"
+
+
+@register.filter
+def column_name(name: str) -> str:
+    """The heading of a column: Adjusted close."""
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
 def percent(share: Decimal | float | None, decimals: int = 0) -> str:
     """A share in 0..1 as percent: 56 %."""
     return NOTHING if share is None else f"{100 * float(share):.{decimals}f} %"
