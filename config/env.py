@@ -14,6 +14,8 @@ from alerts.conf import AlertSettings
 from config.news_env import read_news
 from marketdata.conf import (
     ALPHA_VANTAGE_BUDGET,
+    CLOCKS,
+    REAL_CLOCK,
     YAHOO_BUDGET,
     AlphaVantageSettings,
     Budget,
@@ -247,6 +249,7 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
             alpha_vantage=alpha_vantage if key else None,
             quote_every_s=reader.seconds("HINDCAST_QUOTE_SECONDS", 60.0),
+            clock=reader.choice("HINDCAST_CLOCK", REAL_CLOCK, CLOCKS),
             budgets={provider: budget for provider, budget in budgets.items() if budget is not None},
         ),
     )

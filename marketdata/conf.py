@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 LONGEST_TIMEOUT_S = 60
 SHORTEST_QUOTE_PAUSE_S, LONGEST_QUOTE_PAUSE_S = 15, 3600
 UNITS = ("second", "minute", "day")
+REAL_CLOCK, TOLD_CLOCK = CLOCKS = ("real", "told")
 ALLOWANCE = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
 
 
@@ -52,6 +53,7 @@ class MarketDataSettings:
     """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host.
 
     `quote_every_s` is the pause between two quotes of a watched instrument.
+    clock: `real`, or `told` where a time-lapse says what time it is.
     """
 
     providers: tuple[str, ...]
@@ -61,6 +63,7 @@ class MarketDataSettings:
     alpha_vantage: AlphaVantageSettings | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     quote_every_s: float = 60.0
+    clock: str = REAL_CLOCK
 
     def __post_init__(self) -> None:
         if not self.providers:

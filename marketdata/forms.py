@@ -5,8 +5,8 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 
+from marketdata import clock
 from marketdata.calendars import FIRST_DAY, LAST_DAY, zone_of
 from marketdata.history import Wanted
 
@@ -38,7 +38,7 @@ class PriceTableForm(forms.Form):
             day = values.get(name)
             if day and not FIRST_DAY <= day <= LAST_DAY:
                 self.add_error(name, f"Name a day from {FIRST_DAY} to {LAST_DAY}.")
-        if values.get("known_on") and values["known_on"] > timezone.now().date():
+        if values.get("known_on") and values["known_on"] > clock.now().date():
             self.add_error("known_on", "It must not lie in the future.")
         first, last = values.get("first"), values.get("last")
         if first and last and first > last:

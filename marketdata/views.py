@@ -8,11 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
+from marketdata import clock
 from marketdata.errors import SessionUnknown, SymbolMalformed, SymbolUnknown
 from marketdata.forms import COLUMNS, RANGES, USUAL_RANGE, PriceTableForm, wanted_of
 from marketdata.history import PriceSeries, price_series
@@ -41,7 +41,7 @@ def providers(request: HttpRequest) -> HttpResponse:
 def news(request: HttpRequest, symbol: str) -> HttpResponse:
     """What was written about one stock lately, for its page; nothing at all where nobody wrote anything."""
     instrument = instrument_by_symbol(symbol)
-    sessions = sessions_of_last_days(instrument.mic, days=WINDOW_DAYS, now=timezone.now())
+    sessions = sessions_of_last_days(instrument.mic, days=WINDOW_DAYS, now=clock.now())
     page = mentions_page(instrument, sessions, size=ARTICLES_SHOWN)
     if not page.mentions:
         return HttpResponse(status=NOTHING)
@@ -76,7 +76,7 @@ def prices(request: HttpRequest, symbol: str) -> HttpResponse:
 
 def _series(form: PriceTableForm, instrument: Instrument) -> PriceSeries | None:
     """The bars that the form asks for; None for a form that cannot be answered, which says why then."""
-    now = timezone.now()
+    now = clock.now()
     if not form.is_valid():
         return None
     try:

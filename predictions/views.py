@@ -6,11 +6,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
+from marketdata import clock
 from marketdata.calendars import session_after
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.models import Instrument
@@ -35,7 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
     except HorizonUnknown as error:
         return _not_found(request, error)
     search = request.GET.get("q", "").replace("\0", "").strip()[:60]
-    shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"), now=timezone.now())
+    shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"), now=clock.now())
     context = {"board": shown, "holdout": pages.holdout_of(shown.version, horizon)}
     return render(request, "predictions/home.html", {**_common(horizon), **context})
 
@@ -51,7 +51,7 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
     if symbol != instrument.symbol:
         query = urlencode({"horizon": horizon}) if "horizon" in request.GET else ""
         return redirect(reverse("predictions:stock", args=[instrument.symbol]) + (f"?{query}" if query else ""))
-    now = timezone.now()
+    now = clock.now()
     follow(instrument, now + WATCHED_FOR)
     shown = pages.stock(instrument, horizon=horizon, now=now)
     return render(request, "predictions/stock.html", {**_common(horizon), "stock": shown})

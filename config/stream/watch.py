@@ -6,10 +6,10 @@ from contextlib import suppress
 from datetime import timedelta
 
 import structlog
-from django.utils import timezone
 
 from config.stream.protocol import Channel
 from config.stream.threads import in_thread
+from marketdata import clock
 from marketdata.live import Topic
 
 log = structlog.get_logger(__name__)
@@ -63,4 +63,4 @@ class Watch:
         for channel, topic in self._followed():
             topics.setdefault(channel.NAME, (channel, []))[1].append(topic)
         for channel, followed in topics.values():
-            await in_thread(channel.watch, followed, until=timezone.now() + LASTS)
+            await in_thread(channel.watch, followed, until=clock.now() + LASTS)

@@ -3,15 +3,15 @@
 import csv
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from io import StringIO
 
 import pytest
 import time_machine
-from django.http import HttpResponse
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from marketdata.calendars import sessions_between
 from marketdata.models import CorporateAction, DailyBar, Instrument
@@ -119,11 +119,12 @@ def test_what_cannot_be_answered_gets_a_sentence_and_keeps_the_form(
     assert sessions_of(text) == []
 
 
-def test_the_file_holds_what_the_table_shows(client: Client, acme: Instrument) -> None:
+def test_the_file_holds_what_the_table_shows(client: Client, acme: Instrument, settings: Settings) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
     text = page(client, "first=2022-06-01&last=2022-06-03&adjusted=on&known_on=2023-03-24")
     link = re.search(r'href="(/api/v1/prices/[^"]+)" download="ACME.csv"', text)
     assert link
-    answer: HttpResponse = client.get(link[1].replace("&amp;", "&"))
+    answer = client.get(link[1].replace("&amp;", "&"))
     assert answer.headers["Content-Type"].startswith("text/csv")
     rows = list(csv.DictReader(StringIO(answer.content.decode())))
     assert [row["session"] for row in rows] == list(reversed(sessions_of(text)))
