@@ -12,7 +12,6 @@ from marketdata.calendars import is_session, latest_session
 from marketdata.errors import SessionUnknown
 from marketdata.selectors import newest_session
 from marketdata.services.ingestion import ingest_all
-from marketdata.services.quotes import tell_prices
 from predictions.services.publishing import publish_forecasts
 from predictions.services.scoring import score_matured
 
@@ -91,7 +90,6 @@ def _timed(name: str, step: Callable[[], Counts], tell: Tell) -> StepReport:
 
 def _ingest(session: date, now: datetime) -> Counts:
     runs = ingest_all(through=session, now=now)
-    tell_prices([run.instrument for run in runs if run.bars_new or run.bars_changed], now=now)
     return {
         "instruments": len(runs),
         "failed": sum(run.status == run.Status.FAILED for run in runs),
