@@ -48,19 +48,24 @@
 
   // The reader's time with the exchange's beside it; one of them where both clocks show the same.
   function when(place) {
-    const { asOf, kind, source, session, zone, exchange } = place.dataset;
+    const { asOf, kind, session, zone, exchange } = place.dataset;
     const isShort = "short" in place.dataset;
-    if (kind === "close") return isShort ? "" : `${exchange} close ${day(session)} · ${name(source)}`;
+    if (kind === "close") return isShort ? "" : `${exchange} close ${day(session)}`;
     const instant = new Date(asOf);
     const there = clock(instant, "en-US", { timeZone: zone, hourCycle: "h23", timeZoneName: "short" });
     const here = clock(instant, undefined, {});
     const isSame = clock(instant, "en-US", { hourCycle: "h23" }) === clock(instant, "en-US", { timeZone: zone, hourCycle: "h23" });
     const local = isSame ? "" : `${here} here, `;
     const parts = [isShort ? `${local}${there}` : `${day(session)}, ${local}${there} at ${exchange}`];
-    if (!isShort) parts.push(name(source));
     if ("delayed" in place.dataset) parts.push("delayed");
     if ("stale" in place.dataset) parts.push("out of date");
     return parts.join(" · ");
+  }
+
+  function tellWhen(place) {
+    place.querySelector("[data-live-when]").textContent = when(place);
+    const source = place.querySelector("[data-live-source]");
+    if (source) source.textContent = ` · ${name(place.dataset.source)}`;
   }
 
   function flash(node) {
@@ -86,7 +91,7 @@
     }
     const change = message.change_percent === null ? [] : [changeOf(message.change_percent)];
     place.querySelector("[data-live-change]").replaceChildren(...change);
-    place.querySelector("[data-live-when]").textContent = when(place);
+    tellWhen(place);
   }
 
   function take(event) {
@@ -99,7 +104,7 @@
 
   // What the server wrote names the exchange's time only.
   function tellTimes() {
-    for (const place of places()) place.querySelector("[data-live-when]").textContent = when(place);
+    places().forEach(tellWhen);
   }
 
   function follow() {

@@ -74,7 +74,7 @@ def test_a_page_that_is_opened_later_shows_the_same(open_page: OpenPage, shown: 
     page = open_page("/stocks/AAPL")
     price = page.locator("[data-price-of=AAPL]")
     expect(price).to_contain_text("$103.00")
-    expect(price).to_contain_text("11:00 EDT at NYSE · Yahoo Finance · out of date")
+    expect(price).to_contain_text("11:00 EDT at NYSE · out of date · Yahoo Finance")
 
 
 @pytest.mark.parametrize(("motion", "flashes"), [("no-preference", 1), ("reduce", 0)])
