@@ -1,6 +1,6 @@
 """Bars in the binary form of PostgreSQL's COPY, written and read as whole columns. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,7 @@ PRICES = COLUMNS[1:-1]
 NUMERIC_DIGITS = 5
 NUMERIC_HEAD = (NUMERIC_DIGITS, 2, 0, 6)
 NUMERIC_BYTES = 2 * (len(NUMERIC_HEAD) + NUMERIC_DIGITS)
+PIECE_ROWS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ class ExactBars:
     def __len__(self) -> int:
         return len(self.session)
 
-    def taken(self, mask: NDArray[np.bool_]) -> "ExactBars":
+    def taken(self, places: NDArray[np.bool_] | slice) -> "ExactBars":
         """The bars at these places."""
-        return ExactBars(self.session[mask], self.prices[mask], self.volume[mask])
+        return ExactBars(self.session[places], self.prices[places], self.volume[places])
 
     def as_array(self) -> BarArray:
         """The same as float64 rows of shape (n, 7); every price is the float64 nearest to the decimal."""
@@ -61,8 +62,19 @@ def exact_bars(bars: Sequence[BarRecord]) -> ExactBars:
     )
 
 
-def copied_in(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> bytes:
-    """What COPY FROM takes: instrument, session, five prices, volume, source, fetched_at, is_final."""
+def copied_in(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> Iterator[bytes]:
+    """What COPY FROM takes: instrument, session, five prices, volume, source, fetched_at, is_final.
+
+    In pieces, so that the database takes one in while the next one is made.
+    """
+    yield SIGNATURE
+    for start in range(0, len(bars), PIECE_ROWS):
+        piece = bars.taken(slice(start, start + PIECE_ROWS))
+        yield _rows(piece, instrument_id=instrument_id, source=source, fetched_at=fetched_at)
+    yield TRAILER
+
+
+def _rows(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> bytes:
     named = source.encode()
     rows = np.zeros(len(bars), dtype=_row_type(len(named)))
     rows["fields"] = 4 + len(PRICES) + 2
@@ -78,7 +90,7 @@ def copied_in(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: d
     rows["fetched_at"] = (fetched_at - EPOCH) // timedelta(microseconds=1)
     rows["is_final_bytes"] = 1
     rows["is_final"] = 1
-    return SIGNATURE + rows.tobytes() + TRAILER
+    return rows.tobytes()
 
 
 def copied_out(answer: bytes) -> BarArray:

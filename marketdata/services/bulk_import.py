@@ -18,7 +18,7 @@ from marketdata.providers.failover import AskedAhead
 from marketdata.quality_columns import ColumnsJudged, judge_columns
 from marketdata.records import CorporateActionRecord
 from marketdata.services import bar_store
-from marketdata.services.ingestion import ingest_instrument, remember_source
+from marketdata.services.ingestion import ingest_instrument, news_of, remember_source
 
 CLOSE = 4
 # So many of the newest bars show whether two series stand on one basis; all of them where these have none in common.
@@ -71,7 +71,7 @@ def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudg
         bars_changed=written.changed,
         bars_unchanged=written.unchanged,
         bars_quarantined=len(judged.refused),
-        detail=f"{written.new} new and {written.changed} changed bars imported.",
+        detail=news_of(source, written),
     )
 
 
