@@ -20,9 +20,11 @@ UNIX_DAYS = int((EPOCH_DAY - np.datetime64("1970-01-01")).astype(int))
 MICRO = 1_000_000
 PRICES = COLUMNS[1:-1]
 # A numeric is a count of digits to the base of 10,000, the power of the first, a sign, decimals, and the digits.
-NUMERIC_DIGITS = 5
-NUMERIC_HEAD = (NUMERIC_DIGITS, 2, 0, 6)
-NUMERIC_BYTES = 2 * (len(NUMERIC_HEAD) + NUMERIC_DIGITS)
+BASE = 10_000
+HEAD = 4
+DECIMALS = 6
+# Where the digit before the point is among the three whole ones and the two behind the point.
+ONES = 2
 PIECE_ROWS = 1_024
 
 
@@ -76,15 +78,17 @@ def copied_in(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: d
 
 def _rows(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> bytes:
     named = source.encode()
-    rows = np.zeros(len(bars), dtype=_row_type(len(named)))
+    power, digits = _digits(bars.prices)
+    width = digits.shape[-1]
+    rows = np.zeros(len(bars), dtype=_row_type(len(named), width))
     rows["fields"] = 4 + len(PRICES) + 2
     for name, length in (("instrument", 8), ("session", 4), ("volume", 8), ("source", len(named)), ("fetched_at", 8)):
         rows[f"{name}_bytes"] = length
     rows["instrument"] = instrument_id
     rows["session"] = (bars.session - EPOCH_DAY).astype(np.int64)
-    rows["prices"]["bytes"] = NUMERIC_BYTES
-    rows["prices"]["head"] = NUMERIC_HEAD
-    rows["prices"]["digits"] = _digits(bars.prices)
+    rows["prices"]["bytes"] = 2 * (HEAD + width)
+    rows["prices"]["head"] = (width, power, 0, DECIMALS)
+    rows["prices"]["digits"] = digits
     rows["volume"] = bars.volume
     rows["source"] = named
     rows["fetched_at"] = (fetched_at - EPOCH) // timedelta(microseconds=1)
@@ -109,8 +113,8 @@ def copied_out(answer: bytes) -> BarArray:
     return bars
 
 
-def _row_type(source_bytes: int) -> np.dtype:
-    price = [("bytes", ">i4"), ("head", ">i2", (len(NUMERIC_HEAD),)), ("digits", ">i2", (NUMERIC_DIGITS,))]
+def _row_type(source_bytes: int, digits: int) -> np.dtype:
+    price = [("bytes", ">i4"), ("head", ">i2", (HEAD,)), ("digits", ">i2", (digits,))]
     return np.dtype(
         [
             ("fields", ">i2"),
@@ -131,8 +135,20 @@ def _row_type(source_bytes: int) -> np.dtype:
     )
 
 
-def _digits(prices: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The digits to the base of 10,000: three groups before the point, one and a half behind it."""
-    whole, millionths = np.divmod(prices, MICRO)
-    groups = [whole // 10**8, whole // 10**4 % 10**4, whole % 10**4, millionths // 100, millionths % 100 * 100]
-    return np.stack(groups, axis=-1)
+def _digits(prices: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """The power of the first digit to the base of 10,000, and the digits: as many as any of the prices needs."""
+    # Multiplied back: a remainder would be divided for once more.
+    whole = prices // MICRO
+    millionths = prices - whole * MICRO
+    ten_thousands = whole // BASE
+    hundreds = millionths // 100
+    groups = [
+        ten_thousands // BASE,
+        ten_thousands % BASE if ten_thousands.any() else ten_thousands,
+        whole - ten_thousands * BASE,
+        hundreds,
+        (millionths - hundreds * 100) * 100,
+    ]
+    first = next((place for place, group in enumerate(groups[:ONES]) if group.any()), ONES)
+    last = next((place for place in (4, 3) if groups[place].any()), ONES)
+    return ONES - first, np.stack(groups[first : last + 1], axis=-1)

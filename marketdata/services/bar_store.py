@@ -81,7 +81,7 @@ def write_bars(*, instrument: Instrument, bars: Sequence[BarRecord], source: str
     return write_exact(instrument=instrument, bars=exact_bars(bars), source=source, fetched_at=fetched_at)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched_at: datetime) -> Written:
     """Store believable bars of different sessions, oldest first, and the block of all bars of the instrument.
 
