@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from marketdata.calendars import exchange_day, latest_session
 from marketdata.columns import COLUMNS, BarColumns
 from marketdata.errors import BarFileUnusable, SymbolUnknown
-from marketdata.models import DailyBar, IngestionRun, Instrument, QuarantinedBar
+from marketdata.models import CorporateAction, DailyBar, IngestionRun, Instrument, QuarantinedBar
 from marketdata.providers.bar_cells import CellReader
 from marketdata.providers.bar_file import OddRow, read_chunks
+from marketdata.records import CorporateActionRecord
 from marketdata.selectors import instrument_by_symbol
 from marketdata.services.bulk_import import OfferedColumns, import_columns
 
@@ -147,7 +148,14 @@ def _taken_in(instrument: Instrument, columns: BarColumns, report: ImportReport,
     basis = told.max().item() if len(told) else closed
     if instrument.source == SOURCE and instrument.basis_date is not None:
         basis = max(basis, instrument.basis_date)
-    return import_columns(instrument=instrument, offered=OfferedColumns(SOURCE, wanted, basis), now=now)
+    offered = OfferedColumns(SOURCE, wanted, basis, _known_actions(instrument))
+    return import_columns(instrument=instrument, offered=offered, now=now)
+
+
+def _known_actions(instrument: Instrument) -> list[CorporateActionRecord]:
+    """The splits and dividends that are stored: a file tells none, and its bars are judged against them."""
+    actions = CorporateAction.objects.filter(instrument=instrument).order_by("session", "kind")
+    return [CorporateActionRecord(one.session, one.kind, one.value) for one in actions]
 
 
 def _note_refused(report: ImportReport, instrument: Instrument, columns: BarColumns, now: datetime) -> None:
