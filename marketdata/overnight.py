@@ -1,8 +1,9 @@
-"""Which prices cannot stand beside those of the session before: a bar alone, or a whole history before a shift. Pure."""
+"""Which prices cannot stand beside those of the session before: one bar, or a whole history before a shift. Pure."""
 
 import math
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 from statistics import median
 
 from marketdata.records import BarRecord, CorporateActionRecord
@@ -81,7 +82,7 @@ def _is_shift(bars: Sequence[BarRecord], place: int) -> bool:
     if not 1 / SHIFT_BACK <= later <= SHIFT_BACK:
         return False
     past = bars[max(place - GAPS_BEFORE, 0) : place]
-    widest = max(_gap(one, other) for one, other in zip(past, past[1:], strict=False))
+    widest = max(_gap(one, other) for one, other in pairwise(past))
     return _gap(before, bar) >= SHIFT_GAPS * widest
 
 

@@ -154,8 +154,10 @@ def _taken_in(instrument: Instrument, columns: BarColumns, report: ImportReport,
 
 def _known_actions(instrument: Instrument) -> list[CorporateActionRecord]:
     """The splits and dividends that are stored: a file tells none, and its bars are judged against them."""
-    actions = CorporateAction.objects.filter(instrument=instrument).order_by("session", "kind")
-    return [CorporateActionRecord(one.session, one.kind, one.value) for one in actions]
+    return [
+        CorporateActionRecord(one.session, "split" if one.kind == CorporateAction.Kind.SPLIT else "dividend", one.value)
+        for one in CorporateAction.objects.filter(instrument=instrument).order_by("session", "kind")
+    ]
 
 
 def _note_refused(report: ImportReport, instrument: Instrument, columns: BarColumns, now: datetime) -> None:
