@@ -13,8 +13,7 @@ from accounts.conf import LimitSettings
 from alerts.conf import AlertSettings
 from config.news_env import read_news
 from marketdata.conf import (
-    ALPHA_VANTAGE_BUDGET,
-    YAHOO_BUDGET,
+    BUDGETS,
     AlphaVantageSettings,
     Budget,
     MarketDataSettings,
@@ -230,13 +229,10 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             timeout_s=reader.seconds("HINDCAST_ALPHA_VANTAGE_TIMEOUT_S", 4.0),
         ),
     )
-    budgets = {
-        provider: reader.build(name, partial(Budget.parse, reader.text(name, default)))
-        for provider, name, default in (
-            ("yahoo", "HINDCAST_YAHOO_BUDGET", YAHOO_BUDGET),
-            ("alpha_vantage", "HINDCAST_ALPHA_VANTAGE_BUDGET", ALPHA_VANTAGE_BUDGET),
-        )
-    }
+    budgets = {}
+    for source, default in BUDGETS.items():
+        name = f"HINDCAST_{source.upper()}_BUDGET"
+        budgets[source] = reader.build(name, partial(Budget.parse, reader.text(name, default)))
     asked = reader.words("HINDCAST_PROVIDERS", ",".join(PROVIDERS), PROVIDERS)
     return reader.build(
         "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS",
@@ -246,7 +242,8 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
             stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
             alpha_vantage=alpha_vantage if key else None,
-            budgets={provider: budget for provider, budget in budgets.items() if budget is not None},
+            budgets={source: budget for source, budget in budgets.items() if budget is not None},
+            off=tuple(name for name in asked if not key and name == "alpha_vantage"),
         ),
     )
 

@@ -80,9 +80,9 @@ def test_what_cannot_be_meant_is_a_complaint_that_names_the_variable(name: str, 
 
 def test_alpha_vantage_is_asked_only_with_a_key(tmp_path: Path) -> None:
     without = read_environment({"HINDCAST_PROVIDERS": "alpha_vantage,sample"}).marketdata
-    assert (without.providers, without.alpha_vantage) == (("sample",), None)
+    assert (without.providers, without.off, without.alpha_vantage) == (("sample",), ("alpha_vantage",), None)
     with_key = read_environment({"ALPHA_VANTAGE_API_KEY": "hunter2"}).marketdata
-    assert with_key.providers == ("yahoo", "alpha_vantage", "sample")
+    assert (with_key.providers, with_key.off) == (("yahoo", "alpha_vantage", "sample"), ())
     assert with_key.budget_of("alpha_vantage").per_day == 25
     assert "hunter2" not in repr(with_key)
     (tmp_path / "key").write_text("hunter3\n")

@@ -44,14 +44,7 @@ class AlphaVantage:
     def __init__(self, settings: AlphaVantageSettings, *, gate: Gate | None = None) -> None:
         self._key = settings.api_key
         self._gate = gate or Gate(NAME)
-        self._vendor = Vendor(
-            NAME,
-            settings.base_url.rstrip("/").removesuffix(f"/{PATH}"),
-            settings.timeout_s,
-            secrets=(settings.api_key,),
-            complaint_of=complaint_of,
-            attempts=ATTEMPTS,
-        )
+        self._vendor = vendor_of(settings)
         self._out_of_reach: ProviderUnavailable | None = None
         self._form = 0
 
@@ -105,6 +98,18 @@ class AlphaVantage:
             raise
 
 
+def vendor_of(settings: AlphaVantageSettings) -> Vendor:
+    """The vendor behind an address, which may be written with or without its one path."""
+    return Vendor(
+        NAME,
+        settings.base_url.rstrip("/").removesuffix(f"/{PATH}"),
+        settings.timeout_s,
+        secrets=(settings.api_key,),
+        complaint_of=complaint_of,
+        attempts=ATTEMPTS,
+    )
+
+
 def alpha_vantage_symbol(symbol: str) -> str:
     """The vendor's spelling: share classes with a dash, exchanges with its own suffixes; raises ProviderRejected.
 
@@ -131,8 +136,10 @@ def complaint_of(body: Any) -> Complaint | None:
     low = words.lower()
     if re.search(r"\bis a premium\b", low):
         return Complaint(FailureKind.BAD_KEY, NOT_IN_PLAN)
-    if "invalid api call" in low:
+    if re.search(r"invalid (api call|inputs)", low):
         return Complaint(FailureKind.UNKNOWN_SYMBOL)
+    if "no articles found" in low:
+        return Complaint(FailureKind.EMPTY)
     if re.search(r"per (second|minute)|sparingly|burst|call frequency", low):
         return Complaint(FailureKind.RATE_LIMITED)
     if re.search(r"per day|daily rate|rate limit", low):
