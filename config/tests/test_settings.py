@@ -10,6 +10,7 @@ import pytest
 
 from config.embedded.places import ROOT
 from config.env import EnvironmentProblem, read_environment
+from marketdata.conf import BUDGETS
 
 GOOD_SECRET = "x7" * 30
 PRODUCTION = {
@@ -185,6 +186,36 @@ def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
     documented = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert len(used) > 8
     assert used - documented == set()
+
+
+def test_a_deployment_hands_on_every_key_and_budget_and_the_scorer() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    keys = {"ALPHA_VANTAGE_API_KEY", "NEWSAPI_KEY", "REDDIT_CLIENT_ID", "REDDIT_CLIENT_SECRET", "X_BEARER_TOKEN"}
+    budgets = {f"HINDCAST_{source.upper()}_BUDGET" for source in BUDGETS}
+    for name in keys | budgets | {"HINDCAST_SENTIMENT_SCORER", "HINDCAST_FINBERT_MODEL"}:
+        assert f"  {name}: ${{{name}:-" in compose
+    # What is empty there counts as not said.
+    handed_on = {name: "" for name in re.findall(r"\$\{([A-Z_]+):-\}", compose)}
+    assert read_environment({**handed_on, "EMAIL_URL": ""}) == read_environment({})
+    scorer = '    args: {SCORER: "${HINDCAST_SENTIMENT_SCORER:-lexicon}"}\n'
+    assert compose.count(scorer) == 1
+
+
+@pytest.mark.parametrize(("scorer", "installed"), [("lexicon", False), ("finbert", True)])
+def test_the_worker_is_built_with_what_its_scorer_needs(tmp_path: Path, scorer: str, installed: bool) -> None:
+    lines = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    (step,) = [line.removeprefix("RUN ") for line in lines.splitlines() if "ml.txt" in line and line.startswith("RUN")]
+    pip = tmp_path / "pip"
+    pip.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    pip.chmod(0o755)
+    subprocess.run(
+        ["/bin/sh", "-c", step.replace("/venv/bin/pip", str(pip))],
+        env={"SCORER": scorer, "TORCH_INDEX": "https://example.com"},
+        check=True,
+    )
+    asked = (tmp_path / "asked").read_text()
+    assert "/requirements/ml.txt" in asked
+    assert ("--require-hashes -r /requirements/finbert.txt" in asked) is installed
 
 
 def _text_of(paths: list[Path]) -> str:
