@@ -92,6 +92,9 @@ class _Reader:
         named, path = self.text(name, ""), self.text(f"{name}_FILE", "")
         if named and path:
             self.complaints.append(f"{name} and {name}_FILE are both set; set one of them.")
+        if named and not (named.isascii() and named.isprintable()):
+            self.complaints.append(f"{name} holds signs that stand in no key.")
+            return ""
         if named or not path:
             return named
         try:
@@ -99,7 +102,7 @@ class _Reader:
         except (OSError, UnicodeDecodeError):
             self.complaints.append(f"{name}_FILE names a file that cannot be read.")
             return ""
-        if not value or len(value) > LONGEST_SECRET or not value.isprintable():
+        if not value or len(value) > LONGEST_SECRET or not (value.isascii() and value.isprintable()):
             self.complaints.append(f"{name}_FILE names a file that does not hold one secret.")
             return ""
         return value

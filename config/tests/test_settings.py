@@ -114,6 +114,16 @@ def test_secrets_in_files_and_budgets_are_complained_about_at_once(tmp_path: Pat
     assert "hunter" not in str(caught.value)
 
 
+def test_a_key_that_no_header_could_carry_is_a_complaint(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("clé-hunter2")
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment({"NEWSAPI_KEY": "hunter2…", "X_BEARER_TOKEN_FILE": str(tmp_path / "key")})
+    assert caught.value.complaints == (
+        "NEWSAPI_KEY holds signs that stand in no key.",
+        "X_BEARER_TOKEN_FILE names a file that does not hold one secret.",
+    )
+
+
 @pytest.mark.parametrize("kind", ["missing", "both"])
 def test_a_secret_has_one_place(tmp_path: Path, kind: str) -> None:
     variables = {"ALPHA_VANTAGE_API_KEY_FILE": str(tmp_path / "missing")}

@@ -197,6 +197,23 @@ def test_a_source_that_fails_costs_the_others_nothing(netflix: Instrument, kind:
     assert NewsArticle.objects.count() == 1
 
 
+def test_a_budget_that_ends_early_leaves_out_others_each_time() -> None:
+    symbols = [f"{letter}{letter}{letter}" for letter in "ABCDEFGHIJ"]
+    for symbol in symbols:
+        stock(symbol)
+    # Three of ten each time: that one is left out of 24 runs in a row has a chance of .7 ** 24, two in ten thousand.
+    met: set[str] = set()
+    for hour in range(24):
+        source = NewsFromMemory("memory")
+        ingest_news(now=NOW + timedelta(hours=hour), providers=[source], scorer=LexiconScorer())
+        assert sorted(source.asked) == symbols
+        met |= set(source.asked[:3])
+    assert met == set(symbols)
+    first, again = NewsFromMemory("first"), NewsFromMemory("again")
+    ingest_news(now=NOW, providers=[first, again], scorer=LexiconScorer())
+    assert first.asked == again.asked
+
+
 def test_without_any_source_nothing_is_asked(netflix: Instrument) -> None:
     assert ingest_news(now=NOW) == []
 
