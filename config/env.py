@@ -14,6 +14,8 @@ from alerts.conf import AlertSettings
 from config.news_env import read_news
 from marketdata.conf import (
     BUDGETS,
+    CLOCKS,
+    REAL_CLOCK,
     AlphaVantageSettings,
     Budget,
     MarketDataSettings,
@@ -245,6 +247,7 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
             stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
             alpha_vantage=alpha_vantage if key else None,
+            clock=reader.choice("HINDCAST_CLOCK", REAL_CLOCK, CLOCKS),
             budgets={source: budget for source, budget in budgets.items() if budget is not None},
             off=tuple(name for name in asked if not key and name == "alpha_vantage"),
         ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 LONGEST_TIMEOUT_S = 60
 UNITS = ("second", "minute", "day")
+REAL_CLOCK, TOLD_CLOCK = CLOCKS = ("real", "told")
 ALLOWANCE = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
 
 
@@ -57,6 +58,7 @@ class MarketDataSettings:
     """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host.
 
     `off` are those that would be asked too if they had their key; `budgets` are those of all sources, of news too.
+    clock: `real`, or `told` where a time-lapse says what time it is.
     """
 
     providers: tuple[str, ...]
@@ -66,6 +68,7 @@ class MarketDataSettings:
     alpha_vantage: AlphaVantageSettings | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     off: tuple[str, ...] = ()
+    clock: str = REAL_CLOCK
 
     def __post_init__(self) -> None:
         if not self.providers:

@@ -244,6 +244,7 @@ for source in configured_providers():
 
 
 @pytest.mark.usefixtures("_nothing_known")
+@pytest.mark.slow
 def test_two_workers_at_once_stay_inside_every_budget_and_leave_prices_theirs(
     httpserver: HTTPServer, base_url: str
 ) -> None:
