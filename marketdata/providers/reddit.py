@@ -1,6 +1,5 @@
 """Reddit's search, by praw: posts of chosen communities; off without a client's id and secret."""
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -32,10 +31,10 @@ logging.getLogger("prawcore").setLevel(logging.ERROR)
 
 
 class _BoundedSession(requests.Session):
-    """A session whose requests together end by a deadline, are each let through the gate, and answer JSON objects.
+    """A session whose requests together end by a deadline, and are each let through the gate.
 
-    prawcore would take an empty answer for an empty listing, and sleep and ask again after a dropped line, a 401 or a
-    server's error. It does not after the errors that are raised here, and hands them on inside its own.
+    prawcore would sleep and ask again after a dropped line, a 401 or a server's error. It does not after the errors
+    that are raised here, and hands them on inside its own.
     """
 
     def __init__(self, seconds: float, gate: Gate) -> None:
@@ -57,7 +56,7 @@ class _BoundedSession(requests.Session):
         except (requests.RequestException, HTTPError, OSError):
             outcome = failure(NAME, FailureKind.UNREACHABLE)
         else:
-            if response.status_code == requests.codes.ok and _is_object(response.content):
+            if response.status_code == requests.codes.ok:
                 return response
             outcome = failure(
                 NAME, kind_of_status(response.status_code), retry_after_s=retry_after_of(response.headers)
@@ -75,13 +74,6 @@ class _BoundedSession(requests.Session):
                 if len(received) > LARGEST_BODY:
                     raise failure(NAME, FailureKind.MALFORMED)
         return bytes(received)
-
-
-def _is_object(content: bytes) -> bool:
-    try:
-        return isinstance(json.loads(content), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +103,14 @@ class RedditProvider:
             try:
                 with _BoundedSession(self.timeout_s, self.gate) as session:
                     return self._posts(session, query, limit)
-            # praw walks through a reply without looking, so one of another shape ends in the last four of these.
+            # praw walks through a reply without looking, so one of another shape ends in the last five of these.
             except (
                 core.PrawcoreException,
                 PRAWException,
                 requests.RequestException,
                 AttributeError,
                 KeyError,
+                RecursionError,
                 TypeError,
                 ValueError,
             ) as error:

@@ -89,6 +89,7 @@ FAULTS: dict[str, tuple[Callable[[str], Callable[[Request], Response]], set[Fail
     "truncated": (lambda vendor: raw(half(vendor)), {FailureKind.MALFORMED}),
     "null": (lambda _: raw("null"), {FailureKind.MALFORMED}),
     "nothing": (lambda _: replies({}), {FailureKind.MALFORMED}),
+    "without a bottom": (lambda _: raw("[" * 200_000), {FailureKind.MALFORMED}),
     "dripping": (lambda _: dripping, {FailureKind.SLOW}),
 }
 
@@ -194,6 +195,25 @@ def test_a_connection_that_is_reset_is_told(netflix: Instrument, vendor: str) ->
         assert failure_from(vendor, url.rstrip("/")).kind is FailureKind.UNREACHABLE
         told = bring_from(vendor, url.rstrip("/"), netflix)
     assert "cannot be reached" in told
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (replies({"message": "Unauthorized", "error": 401}, 401), FailureKind.BAD_KEY),
+        (replies({"error": "invalid_grant"}), FailureKind.BAD_KEY),
+        (replies({}), FailureKind.MALFORMED),
+        (raw(""), FailureKind.MALFORMED),
+        (raw("<html>Will be right back</html>"), FailureKind.MALFORMED),
+        (replies({"message": "busy"}, 503), FailureKind.UNREACHABLE),
+    ],
+)
+def test_a_token_that_is_not_to_be_had_ends_in_the_same_words(
+    httpserver: HTTPServer, base_url: str, answer: Callable[[Request], Response], kind: FailureKind
+) -> None:
+    httpserver.expect_request("/api/v1/access_token").respond_with_handler(answer)
+    assert failure_from("reddit", base_url).kind is kind
+    assert len(httpserver.log) == 1
 
 
 @pytest.mark.parametrize("vendor", ["newsapi", "alpha_vantage", "x"])
