@@ -62,7 +62,12 @@ class NewsApiProvider:
 
     def _articles(self, parameters: Parameters) -> list[Any]:
         vendor = Vendor(
-            NAME, self.base_url, self.timeout_s, secrets=(self.key,), complaint_of=complaint_of, attempts=ATTEMPTS
+            NAME,
+            self.base_url.rstrip("/").removesuffix("/v2"),
+            self.timeout_s,
+            secrets=(self.key,),
+            complaint_of=complaint_of,
+            attempts=ATTEMPTS,
         )
         reply = get_json(vendor, PATH, parameters, headers={"X-Api-Key": self.key}, admit=self.gate.admit)
         articles = reply.get("articles") if isinstance(reply, Mapping) else None

@@ -38,7 +38,7 @@ class XProvider:
         start = max(since, datetime.now(UTC) - FURTHEST_BACK)
         vendor = Vendor(
             NAME,
-            self.base_url,
+            self.base_url.rstrip("/").removesuffix("/2"),
             self.timeout_s,
             secrets=(self.bearer_token,),
             complaint_of=complaint_of,

@@ -198,6 +198,12 @@ def test_reddit_is_asked_for_one_page_however_much_there_is(httpserver: HTTPServ
     assert (search.args["restrict_sr"], search.args["sort"], search.args["t"]) == ("true", "new", "week")
 
 
+@pytest.mark.parametrize(("vendor", "version"), [("newsapi", "/v2"), ("x", "/2/"), ("alpha_vantage", "/query")])
+def test_an_address_may_name_the_version_too(httpserver: HTTPServer, base_url: str, vendor: str, version: str) -> None:
+    serve(httpserver, vendor, replies(recording(RECORDINGS[vendor])))
+    assert source(vendor, base_url + version).fetch_news(NETFLIX, since=SINCE)
+
+
 def test_x_without_posts_is_an_empty_answer(httpserver: HTTPServer, base_url: str) -> None:
     serve(httpserver, "x", replies({"meta": {"result_count": 0}}))
     assert source("x", base_url).fetch_news(NETFLIX, since=SINCE) == []
