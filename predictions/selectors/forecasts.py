@@ -44,3 +44,8 @@ def forecasts_said(*, version: ModelVersion, origin: date, kind: str) -> set[tup
     """What the version has said from `origin`: (instrument key, horizon) pairs."""
     said = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)
     return set(said.values_list("instrument_id", "horizon_sessions"))
+
+
+def has_hindcasts(version: ModelVersion) -> bool:
+    """Whether the version has told of the past."""
+    return Forecast.objects.filter(model_version=version, kind=Forecast.Kind.HINDCAST).exists()
