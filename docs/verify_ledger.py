@@ -1,8 +1,8 @@
 """Verify an exported ledger of forecasts with nothing but Python: python3 verify_ledger.py EXPORT [HEAD]
 
-EXPORT comes from `manage.py export_ledger` or GET /api/v1/ledger/entries, HEAD from GET /api/v1/ledger/head. The hash of
-each line is the SHA-256 of the hash before it (64 zeros before the first), a line feed, and the text of `said`. A changed,
-removed or moved line shows up at its place; lines cut off at the end, or a ledger made up anew, show up at the head.
+EXPORT comes from `manage.py export_ledger` or GET /api/v1/ledger/entries, HEAD from GET /api/v1/ledger/head. The hash
+of a line is the SHA-256 of the hash before it (64 zeros before the first), a line feed, and the text of `said`. A line
+changed, removed or moved shows up at its place; lines cut off at the end, or a ledger made up anew, at the head.
 """
 
 import hashlib
@@ -17,9 +17,7 @@ def verify(export, head=None):
     for count, line in enumerate(export, start=1):
         entry = json.loads(line)
         text = line[line.index('"said":') + len('"said":') : line.rindex("}")]
-        name = (
-            f"Line {count}, forecast {entry['said']['id']} ({entry['said']['symbol']} from {entry['said']['origin']})"
-        )
+        name = f"Line {count}, forecast {entry['said']['id']} of {entry['said']['symbol']}"
         if entry["previous_hash"] != previous:
             raise ValueError(f"{name}: the line before it is missing or was put elsewhere")
         previous = hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
