@@ -64,3 +64,8 @@ def replayable_forecast(forecast_id: int) -> Forecast:
     if forecast.inputs_id is None:
         raise ReplayImpossible(forecast_id, "it abstained, so nothing was computed")
     return forecast
+
+
+def has_hindcasts(version: ModelVersion) -> bool:
+    """Whether the version has told of the past."""
+    return Forecast.objects.filter(model_version=version, kind=Forecast.Kind.HINDCAST).exists()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
+from marketdata import clock
 from predictions.errors import LedgerBroken
 from predictions.services.verification import KeptHead, check_ledger
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         kept = None if options["head"] is None else _kept(options["head"])
         try:
-            verified = check_ledger(clock=timezone.now, kept=kept)
+            verified = check_ledger(clock=clock.now, kept=kept)
         except LedgerBroken as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
