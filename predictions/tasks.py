@@ -1,4 +1,4 @@
-"""Background work: publishing and scoring. Each may run twice; the second time finds everything done."""
+"""Background work: publishing, scoring, counting. Each may run twice; the second time finds everything done."""
 
 from datetime import date
 
@@ -7,6 +7,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from predictions.jobs import ANNOUNCE, PUBLISH, SCORE
+from predictions.services.accuracy import update_accuracy
 from predictions.services.publishing import announce_champion, publish_forecasts
 from predictions.services.scoring import score_matured
 
@@ -25,5 +26,7 @@ def announce() -> None:
 
 @shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def score(through: str | None = None) -> None:
-    """Score what matured up to an ISO date, by default up to the newest stored session."""
-    score_matured(now=timezone.now(), through=date.fromisoformat(through) if through else None)
+    """Score what matured up to an ISO date, by default up to the newest stored session, and add it to the record."""
+    last = date.fromisoformat(through) if through else None
+    score_matured(now=timezone.now(), through=last)
+    update_accuracy(now=timezone.now(), through=last)
