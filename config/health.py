@@ -12,13 +12,13 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from marketdata import clock
 from marketdata.calendars import latest_session, sessions_behind
 from marketdata.selectors import newest_session, provider_healths
 from mlops.errors import NoChampion
@@ -71,7 +71,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """How each part is; 503 only when neither store can answer, because with one of them stored answers are served."""
-    parts = examine(now=timezone.now())
+    parts = examine(now=clock.now())
     unwell = {name: part for name, part in parts.items() if not part.is_ok}
     stores_down = "database" in unwell and "redis" in unwell
     status = "unavailable" if stores_down else "degraded" if unwell else "ok"

@@ -4,8 +4,8 @@ from datetime import date
 
 from celery import shared_task
 from django.db import OperationalError
-from django.utils import timezone
 
+from marketdata import clock
 from predictions.jobs import ANNOUNCE, PUBLISH, SCORE
 from predictions.services.accuracy import update_accuracy
 from predictions.services.publishing import announce_champion, publish_forecasts
@@ -15,18 +15,18 @@ from predictions.services.scoring import score_matured
 @shared_task(name=PUBLISH, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def publish(origin: str | None = None) -> None:
     """Publish from an ISO date, by default from the newest stored session."""
-    publish_forecasts(now=timezone.now(), origin=date.fromisoformat(origin) if origin else None)
+    publish_forecasts(now=clock.now(), origin=date.fromisoformat(origin) if origin else None)
 
 
 @shared_task(name=ANNOUNCE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def announce() -> None:
     """Let a new champion speak, on every open page as well."""
-    announce_champion(now=timezone.now())
+    announce_champion(now=clock.now())
 
 
 @shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def score(through: str | None = None) -> None:
     """Score what matured up to an ISO date, by default up to the newest stored session, and add it to the record."""
     last = date.fromisoformat(through) if through else None
-    score_matured(now=timezone.now(), through=last)
-    update_accuracy(now=timezone.now(), through=last)
+    score_matured(now=clock.now(), through=last)
+    update_accuracy(now=clock.now(), through=last)

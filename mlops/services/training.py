@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from mlops.conf import ModelSettings
 from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.forecasting.errors import TooLittleHistory
-from mlops.forecasting.features import FEATURE_SET
 from mlops.forecasting.fitting import Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
 from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress
@@ -111,7 +110,7 @@ def train(plan: TrainingPlan, *, artifacts: Path, now: datetime, progress: Progr
     fits = _fit(panel, dates, plan.fit, progress)
     progress(SERVING_FIT_ENDS, "registering")
     version = ModelVersion(
-        feature_set=FEATURE_SET,
+        feature_set=fits.serving.feature_set,
         seed=plan.fit.seed,
         trained_through=dates.last,
         holdout_trained_through=dates.trained_through,
@@ -188,6 +187,7 @@ def _judge(run: TrainingRun, version: ModelVersion, clock: Clock) -> Training:
 
 
 def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress: Progress) -> Fits:
+    """Both fits on the same features: what the hold-out has not judged does not serve."""
     try:
         holdout = fit_bundle(
             panel,
@@ -200,7 +200,7 @@ def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress:
         serving = fit_bundle(
             panel,
             through=dates.last,
-            settings=fit_settings,
+            settings=replace(fit_settings, news=holdout.reads_news),
             progress=_part(progress, EVALUATION_ENDS, SERVING_FIT_ENDS, "on all sessions"),
         )
     except TooLittleHistory as error:

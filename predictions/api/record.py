@@ -129,7 +129,7 @@ def _following(request: Request, symbol: str, asked: dict[str, Any], cursor: str
     """The address of the next page, with what was asked for."""
     if cursor is None:
         return None
-    same = {name: asked[name] for name in ("days", "horizon", "kind", "limit") if name in asked}
+    same: dict[str, Any] = {name: asked[name] for name in ("days", "horizon", "kind", "limit") if name in asked}
     if "format" in request.query_params:
         same["format"] = request.query_params["format"]
     return (

@@ -47,6 +47,11 @@ def forecasts_said(*, version: ModelVersion, origin: date, kind: str) -> set[tup
     return set(said.values_list("instrument_id", "horizon_sessions"))
 
 
+def has_hindcasts(version: ModelVersion) -> bool:
+    """Whether the version has told of the past."""
+    return Forecast.objects.filter(model_version=version, kind=Forecast.Kind.HINDCAST).exists()
+
+
 def _newest_key(instrument: Any, horizon: int) -> Coalesce:
     """The key of the champion's newest live forecast for an instrument, else of anybody's."""
     live = Forecast.objects.filter(instrument=instrument, horizon_sessions=horizon, kind=Forecast.Kind.LIVE)

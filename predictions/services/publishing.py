@@ -13,6 +13,7 @@ from marketdata.models import Instrument
 from marketdata.selectors import HOME_EXCHANGE, active_instruments, newest_session, store_is_stale
 from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory
+from mlops.forecasting.features.news import reads_news
 from mlops.forecasting.serving import InstrumentForecast
 from mlops.forecasting.types import HORIZONS
 from mlops.models import ModelVersion
@@ -55,7 +56,9 @@ def publish_forecasts(*, now: datetime, origin: date | None = None) -> PublishRe
     wanted = {(instrument.pk, horizon) for instrument in instruments.values() for horizon in HORIZONS}
     if wanted <= _said(occasion):
         return _report(occasion, created=0)
-    panel = load_panel(instruments=instruments.values(), through=occasion.origin)
+    panel = load_panel(
+        instruments=instruments.values(), through=occasion.origin, news=reads_news(occasion.version.feature_set)
+    )
     if not len(panel.sessions) or panel.sessions[-1].astype(object) != occasion.origin:
         raise OriginRefused(HOME_EXCHANGE, occasion.origin, "no bar of that session is stored")
     fit: Fit = "serving" if occasion.kind == Forecast.Kind.LIVE else "holdout"

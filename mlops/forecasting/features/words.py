@@ -40,6 +40,10 @@ WORDS: dict[str, str] = {
     "own_ret_1": "the last session's return",
     "own_ret_5": "the return over a week",
     "drawdown_252": "the fall from the year's highest close",
+    "news_score": "the mood of the session's articles",
+    "news_surprise": "the mood of the session's articles against the quarter's",
+    "news_count": "the number of the session's articles",
+    "news_any": "whether anything was written",
 }
 
 

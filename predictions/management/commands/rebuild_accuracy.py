@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
+from marketdata import clock
 from predictions.services.accuracy import rebuild_accuracy
 
 
@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Add the record up anew from the stored outcomes; until that is done, readers see the old one."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = rebuild_accuracy(now=timezone.now())
+        report = rebuild_accuracy(now=clock.now())
         if report.as_of is None:
             self.stdout.write("Nothing is stored yet: the record is empty.")
             return
