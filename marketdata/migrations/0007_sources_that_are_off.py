@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketdata', '0005_news'),
+        ('marketdata', '0006_bars_by_fetch'),
     ]
 
     operations = [
