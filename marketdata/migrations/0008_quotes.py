@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketdata', '0005_news'),
+        ('marketdata', '0007_sources_that_are_off'),
     ]
 
     operations = [
