@@ -14,6 +14,8 @@ from alerts.conf import AlertSettings
 from config.news_env import read_news
 from marketdata.conf import (
     ALPHA_VANTAGE_BUDGET,
+    CLOCKS,
+    REAL_CLOCK,
     YAHOO_BUDGET,
     AlphaVantageSettings,
     Budget,
@@ -246,6 +248,7 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
             stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
             alpha_vantage=alpha_vantage if key else None,
+            clock=reader.choice("HINDCAST_CLOCK", REAL_CLOCK, CLOCKS),
             budgets={provider: budget for provider, budget in budgets.items() if budget is not None},
         ),
     )

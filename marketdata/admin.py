@@ -7,10 +7,10 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from marketdata import clock
 from marketdata.calendars import is_session, known_exchanges
 from marketdata.errors import SymbolMalformed
 from marketdata.jobs import BACKFILL, INGEST, enqueue
@@ -123,7 +123,7 @@ class InstrumentAdmin(ModelAdmin):
 
     @admin.action(description="Fetch bars in pieces, in the background", permissions=["change"])
     def fetch_in_pieces(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
-        now = timezone.now()
+        now = clock.now()
         asked = request_backfill(instruments=queryset, through=latest_home_session(now), now=now)
         enqueue(BACKFILL, asked.pk)
         messages.success(

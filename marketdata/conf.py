@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 LONGEST_TIMEOUT_S = 60
 UNITS = ("second", "minute", "day")
+REAL_CLOCK, TOLD_CLOCK = CLOCKS = ("real", "told")
 ALLOWANCE = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
 
 
@@ -48,7 +49,10 @@ class AlphaVantageSettings:
 
 @dataclass(frozen=True, slots=True)
 class MarketDataSettings:
-    """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host."""
+    """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host.
+
+    clock: `real`, or `told` where a time-lapse says what time it is.
+    """
 
     providers: tuple[str, ...]
     yahoo_timeout_s: float
@@ -56,6 +60,7 @@ class MarketDataSettings:
     stale_after_sessions: int
     alpha_vantage: AlphaVantageSettings | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
+    clock: str = REAL_CLOCK
 
     def __post_init__(self) -> None:
         if not self.providers:

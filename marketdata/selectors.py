@@ -11,8 +11,8 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
 from django.db.models import Case, F, FloatField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Greatest
-from django.utils import timezone
 
+from marketdata import clock
 from marketdata.calendars import latest_session, sessions_behind
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.models import DailyBar, Instrument, ProviderHealth, SymbolAlias
@@ -135,6 +135,12 @@ def newest_session() -> date | None:
     return session
 
 
+def stored_sessions() -> Iterator[date]:
+    """The sessions of which an active instrument has a final bar, newest first."""
+    bars = DailyBar.objects.filter(instrument__in=active_instruments(), is_final=True)
+    return bars.order_by("-session").values_list("session", flat=True).distinct().iterator()
+
+
 def newest_by_instrument() -> dict[int, date]:
     """The last session of which there is a final bar, by instrument pk; one query."""
     return dict(
@@ -157,7 +163,7 @@ def store_is_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> 
     newest = newest_session()
     if newest is None:
         return True
-    behind = sessions_behind(mic, newest, latest_session(mic, now or timezone.now()))
+    behind = sessions_behind(mic, newest, latest_session(mic, now or clock.now()))
     return behind > settings.HINDCAST_MARKETDATA.stale_after_sessions
 
 

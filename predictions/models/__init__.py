@@ -2,6 +2,9 @@
 
 from predictions.models.forecast import Forecast
 from predictions.models.forecast_input import ForecastInput
+from predictions.models.ledger_check import LedgerCheck
+from predictions.models.ledger_head import LedgerHead
 from predictions.models.outcome import Outcome
+from predictions.models.toolchain import Toolchain
 
-__all__ = ["Forecast", "ForecastInput", "Outcome"]
+__all__ = ["Forecast", "ForecastInput", "LedgerCheck", "LedgerHead", "Outcome", "Toolchain"]

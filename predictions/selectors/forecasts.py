@@ -6,6 +6,7 @@ from django.db.models import Case, QuerySet, Value, When
 
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
+from predictions.errors import ForecastUnknown, ReplayImpossible
 from predictions.models import Forecast
 
 NEWEST_FIRST = ("rank", "-origin", "-id")
@@ -44,3 +45,27 @@ def forecasts_said(*, version: ModelVersion, origin: date, kind: str) -> set[tup
     """What the version has said from `origin`: (instrument key, horizon) pairs."""
     said = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)
     return set(said.values_list("instrument_id", "horizon_sessions"))
+
+
+def forecast_by_id(forecast_id: int) -> Forecast:
+    """One stored forecast with everything it refers to, input numbers included. Raises ForecastUnknown."""
+    stored = Forecast.objects.select_related("instrument", "model_version", "toolchain", "inputs")
+    forecast = stored.filter(pk=forecast_id).first()
+    if forecast is None:
+        raise ForecastUnknown(forecast_id)
+    return forecast
+
+
+def replayable_forecast(forecast_id: int) -> Forecast:
+    """A stored forecast that was computed from stored numbers. Raises ForecastUnknown, ReplayImpossible."""
+    forecast = Forecast.objects.filter(pk=forecast_id).only("inputs_id").first()
+    if forecast is None:
+        raise ForecastUnknown(forecast_id)
+    if forecast.inputs_id is None:
+        raise ReplayImpossible(forecast_id, "it abstained, so nothing was computed")
+    return forecast
+
+
+def has_hindcasts(version: ModelVersion) -> bool:
+    """Whether the version has told of the past."""
+    return Forecast.objects.filter(model_version=version, kind=Forecast.Kind.HINDCAST).exists()

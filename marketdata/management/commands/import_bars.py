@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress
 
+from marketdata import clock
 from marketdata.calendars import known_exchanges
 from marketdata.errors import BarFileUnusable
 from marketdata.management.ingestion_report import closing_sentences, ingestion_table
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             bar = progress.add_task("Importing", total=None)
             return import_bars(
                 path=path,
-                now=timezone.now(),
+                now=clock.now(),
                 add_on=add_on,
                 tell=lambda done, total: progress.update(bar, completed=done, total=total),
             )

@@ -26,7 +26,7 @@ Interval = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What all figures of a walk are computed with."""
+    """What all figures of a walk are computed with; learned: the learning set of all of `panel`."""
 
     panel: Panel
     learned: LearningSet
@@ -39,8 +39,8 @@ def report(walk: Walk, measured: Measured, horizons: Sequence[int]) -> Figures:
     figures: Figures = _json_ready(
         {
             "horizons": by_horizon,
-            "abstained": sum(each.abstained for each in walk.judged),
-            "garch_not_converged": sum(each.garch_failures for each in walk.judged),
+            "abstained": sum(each.rows.abstained for each in walk.judged),
+            "garch_not_converged": sum(each.rows.garch_failures for each in walk.judged),
             "fits": len(walk.judged),
             "train_seconds": walk.judged[-1].cpu_seconds,
             "train_seconds_all_fits": sum(each.cpu_seconds for each in walk.judged),

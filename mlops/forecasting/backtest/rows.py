@@ -1,7 +1,8 @@
 """Forecasts of sessions that a fit had not seen, one a row, beside what came of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,17 +48,26 @@ class ForecastRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, chosen: NDArray[np.bool_]) -> "ForecastRows":
+        """The rows under this mask."""
+        return self._made_of(lambda arrays: arrays[0][chosen], [self])
+
     @classmethod
     def joined(cls, parts: Sequence["ForecastRows"]) -> "ForecastRows":
         """All parts one after the other."""
-        together: dict[str, object] = {}
+        return cls._made_of(np.concatenate, parts)
+
+    @classmethod
+    def _made_of(cls, made: Callable[[list[Any]], Any], parts: Sequence["ForecastRows"]) -> "ForecastRows":
+        """Each array made of those of the parts, by head where there is one for each."""
+        together: dict[str, Any] = {}
         for each in fields(cls):
             values = [getattr(part, each.name) for part in parts]
             if each.name in ("said", "came"):
-                together[each.name] = {head: np.concatenate([one[head] for one in values]) for head in values[0]}
+                together[each.name] = {head: made([one[head] for one in values]) for head in values[0]}
             else:
-                together[each.name] = np.concatenate(values)
-        return cls(**together)  # type: ignore[arg-type]  # built field by field from parts of the same class
+                together[each.name] = made(values)
+        return cls(**together)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,18 @@ class Stretch:
     end: int
 
 
-def rows_of_stretch(
-    bundle: Bundle, panel: Panel, learned: LearningSet, stretch: Stretch
-) -> tuple[dict[int, ForecastRows], int, int]:
-    """Every forecast of the stretch whose target is in the panel, by horizon; how many were abstained from; and how
-    many stocks had no GARCH.
+@dataclass(frozen=True, slots=True)
+class StretchRows:
+    """The matured forecasts of a stretch by horizon, how many were abstained from at each, and the stocks whose GARCH
+    did not converge."""
+
+    by_horizon: Mapping[int, ForecastRows]
+    abstained: int
+    garch_failures: int
+
+
+def rows_of_stretch(bundle: Bundle, panel: Panel, learned: LearningSet, stretch: Stretch) -> StretchRows:
+    """Every forecast of the stretch whose target is in the panel.
 
     learned: the learning set of all of `panel`. A forecast is abstained from when its inputs lie outside the training
     range, as in serving.
@@ -89,7 +106,7 @@ def rows_of_stretch(
         matured = np.isfinite(spoken.log_returns[:, position])
         made = _Made(bundle, estimates.take(matured), spoken.take(matured), position)
         by_horizon[horizon] = made.rows(benchmarks, limits[position], stretch.first)
-    return by_horizon, int(outside.sum()), benchmarks.failures
+    return StretchRows(by_horizon, int(outside.sum()), benchmarks.failures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Walking forward: fit on what was known, forecast the sessions up to the next fit, go on."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
@@ -9,10 +9,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.forecasting.backtest.rows import ForecastRows, Stretch, rows_of_stretch
+from mlops.forecasting.backtest.rows import ForecastRows, Stretch, StretchRows, rows_of_stretch
 from mlops.forecasting.errors import TooFewTestSessions, TooLittleHistory
+from mlops.forecasting.features import FEATURE_SET
+from mlops.forecasting.features.news import features_of
 from mlops.forecasting.fitting import FEWEST_SESSIONS, FitSettings, fit_bundle
-from mlops.forecasting.learning import LearningSet
+from mlops.forecasting.learning import LearningSet, learning_set
 from mlops.forecasting.models.settings import TreeSettings
 from mlops.forecasting.types import HORIZONS, Panel, Progress
 
@@ -22,15 +24,27 @@ FEWEST_TEST_SESSIONS = 60
 FORECASTING_SHARE = 0.97
 
 
+class Ground:
+    """A panel and what it teaches, gathered once for each set of features that a fit may choose."""
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+        self._learned: dict[str, LearningSet] = {}
+
+    def learned(self, feature_set: str = FEATURE_SET) -> LearningSet:
+        """Every usable place of the panel with these features."""
+        if feature_set not in self._learned:
+            self._learned[feature_set] = learning_set(self.panel, features_of(self.panel, feature_set))
+        return self._learned[feature_set]
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One stretch: its forecasts by horizon, what it cost in seconds, and the tree settings that its fit used."""
+    """One stretch: its forecasts, what the fit cost in seconds, and the tree settings that it used."""
 
     stretch: Stretch
-    rows: Mapping[int, ForecastRows]
+    rows: StretchRows
     trees: TreeSettings
-    abstained: int
-    garch_failures: int
     train_seconds: float
     cpu_seconds: float
 
@@ -43,7 +57,7 @@ class Walk:
 
     def rows_of(self, horizon: int) -> ForecastRows:
         """Every forecast of this horizon, oldest first."""
-        return ForecastRows.joined([each.rows[horizon] for each in self.judged])
+        return ForecastRows.joined([each.rows.by_horizon[horizon] for each in self.judged])
 
 
 def stretches_of(sessions: NDArray[np.datetime64], *, test_from: date, refit: str) -> list[Stretch]:
@@ -65,14 +79,12 @@ def stretches_of(sessions: NDArray[np.datetime64], *, test_from: date, refit: st
     return [Stretch(first + start, first + end) for start, end in pairwise([*begins.tolist(), last - first])]
 
 
-def judge_stretch(
-    panel: Panel, learned: LearningSet, stretch: Stretch, settings: FitSettings, progress: Progress
-) -> Judged:
+def judge_stretch(ground: Ground, stretch: Stretch, settings: FitSettings, progress: Progress) -> Judged:
     """Fit on the sessions before the stretch, forecast it, and meet the forecasts with the outcomes.
 
-    learned: the learning set of all of `panel`. The fit sees no session of the stretch, and so only targets that came
-    true before it.
+    The fit sees no session of the stretch, and so only targets that came true before it.
     """
+    panel = ground.panel
     began, cpu_began = time.perf_counter(), time.process_time()
     through: date = panel.sessions[stretch.first - 1].astype(object)
     bundle = fit_bundle(
@@ -83,14 +95,12 @@ def judge_stretch(
     )
     trained, cpu_trained = time.perf_counter(), time.process_time()
     progress(FORECASTING_SHARE, "forecasting")
-    rows, abstained, failures = rows_of_stretch(bundle, panel, learned, stretch)
+    rows = rows_of_stretch(bundle, panel, ground.learned(bundle.feature_set), stretch)
     progress(1.0, "done")
     return Judged(
         stretch=stretch,
         rows=rows,
         trees=bundle.trees,
-        abstained=abstained,
-        garch_failures=failures,
         train_seconds=trained - began,
         cpu_seconds=cpu_trained - cpu_began,
     )

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 
 from mlops.forecasting.backtest.rows import Stretch
-from mlops.forecasting.backtest.walk_forward import Judged, Walk, judge_stretch, settings_found
+from mlops.forecasting.backtest.walk_forward import Ground, Judged, Walk, judge_stretch, settings_found
 from mlops.forecasting.fitting import FitSettings
-from mlops.forecasting.learning import LearningSet, learning_set
 from mlops.forecasting.types import Panel, Progress
 
 Told = tuple[int, float, str]
@@ -51,11 +50,11 @@ def walk(
     if workers > 1 and len(stretches) > 1:
         with _Crew.at_work(panel, min(workers, len(stretches) - 1)) as crew:
             return crew.walk(stretches, settings, tally)
-    learned = learning_set(panel)
+    ground = Ground(panel)
     judged: list[Judged] = []
     for place, stretch in enumerate(stretches):
         own = settings_found(settings, judged[0].trees) if judged else settings
-        judged.append(judge_stretch(panel, learned, stretch, own, tally.of(place)))
+        judged.append(judge_stretch(ground, stretch, own, tally.of(place)))
     return Walk(judged)
 
 
@@ -104,8 +103,7 @@ class _Crew:
 class _Desk:
     """What one process of the crew holds."""
 
-    panel: Panel
-    learned: LearningSet
+    ground: Ground
     messages: "SimpleQueue[Told]"
 
 
@@ -115,7 +113,7 @@ _desks: list[_Desk] = []
 def _prepare(panel: Panel, messages: "SimpleQueue[Told]") -> None:
     """Make a fresh process ready; Ctrl-C ends it without a word, because the one that asked says what happened."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _desks.append(_Desk(panel, learning_set(panel), messages))
+    _desks.append(_Desk(Ground(panel), messages))
 
 
 def _judge(place: int, stretch: Stretch, settings: FitSettings) -> Judged:
@@ -124,4 +122,4 @@ def _judge(place: int, stretch: Stretch, settings: FitSettings) -> Judged:
     def tell(share: float, stage: str) -> None:
         desk.messages.put((place, share, stage))
 
-    return judge_stretch(desk.panel, desk.learned, stretch, settings, tell)
+    return judge_stretch(desk.ground, stretch, settings, tell)

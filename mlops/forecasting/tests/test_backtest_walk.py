@@ -60,7 +60,7 @@ def test_a_test_needs_sessions_on_both_sides() -> None:
 def test_every_session_is_forecast_once_for_every_stock(walked: Walk) -> None:
     for horizon in HORIZONS:
         rows = walked.rows_of(horizon)
-        abstained = sum(each.abstained for each in walked.judged)
+        abstained = sum(each.rows.abstained for each in walked.judged)
         # Four symbols; the last `horizon` sessions have no outcome.
         assert 0 <= 4 * (760 - FIRST - horizon) - len(rows) <= abstained
         assert len(np.unique(rows.rows * 4 + rows.columns)) == len(rows)

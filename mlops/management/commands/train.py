@@ -8,8 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
+from marketdata import clock
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.jobs import announce_promotion
 from mlops.management.progress import progress_told
@@ -38,12 +38,12 @@ class Command(BaseCommand):
             reason="manage.py train",
             seed=_seed(options["seed"]),
             through=_through(options["through"]),
-            now=timezone.now(),
+            now=clock.now(),
         )
         try:
             with progress_told("training") as progress:
                 training = run_training(
-                    run_pk=run.pk, settings=settings.HINDCAST_MODELS, clock=timezone.now, progress=progress
+                    run_pk=run.pk, settings=settings.HINDCAST_MODELS, clock=clock.now, progress=progress
                 )
         except InsufficientHistory as error:
             hint = "" if error.have else " Run `manage.py ingest` first."

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 
+from marketdata import clock
 from marketdata.errors import MarketDataError, SymbolUnknown
 from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol, newest_session, store_is_stale
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the API's bodies as a JSON list")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
+        now = clock.now()
         try:
             instruments = [instrument_by_symbol(symbol) for symbol in options["symbols"]]
             forecasts = _forecasts(list(dict.fromkeys(instruments)), options["horizon"], now)

@@ -1,0 +1,8 @@
+"""The leak gate: does anything here know what it could not have known? Planted leaks can be given to every check."""
+
+from mlops.forecasting.leaks.gate import Suspects, check_all
+from mlops.forecasting.leaks.makers import FeatureMaker, FeatureTable
+from mlops.forecasting.leaks.news_checks import Article, NewsReader
+from mlops.forecasting.leaks.verdicts import Leak, Verdict
+
+__all__ = ["Article", "FeatureMaker", "FeatureTable", "Leak", "NewsReader", "Suspects", "Verdict", "check_all"]

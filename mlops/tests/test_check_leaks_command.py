@@ -1,0 +1,114 @@
+"""`manage.py check_leaks`: what it prints, its exit codes, the files it takes, and the news rules it looks at."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.embedded import needs_servers
+from mlops.forecasting.leaks import Article, Verdict
+from mlops.forecasting.leaks.news_checks import check_news
+from mlops.forecasting.tests import planted
+from mlops.forecasting.tests.synthetic import synthetic_panel
+from mlops.forecasting.types import Panel
+from mlops.leak_gate import closes_of, panel_of_file, sample_panel, session_news
+from mlops.management.commands.check_leaks import Command, leak_report
+
+
+class PlantedCommand(Command):
+    """The command with an honest model and a leaking feature."""
+
+    suspects = replace(
+        Command.suspects, features=planted.centred_mean, fit=planted.honest_fit, replay=planted.purged_replay
+    )
+
+
+def written(panel: Panel, path: Path, *, odd: Sequence[str] = ()) -> Path:
+    """The panel as a CSV file, with these lines after it."""
+    with path.open("w", encoding="utf-8", newline="") as opened:
+        table = csv.writer(opened)
+        table.writerow(["symbol", "date", "open", "high", "low", "close", "volume"])
+        for row, session in enumerate(panel.sessions.tolist()):
+            for column, symbol in enumerate(panel.symbols):
+                prices = [round(values[row, column], 4) for values in (panel.open, panel.high, panel.low, panel.close)]
+                table.writerow([symbol, session, *prices, int(panel.volume[row, column])])
+        opened.writelines(f"{line}\n" for line in odd)
+    return path
+
+
+def test_a_leak_is_told_with_its_cell_and_the_exit_code_is_one(tmp_path: Path) -> None:
+    path = written(synthetic_panel(sessions=900, symbols=2), tmp_path / "bars.csv", odd=["S000,someday,1,1,1,1,1"])
+    told = StringIO()
+    with pytest.raises(CommandError, match=r"^2 of 9 checks failed: future, labels\.$") as error:
+        call_command(PlantedCommand(), data=str(path), stdout=told)
+    assert error.value.returncode == 1
+    plain = " ".join(told.getvalue().replace("│", " ").split())
+    assert "1 rows of the file could not be read" in plain
+    assert "2 symbols, 900 sessions" in plain
+    assert "LEAK S000" in plain
+    assert "centred" in plain
+
+
+@pytest.mark.slow
+def test_nothing_leaks_on_the_bundled_bars() -> None:
+    told = StringIO()
+    call_command("check_leaks", stdout=told)
+    assert told.getvalue().endswith("All 9 checks passed: nothing knew what it could not have known.\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "bars.csv cannot be .*: it cannot be opened"),
+        ("a,b\n1,2\n", "its header lacks symbol"),
+        ("symbol,date,open,high,low,close,volume\n", "holds no readable bar"),
+        ("symbol,date,open,high,low,close,volume\nA,2020-01-02,1,1,1,1,1\n", "1 sessions of history are too few"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_a_bad_argument(tmp_path: Path, content: str | None, complaint: str) -> None:
+    path = tmp_path / "bars.csv"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(CommandError, match=complaint) as error:
+        call_command("check_leaks", data=str(path))
+    assert error.value.returncode == 2
+
+
+def test_a_file_and_the_bundled_bars_become_panels(tmp_path: Path) -> None:
+    panel, unread = panel_of_file(written(synthetic_panel(sessions=10, symbols=2), tmp_path / "bars.csv"))
+    assert (panel.symbols, panel.close.shape, unread) == (("S000", "S001"), (10, 2), 0)
+    assert panel.close[3, 1] == pytest.approx(synthetic_panel(sessions=10, symbols=2).close[3, 1], abs=1e-4)
+    assert sample_panel().symbols[0] == "AAPL"
+
+
+def test_an_early_close_ends_the_session_for_news() -> None:
+    """New York closed at 13:00, 18:00 UTC, on the day after Thanksgiving 2022."""
+    friday = date(2022, 11, 25)
+    before, at = (
+        Article(datetime(2022, 11, 25, 17, 59, 59, tzinfo=UTC), 0.5),
+        Article(datetime(2022, 11, 25, 18, tzinfo=UTC), 0.5),
+    )
+    assert session_news([before], friday) == (0.5, 1.0, 1.0)
+    assert session_news([at], friday) == (0.0, 0.0, 0.0)
+    assert session_news([at], date(2022, 11, 28)) == (0.5, 1.0, 1.0)
+
+
+def test_the_news_rules_pass_on_a_year_with_its_early_closes() -> None:
+    panel = sample_panel().through(date(2022, 12, 30))
+    closes = closes_of(panel)
+    assert (date(2022, 11, 25), datetime(2022, 11, 25, 18, tzinfo=UTC)) in closes
+    assert check_news(session_news, closes[-60:]).passed
+
+
+def test_a_check_that_compared_nothing_is_told_as_failed() -> None:
+    panel = synthetic_panel(sessions=3, symbols=1)
+    assert "there was nothing to" in leak_report([Verdict("news", "news", 0)], panel, coloured=False)
+
+
+def test_no_server_is_needed() -> None:
+    assert not needs_servers(["manage.py", "check_leaks"])
