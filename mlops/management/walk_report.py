@@ -19,6 +19,8 @@ def walk_report(figures: Figures, *, coloured: bool) -> str:
     with console.capture() as printed:
         for table in (_direction, _probabilities, _risk, _intervals):
             console.print(table(figures["horizons"]))
+        if figures["sentiment_ablation"]:
+            console.print(_news(figures["sentiment_ablation"]))
         for sentence in closing_sentences(figures):
             console.print(sentence, soft_wrap=True, highlight=False)
     return printed.get()
@@ -110,6 +112,23 @@ def _intervals(horizons: Figures) -> Table:
         "sessions", "level", "held", "worst stock", "worst year", "vs GARCH", "vs constant", "2008 crash", "2020 crash"
     )  # fmt: skip
     return _table("Intervals; Winkler scores as shares of the benchmarks', below 1 is better", headings, rows)
+
+
+def _news(ablation: Figures) -> Table:
+    rows = [
+        (
+            horizon,
+            f"{one['n']:,}",
+            _tenthousandths(one["log_loss_difference"], one["log_loss_ci"]),
+            percent(one["volatility_accuracy"]),
+            percent(one["volatility_accuracy_without"]),
+            _points(one["volatility_accuracy_difference"], one["volatility_ci"]),
+        )
+        for horizon, one in ablation["horizons"].items()
+    ]
+    headings = ("sessions", "n", "log-loss, e-4", "vol. rises with", "without", "difference, points")
+    read = f"{ablation['fits_with_news']} of {ablation['fits']} fits had enough to learn from"
+    return _table(f"News: with minus without; {read}", headings, rows)
 
 
 def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

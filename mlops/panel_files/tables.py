@@ -24,6 +24,8 @@ SPELLINGS = {
     "close": ("close",),
     "adjusted_close": ("adjusted_close", "adj_close", "adjusted", "adjclose"),
     "volume": ("volume", "vol"),
+    "score": ("score", "sentiment", "sentiment_score", "news_score"),
+    "articles": ("articles", "count", "article_count", "articles_count", "news_count"),
 }
 EARLIEST_NUMBER, LATEST_NUMBER = 1_000_01_01, 9999_12_31
 ISO_DATE = r"^(\d{4}-\d{2}-\d{2})"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mlops.errors import PanelFileUnusable
-from mlops.panel_files import read_panel
+from mlops.panel_files import read_panel, with_news
 
 DAYS = pd.bdate_range("2020-01-06", periods=8, name="Date")
 CLOSES = pd.DataFrame(
@@ -157,3 +157,64 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes("symbol,date,close\n\xdc,2020-01-02,3\n".encode("latin-1"))
     with pytest.raises(PanelFileUnusable, match="neither Parquet nor CSV"):
         read_panel(tmp_path / "latin.csv")
+
+
+def scores(**changes: object) -> pd.DataFrame:
+    """Three sessions of news about two symbols."""
+    rows = {
+        "Ticker": ["BBB", "BBB", "AAA"],
+        "date": ["2020-01-06", "2020-01-08", "2020-01-08"],
+        "Score": [0.5, -0.25, 1.0],
+        "articles": [3, 1, 2],
+    }
+    return pd.DataFrame(rows | changes)
+
+
+def test_news_stand_at_their_symbol_and_session(tmp_path: Path) -> None:
+    panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
+    news = with_news(panel, stored(scores(), tmp_path, "news.csv"))
+    assert news.left_out == {}
+    assert news.panel.news_score is not None
+    assert news.panel.news_count is not None
+    assert news.panel.news_score[[0, 2, 2], [0, 0, 1]].tolist() == [0.5, -0.25, 1.0]
+    assert np.isfinite(news.panel.news_score).sum() == 3
+    assert news.panel.news_count[[0, 2, 2], [0, 0, 1]].tolist() == [3, 1, 2]
+    assert news.panel.news_count.sum() == 6
+
+
+def test_news_that_fit_nowhere_are_counted(tmp_path: Path) -> None:
+    panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
+    odd = pd.DataFrame(
+        {
+            "Ticker": ["ZZZ", "BBB", "BBB", "BBB", "AAA"],
+            "date": ["2020-01-06", "2020-01-11", "2020-01-07", "2020-01-06", "2020-01-09"],
+            "Score": [0.5, 0.5, 1.5, -1.0, 0.5],
+            "articles": [1, 1, 1, 1, 0],
+        }
+    )
+    news = with_news(panel, stored(pd.concat([scores(), odd]), tmp_path, "news.parquet"))
+    assert news.rows == 8
+    assert news.left_out == {
+        "unknown_symbol": 1,
+        "not_a_session": 1,
+        "score_out_of_bounds": 1,
+        "bad_count": 1,
+        "duplicate_session": 1,
+    }
+    assert news.panel.news_score is not None
+    # Of two rows about one symbol and session the first counts.
+    assert news.panel.news_score[0, 0] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (scores().drop(columns="Score"), "it has no column score"),
+        (scores(Ticker=["X", "Y", "Z"]), "no score for a symbol and session"),
+        (scores(Score=["good", "bad", ""]), "no score for a symbol and session"),
+    ],
+)
+def test_files_that_hold_no_news(tmp_path: Path, table: pd.DataFrame, reason: str) -> None:
+    panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
+    with pytest.raises(PanelFileUnusable, match=reason):
+        with_news(panel, stored(table, tmp_path, "news.csv"))

@@ -36,14 +36,14 @@ class Measured:
 def report(walk: Walk, measured: Measured, horizons: Sequence[int]) -> Figures:
     """The figures by horizon, as they can be written as JSON: what cannot be had from the rows is None."""
     by_horizon = {str(horizon): horizon_figures(walk.rows_of(horizon), measured, horizon) for horizon in horizons}
-    figures: Figures = _json_ready(
+    figures: Figures = json_ready(
         {
             "horizons": by_horizon,
             "abstained": sum(each.rows.abstained for each in walk.judged),
             "garch_not_converged": sum(each.rows.garch_failures for each in walk.judged),
             "fits": len(walk.judged),
-            "train_seconds": walk.judged[-1].cpu_seconds,
-            "train_seconds_all_fits": sum(each.cpu_seconds for each in walk.judged),
+            "train_seconds": walk.judged[-1].train_cpu_seconds,
+            "train_seconds_all_fits": sum(each.train_cpu_seconds for each in walk.judged),
         }
     )
     return figures
@@ -189,10 +189,10 @@ def _mean(values: FloatArray) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _json_ready(figures: Any) -> Any:
+def json_ready(figures: Any) -> Any:
     """NaN becomes None, tuples become lists."""
     if isinstance(figures, dict):
-        return {name: _json_ready(value) for name, value in figures.items()}
+        return {name: json_ready(value) for name, value in figures.items()}
     if isinstance(figures, list | tuple):
-        return [_json_ready(value) for value in figures]
+        return [json_ready(value) for value in figures]
     return None if isinstance(figures, float) and not math.isfinite(figures) else figures

@@ -40,13 +40,13 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One stretch: its forecasts, what the fit cost in seconds, and the tree settings that it used."""
+    """One stretch: its forecasts, and of its fit the tree settings, the set of features, and what it cost a core."""
 
     stretch: Stretch
     rows: StretchRows
     trees: TreeSettings
-    train_seconds: float
-    cpu_seconds: float
+    feature_set: str
+    train_cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ def stretches_of(sessions: NDArray[np.datetime64], *, test_from: date, refit: st
     if refit == NEVER:
         return [Stretch(first, last)]
     months = sessions[first:].astype("datetime64[M]").astype(int)
-    begins = np.flatnonzero(np.diff(months // MONTHS[refit], prepend=-1))
-    return [Stretch(first + start, first + end) for start, end in pairwise([*begins.tolist(), last - first])]
+    begins = first + 1 + np.flatnonzero(np.diff(months // MONTHS[refit]))
+    return [Stretch(start, end) for start, end in pairwise([first, *begins.tolist(), last])]
 
 
 def judge_stretch(ground: Ground, stretch: Stretch, settings: FitSettings, progress: Progress) -> Judged:
@@ -85,7 +85,7 @@ def judge_stretch(ground: Ground, stretch: Stretch, settings: FitSettings, progr
     The fit sees no session of the stretch, and so only targets that came true before it.
     """
     panel = ground.panel
-    began, cpu_began = time.perf_counter(), time.process_time()
+    began = time.process_time()
     through: date = panel.sessions[stretch.first - 1].astype(object)
     bundle = fit_bundle(
         panel,
@@ -93,7 +93,7 @@ def judge_stretch(ground: Ground, stretch: Stretch, settings: FitSettings, progr
         settings=settings,
         progress=lambda share, stage: progress(FORECASTING_SHARE * share, stage),
     )
-    trained, cpu_trained = time.perf_counter(), time.process_time()
+    trained = time.process_time()
     progress(FORECASTING_SHARE, "forecasting")
     rows = rows_of_stretch(bundle, panel, ground.learned(bundle.feature_set), stretch)
     progress(1.0, "done")
@@ -101,8 +101,8 @@ def judge_stretch(ground: Ground, stretch: Stretch, settings: FitSettings, progr
         stretch=stretch,
         rows=rows,
         trees=bundle.trees,
-        train_seconds=trained - began,
-        cpu_seconds=cpu_trained - cpu_began,
+        feature_set=bundle.feature_set,
+        train_cpu_seconds=trained - began,
     )
 
 

@@ -36,6 +36,12 @@ class Command(BaseCommand):
         parser.add_argument("--test-from", metavar="DATE", required=True, help="first session that is forecast from")
         parser.add_argument("--horizons", default=ALL_HORIZONS, help=f"sessions ahead (default {ALL_HORIZONS})")
         parser.add_argument("--refit", default=YEARLY, help=f"how often to fit again: {', '.join(REFITS)}")
+        parser.add_argument(
+            "--sentiment",
+            metavar="PATH",
+            type=Path,
+            help="CSV or Parquet of news: symbol, date (session), score (-1 to 1), articles; judged with and without",
+        )
         parser.add_argument("--json", metavar="OUT", type=Path, help="write all figures to this file")
         parser.add_argument("--seed", help="whole number; the same seed on the same bars gives the same figures")
         parser.add_argument("--workers", help="processes that fit at the same time (default: one a core)")
@@ -48,6 +54,7 @@ class Command(BaseCommand):
             refit=_refit(options["refit"]),
             horizons=_horizons(options["horizons"]),
             workers=_whole("--workers", options["workers"], _cores(), least=1),
+            news=options["sentiment"],
         )
         out: Path | None = options["json"]
         if out is not None and not out.parent.is_dir():
