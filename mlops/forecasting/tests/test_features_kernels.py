@@ -146,5 +146,5 @@ def test_a_warm_worker_compiles_nothing_more() -> None:
     ]  # fmt: skip
     before = [len(kernel.signatures) for kernel in kernels]
     build_features(gappy(), newest=30)
-    assert min(before) > 0
+    assert sum(before) > 0
     assert [len(kernel.signatures) for kernel in kernels] == before
