@@ -4,17 +4,18 @@
 import os
 import sys
 
-from config import embedded, preflight
+from config import apart, embedded, preflight
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if sys.stderr.isatty() and sys.argv[1:2] != ["demo"]:
+    if sys.stderr.isatty() and sys.argv[1:2] not in (["demo"], ["timelapse"]):
         # A person reads along: a command's own words say what it does, so only warnings join them, in plain lines.
         # A demo starts processes that keep logs, and those stay as they are.
         os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
         os.environ.setdefault("HINDCAST_LOG_FORMAT", "console")
+    apart.set_apart(sys.argv, os.environ)
     with preflight.checked(sys.argv), embedded.servers_for(sys.argv):
         # Settings read the URLs that the line above provides.
         from django.core.management import execute_from_command_line

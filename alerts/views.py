@@ -6,7 +6,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_ratelimit.decorators import ratelimit
 
@@ -16,6 +15,7 @@ from alerts.forms import RuleForm
 from alerts.models import Rule
 from alerts.selectors import alerts_of, rules_of
 from alerts.services.rules import create_rule, delete_rule
+from marketdata import clock
 
 CHANGES_PER_MINUTE = "30/m"
 
@@ -57,7 +57,7 @@ def _added(request: HttpRequest, form: RuleForm) -> bool:
         return False
     limit = settings.HINDCAST_ALERTS.rules_per_user
     try:
-        rule, created = create_rule(user=_person(request), request=form.rule_request(), limit=limit, now=timezone.now())
+        rule, created = create_rule(user=_person(request), request=form.rule_request(), limit=limit, now=clock.now())
     except TooManyRules as error:
         form.add_error(None, str(error))
         return False

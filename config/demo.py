@@ -1,7 +1,9 @@
 """What a demo is made of: the programs that run, the static files, the staff account, and when it is ready."""
 
 import hashlib
+import os
 import secrets
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
+from config.embedded.places import ROOT
 from config.embedded.running import HOST
 from config.processes import Program
 
@@ -93,6 +97,25 @@ def ensure_staff() -> Login:
     password = secrets.token_urlsafe(12)
     users.create_superuser(STAFF, password)
     return Login(STAFF, password)
+
+
+def login_line(port: int, login: Login) -> str:
+    """Where staff sign in, and with what; the password is told once."""
+    reset = f".venv/bin/python manage.py changepassword {login.email}"
+    password = login.password or f"as printed at its first start; `{reset}` sets a new one"
+    return f"staff login         http://{HOST}:{port}/admin/  {login.email}  password: {password}"
+
+
+def run_command(*command: str, variables: dict[str, str], needed: bool = True) -> None:
+    """Run another command as a process of its own, so that its libraries do not stay in memory here.
+
+    What a command that is not `needed` cannot do, it says itself, and the caller goes on with what is stored. Raises
+    CommandError when a needed one did not succeed.
+    """
+    quiet = {"HINDCAST_LOG_LEVEL": "ERROR", **os.environ, **variables}
+    finished = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=quiet, check=False)
+    if finished.returncode and needed:
+        raise CommandError(f"`manage.py {command[0]}` did not succeed.", returncode=finished.returncode)
 
 
 def _static_fingerprint() -> str:

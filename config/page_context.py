@@ -1,16 +1,19 @@
 """What every page may show."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 
+from marketdata import clock
 from predictions.conf import DISCLAIMER
 
 STREAM_PATH = "/ws/stream"
 
 
-def page_context(request: HttpRequest) -> dict[str, str]:
-    """The address of the live stream and the sentence that stands where a forecast stands."""
-    return {"stream_url": _stream_url(request), "disclaimer": DISCLAIMER}
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """The address of the live stream, the sentence beside every forecast, and the instant that a time-lapse tells."""
+    return {"stream_url": _stream_url(request), "disclaimer": DISCLAIMER, "told_instant": clock.told()}
 
 
 def _stream_url(request: HttpRequest) -> str:

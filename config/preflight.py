@@ -1,4 +1,4 @@
-"""What is made sure before `manage.py demo` starts any server: one demo a clone, and both ports free."""
+"""What is made sure before a demo or a time-lapse starts any server: one of a kind a clone, and both ports free."""
 
 import fcntl
 import os
@@ -12,14 +12,15 @@ from config.embedded import data_folder
 from config.embedded.running import port_in_use
 from config.processes import end_recorded
 
+SITES = ("demo", "timelapse")
 EXIT_CANNOT_START = 2
 DEFAULT_PORT = "8000"
 
 
 @contextmanager
 def checked(arguments: list[str]) -> Iterator[None]:
-    """Hold the clone's demo lock while a demo runs; any other command passes untouched."""
-    if arguments[1:2] != ["demo"] or {"-h", "--help"} & set(arguments):
+    """Hold the lock of the data folder while a site runs on it; any other command passes untouched."""
+    if arguments[1:2] not in [[site] for site in SITES] or {"-h", "--help"} & set(arguments):
         yield
         return
     # A shell starts what it puts into the background with Ctrl-C ignored; a demo ends by it in any case.
@@ -28,7 +29,7 @@ def checked(arguments: list[str]) -> Iterator[None]:
     lock = _lock(folder)
     try:
         if not _has(lock):
-            _refuse("A demo of this folder is already running; stop it first.")
+            _refuse(f"A {arguments[1]} of this folder is already running; stop it first.")
         end_recorded(folder)
         for port in _ports():
             if port_in_use(port):

@@ -4,9 +4,9 @@ from datetime import date
 
 import structlog
 from celery import shared_task
-from django.utils import timezone
 
 from config.pipelines import StepReport, after_close
+from marketdata import clock
 
 log = structlog.get_logger(__name__)
 
@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 @shared_task(name="config.after_close")
 def run_after_close(on: str | None = None) -> None:
     """Run the pipeline for an ISO date, by default for the last session that closed; may run twice."""
-    after_close(on=date.fromisoformat(on) if on else None, now=timezone.now(), tell=_write_line)
+    after_close(on=date.fromisoformat(on) if on else None, now=clock.now(), tell=_write_line)
 
 
 def _write_line(step: StepReport) -> None:

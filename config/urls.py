@@ -7,6 +7,7 @@ from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from config import health
+from config.clock_view import told_clock
 
 
 def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
@@ -32,6 +33,7 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", throttle_classes=[]), name="docs"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema", throttle_classes=[]), name="redoc"),
     re_path(r"^(?P<rest>api/.+)/$", without_slash),
+    path("clock", told_clock, name="clock"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     # For the collector inside the network; the proxy in front of the site does not pass it on.

@@ -7,10 +7,10 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from marketdata import clock
 from marketdata.calendars import is_session, known_exchanges
 from marketdata.errors import SymbolMalformed
 from marketdata.jobs import BACKFILL, INGEST, enqueue
@@ -24,7 +24,7 @@ from marketdata.models import (
     SentimentDay,
     SymbolAlias,
 )
-from marketdata.selectors import canonical_symbol, latest_home_session
+from marketdata.selectors import canonical_symbol, installed_sources, latest_home_session
 from marketdata.services.backfill import request_backfill
 
 
@@ -123,7 +123,7 @@ class InstrumentAdmin(ModelAdmin):
 
     @admin.action(description="Fetch bars in pieces, in the background", permissions=["change"])
     def fetch_in_pieces(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
-        now = timezone.now()
+        now = clock.now()
         asked = request_backfill(instruments=queryset, through=latest_home_session(now), now=now)
         enqueue(BACKFILL, asked.pk)
         messages.success(
@@ -180,6 +180,7 @@ class IngestionRunAdmin(ReadOnlyAdmin):
 class ProviderHealthAdmin(ReadOnlyAdmin):
     list_display: ClassVar = [
         "provider",
+        "serves",
         "state_label",
         "detail",
         "latency_ms",
@@ -191,10 +192,14 @@ class ProviderHealthAdmin(ReadOnlyAdmin):
     ]
     list_filter: ClassVar = ["state"]
 
+    @display(description="for")
+    def serves(self, health: ProviderHealth) -> str:
+        return ", ".join(next((source.uses for source in installed_sources() if source.name == health.provider), ()))
+
     @display(
         description="state",
         ordering="state",
-        label={"ok": "success", "degraded": "warning", "down": "danger", "unknown": "info"},
+        label={"ok": "success", "degraded": "warning", "down": "danger", "unknown": "info", "off": "info"},
     )
     def state_label(self, health: ProviderHealth) -> str:
         return health.state

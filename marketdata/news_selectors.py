@@ -1,7 +1,7 @@
 """Reading news: the mood of each session, and the articles behind it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -59,6 +59,16 @@ def mentions_page(
     shown = found[:size]
     more = len(found) > size
     return MentionsPage(shown, (shown[-1].article.published_at, shown[-1].pk) if more else None)
+
+
+def mood_values(
+    instruments: Collection[Instrument], *, scorer: str, through: date | None
+) -> list[tuple[int, date, float, int]]:
+    """(instrument, session, score, articles) of every mood by one scorer up to `through`; one query."""
+    rows = SentimentDay.objects.filter(instrument__in=instruments, scorer=scorer)
+    if through is not None:
+        rows = rows.filter(session__lte=through)
+    return list(rows.order_by().values_list("instrument_id", "session", "score", "count"))
 
 
 def latest_moods(instrument: Instrument, sessions: Sequence[date]) -> list[SentimentDay]:

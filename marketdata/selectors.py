@@ -11,9 +11,10 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
 from django.db.models import Case, F, FloatField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Greatest
-from django.utils import timezone
 
+from marketdata import clock
 from marketdata.calendars import latest_session, sessions_behind
+from marketdata.conf import Source, sources_of
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.models import DailyBar, Instrument, ProviderHealth, SymbolAlias
 
@@ -23,6 +24,7 @@ LEAST_SIMILARITY = 0.3
 SYMBOL = re.compile(r"\^?[A-Z0-9]{1,10}(?:[.\-/=][A-Z0-9]{1,6})*")
 LONGEST_SYMBOL = 15
 SEPARATORS = ".-/"
+WITHOUT_KEY = "Off: it has no key."
 
 BarValues = tuple[int, date, Decimal, Decimal, Decimal, Decimal, Decimal, int]
 
@@ -135,6 +137,12 @@ def newest_session() -> date | None:
     return session
 
 
+def stored_sessions() -> Iterator[date]:
+    """The sessions of which an active instrument has a final bar, newest first."""
+    bars = DailyBar.objects.filter(instrument__in=active_instruments(), is_final=True)
+    return bars.order_by("-session").values_list("session", flat=True).distinct().iterator()
+
+
 def newest_by_instrument() -> dict[int, date]:
     """The last session of which there is a final bar, by instrument pk; one query."""
     return dict(
@@ -157,15 +165,27 @@ def store_is_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> 
     newest = newest_session()
     if newest is None:
         return True
-    behind = sessions_behind(mic, newest, latest_session(mic, now or timezone.now()))
+    behind = sessions_behind(mic, newest, latest_session(mic, now or clock.now()))
     return behind > settings.HINDCAST_MARKETDATA.stale_after_sessions
 
 
 def provider_healths() -> list[ProviderHealth]:
-    """How each source of this installation is, in the order in which they are asked; one query."""
+    """How each source of this installation is and what it is for, in the order in which they are asked; one query."""
     stored = {health.provider: health for health in ProviderHealth.objects.all()}
-    names = settings.HINDCAST_MARKETDATA.providers
-    return [stored.get(name) or ProviderHealth(provider=name) for name in names]
+    healths = []
+    for source in installed_sources():
+        health = stored.get(source.name) if source.is_on else None
+        if health is None:
+            state = ProviderHealth.State.UNKNOWN if source.is_on else ProviderHealth.State.OFF
+            health = ProviderHealth(provider=source.name, state=state, detail="" if source.is_on else WITHOUT_KEY)
+        health.uses = source.uses
+        healths.append(health)
+    return healths
+
+
+def installed_sources() -> list[Source]:
+    """The sources that the settings name, with and without a key."""
+    return sources_of(settings.HINDCAST_MARKETDATA, settings.HINDCAST_NEWS)
 
 
 def _spellings(symbol: str) -> set[str]:

@@ -5,10 +5,10 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from marketdata import clock
 from marketdata.news_selectors import latest_moods, mentions_page, sessions_of_last_days
 from marketdata.selectors import instrument_by_symbol, provider_healths
 
@@ -31,7 +31,7 @@ def providers(request: HttpRequest) -> HttpResponse:
 def news(request: HttpRequest, symbol: str) -> HttpResponse:
     """What was written about one stock lately, for its page; nothing at all where nobody wrote anything."""
     instrument = instrument_by_symbol(symbol)
-    sessions = sessions_of_last_days(instrument.mic, days=WINDOW_DAYS, now=timezone.now())
+    sessions = sessions_of_last_days(instrument.mic, days=WINDOW_DAYS, now=clock.now())
     page = mentions_page(instrument, sessions, size=ARTICLES_SHOWN)
     if not page.mentions:
         return HttpResponse(status=NOTHING)

@@ -10,12 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
+from marketdata import clock
 from marketdata.admin import ReadOnlyAdmin
 from mlops.errors import MlopsError
 from mlops.jobs import TRAIN_VERSION, announce_promotion, enqueue
@@ -69,6 +69,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         ("holdout_first", "holdout_last"),
         ("feature_set", "seed"),
         ("artifact_path", "artifact_sha256"),
+        "toolchain",
         ("train_seconds", "created_at"),
         "note",
     ]
@@ -96,7 +97,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
                 version=ModelVersion.objects.get(pk=object_id),
                 actor=_staff(request),
                 reason=form.cleaned_data["reason"],
-                now=timezone.now(),
+                now=clock.now(),
             )
         except MlopsError as error:
             messages.error(request, str(error))
@@ -118,7 +119,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     )
     def roll_back(self, request: HttpRequest, form: ReasonForm) -> HttpResponse:
         try:
-            version = registry.rollback(actor=_staff(request), reason=form.cleaned_data["reason"], now=timezone.now())
+            version = registry.rollback(actor=_staff(request), reason=form.cleaned_data["reason"], now=clock.now())
         except MlopsError as error:
             messages.error(request, str(error))
         else:
@@ -190,7 +191,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         run = request_training(
             reason=form.cleaned_data["reason"],
             seed=settings.HINDCAST_MODELS.seed if seed is None else seed,
-            now=timezone.now(),
+            now=clock.now(),
         )
         enqueue(TRAIN_VERSION, run.pk)
         messages.success(request, "The training is queued; its progress is in the list.")

@@ -1,26 +1,30 @@
-"""Bars to float arrays: the one place where Decimal becomes float64."""
+"""Bars and moods to float arrays: the one place where Decimal becomes float64."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import numpy as np
+from django.conf import settings
 
 from marketdata.bar_arrays import bar_arrays
 from marketdata.models import Instrument
-from mlops.forecasting.types import PRICE_FIELDS, Panel
+from marketdata.news_selectors import mood_values
+from mlops.forecasting.types import NEWS_FIELDS, PRICE_FIELDS, FloatArray, Panel
+
+UNIX_EPOCH = date(1970, 1, 1)
 
 
-def load_panel(*, instruments: Iterable[Instrument], through: date | None = None) -> Panel:
-    """The final bars of `instruments` up to `through` on their common sessions.
+def load_panel(*, instruments: Iterable[Instrument], through: date | None = None, news: bool = True) -> Panel:
+    """The final bars of `instruments` up to `through` on their common sessions, and with `news` what was written.
 
     One column an instrument, in the order of symbols, also for one without bars; NaN where an instrument has no bar.
-    One query where all have their block, else two.
+    One query where all have their block, else two; one more for news.
     """
     columns = sorted(instruments, key=lambda instrument: (instrument.symbol, instrument.pk))
     by_pk = bar_arrays(columns)
     stored = [by_pk[instrument.pk] for instrument in columns]
     if through is not None:
-        last = (through - date(1970, 1, 1)).days
+        last = (through - UNIX_EPOCH).days
         stored = [bars[: np.searchsorted(bars[:, 0], last, side="right")] for bars in stored]
     days = np.unique(np.concatenate([bars[:, 0] for bars in stored])) if stored else np.empty(0)
     fields = {name: np.full((len(days), len(columns)), np.nan) for name in PRICE_FIELDS}
@@ -28,5 +32,24 @@ def load_panel(*, instruments: Iterable[Instrument], through: date | None = None
         rows = np.searchsorted(days, bars[:, 0])
         for position, values in enumerate(fields.values(), start=1):
             values[rows, column] = bars[:, position]
+    if news:
+        fields |= _news(columns, days, through)
     sessions = days.astype(np.int64).astype("datetime64[D]")
     return Panel(symbols=tuple(instrument.symbol for instrument in columns), sessions=sessions, **fields)
+
+
+def _news(columns: Sequence[Instrument], days: FloatArray, through: date | None) -> dict[str, FloatArray]:
+    """The moods by the installation's scorer on these days, missing where nobody wrote; empty without any mood."""
+    moods = mood_values(columns, scorer=settings.HINDCAST_NEWS.scorer, through=through)
+    place = {instrument.pk: column for column, instrument in enumerate(columns)}
+    told = [(place[pk], (session - UNIX_EPOCH).days, score, count) for pk, session, score, count in moods]
+    column, day, score, count = np.array(told, dtype=np.float64).reshape(-1, 4).T
+    known = np.isin(day, days)
+    if not known.any():
+        return {}
+    shape = (len(days), len(columns))
+    arrays = dict(zip(NEWS_FIELDS, (np.full(shape, np.nan), np.zeros(shape)), strict=True))
+    cells = np.searchsorted(days, day[known]), column[known].astype(np.intp)
+    for values, told_values in zip(arrays.values(), (score, count), strict=True):
+        values[cells] = told_values[known]
+    return arrays

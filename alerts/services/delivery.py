@@ -3,12 +3,12 @@
 from datetime import datetime
 
 import structlog
-from django.utils import timezone
 
 from alerts.delivery import email
 from alerts.errors import DeliveryFailed
 from alerts.models import Alert, DeliveryAttempt
 from alerts.selectors import pending_alerts
+from marketdata import clock
 
 log = structlog.get_logger(__name__)
 
@@ -44,5 +44,5 @@ def _deliver(alert: Alert, now: datetime) -> bool:
 
 
 def _finish(attempt: DeliveryAttempt, status: DeliveryAttempt.Status, error: str) -> None:
-    attempt.status, attempt.error, attempt.finished_at = status, error[:300], timezone.now()
+    attempt.status, attempt.error, attempt.finished_at = status, error[:300], clock.now()
     attempt.save(update_fields=["status", "error", "finished_at"])

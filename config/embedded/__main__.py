@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     folder = data_folder(os.environ)
-    for cluster in (folder, *sorted((folder / "test").glob("run-*"))):
+    for cluster in (folder, folder / "timelapse", *sorted((folder / "test").glob("run-*"))):
         Cluster(cluster).stop()
     private = existing_private_folder()
     if arguments == ["forget"] and private:

@@ -7,7 +7,6 @@ from time import monotonic
 
 import structlog
 from django.db import DatabaseError
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from config.stream.metrics import DELIVERIES, MESSAGES
@@ -16,6 +15,7 @@ from config.stream.protocol import Channel, encoded
 from config.stream.store import History, MessageStore
 from config.stream.subscription import Subscription
 from config.stream.threads import in_thread
+from marketdata import clock
 from marketdata.live import Topic, channel_name
 
 log = structlog.get_logger(__name__)
@@ -129,7 +129,7 @@ class Hub:
         for channel in {feed.channel.NAME: feed.channel for feed in feeds}.values():
             topics = [feed.topic for feed in feeds if feed.channel.NAME == channel.NAME]
             try:
-                contents = await in_thread(channel.snapshot, topics, now=timezone.now())
+                contents = await in_thread(channel.snapshot, topics, now=clock.now())
             except (DatabaseError, RedisError, OSError) as error:
                 raise SnapshotUnavailable from error
             for feed in feeds:

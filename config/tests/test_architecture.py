@@ -22,6 +22,9 @@ BANNED_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py", "services.py"}
 LAZY_IMPORT_FILES = {"manage.py", "mlops/forecasting/models/catalog.py", "marketdata/sentiment/catalog.py"}
 TRAINING_LIBRARIES = ("torch", "xgboost", "numba", "sklearn", "scipy", "skfolio", "transformers")
 CHECKING_CALLS = ("assert_", "django_assert_", "expect", "raises", "warns", "fail")
+ASKING_FOR_THE_TIME = {"timezone.now", "datetime.now", "datetime.utcnow", "date.today", "timezone.localdate"}
+# The clock itself, and what is about this machine and a vendor's limits rather than about the market.
+MAY_ASK_THE_TIME = {"marketdata/clock.py", "marketdata/providers/gate.py", "marketdata/providers/x.py"}
 NEVER_ANSWERED = {"config.embedded.errors"}
 
 
@@ -75,6 +78,17 @@ def test_imports_stand_at_the_top() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
     assert inner == []
+
+
+def test_only_the_clock_asks_for_the_time() -> None:
+    asked = [
+        f"{_name(path)}:{node.lineno}"
+        for path, tree in _trees()
+        if "tests" not in path.parts and _name(path).split("/")[0] in APPS and _name(path) not in MAY_ASK_THE_TIME
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and (ast.unparse(node) in ASKING_FOR_THE_TIME)
+    ]
+    assert asked == []
 
 
 def test_every_domain_error_has_an_answer() -> None:

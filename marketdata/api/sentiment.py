@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from marketdata import clock
 from marketdata.api.sentiment_bodies import PROBLEM_TYPE, SentimentOut, SentimentProblemOut, SentimentQuery
 from marketdata.models import ArticleMention
 from marketdata.news_selectors import DayMoods, MentionsPage, mentions_page, moods_by_session, sessions_of_last_days
@@ -48,7 +48,7 @@ class SentimentView(APIView):
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         instrument = instrument_by_symbol(symbol)
-        sessions = sessions_of_last_days(instrument.mic, days=asked["days"], now=timezone.now())
+        sessions = sessions_of_last_days(instrument.mic, days=asked["days"], now=clock.now())
         scorer = settings.HINDCAST_NEWS.scorer
         page = mentions_page(instrument, sessions, size=asked["limit"], before=asked.get("cursor"))
         days = [_day(one, scorer) for one in moods_by_session(instrument, sessions)]

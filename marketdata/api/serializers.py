@@ -4,9 +4,10 @@ import re
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
+
+from marketdata import clock
 
 MOST_BARS = 5_000
 USUAL_BARS = 1_000
@@ -30,7 +31,7 @@ class SymbolsIn(serializers.Serializer):
 
 class _PricesIn(serializers.Serializer):
     def validate_known_at(self, known_at: datetime) -> datetime:
-        if known_at > timezone.now():
+        if known_at > clock.now():
             raise serializers.ValidationError("It must not lie in the future.")
         return known_at
 

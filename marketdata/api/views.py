@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import conditional_page
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -12,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketdata import clock
 from marketdata.api import examples
 from marketdata.api.documents import HEADERS, UNCHANGED, problems
 from marketdata.api.renderers import CsvRenderer
@@ -86,7 +86,7 @@ class PriceList(ReadView):
         wanted = Wanted(
             asked.get("from"), asked.get("to"), asked.get("known_at"), asked["adjusted"], most=asked["limit"]
         )
-        series = price_series(instrument_by_symbol(symbol), wanted, now=timezone.now())
+        series = price_series(instrument_by_symbol(symbol), wanted, now=clock.now())
         return Response(
             {
                 "symbol": series.instrument.symbol,
@@ -123,7 +123,7 @@ class QuoteList(ReadView):
                 meant[word] = canonical_symbol(word)
             except SymbolMalformed as error:
                 missing[word] = str(error)
-        found = latest_closes(set(meant.values()), now=timezone.now())
+        found = latest_closes(set(meant.values()), now=clock.now())
         quotes = {found[symbol]["symbol"]: found[symbol] for symbol in meant.values() if symbol in found}
         missing |= {word: f"No price is stored for {symbol}." for word, symbol in meant.items() if symbol not in found}
         return Response(

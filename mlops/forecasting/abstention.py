@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 
 from mlops.forecasting.bundle import FeatureRange
+from mlops.forecasting.features.news import NEWS_NAMES
 from mlops.forecasting.features.words import words_for
 from mlops.forecasting.types import FloatArray
 
@@ -27,7 +28,7 @@ class Standpoint:
 def reasons_to_abstain(standpoint: Standpoint, inputs: FloatArray, known: FeatureRange) -> list[str]:
     """Why no forecast can be made for an instrument; empty when one can.
 
-    inputs: shape (k,), the newest features in the order of `known`.
+    inputs: shape (k,), the newest features in the order of `known`. Missing news is no reason.
     """
     if standpoint.bars == 0:
         return ["it has no bars"]
@@ -35,14 +36,18 @@ def reasons_to_abstain(standpoint: Standpoint, inputs: FloatArray, known: Featur
         return [f"its newest bar is {standpoint.sessions_behind} sessions older than the newest of the others"]
     if standpoint.bars < NEEDED_SESSIONS:
         return [f"it has {standpoint.bars} sessions of history; {NEEDED_SESSIONS} are needed"]
-    unknown = [name for name, value in zip(known.names, inputs.tolist(), strict=True) if not np.isfinite(value)]
+    missing = [name for name, value in zip(known.names, inputs.tolist(), strict=True) if not np.isfinite(value)]
+    unknown = [name for name in missing if name not in NEWS_NAMES]
     if unknown:
         return [f"there are gaps in its history: {words_for(unknown[0])} cannot be computed"[:LONGEST_REASON]]
     return [_outside(known, place, inputs) for place in np.flatnonzero(is_outside(inputs, known)).tolist()]
 
 
 def is_outside(inputs: FloatArray, known: FeatureRange) -> np.ndarray:
-    """Where an input lies beyond the training range by more than half of its width; `inputs`: shape (..., k)."""
+    """Where an input lies beyond the training range by more than half of its width; `inputs`: shape (..., k).
+
+    What is missing lies nowhere.
+    """
     room = TOLERANCE * (known.highest - known.lowest)
     return (inputs < known.lowest - room) | (inputs > known.highest + room)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mlops.forecasting.ensemble import mean_logits, shrunk_probability
+from mlops.forecasting.features.news import reads_news
 from mlops.forecasting.intervals.conformal import Bands
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.models.base import Member
@@ -76,3 +77,8 @@ class Bundle:
     rules: SignalRules
     risk: RiskScale
     inputs: FeatureRange
+
+    @property
+    def reads_news(self) -> bool:
+        """Whether the direction heads learned from the news family, which then is among the direction features."""
+        return reads_news(self.feature_set)

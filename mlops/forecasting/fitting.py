@@ -19,7 +19,8 @@ from mlops.forecasting.bundle import (
 )
 from mlops.forecasting.ensemble import WeightRange, earned_weights, shrunk_probability, standard_scores, weight_range
 from mlops.forecasting.errors import TooLittleHistory
-from mlops.forecasting.features import FEATURE_SET, FeatureCube, build_features
+from mlops.forecasting.features import FEATURE_SET, FeatureCube
+from mlops.forecasting.features.news import feature_set_for, features_of, name_of
 from mlops.forecasting.gate import GateVerdict, compare_holdouts
 from mlops.forecasting.heads import fit_head
 from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
@@ -62,6 +63,7 @@ class FitSettings:
     """What a fit depends on besides the panel.
 
     weights: the members' least and most share beside the base rate; None lets the length of the history decide.
+    news: whether the news family is learned from where there is enough of it.
     """
 
     seed: int
@@ -69,6 +71,7 @@ class FitSettings:
     members: MemberSettings = field(default_factory=lambda: MemberSettings(seed=0))
     search: bool = True
     weights: WeightRange | None = None
+    news: bool = True
 
     def for_members(self) -> MemberSettings:
         """The members' settings with this seed and thread count."""
@@ -86,7 +89,7 @@ def fit_bundle(panel: Panel, *, through: date, settings: FitSettings, progress: 
         raise TooLittleHistory(len(known.sessions), FEWEST_SESSIONS)
     with threadpool_limits(settings.threads):
         progress(0.0, "features")
-        cube = build_features(known)
+        cube = features_of(known, feature_set_for(known) if settings.news else FEATURE_SET)
         learned = learning_set(known, cube)
         if len(np.unique(learned.rows)) < FEWEST_SESSIONS // 2:
             raise TooLittleHistory(len(np.unique(learned.rows)), FEWEST_SESSIONS // 2)
@@ -108,7 +111,7 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
     progress(0.95, "bands and signals")
     volatility = VolatilityModel.fit(learned.volatility.latest(), learned.log_variances)
     bundle = Bundle(
-        feature_set=FEATURE_SET,
+        feature_set=name_of(cube),
         direction_names=cube.direction_names,
         volatility_names=cube.volatility_names,
         symbols=known.symbols,
@@ -203,7 +206,9 @@ def _risk_scale(learned: LearningSet, big_move: Head) -> RiskScale:
 def _ranges(learned: LearningSet, cube: FeatureCube) -> FeatureRange:
     inputs = learned.inputs()
     return FeatureRange(
-        names=(*cube.direction_names, *cube.volatility_names), lowest=inputs.min(axis=0), highest=inputs.max(axis=0)
+        names=(*cube.direction_names, *cube.volatility_names),
+        lowest=np.nanmin(inputs, axis=0),
+        highest=np.nanmax(inputs, axis=0),
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlops.forecasting.abstention import is_outside
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Bundle
+from mlops.forecasting.features.news import features_of
 from mlops.forecasting.intervals.conformal import LEVELS
 from mlops.forecasting.learning import LearningSet, learning_set
 from mlops.forecasting.metrics.classification import classification_scores, log_losses
@@ -54,7 +55,7 @@ def evaluate_holdout(bundle: Bundle, panel: Panel, *, first: date, last: date) -
     if first <= bundle.trained_through:
         raise ValueError(f"{first} is not after {bundle.trained_through}, the last session learned from")
     known = panel.through(last)
-    learned = learning_set(known)
+    learned = learning_set(known, features_of(known, bundle.feature_set))
     unseen = known.sessions[learned.rows] >= np.datetime64(first)
     usable = ~is_outside(learned.inputs(), bundle.inputs).any(axis=1)
     held_out = learned.take(unseen & usable)

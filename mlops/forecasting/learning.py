@@ -7,6 +7,7 @@ import numpy as np
 
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_HEADS, VOLATILITY_RISES
 from mlops.forecasting.features import FeatureCube, build_features
+from mlops.forecasting.features.news import NEWS_NAMES
 from mlops.forecasting.intervals.har import future_log_variance
 from mlops.forecasting.models.samples import STEPS, IntArray, Samples
 from mlops.forecasting.targets import targets_for
@@ -15,7 +16,7 @@ from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
 @dataclass(frozen=True, slots=True)
 class LearningSet:
-    """Places (row, column) of a panel whose features are all known, ordered by session.
+    """Places (row, column) of a panel whose features are all known but those of news, ordered by session.
 
     labels: by head, shape (n, h), 0 or 1, NaN where the target session is after the panel's end; log_returns and
     log_variances: shape (n, h), of the sessions after each place.
@@ -63,7 +64,8 @@ class LearningSet:
 def learning_set(panel: Panel, cube: FeatureCube | None = None) -> LearningSet:
     """Gather everything a panel teaches; a target counts only when its session is within the panel."""
     cube = cube or build_features(panel)
-    usable = np.isfinite(cube.direction).all(axis=2) & np.isfinite(cube.volatility).all(axis=2)
+    needed = [place for place, name in enumerate(cube.direction_names) if name not in NEWS_NAMES]
+    usable = np.isfinite(cube.direction[:, :, needed]).all(axis=2) & np.isfinite(cube.volatility).all(axis=2)
     usable &= np.isfinite(panel.close)
     usable[: STEPS - 1] = False
     rows, columns = np.nonzero(usable)

@@ -11,7 +11,7 @@ from mlops.forecasting.abstention import Standpoint, expiry_reason, has_expired,
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, HIGH, UP, VOLATILITY_RISES, Bundle, Head
 from mlops.forecasting.drivers import Driver, top_drivers
 from mlops.forecasting.ensemble import standard_scores
-from mlops.forecasting.features import build_features
+from mlops.forecasting.features.news import features_of
 from mlops.forecasting.intervals.conformal import LEVELS
 from mlops.forecasting.models.catalog import XGBOOST, tree_contributions
 from mlops.forecasting.models.samples import STEPS, Samples, samples_of_blocks
@@ -88,7 +88,7 @@ def forecast_panel(bundle: Bundle, panel: Panel, *, origin: date) -> list[Instru
     """
     known = panel.through(origin)
     known.row_of(origin)
-    blocks, standpoints = _blocks(known)
+    blocks, standpoints = _blocks(known, bundle.feature_set)
     expired = [expiry_reason(bundle.trained_through)] if has_expired(bundle.trained_through, origin) else []
     reasons = [
         expired or reasons_to_abstain(standpoint, block[-1, :CLOSE], bundle.inputs)
@@ -174,9 +174,9 @@ def _issued(batch: _Batch, place: int, position: int) -> InstrumentForecast:
     )
 
 
-def _blocks(known: Panel) -> tuple[FloatArray, list[Standpoint]]:
+def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[Standpoint]]:
     """The last 20 sessions of inputs up to each symbol's newest bar, shape (m, 20, k + 2), and where it stands."""
-    cube = build_features(known)
+    cube = features_of(known, feature_set)
     present = np.isfinite(known.close)
     last_row = len(known.sessions) - 1
     newest = np.where(present.any(axis=0), last_row - present[::-1].argmax(axis=0), last_row)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mlops.forecasting.bundle import Bundle, FeatureRange, Head, RiskScale
 from mlops.forecasting.errors import BundleUnreadable
-from mlops.forecasting.features import FEATURE_SET
+from mlops.forecasting.features.news import FEATURE_SETS
 from mlops.forecasting.intervals.conformal import Bands
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.models.catalog import MEMBER_NAMES, member_class
@@ -42,8 +42,9 @@ def load_bundle(folder: Path) -> Bundle:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         if index["format"] != FORMAT:
             raise BundleUnreadable(f"its format is {index['format']}, and {FORMAT} is needed")
-        if index["feature_set"] != FEATURE_SET:
-            raise BundleUnreadable(f"it needs the features {index['feature_set']}, and {FEATURE_SET} are computed")
+        if index["feature_set"] not in FEATURE_SETS:
+            known = " and ".join(FEATURE_SETS)
+            raise BundleUnreadable(f"it needs the features {index['feature_set']}, and {known} are computed")
         missing = [name for name in index["files"] if not (folder / name).is_file()]
         if missing:
             raise BundleUnreadable(f"{missing[0]} is missing")

@@ -28,6 +28,8 @@ class Panel:
 
     sessions: datetime64[D], shape (n,), strictly ascending. Every other array: float64, shape (n, m), one column a
     symbol, NaN where the instrument has no bar. Prices are split-adjusted on one basis, in the instrument's currency.
+    news_score: in [-1, 1], what the articles that could be known at the close of the session say, NaN without any;
+    news_count: how many there were, 0 without any. Both are None where no news was read.
     Raises ValueError when the shapes do not agree or the sessions do not ascend.
     """
 
@@ -39,12 +41,16 @@ class Panel:
     close: FloatArray
     adjusted_close: FloatArray
     volume: FloatArray
+    news_score: FloatArray | None = None
+    news_count: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.sessions), len(self.symbols))
-        for name in PRICE_FIELDS:
+        if (self.news_score is None) != (self.news_count is None):
+            raise ValueError("news_score and news_count are not both there")
+        for name in (*PRICE_FIELDS, *NEWS_FIELDS):
             values = getattr(self, name)
-            if values.shape != shape:
+            if values is not None and values.shape != shape:
                 raise ValueError(f"{name} has the shape {values.shape}, not {shape}")
         if len(self.sessions) > 1 and not (np.diff(self.sessions) > np.timedelta64(0, "D")).all():
             raise ValueError("the sessions do not ascend")
@@ -52,7 +58,8 @@ class Panel:
     def through(self, last: date) -> "Panel":
         """The same panel without the sessions after `last`."""
         end = int(np.searchsorted(self.sessions, np.datetime64(last), side="right"))
-        cut = {name: getattr(self, name)[:end] for name in PRICE_FIELDS}
+        read = PRICE_FIELDS if self.news_score is None else (*PRICE_FIELDS, *NEWS_FIELDS)
+        cut = {name: getattr(self, name)[:end] for name in read}
         return Panel(symbols=self.symbols, sessions=self.sessions[:end], **cut)
 
     def row_of(self, session: date) -> int:
@@ -63,4 +70,5 @@ class Panel:
         return row
 
 
-PRICE_FIELDS = tuple(field.name for field in fields(Panel) if field.name not in ("symbols", "sessions"))
+NEWS_FIELDS = ("news_score", "news_count")
+PRICE_FIELDS = tuple(field.name for field in fields(Panel) if field.name not in ("symbols", "sessions", *NEWS_FIELDS))

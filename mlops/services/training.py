@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from mlops.conf import ModelSettings
 from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.forecasting.errors import TooLittleHistory
-from mlops.forecasting.features import FEATURE_SET
 from mlops.forecasting.fitting import Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
 from mlops.forecasting.storage import save_bundle
+from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress
 from mlops.models import Evaluation, ModelVersion, TrainingRun
 from mlops.services import locks
@@ -111,12 +111,13 @@ def train(plan: TrainingPlan, *, artifacts: Path, now: datetime, progress: Progr
     fits = _fit(panel, dates, plan.fit, progress)
     progress(SERVING_FIT_ENDS, "registering")
     version = ModelVersion(
-        feature_set=FEATURE_SET,
+        feature_set=fits.serving.feature_set,
         seed=plan.fit.seed,
         trained_through=dates.last,
         holdout_trained_through=dates.trained_through,
         holdout_first=dates.first,
         holdout_last=dates.last,
+        toolchain=toolchain(),
         metrics=json_ready(fits.report.metrics),
         created_at=now,
         note=plan.note,
@@ -188,6 +189,7 @@ def _judge(run: TrainingRun, version: ModelVersion, clock: Clock) -> Training:
 
 
 def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress: Progress) -> Fits:
+    """Both fits on the same features: what the hold-out has not judged does not serve."""
     try:
         holdout = fit_bundle(
             panel,
@@ -200,7 +202,7 @@ def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress:
         serving = fit_bundle(
             panel,
             through=dates.last,
-            settings=fit_settings,
+            settings=replace(fit_settings, news=holdout.reads_news),
             progress=_part(progress, EVALUATION_ENDS, SERVING_FIT_ENDS, "on all sessions"),
         )
     except TooLittleHistory as error:

@@ -1,4 +1,4 @@
-"""Bars become float arrays: NaN where a bar is missing, final bars only, the same from blocks and from rows."""
+"""Bars and moods become float arrays: NaN where something is missing, final bars only, blocks and rows alike."""
 
 from datetime import date
 from decimal import Decimal
@@ -44,7 +44,7 @@ def test_columns_are_symbols_and_rows_are_sessions(
     stocks: list[Instrument], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(2):
-        panel = load_panel(instruments=stocks)
+        panel = load_panel(instruments=stocks, news=False)
     assert panel.symbols == ("AAPL", "NVDA")
     assert panel.sessions.tolist() == [MONDAY, TUESDAY, WEDNESDAY]
     assert panel.close.dtype == np.float64
@@ -110,10 +110,10 @@ def test_blocks_and_rows_give_the_same_arrays(
 ) -> None:
     instruments = [written("ONE", date(2022, 1, 3), bars=300), written("TWO", date(2023, 2, 1), bars=5)]
     with django_assert_num_queries(1):
-        from_blocks = load_panel(instruments=instruments, through=through)
+        from_blocks = load_panel(instruments=instruments, through=through, news=False)
     BarBlock.objects.all().delete()
     with django_assert_num_queries(2):
-        from_rows = load_panel(instruments=instruments, through=through)
+        from_rows = load_panel(instruments=instruments, through=through, news=False)
     assert panels_equal(from_blocks, from_rows)
     assert np.isfinite(from_blocks.close).sum() > 250
 

@@ -1,13 +1,14 @@
 """Training: two fits, figures out of sample, a name, and nothing half done."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from django.conf import settings
 
-from marketdata.models import Instrument
+from marketdata.models import Instrument, SentimentDay
 from mlops import artifacts
 from mlops.errors import InsufficientHistory
 from mlops.forecasting.types import Panel, no_progress
@@ -186,3 +187,35 @@ def test_a_champion_whose_files_are_damaged_keeps_a_finished_run_from_being_comp
 def test_a_figure_that_does_not_exist_is_stored_as_null() -> None:
     figures = {5: {"auc": float("nan"), "coverage": (0.8, -float("inf"))}, "n": 3, "volatility_rises": None}
     assert json_ready(figures) == {"5": {"auc": None, "coverage": [0.8, None]}, "n": 3, "volatility_rises": None}
+
+
+def test_a_version_trained_with_news_says_so_and_both_fits_read_them(
+    stocks: list[Instrument], market: Panel, artifact_root: Path
+) -> None:
+    sessions = market.sessions.astype(object)
+    stored_moods(stocks, sessions[:528])
+    version = train(PLAN, artifacts=artifact_root, now=NOW, progress=no_progress)
+    assert version.feature_set == "hc2+news"
+    assert bundle_of(version, "holdout").reads_news
+    assert bundle_of(version, "serving").reads_news
+
+
+def test_news_that_no_hold_out_has_judged_do_not_serve(
+    stocks: list[Instrument], market: Panel, artifact_root: Path
+) -> None:
+    # 300 of the 528 sessions before the hold-out have none, so its fit has 228; the fit on everything would have 500
+    stored_moods(stocks, market.sessions.astype(object)[300:])
+    version = train(PLAN, artifacts=artifact_root, now=NOW, progress=no_progress)
+    assert version.feature_set == "hc2"
+    assert not bundle_of(version, "serving").reads_news
+
+
+def stored_moods(stocks: list[Instrument], sessions: Iterable[date]) -> None:
+    """One article a stock and session, good and bad in turn."""
+    SentimentDay.objects.bulk_create(
+        SentimentDay(
+            instrument=stock, session=session, scorer="lexicon", score=(-0.5, 0.5)[day % 2], count=1, computed_at=NOW
+        )
+        for day, session in enumerate(sessions)
+        for stock in stocks
+    )

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import structlog
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -12,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.limits import bucket_of, client_address, count_call, remember, shortened
+from marketdata import clock
 from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
@@ -37,7 +37,7 @@ class PredictQuery:
 @require_safe
 def predict(request: HttpRequest) -> HttpResponse:
     """The champion's newest forecast for one stock and horizon."""
-    started, now = time.perf_counter(), datetime.now(UTC)
+    started, now = time.perf_counter(), clock.now()
     bucket = bucket_of(request)
     try:
         query = parse_query(request.GET)

@@ -3,8 +3,6 @@
 import io
 import os
 import signal
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,14 +21,16 @@ from config.demo import (
     empty_metrics,
     ensure_staff,
     is_ready,
+    login_line,
     programs,
+    run_command,
 )
-from config.embedded.places import ROOT
 from config.embedded.running import HOST
 from config.processes import ProcessEnded, Supervisor
 from marketdata.selectors import active_instruments
 from mlops.errors import NoChampion
 from mlops.selectors import champion
+from predictions.selectors.forecasts import has_hindcasts
 
 
 class Command(BaseCommand):
@@ -57,15 +57,18 @@ class Command(BaseCommand):
         call_command("install_schedule", stdout=io.StringIO())
         collect_static()
         self._say("Reading prices")
-        self._run("ingest", variables=variables, needed=False)
+        run_command("ingest", variables=variables, needed=False)
         try:
             champion()
         except NoChampion:
             self._say("Training the first model on this machine")
-            self._run("train", variables=variables)
-        self._run("publish", variables=variables, needed=False)
+            run_command("train", variables=variables)
+        if not has_hindcasts(champion()):
+            self._say("Forecasting the last 120 sessions in hindsight, with what was known then")
+            run_command("hindcast", variables=variables, needed=False)
+        run_command("publish", variables=variables, needed=False)
         symbols = [instrument.symbol for instrument in active_instruments()]
-        self._run("predict", *symbols, variables=variables, needed=False)
+        run_command("predict", *symbols, variables=variables, needed=False)
 
     def _serve(self, login: Login, variables: dict[str, str]) -> None:
         site = settings.HINDCAST_SITE
@@ -86,34 +89,19 @@ class Command(BaseCommand):
 
     def _announce(self, port: int, login: Login, limit: str) -> None:
         site = f"http://{HOST}:{port}"
-        password = login.password or f"as printed at its first start; `{_reset(login)}` sets a new one"
         self._say(
             "",
             f"Hindcast is running:  {site}",
             f"  forecast by API     curl '{site}/api/v1/predict?symbol=AAPL&horizon=5'",
             f"  API documentation   {site}/api/docs",
             f"  live stream         ws://{HOST}:{port + 1}/ws/stream",
-            f"  staff login         {site}/admin/  {login.email}  password: {password}",
+            f"  {login_line(port, login)}",
             f"  limit               {limit} calls a minute for this demo",
             f"  mails are files in  {settings.EMAIL_FILE_PATH}",
             f"  logs                {settings.HINDCAST_SITE.data_dir / 'log'}",
             "Ctrl-C stops everything.",
         )
 
-    def _run(self, *command: str, variables: dict[str, str], needed: bool = True) -> None:
-        """Run another command as a process of its own, so that its libraries do not stay in memory here.
-
-        What a command that is not `needed` cannot do, it says itself, and the demo goes on with what is stored.
-        """
-        quiet = {"HINDCAST_LOG_LEVEL": "ERROR", **os.environ, **variables}
-        finished = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=quiet, check=False)
-        if finished.returncode and needed:
-            raise CommandError(f"`manage.py {command[0]}` did not succeed.", returncode=finished.returncode)
-
     def _say(self, *lines: str) -> None:
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
-
-
-def _reset(login: Login) -> str:
-    return f".venv/bin/python manage.py changepassword {login.email}"

@@ -5,10 +5,10 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from config.pipelines import PIPELINES, StepReport
 from config.problems import PROBLEMS
+from marketdata import clock
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         if run is None:
             raise CommandError(f"There is no pipeline {pipeline!r}; there is {', '.join(PIPELINES)}.")
         try:
-            run(on=_session(on), now=timezone.now(), tell=lambda step: self.stdout.write(_line(step)))
+            run(on=_session(on), now=clock.now(), tell=lambda step: self.stdout.write(_line(step)))
         except tuple(PROBLEMS) as error:
             raise CommandError(str(error)) from error
 

@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 
+from marketdata import clock
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.management.ingestion_report import closing_sentences, ingestion_table
 from marketdata.models import IngestionRun, Instrument
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--through", metavar="DATE", help="fetch sessions up to this date (YYYY-MM-DD) only")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
+        now = clock.now()
         latest = latest_home_session(now)
         through = _through(options["through"], latest)
         if not Instrument.objects.exists():

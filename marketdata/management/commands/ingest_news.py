@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
+from marketdata import clock
 from marketdata.errors import ScorerUnavailable, SymbolMalformed, SymbolUnknown
 from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         except (SymbolUnknown, SymbolMalformed) as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
         try:
-            reports = ingest_news(now=timezone.now(), instruments=chosen)
+            reports = ingest_news(now=clock.now(), instruments=chosen)
         except ScorerUnavailable as error:
             raise CommandError(str(error)) from error
         if not reports:

@@ -24,7 +24,7 @@ WEEK, SIGMA, RANKED = 1, 4, 5
 
 
 def compiled_features(panel: Panel, *, first_row: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Direction (n - first_row, m, 25), volatility (n - first_row, m, 14) and ewma sigma (n - first_row, m).
+    """Direction (n - first_row, m, 25), volatility (n - first_row, m, 16) and ewma sigma (n - first_row, m).
 
     An instrument's sessions lie together in memory, in the order in which they are computed and in which models read.
     """
@@ -40,7 +40,7 @@ def compiled_features(panel: Panel, *, first_row: int) -> tuple[FloatArray, Floa
 def fill(panel: Panel, out: tuple[FloatArray, FloatArray, FloatArray, FloatArray], *, first_row: int) -> None:
     """Write direction, volatility, ewma sigma and returns into arrays of one row of memory an instrument.
 
-    Their shapes are (m, n - first_row, 25), (m, n - first_row, 14), (m, n - first_row) and (m, n).
+    Their shapes are (m, n - first_row, 25), (m, n - first_row, 16), (m, n - first_row) and (m, n).
     """
     direction, volatility, sigmas, returns = out
     rows, symbols = panel.close.shape

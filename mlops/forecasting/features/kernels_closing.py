@@ -10,6 +10,7 @@ import numpy as np
 from mlops.forecasting.features.bands import FLAT
 from mlops.forecasting.features.compiling import compiled
 from mlops.forecasting.features.momentum import MACD_FAST, MACD_SIGNAL, MACD_SLOW
+from mlops.forecasting.features.registry import OWN_VOLATILITY_NAMES
 from mlops.forecasting.features.volatility import EWMA_SEED_SESSIONS, EWMA_WEIGHT, SIGMA_FLOOR
 from mlops.forecasting.features.windows import (
     FEWEST_VARIANCE,
@@ -22,19 +23,19 @@ from mlops.forecasting.features.windows import (
 )
 from mlops.forecasting.types import FloatArray
 
-LEVEL, RV_1, RV_5, RV_21, RV_63, RV_252, OVER_50, OVER_200 = range(8)
+LEVEL, RV_1, RV_5, RV_10, RV_20, RV_21, RV_63, RV_252, OVER_50, OVER_200 = range(10)
 SIGMA, SEMIVOL, RSI, MACD, BAND, VARIANCE = range(6)
 RSI_WINDOW, BAND_WINDOW, MONTH, YEAR = 14, 20, 21, 252
-OWN_RETURNS, MARKET = 8, 11
+VARIANCES, OWN_RETURNS, MARKET = 7, OWN_VOLATILITY_NAMES.index("own_ret_1"), len(OWN_VOLATILITY_NAMES)
 
 
 def fill_closing(close: FloatArray, out: tuple[FloatArray, ...], *, first_row: int = 0) -> None:
     """Write what follows from an instrument's own closes, from row `first_row` on; NaN where it has no bar.
 
-    close: shape (n, m). out: direction (m, n - first_row, >= 19), volatility (m, n - first_row, 14) but for its ranges
+    close: shape (n, m). out: direction (m, n - first_row, >= 19), volatility (m, n - first_row, 16) but for its ranges
     and the market, ewma sigma (m, n - first_row), and the log return (m, n).
     """
-    buffers = Buffers((8, 6, POWERS + 1), len(close))
+    buffers = Buffers((10, 6, POWERS + 1), len(close))
     for column, bars, places in each_instrument((close,)):
         cells = tuple(values[column] for values in out)
         if len(places) < len(close):
@@ -61,6 +62,8 @@ def _measure(close, logs, plain, scratch):  # type: ignore[no-untyped-def]  # co
     double(sums, 8)
     mean_variance(sums, 1, logs[RV_1])
     mean_variance(sums, 5, logs[RV_5])
+    mean_variance(sums, 10, logs[RV_10])
+    mean_variance(sums, 20, logs[RV_20])
     mean_variance(sums, 63, logs[RV_63])
     mean_variance(sums, 252, logs[RV_252])
     window_sums(sums, MONTH, share)
@@ -208,7 +211,7 @@ def _write(measures, places, first_row, cells):  # type: ignore[no-untyped-def] 
         own[16] = plain[BAND, row]
         own[17] = logs[OVER_50, row] / (sigma * root_50)
         own[18] = logs[OVER_200, row] / (sigma * root_200)
-        for place in range(5):
+        for place in range(VARIANCES):
             risk[place] = logs[RV_1 + place, row]
         risk[OWN_RETURNS] = own[0]
         risk[OWN_RETURNS + 1] = own[5]

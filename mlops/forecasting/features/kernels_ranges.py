@@ -3,19 +3,20 @@
 import numpy as np
 
 from mlops.forecasting.features.compiling import compiled
+from mlops.forecasting.features.registry import OWN_VOLATILITY_NAMES
 from mlops.forecasting.features.volatility import GARMAN_KLASS_BODY
 from mlops.forecasting.features.windows import POWERS, Buffers, double, each_instrument, mean_variance
 from mlops.forecasting.types import FloatArray
 
 LEVEL, BODY, SPAN, OVERNIGHT = range(4)
-FIRST, DRAWDOWN = 5, 10
+FIRST, DRAWDOWN = OWN_VOLATILITY_NAMES.index("log_gk_1"), OWN_VOLATILITY_NAMES.index("drawdown_252")
 YEAR = 252
 
 
 def fill_ranges(prices: tuple[FloatArray, ...], volatility: FloatArray, *, first_row: int = 0) -> None:
     """Write log_gk_1, log_gk_5, log_gk_21 and drawdown_252 where there is a bar.
 
-    prices: open, high, low, close, shape (n, m); volatility: shape (m, n - first_row, 14).
+    prices: open, high, low, close, shape (n, m); volatility: shape (m, n - first_row, 16).
     """
     buffers = Buffers((4, 3, 1, POWERS), len(prices[-1]))
     for column, bars, places in each_instrument(prices):

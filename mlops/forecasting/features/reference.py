@@ -20,7 +20,7 @@ from mlops.forecasting.types import FloatArray, Panel
 
 RETURN_LAGS = range(5)
 RETURN_SPANS = (5, 10, 21, 63, 126)
-VARIANCE_WINDOWS = (1, 5, 21, 63, 252)
+VARIANCE_WINDOWS = (1, 5, 10, 20, 21, 63, 252)
 RANGE_WINDOWS = (1, 5, 21)
 MONTH, YEAR = 21, 252
 RANKED = {"rank_ret_1": "r_lag0", "rank_ret_5": "ret_5", "rank_ret_21": "ret_21", "rank_mom": "mom_12_1"}
@@ -31,7 +31,7 @@ Columns = dict[str, FloatArray]
 
 
 def numpy_features(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Direction (n, m, 25), volatility (n, m, 14) and ewma sigma (n, m)."""
+    """Direction (n, m, 25), volatility (n, m, 16) and ewma sigma (n, m)."""
     shape = panel.close.shape
     direction = np.empty((*shape, len(DIRECTION_NAMES)))
     volatility_cube = np.empty((*shape, len(VOLATILITY_NAMES)))

@@ -15,7 +15,10 @@ CLIPPED_AT = 5.0
 
 
 class LogisticMember:
-    """Log odds linear in the standardised features, which are clipped at five standard deviations."""
+    """Log odds linear in the standardised features, which are clipped at five standard deviations.
+
+    What is missing adds nothing.
+    """
 
     def __init__(self, centre: FloatArray, scale: FloatArray, coefficients: FloatArray, intercepts: FloatArray) -> None:
         self._centre = centre
@@ -63,6 +66,7 @@ class LogisticMember:
 
 def _standard(latest: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
     standard: FloatArray = np.clip((latest - centre) / scale, -CLIPPED_AT, CLIPPED_AT)
+    standard[np.isnan(standard)] = 0.0
     return standard
 
 

@@ -38,10 +38,22 @@ class Samples:
         return latest
 
     def scaling(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of each feature at the samples' own sessions, shape (k,); 1 for a constant."""
+        """Mean and standard deviation of each feature at the samples' own sessions, shape (k,); 1 for a constant.
+
+        What is missing does not count; a feature that is missing everywhere has the mean 0.
+        """
         latest = self.latest()
-        deviation = latest.std(axis=0)
-        return latest.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+        missing = np.isnan(latest)
+        if missing.any():
+            columns = [
+                column[known] if known.any() else np.zeros(1)
+                for column, known in zip(latest.T, ~missing.T, strict=True)
+            ]
+            centre = np.array([column.mean() for column in columns])
+            deviation = np.array([column.std() for column in columns])
+        else:
+            centre, deviation = latest.mean(axis=0), latest.std(axis=0)
+        return centre, np.where(deviation > 0, deviation, 1.0)
 
     def windows(self, part: slice | IntArray) -> FloatArray:
         """The last 20 sessions of the samples in `part`, oldest first, shape (b, 20, k)."""

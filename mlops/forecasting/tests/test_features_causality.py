@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES, FeatureCube, build_features
+from mlops.forecasting.features.news import NEWS_NAMES
 from mlops.forecasting.features.words import WORDS, words_for
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import PRICE_FIELDS, Panel
@@ -144,8 +145,8 @@ def test_more_symbols_than_are_done_at_once_are_all_there() -> None:
 def test_there_are_25_direction_features_and_each_feature_has_its_own_name_and_words() -> None:
     cube = build_features(synthetic_panel(sessions=30, symbols=2))
     assert len(DIRECTION_NAMES) == len(set(DIRECTION_NAMES)) == 25
-    assert len(VOLATILITY_NAMES) == len(set(VOLATILITY_NAMES)) == 14
+    assert len(VOLATILITY_NAMES) == len(set(VOLATILITY_NAMES)) == 16
     assert cube.direction_names == DIRECTION_NAMES
     assert cube.volatility_names == VOLATILITY_NAMES
-    assert set(WORDS) == set(DIRECTION_NAMES) | set(VOLATILITY_NAMES)
+    assert set(WORDS) == {*DIRECTION_NAMES, *VOLATILITY_NAMES, *NEWS_NAMES}
     assert words_for("rank_vol") == "the rank of volatility among the stocks followed"

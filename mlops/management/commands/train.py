@@ -10,11 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
 
+from marketdata import clock
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.forecasting.types import Progress
 from mlops.jobs import announce_promotion
@@ -43,12 +43,12 @@ class Command(BaseCommand):
             reason="manage.py train",
             seed=_seed(options["seed"]),
             through=_through(options["through"]),
-            now=timezone.now(),
+            now=clock.now(),
         )
         try:
             with _progress_bar() as progress:
                 training = run_training(
-                    run_pk=run.pk, settings=settings.HINDCAST_MODELS, clock=timezone.now, progress=progress
+                    run_pk=run.pk, settings=settings.HINDCAST_MODELS, clock=clock.now, progress=progress
                 )
         except InsufficientHistory as error:
             hint = "" if error.have else " Run `manage.py ingest` first."

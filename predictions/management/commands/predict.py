@@ -8,9 +8,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 
+from marketdata import clock
 from marketdata.errors import MarketDataError, SymbolUnknown
 from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol, newest_session, store_is_stale
@@ -18,7 +18,7 @@ from mlops.errors import MlopsError, NoChampion
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import ForecastUnavailable
 from predictions.models import Forecast
-from predictions.readpath.bodies import body_of
+from predictions.readpath.bodies import bodies_of
 from predictions.selectors.forecasts import latest_forecasts
 from predictions.services.publishing import publish_forecasts
 from predictions.tables import forecast_table
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the API's bodies as a JSON list")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
+        now = clock.now()
         try:
             instruments = [instrument_by_symbol(symbol) for symbol in options["symbols"]]
             forecasts = _forecasts(list(dict.fromkeys(instruments)), options["horizon"], now)
@@ -76,7 +76,7 @@ def _forecasts(instruments: Sequence[Instrument], horizon: int, now: datetime) -
 
 def _bodies(forecasts: Sequence[Forecast], stale: bool, now: datetime) -> list[Any]:
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    return [body_of(forecast, stale=stale, fresh_until=fresh_until) for forecast in forecasts]
+    return list(bodies_of(forecasts, stale=stale, fresh_until=fresh_until))
 
 
 def _with_suggestions(error: SymbolUnknown) -> str:

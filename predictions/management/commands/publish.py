@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
+from marketdata import clock
 from marketdata.errors import MarketDataError
 from mlops.errors import MlopsError, NoChampion
 from predictions.services.publishing import publish_forecasts
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            report = publish_forecasts(now=timezone.now(), origin=_origin(options["origin"]))
+            report = publish_forecasts(now=clock.now(), origin=_origin(options["origin"]))
         except NoChampion as error:
             raise CommandError(f"{error} Run `manage.py train` first.") from error
         except (MlopsError, MarketDataError) as error:

@@ -1,0 +1,149 @@
+"""A time-lapse: its plan, its own place, and the whole flow from prices to open pages on a clock that is told."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from config.apart import set_apart
+from config.embedded.places import ROOT
+from config.embedded.running import HOST
+from config.tests.test_demo import free_pair
+from config.timelapse import Plan, instant_after, start_over
+
+FIRST = "2023-09-07"
+# The sessions of XNYS after 7 September 2023 up to the 21st, with which the sample ends.
+TOLD = [f"2023-09-{day:02}" for day in (8, 11, 12, 13, 14, 15, 18, 19, 20, 21)]
+ALL_TOLD = "Every session has been told. The site stays up until Ctrl-C."
+STOP_SECONDS = 20
+
+
+def test_a_plan_is_every_session_after_the_first() -> None:
+    plan = Plan.read(start=FIRST, every="5s", sessions=None)
+    assert plan == Plan(date(2023, 9, 7), tuple(map(date.fromisoformat, TOLD)), 5.0)
+    assert Plan.read(start=FIRST, every="1.5m", sessions=2) == Plan(plan.first, plan.told[:2], 90.0)
+
+
+@pytest.mark.parametrize(
+    ("start", "every", "sessions", "sentence"),
+    [
+        ("yesterday", "5s", None, "--from must be a date such as 2023-06-01, not 'yesterday'."),
+        ("2023-09-09", "5s", None, "2023-09-09 is not a session of XNYS."),
+        ("2023-09-21", "5s", None, "The sample ends on 2023-09-21, so a time-lapse must begin before that."),
+        (FIRST, "often", None, "--every must be a time such as 5s or 1m, at most 3600 s, not 'often'."),
+        (FIRST, "61m", None, "--every must be a time such as 5s or 1m, at most 3600 s, not '61m'."),
+        (FIRST, "5s", 0, "--sessions must be at least 1, not 0."),
+    ],
+)
+def test_a_plan_that_cannot_be_is_told_in_one_sentence(
+    start: str, every: str, sessions: int | None, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=r".") as refused:
+        Plan.read(start=start, every=every, sessions=sessions)
+    assert str(refused.value) == sentence
+
+
+def test_an_evening_begins_half_an_hour_after_an_early_close_too() -> None:
+    # New York closes at 16:00, which is 20:00 UTC in summer; on 3 July 2023 at 13:00, 17:00 UTC.
+    assert instant_after(date(2023, 7, 5)).isoformat() == "2023-07-05T20:30:00+00:00"
+    assert instant_after(date(2023, 7, 3)).isoformat() == "2023-07-03T17:30:00+00:00"
+
+
+def test_a_time_lapse_has_everything_of_its_own(tmp_path: Path) -> None:
+    given = {"DATABASE_URL": "postgres://real/one", "REDIS_URL": "redis://real", "EMAIL_URL": "smtp://real"}
+    variables = {"HINDCAST_DATA_DIR": str(tmp_path), **given}
+    set_apart(["manage.py", "timelapse"], variables)
+    assert variables == {
+        "HINDCAST_DATA_DIR": str(tmp_path / "timelapse"), "HINDCAST_CLOCK": "told", "HINDCAST_PROVIDERS": "sample",
+    }  # fmt: skip
+    for_others = dict(given)
+    set_apart(["manage.py", "demo"], for_others)
+    assert for_others == given
+
+
+def test_a_real_site_is_never_emptied() -> None:
+    with pytest.raises(ValueError, match="only a time-lapse starts over"):
+        start_over()
+
+
+@pytest.mark.slow
+def test_prices_forecasts_scores_alerts_and_open_pages_move_session_by_session(tmp_path: Path) -> None:
+    port = free_pair()
+    with _timelapse(tmp_path, port) as process:
+        _printed_up_to(process, "Ctrl-C ends it.")
+        site = f"http://{HOST}:{port}"
+        with connect(f"ws://{HOST}:{port + 1}/ws/stream", origin=Origin(site)) as socket:
+            socket.send(json.dumps({"action": "subscribe", "channel": "forecasts", "symbols": ["AAPL"]}))
+            lines = _printed_up_to(process, ALL_TOLD)
+            seen = _sessions_told(socket)
+        assert [line[:10] for line in lines if " bars " in line] == TOLD
+        assert all("     6 bars   24 forecasts" in line for line in lines if " bars " in line)
+        # The promotion of the first model is announced as well, from the session at which the site began.
+        moved = [session for session in seen if session != FIRST]
+        assert moved == TOLD[-len(moved) :]
+        assert len(moved) >= 8
+        _check_the_end(site)
+        mails = list((tmp_path / "timelapse" / "mail").glob("*"))
+        assert sum(int(line.split(" alerts")[0].split()[-1]) for line in lines if " alerts " in line) == len(mails) > 0
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(STOP_SECONDS) == 0
+
+
+def _check_the_end(site: str) -> None:
+    """On the last evening the site holds that day for today: its forecasts are fresh, and a month is scored."""
+    body = httpx.get(f"{site}/api/v1/predict?symbol=AAPL&horizon=5").json()
+    assert (body["as_of"], body["target_date"], body["kind"], body["stale"]) == (TOLD[-1], "2023-09-28", "live", False)
+    page = httpx.get(f"{site}/stocks/AAPL").text
+    assert "Time-lapse." in page
+    assert "21 Sep 2023" in page
+    later = httpx.get(f"{site}/api/v1/prices/AAPL?from=2023-09-15").json()
+    assert max(bar["session"] for bar in later["bars"]) == TOLD[-1]
+
+
+def _sessions_told(socket: ClientConnection) -> list[str]:
+    """The sessions of the changes that have reached the socket, in order."""
+    sessions: list[str] = []
+    while True:
+        try:
+            message: dict[str, Any] = json.loads(socket.recv(timeout=2))
+        except TimeoutError:
+            return sessions
+        if message["type"] == "change" and message["as_of"] not in sessions[-1:]:
+            sessions.append(message["as_of"])
+
+
+@contextmanager
+def _timelapse(folder: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+    variables = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    variables |= {"HINDCAST_DATA_DIR": str(folder), "HINDCAST_PORT": str(port), "HINDCAST_LOG_LEVEL": "WARNING"}
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "timelapse", "--from", FIRST, "--every", "0s"],
+        cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+                process.wait(STOP_SECONDS)
+
+
+def _printed_up_to(process: "subprocess.Popen[str]", end: str) -> list[str]:
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line.rstrip("\n"))
+        if lines[-1].endswith(end):
+            return lines
+    raise AssertionError("The time-lapse ended early:\n" + "\n".join(lines))

@@ -1,0 +1,113 @@
+"""A quarter of real use in minutes: the sample told one session at a time to a site that knows nothing later."""
+
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django_redis import get_redis_connection
+
+from alerts.models import Rule
+from alerts.services.rules import RuleRequest, create_rule
+from config.pipelines import EXCHANGE, PipelineReport
+from marketdata import clock
+from marketdata.calendars import close_instant, is_session, sessions_between
+from marketdata.conf import TOLD_CLOCK
+from marketdata.providers.sample import LAST_SESSION
+from marketdata.selectors import active_instruments, bars_for
+from predictions.conf import DEFAULT_HORIZON
+
+AFTER_CLOSE = timedelta(minutes=30)
+PAUSE = re.compile(r"(\d+(?:\.\d+)?)(s|m)?")
+SECONDS_IN = {None: 1, "s": 1, "m": 60}
+LONGEST_PAUSE_S = 3600
+WATCHED_MOVE = Decimal("0.03")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The session at whose close the site begins, those that it is told afterwards, and the seconds between them."""
+
+    first: date
+    told: tuple[date, ...]
+    every_s: float
+
+    @classmethod
+    def read(cls, *, start: str, every: str, sessions: int | None) -> "Plan":
+        """The plan that a person's words describe; raises ValueError with one sentence."""
+        try:
+            first = date.fromisoformat(start)
+        except ValueError:
+            raise ValueError(f"--from must be a date such as 2023-06-01, not {start[:32]!r}.") from None
+        if not is_session(EXCHANGE, first):
+            raise ValueError(f"{first} is not a session of {EXCHANGE}.")
+        told = sessions_between(EXCHANGE, first, LAST_SESSION)[1:]
+        if not told:
+            raise ValueError(f"The sample ends on {LAST_SESSION}, so a time-lapse must begin before that.")
+        if sessions is not None and sessions < 1:
+            raise ValueError(f"--sessions must be at least 1, not {sessions}.")
+        return cls(first, tuple(told[:sessions]), _pause(every))
+
+
+def instant_after(session: date) -> datetime:
+    """The instant at which a session's evening work is done."""
+    return close_instant(EXCHANGE, session) + AFTER_CLOSE
+
+
+def start_over() -> None:
+    """Empty the database, the store and the folders of the time-lapse before; raises ValueError on a real site."""
+    if settings.HINDCAST_MARKETDATA.clock != TOLD_CLOCK:
+        raise ValueError("only a time-lapse starts over")
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA public CASCADE")
+        cursor.execute("CREATE SCHEMA public")
+    get_redis_connection("default").flushdb()
+    for folder in (settings.HINDCAST_MODELS.artifacts, settings.EMAIL_FILE_PATH):
+        shutil.rmtree(Path(folder), ignore_errors=True)
+
+
+def watch_for(email: str) -> int:
+    """Give the person rules that a quarter of prices will set off; returns how many."""
+    user = get_user_model().objects.get(email=email)
+    requests = []
+    for instrument in active_instruments():
+        newest = bars_for(instrument).last()
+        if newest is None:
+            continue
+        above = (newest.close * (1 + WATCHED_MOVE)).quantize(instrument.tick)
+        below = (newest.close * (1 - WATCHED_MOVE)).quantize(instrument.tick)
+        requests += [
+            RuleRequest(instrument, Rule.Kind.PRICE_ABOVE, threshold=above),
+            RuleRequest(instrument, Rule.Kind.PRICE_BELOW, threshold=below),
+            RuleRequest(instrument, Rule.Kind.SIGNAL_BECOMES, signal="SELL", horizon_sessions=DEFAULT_HORIZON),
+        ]
+    for request in requests:
+        create_rule(user=user, request=request, limit=len(requests), now=clock.now())
+    return len(requests)
+
+
+def line_of(report: PipelineReport) -> str:
+    """One line about what a session brought."""
+    counts = {step.name: step.counts for step in report.steps}
+    seconds = sum(step.seconds for step in report.steps)
+    bars, made, met, raised = (
+        counts[step][name]
+        for step, name in (("ingest", "new"), ("publish", "created"), ("score", "scored"), ("alerts", "raised"))
+    )
+    return (
+        f"{report.session}  {bars:>5} bars  {made:>3} forecasts  {met:>3} met with what happened  "
+        f"{raised:>2} alerts  {seconds:.1f} s"
+    )
+
+
+def _pause(text: str) -> float:
+    found = PAUSE.fullmatch(text.strip())
+    seconds = float(found[1]) * SECONDS_IN[found[2]] if found else -1.0
+    if not 0 <= seconds <= LONGEST_PAUSE_S:
+        raise ValueError(f"--every must be a time such as 5s or 1m, at most {LONGEST_PAUSE_S} s, not {text[:32]!r}.")
+    return seconds

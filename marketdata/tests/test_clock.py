@@ -1,0 +1,52 @@
+"""The clock: real unless a time-lapse tells every process another time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from django_redis import get_redis_connection
+from pytest_django import Settings
+
+from marketdata import clock
+
+TOLD = datetime(2023, 6, 1, 20, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def told_clock(settings: Settings) -> Iterator[None]:
+    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, clock="told")
+    yield
+    get_redis_connection("default").delete(clock.KEY)
+
+
+@pytest.mark.usefixtures("told_clock")
+def test_every_process_of_a_time_lapse_is_told_the_time() -> None:
+    assert clock.told() is None
+    clock.tell(TOLD)
+    assert (clock.now(), clock.told()) == (TOLD, TOLD)
+
+
+def test_the_real_clock_is_real_and_cannot_be_set() -> None:
+    assert abs(clock.now() - timezone.now()) < timedelta(seconds=5)
+    with pytest.raises(ValueError, match="the real clock cannot be set"):
+        clock.tell(TOLD)
+    assert clock.told() is None
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("told_clock")
+def test_pages_of_a_time_lapse_say_so(client: Client) -> None:
+    clock.tell(TOLD)
+    for path in ("/", "/clock"):
+        page = client.get(path).content.decode()
+        assert "Time-lapse." in page
+        assert "1 Jun 2023" in page
+
+
+@pytest.mark.django_db
+def test_other_pages_know_no_time_lapse(client: Client) -> None:
+    assert "Time-lapse" not in client.get("/").content.decode()
+    assert client.get("/clock").status_code == 404

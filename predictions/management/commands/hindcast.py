@@ -1,0 +1,45 @@
+"""`manage.py hindcast`: give the record a past, made with only what was known then."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from marketdata import clock
+from marketdata.errors import MarketDataError
+from mlops.errors import MlopsError, NoChampion
+from predictions.services.hindcasting import hindcast
+
+BAD_ARGUMENTS = 2
+USUAL_SESSIONS = 120
+
+
+class Command(BaseCommand):
+    help = (
+        "Store what the champion would have said at each of the last sessions, by the fit that ended before them, and "
+        "score it. The rows are marked as hindcasts and never mixed into live figures."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--sessions", type=int, default=USUAL_SESSIONS, metavar="N", help="how many (default: 120)")
+
+    def handle(self, *args: Any, sessions: int, **options: Any) -> None:
+        if sessions < 1:
+            raise CommandError(f"--sessions must be at least 1, not {sessions}.", returncode=BAD_ARGUMENTS)
+        try:
+            report = hindcast(sessions=sessions, now=clock.now(), tell=self._tell)
+        except NoChampion as error:
+            raise CommandError(f"{error} Run `manage.py train` first.") from error
+        except (MlopsError, MarketDataError) as error:
+            raise CommandError(str(error)) from error
+        if not report.sessions:
+            self.stdout.write("No session lies between what the model has learned from and the newest one.")
+            return
+        self.stdout.write(
+            f"{report.created} hindcasts created from {report.sessions} sessions, {report.first} to {report.last}; "
+            f"{report.scored} forecasts met with what happened."
+        )
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{done} of {total} sessions", ending="" if done < total else "\n")
