@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -183,13 +183,14 @@ def _number(name: str, value: Any) -> Decimal | None:
 
 
 def _day(value: Any) -> int:
-    """Days since 1970."""
-    if isinstance(value, datetime):
-        return (value.date() - UNIX_EPOCH).days
-    if isinstance(value, date):
+    """Days since 1970; an instant of UTC is a day at midnight only, because exchanges are on different days by then."""
+    if isinstance(value, date) and not isinstance(value, datetime):
         return (value - UNIX_EPOCH).days
     text = "" if value is None else str(value).strip()
     try:
-        return (datetime.fromisoformat(text).date() - UNIX_EPOCH).days
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(text)
     except ValueError:
         raise _Odd(f"The date, {text[:SHOWN]!r}, is not one such as 2023-09-21.") from None
+    if instant.utcoffset() == timedelta() and instant.time() != time.min:
+        raise _Odd(f"The date, {text[:SHOWN]!r}, is an instant of UTC, which tells no session.")
+    return (instant.date() - UNIX_EPOCH).days

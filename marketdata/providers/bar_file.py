@@ -3,10 +3,12 @@
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR
 from pathlib import Path
 
 import numpy as np
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -113,7 +115,16 @@ def _flat(cells: pyarrow.Array) -> pyarrow.Array:
         return cells.cast(pyarrow.string())
     if pyarrow.types.is_nested(cells.type):
         return as_text(cells)
+    types = pyarrow.types
+    if (types.is_timestamp(cells.type) or types.is_date(cells.type)) and not _within_calendar(cells):
+        return cells.cast(pyarrow.string())
     return cells
+
+
+def _within_calendar(cells: pyarrow.Array) -> bool:
+    """Whether all these days are of years that Python can tell."""
+    years = pyarrow.compute.min_max(pyarrow.compute.year(cells)).as_py()
+    return years["min"] is None or MINYEAR <= years["min"] <= years["max"] <= MAXYEAR
 
 
 def as_text(cells: pyarrow.Array) -> pyarrow.Array:

@@ -154,3 +154,22 @@ def test_single_precision_means_its_shortest_decimal(tmp_path: Path, price: str)
 def test_double_precision_stays_as_it_is(tmp_path: Path) -> None:
     _, (bars,), _ = read(parquet_of(tmp_path, open=[123.456789, 0.3]))
     assert bars.open.tolist() == [123.456789, 0.3]
+
+
+def test_an_instant_of_utc_tells_no_session(tmp_path: Path) -> None:
+    # Midnight in Tokyo on 2 March: as days of UTC, all bars of a file would be stored one session early.
+    instants = [datetime(2023, 3, 1, 15, tzinfo=UTC), datetime(2023, 3, 2, tzinfo=UTC)]
+    _, (bars,), odd = read(parquet_of(tmp_path, date=pa.array(instants, pa.timestamp("us", "UTC"))))
+    assert bars.session.tolist() == [date(2023, 3, 2)]
+    reason = "The date, '2023-03-01 15:00:00+00:00', is an instant of UTC, which tells no session."
+    assert odd == [OddRow(2, reason)]
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("s", "UTC"), pa.date32(), pa.date64()])
+def test_days_beyond_the_calendar_are_odd_rows(tmp_path: Path, kind: pa.DataType) -> None:
+    # 3 million days after 1970 it is the year 10183.
+    day = {"timestamp[us]": 86_400_000_000, "timestamp[s, tz=UTC]": 86_400, "date32[day]": 1, "date64[ms]": 86_400_000}
+    days = pa.array([3_000_000 * day[str(kind)], 19_418 * day[str(kind)]], pa.int32() if "32" in str(kind) else None)
+    _, (bars,), odd = read(parquet_of(tmp_path, date=days.cast(kind)))
+    assert bars.session.tolist() == [date(2023, 3, 2)]
+    assert [row.line for row in odd] == [2]
