@@ -1,5 +1,6 @@
 """Alpha Vantage's `NEWS_SENTIMENT`: articles with the vendor's own relevance and score for each company."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,7 +62,7 @@ def _record(item: Any, ticker: str) -> ArticleRecord | None:
         return None
     views = item.get("ticker_sentiment")
     own: dict[str, Any] = next(
-        (view for view in (views if isinstance(views, list) else ()) if _ticker_of(view) == ticker.upper()), {}
+        (view for view in (views if isinstance(views, list) else ()) if _ticker_of(view) == ticker), {}
     )
     return ArticleRecord(
         url=url,
@@ -75,4 +76,6 @@ def _record(item: Any, ticker: str) -> ArticleRecord | None:
 
 
 def _ticker_of(view: Any) -> str:
-    return str(view.get("ticker", "")).upper().replace(".", "-") if isinstance(view, dict) else ""
+    """Its ticker in the spelling in which it is asked for: BRK.B is BRK-B there, and VOD.LON stays so."""
+    named = str(view.get("ticker", "")).upper() if isinstance(view, dict) else ""
+    return re.sub(r"[./]([A-E])$", r"-\1", named)

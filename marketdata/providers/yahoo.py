@@ -96,12 +96,15 @@ class YahooProvider:
         """Yahoo's chart of the symbol; prices are on today's basis: every split so far is applied."""
         with self._gate.watched():
             reply = self._ask(symbol, _parameters(first, last))
+            _require_same_symbol(reply, symbol)
             return read_chart(reply, first=first)
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """The newest price, which Yahoo tells at the head of every chart."""
         with self._gate.watched():
-            return read_quote(self._ask(symbol, QUOTE_PARAMETERS), symbol)
+            reply = self._ask(symbol, QUOTE_PARAMETERS)
+            _require_same_symbol(reply, symbol)
+            return read_quote(reply, symbol)
 
     def probe(self) -> None:
         """One cheap call; raises what any call would."""
@@ -143,7 +146,7 @@ class YahooProvider:
 
 def yahoo_symbol(symbol: str) -> str:
     """Yahoo writes share classes with a dash: BRK-B."""
-    return sub(r"\.([A-E])$", r"-\1", symbol)
+    return sub(r"[./]([A-E])$", r"-\1", symbol)
 
 
 def read_chart(reply: Any, *, first: date) -> DailyHistory:
@@ -178,6 +181,16 @@ def read_quote(reply: Any, symbol: str) -> QuoteRecord:
     except READING_ERRORS as error:
         raise _unreadable() from error
     return quote
+
+
+def _require_same_symbol(reply: Any, symbol: str) -> None:
+    """Raise ProviderUnavailable for a chart that names another symbol than was asked for."""
+    try:
+        told = _series(reply)["meta"].get("symbol")
+    except READING_ERRORS as error:
+        raise _unreadable() from error
+    if told is not None and str(told).upper() != yahoo_symbol(symbol).upper():
+        raise failure("yahoo", FailureKind.MALFORMED, "answered about another symbol")
 
 
 def _series(reply: Any) -> Any:
@@ -224,7 +237,9 @@ def _bars(series: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterato
     if not instants:
         return
     quote = series["indicators"]["quote"][0]
-    adjusted = series["indicators"]["adjclose"][0]["adjclose"]
+    # A chart without dividends may leave out what would only repeat the closes.
+    unadjusted = [{"adjclose": quote["close"]}] if not (series.get("events") or {}).get("dividends") else []
+    adjusted = series["indicators"].get("adjclose", unadjusted)[0]["adjclose"]
     columns = (quote["open"], quote["high"], quote["low"], quote["close"], adjusted, quote["volume"])
     for instant, opened, high, low, close, adjusted_close, volume in zip(instants, *columns, strict=True):
         yield BarRecord(

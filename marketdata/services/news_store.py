@@ -16,6 +16,8 @@ from marketdata.sentiment.types import Scorer, TextScore, label_of
 
 # NewsAPI puts these in the place of an article that its outlet took back.
 REMOVED_TITLE, REMOVED_HOST = "[removed]", "https://removed.com"
+# A canonical address may be longer than what a source sent, because it is written in ASCII.
+LONGEST_ADDRESS = 700
 OLDEST = datetime(1990, 1, 2, tzinfo=UTC)
 CLOCK_TOLERANCE = timedelta(minutes=10)
 SAME_STORY_WITHIN = timedelta(days=3)
@@ -122,7 +124,7 @@ def _believed_address(record: ArticleRecord, now: datetime) -> str:
         address = canonical_url(record.url)
     except ValueError:
         return ""
-    return "" if address.startswith(REMOVED_HOST) else address
+    return "" if address.startswith(REMOVED_HOST) or len(address) > LONGEST_ADDRESS else address
 
 
 def _known_near(instrument: Instrument, candidates: Sequence[_Candidate]) -> list[_Known]:

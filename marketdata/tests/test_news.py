@@ -127,6 +127,7 @@ def test_an_article_about_two_companies_is_stored_once(netflix: Instrument) -> N
     "bad",
     [
         {"title": "[Removed]", "url": "https://removed.com"},
+        {"title": "Netflix rises", "url": "https://news.example/?q=" + 200 * "\u682a"},
         {"title": "Netflix rises", "url": "https://removed.com/"},
         {"title": "  "},
         {"title": "Netflix rises", "url": "javascript:alert(1)"},

@@ -67,6 +67,7 @@ def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[
 def answering(httpserver: HTTPServer) -> None:
     """Both sources answer about IBM."""
     chart = recorded("yahoo_chart")
+    chart["chart"]["result"][0]["meta"]["symbol"] = "IBM"
     httpserver.expect_request(CHART).respond_with_json(chart)
     quote = recorded("alpha_vantage_quote")
     quote["Global Quote"]["01. symbol"] = "IBM"

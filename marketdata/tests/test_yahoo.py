@@ -228,3 +228,28 @@ def test_share_classes_are_written_with_a_dash(ours: str, theirs: str) -> None:
 )
 def test_a_float_means_the_price_it_stands_for(told: float, price: str) -> None:
     assert price_of(told) == Decimal(price)
+
+
+def test_a_chart_of_another_symbol_is_not_believed(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v8/finance/chart/MSFT").respond_with_json(recorded("yahoo_chart.json"))
+    with pytest.raises(ProviderUnavailable, match="answered about another symbol"):
+        yahoo.fetch_daily_bars("MSFT", first=FIRST, last=LAST)
+    with pytest.raises(ProviderUnavailable, match="answered about another symbol"):
+        yahoo.fetch_quote("MSFT")
+
+
+@pytest.mark.parametrize("spelling", ["BRK.B", "BRK/B", "BRK-B"])
+def test_share_classes_are_asked_with_a_dash(spelling: str) -> None:
+    assert yahoo_symbol(spelling) == "BRK-B"
+
+
+def test_adjusted_closes_may_be_left_out_where_nothing_was_paid() -> None:
+    reply = recorded("yahoo_chart.json")
+    series = reply["chart"]["result"][0]
+    del series["indicators"]["adjclose"]
+    series["events"] = {"dividends": {"1": {"amount": 0.24, "date": 1695043800}}}
+    with pytest.raises(ProviderUnavailable, match="cannot be read"):
+        read_chart(reply, first=FIRST)
+    del series["events"]
+    bars = read_chart(reply, first=FIRST).bars
+    assert [one.adjusted_close for one in bars] == [one.close for one in bars]
