@@ -108,6 +108,18 @@ def test_alpha_vantage_writes_share_classes_with_a_dash(httpserver: HTTPServer, 
     assert request.args["tickers"] == "BRK-B"
 
 
+@pytest.mark.parametrize(("symbol", "told"), [("VOD.L", "VOD.LON"), ("BRK.B", "BRK.B"), ("BRK-B", "BRK-B")])
+def test_alpha_vantages_view_is_found_in_its_own_spelling(
+    httpserver: HTTPServer, base_url: str, symbol: str, told: str
+) -> None:
+    reply = recording("alpha_vantage_news")
+    view = {"ticker": told, "relevance_score": "0.7", "ticker_sentiment_score": "0.31"}
+    reply["feed"] = [reply["feed"][0] | {"ticker_sentiment": [view]}]
+    serve(httpserver, "alpha_vantage", replies(reply))
+    (only,) = source("alpha_vantage", base_url).fetch_news(Company(symbol, "Some Company plc"), since=SINCE)
+    assert (only.vendor_relevance, only.vendor_score) == (0.7, 0.31)
+
+
 @pytest.mark.parametrize(
     ("body", "failure"),
     [
