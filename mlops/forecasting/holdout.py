@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlops.forecasting.abstention import is_outside
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Bundle
 from mlops.forecasting.features.news import features_of
-from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import LearningSet, learning_set
 from mlops.forecasting.metrics.classification import classification_scores, log_losses
 from mlops.forecasting.metrics.intervals import inside, winkler_scores

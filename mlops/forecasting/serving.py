@@ -12,7 +12,7 @@ from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, HIGH, UP, VOLATILIT
 from mlops.forecasting.drivers import Driver, top_drivers
 from mlops.forecasting.ensemble import standard_scores
 from mlops.forecasting.features.news import features_of
-from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.models.catalog import XGBOOST, tree_contributions
 from mlops.forecasting.models.samples import STEPS, Samples, samples_of_blocks
 from mlops.forecasting.signals import Signal, Standing, decide
@@ -138,7 +138,7 @@ def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: t
         volatility_rises=bundle.heads[VOLATILITY_RISES].probabilities(volatility),
         big_move=bundle.heads[BIG_MOVE].probabilities(volatility),
         log_return=sigma * standard_scores(up),
-        widths=bundle.bands.widths(sigma, symbols),
+        widths=bundle.widths(sigma, volatility, symbols),
     )
 
 
