@@ -12,6 +12,8 @@ from marketdata.calendars import is_session, latest_session
 from marketdata.errors import SessionUnknown
 from marketdata.selectors import newest_session
 from marketdata.services.ingestion import ingest_all
+from predictions.services.accuracy import update_accuracy
+from predictions.services.ledger import record_head
 from predictions.services.publishing import publish_forecasts
 from predictions.services.scoring import score_matured
 
@@ -57,8 +59,10 @@ def after_close(*, on: date | None, now: datetime, tell: Tell = lambda step: Non
     steps = [_timed("ingest", partial(_ingest, session, now), tell)]
     origin = session if on else newest_session() or session
     steps.append(_timed("score", partial(_score, origin, now), tell))
+    steps.append(_timed("record", partial(_record, origin, now), tell))
     try:
         steps.append(_timed("publish", partial(_publish, origin, now), tell))
+        steps.append(_timed("head", partial(_record_head, now), tell))
     finally:
         # Who waits for a price is told of it, also on a day without forecasts.
         steps.append(_timed("alerts", partial(_alert, origin, now), tell))
@@ -101,7 +105,12 @@ def _ingest(session: date, now: datetime) -> Counts:
 
 def _score(origin: date, now: datetime) -> Counts:
     report = score_matured(now=now, through=origin)
-    return {"scored": report.scored, "waiting": report.waiting}
+    return {"scored": report.scored, "waiting": report.waiting, "corrected": report.corrected}
+
+
+def _record(origin: date, now: datetime) -> Counts:
+    report = update_accuracy(now=now, through=origin)
+    return {"counted": report.counted, "as_of": report.as_of.isoformat() if report.as_of else "never"}
 
 
 def _publish(origin: date, now: datetime) -> Counts:
@@ -113,6 +122,11 @@ def _publish(origin: date, now: datetime) -> Counts:
         "existing": report.existing,
         "abstained": report.abstained,
     }
+
+
+def _record_head(now: datetime) -> Counts:
+    head, created = record_head(now=now)
+    return {"created": int(created), "count": 0 if head is None else head.count}
 
 
 def _alert(origin: date, now: datetime) -> Counts:

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
+from kombu.exceptions import OperationalError as BrokerUnavailable
 from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -58,6 +59,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
+    marketdata.ListingUnusable: Problem(
+        422, "unusable-listing", "The listing cannot be followed", ("symbol", "reason")
+    ),
     marketdata.SessionUnknown: Problem(400, "unknown-session", "Not a session", ("mic", "day")),
     marketdata.ProviderUnavailable: Problem(
         503,
@@ -93,8 +97,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
         retry_after_s=RETRY_AFTER_TRAINING_S,
     ),
     mlops.InsufficientHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),
+    mlops.VersionUnknown: Problem(404, "unknown-version", "No such model version", ("version",)),
     mlops.PromotionRefused: Problem(409, "promotion-refused", "Not promoted", ("version", "reason")),
+    mlops.PanelFileUnusable: Problem(422, "panel-file-unusable", "The file cannot be used", ("name", "reason")),
     forecasting.TooLittleHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),
+    forecasting.TooFewTestSessions: Problem(422, "nothing-to-test", "Too few sessions to test on", ("needed",)),
     forecasting.BundleUnreadable: Problem(
         503,
         "model-unusable",
@@ -114,6 +121,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
         ("forecast_id",),
         detail="A stored forecast does not match its seal. Operators have been told.",
     ),
+    predictions.ForecastUnknown: Problem(404, "unknown-forecast", "No such forecast", ("forecast_id",)),
+    predictions.HeadUnknown: Problem(404, "unknown-head", "No head of that day", ("day",)),
+    predictions.ReplayUnknown: Problem(404, "unknown-replay", "No such replay"),
+    predictions.ReplayImpossible: Problem(
+        422, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
+    ),
     alerts.TooManyRules: Problem(409, "too-many-rules", "No room for another rule", ("limit",)),
     alerts.DeliveryFailed: Problem(
         502, "delivery-failed", "The message was not delivered", ("channel",), detail="The channel refused the message."
@@ -127,7 +140,12 @@ _OUTAGE = Problem(
     detail="A store this answer needs is out of reach. Nothing was lost; try again in a few seconds.",
     retry_after_s=RETRY_AFTER_OUTAGE_S,
 )
-OUTAGES: dict[type[Exception], Problem] = {OperationalError: _OUTAGE, InterfaceError: _OUTAGE, RedisError: _OUTAGE}
+OUTAGES: dict[type[Exception], Problem] = {
+    OperationalError: _OUTAGE,
+    InterfaceError: _OUTAGE,
+    RedisError: _OUTAGE,
+    BrokerUnavailable: _OUTAGE,
+}
 
 FRAMEWORK: dict[type[Exception], Problem] = {
     exceptions.ValidationError: Problem(

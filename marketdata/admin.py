@@ -21,10 +21,11 @@ from marketdata.models import (
     NewsArticle,
     ProviderHealth,
     QuarantinedBar,
+    Quote,
     SentimentDay,
     SymbolAlias,
 )
-from marketdata.selectors import canonical_symbol, latest_home_session
+from marketdata.selectors import canonical_symbol, installed_sources, latest_home_session
 from marketdata.services.backfill import request_backfill
 
 
@@ -150,6 +151,14 @@ class QuarantinedBarAdmin(ReadOnlyAdmin):
     date_hierarchy = "session"
 
 
+@admin.register(Quote)
+class QuoteAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["instrument", "price", "as_of", "previous_close", "source", "is_delayed", "received_at"]
+    list_filter: ClassVar = ["source", "is_delayed"]
+    list_select_related: ClassVar = ["instrument"]
+    search_fields: ClassVar = ["instrument__symbol"]
+
+
 @admin.register(IngestionRun)
 class IngestionRunAdmin(ReadOnlyAdmin):
     list_display: ClassVar = [
@@ -180,6 +189,7 @@ class IngestionRunAdmin(ReadOnlyAdmin):
 class ProviderHealthAdmin(ReadOnlyAdmin):
     list_display: ClassVar = [
         "provider",
+        "serves",
         "state_label",
         "detail",
         "latency_ms",
@@ -191,10 +201,14 @@ class ProviderHealthAdmin(ReadOnlyAdmin):
     ]
     list_filter: ClassVar = ["state"]
 
+    @display(description="for")
+    def serves(self, health: ProviderHealth) -> str:
+        return ", ".join(next((source.uses for source in installed_sources() if source.name == health.provider), ()))
+
     @display(
         description="state",
         ordering="state",
-        label={"ok": "success", "degraded": "warning", "down": "danger", "unknown": "info"},
+        label={"ok": "success", "degraded": "warning", "down": "danger", "unknown": "info", "off": "info"},
     )
     def state_label(self, health: ProviderHealth) -> str:
         return health.state

@@ -38,6 +38,16 @@ class FailureKind(StrEnum):
     UNREACHABLE = "unreachable"
     SLOW = "slow"
 
+    @property
+    def ends_the_run(self) -> bool:
+        """Whether asking the same source about the next company is of no use for now."""
+        return self not in (
+            FailureKind.UNKNOWN_SYMBOL,
+            FailureKind.EMPTY,
+            FailureKind.MALFORMED,
+            FailureKind.PARTIAL,
+        )
+
 
 class ProviderUnavailable(MarketDataError):
     """The source did not answer, or not in a way that can be used now; asking again later may help.
@@ -88,6 +98,15 @@ class SessionUnknown(MarketDataError):
         super().__init__(f"{day} is not a session of {mic}.")
         self.mic = mic
         self.day = day
+
+
+class ListingUnusable(MarketDataError):
+    """What a source says about a listing is too little to follow it; nothing was added."""
+
+    def __init__(self, symbol: str, reason: str) -> None:
+        super().__init__(f"{symbol} cannot be added: {reason}.")
+        self.symbol = symbol
+        self.reason = reason
 
 
 class ScorerUnavailable(MarketDataError):

@@ -26,8 +26,9 @@ from mlops.forecasting.heads import fit_head
 from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
 from mlops.forecasting.intervals.conformal import CALIBRATION_SESSIONS, Bands, PastScores
 from mlops.forecasting.intervals.har import VolatilityModel
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import LearningSet, known_before, learning_set
-from mlops.forecasting.models.catalog import fit_reach, search_trees
+from mlops.forecasting.models.catalog import fit_reach, no_reach, search_trees
 from mlops.forecasting.models.reach import Reach
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
 from mlops.forecasting.past import PastForecasts, asked, fold_bounds, past_forecasts
@@ -198,12 +199,15 @@ def _bands(
 ) -> tuple[Bands, Reach]:
     """Score the last five years with the volatility model that will be served, around the base rate's return.
 
-    The quantile trees learn from all years, and each sample is scored by those that have not seen its dates.
+    The quantile trees learn from all years, and each sample is scored by those that have not seen its dates. They are
+    not tried with five years or fewer, where they have never won.
     """
     features = learned.volatility.latest()
     scores = np.abs(learned.log_returns / volatility.sigma(features) - standard_scores(base_rates))
     since = learned.sessions - CALIBRATION_SESSIONS
-    reach, unseen = fit_reach(features, scores, learned.rows, members, since=since)
+    reach, unseen = no_reach(), np.ones((*scores.shape, len(LEVELS)))
+    if len(np.unique(learned.rows)) > CALIBRATION_SESSIONS:
+        reach, unseen = fit_reach(features, scores, learned.rows, members, since=since)
     recent = learned.rows >= since
     past = PastScores(
         scores=scores[recent], reach=unseen[recent], rows=learned.rows[recent], columns=learned.columns[recent]

@@ -55,7 +55,20 @@ def fit_reach(
     return fitted
 
 
+def no_reach() -> Reach:
+    """Quantile trees at no horizon."""
+    nothing: Reach = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees.nothing()
+    return nothing
+
+
 def load_reach(folder: Path, used: NDArray[np.bool_]) -> Reach:
     """The quantile trees that were stored in a folder, for the horizons that use them."""
     loaded: Reach = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees.load(folder, used)
     return loaded
+
+
+def processor_features() -> str:
+    """The instruction set the LSTM's library has chosen on this machine, such as AVX2; it can change the last bit."""
+    module = import_module("mlops.forecasting.models.lstm_member")
+    features: str = module.processor_features()
+    return features

@@ -64,6 +64,11 @@ class QuantileTrees:
                 reach[:, position] = _reach_of(folds, features)
         return reach
 
+    @classmethod
+    def nothing(cls) -> Self:
+        """No trees at any horizon."""
+        return cls(((),) * len(HORIZONS))
+
     def only(self, used: NDArray[np.bool_]) -> Self:
         """The same trees at the horizons that are used, and none at the others; `used`: shape (h,)."""
         pairs = zip(self._boosters, used.tolist(), strict=True)

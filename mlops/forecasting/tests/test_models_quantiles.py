@@ -9,12 +9,14 @@ import pytest
 
 from mlops.forecasting.bundle import Bundle
 from mlops.forecasting.errors import BundleUnreadable
+from mlops.forecasting.fitting import fit_bundle
 from mlops.forecasting.models.settings import MemberSettings, QuantileSettings
 from mlops.forecasting.models.xgboost_quantiles import QuantileTrees
 from mlops.forecasting.serving import forecast_panel
 from mlops.forecasting.storage import load_bundle, save_bundle
-from mlops.forecasting.tests.small import number, session_of, small_bundle, small_panel
-from mlops.forecasting.types import HORIZONS, FloatArray
+from mlops.forecasting.tests.small import light_settings, number, session_of, small_bundle, small_panel
+from mlops.forecasting.tests.synthetic import synthetic_panel
+from mlops.forecasting.types import HORIZONS, FloatArray, no_progress
 
 H = len(HORIZONS)
 SESSIONS, STOCKS = 600, 5
@@ -109,3 +111,19 @@ def test_a_stored_bundle_keeps_its_trees(tmp_path: Path) -> None:
     next(tmp_path.glob("reach.3.1*.ubj")).unlink()
     with pytest.raises(BundleUnreadable, match="is missing"):
         load_bundle(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_long_history_tries_them_and_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    panel = synthetic_panel(seed=6, sessions=1560, symbols=2)
+    written = []
+    for name in ("first", "again"):
+        bundle = fit_bundle(panel, through=session_of(panel, -1), settings=light_settings(), progress=no_progress)
+        # Trees that were not tried have a reach of 1, and their stretch is the quantile itself.
+        assert (bundle.bands.stretch != bundle.bands.quantiles).all()
+        assert set(bundle.bands.shares) <= {0.0, 0.5}
+        folder = tmp_path / name
+        folder.mkdir()
+        save_bundle(bundle, folder)
+        written.append({file.name: file.read_bytes() for file in folder.iterdir()})
+    assert written[0] == written[1]
