@@ -46,3 +46,11 @@ class PanelFileUnusable(MlopsError):
         super().__init__(f"{name} cannot be used: {reason}.")
         self.name = name
         self.reason = reason
+
+
+class VersionUnknown(MlopsError):
+    """There is no model version of this name."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"There is no model version {version[:32]!r}.")
+        self.version = version[:32]

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from marketdata.calendars import close_instant, is_session
-from marketdata.providers.bar_file import FileBar, read_bar_file
 from marketdata.providers.sample import LAST_SESSION, SampleProvider, sample_instruments
 from marketdata.records import BarRecord
 from marketdata.sentiment.aggregate import Opinion, aggregate
 from marketdata.sentiment.dating import session_that_knows
 from mlops.forecasting.leaks import Article
 from mlops.forecasting.types import PRICE_FIELDS, Panel
+from mlops.panel_files import read_panel
 
 MIC = "XNYS"
 CLOSES_LOOKED_AT = 504
@@ -31,10 +31,9 @@ def sample_panel() -> Panel:
 
 
 def panel_of_file(path: Path) -> tuple[Panel, int]:
-    """The bars of a CSV or Parquet file, and how many rows could not be read. Raises BarFileUnusable."""
-    rows = list(read_bar_file(path))
-    bars = [(row.symbol, row.bar) for row in rows if isinstance(row, FileBar)]
-    return _panel(bars), len(rows) - len(bars)
+    """The bars of a CSV or Parquet file, and how many are not believed. Raises PanelFileUnusable."""
+    read = read_panel(path)
+    return read.panel, sum(read.refused.values())
 
 
 def closes_of(panel: Panel) -> list[tuple[date, datetime]]:

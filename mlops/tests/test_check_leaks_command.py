@@ -48,7 +48,7 @@ def test_a_leak_is_told_with_its_cell_and_the_exit_code_is_one(tmp_path: Path) -
         call_command(PlantedCommand(), data=str(path), stdout=told)
     assert error.value.returncode == 1
     plain = " ".join(told.getvalue().replace("│", " ").split())
-    assert "1 rows of the file could not be read" in plain
+    assert "1 rows of the file are no bars that can be believed" in plain
     assert "2 symbols, 900 sessions" in plain
     assert "LEAK S000" in plain
     assert "centred" in plain
@@ -65,8 +65,8 @@ def test_nothing_leaks_on_the_bundled_bars() -> None:
     ("content", "complaint"),
     [
         (None, "bars.csv cannot be .*: it cannot be opened"),
-        ("a,b\n1,2\n", "its header lacks symbol"),
-        ("symbol,date,open,high,low,close,volume\n", "holds no readable bar"),
+        ("a,b\n1,2\n", "does not hold dates"),
+        ("symbol,date,open,high,low,close,volume\n", "it has a header and no rows"),
         ("symbol,date,open,high,low,close,volume\nA,2020-01-02,1,1,1,1,1\n", "1 sessions of history are too few"),
     ],
 )

@@ -1,13 +1,14 @@
 """What the API says about a forecast: built once here for the API, live messages and pages."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
+from predictions.selectors.record import Record, Scope, record_of, records_of
 
 LEVELS = (80, 95, 99)
 MOMENTARY = frozenset({"stale", "fresh_until", "record"})
@@ -41,7 +42,7 @@ class ForecastBody(TypedDict):
     confidence_interval: dict[str, list[float] | None]
     risk: Risk
     drivers: list[dict[str, Any]]
-    record: None
+    record: Record
     kind: str
     model_version: str
     data_source: str
@@ -50,10 +51,20 @@ class ForecastBody(TypedDict):
     disclaimer: str
 
 
-def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime) -> ForecastBody:
+def bodies_of(forecasts: Sequence[Forecast], *, stale: bool, fresh_until: datetime) -> list[ForecastBody]:
+    """The answers for some forecasts, whose records are read at once."""
+    records = records_of([_scope(forecast) for forecast in forecasts]) if forecasts else {}
+    return [
+        body_of(forecast, stale=stale, fresh_until=fresh_until, record=records[_scope(forecast)])
+        for forecast in forecasts
+    ]
+
+
+def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime, record: Record | None = None) -> ForecastBody:
     """The answer for a forecast; reads its instrument and model version, so select them with it.
 
-    What a version said that serves no longer is stale, whatever `stale` says of the prices.
+    The record is read where it is not given. What a version said that serves no longer is stale, whatever `stale` says
+    of the prices.
     """
     return {
         "id": forecast.pk,
@@ -77,7 +88,7 @@ def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime) -> Foreca
             "level": forecast.risk_level or None,
         },
         "drivers": list(forecast.drivers),
-        "record": None,
+        "record": record or record_of(*_scope(forecast)),
         "kind": str(forecast.kind),
         "model_version": forecast.model_version.version,
         "data_source": forecast.data_source,
@@ -106,6 +117,10 @@ def stored_body(forecast: Forecast) -> dict[str, Any]:
 def encoded(body: Mapping[str, Any]) -> bytes:
     """The bytes that go out. Raises ValueError for a number JSON has no word for."""
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _scope(forecast: Forecast) -> Scope:
+    return str(forecast.kind), forecast.horizon_sessions, forecast.instrument_id
 
 
 def _number(value: Decimal | None) -> float | None:

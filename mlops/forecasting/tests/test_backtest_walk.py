@@ -6,12 +6,13 @@ from datetime import date
 import numpy as np
 import pytest
 
-from mlops.forecasting.backtest.report import Figures, Measured, report
+from mlops.forecasting.backtest.report import Measured, report
 from mlops.forecasting.backtest.rows import Stretch
 from mlops.forecasting.backtest.walk_forward import Walk, stretches_of
 from mlops.forecasting.backtest.workers import walk
 from mlops.forecasting.bundle import UP
 from mlops.forecasting.errors import TooFewTestSessions, TooLittleHistory
+from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.learning import learning_set
 from mlops.forecasting.models.settings import MemberSettings, SequenceSettings

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from marketdata.errors import BarFileUnusable
+from mlops.errors import PanelFileUnusable
 from mlops.forecasting.errors import TooLittleHistory
 from mlops.forecasting.leaks import Suspects, Verdict, check_all
 from mlops.forecasting.types import Panel
@@ -30,17 +30,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--data", metavar="PATH", help="daily bars, CSV or Parquet (symbol, date, open, high, low, close, volume)"
+            "--data", metavar="PATH", help="daily bars, CSV or Parquet, as `manage.py evaluate` takes them"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        panel, unread = _bars(options["data"])
+        panel, left_out = _bars(options["data"])
         try:
             verdicts = list(check_all(panel, self.suspects, closes=closes_of(panel), begun=self._tell))
         except TooLittleHistory as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
-        if unread:
-            self.stdout.write(f"{unread:,} rows of the file could not be read and were left out.")
+        if left_out:
+            self.stdout.write(f"{left_out:,} rows of the file are no bars that can be believed and were left out.")
         self.stdout.write(leak_report(verdicts, panel, coloured=self.stdout.isatty()))
         failed = [verdict.check for verdict in verdicts if not verdict.passed]
         if failed:
@@ -80,9 +80,6 @@ def _bars(path: str | None) -> tuple[Panel, int]:
     if path is None:
         return sample_panel(), 0
     try:
-        panel, unread = panel_of_file(Path(path))
-    except BarFileUnusable as error:
+        return panel_of_file(Path(path))
+    except PanelFileUnusable as error:
         raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
-    if not panel.symbols:
-        raise CommandError(f"{path} holds no readable bar.", returncode=BAD_ARGUMENTS)
-    return panel, unread
