@@ -59,6 +59,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
+    marketdata.ListingUnusable: Problem(
+        422, "unusable-listing", "The listing cannot be followed", ("symbol", "reason")
+    ),
     marketdata.SessionUnknown: Problem(400, "unknown-session", "Not a session", ("mic", "day")),
     marketdata.ProviderUnavailable: Problem(
         503,
