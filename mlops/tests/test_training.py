@@ -19,7 +19,6 @@ from mlops.services.training import (
     Training,
     TrainingPlan,
     holdout_of,
-    json_ready,
     run_training,
     train,
     train_version,
@@ -182,11 +181,6 @@ def test_a_champion_whose_files_are_damaged_keeps_a_finished_run_from_being_comp
     assert run.error == (
         "v2 was trained but not compared. The files of model v1 cannot be used: manifest.json is missing."
     )
-
-
-def test_a_figure_that_does_not_exist_is_stored_as_null() -> None:
-    figures = {5: {"auc": float("nan"), "coverage": (0.8, -float("inf"))}, "n": 3, "volatility_rises": None}
-    assert json_ready(figures) == {"5": {"auc": None, "coverage": [0.8, None]}, "n": 3, "volatility_rises": None}
 
 
 def test_a_version_trained_with_news_says_so_and_both_fits_read_them(
