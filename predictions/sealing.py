@@ -94,5 +94,6 @@ def jsonb_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(jsonb_text, value)) + "]"
     if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")
+        # There is no negative zero in the database.
+        return format(Decimal(repr(value + 0.0)), "f")
     return encode_basestring(value) if isinstance(value, str) else json.dumps(value)

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from marketdata.models import Instrument
+from predictions import tasks
 from predictions.errors import LedgerBroken
 from predictions.models import Forecast, ForecastInput, LedgerCheck, Outcome, Toolchain
 from predictions.services import ledger
@@ -273,6 +274,14 @@ def test_the_command_says_how_many_hold_or_names_the_first_that_does_not(rows: l
         (3, f"Forecast {rows[3].pk} (NVDA, from 2023-09-13, 5 sessions ahead): {ALTERED}."),
         (5, ""),
     ]
+
+
+def test_the_scheduled_task_notes_what_it_found_and_fails_when_something_is_wrong(rows: list[Forecast]) -> None:
+    tasks.verify_ledger()
+    alter(f"UPDATE predictions_forecast SET signal = 'BUY' WHERE id = {rows[0].pk}")
+    with pytest.raises(LedgerBroken, match=ALTERED):
+        tasks.verify_ledger()
+    assert [bool(check.fault) for check in LedgerCheck.objects.all()] == [True, False]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"count": 0, "head_hash": "' + "0" * 64 + '"}', '{"count": "a"}'])
