@@ -177,7 +177,11 @@ def _providers(now: datetime) -> tuple[str, Facts]:
     except DatabaseError as error:
         raise Unwell("The database did not tell how the sources are.") from error
     facts = {"states": {health.provider: str(health.state) for health in healths}}
-    unwell = [health.provider for health in healths if health.state in (health.State.DOWN, health.State.DEGRADED)]
+    unwell = [
+        f"{health.provider} ({', '.join(health.uses)})"
+        for health in healths
+        if health.state in (health.State.DOWN, health.State.DEGRADED)
+    ]
     if unwell:
         raise Unwell(f"Not all sources of market data answer: {', '.join(unwell)}.", facts)
     late = [health.provider for health in healths if health.checked_at and now - health.checked_at > PROBES_LATE]

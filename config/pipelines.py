@@ -12,6 +12,7 @@ from marketdata.calendars import is_session, latest_session
 from marketdata.errors import SessionUnknown
 from marketdata.selectors import newest_session
 from marketdata.services.ingestion import ingest_all
+from predictions.services.accuracy import update_accuracy
 from predictions.services.ledger import record_head
 from predictions.services.publishing import publish_forecasts
 from predictions.services.scoring import score_matured
@@ -58,6 +59,7 @@ def after_close(*, on: date | None, now: datetime, tell: Tell = lambda step: Non
     steps = [_timed("ingest", partial(_ingest, session, now), tell)]
     origin = session if on else newest_session() or session
     steps.append(_timed("score", partial(_score, origin, now), tell))
+    steps.append(_timed("record", partial(_record, origin, now), tell))
     try:
         steps.append(_timed("publish", partial(_publish, origin, now), tell))
         steps.append(_timed("head", partial(_record_head, now), tell))
@@ -103,7 +105,12 @@ def _ingest(session: date, now: datetime) -> Counts:
 
 def _score(origin: date, now: datetime) -> Counts:
     report = score_matured(now=now, through=origin)
-    return {"scored": report.scored, "waiting": report.waiting}
+    return {"scored": report.scored, "waiting": report.waiting, "corrected": report.corrected}
+
+
+def _record(origin: date, now: datetime) -> Counts:
+    report = update_accuracy(now=now, through=origin)
+    return {"counted": report.counted, "as_of": report.as_of.isoformat() if report.as_of else "never"}
 
 
 def _publish(origin: date, now: datetime) -> Counts:

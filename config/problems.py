@@ -94,6 +94,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
         retry_after_s=RETRY_AFTER_TRAINING_S,
     ),
     mlops.InsufficientHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),
+    mlops.VersionUnknown: Problem(404, "unknown-version", "No such model version", ("version",)),
     mlops.PromotionRefused: Problem(409, "promotion-refused", "Not promoted", ("version", "reason")),
     forecasting.TooLittleHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),
     forecasting.BundleUnreadable: Problem(

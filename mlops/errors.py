@@ -37,3 +37,11 @@ class PromotionRefused(MlopsError):
         super().__init__(f"Model {version} was not promoted: {reason}.")
         self.version = version
         self.reason = reason
+
+
+class VersionUnknown(MlopsError):
+    """There is no model version of this name."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"There is no model version {version[:32]!r}.")
+        self.version = version[:32]

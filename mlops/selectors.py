@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from mlops.errors import NoChampion
+from mlops.errors import NoChampion, VersionUnknown
 from mlops.models import AliasChange, ModelVersion, TrainingRun
 
 CHAMPION = "champion"
@@ -16,6 +16,14 @@ def champion() -> ModelVersion:
     if version is None:
         raise NoChampion
     return version
+
+
+def version_named(name: str) -> ModelVersion:
+    """The version with this name. Raises VersionUnknown."""
+    found = ModelVersion.objects.filter(version=name).first()
+    if found is None:
+        raise VersionUnknown(name)
+    return found
 
 
 def champion_at(instant: datetime) -> ModelVersion:

@@ -12,8 +12,7 @@ from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown
 from marketdata.live import Topic, Topics, publish_all
 from marketdata.selectors import canonical_symbol, instruments_by_symbols, store_is_stale, suggestions_for
 from predictions.conf import HORIZONS
-from predictions.models import Forecast
-from predictions.readpath.bodies import body_of
+from predictions.readpath.bodies import ForecastBody, bodies_of
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
@@ -55,14 +54,12 @@ def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, A
     """What each topic would say now, by topic name: the champion's latest forecast for every horizon."""
     stale = store_is_stale(now=now)
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    latest = [latest_forecasts(horizon) for horizon in HORIZONS]
-    told: dict[str, dict[str, Any]] = {}
-    for topic in topics:
-        key = int(topic.name.removeprefix(TOPIC_PREFIX))
-        forecasts: list[Forecast] = [by_instrument[key] for by_instrument in latest if key in by_instrument]
-        bodies = [body_of(forecast, stale=stale, fresh_until=fresh_until) for forecast in forecasts]
-        told[topic.name] = _content(topic.symbol, bodies)
-    return told
+    keys = {topic.name: int(topic.name.removeprefix(TOPIC_PREFIX)) for topic in topics}
+    latest = [one for horizon in HORIZONS for one in latest_forecasts(horizon, among=keys.values()).values()]
+    bodies: dict[int, list[ForecastBody]] = {key: [] for key in keys.values()}
+    for forecast, body in zip(latest, bodies_of(latest, stale=stale, fresh_until=fresh_until), strict=True):
+        bodies[forecast.instrument_id].append(body)
+    return {topic.name: _content(topic.symbol, bodies[keys[topic.name]]) for topic in topics}
 
 
 def push_forecasts(messages: Sequence[ForecastMessage]) -> int:

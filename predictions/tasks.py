@@ -7,6 +7,7 @@ from django.db import OperationalError
 
 from marketdata import clock
 from predictions.jobs import ANNOUNCE, PUBLISH, REPLAY, SCORE, VERIFY_LEDGER
+from predictions.services.accuracy import update_accuracy
 from predictions.services.publishing import announce_champion, publish_forecasts
 from predictions.services.replay import answer_replay
 from predictions.services.scoring import score_matured
@@ -27,8 +28,10 @@ def announce() -> None:
 
 @shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def score(through: str | None = None) -> None:
-    """Score what matured up to an ISO date, by default up to the newest stored session."""
-    score_matured(now=clock.now(), through=date.fromisoformat(through) if through else None)
+    """Score what matured up to an ISO date, by default up to the newest stored session, and add it to the record."""
+    last = date.fromisoformat(through) if through else None
+    score_matured(now=clock.now(), through=last)
+    update_accuracy(now=clock.now(), through=last)
 
 
 @shared_task(name=VERIFY_LEDGER, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)

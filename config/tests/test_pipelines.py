@@ -39,7 +39,7 @@ def counts(report: PipelineReport) -> dict[str, dict[str, int | str]]:
 def test_bars_come_in_forecasts_are_scored_and_people_are_told(apple: Instrument) -> None:
     told: list[StepReport] = []
     report = after_close(on=ORIGIN, now=NOW, tell=told.append)
-    assert [step.name for step in told] == ["ingest", "score", "publish", "head", "alerts"]
+    assert [step.name for step in told] == ["ingest", "score", "record", "publish", "head", "alerts"]
     assert report.steps == tuple(told)
     assert report.session == ORIGIN
     did = counts(report)
@@ -75,7 +75,8 @@ def test_a_forecast_is_scored_when_its_session_has_come(apple: Instrument) -> No
     # From 14 September: 1 session is the 15th, 5 sessions are the 21st; 10 and 20 lie beyond the sample.
     forecasts([apple], HORIZONS, origin=TARGET)
     did = counts(after_close(on=TARGET, now=NOW))
-    assert did["score"] == {"scored": 2, "waiting": 6}
+    assert did["score"] == {"scored": 2, "waiting": 6, "corrected": 0}
+    assert did["record"]["counted"] == 2
     assert set(Outcome.objects.values_list("forecast__target", flat=True)) == {date(2023, 9, 15), TARGET}
 
 
@@ -97,9 +98,9 @@ def test_a_session_that_has_not_closed_is_refused() -> None:
 def test_the_command_prints_what_each_step_did(apple: Instrument, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("run_pipeline", "after_close", on="2023-09-14")
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["ingest", "score", "publish", "head", "alerts"]
+    assert [line.split()[0] for line in lines] == ["ingest", "score", "record", "publish", "head", "alerts"]
     assert all(" s   " in line for line in lines)
-    assert "existing 4" in lines[2]
+    assert "existing 4" in lines[3]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_without_a_model_the_command_says_so_after_the_steps_that_ran(capsys: py
     stock()
     with pytest.raises(CommandError, match="No model has been trained yet"):
         call_command("run_pipeline", "after_close", on="2023-09-21")
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ingest", "score", "alerts"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ingest", "score", "record", "alerts"]
 
 
 def test_the_task_takes_an_iso_date(apple: Instrument) -> None:

@@ -55,7 +55,7 @@ def test_a_snapshot_is_the_newest_forecast_of_every_horizon(
 ) -> None:
     stored = forecasts([apple], HORIZONS)
     other = stock("NVDA")
-    with django_assert_max_num_queries(len(HORIZONS) + 2):
+    with django_assert_max_num_queries(len(HORIZONS) + 3):
         told = live.snapshot([topic_of(apple), topic_of(other)], now=NOW)
     content = told[topic_of(apple).name]
     assert (content["symbol"], content["as_of"]) == ("AAPL", "2023-09-14")

@@ -4,8 +4,8 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from predictions.conf import HORIZONS
-from predictions.models import Forecast
-from predictions.readpath.bodies import LEVELS, MOMENTARY
+from predictions.models import AccuracySnapshot, Forecast
+from predictions.readpath.bodies import LEVELS
 
 MOST_ENTRIES = 5_000
 
@@ -33,14 +33,27 @@ class RiskOut(serializers.Serializer):
     level = serializers.ChoiceField(choices=["calm", "usual", "raised", "high"], allow_null=True)
 
 
-@extend_schema_serializer(component_name="Record")
-class RecordOut(serializers.Serializer):
-    """How earlier forecasts of this kind came out; null until there are some to count."""
+@extend_schema_serializer(component_name="Score")
+class ScoreOut(serializers.Serializer):
+    """How some scored forecasts came out; shares are null where there are none."""
 
-    accuracy = _probability()
-    base_rate = _probability()
+    accuracy = _probability("Share of right directions.")
+    base_rate = _probability('What always saying "up" gets on the same forecasts.')
     n = serializers.IntegerField(min_value=0)
-    coverage_95 = _probability()
+    coverage_95 = _probability("Share of outcomes inside the 95 % interval.")
+
+
+@extend_schema_serializer(component_name="Record")
+class RecordOut(ScoreOut):
+    """How earlier forecasts of this kind and horizon came out, over all stocks and versions."""
+
+    kind = serializers.ChoiceField(choices=Forecast.Kind.values)
+    verdict = serializers.ChoiceField(
+        choices=AccuracySnapshot.Verdict.values,
+        help_text='Whether the direction is right more often than always saying "up", judged at declared looks.',
+    )
+    needed_n = serializers.IntegerField(min_value=0, help_text="Scored forecasts that the first verdict needs.")
+    symbol = ScoreOut(help_text="This stock alone, which is never enough to judge by.")
 
 
 def _interval_field() -> serializers.ListField:
@@ -57,9 +70,8 @@ Intervals = type(
 )
 
 
-@extend_schema_serializer(component_name="Forecast")
-class ForecastOut(serializers.Serializer):
-    """One forecast; an abstention has null numbers and says why in `reasons`."""
+class SaidOut(serializers.Serializer):
+    """What a forecast says for good; an abstention has null numbers and says why in `reasons`."""
 
     id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Forecast.Status.values)
@@ -82,17 +94,23 @@ class ForecastOut(serializers.Serializer):
     confidence_interval = Intervals()
     risk = RiskOut()
     drivers = DriverOut(many=True)
-    record = RecordOut(allow_null=True)
     kind = serializers.ChoiceField(choices=Forecast.Kind.values)
     model_version = serializers.CharField()
     data_source = serializers.CharField()
-    stale = serializers.BooleanField(help_text="The prices are old, or the stored answer could not be renewed.")
-    fresh_until = serializers.DateTimeField()
     disclaimer = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="Forecast")
+class ForecastOut(SaidOut):
+    """One forecast as it is answered now; an abstention has null numbers and says why in `reasons`."""
+
+    record = RecordOut()
+    stale = serializers.BooleanField(help_text="The prices are old, or the stored answer could not be renewed.")
+    fresh_until = serializers.DateTimeField()
+
+
 @extend_schema_serializer(component_name="StoredForecast")
-class StoredForecastOut(ForecastOut):
+class StoredForecastOut(SaidOut):
     """One stored forecast: what was said, with what it was made from and how it is sealed. It never changes."""
 
     recorded_at = serializers.DateTimeField()
@@ -106,10 +124,6 @@ class StoredForecastOut(ForecastOut):
     inputs_sha256 = serializers.CharField(allow_null=True, help_text="Of the numbers it was computed from.")
     previous_hash = serializers.CharField()
     entry_hash = serializers.CharField()
-
-    def get_fields(self) -> dict[str, serializers.Field]:
-        """Without what depends on the moment."""
-        return {name: field for name, field in super().get_fields().items() if name not in MOMENTARY}
 
 
 class _DifferenceOut(serializers.Serializer):

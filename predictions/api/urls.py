@@ -3,6 +3,7 @@
 from django.urls import path
 
 from predictions.api.ledger import Entries, Head, Heads
+from predictions.api.record import HistoryView, MetricsView
 from predictions.api.schema import documented_predict
 from predictions.api.stored import ForecastReplay, ReplayAnswer, StoredForecast
 
@@ -15,4 +16,6 @@ urlpatterns = [
     path("ledger/head", Head.as_view(), name="ledger-head"),
     path("ledger/heads", Heads.as_view(), name="ledger-heads"),
     path("ledger/entries", Entries.as_view(), name="ledger-entries"),
+    path("history/<str:symbol>", HistoryView.as_view(), name="history"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
 ]

@@ -108,8 +108,11 @@ class Forecast(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["instrument", "horizon_sessions", "-origin"], name="forecast_latest"),
-            models.Index(fields=["target"], name="forecast_maturing"),
+            models.Index(
+                fields=["instrument", "horizon_sessions", "kind", "-origin", "model_version"], name="forecast_latest"
+            ),
+            models.Index(fields=["instrument", "target", "horizon_sessions", "kind", "id"], name="forecast_history"),
+            models.Index(fields=["target", "horizon_sessions", "kind"], name="forecast_maturing"),
         ]
 
     def __str__(self) -> str:

@@ -17,6 +17,8 @@ class Outcome(models.Model):
     inside_80 = models.BooleanField(null=True)
     inside_95 = models.BooleanField(null=True)
     inside_99 = models.BooleanField(null=True)
+    volatility_rose = models.BooleanField("larger swings than over the same span before", null=True)
+    call_right = models.BooleanField("BUY or SELL came true", null=True)
     recorded_at = models.DateTimeField()
 
     class Meta:

@@ -1,16 +1,16 @@
 """What the API says about a forecast: built once here for the API, live messages and pages."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
+from predictions.selectors.record import Record, Scope, record_of, records_of
 
 LEVELS = (80, 95, 99)
-MOMENTARY = frozenset({"stale", "fresh_until", "record"})
 
 
 class Risk(TypedDict):
@@ -21,8 +21,8 @@ class Risk(TypedDict):
     level: str | None
 
 
-class ForecastBody(TypedDict):
-    """One forecast as it is answered; an abstention has null numbers and says why in `reasons`."""
+class SaidBody(TypedDict):
+    """What a forecast says for good; an abstention has null numbers and says why in `reasons`."""
 
     id: int
     status: str
@@ -41,20 +41,45 @@ class ForecastBody(TypedDict):
     confidence_interval: dict[str, list[float] | None]
     risk: Risk
     drivers: list[dict[str, Any]]
-    record: None
     kind: str
     model_version: str
     data_source: str
-    stale: bool
-    fresh_until: str
     disclaimer: str
 
 
-def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime) -> ForecastBody:
+class ForecastBody(SaidBody):
+    """One forecast as it is answered at a moment."""
+
+    record: Record
+    stale: bool
+    fresh_until: str
+
+
+def bodies_of(forecasts: Sequence[Forecast], *, stale: bool, fresh_until: datetime) -> list[ForecastBody]:
+    """The answers for some forecasts, whose records are read at once."""
+    records = records_of([_scope(forecast) for forecast in forecasts]) if forecasts else {}
+    return [
+        body_of(forecast, stale=stale, fresh_until=fresh_until, record=records[_scope(forecast)])
+        for forecast in forecasts
+    ]
+
+
+def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime, record: Record | None = None) -> ForecastBody:
     """The answer for a forecast; reads its instrument and model version, so select them with it.
 
-    What a version said that serves no longer is stale, whatever `stale` says of the prices.
+    The record is read where it is not given. What a version said that serves no longer is stale, whatever `stale` says
+    of the prices.
     """
+    return {
+        **said_body(forecast),
+        "record": record or record_of(*_scope(forecast)),
+        "stale": stale or not forecast.serves,
+        "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def said_body(forecast: Forecast) -> SaidBody:
+    """What never changes about a forecast."""
     return {
         "id": forecast.pk,
         "status": str(forecast.status),
@@ -77,21 +102,17 @@ def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime) -> Foreca
             "level": forecast.risk_level or None,
         },
         "drivers": list(forecast.drivers),
-        "record": None,
         "kind": str(forecast.kind),
         "model_version": forecast.model_version.version,
         "data_source": forecast.data_source,
-        "stale": stale or not forecast.serves,
-        "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "disclaimer": DISCLAIMER,
     }
 
 
 def stored_body(forecast: Forecast) -> dict[str, Any]:
-    """Everything that never changes about a forecast: the answer without what depends on the moment, and its seal."""
-    told = body_of(forecast, stale=False, fresh_until=forecast.recorded_at)
-    lasting = {name: value for name, value in told.items() if name not in MOMENTARY}
-    return lasting | {
+    """What never changes about a forecast, and how it is sealed; also reads its toolchain and inputs."""
+    return {
+        **said_body(forecast),
         "symbol": forecast.symbol,
         "recorded_at": forecast.recorded_at.astimezone(UTC).isoformat(),
         "fit": str(forecast.fit),
@@ -106,6 +127,10 @@ def stored_body(forecast: Forecast) -> dict[str, Any]:
 def encoded(body: Mapping[str, Any]) -> bytes:
     """The bytes that go out. Raises ValueError for a number JSON has no word for."""
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _scope(forecast: Forecast) -> Scope:
+    return str(forecast.kind), forecast.horizon_sessions, forecast.instrument_id
 
 
 def _number(value: Decimal | None) -> float | None:

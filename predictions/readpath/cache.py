@@ -3,7 +3,7 @@
 Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from accounts.limits import COUNT_CALL_LUA, STORE_OUTAGE, WINDOW_S, Allowance, allowance_of, count_locally, store
 from predictions.models import Forecast
-from predictions.readpath.bodies import body_of, encoded
+from predictions.readpath.bodies import bodies_of, encoded
 
 log = structlog.get_logger(__name__)
 
@@ -97,16 +97,16 @@ def peek(symbol: str, horizon: int) -> Kept | None:
         return None
 
 
-def keep(forecasts: Iterable[Forecast], *, stale: bool, now: datetime) -> None:
+def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> None:
     """Write both forms of every forecast in one trip; an outage costs the copies and nothing else."""
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     trip = store().pipeline(transaction=False)
-    for forecast in forecasts:
+    for forecast, body in zip(forecasts, bodies_of(forecasts, stale=stale, fresh_until=fresh_until), strict=True):
         key = key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions)
         forms = {
             "until": repr(fresh_until.timestamp()),
-            "fresh": encoded(body_of(forecast, stale=stale, fresh_until=fresh_until)),
-            "stale": encoded(body_of(forecast, stale=True, fresh_until=fresh_until)),
+            "fresh": encoded(body),
+            "stale": encoded({**body, "stale": True}),
             "status": str(forecast.status),
             "was_stale": int(stale),
         }

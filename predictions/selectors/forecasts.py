@@ -1,44 +1,45 @@
-"""Stored forecasts: the newest ones, the champion's before any other's, and single ones."""
+"""Stored forecasts: the newest ones, the champion's before any other's, and single ones; each an indexed read."""
 
+from collections.abc import Collection
 from datetime import date
+from typing import Any
 
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
+from predictions.conf import HORIZONS
 from predictions.errors import ForecastUnknown, ReplayImpossible
 from predictions.models import Forecast
 
-NEWEST_FIRST = ("rank", "-origin", "-id")
-
 
 def live_forecasts() -> QuerySet[Forecast]:
-    """Every live forecast with its instrument and version; `rank` is 0 where the version serves now, else 1.
-
-    Between a promotion and the new champion's first publication its predecessor's forecasts are the newest there are.
-    """
-    rank = Case(When(model_version__stage=ModelVersion.Stage.CHAMPION, then=Value(0)), default=Value(1))
-    live = Forecast.objects.filter(kind=Forecast.Kind.LIVE)
-    return live.annotate(rank=rank).select_related("instrument", "model_version")
+    """Every live forecast with its instrument and version."""
+    return Forecast.objects.filter(kind=Forecast.Kind.LIVE).select_related("instrument", "model_version")
 
 
 def latest_forecast(instrument: Instrument, horizon: int) -> Forecast | None:
     """The newest live forecast for an instrument, the champion's if it has one, or None."""
-    return live_forecasts().filter(instrument=instrument, horizon_sessions=horizon).order_by(*NEWEST_FIRST).first()
+    return latest_forecasts(horizon, among=[instrument.pk]).get(instrument.pk)
 
 
-def latest_forecasts(horizon: int) -> dict[int, Forecast]:
-    """The newest live forecast of every instrument, by the instrument's key; one query."""
-    found = live_forecasts().filter(horizon_sessions=horizon)
-    newest = found.order_by("instrument_id", *NEWEST_FIRST).distinct("instrument_id")
-    return {forecast.instrument_id: forecast for forecast in newest}
+def latest_forecasts(horizon: int, *, among: Collection[int] | None = None) -> dict[int, Forecast]:
+    """The newest live forecast of every instrument, or of those with these keys, by the instrument's key; one query.
+
+    Between a promotion and the new champion's first publication its predecessor's forecasts are the newest there are.
+    """
+    asked = Instrument.objects.all() if among is None else Instrument.objects.filter(pk__in=among)
+    found = live_forecasts().filter(pk__in=asked.values(newest=_newest_key(OuterRef("pk"), horizon)))
+    return {forecast.instrument_id: forecast for forecast in found}
 
 
 def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
     """The newest live forecast of one instrument for each horizon; one query."""
-    found = live_forecasts().filter(instrument=instrument)
-    newest = found.order_by("horizon_sessions", *NEWEST_FIRST).distinct("horizon_sessions")
-    return {forecast.horizon_sessions: forecast for forecast in newest}
+    asked = Instrument.objects.filter(pk=instrument.pk)
+    keys = [asked.values(newest=_newest_key(OuterRef("pk"), horizon)) for horizon in HORIZONS]
+    found = live_forecasts().filter(pk__in=keys[0].union(*keys[1:], all=True))
+    return {said.horizon_sessions: said for said in sorted(found, key=lambda said: said.horizon_sessions)}
 
 
 def forecasts_said(*, version: ModelVersion, origin: date, kind: str) -> set[tuple[int, int]]:
@@ -69,3 +70,12 @@ def replayable_forecast(forecast_id: int) -> Forecast:
 def has_hindcasts(version: ModelVersion) -> bool:
     """Whether the version has told of the past."""
     return Forecast.objects.filter(model_version=version, kind=Forecast.Kind.HINDCAST).exists()
+
+
+def _newest_key(instrument: Any, horizon: int) -> Coalesce:
+    """The key of the champion's newest live forecast for an instrument, else of anybody's."""
+    live = Forecast.objects.filter(instrument=instrument, horizon_sessions=horizon, kind=Forecast.Kind.LIVE)
+    champion = ModelVersion.objects.filter(stage=ModelVersion.Stage.CHAMPION).values("pk")[:1]
+    by_champion = live.filter(model_version=Subquery(champion)).order_by("-origin", "-id")
+    by_anybody = live.order_by("-origin", "-id")
+    return Coalesce(Subquery(by_champion.values("pk")[:1]), Subquery(by_anybody.values("pk")[:1]))

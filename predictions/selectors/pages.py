@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Avg, Count, Exists, IntegerField, OuterRef, Q
-from django.db.models.functions import Cast
+from django.db.models import Exists, OuterRef, Q
 
 from marketdata.models import CorporateAction, DailyBar, Instrument
 from marketdata.selectors import active_instruments, bars_for, newest_session, store_is_stale
@@ -26,14 +25,14 @@ from predictions.charts import (
     span_of,
     sparkline,
 )
-from predictions.models import Forecast, Outcome
+from predictions.models import Forecast
 from predictions.selectors.forecasts import latest_by_horizon, latest_forecasts
+from predictions.selectors.record import Record, record_of
 
 SPARK_SESSIONS = 60
 SPARK_DAYS = 100
 ROWS_PER_PAGE = 50
 PAST_FORECASTS = 60
-ENOUGH_CALLS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +77,6 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """How the live forecasts of one version for one instrument and horizon came out."""
-
-    n: int
-    right: int
-    went_up: float | None
-    inside_95: float | None
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether there are enough calls to conclude from."""
-        return self.n >= ENOUGH_CALLS
-
-    @property
-    def share_right(self) -> float | None:
-        """The share of calls that were right."""
-        return self.right / self.n if self.n else None
-
-
-@dataclass(frozen=True, slots=True)
 class StockPage:
     """One instrument with its forecasts for every horizon."""
 
@@ -107,7 +86,7 @@ class StockPage:
     change: Decimal | None
     forecasts: dict[int, Forecast]
     version: ModelVersion | None
-    record: Record | None
+    record: Record
     stale: bool
 
     @property
@@ -156,7 +135,7 @@ def board(*, horizon: int, search: str = "", page: str | int = 1) -> Board:
     instruments = list(shown.object_list)
     version = current_version()
     newest = newest_session()
-    forecasts = latest_forecasts(horizon)
+    forecasts = latest_forecasts(horizon, among=[item.pk for item in instruments])
     closes = _recent_closes(instruments, newest)
     widest = max((_reach(forecasts.get(item.pk)) for item in instruments), default=0.0)
     rows = tuple(_board_row(item, closes[item.pk], forecasts.get(item.pk), widest) for item in instruments)
@@ -170,26 +149,8 @@ def stock(instrument: Instrument, *, horizon: int) -> StockPage:
     bars = list(bars_for(instrument).order_by("-session")[:2])
     last = bars[0] if bars else None
     change = last.close / bars[1].close - 1 if last and len(bars) == 2 else None
-    record = record_of(instrument, version, horizon) if version else None
+    record = record_of(Forecast.Kind.LIVE, horizon, instrument.pk)
     return StockPage(instrument, horizon, last, change, forecasts, version, record, store_is_stale())
-
-
-def record_of(instrument: Instrument, version: ModelVersion, horizon: int) -> Record:
-    """How often the version's live calls for one instrument were right; corrections do not count."""
-    figures = Outcome.objects.filter(
-        forecast__instrument=instrument,
-        forecast__horizon_sessions=horizon,
-        forecast__model_version=version,
-        forecast__kind=Forecast.Kind.LIVE,
-        forecast__status=Forecast.Status.ISSUED,
-        revision=0,
-    ).aggregate(
-        n=Count("pk"),
-        right=Count("pk", filter=Q(direction_right=True)),
-        went_up=Avg(Cast("went_up", IntegerField())),
-        inside_95=Avg(Cast("inside_95", IntegerField())),
-    )
-    return Record(**figures)
 
 
 def chart_bars(instrument: Instrument) -> Sequence[tuple[Any, ...]]:

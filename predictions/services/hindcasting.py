@@ -7,6 +7,7 @@ from itertools import islice
 
 from marketdata.selectors import stored_sessions
 from mlops.selectors import champion
+from predictions.services.accuracy import update_accuracy
 from predictions.services.publishing import publish_forecasts
 from predictions.services.scoring import score_matured
 
@@ -28,9 +29,9 @@ def hindcast(*, sessions: int, now: datetime, tell: Progress = lambda done, tota
     """Store the champion's hindcasts from each of the last `sessions` sessions before the newest, oldest first.
 
     Each is made by the fit that ended before it, with the bars up to it and no later one, and recorded at `now`, which
-    is the truth; then all are scored. Fewer sessions are told where the fit has learned from the others. `tell` hears
-    how many sessions of how many are done. A second call finds every row and changes nothing. Raises NoChampion,
-    ArtifactCorrupt.
+    is the truth; then all are scored and counted. Fewer sessions are told where the fit has learned from the others.
+    `tell` hears how many sessions of how many are done. A second call finds every row and changes nothing. Raises
+    NoChampion, ArtifactCorrupt.
     """
     learned = champion().holdout_trained_through
     origins = sorted(session for session in islice(stored_sessions(), 1, sessions + 1) if session > learned)
@@ -39,6 +40,7 @@ def hindcast(*, sessions: int, now: datetime, tell: Progress = lambda done, tota
         created += publish_forecasts(now=now, origin=origin).created
         tell(done, len(origins))
     scored = score_matured(now=now).scored if origins else 0
+    update_accuracy(now=now)
     return HindcastReport(
         first=origins[0] if origins else None,
         last=origins[-1] if origins else None,

@@ -24,7 +24,7 @@ from mlops.services.serving import forecasts_from
 from predictions.errors import OriginRefused
 from predictions.live import ForecastMessage, push_forecasts
 from predictions.models import Forecast, ForecastInput, Toolchain
-from predictions.readpath.bodies import body_of
+from predictions.readpath.bodies import bodies_of
 from predictions.readpath.cache import keep
 from predictions.selectors.forecasts import forecasts_said, live_forecasts
 from predictions.services import ledger
@@ -140,8 +140,8 @@ def _tell(forecasts: Sequence[Forecast], now: datetime) -> None:
     keep(forecasts, stale=stale, now=now)
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     messages: list[ForecastMessage] = [
-        {"instrument_id": row.instrument_id, "body": body_of(row, stale=stale, fresh_until=fresh_until)}
-        for row in forecasts
+        {"instrument_id": row.instrument_id, "body": body}
+        for row, body in zip(forecasts, bodies_of(forecasts, stale=stale, fresh_until=fresh_until), strict=True)
     ]
     push_forecasts(messages)
 

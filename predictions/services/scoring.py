@@ -3,25 +3,50 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from marketdata.adjustments import split_factor
 from marketdata.models import CorporateAction, DailyBar
 from marketdata.records import CorporateActionRecord
 from marketdata.selectors import newest_session
-from predictions.models import Forecast, Outcome
+from predictions.models import Forecast, Outcome, PendingForecast, Scorekeeping
+from predictions.services.happenings import happenings_of
+from predictions.services.scorekeeping import hold_score
 
 log = structlog.get_logger(__name__)
 
 STORED = Decimal("0.000001")
 HALF = Decimal("0.5")
 LEVELS = (80, 95, 99)
+ROWS_AT_A_TIME = 5_000
+# Whoever fetches and whoever scores may have begun in either order: bars of the last day are compared again.
+LOOK_BACK = timedelta(days=1)
 Splits = Mapping[int, Sequence[CorporateActionRecord]]
+
+WAIT = """
+INSERT INTO predictions_pendingforecast (forecast_id, instrument_id, target)
+SELECT id, instrument_id, target FROM predictions_forecast said
+WHERE id > %s AND id <= %s AND status = 'issued' AND NOT EXISTS (
+    SELECT 1 FROM predictions_outcome WHERE forecast_id = said.id AND revision = 0
+)
+ON CONFLICT DO NOTHING
+"""
+REFETCHED = """
+SELECT id FROM (
+    SELECT DISTINCT ON (told.forecast_id) told.id, told.recorded_at
+    FROM marketdata_dailybar bar
+    JOIN predictions_forecast said ON said.instrument_id = bar.instrument_id AND said.target = bar.session
+    JOIN predictions_outcome told ON told.forecast_id = said.id
+    WHERE bar.fetched_at > %s AND bar.is_final
+    ORDER BY told.forecast_id, told.revision DESC
+) AS newest
+WHERE recorded_at <> %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +58,24 @@ class ScoreReport:
     corrected: int = 0
 
 
-@transaction.atomic
 def score_matured(*, now: datetime, through: date | None = None) -> ScoreReport:
     """Write revision 0 for every forecast whose target bar is final, up to session `through`, the newest by default.
 
     An outcome whose bar was corrected since gets a later revision. Abstentions are not scored. A second call finds
-    nothing left to do. The number of queries does not depend on the number of forecasts.
+    nothing left to do. Only forecasts that wait and bars that were fetched since the last time are looked at, 5,000
+    forecasts in a transaction; the number of queries of one does not depend on how many there are.
     """
     last = through or newest_session()
     if last is None:
         return ScoreReport(scored=0, waiting=0)
-    matured = list(_unscored().filter(target__lte=last).filter(Exists(_final_bar())).select_related("instrument"))
-    first = _outcomes(matured, revisions={}, now=now)
-    Outcome.objects.bulk_create(first, ignore_conflicts=True)
-    corrections = _corrections(last, now)
-    Outcome.objects.bulk_create(corrections, ignore_conflicts=True)
-    waiting = _unscored().count()
-    log.info(
-        "forecasts_scored", through=last.isoformat(), scored=len(first), corrected=len(corrections), waiting=waiting
-    )
-    return ScoreReport(scored=len(first), waiting=waiting, corrected=len(corrections))
+    scored, some = 0, ROWS_AT_A_TIME
+    while some == ROWS_AT_A_TIME:
+        some = _score_some(last, now)
+        scored += some
+    corrected = _correct(now)
+    waiting = PendingForecast.objects.count()
+    log.info("forecasts_scored", through=last.isoformat(), scored=scored, corrected=corrected, waiting=waiting)
+    return ScoreReport(scored=scored, waiting=waiting, corrected=corrected)
 
 
 def outcome_of(forecast: Forecast, close: Decimal, *, revision: int, now: datetime) -> Outcome:
@@ -89,33 +112,46 @@ def basis_factor(actions: Sequence[CorporateActionRecord], *, told_on: date | No
     return later / split_factor(actions, after=stored_on, through=told_on)
 
 
-def _unscored() -> QuerySet[Forecast]:
-    scored = Outcome.objects.filter(forecast=OuterRef("pk"), revision=0)
-    return Forecast.objects.filter(~Exists(scored), status=Forecast.Status.ISSUED)
+@transaction.atomic
+def _score_some(last: date, now: datetime) -> int:
+    """Score up to 5,000 of those that wait, the earliest targets first; returns how many."""
+    _await_new(hold_score())
+    final_bar = DailyBar.objects.filter(instrument=OuterRef("instrument"), session=OuterRef("target"), is_final=True)
+    ready = PendingForecast.objects.filter(Exists(final_bar), target__lte=last).order_by("target", "forecast_id")
+    keys = list(ready.values_list("forecast_id", flat=True)[:ROWS_AT_A_TIME])
+    if not keys:
+        return 0
+    matured = list(Forecast.objects.filter(pk__in=keys).select_related("instrument").defer("drivers").order_by("pk"))
+    Outcome.objects.bulk_create(_outcomes(matured, revisions={}, now=now), ignore_conflicts=True)
+    PendingForecast.objects.filter(pk__in=keys).delete()
+    return len(keys)
 
 
-def _final_bar() -> QuerySet[DailyBar]:
-    return DailyBar.objects.filter(instrument=OuterRef("instrument"), session=OuterRef("target"), is_final=True)
+def _await_new(state: Scorekeeping) -> None:
+    """Put what was published since the last time on the waiting list."""
+    newest = Forecast.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    if newest > state.forecasts_seen:
+        with connection.cursor() as cursor:
+            cursor.execute(WAIT, [state.forecasts_seen, newest])
+        Scorekeeping.objects.filter(pk=state.pk).update(forecasts_seen=newest)
 
 
-def _corrections(last: date, now: datetime) -> list[Outcome]:
-    """The next revision of every outcome whose bar was fetched again since and now says something else."""
-    refetched = DailyBar.objects.filter(
-        instrument=OuterRef("forecast__instrument"),
-        session=OuterRef("forecast__target"),
-        is_final=True,
-        fetched_at__gt=OuterRef("recorded_at"),
-    )
-    superseded = Outcome.objects.filter(forecast=OuterRef("forecast"), revision__gt=OuterRef("revision"))
-    newest = (
-        Outcome.objects.filter(~Exists(superseded), Exists(refetched), forecast__target__lte=last)
-        .select_related("forecast__instrument")
-        .order_by("pk")
-    )
+@transaction.atomic
+def _correct(now: datetime) -> int:
+    """Add the next revision to every outcome whose bar was fetched again since and now says something else."""
+    state = hold_score()
+    since = state.bars_seen_at - LOOK_BACK if state.bars_seen_at else datetime.min.replace(tzinfo=now.tzinfo)
+    with connection.cursor() as cursor:
+        cursor.execute(REFETCHED, [since, now])
+        keys = [key for (key,) in cursor.fetchall()]
+    newest = Outcome.objects.filter(pk__in=keys).select_related("forecast__instrument").order_by("pk")
     told = {outcome.forecast_id: outcome for outcome in newest}
     revisions = {key: outcome.revision + 1 for key, outcome in told.items()}
     again = _outcomes([outcome.forecast for outcome in told.values()], revisions=revisions, now=now)
-    return [outcome for outcome in again if _is_another_price(outcome, told[outcome.forecast_id])]
+    corrections = [outcome for outcome in again if _is_another_price(outcome, told[outcome.forecast_id])]
+    Outcome.objects.bulk_create(corrections, ignore_conflicts=True)
+    Scorekeeping.objects.filter(pk=state.pk).update(bars_seen_at=now)
+    return len(corrections)
 
 
 def _is_another_price(now: Outcome, before: Outcome) -> bool:
@@ -124,8 +160,9 @@ def _is_another_price(now: Outcome, before: Outcome) -> bool:
 
 
 def _outcomes(forecasts: Sequence[Forecast], *, revisions: Mapping[int, int], now: datetime) -> list[Outcome]:
-    closes = _closes(forecasts)
-    splits = _splits(forecasts)
+    if not forecasts:
+        return []
+    closes, splits, happened = _closes(forecasts), _splits(forecasts), happenings_of(forecasts)
     outcomes = []
     for forecast in forecasts:
         factor = basis_factor(
@@ -134,7 +171,10 @@ def _outcomes(forecasts: Sequence[Forecast], *, revisions: Mapping[int, int], no
             stored_on=forecast.instrument.basis_date,
         )
         close = closes[forecast.instrument_id, forecast.target] * factor
-        outcomes.append(outcome_of(forecast, close, revision=revisions.get(forecast.pk, 0), now=now))
+        outcome = outcome_of(forecast, close, revision=revisions.get(forecast.pk, 0), now=now)
+        outcome.volatility_rose = happened.volatility_rose(forecast)
+        outcome.call_right = happened.call_right(forecast)
+        outcomes.append(outcome)
     return outcomes
 
 

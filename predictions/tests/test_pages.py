@@ -10,13 +10,14 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from marketdata.models import CorporateAction, DailyBar, Instrument
 from mlops.models import ModelVersion
-from predictions.models import Forecast
+from predictions.models import AccuracySnapshot, Forecast
+from predictions.services.accuracy import update_accuracy
 from predictions.tests.scene import NOW, ORIGIN, Scene, came_true, said, scene, stocks_with_bars, trained
 
 pytestmark = pytest.mark.django_db
 
 HOME_QUERIES = 7
-STOCK_QUERIES = 6
+STOCK_QUERIES = 7
 CHART_QUERIES = 4
 INLINE = re.compile(r"""<[^>]+\s(?:style|on[a-z]+)\s*=|<style|<script(?![^>]*\ssrc=)""")
 
@@ -122,7 +123,7 @@ def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None
     assert "Higher 58 times in 100; these stocks usually rise 54 times in 100." in text
     assert "BUY The chance of a rise is 4 points above usual." in text
     assert "A rise is expected more often than usual." in text
-    assert "Not enough evidence yet: no live forecast for this stock has matured." in text
+    assert "Not enough evidence yet: 0 of about 300 live forecasts scored." in text
     assert "Direction right 54.8 % always “up”: 54.6 %" in text
     assert "A move of more than 5 %, either way 21 %" in text
     # 0.02 and -0.01 in log odds at P = .58: times .58 * .42 = .2436, so 0.49 and 0.24 points.
@@ -194,18 +195,38 @@ def test_text_that_is_no_symbol_is_not_found_and_not_echoed_as_markup(client: Cl
     assert "<b>x" not in answer.content.decode()
 
 
-def test_a_record_needs_enough_calls(client: Client, shown: Scene) -> None:
+def test_a_record_needs_enough_forecasts(client: Client, shown: Scene) -> None:
     came_true(shown.forecasts["AAPL", 5], right=True)
+    update_accuracy(now=NOW)
     text = text_of(client, "/stocks/AAPL")
-    assert "Not enough evidence yet: 1 of about 300 live calls have matured. Right so far: 1;" in text
+    assert (
+        "Not enough evidence yet: 1 of about 300 live forecasts scored. Right in 100.0 %; always "
+        "saying “up”: 100.0 %. The 95 % range held 100.0 %. This stock alone: right in 100 % of 1;" in text
+    )
 
 
-def test_a_record_counts_first_outcomes_of_this_stock_and_horizon_only(client: Client, shown: Scene) -> None:
+def test_a_record_counts_first_outcomes_of_this_horizon_only(client: Client, shown: Scene) -> None:
     came_true(shown.forecasts["AAPL", 5], right=False)
     came_true(shown.forecasts["AAPL", 5], right=True, revision=1)
     came_true(shown.forecasts["NVDA", 5], right=True)
     came_true(shown.forecasts["AAPL", 10], right=True)
-    assert "1 of about 300 live calls have matured. Right so far: 0;" in text_of(client, "/stocks/AAPL?horizon=5")
+    update_accuracy(now=NOW)
+    text = text_of(client, "/stocks/AAPL?horizon=5")
+    assert "2 of about 300 live forecasts scored. Right in 50.0 %;" in text
+    assert "This stock alone: right in 0 % of 1;" in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("skill", "Better than always saying “up” over 3,000 live forecasts of all stocks. Right in 60.0 %;"),
+        ("no skill", "No skill on direction over 3,000 live forecasts of all stocks. Right in 60.0 %;"),
+    ],
+)
+def test_a_verdict_is_told_in_plain_words(client: Client, shown: Scene, verdict: str, words: str) -> None:
+    scope = {"kind": "live", "horizon_sessions": 5, "window_days": 0}
+    AccuracySnapshot.objects.create(n=3000, hits=1800, ups=1500, verdict=verdict, needed_n=300, **scope)
+    assert words in text_of(client, "/stocks/AAPL?horizon=5")
 
 
 def test_a_stock_without_prices_says_so(client: Client) -> None:

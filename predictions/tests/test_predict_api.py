@@ -59,6 +59,9 @@ def told_in_metrics(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
+NOTHING_SCORED = {"accuracy": None, "base_rate": None, "n": 0, "coverage_95": None}
+
+
 def test_the_body_has_every_field_and_plain_numbers(told: Forecast, ask: Ask) -> None:
     kept(told, now=datetime.now(UTC))
     response = ask()
@@ -85,7 +88,13 @@ def test_the_body_has_every_field_and_plain_numbers(told: Forecast, ask: Ask) ->
         "confidence_interval": {"80%": [99.0, 105.0], "95%": [95.0, 109.0], "99%": [90.0, 115.0]},
         "risk": {"volatility_rises": 0.61, "big_move": 0.12, "level": "usual"},
         "drivers": [{"name": "rsi_14", "words": "a rising price", "contribution": 0.031234, "direction": "up"}],
-        "record": None,
+        "record": {
+            **NOTHING_SCORED,
+            "kind": "live",
+            "verdict": "not enough evidence",
+            "needed_n": 300,
+            "symbol": NOTHING_SCORED,
+        },
         "kind": "live",
         "model_version": "v1",
         "data_source": "sample",

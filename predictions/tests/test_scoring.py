@@ -4,11 +4,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from marketdata.calendars import session_after
 from marketdata.models import DailyBar, Instrument
 from marketdata.records import CorporateActionRecord
-from predictions.models import Forecast, Outcome
+from predictions.models import Forecast, Outcome, PendingForecast
+from predictions.services import scoring
 from predictions.services.scoring import ScoreReport, basis_factor, outcome_of, score_matured
 from predictions.tasks import score
 from predictions.tests.factories import (
@@ -152,14 +155,99 @@ def test_nothing_is_scored_while_no_price_is_stored(apple: Instrument) -> None:
     assert Forecast.objects.count() == 1
 
 
-def test_the_number_of_queries_does_not_grow_with_the_number_of_forecasts(
-    apple: Instrument, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_the_number_of_queries_does_not_grow_with_the_number_of_forecasts(apple: Instrument) -> None:
     stocks = [apple, stock("META"), stock("NVDA")]
-    forecasts(stocks, horizons=(1, 5))
-    for one in stocks:
+    counts = []
+    for horizon, scored in ((1, stocks[:1]), (5, stocks)):
+        forecasts(scored, horizons=(horizon,))
+        for one in scored:
+            bar(one, session_after("XNYS", ORIGIN, horizon), "101")
+        with CaptureQueriesContext(connection) as queries:
+            assert score_matured(now=NOW, through=TARGET).scored == len(scored)
+        counts.append(len(queries))
+    # the first run makes the row that says how far scoring has come: an insert and its savepoint
+    assert counts[1] < counts[0] <= 30
+
+
+def test_a_forecast_of_the_past_is_scored_although_its_bar_was_there_before(apple: Instrument) -> None:
+    bar(apple, TARGET, "101")
+    assert score_matured(now=NOW).scored == 0
+    forecast(apple, kind="hindcast")
+    assert score_matured(now=NOW + timedelta(days=9)).scored == 1
+    assert PendingForecast.objects.count() == 0
+
+
+def test_a_backlog_is_scored_in_pieces(apple: Instrument, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "ROWS_AT_A_TIME", 2)
+    forecasts([apple, stock("META"), stock("NVDA")])
+    for one in Instrument.objects.all():
         bar(one, TARGET, "101")
-        bar(one, date(2023, 9, 15), "101")
-    # savepoint and its release, matured, closes, splits, outcomes, corrections, waiting
-    with django_assert_num_queries(8):
-        assert score_matured(now=NOW, through=TARGET).scored == 6
+    assert score_matured(now=NOW) == ScoreReport(scored=3, waiting=0)
+
+
+def test_bars_that_were_not_fetched_again_are_not_compared_again(apple: Instrument) -> None:
+    forecast(apple)
+    bar(apple, TARGET, "101")
+    score_matured(now=NOW)
+    score_matured(now=NOW + timedelta(days=3))
+    # A change that leaves no trace in fetched_at is none that a source makes.
+    DailyBar.objects.update(open=Decimal("90"), low=Decimal("90"), high=Decimal("101"), close=Decimal("90"))
+    assert score_matured(now=NOW + timedelta(days=4)).corrected == 0
+    DailyBar.objects.update(fetched_at=NOW + timedelta(days=4))
+    assert score_matured(now=NOW + timedelta(days=5)).corrected == 1
+
+
+def days_of(instrument: Instrument, closes: dict[str, str]) -> None:
+    for day, close in closes.items():
+        bar(instrument, date.fromisoformat(day), close)
+
+
+BEFORE = dict.fromkeys(("2023-09-07", "2023-09-08", "2023-09-11", "2023-09-12", "2023-09-13", "2023-09-14"), "100")
+
+
+@pytest.mark.parametrize(("close", "rose"), [("100", False), ("101", True)])
+def test_swings_are_compared_with_the_same_span_before(apple: Instrument, close: str, rose: bool) -> None:
+    # Five sessions at 100 up to the origin; then all stay at 100 but the last, which is the close.
+    days_of(apple, BEFORE | dict.fromkeys(("2023-09-15", "2023-09-18", "2023-09-19", "2023-09-20"), "100"))
+    bar(apple, TARGET, close)
+    forecast(apple)
+    score_matured(now=NOW)
+    assert Outcome.objects.get().volatility_rose is rose
+
+
+def test_swings_beside_a_gap_and_over_one_session_are_not_judged(apple: Instrument) -> None:
+    days_of(apple, BEFORE | dict.fromkeys(("2023-09-15", "2023-09-18", "2023-09-20", "2023-09-21"), "100"))
+    forecasts([apple], horizons=(1, 5))
+    assert score_matured(now=NOW).scored == 2
+    assert set(Outcome.objects.values_list("volatility_rose", flat=True)) == {None}
+
+
+@pytest.mark.parametrize(
+    ("signal", "meaning", "close", "right"),
+    [
+        ("BUY", "rise", "100.01", True),
+        ("BUY", "rise", "100", False),
+        ("SELL", "risk", "105.01", True),
+        ("SELL", "risk", "94.99", True),
+        ("SELL", "risk", "105", False),
+        ("SELL", "lag", "101", None),
+        ("HOLD", "", "101", None),
+    ],
+)
+def test_what_makes_a_call_right(apple: Instrument, signal: str, meaning: str, close: str, right: bool | None) -> None:
+    days_of(apple, {"2023-09-14": "100", "2023-09-21": close})
+    forecast(apple, signal=signal, signal_meaning=meaning)
+    score_matured(now=NOW)
+    assert Outcome.objects.get().call_right is right
+
+
+def test_a_lag_is_one_behind_the_median_of_all_that_were_forecast_with_it(apple: Instrument) -> None:
+    closes = {"AAPL": "101", "META": "103", "NVDA": "105"}
+    stocks = [apple, stock("META"), stock("NVDA")]
+    for one in stocks:
+        days_of(one, {"2023-09-14": "100", "2023-09-21": closes[one.symbol]})
+    forecasts(stocks, signal="SELL", signal_meaning="lag")
+    score_matured(now=NOW)
+    told = dict(Outcome.objects.values_list("forecast__instrument__symbol", "call_right"))
+    # the median is META's 3 %, which lags nobody and is not ahead either
+    assert told == {"AAPL": True, "META": None, "NVDA": False}

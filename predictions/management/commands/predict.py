@@ -18,7 +18,7 @@ from mlops.errors import MlopsError, NoChampion
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import ForecastUnavailable
 from predictions.models import Forecast
-from predictions.readpath.bodies import body_of
+from predictions.readpath.bodies import bodies_of
 from predictions.selectors.forecasts import latest_forecasts
 from predictions.services.publishing import publish_forecasts
 from predictions.tables import forecast_table
@@ -76,7 +76,7 @@ def _forecasts(instruments: Sequence[Instrument], horizon: int, now: datetime) -
 
 def _bodies(forecasts: Sequence[Forecast], stale: bool, now: datetime) -> list[Any]:
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    return [body_of(forecast, stale=stale, fresh_until=fresh_until) for forecast in forecasts]
+    return list(bodies_of(forecasts, stale=stale, fresh_until=fresh_until))
 
 
 def _with_suggestions(error: SymbolUnknown) -> str:

@@ -1,0 +1,137 @@
+"""`/history/{symbol}` and `/metrics`: parse, one call, plain values."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from marketdata.api.documents import HEADERS, UNCHANGED, problems
+from marketdata.api.renderers import CsvRenderer
+from marketdata.api.views import ReadView, parsed
+from marketdata.selectors import instrument_by_symbol
+from mlops.selectors import version_named
+from predictions.api.record_forms import (
+    SHOWN_KINDS,
+    WINDOW_NAMES,
+    HistoryIn,
+    HistoryOut,
+    MetricsIn,
+    MetricsOut,
+    PeriodOut,
+    cursor_of,
+)
+from predictions.models import Forecast
+from predictions.selectors.history import COLUMNS, History, Wanted, history_of
+from predictions.selectors.metrics import Asked, metrics_of, scored_by_kind, told_first, window_name
+
+TABLES = {(200, "text/csv"): str, 304: UNCHANGED}
+
+
+class HistoryView(ReadView):
+    """Past forecasts of one stock."""
+
+    renderer_classes = (JSONRenderer, CsvRenderer)
+    csv_rows = "forecasts"
+    csv_columns = tuple(COLUMNS)
+
+    @extend_schema(
+        operation_id="history",
+        tags=["record"],
+        summary="Forecasts of one stock beside what came of them",
+        description="JSON, or a table with `Accept: text/csv` or `format=csv`; the next page stands in `Link`.",
+        parameters=[
+            OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
+            HistoryIn,
+            *HEADERS,
+        ],
+        responses={(200, "application/json"): HistoryOut, **TABLES, **problems(400, 404, 429)},
+    )
+    def get(self, request: Request, symbol: str) -> Response:
+        """A page of forecasts, newest target first."""
+        asked = parsed(HistoryIn, request)
+        instrument = instrument_by_symbol(symbol)
+        kinds = [asked["kind"]] if "kind" in asked else SHOWN_KINDS
+        wanted = Wanted(asked["days"], kinds, asked.get("horizon"), asked["limit"], asked.get("cursor"))
+        found = history_of(instrument, wanted)
+        cursor = cursor_of(found.next_after) if found.next_after else None
+        following = _following(request, instrument.symbol, asked, cursor)
+        body = {
+            "symbol": instrument.symbol,
+            "currency": instrument.currency,
+            "as_of": found.as_of,
+            "days": wanted.days,
+            "horizon": wanted.horizon,
+            "accuracy": _accuracy(found),
+            "forecasts": found.rows,
+            "next_cursor": cursor,
+            "next": following,
+        }
+        return Response(body, headers={"Link": f'<{following}>; rel="next"'} if following else None)
+
+
+class MetricsView(ReadView):
+    """How forecasts have done."""
+
+    renderer_classes = (JSONRenderer, CsvRenderer)
+    csv_rows = "over_time"
+    csv_columns = tuple(PeriodOut().fields)
+
+    @extend_schema(
+        operation_id="metrics",
+        tags=["record"],
+        summary="How good the forecasts have been",
+        description=(
+            "Each accuracy stands beside what always saying up gets on the same forecasts. Live forecasts and "
+            "hindcasts are never mixed. With `Accept: text/csv` or `format=csv` the figures over time as a table."
+        ),
+        parameters=[MetricsIn, *HEADERS],
+        responses={(200, "application/json"): MetricsOut, **TABLES, **problems(400, 404, 429)},
+    )
+    def get(self, request: Request) -> Response:
+        """The part of the record that was asked for."""
+        asked = parsed(MetricsIn, request)
+        version = version_named(asked["version"]).version if "version" in asked else None
+        scored = scored_by_kind()
+        kind = asked.get("kind") or told_first(scored)
+        found = metrics_of(Asked(kind, asked.get("horizon"), WINDOW_NAMES[asked["window"]], version))
+        figures = {name: value for name, value in found.figures.items() if name not in ("n", "hits")}
+        return Response(
+            {
+                "kind": kind,
+                "horizon": found.asked.horizon,
+                "window": asked["window"],
+                "model_version": version,
+                "as_of": found.as_of,
+                "last_updated": found.updated_at,
+                "total_predictions": found.figures["n"],
+                "scored": scored,
+                **figures,
+                "by_horizon": found.by_horizon,
+                "by_model": found.by_model,
+                "by_window": found.by_window,
+                "over_time": found.over_time,
+                "calibration": found.calibration,
+            }
+        )
+
+
+def _accuracy(found: History) -> dict[str, Any]:
+    figures = {kind: found.figures.get(kind) for kind in Forecast.Kind.values}
+    return {"window": window_name(found.window_days), **figures}
+
+
+def _following(request: Request, symbol: str, asked: dict[str, Any], cursor: str | None) -> str | None:
+    """The address of the next page, with what was asked for."""
+    if cursor is None:
+        return None
+    same: dict[str, Any] = {name: asked[name] for name in ("days", "horizon", "kind", "limit") if name in asked}
+    if "format" in request.query_params:
+        same["format"] = request.query_params["format"]
+    return (
+        f"{reverse('predictions-api:history', args=[symbol], request=request)}?{urlencode({**same, 'cursor': cursor})}"
+    )

@@ -1,0 +1,81 @@
+"""What adds up over scored forecasts, and from which every figure of the record is made."""
+
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+# Bounds of the bins in which P(up) is compared with what came: narrow where honest forecasts lie.
+BIN_EDGES = (0.4, 0.45, 0.475, 0.5, 0.525, 0.55, 0.575, 0.6, 0.65)
+BINS = len(BIN_EDGES) + 1
+
+
+def _exact() -> models.DecimalField:
+    """A sum of numbers that are rounded to twelve decimals before they are added: exact in any order."""
+    return models.DecimalField(max_digits=30, decimal_places=12, default=0)
+
+
+def _no_counts() -> list[Any]:
+    return [0] * BINS
+
+
+class AccuracySums(models.Model):
+    """Sums over the first outcomes of issued forecasts; losses and errors of prices are relative to the last price.
+
+    A call is a BUY or SELL whose outcome is known. `volatility_rises` counts how often swings did become larger.
+    """
+
+    n = models.BigIntegerField(default=0)
+    hits = models.BigIntegerField("direction right", default=0)
+    ups = models.BigIntegerField("closed higher", default=0)
+    said_up = models.BigIntegerField(default=0)
+    said_up_right = models.BigIntegerField(default=0)
+    inside_80 = models.BigIntegerField(default=0)
+    inside_95 = models.BigIntegerField(default=0)
+    inside_99 = models.BigIntegerField(default=0)
+    buys = models.BigIntegerField(default=0)
+    buy_hits = models.BigIntegerField(default=0)
+    sells = models.BigIntegerField(default=0)
+    sell_hits = models.BigIntegerField(default=0)
+    volatility_calls = models.BigIntegerField(default=0)
+    volatility_hits = models.BigIntegerField(default=0)
+    volatility_rises = models.BigIntegerField(default=0)
+    brier = _exact()
+    log_loss = _exact()
+    absolute_error = _exact()
+    absolute_naive = _exact()
+    squared_error = _exact()
+    squared_naive = _exact()
+    bin_n = ArrayField(models.BigIntegerField(), default=_no_counts)
+    bin_ups = ArrayField(models.BigIntegerField(), default=_no_counts)
+    bin_probability = ArrayField(models.DecimalField(max_digits=24, decimal_places=6), default=_no_counts)
+
+    class Meta:
+        abstract = True
+
+
+PLAIN_SUMS: tuple[str, ...] = tuple(
+    field.name for field in AccuracySums._meta.local_fields if not isinstance(field, ArrayField)
+)
+BIN_SUMS: tuple[str, ...] = ("bin_n", "bin_ups", "bin_probability")
+
+
+class AccuracyDay(AccuracySums):
+    """One target session of one version (all of them together where it is null), kind and horizon, all stocks."""
+
+    model_version = models.ForeignKey("mlops.ModelVersion", on_delete=models.CASCADE, null=True, related_name="+")
+    kind = models.CharField(max_length=8)
+    horizon_sessions = models.PositiveSmallIntegerField()
+    target = models.DateField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "model_version", "horizon_sessions", "target"],
+                name="accuracy_day_once",
+                nulls_distinct=False,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} +{self.horizon_sessions} {self.target}"

@@ -1,0 +1,77 @@
+"""The record that goes with every forecast: how those before it came out. One indexed read for any number of them."""
+
+from collections.abc import Collection
+from typing import Any, TypedDict
+
+from django.db.models import Q
+
+from marketdata.selectors import active_instruments
+from mlops.forecasting.metrics.looks import needed_forecasts
+from predictions.models import AccuracySnapshot
+from predictions.models.accuracy_snapshot import ALL_TIME
+from predictions.scores import share
+
+COLUMNS = ("kind", "horizon_sessions", "instrument_id", "n", "hits", "ups", "inside_95", "verdict", "needed_n")
+Scope = tuple[str, int, int]
+
+
+class Score(TypedDict):
+    """How often the direction was right, beside always saying "up", and how often the 95 % interval held."""
+
+    accuracy: float | None
+    base_rate: float | None
+    n: int
+    coverage_95: float | None
+
+
+class Record(Score):
+    """The forecasts of one kind and horizon over all stocks and versions, and those of one stock alone."""
+
+    kind: str
+    verdict: str
+    needed_n: int
+    symbol: Score
+
+
+def record_of(kind: str, horizon: int, instrument_id: int) -> Record:
+    """The record that goes with one forecast."""
+    scope = (str(kind), horizon, instrument_id)
+    return records_of([scope])[scope]
+
+
+def records_of(scopes: Collection[Scope]) -> dict[Scope, Record]:
+    """The record of each (kind, horizon, instrument key); one query, and one more where nothing is scored yet."""
+    kinds, horizons, keys = ({scope[place] for scope in scopes} for place in range(3))
+    rows = AccuracySnapshot.objects.filter(
+        Q(instrument=None) | Q(instrument__in=keys),
+        model_version=None,
+        window_days=ALL_TIME,
+        kind__in=kinds,
+        horizon_sessions__in=horizons,
+    ).values(*COLUMNS)
+    found = {(row["kind"], row["horizon_sessions"], row["instrument_id"]): row for row in rows}
+    missing = any((kind, horizon, None) not in found for kind, horizon, _ in scopes)
+    per_session = active_instruments().count() if missing else 0
+    records: dict[Scope, Record] = {}
+    for kind, horizon, key in scopes:
+        whole, alone = found.get((kind, horizon, None)), found.get((kind, horizon, key))
+        records[kind, horizon, key] = {
+            **_score(whole),
+            "kind": kind,
+            "verdict": whole["verdict"] if whole else AccuracySnapshot.Verdict.NOT_ENOUGH.value,
+            "needed_n": whole["needed_n"] if whole else needed_forecasts(horizon, per_session=per_session),
+            "symbol": _score(alone),
+        }
+    return records
+
+
+def _score(row: dict[str, Any] | None) -> Score:
+    if row is None:
+        return {"accuracy": None, "base_rate": None, "n": 0, "coverage_95": None}
+    n = row["n"]
+    return {
+        "accuracy": share(row["hits"], n),
+        "base_rate": share(row["ups"], n),
+        "n": n,
+        "coverage_95": share(row["inside_95"], n),
+    }

@@ -1,0 +1,98 @@
+"""The record in sums: what was scored since the last time is added, what left a window is taken away."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import Max
+
+from marketdata.selectors import newest_session
+from mlops.forecasting.metrics.evidence import DaySums, evidence_of
+from predictions.models import AccuracyDay, AccuracySnapshot, Forecast, Outcome, Scorekeeping
+from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
+from predictions.services.accuracy_sql import ADD_DAYS, MOVE_WINDOWS
+from predictions.services.scorekeeping import hold_score
+
+log = structlog.get_logger(__name__)
+
+Scope = tuple[int | None, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyReport:
+    """How many outcomes were added to the sums, and the session with which their windows end now."""
+
+    counted: int
+    as_of: date | None
+
+
+@transaction.atomic
+def update_accuracy(*, now: datetime, through: date | None = None) -> AccuracyReport:
+    """Bring the sums up to every outcome there is, and their windows up to `through`, the newest session by default.
+
+    Windows never go back. A second call changes nothing.
+    """
+    return _brought_up(hold_score(), now, through)
+
+
+@transaction.atomic
+def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
+    """Throw the sums away and make them anew from the outcomes; their windows end where they ended before."""
+    state = hold_score()
+    AccuracyDay.objects.all().delete()
+    AccuracySnapshot.objects.all().delete()
+    state.outcomes_counted = 0
+    return _brought_up(state, now, state.as_of)
+
+
+def _brought_up(state: Scorekeeping, now: datetime, through: date | None) -> AccuracyReport:
+    fresh = Outcome.objects.filter(pk__gt=state.outcomes_counted, revision=0)
+    newest = Outcome.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    latest_target = fresh.aggregate(latest=Max("forecast__target"))["latest"]
+    as_of = max((day for day in (through or newest_session(), latest_target, state.as_of) if day), default=None)
+    counted = fresh.count()
+    if as_of is None or (counted == 0 and as_of == state.as_of):
+        return AccuracyReport(0, as_of)
+    touched = _touched(state.outcomes_counted)
+    bounds: dict[str, Any] = {"counted": state.outcomes_counted, "newest": newest, "windows": list(WINDOWS)}
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_DAYS, bounds)
+        cursor.execute(MOVE_WINDOWS, {**bounds, "as_of": as_of, "before": state.as_of or as_of})
+    AccuracySnapshot.objects.filter(n=0).delete()
+    _judge(touched)
+    Scorekeeping.objects.filter(pk=state.pk).update(outcomes_counted=newest, as_of=as_of, updated_at=now)
+    log.info("accuracy_updated", counted=counted, as_of=as_of.isoformat())
+    return AccuracyReport(counted, as_of)
+
+
+def _touched(counted: int) -> set[Scope]:
+    """The versions, kinds and horizons of outcomes not counted yet, and the same without the version."""
+    fresh = Forecast.objects.filter(outcomes__pk__gt=counted, outcomes__revision=0).order_by()
+    rows = set(fresh.values_list("model_version_id", "kind", "horizon_sessions").distinct())
+    return rows | {(None, kind, horizon) for _, kind, horizon in rows}
+
+
+def _judge(scopes: Collection[Scope]) -> None:
+    """Write the verdict of each scope's all-time row."""
+    days: dict[Scope, list[DaySums]] = defaultdict(list)
+    rows = AccuracyDay.objects.filter(
+        kind__in={kind for _, kind, _ in scopes}, horizon_sessions__in={horizon for _, _, horizon in scopes}
+    ).order_by("target")
+    for version, kind, horizon, *sums in rows.values_list(
+        "model_version_id", "kind", "horizon_sessions", "n", "hits", "ups"
+    ).iterator():
+        if (version, kind, horizon) in scopes:
+            days[version, kind, horizon].append(DaySums(*sums))
+    overall = AccuracySnapshot.objects.filter(window_days=ALL_TIME, instrument=None)
+    judged = []
+    for row in overall:
+        scope = (row.model_version_id, row.kind, row.horizon_sessions)
+        if scope in days:
+            evidence = evidence_of(days[scope], horizon_sessions=row.horizon_sessions)
+            row.verdict, row.needed_n = str(evidence.verdict), evidence.needed_n
+            judged.append(row)
+    AccuracySnapshot.objects.bulk_update(judged, ["verdict", "needed_n"])

@@ -1,0 +1,111 @@
+"""The statements that add outcomes up: one expression for each sum, written out for days and for windows."""
+
+from predictions.models.accuracy_sums import BIN_EDGES, BIN_SUMS, BINS, PLAIN_SUMS
+
+# One row of `scored`: a forecast with its first outcome. What is added is whole or rounded, so the order is nothing.
+_UP = "went_up::int"
+_P = "probability_up"
+_LOSS = f"round((-ln(CASE WHEN went_up THEN {_P} ELSE 1 - {_P} END::float8))::numeric, 12)"
+_SWINGS = "(said_volatility IS NOT NULL AND volatility_rose IS NOT NULL)"
+ADDED: dict[str, str] = {
+    "n": "1",
+    "hits": "coalesce(direction_right, false)::int",
+    "ups": _UP,
+    "said_up": f"({_P} > 0.5)::int",
+    "said_up_right": f"({_P} > 0.5 AND went_up)::int",
+    "inside_80": "coalesce(inside_80, false)::int",
+    "inside_95": "coalesce(inside_95, false)::int",
+    "inside_99": "coalesce(inside_99, false)::int",
+    "buys": "(signal = 'BUY' AND call_right IS NOT NULL)::int",
+    "buy_hits": "coalesce(signal = 'BUY' AND call_right, false)::int",
+    "sells": "(signal = 'SELL' AND call_right IS NOT NULL)::int",
+    "sell_hits": "coalesce(signal = 'SELL' AND call_right, false)::int",
+    "volatility_calls": f"{_SWINGS}::int",
+    "volatility_hits": f"({_SWINGS} AND (said_volatility > 0.5) = volatility_rose)::int",
+    "volatility_rises": f"({_SWINGS} AND volatility_rose)::int",
+    "brier": f"({_P} - {_UP}) ^ 2",
+    "log_loss": _LOSS,
+    "absolute_error": "round(abs(predicted_price - actual_price) / last_price, 12)",
+    "absolute_naive": "round(abs(actual_price - last_price) / last_price, 12)",
+    "squared_error": "round(((predicted_price - actual_price) / last_price) ^ 2, 12)",
+    "squared_naive": "round(((actual_price - last_price) / last_price) ^ 2, 12)",
+}
+_IN_BIN: dict[str, str] = {"bin_n": "1", "bin_ups": _UP, "bin_probability": _P}
+_BINNED = [(f"{name}_{number}", name, number) for name in BIN_SUMS for number in range(BINS)]
+
+SCORED = f"""
+SELECT o.id AS outcome_id, f.model_version_id, f.kind, f.horizon_sessions, f.instrument_id, f.target,
+    f.probability_up, f.last_price, f.predicted_price, f.signal, f.volatility_rises AS said_volatility, o.actual_price,
+    o.went_up, o.direction_right, o.inside_80, o.inside_95, o.inside_99, o.volatility_rose, o.call_right,
+    width_bucket(f.probability_up, ARRAY[{", ".join(map(str, BIN_EDGES))}]) AS bin
+FROM predictions_outcome o JOIN predictions_forecast f ON f.id = o.forecast_id
+WHERE o.revision = 0
+"""
+
+_FINE = ",\n    ".join(
+    [
+        *(f"sum(sign * {expression}) AS {name}" for name, expression in ADDED.items()),
+        *(
+            f"coalesce(sum(sign * {_IN_BIN[name]}) FILTER (WHERE bin = {number}), 0) AS {column}"
+            for column, name, number in _BINNED
+        ),
+    ]
+)
+_TOGETHER = ",\n    ".join(
+    [
+        *(f"sum({name})" for name in ADDED),
+        *(f"ARRAY[{', '.join(f'sum({name}_{number})' for number in range(BINS))}]" for name in BIN_SUMS),
+    ]
+)
+_COLUMNS = ", ".join([*ADDED, *BIN_SUMS])
+
+
+def _upsert(table: str, keys: str) -> str:
+    added = [f"{name} = {table}.{name} + EXCLUDED.{name}" for name in ADDED]
+    added += [
+        f"{name} = ARRAY(SELECT a + b FROM unnest({table}.{name}, EXCLUDED.{name}) WITH ORDINALITY AS u(a, b, place)"
+        " ORDER BY place)"
+        for name in BIN_SUMS
+    ]
+    return f"ON CONFLICT ({keys}) DO UPDATE SET {', '.join(added)}"
+
+
+# Parameters: counted, newest.
+ADD_DAYS = f"""
+WITH fine AS (
+    SELECT model_version_id, kind, horizon_sessions, target, {_FINE}
+    FROM (SELECT *, 1 AS sign FROM ({SCORED} AND o.id > %(counted)s AND o.id <= %(newest)s) AS scored) AS fresh
+    GROUP BY model_version_id, kind, horizon_sessions, target
+)
+INSERT INTO predictions_accuracyday (model_version_id, kind, horizon_sessions, target, {_COLUMNS})
+SELECT model_version_id, kind, horizon_sessions, target, {_TOGETHER} FROM fine
+GROUP BY kind, horizon_sessions, target, GROUPING SETS ((model_version_id), ())
+{_upsert("predictions_accuracyday", "kind, model_version_id, horizon_sessions, target")}
+"""
+
+# Parameters: counted, newest, as_of, before (the former as_of), windows. What is new enters, what is too old leaves.
+MOVE_WINDOWS = f"""
+WITH moved AS (
+    SELECT scored.*, days, 1 AS sign
+    FROM ({SCORED} AND o.id > %(counted)s AND o.id <= %(newest)s) AS scored, unnest(%(windows)s::int[]) AS days
+    WHERE days = 0 OR target > %(as_of)s::date - days
+    UNION ALL
+    SELECT scored.*, days, -1 AS sign
+    FROM unnest(%(windows)s::int[]) AS days CROSS JOIN LATERAL (
+        {SCORED} AND o.id <= %(counted)s AND f.target > %(before)s::date - days AND f.target <= %(as_of)s::date - days
+    ) AS scored
+    WHERE days > 0
+), fine AS (
+    SELECT model_version_id, kind, horizon_sessions, instrument_id, days, {_FINE}
+    FROM moved GROUP BY model_version_id, kind, horizon_sessions, instrument_id, days
+)
+INSERT INTO predictions_accuracysnapshot
+    (model_version_id, kind, horizon_sessions, instrument_id, window_days, verdict, {_COLUMNS})
+SELECT model_version_id, kind, horizon_sessions, instrument_id, days, '', {_TOGETHER} FROM fine
+GROUP BY kind, horizon_sessions, days, CUBE (model_version_id, instrument_id)
+{_upsert("predictions_accuracysnapshot", "instrument_id, kind, model_version_id, window_days, horizon_sessions")}
+"""
+
+# Every sum of the model has its expression, or the import fails.
+if set(ADDED) != set(PLAIN_SUMS) or set(_IN_BIN) != set(BIN_SUMS):
+    raise TypeError("the sums of the record and their expressions do not agree")

@@ -1,0 +1,292 @@
+"""`/history/{symbol}` and `/metrics`: what they tell, page by page, as a table, and what they refuse."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from marketdata.calendars import session_after
+from marketdata.models import Instrument
+from mlops.models import ModelVersion
+from predictions.models import Forecast
+from predictions.selectors.history import COLUMNS
+from predictions.services.accuracy import update_accuracy
+from predictions.services.scoring import outcome_of
+from predictions.tests.factories import NOW, ORIGIN, TARGET, abstention, forecast, forecasts, model_version, stock
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
+
+HISTORY, METRICS = "/api/v1/history/AAPL", "/api/v1/metrics"
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    generated: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return generated
+
+
+@pytest.fixture
+def ask(client: Client, settings: Settings) -> Ask:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=1000)
+    return client.get
+
+
+@pytest.fixture
+def apple() -> Instrument:
+    model_version()
+    return stock()
+
+
+def judge(schema: dict[str, Any], path: str, status: str = "200") -> Draft202012Validator:
+    """Judges a body by what the schema promises for that call and status."""
+    content = schema["paths"][path]["get"]["responses"][status]["content"]
+    kind = "application/json" if status == "200" else "application/problem+json"
+    return Draft202012Validator({**content[kind]["schema"], "components": schema["components"]})
+
+
+def met(said: Forecast, close: str, revision: int = 0) -> None:
+    outcome_of(said, Decimal(close), revision=revision, now=NOW).save()
+
+
+def three_kinds(apple: Instrument) -> list[Forecast]:
+    """A live forecast that was right and was corrected, a hindcast that was wrong, a shadow, and one to come."""
+    live, past, shadow = (forecast(apple, kind=kind) for kind in ("live", "hindcast", "shadow"))
+    coming = forecast(apple, horizon_sessions=20)
+    met(live, "104")
+    met(past, "94")
+    met(shadow, "104")
+    met(live, "103", revision=1)
+    update_accuracy(now=NOW, through=TARGET)
+    return [live, past, shadow, coming]
+
+
+def test_a_forecast_stands_beside_what_came_of_it(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
+    live, past, _, coming = three_kinds(apple)
+    body = ask(HISTORY).json()
+    judge(schema, "/api/v1/history/{symbol}").validate(body)
+    assert [row["id"] for row in body["forecasts"]] == [coming.pk, live.pk, past.pk]
+    assert (body["symbol"], body["as_of"], body["days"], body["horizon"]) == ("AAPL", "2023-09-21", 30, None)
+    row = body["forecasts"][1]
+    told = {name: row[name] for name in ("kind", "predicted_price", "actual_price", "error", "corrected_price")}
+    assert told == {
+        "kind": "live", "predicted_price": 102.0, "actual_price": 104.0, "error": -2.0, "corrected_price": 103.0
+    }  # fmt: skip
+    assert (row["direction_right"], row["inside_80"], row["inside_95"]) == (True, True, True)
+    waiting = body["forecasts"][0]
+    assert (waiting["target_date"], waiting["actual_price"], waiting["inside_80"]) == ("2023-10-12", None, None)
+    missed = body["forecasts"][2]
+    assert (missed["kind"], missed["direction_right"], missed["inside_95"], missed["inside_99"]) == (
+        "hindcast", False, False, True
+    )  # fmt: skip
+
+
+def test_the_accuracy_of_a_stock_keeps_the_kinds_apart(apple: Instrument, ask: Ask) -> None:
+    three_kinds(apple)
+    told = ask(HISTORY).json()["accuracy"]
+    assert (told["window"], told["shadow"]) == ("30", None)
+    assert (told["live"]["n"], told["live"]["accuracy"], told["live"]["coverage"]["95"]) == (1, 1.0, 1.0)
+    assert (told["hindcast"]["n"], told["hindcast"]["accuracy"], told["hindcast"]["coverage"]["95"]) == (1, 0.0, 0.0)
+    only = ask(f"{HISTORY}?kind=shadow").json()
+    assert [row["kind"] for row in only["forecasts"]] == ["shadow"]
+    assert (only["accuracy"]["shadow"]["n"], only["accuracy"]["live"]) == (1, None)
+
+
+@pytest.mark.parametrize(("days", "window"), [(1, "30"), (30, "30"), (31, "90"), (365, "365"), (366, "all")])
+def test_the_figures_are_those_of_the_window_that_holds_the_days(
+    apple: Instrument, ask: Ask, days: int, window: str
+) -> None:
+    assert ask(f"{HISTORY}?days={days}").json()["accuracy"]["window"] == window
+
+
+def test_days_and_horizon_choose(apple: Instrument, ask: Ask) -> None:
+    old = forecast(apple, origin=date(2023, 8, 1))
+    three_kinds(apple)
+    assert old.pk not in [row["id"] for row in ask(HISTORY).json()["forecasts"]]
+    assert old.pk in [row["id"] for row in ask(f"{HISTORY}?days=90").json()["forecasts"]]
+    assert {row["horizon"] for row in ask(f"{HISTORY}?horizon=20").json()["forecasts"]} == {20}
+
+
+def test_an_abstention_is_told_without_numbers(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
+    abstention(apple)
+    body = ask(f"{HISTORY}?days=365").json()
+    judge(schema, "/api/v1/history/{symbol}").validate(body)
+    (row,) = body["forecasts"]
+    assert (row["status"], row["predicted_price"], row["signal"]) == ("abstained", None, None)
+
+
+def test_pages_follow_one_another_without_a_gap(apple: Instrument, ask: Ask) -> None:
+    for back in range(7):
+        origin = session_after("XNYS", ORIGIN, -back)
+        forecasts([apple], horizons=(1, 5, 20), origin=origin)
+        forecasts([apple], horizons=(5,), origin=origin, kind="hindcast")
+    whole = [row["id"] for row in ask(f"{HISTORY}?days=365&limit=1000").json()["forecasts"]]
+    assert len(whole) == 28
+    for limit in (1, 3, 28):
+        paged: list[int] = []
+        address: str | None = f"{HISTORY}?days=365&limit={limit}"
+        while address:
+            answer = ask(address)
+            body = answer.json()
+            paged += [row["id"] for row in body["forecasts"]]
+            address = body["next"]
+            assert answer.get("Link") == (f'<{address}>; rel="next"' if address else None)
+        assert paged == whole
+
+
+@pytest.mark.parametrize("way", [{"headers": {"accept": "text/csv"}}, {"query_params": {"format": "csv"}}])
+def test_history_comes_as_a_table(apple: Instrument, ask: Ask, way: dict[str, Any]) -> None:
+    three_kinds(apple)
+    answer = ask(HISTORY, **way)
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(StringIO(answer.content.decode())))
+    assert [*rows[0]] == list(COLUMNS)
+    assert [(row["kind"], row["actual_price"]) for row in rows] == [
+        ("live", ""),
+        ("live", "104.0"),
+        ("hindcast", "94.0"),
+    ]
+
+
+def test_an_answer_that_is_still_the_newest_is_not_sent_again(apple: Instrument, ask: Ask) -> None:
+    three_kinds(apple)
+    for path in (HISTORY, METRICS):
+        tag = ask(path)["ETag"]
+        assert ask(path, headers={"if-none-match": tag}).status_code == 304
+    met(forecast(apple, horizon_sessions=1), "90")
+    update_accuracy(now=NOW + timedelta(days=1))
+    assert ask(METRICS, headers={"if-none-match": tag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "kind"),
+    [
+        (f"{HISTORY}?days=0", 400, "invalid-request"),
+        (f"{HISTORY}?days=ten", 400, "invalid-request"),
+        (f"{HISTORY}?horizon=3", 400, "invalid-request"),
+        (f"{HISTORY}?kind=dream", 400, "invalid-request"),
+        (f"{HISTORY}?limit=1001", 400, "invalid-request"),
+        (f"{HISTORY}?cursor=2023-99-99.5.live.1", 400, "invalid-request"),
+        (f"{HISTORY}?days=5&days=6", 400, "invalid-request"),
+        ("/api/v1/history/ZZZZ", 404, "unknown-symbol"),
+        ("/api/v1/history/A PL", 400, "malformed-symbol"),
+        (f"{METRICS}?window=31", 400, "invalid-request"),
+        (f"{METRICS}?horizon=2", 400, "invalid-request"),
+        (f"{METRICS}?kind=all", 400, "invalid-request"),
+        (f"{METRICS}?version=v99", 404, "unknown-version"),
+    ],
+)
+def test_what_cannot_be_answered_is_a_problem(
+    apple: Instrument, ask: Ask, schema: dict[str, Any], path: str, status: int, kind: str
+) -> None:
+    answer = ask(path)
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+    assert answer.json()["type"].endswith(kind)
+    route = "/api/v1/metrics" if path.startswith(METRICS) else "/api/v1/history/{symbol}"
+    judge(schema, route, str(status)).validate(answer.json())
+
+
+def test_metrics_of_an_empty_record(ask: Ask, schema: dict[str, Any]) -> None:
+    body = ask(METRICS).json()
+    judge(schema, METRICS).validate(body)
+    assert (body["total_predictions"], body["accuracy"], body["last_updated"], body["over_time"]) == (0, None, None, [])
+
+
+def test_metrics_told_by_hand(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
+    # Of four live forecasts of a rise over 5 sessions three rose; one over 1 session fell.
+    stocks = [apple, *(stock(symbol) for symbol in ("META", "NVDA", "GOOG"))]
+    for said, close in zip(forecasts(stocks), ("101", "103", "110", "99"), strict=True):
+        met(said, close)
+    met(forecast(apple, horizon_sessions=1), "90")
+    update_accuracy(now=NOW, through=TARGET)
+    body = ask(f"{METRICS}?horizon=5").json()
+    judge(schema, METRICS).validate(body)
+    told = {name: body[name] for name in ("accuracy", "base_rate", "precision", "recall", "f1", "total_predictions")}
+    # Up was said four times and was right three: precision .75, all rises were found, f1 = 2 * .75 / 1.75.
+    assert told == {
+        "accuracy": 0.75, "base_rate": 0.75, "precision": 0.75, "recall": 1.0, "f1": 0.857143, "total_predictions": 4
+    }  # fmt: skip
+    # 101, 103 lie in 99..105, 99 on its bound; 110 is above 109 and below 115.
+    assert body["coverage"] == {"80": 0.75, "95": 0.75, "99": 1.0}
+    # (.44^2 * 3 + .56^2) / 4, against .75 * .25.
+    assert (body["brier"], body["brier_skill"]) == (0.2236, round(1 - 0.2236 / 0.1875, 6))
+    assert body["calibration"] == [
+        {"lower": 0.55, "upper": 0.575, "n": 4, "mean_probability": 0.56, "share_up": 0.75}
+    ]  # fmt: skip
+    assert [(row["horizon"], row["n"], row["accuracy"]) for row in body["by_horizon"]] == [(1, 1, 0.0), (5, 4, 0.75)]
+    assert {row["verdict"] for row in body["by_horizon"]} == {"not enough evidence"}
+    assert [(row["model_version"], row["n"]) for row in body["by_model"]] == [("v1", 4)]
+    assert [(row["window"], row["n"]) for row in body["by_window"]] == [("30", 4), ("90", 4), ("365", 4), ("all", 4)]
+    assert [(row["first"], row["n"], row["accuracy"]) for row in body["over_time"]] == [("2023-09-21", 4, 0.75)]
+    together = ask(METRICS).json()
+    assert (together["total_predictions"], together["accuracy"], together["horizon"]) == (5, 0.6, None)
+
+
+def test_hindcasts_are_told_until_a_live_forecast_is_scored_and_never_with_it(apple: Instrument, ask: Ask) -> None:
+    met(forecast(apple, kind="hindcast"), "94")
+    update_accuracy(now=NOW, through=TARGET)
+    before = ask(METRICS).json()
+    assert (before["kind"], before["total_predictions"], before["accuracy"]) == ("hindcast", 1, 0.0)
+    met(forecast(apple), "104")
+    update_accuracy(now=NOW, through=TARGET)
+    after = ask(METRICS).json()
+    assert (after["kind"], after["total_predictions"], after["accuracy"]) == ("live", 1, 1.0)
+    assert after["scored"] == {"live": 1, "shadow": 0, "hindcast": 1}
+    assert ask(f"{METRICS}?kind=hindcast").json()["accuracy"] == 0.0
+
+
+def test_metrics_of_one_version_and_one_window(apple: Instrument, ask: Ask) -> None:
+    first = ModelVersion.objects.get()
+    second = model_version("v2", stage=ModelVersion.Stage.RETIRED)
+    met(forecast(apple, model_version=first, origin=date(2023, 6, 1)), "104")
+    met(forecast(apple, model_version=second), "94")
+    update_accuracy(now=NOW, through=TARGET)
+    assert ask(f"{METRICS}?version=v1").json()["accuracy"] == 1.0
+    assert [row["model_version"] for row in ask(METRICS).json()["by_model"]] == ["v2", "v1"]
+    recent = ask(f"{METRICS}?window=30").json()
+    assert (recent["total_predictions"], [row["model_version"] for row in recent["by_model"]]) == (1, ["v2"])
+    assert ask(f"{METRICS}?window=30&version=v1").json()["total_predictions"] == 0
+
+
+@pytest.mark.parametrize(("window", "periods"), [("90", 2), ("365", 1), ("all", 1)])
+def test_over_time_is_by_day_week_or_month(apple: Instrument, ask: Ask, window: str, periods: int) -> None:
+    # Two sessions of one week and month.
+    met(forecast(apple, origin=date(2023, 9, 12)), "104")
+    met(forecast(apple), "94")
+    update_accuracy(now=NOW, through=TARGET)
+    told = ask(f"{METRICS}?window={window}").json()["over_time"]
+    assert len(told) == periods
+    assert (told[0]["first"], told[-1]["last"], sum(row["n"] for row in told)) == ("2023-09-19", "2023-09-21", 2)
+
+
+def test_metrics_come_as_a_table(apple: Instrument, ask: Ask) -> None:
+    three_kinds(apple)
+    answer = ask(f"{METRICS}?format=csv&window=30")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    (row,) = csv.DictReader(StringIO(answer.content.decode()))
+    assert (row["first"], row["n"], row["accuracy"]) == ("2023-09-21", "1", "1.0")
+
+
+def test_the_number_of_queries_is_fixed(
+    apple: Instrument, ask: Ask, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for count in (1, 5):
+        for back in range(count):
+            for said in forecasts([apple], (1, 5), origin=session_after("XNYS", ORIGIN, -back - 10 * count)):
+                met(said, "104")
+        update_accuracy(now=NOW, through=TARGET)
+        # the instrument, where the record ends, the page, the figures
+        with django_assert_num_queries(4):
+            ask(HISTORY)
+        # kinds, where the record ends, the sums, the days
+        with django_assert_num_queries(4):
+            ask(METRICS)
