@@ -190,6 +190,9 @@ def _head(heads: Sequence[LedgerHead], piece: Sequence[SealedRow], head_hash: st
         count=len(piece) + (heads[-1].count if heads else 0),
         last_forecast_id=piece[-1].key,
         head_hash=head_hash,
+        outcomes=0,
+        last_outcome=0,
+        outcomes_hash=GENESIS,
         recorded_at=recorded_at,
         previous_hash=heads[-1].entry_hash if heads else GENESIS,
     )
