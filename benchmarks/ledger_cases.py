@@ -8,7 +8,7 @@ import sys
 import time
 import zlib
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from django.db import connection, transaction
@@ -156,6 +156,7 @@ def _build(rows: int) -> None:
         cursor.execute(OUTCOMES)
         cursor.execute("DROP TABLE staged_forecast, staged_seal")
         LedgerHead.objects.bulk_create(heads)
+        ledger.record_head(now=heads[-1].recorded_at + timedelta(days=1))
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE predictions_forecast, predictions_outcome, predictions_forecastinput")
 

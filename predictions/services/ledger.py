@@ -98,7 +98,7 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
 
 def head_hash_of(head: LedgerHead) -> str:
     """The hash that seals a day's head, from the hash of the head before it."""
-    told = {
+    told: dict[str, str | int] = {
         "count": head.count,
         "day": head.day.isoformat(),
         "head_hash": head.head_hash,

@@ -103,7 +103,8 @@ def test_a_day_s_head_stays_what_it_was(client: Client, rows: list[Forecast], sc
     assert (told["count"], told["head_hash"]) == (5, rows[-1].entry_hash)
     assert told["day_head"] == {
         "day": "2023-09-21", "count": 5, "last_forecast": rows[-1].pk, "head_hash": rows[-1].entry_hash,
-        "outcomes": 0, "last_outcome": 0, "outcomes_hash": GENESIS, "recorded_at": "2023-09-21T22:05:00.000000+00:00", "previous_hash": GENESIS, "entry_hash": head.entry_hash,
+        "outcomes": 0, "last_outcome": 0, "outcomes_hash": GENESIS,
+        "recorded_at": "2023-09-21T22:05:00.000000+00:00", "previous_hash": GENESIS, "entry_hash": head.entry_hash,
     }  # fmt: skip
     conforms(schema, "/api/v1/ledger/head", answer)
     all_days = client.get("/api/v1/ledger/heads")
