@@ -1,16 +1,17 @@
 """What `manage.py check_leaks` looks at: bars from a file or the bundled ones, and the news rules of an exchange."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketdata.calendars import close_instant, is_session
-from marketdata.providers.bar_file import FileBar, read_bar_file
+from marketdata.columns import BarColumns, columns_of
+from marketdata.providers.bar_cells import CellReader
+from marketdata.providers.bar_file import read_chunks
 from marketdata.providers.sample import LAST_SESSION, SampleProvider, sample_instruments
-from marketdata.records import BarRecord
 from marketdata.sentiment.aggregate import Opinion, aggregate
 from marketdata.sentiment.dating import session_that_knows
 from mlops.forecasting.leaks import Article
@@ -23,18 +24,19 @@ CLOSES_LOOKED_AT = 504
 def sample_panel() -> Panel:
     """The bundled bars."""
     provider = SampleProvider()
+    symbols = [stock.symbol for stock in sample_instruments()]
+    histories = [provider.fetch_daily_bars(symbol, first=date.min, last=LAST_SESSION).bars for symbol in symbols]
     return _panel(
-        (stock.symbol, bar)
-        for stock in sample_instruments()
-        for bar in provider.fetch_daily_bars(stock.symbol, first=date.min, last=LAST_SESSION).bars
+        symbols, np.repeat(np.arange(len(symbols)), list(map(len, histories))), list(map(columns_of, histories))
     )
 
 
 def panel_of_file(path: Path) -> tuple[Panel, int]:
     """The bars of a CSV or Parquet file, and how many rows could not be read. Raises BarFileUnusable."""
-    rows = list(read_bar_file(path))
-    bars = [(row.symbol, row.bar) for row in rows if isinstance(row, FileBar)]
-    return _panel(bars), len(rows) - len(bars)
+    reader = CellReader()
+    read = [reader.read(chunk) for chunk in read_chunks(path)]
+    named = np.concatenate([part.symbol for part in read]) if read else np.empty(0, dtype=np.int64)
+    return _panel(reader.symbols, named, [part.bars for part in read]), sum(len(part.odd) for part in read)
 
 
 def closes_of(panel: Panel) -> list[tuple[date, datetime]]:
@@ -51,18 +53,12 @@ def session_news(articles: Sequence[Article], session: date) -> tuple[float, ...
     return (mood.score or 0.0, float(mood.count), float(len(dated)))
 
 
-def _panel(bars: Iterable[tuple[str, BarRecord]]) -> Panel:
-    """Symbols in their order, sessions ascending; NaN where there is no bar."""
-    by_symbol: dict[str, dict[date, BarRecord]] = defaultdict(dict)
-    for symbol, bar in bars:
-        by_symbol[symbol][bar.session] = bar
-    symbols = tuple(sorted(by_symbol))
-    days = sorted({day for stored in by_symbol.values() for day in stored})
-    place = {day: row for row, day in enumerate(days)}
-    fields = {name: np.full((len(days), len(symbols)), np.nan) for name in PRICE_FIELDS}
-    for column, symbol in enumerate(symbols):
-        for day, bar in by_symbol[symbol].items():
-            for name, values in fields.items():
-                number = getattr(bar, name)
-                values[place[day], column] = np.nan if number is None else float(number)
-    return Panel(symbols=symbols, sessions=np.array(days, dtype="datetime64[D]"), **fields)
+def _panel(symbols: Sequence[str], named: NDArray[np.int64], parts: Sequence[BarColumns]) -> Panel:
+    """One column a symbol, `named` saying whose each bar is; NaN where there is no bar."""
+    days = np.concatenate([part.session for part in parts]) if parts else np.empty(0, dtype="datetime64[D]")
+    sessions, rows = np.unique(days, return_inverse=True)
+    fields = {name: np.full((len(sessions), len(symbols)), np.nan) for name in PRICE_FIELDS}
+    for name, values in fields.items():
+        if parts:
+            values[rows, named] = np.concatenate([getattr(part, name) for part in parts])
+    return Panel(symbols=tuple(symbols), sessions=sessions, **fields)

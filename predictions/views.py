@@ -1,5 +1,6 @@
 """The pages `/` and `/stocks/...`: what we expect, how sure we are, how good we have been."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,16 +10,21 @@ from django.utils.http import urlencode
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
+from marketdata import clock
 from marketdata.calendars import session_after
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol
+from marketdata.services.quotes import follow
 from predictions.charts import ChartSubject, chart_body
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
 from predictions.selectors import pages
 from predictions.selectors.forecasts import latest_by_horizon
 from predictions.templatetags.figures import source, tick_decimals
+
+# A page that stays open keeps its interest up through its socket.
+WATCHED_FOR = timedelta(minutes=2)
 
 
 @require_safe
@@ -29,7 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
     except HorizonUnknown as error:
         return _not_found(request, error)
     search = request.GET.get("q", "").replace("\0", "").strip()[:60]
-    shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"))
+    shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"), now=clock.now())
     context = {"board": shown, "holdout": pages.holdout_of(shown.version, horizon)}
     return render(request, "predictions/home.html", {**_common(horizon), **context})
 
@@ -45,7 +51,9 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
     if symbol != instrument.symbol:
         query = urlencode({"horizon": horizon}) if "horizon" in request.GET else ""
         return redirect(reverse("predictions:stock", args=[instrument.symbol]) + (f"?{query}" if query else ""))
-    shown = pages.stock(instrument, horizon=horizon)
+    now = clock.now()
+    follow(instrument, now + WATCHED_FOR)
+    shown = pages.stock(instrument, horizon=horizon, now=now)
     return render(request, "predictions/stock.html", {**_common(horizon), "stock": shown})
 
 
