@@ -11,6 +11,7 @@ from django.conf import settings
 from marketdata.models import Instrument, SentimentDay
 from mlops import artifacts
 from mlops.errors import InsufficientHistory
+from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import Panel, no_progress
 from mlops.models import AliasChange, Evaluation, ModelVersion, TrainingRun
 from mlops.selectors import champion
@@ -68,6 +69,7 @@ def test_the_first_version_serves_and_a_second_training_makes_the_same_files(
     assert AliasChange.objects.get().reason == "first trained version"
     assert first.holdout_trained_through < first.holdout_first
     assert first.trained_through == first.holdout_last == market.sessions[-1].astype(object)
+    assert first.toolchain == toolchain()
     assert bundle_of(first, "holdout").trained_through == first.holdout_trained_through
     assert bundle_of(first, "serving").trained_through == first.trained_through
 
