@@ -43,6 +43,8 @@ def update_accuracy(*, now: datetime, through: date | None = None) -> AccuracyRe
 def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
     """Throw the sums away and make them anew from the outcomes; their windows end where they ended before."""
     state = hold_score()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '256MB'")
     AccuracyDay.objects.all().delete()
     AccuracySnapshot.objects.all().delete()
     state.outcomes_counted = 0

@@ -30,8 +30,8 @@ ADDED: dict[str, str] = {
     "squared_error": "round(((predicted_price - actual_price) / last_price) ^ 2, 12)",
     "squared_naive": "round(((actual_price - last_price) / last_price) ^ 2, 12)",
 }
-_IN_BIN: dict[str, str] = {"bin_n": "1", "bin_ups": _UP, "bin_probability": _P}
-_BINNED = [(f"{name}_{number}", name, number) for name in BIN_SUMS for number in range(BINS)]
+# What is added within a bin, out of the sums of the bin alone.
+_IN_BIN: dict[str, str] = {"bin_n": "n", "bin_ups": "ups", "bin_probability": "probability"}
 
 SCORED = f"""
 SELECT o.id AS outcome_id, f.model_version_id, f.kind, f.horizon_sessions, f.instrument_id, f.target,
@@ -42,20 +42,17 @@ FROM predictions_outcome o JOIN predictions_forecast f ON f.id = o.forecast_id
 WHERE o.revision = 0
 """
 
+
+def _side_by_side(name: str) -> str:
+    return ", ".join(f"coalesce(sum({name}) FILTER (WHERE bin = {number}), 0)" for number in range(BINS))
+
+
+# First by bin, which is a few rows for each key; then the bins side by side.
 _FINE = ",\n    ".join(
-    [
-        *(f"sum(sign * {expression}) AS {name}" for name, expression in ADDED.items()),
-        *(
-            f"coalesce(sum(sign * {_IN_BIN[name]}) FILTER (WHERE bin = {number}), 0) AS {column}"
-            for column, name, number in _BINNED
-        ),
-    ]
+    [*(f"sum(sign * {expression}) AS {name}" for name, expression in ADDED.items()), f"sum(sign * {_P}) AS probability"]
 )
 _TOGETHER = ",\n    ".join(
-    [
-        *(f"sum({name})" for name in ADDED),
-        *(f"ARRAY[{', '.join(f'sum({name}_{number})' for number in range(BINS))}]" for name in BIN_SUMS),
-    ]
+    [*(f"sum({name})" for name in ADDED), *(f"ARRAY[{_side_by_side(name)}]" for name in _IN_BIN.values())]
 )
 _COLUMNS = ", ".join([*ADDED, *BIN_SUMS])
 
@@ -73,9 +70,9 @@ def _upsert(table: str, keys: str) -> str:
 # Parameters: counted, newest.
 ADD_DAYS = f"""
 WITH fine AS (
-    SELECT model_version_id, kind, horizon_sessions, target, {_FINE}
+    SELECT model_version_id, kind, horizon_sessions, target, bin, {_FINE}
     FROM (SELECT *, 1 AS sign FROM ({SCORED} AND o.id > %(counted)s AND o.id <= %(newest)s) AS scored) AS fresh
-    GROUP BY model_version_id, kind, horizon_sessions, target
+    GROUP BY model_version_id, kind, horizon_sessions, target, bin
 )
 INSERT INTO predictions_accuracyday (model_version_id, kind, horizon_sessions, target, {_COLUMNS})
 SELECT model_version_id, kind, horizon_sessions, target, {_TOGETHER} FROM fine
@@ -96,8 +93,8 @@ WITH moved AS (
     ) AS scored
     WHERE days > 0
 ), fine AS (
-    SELECT model_version_id, kind, horizon_sessions, instrument_id, days, {_FINE}
-    FROM moved GROUP BY model_version_id, kind, horizon_sessions, instrument_id, days
+    SELECT model_version_id, kind, horizon_sessions, instrument_id, days, bin, {_FINE}
+    FROM moved GROUP BY model_version_id, kind, horizon_sessions, instrument_id, days, bin
 )
 INSERT INTO predictions_accuracysnapshot
     (model_version_id, kind, horizon_sessions, instrument_id, window_days, verdict, {_COLUMNS})
