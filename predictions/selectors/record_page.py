@@ -85,9 +85,9 @@ def record_page(*, kind: str | None, horizon: int, page: str | int = 1) -> Recor
         needed_n=judged.get("needed_n"),
         due=None if metrics.figures["n"] else waiting.aggregate(due=Min("target"))["due"],
         stocks=_stocks(shown, horizon, page),
-        right=_calls(metrics, direction_right=True),
-        wrong=_calls(metrics, direction_right=False),
-        outside=_calls(metrics, inside_95=False),
+        right=_calls(metrics, horizon, direction_right=True),
+        wrong=_calls(metrics, horizon, direction_right=False),
+        outside=_calls(metrics, horizon, inside_95=False),
     )
 
 
@@ -138,14 +138,14 @@ def _stocks(kind: str, horizon: int, page: str | int) -> Page[dict[str, Any]]:
     return shown
 
 
-def _calls(metrics: Metrics, **came: bool) -> list[Outcome]:
+def _calls(metrics: Metrics, horizon: int, **came: bool) -> list[Outcome]:
     """The latest outcomes that came so, by target session."""
     if metrics.as_of is None:
         return []
     met = Outcome.objects.filter(
         revision=0,
         forecast__kind=metrics.asked.kind,
-        forecast__horizon_sessions=metrics.asked.horizon,
+        forecast__horizon_sessions=horizon,
         forecast__target__lte=metrics.as_of,
         **came,
     )

@@ -7,6 +7,7 @@ _UP = "went_up::int"
 _P = "probability_up"
 _LOSS = f"round((-ln(CASE WHEN went_up THEN {_P} ELSE 1 - {_P} END::float8))::numeric, 12)"
 _SWINGS = "(said_volatility IS NOT NULL AND volatility_rose IS NOT NULL)"
+_OFF, _MOVED = "(predicted_price - actual_price)", "(actual_price - last_price)"
 ADDED: dict[str, str] = {
     "n": "1",
     "hits": "coalesce(direction_right, false)::int",
@@ -23,12 +24,12 @@ ADDED: dict[str, str] = {
     "volatility_calls": f"{_SWINGS}::int",
     "volatility_hits": f"({_SWINGS} AND (said_volatility > 0.5) = volatility_rose)::int",
     "volatility_rises": f"({_SWINGS} AND volatility_rose)::int",
-    "brier": f"({_P} - {_UP}) ^ 2",
+    "brier": f"({_P} - {_UP}) * ({_P} - {_UP})",
     "log_loss": _LOSS,
-    "absolute_error": "round(abs(predicted_price - actual_price) / last_price, 12)",
-    "absolute_naive": "round(abs(actual_price - last_price) / last_price, 12)",
-    "squared_error": "round(((predicted_price - actual_price) / last_price) ^ 2, 12)",
-    "squared_naive": "round(((actual_price - last_price) / last_price) ^ 2, 12)",
+    "absolute_error": f"round(abs({_OFF}) / last_price, 12)",
+    "absolute_naive": f"round(abs({_MOVED}) / last_price, 12)",
+    "squared_error": f"round({_OFF} * {_OFF} / (last_price * last_price), 12)",
+    "squared_naive": f"round({_MOVED} * {_MOVED} / (last_price * last_price), 12)",
 }
 # What is added within a bin, out of the sums of the bin alone.
 _IN_BIN: dict[str, str] = {"bin_n": "n", "bin_ups": "ups", "bin_probability": "probability"}
@@ -44,15 +45,15 @@ WHERE o.revision = 0
 
 
 def _side_by_side(name: str) -> str:
-    return ", ".join(f"coalesce(sum({name}) FILTER (WHERE bin = {number}), 0)" for number in range(BINS))
+    return ", ".join(f"coalesce(sum(sign * {name}) FILTER (WHERE bin = {number}), 0)" for number in range(BINS))
 
 
 # First by bin, which is a few rows for each key; then the bins side by side.
 _FINE = ",\n    ".join(
-    [*(f"sum(sign * {expression}) AS {name}" for name, expression in ADDED.items()), f"sum(sign * {_P}) AS probability"]
+    [*(f"sum({expression}) AS {name}" for name, expression in ADDED.items()), f"sum({_P}) AS probability"]
 )
 _TOGETHER = ",\n    ".join(
-    [*(f"sum({name})" for name in ADDED), *(f"ARRAY[{_side_by_side(name)}]" for name in _IN_BIN.values())]
+    [*(f"sum(sign * {name})" for name in ADDED), *(f"ARRAY[{_side_by_side(name)}]" for name in _IN_BIN.values())]
 )
 _COLUMNS = ", ".join([*ADDED, *BIN_SUMS])
 
@@ -70,9 +71,9 @@ def _upsert(table: str, keys: str) -> str:
 # Parameters: counted, newest.
 ADD_DAYS = f"""
 WITH fine AS (
-    SELECT model_version_id, kind, horizon_sessions, target, bin, {_FINE}
+    SELECT model_version_id, kind, horizon_sessions, target, sign, bin, {_FINE}
     FROM (SELECT *, 1 AS sign FROM ({SCORED} AND o.id > %(counted)s AND o.id <= %(newest)s) AS scored) AS fresh
-    GROUP BY model_version_id, kind, horizon_sessions, target, bin
+    GROUP BY model_version_id, kind, horizon_sessions, target, sign, bin
 )
 INSERT INTO predictions_accuracyday (model_version_id, kind, horizon_sessions, target, {_COLUMNS})
 SELECT model_version_id, kind, horizon_sessions, target, {_TOGETHER} FROM fine
@@ -93,8 +94,8 @@ WITH moved AS (
     ) AS scored
     WHERE days > 0
 ), fine AS (
-    SELECT model_version_id, kind, horizon_sessions, instrument_id, days, bin, {_FINE}
-    FROM moved GROUP BY model_version_id, kind, horizon_sessions, instrument_id, days, bin
+    SELECT model_version_id, kind, horizon_sessions, instrument_id, days, sign, bin, {_FINE}
+    FROM moved GROUP BY model_version_id, kind, horizon_sessions, instrument_id, days, sign, bin
 )
 INSERT INTO predictions_accuracysnapshot
     (model_version_id, kind, horizon_sessions, instrument_id, window_days, verdict, {_COLUMNS})
