@@ -1,5 +1,6 @@
 # Two images from one file: `web` (pages, API, stream, beat) without training libraries, `worker` with them.
-# docker build --target web . / docker build --target worker .
+# docker build --target web . / docker build --target worker . ; with --build-arg SCORER=finbert the worker reads texts by
+# FinBERT, whose weights it fetches once into /data, unless HINDCAST_FINBERT_MODEL names a folder there.
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
@@ -8,9 +9,11 @@ RUN /venv/bin/pip install --require-hashes -r /requirements/base.txt
 
 FROM build AS build-worker
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-COPY requirements/torch.txt requirements/ml.txt /requirements/
+ARG SCORER=lexicon
+COPY requirements/torch.txt requirements/ml.txt requirements/finbert.txt /requirements/
 RUN /venv/bin/pip install --index-url "$TORCH_INDEX" -r /requirements/torch.txt \
- && /venv/bin/pip install --require-hashes -r /requirements/ml.txt
+ && /venv/bin/pip install --require-hashes -r /requirements/ml.txt \
+ && if [ "$SCORER" = finbert ]; then /venv/bin/pip install --require-hashes -r /requirements/finbert.txt; fi
 
 FROM python:3.11-slim-bookworm AS runtime
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 \
@@ -36,5 +39,6 @@ FROM runtime AS worker
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 COPY --from=build-worker /venv /venv
 COPY . /app
+ENV HF_HOME=/data/huggingface
 USER hindcast
 CMD ["celery", "-A", "config.celery", "worker", "-P", "threads", "-c", "8", "-Q", "work"]

@@ -23,11 +23,12 @@ class Entry:
 
 SCHEDULE = (
     Entry("after_close", "config.after_close", "16", "30", "1-5", "Ingest, score, publish and alert after the close."),
-    Entry("probe_providers", "marketdata.probe_providers", "*", "*/15", "*", "See how the sources of prices are."),
+    Entry("probe_providers", "marketdata.probe_providers", "*", "*/15", "*", "See how the sources are."),
     Entry("ingest_news", "marketdata.ingest_news", "8,12,16", "10", "*", "Fetch and score news, before the close too."),
     Entry("weekly_retrain", "mlops.retrain", "10", "0", "6", "Train a challenger and judge it against the champion."),
     Entry("sweep_training", "mlops.sweep_training", "*", "*/10", "*", "Start trainings whose message was lost."),
     Entry("sweep_backfills", "marketdata.sweep_backfills", "*", "*/10", "*", "Go on with backfills that stopped."),
+    Entry("verify_ledger", "predictions.verify_ledger", "5", "20", "0", "Compute the whole record again."),
     Entry("deliver_alerts", "alerts.deliver_pending", "*", "*/5", "*", "Send what an earlier attempt could not."),
 )
 

@@ -13,10 +13,9 @@ from accounts.conf import LimitSettings
 from alerts.conf import AlertSettings
 from config.news_env import read_news
 from marketdata.conf import (
-    ALPHA_VANTAGE_BUDGET,
+    BUDGETS,
     CLOCKS,
     REAL_CLOCK,
-    YAHOO_BUDGET,
     AlphaVantageSettings,
     Budget,
     MarketDataSettings,
@@ -95,6 +94,9 @@ class _Reader:
         named, path = self.text(name, ""), self.text(f"{name}_FILE", "")
         if named and path:
             self.complaints.append(f"{name} and {name}_FILE are both set; set one of them.")
+        if named and not (named.isascii() and named.isprintable()):
+            self.complaints.append(f"{name} holds signs that stand in no key.")
+            return ""
         if named or not path:
             return named
         try:
@@ -102,7 +104,7 @@ class _Reader:
         except (OSError, UnicodeDecodeError):
             self.complaints.append(f"{name}_FILE names a file that cannot be read.")
             return ""
-        if not value or len(value) > LONGEST_SECRET or not value.isprintable():
+        if not value or len(value) > LONGEST_SECRET or not (value.isascii() and value.isprintable()):
             self.complaints.append(f"{name}_FILE names a file that does not hold one secret.")
             return ""
         return value
@@ -232,13 +234,10 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             timeout_s=reader.seconds("HINDCAST_ALPHA_VANTAGE_TIMEOUT_S", 4.0),
         ),
     )
-    budgets = {
-        provider: reader.build(name, partial(Budget.parse, reader.text(name, default)))
-        for provider, name, default in (
-            ("yahoo", "HINDCAST_YAHOO_BUDGET", YAHOO_BUDGET),
-            ("alpha_vantage", "HINDCAST_ALPHA_VANTAGE_BUDGET", ALPHA_VANTAGE_BUDGET),
-        )
-    }
+    budgets = {}
+    for source, default in BUDGETS.items():
+        name = f"HINDCAST_{source.upper()}_BUDGET"
+        budgets[source] = reader.build(name, partial(Budget.parse, reader.text(name, default)))
     asked = reader.words("HINDCAST_PROVIDERS", ",".join(PROVIDERS), PROVIDERS)
     return reader.build(
         "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS",
@@ -249,7 +248,8 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
             alpha_vantage=alpha_vantage if key else None,
             clock=reader.choice("HINDCAST_CLOCK", REAL_CLOCK, CLOCKS),
-            budgets={provider: budget for provider, budget in budgets.items() if budget is not None},
+            budgets={source: budget for source, budget in budgets.items() if budget is not None},
+            off=tuple(name for name in asked if not key and name == "alpha_vantage"),
         ),
     )
 

@@ -23,6 +23,7 @@ from marketdata.calendars import latest_session, sessions_behind
 from marketdata.selectors import newest_session, provider_healths
 from mlops.errors import NoChampion
 from mlops.selectors import champion
+from predictions.selectors.ledger import last_check
 
 log = structlog.get_logger(__name__)
 
@@ -88,12 +89,13 @@ def examine(*, now: datetime) -> dict[str, Part]:
     parts = {"database": _examined(_database), "redis": _examined(_redis)}
     if not parts["database"].is_ok:
         unknown = Part("degraded", "Unknown while the database does not answer.", 0.0)
-        return {**parts, "champion": unknown, "newest_bar": unknown, "providers": unknown}
+        return {**parts, **dict.fromkeys(("champion", "newest_bar", "providers", "ledger"), unknown)}
     return {
         **parts,
         "champion": _examined(_champion),
         "newest_bar": _examined(lambda: _newest_bar(now)),
         "providers": _examined(lambda: _providers(now)),
+        "ledger": _examined(_ledger),
     }
 
 
@@ -175,10 +177,28 @@ def _providers(now: datetime) -> tuple[str, Facts]:
     except DatabaseError as error:
         raise Unwell("The database did not tell how the sources are.") from error
     facts = {"states": {health.provider: str(health.state) for health in healths}}
-    unwell = [health.provider for health in healths if health.state in (health.State.DOWN, health.State.DEGRADED)]
+    unwell = [
+        f"{health.provider} ({', '.join(health.uses)})"
+        for health in healths
+        if health.state in (health.State.DOWN, health.State.DEGRADED)
+    ]
     if unwell:
         raise Unwell(f"Not all sources of market data answer: {', '.join(unwell)}.", facts)
     late = [health.provider for health in healths if health.checked_at and now - health.checked_at > PROBES_LATE]
     if late:
         raise Unwell(f"Nobody has looked at these sources for an hour: {', '.join(late)}.", facts)
     return "No source of market data is known to fail.", facts
+
+
+def _ledger() -> tuple[str, Facts]:
+    """As the last verification found it; nothing is verified here."""
+    try:
+        check = last_check()
+    except DatabaseError as error:
+        raise Unwell("The database did not tell whether the ledger held.") from error
+    if check is None:
+        return "Not verified yet.", {"checked_at": None}
+    facts = {"checked_at": check.checked_at.isoformat(), "forecasts": check.forecasts}
+    if check.fault:
+        raise Unwell(check.fault, facts)
+    return f"All {check.forecasts} forecasts held when they were last verified.", facts

@@ -13,6 +13,7 @@ from marketdata.errors import SessionUnknown
 from marketdata.selectors import newest_session
 from marketdata.services.ingestion import ingest_all
 from predictions.services.accuracy import update_accuracy
+from predictions.services.ledger import record_head
 from predictions.services.publishing import publish_forecasts
 from predictions.services.scoring import score_matured
 
@@ -61,6 +62,7 @@ def after_close(*, on: date | None, now: datetime, tell: Tell = lambda step: Non
     steps.append(_timed("record", partial(_record, origin, now), tell))
     try:
         steps.append(_timed("publish", partial(_publish, origin, now), tell))
+        steps.append(_timed("head", partial(_record_head, now), tell))
     finally:
         # Who waits for a price is told of it, also on a day without forecasts.
         steps.append(_timed("alerts", partial(_alert, origin, now), tell))
@@ -120,6 +122,11 @@ def _publish(origin: date, now: datetime) -> Counts:
         "existing": report.existing,
         "abstained": report.abstained,
     }
+
+
+def _record_head(now: datetime) -> Counts:
+    head, created = record_head(now=now)
+    return {"created": int(created), "count": 0 if head is None else head.count}
 
 
 def _alert(origin: date, now: datetime) -> Counts:

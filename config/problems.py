@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views import defaults
+from kombu.exceptions import OperationalError as BrokerUnavailable
 from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -115,6 +116,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
         ("forecast_id",),
         detail="A stored forecast does not match its seal. Operators have been told.",
     ),
+    predictions.ForecastUnknown: Problem(404, "unknown-forecast", "No such forecast", ("forecast_id",)),
+    predictions.HeadUnknown: Problem(404, "unknown-head", "No head of that day", ("day",)),
+    predictions.ReplayUnknown: Problem(404, "unknown-replay", "No such replay"),
+    predictions.ReplayImpossible: Problem(
+        422, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
+    ),
     alerts.TooManyRules: Problem(409, "too-many-rules", "No room for another rule", ("limit",)),
     alerts.DeliveryFailed: Problem(
         502, "delivery-failed", "The message was not delivered", ("channel",), detail="The channel refused the message."
@@ -128,7 +135,12 @@ _OUTAGE = Problem(
     detail="A store this answer needs is out of reach. Nothing was lost; try again in a few seconds.",
     retry_after_s=RETRY_AFTER_OUTAGE_S,
 )
-OUTAGES: dict[type[Exception], Problem] = {OperationalError: _OUTAGE, InterfaceError: _OUTAGE, RedisError: _OUTAGE}
+OUTAGES: dict[type[Exception], Problem] = {
+    OperationalError: _OUTAGE,
+    InterfaceError: _OUTAGE,
+    RedisError: _OUTAGE,
+    BrokerUnavailable: _OUTAGE,
+}
 
 FRAMEWORK: dict[type[Exception], Problem] = {
     exceptions.ValidationError: Problem(

@@ -24,7 +24,7 @@ from marketdata.models import (
     SentimentDay,
     SymbolAlias,
 )
-from marketdata.selectors import canonical_symbol, latest_home_session
+from marketdata.selectors import canonical_symbol, installed_sources, latest_home_session
 from marketdata.services.backfill import request_backfill
 
 
@@ -180,6 +180,7 @@ class IngestionRunAdmin(ReadOnlyAdmin):
 class ProviderHealthAdmin(ReadOnlyAdmin):
     list_display: ClassVar = [
         "provider",
+        "serves",
         "state_label",
         "detail",
         "latency_ms",
@@ -191,10 +192,14 @@ class ProviderHealthAdmin(ReadOnlyAdmin):
     ]
     list_filter: ClassVar = ["state"]
 
+    @display(description="for")
+    def serves(self, health: ProviderHealth) -> str:
+        return ", ".join(next((source.uses for source in installed_sources() if source.name == health.provider), ()))
+
     @display(
         description="state",
         ordering="state",
-        label={"ok": "success", "degraded": "warning", "down": "danger", "unknown": "info"},
+        label={"ok": "success", "degraded": "warning", "down": "danger", "unknown": "info", "off": "info"},
     )
     def state_label(self, health: ProviderHealth) -> str:
         return health.state

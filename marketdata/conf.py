@@ -30,8 +30,14 @@ class Budget:
         return cls(**{f"per_{unit}": limits.get(unit, 0) for unit in UNITS})
 
 
-YAHOO_BUDGET = "10/second,360/minute,8000/day"
-ALPHA_VANTAGE_BUDGET = "1/second,25/day"
+# What the plans without a price allow, where they say so; X's by its smallest plan.
+BUDGETS = {
+    "yahoo": "10/second,360/minute,8000/day",
+    "alpha_vantage": "1/second,25/day",
+    "newsapi": "1/second,100/day",
+    "reddit": "1/second,100/minute",
+    "x": "1/second,16/day",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class AlphaVantageSettings:
 class MarketDataSettings:
     """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host.
 
+    `off` are those that would be asked too if they had their key; `budgets` are those of all sources, of news too.
     clock: `real`, or `told` where a time-lapse says what time it is.
     """
 
@@ -60,6 +67,7 @@ class MarketDataSettings:
     stale_after_sessions: int
     alpha_vantage: AlphaVantageSettings | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
+    off: tuple[str, ...] = ()
     clock: str = REAL_CLOCK
 
     def __post_init__(self) -> None:
@@ -102,3 +110,36 @@ class NewsSettings:
             raise ValueError("news is looked for 1 to 29 days back")
         if bool(self.reddit_client_id) != bool(self.reddit_client_secret):
             raise ValueError("Reddit needs both the client's id and its secret")
+
+    def has_key(self, name: str) -> bool:
+        """Whether the source of that name has what it needs to be asked."""
+        keys = {
+            "alpha_vantage": self.alpha_vantage_key,
+            "newsapi": self.newsapi_key,
+            "reddit": self.reddit_client_id,
+            "x": self.x_bearer_token,
+        }
+        return bool(keys[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source that the settings name: what it is asked for (prices, news), and whether it has its key."""
+
+    name: str
+    uses: tuple[str, ...]
+    is_on: bool
+
+
+def sources_of(market_data: MarketDataSettings, news: NewsSettings) -> list[Source]:
+    """Every source that the settings name: those of prices in the order they are asked, then those of news only."""
+    prices = (*market_data.providers, *market_data.off)
+    asked = {*market_data.providers, *(name for name in news.providers if news.has_key(name))}
+    return [
+        Source(
+            name,
+            tuple(use for use, names in (("prices", prices), ("news", news.providers)) if name in names),
+            name in asked,
+        )
+        for name in dict.fromkeys((*prices, *news.providers))
+    ]

@@ -38,6 +38,16 @@ class FailureKind(StrEnum):
     UNREACHABLE = "unreachable"
     SLOW = "slow"
 
+    @property
+    def ends_the_run(self) -> bool:
+        """Whether asking the same source about the next company is of no use for now."""
+        return self not in (
+            FailureKind.UNKNOWN_SYMBOL,
+            FailureKind.EMPTY,
+            FailureKind.MALFORMED,
+            FailureKind.PARTIAL,
+        )
+
 
 class ProviderUnavailable(MarketDataError):
     """The source did not answer, or not in a way that can be used now; asking again later may help.

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from marketdata.adjustments import basis_ratio
 from marketdata.calendars import is_session, sessions_behind
+from marketdata.overnight import before_shifts, lone_bars
 from marketdata.price_levels import among_levels, dividends_as_prices, flat_lines, within_bar
 from marketdata.records import BarRecord, CorporateActionRecord
 
@@ -60,6 +61,8 @@ def judge_together(
     kept = _sorted_out(kept, within_bar(kept), refused)
     kept = _sorted_out(kept, dividends_as_prices(kept, actions), refused)
     kept = _sorted_out(kept, among_levels(kept, actions), refused)
+    kept = _sorted_out(kept, lone_bars(kept), refused)
+    kept = _sorted_out(kept, before_shifts(kept, actions), refused)
     return _sorted_out(kept, flat_lines(kept), refused)
 
 

@@ -14,6 +14,7 @@ from django.db.models.functions import Greatest
 
 from marketdata import clock
 from marketdata.calendars import latest_session, sessions_behind
+from marketdata.conf import Source, sources_of
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.models import DailyBar, Instrument, ProviderHealth, SymbolAlias
 
@@ -23,6 +24,7 @@ LEAST_SIMILARITY = 0.3
 SYMBOL = re.compile(r"\^?[A-Z0-9]{1,10}(?:[.\-/=][A-Z0-9]{1,6})*")
 LONGEST_SYMBOL = 15
 SEPARATORS = ".-/"
+WITHOUT_KEY = "Off: it has no key."
 
 BarValues = tuple[int, date, Decimal, Decimal, Decimal, Decimal, Decimal, int]
 
@@ -168,10 +170,22 @@ def store_is_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> 
 
 
 def provider_healths() -> list[ProviderHealth]:
-    """How each source of this installation is, in the order in which they are asked; one query."""
+    """How each source of this installation is and what it is for, in the order in which they are asked; one query."""
     stored = {health.provider: health for health in ProviderHealth.objects.all()}
-    names = settings.HINDCAST_MARKETDATA.providers
-    return [stored.get(name) or ProviderHealth(provider=name) for name in names]
+    healths = []
+    for source in installed_sources():
+        health = stored.get(source.name) if source.is_on else None
+        if health is None:
+            state = ProviderHealth.State.UNKNOWN if source.is_on else ProviderHealth.State.OFF
+            health = ProviderHealth(provider=source.name, state=state, detail="" if source.is_on else WITHOUT_KEY)
+        health.uses = source.uses
+        healths.append(health)
+    return healths
+
+
+def installed_sources() -> list[Source]:
+    """The sources that the settings name, with and without a key."""
+    return sources_of(settings.HINDCAST_MARKETDATA, settings.HINDCAST_NEWS)
 
 
 def _spellings(symbol: str) -> set[str]:

@@ -69,6 +69,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         ("holdout_first", "holdout_last"),
         ("feature_set", "seed"),
         ("artifact_path", "artifact_sha256"),
+        "toolchain",
         ("train_seconds", "created_at"),
         "note",
     ]

@@ -38,9 +38,44 @@ class OriginRefused(SessionUnknown):
 
 
 class LedgerBroken(PredictionError):
-    """A stored forecast does not match its hash, or the chain has a gap."""
+    """Something in the ledger does not match its seal, or the chain has a gap; `forecast_id` names a row at fault."""
+
+    def __init__(self, subject: str, reason: str, *, forecast_id: int | None = None, verified: int = 0) -> None:
+        super().__init__(f"{subject}: {reason}.")
+        self.subject = subject
+        self.reason = reason
+        self.forecast_id = forecast_id
+        self.verified = verified
+
+
+class ForecastUnknown(PredictionError):
+    """No forecast has this key."""
+
+    def __init__(self, forecast_id: int) -> None:
+        super().__init__(f"There is no forecast {forecast_id}.")
+        self.forecast_id = forecast_id
+
+
+class HeadUnknown(PredictionError):
+    """No head of the ledger was taken on this day."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(f"No head of the ledger was taken on {day}.")
+        self.day = day.isoformat()
+
+
+class ReplayUnknown(PredictionError):
+    """Nobody has asked for this replay lately."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__("There is no such replay, or it was forgotten; ask for another.")
+        self.token = token[:64]
+
+
+class ReplayImpossible(PredictionError):
+    """A stored forecast cannot be computed again."""
 
     def __init__(self, forecast_id: int, reason: str) -> None:
-        super().__init__(f"Forecast {forecast_id}: {reason}.")
+        super().__init__(f"Forecast {forecast_id} cannot be computed again: {reason}.")
         self.forecast_id = forecast_id
         self.reason = reason

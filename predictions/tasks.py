@@ -1,4 +1,4 @@
-"""Background work: publishing, scoring, counting. Each may run twice; the second time finds everything done."""
+"""Background work: publishing, scoring, verifying, replaying. Each may run twice and then changes nothing."""
 
 from datetime import date
 
@@ -6,10 +6,12 @@ from celery import shared_task
 from django.db import OperationalError
 
 from marketdata import clock
-from predictions.jobs import ANNOUNCE, PUBLISH, SCORE
+from predictions.jobs import ANNOUNCE, PUBLISH, REPLAY, SCORE, VERIFY_LEDGER
 from predictions.services.accuracy import update_accuracy
 from predictions.services.publishing import announce_champion, publish_forecasts
+from predictions.services.replay import answer_replay
 from predictions.services.scoring import score_matured
+from predictions.services.verification import check_ledger
 
 
 @shared_task(name=PUBLISH, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
@@ -30,3 +32,15 @@ def score(through: str | None = None) -> None:
     last = date.fromisoformat(through) if through else None
     score_matured(now=clock.now(), through=last)
     update_accuracy(now=clock.now(), through=last)
+
+
+@shared_task(name=VERIFY_LEDGER, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def verify_ledger() -> None:
+    """Verify the whole ledger; what came of it is noted, and a fault fails the task."""
+    check_ledger(clock=clock.now)
+
+
+@shared_task(name=REPLAY)
+def replay(token: str, forecast_id: int) -> None:
+    """Compute a stored forecast again for whoever waits under this token."""
+    answer_replay(token=token, forecast_id=forecast_id, now=clock.now())

@@ -54,7 +54,7 @@ def test_live_says_that_the_process_answers() -> None:
 def test_everything_is_well_when_stores_champion_and_bars_are_there() -> None:
     parts = examine(now=NOW)
     assert {name: part.status for name, part in parts.items()} == dict.fromkeys(
-        ("database", "redis", "champion", "newest_bar", "providers"), "ok"
+        ("database", "redis", "champion", "newest_bar", "providers", "ledger"), "ok"
     )
     assert parts["champion"].facts == {"version": "v1"}
     # From Thursday the 21st to Friday the 22nd is one session.

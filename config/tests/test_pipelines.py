@@ -39,7 +39,7 @@ def counts(report: PipelineReport) -> dict[str, dict[str, int | str]]:
 def test_bars_come_in_forecasts_are_scored_and_people_are_told(apple: Instrument) -> None:
     told: list[StepReport] = []
     report = after_close(on=ORIGIN, now=NOW, tell=told.append)
-    assert [step.name for step in told] == ["ingest", "score", "record", "publish", "alerts"]
+    assert [step.name for step in told] == ["ingest", "score", "record", "publish", "head", "alerts"]
     assert report.steps == tuple(told)
     assert report.session == ORIGIN
     did = counts(report)
@@ -95,7 +95,7 @@ def test_a_session_that_has_not_closed_is_refused() -> None:
 def test_the_command_prints_what_each_step_did(apple: Instrument, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("run_pipeline", "after_close", on="2023-09-14")
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["ingest", "score", "record", "publish", "alerts"]
+    assert [line.split()[0] for line in lines] == ["ingest", "score", "record", "publish", "head", "alerts"]
     assert all(" s   " in line for line in lines)
     assert "existing 4" in lines[3]
 

@@ -10,6 +10,7 @@ import pytest
 
 from config.embedded.places import ROOT
 from config.env import EnvironmentProblem, read_environment
+from marketdata.conf import BUDGETS
 
 GOOD_SECRET = "x7" * 30
 PRODUCTION = {
@@ -80,9 +81,9 @@ def test_what_cannot_be_meant_is_a_complaint_that_names_the_variable(name: str, 
 
 def test_alpha_vantage_is_asked_only_with_a_key(tmp_path: Path) -> None:
     without = read_environment({"HINDCAST_PROVIDERS": "alpha_vantage,sample"}).marketdata
-    assert (without.providers, without.alpha_vantage) == (("sample",), None)
+    assert (without.providers, without.off, without.alpha_vantage) == (("sample",), ("alpha_vantage",), None)
     with_key = read_environment({"ALPHA_VANTAGE_API_KEY": "hunter2"}).marketdata
-    assert with_key.providers == ("yahoo", "alpha_vantage", "sample")
+    assert (with_key.providers, with_key.off) == (("yahoo", "alpha_vantage", "sample"), ())
     assert with_key.budget_of("alpha_vantage").per_day == 25
     assert "hunter2" not in repr(with_key)
     (tmp_path / "key").write_text("hunter3\n")
@@ -111,6 +112,16 @@ def test_secrets_in_files_and_budgets_are_complained_about_at_once(tmp_path: Pat
         "ALPHA_VANTAGE_API_KEY.",
     )
     assert "hunter" not in str(caught.value)
+
+
+def test_a_key_that_no_header_could_carry_is_a_complaint(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("clé-hunter2")
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment({"NEWSAPI_KEY": "hunter2…", "X_BEARER_TOKEN_FILE": str(tmp_path / "key")})
+    assert caught.value.complaints == (
+        "NEWSAPI_KEY holds signs that stand in no key.",
+        "X_BEARER_TOKEN_FILE names a file that does not hold one secret.",
+    )
 
 
 @pytest.mark.parametrize("kind", ["missing", "both"])
@@ -185,6 +196,36 @@ def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
     documented = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert len(used) > 8
     assert used - documented == set()
+
+
+def test_a_deployment_hands_on_every_key_and_budget_and_the_scorer() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    keys = {"ALPHA_VANTAGE_API_KEY", "NEWSAPI_KEY", "REDDIT_CLIENT_ID", "REDDIT_CLIENT_SECRET", "X_BEARER_TOKEN"}
+    budgets = {f"HINDCAST_{source.upper()}_BUDGET" for source in BUDGETS}
+    for name in keys | budgets | {"HINDCAST_SENTIMENT_SCORER", "HINDCAST_FINBERT_MODEL"}:
+        assert f"  {name}: ${{{name}:-" in compose
+    # What is empty there counts as not said.
+    handed_on = {name: "" for name in re.findall(r"\$\{([A-Z_]+):-\}", compose)}
+    assert read_environment({**handed_on, "EMAIL_URL": ""}) == read_environment({})
+    scorer = '    args: {SCORER: "${HINDCAST_SENTIMENT_SCORER:-lexicon}"}\n'
+    assert compose.count(scorer) == 1
+
+
+@pytest.mark.parametrize(("scorer", "installed"), [("lexicon", False), ("finbert", True)])
+def test_the_worker_is_built_with_what_its_scorer_needs(tmp_path: Path, scorer: str, installed: bool) -> None:
+    lines = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    (step,) = [line.removeprefix("RUN ") for line in lines.splitlines() if "ml.txt" in line and line.startswith("RUN")]
+    pip = tmp_path / "pip"
+    pip.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    pip.chmod(0o755)
+    subprocess.run(
+        ["/bin/sh", "-c", step.replace("/venv/bin/pip", str(pip))],
+        env={"SCORER": scorer, "TORCH_INDEX": "https://example.com"},
+        check=True,
+    )
+    asked = (tmp_path / "asked").read_text()
+    assert "/requirements/ml.txt" in asked
+    assert ("--require-hashes -r /requirements/finbert.txt" in asked) is installed
 
 
 def _text_of(paths: list[Path]) -> str:

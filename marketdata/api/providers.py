@@ -1,4 +1,4 @@
-"""`GET /api/v1/providers`: how the sources of market data are, for staff."""
+"""`GET /api/v1/providers`: how the sources of prices and news are, for staff."""
 
 from typing import ClassVar
 
@@ -15,14 +15,16 @@ from marketdata.selectors import provider_healths
 
 @extend_schema_serializer(component_name="Provider")
 class ProviderOut(serializers.ModelSerializer):
-    """One source: its state, its failures of the day by kind, and what is left of its budget of calls."""
+    """One source: what it is asked for, its state, its failures of the day by kind, what is left of its budget."""
 
+    uses = serializers.ListField(child=serializers.ChoiceField(choices=["prices", "news"]))
     error_kinds = serializers.DictField(child=serializers.IntegerField(min_value=0))
 
     class Meta:
         model = ProviderHealth
         fields: ClassVar = [
             "provider",
+            "uses",
             "state",
             "detail",
             "checked_at",
@@ -53,7 +55,8 @@ class Providers(APIView):
         operation_id="providers",
         tags=["market data"],
         summary="How the sources of market data are",
-        description="For staff. As the last probe found them; `runs_out_at` goes by the calls of the last hour.",
+        description="For staff. As the last probe found them; a source without its key is `off`, and `runs_out_at` "
+        "goes by the calls of the last hour.",
         responses={
             200: ProvidersOut,
             401: OpenApiResponse(description="Not signed in."),

@@ -6,13 +6,20 @@ from django.db import models
 
 
 class ProviderHealth(models.Model):
-    """One row a source: its state, how fast it answers, why it failed, and what is left of the day's budget."""
+    """One row a source: its state, how fast it answers, why it failed, and what is left of the day's budget.
+
+    A source that the settings name and that has no key is off. What it is asked for (prices, news) is a fact of the
+    settings and no column: the selectors say it with each row.
+    """
+
+    uses: tuple[str, ...] = ()
 
     class State(models.TextChoices):
         OK = "ok"
         DEGRADED = "degraded"
         DOWN = "down"
         UNKNOWN = "unknown"
+        OFF = "off"
 
     provider = models.CharField("source", max_length=32, unique=True)
     state = models.CharField(max_length=8, choices=State, default=State.UNKNOWN)
@@ -33,7 +40,8 @@ class ProviderHealth(models.Model):
         verbose_name_plural = "sources of market data"
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=models.Q(state__in=["ok", "degraded", "down", "unknown"]), name="provider_health_state_known"
+                condition=models.Q(state__in=["ok", "degraded", "down", "unknown", "off"]),
+                name="provider_health_state_known",
             ),
         ]
 

@@ -1,1 +1,1 @@
-"""Where prices come from: the only place of this app that talks to the outside."""
+"""Where prices and news come from: the only place of this app that talks to the outside."""

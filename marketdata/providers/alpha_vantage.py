@@ -1,14 +1,14 @@
 """Alpha Vantage: daily bars, quotes and symbol search with a key; its complaints come with status 200."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
-from marketdata.providers.alpha_vantage_series import Day, history_of
+from marketdata.providers.alpha_vantage_series import Day, history_of, overnight_gap, with_splits
 from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
 from marketdata.providers.gate import Gate
 from marketdata.providers.http import Complaint, Vendor, failure, get_json
@@ -29,6 +29,8 @@ FORMS = (
 ATTEMPTS = 2
 NOT_IN_PLAN = "not in this key's plan"
 EXCHANGES = {"L": "LON", "DE": "DEX", "TO": "TRT", "V": "TRV", "SS": "SHH", "SZ": "SHZ", "BO": "BSE"}
+# A list of splits that ended so is not to be had; one that ended otherwise may be later.
+TELLS_NOTHING = frozenset({FailureKind.UNKNOWN_SYMBOL, FailureKind.BAD_KEY, FailureKind.EMPTY, FailureKind.MALFORMED})
 OUT_OF_REACH = frozenset({FailureKind.SLOW, FailureKind.UNREACHABLE})
 MISSING = Decimal("NaN")
 Read = TypeVar("Read")
@@ -44,27 +46,23 @@ class AlphaVantage:
     def __init__(self, settings: AlphaVantageSettings, *, gate: Gate | None = None) -> None:
         self._key = settings.api_key
         self._gate = gate or Gate(NAME)
-        self._vendor = Vendor(
-            NAME,
-            settings.base_url.rstrip("/").removesuffix(f"/{PATH}"),
-            settings.timeout_s,
-            secrets=(settings.api_key,),
-            complaint_of=complaint_of,
-            attempts=ATTEMPTS,
-        )
+        self._vendor = vendor_of(settings)
         self._out_of_reach: ProviderUnavailable | None = None
         self._form = 0
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
         """The sessions first..last on today's basis: every split that the series tells of is applied, once.
 
-        Keys without the adjusted series get the plain one, which tells of no split and no dividend: its closes stand
-        as they were traded, and the quality rules refuse what an untold split has left on another level.
+        Keys without the adjusted series get the plain one, which tells of no split and no dividend. Where its prices
+        moved overnight as they would for a split, the list of splits is asked for; without it there is no answer.
         """
         asked = alpha_vantage_symbol(symbol)
         with self._gate.watched():
             reply = self._series_reply(asked)
-            return _read(lambda: read_series(reply, asked, first=first, last=last))
+            days = _read(lambda: read_days(reply, asked))
+            if not tells_of_splits(reply):
+                days = self._told_of_splits(days, asked)
+            return _read(lambda: history_of(NAME, days, first=first, last=last))
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """The newest price; it may be that of the session before."""
@@ -94,6 +92,21 @@ class AlphaVantage:
                     raise
                 self._form += 1
 
+    def _told_of_splits(self, days: Sequence[Day], asked: str) -> Sequence[Day]:
+        """The days with their splits, for which another call is spent only where there may have been one."""
+        gap = overnight_gap(days)
+        if gap is None:
+            return days
+        try:
+            reply = self._ask(function="SPLITS", symbol=asked)
+            splits = _read(lambda: read_splits(reply, asked))
+        except (ProviderUnavailable, ProviderRejected) as error:
+            if error.kind not in TELLS_NOTHING:
+                raise
+        else:
+            return with_splits(days, splits)
+        raise failure(NAME, FailureKind.PARTIAL, f"does not tell whether its prices of {gap} follow a split")
+
     def _ask(self, **parameters: str) -> Any:
         if self._out_of_reach is not None:
             raise self._out_of_reach
@@ -103,6 +116,18 @@ class AlphaVantage:
             if error.asked and error.kind in OUT_OF_REACH:
                 self._out_of_reach = ProviderUnavailable(NAME, error.reason, error.kind, asked=False)
             raise
+
+
+def vendor_of(settings: AlphaVantageSettings) -> Vendor:
+    """The vendor behind an address, which may be written with or without its one path."""
+    return Vendor(
+        NAME,
+        settings.base_url.rstrip("/").removesuffix(f"/{PATH}"),
+        settings.timeout_s,
+        secrets=(settings.api_key,),
+        complaint_of=complaint_of,
+        attempts=ATTEMPTS,
+    )
 
 
 def alpha_vantage_symbol(symbol: str) -> str:
@@ -131,8 +156,10 @@ def complaint_of(body: Any) -> Complaint | None:
     low = words.lower()
     if re.search(r"\bis a premium\b", low):
         return Complaint(FailureKind.BAD_KEY, NOT_IN_PLAN)
-    if "invalid api call" in low:
+    if re.search(r"invalid (api call|inputs)", low):
         return Complaint(FailureKind.UNKNOWN_SYMBOL)
+    if "no articles found" in low:
+        return Complaint(FailureKind.EMPTY)
     if re.search(r"per (second|minute)|sparingly|burst|call frequency", low):
         return Complaint(FailureKind.RATE_LIMITED)
     if re.search(r"per day|daily rate|rate limit", low):
@@ -142,13 +169,27 @@ def complaint_of(body: Any) -> Complaint | None:
     return Complaint(FailureKind.MALFORMED, words)
 
 
-def read_series(reply: Mapping[str, Any], asked: str, *, first: date, last: date) -> DailyHistory:
-    """The daily series in our terms."""
+def read_days(reply: Mapping[str, Any], asked: str) -> Sequence[Day]:
+    """The rows of a daily series; those of the plain one have no splits and no dividends."""
     rows = reply.get(SERIES)
     if not rows:
         raise failure(NAME, FailureKind.EMPTY)
     _require_same_symbol(asked, str(reply["Meta Data"]["2. Symbol"]))
-    return history_of(NAME, list(_days(rows)), first=first, last=last)
+    return list(_days(rows))
+
+
+def tells_of_splits(reply: Mapping[str, Any]) -> bool:
+    """Whether the series that was read has a place for splits in every row."""
+    return all("split coefficient" in _plain_names(row) for row in reply[SERIES].values())
+
+
+def read_splits(reply: Mapping[str, Any], asked: str) -> dict[date, Decimal]:
+    """New shares for one old, by the day from which prices are those of the new ones."""
+    _require_same_symbol(asked, str(reply["symbol"]))
+    splits = {date.fromisoformat(row["effective_date"]): Decimal(row["split_factor"]) for row in reply["data"]}
+    if not all(ratio.is_finite() and ratio > 0 for ratio in splits.values()):
+        raise failure(NAME, FailureKind.MALFORMED, "answered with a split that is no ratio")
+    return splits
 
 
 def read_quote(reply: Mapping[str, Any], symbol: str, asked: str) -> QuoteRecord:

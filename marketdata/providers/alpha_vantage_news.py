@@ -5,67 +5,49 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from marketdata.providers.news_base import ArticleRecord, Failure
+from marketdata.conf import AlphaVantageSettings
+from marketdata.errors import FailureKind, ProviderUnavailable
+from marketdata.providers.alpha_vantage import NAME, PATH, alpha_vantage_symbol, vendor_of
+from marketdata.providers.gate import Gate
+from marketdata.providers.http import failure, get_json
+from marketdata.providers.news_base import ArticleRecord
 from marketdata.providers.news_fields import instant_of, number_of, text_of
-from marketdata.providers.news_http import ask, failed, failure_of_status
 from marketdata.sentiment.matching import Company
 
-PAGE_SIZE = "200"
+PAGE_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class AlphaVantageNewsProvider:
-    """One call a company; refusals come with status 200 and are read from the body."""
+    """One call a company, of the calls that prices are asked with too."""
 
-    key: str = field(repr=False)
-    base_url: str
-    timeout_s: float
-    name: str = "alpha_vantage"
+    settings: AlphaVantageSettings
+    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
         """The newest 200 articles about the company, with what the vendor makes of them."""
-        ticker = company.symbol.replace(".", "-")
-        reply = ask(
-            self.name,
-            f"{self.base_url}/query",
-            parameters={
-                "function": "NEWS_SENTIMENT",
-                "tickers": ticker,
-                "time_from": f"{since:%Y%m%dT%H%M}",
-                "sort": "LATEST",
-                "limit": PAGE_SIZE,
-                "apikey": self.key,
-            },
-            headers={},
-            timeout_s=self.timeout_s,
-        )
-        failure = failure_of_status(reply.status) or failure_of_body(reply.body)
-        if failure is not None:
-            raise failed(self.name, failure)
-        feed = (reply.body or {}).get("feed")
-        if not isinstance(feed, list):
-            raise failed(self.name, Failure.MALFORMED)
+        ticker = alpha_vantage_symbol(company.symbol)
+        try:
+            feed = self._feed(tickers=ticker, time_from=f"{since:%Y%m%dT%H%M}", sort="LATEST", limit=PAGE_SIZE)
+        except ProviderUnavailable as error:
+            if error.kind is FailureKind.EMPTY:
+                return []
+            raise
         return [record for record in (_record(item, ticker) for item in feed) if record is not None]
 
+    def probe(self) -> None:
+        """One cheap call; raises what any call would."""
+        self._feed(tickers="IBM", limit=1)
 
-def failure_of_body(body: Mapping[str, Any] | None) -> Failure | None:
-    """What a refusal in a 200 means; its own words are not passed on, because one of them repeats the key."""
-    if not body:
-        return Failure.MALFORMED
-    if "feed" in body:
-        return None
-    words = " ".join(str(body.get(name, "")) for name in ("Error Message", "Note", "Information")).lower()
-    for signs, failure in (
-        (("per day", "daily"), Failure.QUOTA_SPENT),
-        (("premium",), Failure.BAD_KEY),
-        (("per minute", "per second", "call frequency", "rate limit", "spreading out"), Failure.RATE_LIMITED),
-        (("apikey", "api key"), Failure.BAD_KEY),
-        (("no articles found",), Failure.UNKNOWN_SYMBOL),
-        (("invalid inputs", "invalid api call"), Failure.UNKNOWN_SYMBOL),
-    ):
-        if any(sign in words for sign in signs):
-            return failure
-    return Failure.MALFORMED
+    def _feed(self, **parameters: str | int) -> list[Any]:
+        asked = {"function": "NEWS_SENTIMENT", **parameters, "apikey": self.settings.api_key}
+        with self.gate.watched():
+            reply = get_json(vendor_of(self.settings), PATH, asked, admit=self.gate.admit)
+            feed = reply.get("feed") if isinstance(reply, Mapping) else None
+            if not isinstance(feed, list):
+                raise failure(NAME, FailureKind.MALFORMED)
+        return feed
 
 
 def _record(item: Any, ticker: str) -> ArticleRecord | None:

@@ -1,10 +1,11 @@
 """As-traded closes and split coefficients -> one basis; a split is applied once, or the answer is not used. Pure."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 
 from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory
@@ -13,6 +14,8 @@ PRICE_DECIMALS = Decimal("0.000001")
 ACTION_DECIMALS = Decimal("0.00000001")
 # Smaller ratios cannot be told from what a market does overnight.
 LEAST_CHECKED_RATIO = 1.5
+# A move that five new shares for four old make too, with some of the market's own against it.
+LEAST_GAP = Decimal("1.15")
 ONE = Decimal(1)
 
 
@@ -53,6 +56,34 @@ def history_of(provider: str, days: Sequence[Day], *, first: date, last: date) -
         factor *= day.split
     basis = newest_first[0].session if newest_first else last
     return DailyHistory(bars[::-1], actions[::-1], basis)
+
+
+def overnight_gap(days: Sequence[Day]) -> date | None:
+    """The newest session whose prices moved overnight so far that a split may be behind it; None without any.
+
+    A session without an open is judged by its close. Splits of less than 1.15 to one cannot be told from what a market
+    does overnight.
+    """
+    priced = [day for day in days if day.close.is_finite() and day.close > 0]
+    for day, before in pairwise(sorted(priced, key=lambda day: day.session, reverse=True)):
+        opened = day.open if day.open.is_finite() and day.open > 0 else day.close
+        if max(opened / before.close, before.close / opened) >= LEAST_GAP:
+            return day.session
+    return None
+
+
+def with_splits(days: Sequence[Day], splits: Mapping[date, Decimal]) -> list[Day]:
+    """Days as they were traded, each with the split before its open, and closes adjusted for the later ones."""
+    newest_first = sorted(days, key=lambda day: day.session, reverse=True)
+    factor = ONE
+    told: list[Day] = []
+    for day, before in zip(newest_first, (*newest_first[1:], None), strict=True):
+        between = [ratio for at, ratio in splits.items() if before and before.session < at <= day.session]
+        ratio = math.prod(between, start=ONE)
+        adjusted = day.close if factor == ONE else (day.close / factor).quantize(PRICE_DECIMALS)
+        told.append(replace(day, split=ratio, adjusted_close=adjusted))
+        factor *= ratio
+    return told
 
 
 def _on_basis(day: Day, factor: Decimal) -> BarRecord:

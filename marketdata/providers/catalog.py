@@ -11,7 +11,7 @@ from redis.retry import Retry
 
 from marketdata.conf import AlphaVantageSettings, Budget, MarketDataSettings
 from marketdata.providers.alpha_vantage import AlphaVantage
-from marketdata.providers.base import ProbedProvider, Provider
+from marketdata.providers.base import Provider
 from marketdata.providers.gate import Gate, SharedLedger
 from marketdata.providers.sample import SampleProvider
 from marketdata.providers.yahoo import YahooProvider
@@ -56,28 +56,24 @@ def configured_names() -> tuple[str, ...]:
     return names
 
 
-def probed_provider(name: str) -> ProbedProvider:
-    """The provider of that name, which must be one that talks to the outside; raises LookupError."""
-    for provider in configured_providers():
-        if provider.name == name and isinstance(provider, ProbedProvider):
-            return provider
-    raise LookupError(f"There is no source named {name} to probe.")
-
-
 def budget_of(name: str) -> Budget:
     """How often the source of that name may be asked."""
     budget: Budget = settings.HINDCAST_MARKETDATA.budget_of(name)
     return budget
 
 
-def shared_gate(name: str) -> Gate:
-    """The gate that all processes of this installation share before the source of that name."""
-    return Gate(name, budget_of(name), shared_ledger(name))
+def shared_gate(name: str, budget: Budget | None = None) -> Gate:
+    """The gate that all processes of this installation share before the source of that name.
+
+    A smaller budget than the source's lets its holder through only while less than that is used up by everybody.
+    """
+    held = budget or budget_of(name)
+    return Gate(name, held, shared_ledger(name, held))
 
 
-def shared_ledger(name: str) -> SharedLedger:
+def shared_ledger(name: str, budget: Budget | None = None) -> SharedLedger:
     """What all processes know together about the source of that name."""
-    return _ledger(name, budget_of(name), settings.HINDCAST_SITE.redis_url)
+    return _ledger(name, budget or budget_of(name), settings.HINDCAST_SITE.redis_url)
 
 
 @lru_cache(maxsize=32)

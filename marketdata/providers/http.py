@@ -105,6 +105,12 @@ def redacted(text: str, secrets: tuple[str, ...]) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:LONGEST_WORDS]
 
 
+def retry_after_of(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a refusal asks to wait; a date or nonsense counts as nothing said."""
+    said = headers.get("Retry-After", "")
+    return min(float(said), LONGEST_PAUSE_S) if said.isascii() and said.isdigit() else None
+
+
 def get_json(
     vendor: Vendor,
     path: str,
@@ -187,7 +193,7 @@ def _read(vendor: Vendor, response: httpx.Response, body: bytes) -> Any:
     else:
         readable = True
     complaint = vendor.complaint_of(value) if readable else None
-    retry_after_s = _retry_after(response)
+    retry_after_s = retry_after_of(response.headers)
     if complaint is not None:
         words = redacted(complaint.words, vendor.secrets)
         reason = f"{WORDS[complaint.kind]} ({words})" if words else ""
@@ -202,9 +208,3 @@ def _read(vendor: Vendor, response: httpx.Response, body: bytes) -> Any:
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """The seconds that a refusal asks to wait; a date or nonsense counts as nothing said."""
-    said = response.headers.get("Retry-After", "")
-    return min(float(said), LONGEST_PAUSE_S) if said.isascii() and said.isdigit() else None

@@ -1,26 +1,32 @@
 """NewsAPI's `/v2/everything`: headlines of many outlets, a hundred calls a day without a plan."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from marketdata.providers.news_base import ArticleRecord, Failure
+from marketdata.errors import FailureKind
+from marketdata.providers.gate import Gate
+from marketdata.providers.http import Complaint, Parameters, Vendor, failure, get_json
+from marketdata.providers.news_base import ArticleRecord
 from marketdata.providers.news_fields import instant_of, text_of
-from marketdata.providers.news_http import ask, failed, failure_of_status
 from marketdata.sentiment.matching import Company, search_words
 
+NAME = "newsapi"
+PATH = "v2/everything"
 PAGE_SIZE = 100
+# Every try is one of few calls a day.
+ATTEMPTS = 2
 LONGEST_QUERY = 480
 MARKET_WORDS = "(stock OR shares OR earnings OR investors OR analyst OR market)"
-CODE_FAILURES = {
-    "apiKeyDisabled": Failure.BAD_KEY,
-    "apiKeyInvalid": Failure.BAD_KEY,
-    "apiKeyMissing": Failure.BAD_KEY,
-    "apiKeyExhausted": Failure.QUOTA_SPENT,
-    "rateLimited": Failure.RATE_LIMITED,
-    "maximumResultsReached": Failure.QUOTA_SPENT,
-    "unexpectedError": Failure.BROKEN,
+CODE_KINDS = {
+    "apiKeyDisabled": FailureKind.BAD_KEY,
+    "apiKeyInvalid": FailureKind.BAD_KEY,
+    "apiKeyMissing": FailureKind.BAD_KEY,
+    "apiKeyExhausted": FailureKind.QUOTA_SPENT,
+    "maximumResultsReached": FailureKind.QUOTA_SPENT,
+    "rateLimited": FailureKind.RATE_LIMITED,
+    "unexpectedError": FailureKind.UNREACHABLE,
 }
 
 
@@ -31,32 +37,51 @@ class NewsApiProvider:
     key: str = field(repr=False)
     base_url: str
     timeout_s: float
-    name: str = "newsapi"
+    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
         """The newest hundred English articles that name the company in title or description."""
-        reply = ask(
-            self.name,
-            f"{self.base_url}/v2/everything",
-            parameters={
-                "q": query_for(company),
-                "from": f"{since:%Y-%m-%dT%H:%M:%S}",
-                "language": "en",
-                "searchIn": "title,description",
-                "sortBy": "publishedAt",
-                "pageSize": str(PAGE_SIZE),
-            },
-            headers={"X-Api-Key": self.key},
-            timeout_s=self.timeout_s,
-        )
-        body = reply.body or {}
-        if body.get("status") == "error" or reply.status >= 400:
-            code = str(body.get("code"))
-            raise failed(self.name, CODE_FAILURES.get(code) or failure_of_status(reply.status) or Failure.REFUSED)
-        articles = body.get("articles")
-        if not isinstance(articles, list):
-            raise failed(self.name, failure_of_status(reply.status) or Failure.MALFORMED)
+        with self.gate.watched():
+            articles = self._articles(
+                {
+                    "q": query_for(company),
+                    "from": f"{since:%Y-%m-%dT%H:%M:%S}",
+                    "language": "en",
+                    "searchIn": "title,description",
+                    "sortBy": "publishedAt",
+                    "pageSize": PAGE_SIZE,
+                }
+            )
         return [record for record in map(_record, articles) if record is not None]
+
+    def probe(self) -> None:
+        """One cheap call; raises what any call would."""
+        with self.gate.watched():
+            self._articles({"q": "market", "language": "en", "pageSize": 1})
+
+    def _articles(self, parameters: Parameters) -> list[Any]:
+        vendor = Vendor(
+            NAME,
+            self.base_url.rstrip("/").removesuffix("/v2"),
+            self.timeout_s,
+            secrets=(self.key,),
+            complaint_of=complaint_of,
+            attempts=ATTEMPTS,
+        )
+        reply = get_json(vendor, PATH, parameters, headers={"X-Api-Key": self.key}, admit=self.gate.admit)
+        articles = reply.get("articles") if isinstance(reply, Mapping) else None
+        if not isinstance(articles, list):
+            raise failure(NAME, FailureKind.MALFORMED)
+        return articles
+
+
+def complaint_of(body: Any) -> Complaint | None:
+    """What the code of a refusal means; None where the status says as much."""
+    if not isinstance(body, Mapping) or body.get("status") != "error":
+        return None
+    kind = CODE_KINDS.get(str(body.get("code")))
+    return Complaint(kind) if kind else None
 
 
 def query_for(company: Company) -> str:

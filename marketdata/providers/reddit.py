@@ -1,6 +1,5 @@
 """Reddit's search, by praw: posts of chosen communities; off without a client's id and secret."""
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -12,12 +11,16 @@ import praw
 import requests
 from praw.exceptions import PRAWException
 from prawcore import exceptions as core
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from marketdata.providers.news_base import ArticleRecord, Failure
+from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.providers.gate import Gate
+from marketdata.providers.http import LARGEST_BODY, LEAST_TIME_S, failure, kind_of_status, retry_after_of
+from marketdata.providers.news_base import ArticleRecord
 from marketdata.providers.news_fields import instant_of, text_of
-from marketdata.providers.news_http import LARGEST_ANSWER, failed, failure_of_status
 from marketdata.sentiment.matching import Company, search_words
 
+NAME = "reddit"
 PAGE_SIZE = 100
 PIECE = 65_536
 USER_AGENT = "python:hindcast:1 (forecasts that keep score)"
@@ -27,40 +30,39 @@ REDDIT_URL = "https://www.reddit.com"
 logging.getLogger("prawcore").setLevel(logging.ERROR)
 
 
-class _GivenUp(requests.RequestException):
-    """Another request is of no use, and `failure` says why; prawcore does not try again after this one."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.value)
-        self.failure = failure
-
-
 class _BoundedSession(requests.Session):
-    """A session whose requests together end by a deadline, and whose answers are JSON objects.
+    """A session whose requests together end by a deadline, and are each let through the gate.
 
-    prawcore takes an empty answer for an empty listing, and asks again after a 401 or a server's error.
+    prawcore would sleep and ask again after a dropped line, a 401 or a server's error. It does not after the errors
+    that are raised here, and hands them on inside its own.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, gate: Gate) -> None:
         super().__init__()
         self._deadline = time.monotonic() + seconds
-        self._last = Failure.SLOW
+        self._gate = gate
 
     def request(self, *parts: Any, **options: Any) -> requests.Response:
         """One request in the time that is left."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise _GivenUp(self._last)
-        options.update(timeout=left, stream=True)
+        if time.monotonic() >= self._deadline:
+            raise failure(NAME, FailureKind.SLOW)
+        self._gate.admit()
+        options.update(timeout=max(self._deadline - time.monotonic(), LEAST_TIME_S), stream=True)
         try:
             response = super().request(*parts, **options)
             response._content = self._body_of(response)  # what `content` returns; it would read without a deadline
-        except requests.Timeout as error:
-            raise _GivenUp(Failure.SLOW) from error
-        self._last = failure_of_status(response.status_code) or Failure.SLOW
-        if response.ok and not response.is_redirect and not _is_object(response.content):
-            raise _GivenUp(Failure.MALFORMED)
-        return response
+        except (requests.Timeout, ReadTimeoutError):
+            outcome = failure(NAME, FailureKind.SLOW)
+        except (requests.RequestException, HTTPError, OSError):
+            outcome = failure(NAME, FailureKind.UNREACHABLE)
+        else:
+            if response.status_code == requests.codes.ok:
+                return response
+            outcome = failure(
+                NAME, kind_of_status(response.status_code), retry_after_s=retry_after_of(response.headers)
+            )
+        # Raised here and not where it was met, so that no error of the client hangs on to it.
+        raise outcome
 
     def _body_of(self, response: requests.Response) -> bytes:
         received = bytearray()
@@ -68,17 +70,10 @@ class _BoundedSession(requests.Session):
             while piece := response.raw.read1(PIECE, decode_content=True):
                 received += piece
                 if time.monotonic() > self._deadline:
-                    raise _GivenUp(Failure.SLOW)
-                if len(received) > LARGEST_ANSWER:
-                    raise _GivenUp(Failure.MALFORMED)
+                    raise failure(NAME, FailureKind.SLOW)
+                if len(received) > LARGEST_BODY:
+                    raise failure(NAME, FailureKind.MALFORMED)
         return bytes(received)
-
-
-def _is_object(content: bytes) -> bool:
-    try:
-        return isinstance(json.loads(content), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +85,39 @@ class RedditProvider:
     subreddits: Sequence[str]
     base_url: str
     timeout_s: float
-    name: str = "reddit"
+    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
         """The newest hundred posts of the last week that name the company."""
         names = [company.symbol, *search_words(company)[:2]]
-        query = " OR ".join(f'"{name}"' for name in dict.fromkeys(names))
-        try:
-            with _BoundedSession(self.timeout_s) as session:
-                records = self._posts(session, query)
-        # praw walks through a reply without looking, so one of another shape ends in the last four of these.
-        except (
-            core.PrawcoreException,
-            PRAWException,
-            requests.RequestException,
-            AttributeError,
-            KeyError,
-            TypeError,
-            ValueError,
-        ) as error:
-            failure = _failure_of(error)
-        else:
-            return [record for record in records if record.published_at >= since]
-        raise failed(self.name, failure)
+        records = self._found(" OR ".join(f'"{name}"' for name in dict.fromkeys(names)), limit=PAGE_SIZE)
+        return [record for record in records if record.published_at >= since]
 
-    def _posts(self, session: requests.Session, query: str) -> list[ArticleRecord]:
+    def probe(self) -> None:
+        """One cheap search, for which Reddit hands out a token first; raises what any search would."""
+        self._found("market", limit=1)
+
+    def _found(self, query: str, *, limit: int) -> list[ArticleRecord]:
+        with self.gate.watched():
+            try:
+                with _BoundedSession(self.timeout_s, self.gate) as session:
+                    return self._posts(session, query, limit)
+            # praw walks through a reply without looking, so one of another shape ends in the last five of these.
+            except (
+                core.PrawcoreException,
+                PRAWException,
+                requests.RequestException,
+                AttributeError,
+                KeyError,
+                RecursionError,
+                TypeError,
+                ValueError,
+            ) as error:
+                outcome = _failure_of(error)
+            raise outcome
+
+    def _posts(self, session: requests.Session, query: str, limit: int) -> list[ArticleRecord]:
         hosts: dict[str, Any] = {"reddit_url": self.base_url, "oauth_url": self.base_url} if self.base_url else {}
         reddit = praw.Reddit(
             client_id=self.client_id,
@@ -125,21 +128,21 @@ class RedditProvider:
             requestor_kwargs={"session": session},
             **hosts,
         )
-        communities = reddit.subreddit("+".join(self.subreddits))
-        found = communities.search(query, sort="new", time_filter="week", limit=PAGE_SIZE)
+        path = f"r/{'+'.join(self.subreddits)}/search/"
+        asked: dict[str, str | int] = {"q": query, "restrict_sr": "true", "sort": "new", "t": "week", "limit": limit}
+        # The first page only: praw's own search goes on to the next, and sleeps before it when calls are few.
+        found = reddit.get(path, params=asked).children
         return [record for record in (_record(vars(post)) for post in found) if record is not None]
 
 
-def _failure_of(error: Exception) -> Failure:
-    """What praw's many errors come down to."""
-    if isinstance(error, core.RequestException):
-        cause = error.original_exception
-        return cause.failure if isinstance(cause, _GivenUp) else Failure.UNREACHABLE
+def _failure_of(error: Exception) -> ProviderUnavailable | ProviderRejected:
+    """What praw's many errors come down to; what was held back or given up by ourselves stays as it was told."""
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, ProviderUnavailable | ProviderRejected):
+        return cause
     if isinstance(error, core.OAuthException | core.InvalidToken | core.InsufficientScope):
-        return Failure.BAD_KEY
-    if isinstance(error, core.ResponseException):
-        return failure_of_status(error.response.status_code) or Failure.MALFORMED
-    return Failure.MALFORMED
+        return failure(NAME, FailureKind.BAD_KEY)
+    return failure(NAME, FailureKind.MALFORMED)
 
 
 def _record(post: dict[str, Any]) -> ArticleRecord | None:

@@ -141,7 +141,8 @@ def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, n
     run.status = IngestionRun.Status.DONE
     run.provider = source
     run.bars_new, run.bars_changed, run.bars_unchanged = written.new, written.changed, written.unchanged
-    run.detail = _sentence(run, reasons, replaced=replaces and bool(instrument.source))
+    news = f"The whole series is now {source}'s." if replaces and instrument.source else news_of(source, written)
+    run.detail = "; ".join(reasons) + f". {news}" if reasons else news
     run.finished_at = _moment(now, started)
     run.save()
     return ""
@@ -167,14 +168,11 @@ def remember_source(instrument: Instrument, source: str, basis_date: date) -> No
         Instrument.objects.filter(pk=instrument.pk).update(source=source, basis_date=basis_date)
 
 
-def _sentence(run: IngestionRun, reasons: Sequence[str], *, replaced: bool) -> str:
-    if replaced:
-        news = f"The whole series is now {run.provider}'s."
-    elif run.bars_new or run.bars_changed:
-        news = f"{run.bars_new} new and {run.bars_changed} changed bars from {run.provider}."
-    else:
-        news = "Nothing changed."
-    return f"{'; '.join(reasons)}. {news}" if reasons else news
+def news_of(source: str, written: bar_store.Written) -> str:
+    """What was stored, in one sentence."""
+    if written.new or written.changed:
+        return f"{written.new} new and {written.changed} changed bars from {source}."
+    return "Nothing changed."
 
 
 def _close_abandoned_runs(instrument: Instrument, now: datetime) -> None:

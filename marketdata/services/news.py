@@ -1,17 +1,19 @@
 """Bringing news in: ask the sources, keep what is about the company, join what says the same, score and date it."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import structlog
 from django.conf import settings
 
 from marketdata.errors import ProviderRejected, ProviderUnavailable
 from marketdata.models import Instrument
-from marketdata.providers.failover import CALLS
-from marketdata.providers.news_base import ArticleRecord, NewsProvider, NewsRejected, NewsUnavailable
-from marketdata.providers.news_catalog import news_providers_of
+from marketdata.providers.failover import CALLS, FAILURES, SECONDS
+from marketdata.providers.news_base import ArticleRecord, NewsProvider
+from marketdata.providers.news_catalog import configured_news
 from marketdata.selectors import active_instruments
 from marketdata.sentiment.catalog import scorer_named
 from marketdata.sentiment.matching import Company
@@ -42,14 +44,21 @@ def ingest_news(
 
     Sources and scorer are those of the settings; without any source the list is empty. A source that fails is left
     alone for the rest of the run where asking again is of no use, and costs the others nothing. A second call stores
-    nothing twice. Raises ScorerUnavailable before any source is asked.
+    nothing twice. Where a budget ends before the instruments do, it is not the same ones that are left out each time.
+    Raises ScorerUnavailable before any source is asked.
     """
     news = settings.HINDCAST_NEWS
     reader = scorer or scorer_named(news.scorer, finbert_model=news.finbert_model)
-    asked = news_providers_of(news) if providers is None else providers
-    companies = list(active_instruments()) if instruments is None else instruments
+    asked = configured_news() if providers is None else providers
+    companies = _in_turn(active_instruments(), now) if instruments is None else instruments
     since = now - timedelta(days=news.lookback_days)
     return [_from_source(provider, companies, reader, since=since, now=now) for provider in asked]
+
+
+def _in_turn(instruments: Iterable[Instrument], now: datetime) -> list[Instrument]:
+    """The instruments in an order that is another one in every hour and the same within it."""
+    hour = f"{now:%Y-%m-%dT%H}"
+    return sorted(instruments, key=lambda instrument: sha256(f"{hour} {instrument.symbol}".encode()).digest())
 
 
 def _from_source(
@@ -58,17 +67,13 @@ def _from_source(
     report = SourceReport(provider.name)
     for instrument in instruments:
         company = Company(instrument.symbol, instrument.name)
-        try:
-            records: Sequence[ArticleRecord] = provider.fetch_news(company, since=since)
-        except (ProviderUnavailable, ProviderRejected) as error:
-            CALLS.labels(provider.name, "rejected" if isinstance(error, ProviderRejected) else "unavailable").inc()
-            log.warning("news_call", provider=provider.name, symbol=instrument.symbol, reason=error.reason)
-            failures = (*report.failures, f"{instrument.symbol}: {error}")
+        records = _asked(provider, company, since)
+        if isinstance(records, ProviderUnavailable | ProviderRejected):
+            failures = (*report.failures, f"{instrument.symbol}: {records}")
             report = replace(report, failures=tuple(dict.fromkeys(failures)))
-            if isinstance(error, NewsUnavailable | NewsRejected) and error.failure.ends_the_run:
+            if records.kind.ends_the_run:
                 break
             continue
-        CALLS.labels(provider.name, "answered" if records else "empty").inc()
         stored, sessions = store_articles(
             instrument=instrument, provider=provider.name, records=records, scorer=scorer, now=now
         )
@@ -76,3 +81,21 @@ def _from_source(
         report = replace(report, stored=report.stored + stored)
     log.info("news_ingested", provider=provider.name, new=report.stored.new, joined=report.stored.joined)
     return report
+
+
+def _asked(
+    provider: NewsProvider, company: Company, since: datetime
+) -> Sequence[ArticleRecord] | ProviderUnavailable | ProviderRejected:
+    """The provider's articles or its error; the call is counted, timed and logged."""
+    started = time.perf_counter()
+    try:
+        records = provider.fetch_news(company, since=since)
+    except (ProviderUnavailable, ProviderRejected) as error:
+        CALLS.labels(provider.name, "rejected" if isinstance(error, ProviderRejected) else "unavailable").inc()
+        FAILURES.labels(provider.name, error.kind).inc()
+        log.warning("news_call", provider=provider.name, symbol=company.symbol, kind=error.kind, reason=error.reason)
+        return error
+    finally:
+        SECONDS.labels(provider.name).observe(time.perf_counter() - started)
+    CALLS.labels(provider.name, "answered" if records else "empty").inc()
+    return records

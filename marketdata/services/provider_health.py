@@ -9,8 +9,11 @@ from redis.exceptions import RedisError
 from marketdata.conf import Budget
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import ProviderHealth
-from marketdata.providers.catalog import WITHOUT_GATE, budget_of, configured_names, probed_provider, shared_ledger
+from marketdata.providers.base import ProbedProvider
+from marketdata.providers.catalog import WITHOUT_GATE, budget_of, configured_providers, shared_ledger
+from marketdata.providers.news_catalog import configured_news
 from marketdata.providers.standing import Standing
+from marketdata.selectors import WITHOUT_KEY, installed_sources
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +46,11 @@ def probe_provider(*, name: str, now: datetime) -> ProviderHealth:
     """Find out how the source is and store it; a second call soon after looks at what is known and asks nobody.
 
     A probe is a call like any other: it is counted, and it is left out where calls are scarce, so that all probes of a
-    day take at most a tenth of its budget and none of its last fifth.
+    day take at most a tenth of its budget and none of its last fifth. A source that cannot be asked cheaply is judged
+    by the calls of the work alone, and one without its key is off and not asked.
     """
+    if name not in {source.name for source in installed_sources() if source.is_on}:
+        return _stored(name, State.OFF, WITHOUT_KEY, None, now)
     if name in WITHOUT_GATE:
         return _stored(name, State.OK, "Answers from the disk.", None, now)
     before = _standing(name, now)
@@ -57,8 +63,8 @@ def probe_provider(*, name: str, now: datetime) -> ProviderHealth:
 
 
 def provider_names() -> tuple[str, ...]:
-    """The sources of this installation, in the order in which they are asked."""
-    return configured_names()
+    """The sources that the settings name, in the order in which they are asked."""
+    return tuple(source.name for source in installed_sources())
 
 
 def probe_is_due(standing: Standing | None, budget: Budget, now: datetime) -> bool:
@@ -83,9 +89,12 @@ def _standing(name: str, now: datetime) -> Standing | None:
 
 
 def _ask(name: str) -> ProviderUnavailable | ProviderRejected | None:
-    """The failure that the probe ended with, None for an answer and for a call that our own gate held back."""
+    """The failure that the probe ended with; None for an answer, and where nobody was asked."""
+    sources: list[object] = [*configured_providers(), *configured_news()]
+    probed = [source for source in sources if isinstance(source, ProbedProvider) and source.name == name]
     try:
-        probed_provider(name).probe()
+        for source in probed[:1]:
+            source.probe()
     except ProviderUnavailable as error:
         return error if error.asked else None
     except ProviderRejected as error:
@@ -133,6 +142,8 @@ def _stored(name: str, state: State, detail: str, known: Standing | None, now: d
             "rests_until": known.rests_until,
         }
     health, _ = ProviderHealth.objects.update_or_create(provider=name, defaults=facts)
+    if state == State.OFF:
+        return health
     UP.labels(name).set(int(state in (State.OK, State.DEGRADED)))
     if health.latency_ms is not None:
         LATENCY.labels(name).set(health.latency_ms / 1000)

@@ -1,13 +1,15 @@
 """Stand-ins for sources of news, and sources that answer from memory."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from marketdata.conf import NewsSettings
 from marketdata.errors import MarketDataError
@@ -19,6 +21,7 @@ NOW = datetime(2023, 3, 31, 12, tzinfo=UTC)
 SINCE = datetime(2023, 3, 24, 12, tzinfo=UTC)
 NETFLIX = Company("NFLX", "Netflix, Inc.")
 SECRET = "s3cr3t-key-of-nobody"
+Answer = Callable[[Request], Response]
 RECORDED = Path(__file__).parent / "recorded"
 
 PATHS = {
@@ -63,6 +66,25 @@ def source(name: str, base_url: str, **changes: Any) -> NewsProvider:
     """One source, pointed at a stand-in."""
     (found,) = news_providers_of(news_settings(base_url, providers=(name,), **changes))
     return found
+
+
+def serve(server: HTTPServer, vendor: str, answer: Answer) -> None:
+    """Let the stand-in answer the vendor's question; Reddit hands out a token first."""
+    server.expect_request(PATHS[vendor]).respond_with_handler(answer)
+    if vendor == "reddit":
+        server.expect_request("/api/v1/access_token").respond_with_json(
+            {"access_token": "t", "expires_in": 3600, "scope": "*"}
+        )
+
+
+def replies(body: object, status: int = 200) -> Answer:
+    """The body as JSON."""
+    return lambda request: Response(json.dumps(body), status, content_type="application/json")
+
+
+def raw(body: bytes | str, status: int = 200) -> Answer:
+    """The body as it stands, as a page."""
+    return lambda request: Response(body, status, content_type="text/html")
 
 
 def article(title: str = "Netflix beats estimates", **changes: Any) -> ArticleRecord:

@@ -7,9 +7,11 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_httpserver import HTTPServer
 
+from marketdata.errors import FailureKind
 from marketdata.models import ArticleMention, Instrument, MentionScore, NewsArticle, SentimentDay
 from marketdata.news_selectors import mentions_page, moods_by_session, sessions_of_last_days
-from marketdata.providers.news_base import ArticleRecord, Failure, failed
+from marketdata.providers.http import WORDS, failure
+from marketdata.providers.news_base import ArticleRecord
 from marketdata.providers.news_catalog import news_providers_of
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.moods import refresh_moods
@@ -169,28 +171,47 @@ def test_a_mood_without_articles_any_more_goes(netflix: Instrument) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "asked"),
+    ("kind", "asked"),
     [
-        (Failure.RATE_LIMITED, 1),
-        (Failure.QUOTA_SPENT, 1),
-        (Failure.BAD_KEY, 1),
-        (Failure.SLOW, 1),
-        (Failure.UNREACHABLE, 1),
-        (Failure.UNKNOWN_SYMBOL, 2),
-        (Failure.MALFORMED, 2),
+        (FailureKind.RATE_LIMITED, 1),
+        (FailureKind.QUOTA_SPENT, 1),
+        (FailureKind.BAD_KEY, 1),
+        (FailureKind.SLOW, 1),
+        (FailureKind.UNREACHABLE, 1),
+        (FailureKind.UNKNOWN_SYMBOL, 2),
+        (FailureKind.EMPTY, 2),
+        (FailureKind.MALFORMED, 2),
+        (FailureKind.PARTIAL, 2),
     ],
 )
-def test_a_source_that_fails_costs_the_others_nothing(netflix: Instrument, failure: Failure, asked: int) -> None:
+def test_a_source_that_fails_costs_the_others_nothing(netflix: Instrument, kind: FailureKind, asked: int) -> None:
     nvidia = stock("NVDA", name="NVIDIA Corporation", mic="XNAS")
-    tired = NewsFromMemory("tired", error=failed("tired", failure))
+    tired = NewsFromMemory("tired", error=failure("tired", kind))
     fresh = NewsFromMemory("fresh", [article("Nvidia and Netflix lead the gainers")])
     first, second = ingest_news(
         now=NOW, instruments=[netflix, nvidia], providers=[tired, fresh], scorer=LexiconScorer()
     )
     assert (len(tired.asked), len(fresh.asked)) == (asked, 2)
-    assert first.failures[0] == f"NFLX: tired: {failure.value}"
+    assert first.failures[0] == f"NFLX: tired: {WORDS[kind]}"
     assert second.failures == ()
     assert NewsArticle.objects.count() == 1
+
+
+def test_a_budget_that_ends_early_leaves_out_others_each_time() -> None:
+    symbols = [f"{letter}{letter}{letter}" for letter in "ABCDEFGHIJ"]
+    for symbol in symbols:
+        stock(symbol)
+    # Three of ten each time: that one is left out of 24 runs in a row has a chance of .7 ** 24, two in ten thousand.
+    met: set[str] = set()
+    for hour in range(24):
+        source = NewsFromMemory("memory")
+        ingest_news(now=NOW + timedelta(hours=hour), providers=[source], scorer=LexiconScorer())
+        assert sorted(source.asked) == symbols
+        met |= set(source.asked[:3])
+    assert met == set(symbols)
+    first, again = NewsFromMemory("first"), NewsFromMemory("again")
+    ingest_news(now=NOW, providers=[first, again], scorer=LexiconScorer())
+    assert first.asked == again.asked
 
 
 def test_without_any_source_nothing_is_asked(netflix: Instrument) -> None:

@@ -8,6 +8,7 @@ from pytest_django import Settings
 from pytest_httpserver import HTTPServer
 
 from config.env import EnvironmentProblem, read_environment
+from marketdata.conf import Budget
 from marketdata.models import NewsArticle
 from marketdata.tasks import ingest_all_news
 from marketdata.tests.factories import stock
@@ -33,7 +34,7 @@ def test_it_prints_what_came_and_what_failed(
         call_command("ingest_news", "nflx")
     printed = capsys.readouterr().out
     assert "newsapi: 0 new, 0 already there, 0 about others, 0 not believed." in printed
-    assert "NFLX: alpha_vantage: has no calls left for now" in printed
+    assert "NFLX: alpha_vantage: its quota is spent" in printed
     assert SECRET not in printed
 
 
@@ -61,6 +62,25 @@ def test_keys_come_from_the_environment_or_from_files(tmp_path: Path) -> None:
     assert (news.newsapi_key, news.alpha_vantage_key, news.x_bearer_token) == ("abc", SECRET, "")
     assert (news.scorer, news.finbert_model) == ("lexicon", "ProsusAI/finbert")
     assert news.providers == ("alpha_vantage", "newsapi", "reddit", "x")
+    assert [name for name in news.providers if news.has_key(name)] == ["alpha_vantage", "newsapi"]
+
+
+def test_budgets_come_from_the_environment_or_from_what_the_vendors_allow() -> None:
+    budgets = read_environment({"HINDCAST_X_BUDGET": "1/minute,40/day"}).marketdata.budgets
+    assert budgets == {
+        "yahoo": Budget(per_second=10, per_minute=360, per_day=8000),
+        "alpha_vantage": Budget(per_second=1, per_day=25),
+        "newsapi": Budget(per_second=1, per_day=100),
+        "reddit": Budget(per_second=1, per_minute=100),
+        "x": Budget(per_minute=1, per_day=40),
+    }
+
+
+@pytest.mark.parametrize("name", ["NEWSAPI", "REDDIT", "X"])
+def test_a_budget_that_cannot_be_read_is_named(name: str) -> None:
+    with pytest.raises(EnvironmentProblem) as caught:
+        read_environment({f"HINDCAST_{name}_BUDGET": "plenty"})
+    assert caught.value.complaints == (f"HINDCAST_{name}_BUDGET: a budget is written like 1/second,5/minute,25/day.",)
 
 
 def test_complaints_about_news_repeat_no_key(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def recorded(name: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[None]:
-    """All three sources, those of the web played by the stand-in, and nothing known about them."""
+    """All three sources of prices and none of news, those of the web played by the stand-in, nothing known of them."""
+    settings.HINDCAST_NEWS = replace(site.HINDCAST_NEWS, providers=())
     settings.HINDCAST_MARKETDATA = replace(
         site.HINDCAST_MARKETDATA,
         providers=("yahoo", "alpha_vantage", "sample"),
@@ -120,7 +121,7 @@ def test_a_source_out_of_reach_is_down_and_others_are_not(httpserver: HTTPServer
     assert states == ["down", "ok", "ok"]
     assert gauge("up", "yahoo") == 0.0
     part = examine(now=NOW)["providers"]
-    assert (part.status, part.detail) == ("degraded", "Not all sources of market data answer: yahoo.")
+    assert (part.status, part.detail) == ("degraded", "Not all sources of market data answer: yahoo (prices).")
     assert part.facts == {"states": {"yahoo": "down", "alpha_vantage": "ok", "sample": "ok"}}
     assert Client().get("/health/ready").status_code == 200
 

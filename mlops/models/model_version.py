@@ -26,6 +26,7 @@ class ModelVersion(models.Model):
     holdout_last = models.DateField("last session of the hold-out")
     artifact_path = models.CharField(max_length=300)
     artifact_sha256 = models.CharField(max_length=64)
+    toolchain = models.JSONField("library versions of the training", default=dict)
     metrics = models.JSONField(default=dict)
     train_seconds = models.FloatField()
     created_at = models.DateTimeField()

@@ -40,7 +40,7 @@ def bundle_of(version: ModelVersion, fit: Fit) -> Bundle:
     key = (version.version, version.artifact_sha256, fit)
     with _loading:
         if key not in _bundles:
-            _bundles[key] = _load(version, fit)
+            _bundles[key] = load_bundle_checked(version, fit)
             while len(_bundles) > BUNDLES_KEPT:
                 _bundles.popitem(last=False)
         _bundles.move_to_end(key)
@@ -53,7 +53,8 @@ def forget_bundles() -> None:
         _bundles.clear()
 
 
-def _load(version: ModelVersion, fit: Fit) -> Bundle:
+def load_bundle_checked(version: ModelVersion, fit: str) -> Bundle:
+    """The version's model from its files, after they were found to be the registered ones. Raises ArtifactCorrupt."""
     try:
         folder = artifacts.verify(
             root=artifacts.default_root(), name=version.artifact_path, sha256=version.artifact_sha256

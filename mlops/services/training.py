@@ -19,6 +19,7 @@ from mlops.errors import InsufficientHistory, MlopsError
 from mlops.forecasting.errors import TooLittleHistory
 from mlops.forecasting.fitting import Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
 from mlops.forecasting.storage import save_bundle
+from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress
 from mlops.models import Evaluation, ModelVersion, TrainingRun
 from mlops.services import locks
@@ -116,6 +117,7 @@ def train(plan: TrainingPlan, *, artifacts: Path, now: datetime, progress: Progr
         holdout_trained_through=dates.trained_through,
         holdout_first=dates.first,
         holdout_last=dates.last,
+        toolchain=toolchain(),
         metrics=json_ready(fits.report.metrics),
         created_at=now,
         note=plan.note,

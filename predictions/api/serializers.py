@@ -5,7 +5,9 @@ from rest_framework import serializers
 
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
-from predictions.readpath.bodies import LEVELS
+from predictions.readpath.bodies import LEVELS, MOMENTARY
+
+MOST_ENTRIES = 5_000
 
 
 def _probability(help_text: str = "") -> serializers.FloatField:
@@ -100,3 +102,105 @@ class ForecastOut(serializers.Serializer):
     stale = serializers.BooleanField(help_text="The prices are old, or the stored answer could not be renewed.")
     fresh_until = serializers.DateTimeField()
     disclaimer = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="StoredForecast")
+class StoredForecastOut(ForecastOut):
+    """One stored forecast: what was said, with what it was made from and how it is sealed. It never changes."""
+
+    recorded_at = serializers.DateTimeField()
+    fit = serializers.ChoiceField(
+        choices=Forecast.Fit.values, help_text="Which of the version's fits spoke; of the past, the hold-out's."
+    )
+    model_sha256 = serializers.CharField(help_text="Covers every byte of the model's files.")
+    toolchain = serializers.DictField(
+        child=serializers.CharField(), allow_null=True, help_text="Library versions it was computed with."
+    )
+    inputs_sha256 = serializers.CharField(allow_null=True, help_text="Of the numbers it was computed from.")
+    previous_hash = serializers.CharField()
+    entry_hash = serializers.CharField()
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """Without what depends on the moment."""
+        return {name: field for name, field in super().get_fields().items() if name not in MOMENTARY}
+
+
+class _DifferenceOut(serializers.Serializer):
+    field = serializers.CharField()
+    stored = serializers.CharField(allow_null=True)
+    recomputed = serializers.CharField(allow_null=True)
+
+
+class _ToolDifferenceOut(serializers.Serializer):
+    name = serializers.CharField()
+    recorded = serializers.CharField(allow_null=True)
+    used = serializers.CharField(allow_null=True)
+
+
+@extend_schema_serializer(component_name="Replay")
+class ReplayOut(serializers.Serializer):
+    """A forecast computed again from its stored inputs and its model's files."""
+
+    forecast_id = serializers.IntegerField()
+    identical = serializers.BooleanField(help_text="Every stored digit came out again.")
+    differences = _DifferenceOut(many=True)
+    same_toolchain = serializers.BooleanField(help_text="It was computed with the versions that were recorded.")
+    toolchain_differences = _ToolDifferenceOut(many=True)
+    toolchain = serializers.DictField(child=serializers.CharField(), help_text="Versions this replay was done with.")
+    model_version = serializers.CharField()
+    model_sha256 = serializers.CharField()
+    fit = serializers.ChoiceField(choices=Forecast.Fit.values)
+    inputs_sha256 = serializers.CharField()
+    seal_holds = serializers.BooleanField(help_text="What is stored is what was sealed.")
+    replayed_at = serializers.DateTimeField()
+
+
+@extend_schema_serializer(component_name="ReplayWaiting")
+class ReplayWaitingOut(serializers.Serializer):
+    """A replay that a worker has not finished yet; ask again where `Location` says."""
+
+    forecast_id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=["waiting"])
+
+
+class HeadIn(serializers.Serializer):
+    """Which day's head is wanted."""
+
+    day = serializers.DateField(required=False, help_text="A UTC day; the state of this moment if left out.")
+
+
+@extend_schema_serializer(component_name="DayHead")
+class DayHeadOut(serializers.Serializer):
+    """Where the chain ended when a day's head was taken; heads are chained like forecasts."""
+
+    day = serializers.DateField()
+    count = serializers.IntegerField(min_value=1)
+    last_forecast = serializers.IntegerField()
+    head_hash = serializers.CharField()
+    recorded_at = serializers.CharField(help_text="The instant in the form that is hashed.")
+    previous_hash = serializers.CharField()
+    entry_hash = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="Head")
+class HeadOut(serializers.Serializer):
+    """Where the chain of forecasts ends: keep it, and nobody can change or cut off what stands before."""
+
+    count = serializers.IntegerField(min_value=0, help_text="Forecasts up to here.")
+    last_forecast = serializers.IntegerField(allow_null=True)
+    head_hash = serializers.CharField(help_text="The newest one's hash; 64 zeros when there is none.")
+    day_head = DayHeadOut(allow_null=True, help_text="The head of the day asked for, else the newest day's.")
+
+
+@extend_schema_serializer(component_name="Heads")
+class HeadsOut(serializers.Serializer):
+    """The heads of all days, newest first."""
+
+    heads = DayHeadOut(many=True)
+
+
+class EntriesIn(serializers.Serializer):
+    """Which part of the ledger is wanted."""
+
+    after = serializers.IntegerField(default=0, min_value=0, max_value=2**63 - 1, help_text="Forecasts after this one.")
+    limit = serializers.IntegerField(default=1_000, min_value=1, max_value=MOST_ENTRIES)

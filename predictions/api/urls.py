@@ -2,12 +2,20 @@
 
 from django.urls import path
 
+from predictions.api.ledger import Entries, Head, Heads
 from predictions.api.record import HistoryView, MetricsView
 from predictions.api.schema import documented_predict
+from predictions.api.stored import ForecastReplay, ReplayAnswer, StoredForecast
 
 app_name = "predictions-api"
 urlpatterns = [
     path("predict", documented_predict, name="predict"),
+    path("forecasts/<int:forecast_id>", StoredForecast.as_view(), name="forecast"),
+    path("forecasts/<int:forecast_id>/replay", ForecastReplay.as_view(), name="replay"),
+    path("forecasts/<int:forecast_id>/replay/<str:token>", ReplayAnswer.as_view(), name="replay-answer"),
+    path("ledger/head", Head.as_view(), name="ledger-head"),
+    path("ledger/heads", Heads.as_view(), name="ledger-heads"),
+    path("ledger/entries", Entries.as_view(), name="ledger-entries"),
     path("history/<str:symbol>", HistoryView.as_view(), name="history"),
     path("metrics", MetricsView.as_view(), name="metrics"),
 ]

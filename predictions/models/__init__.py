@@ -4,15 +4,21 @@ from predictions.models.accuracy_snapshot import AccuracySnapshot
 from predictions.models.accuracy_sums import AccuracyDay
 from predictions.models.forecast import Forecast
 from predictions.models.forecast_input import ForecastInput
+from predictions.models.ledger_check import LedgerCheck
+from predictions.models.ledger_head import LedgerHead
 from predictions.models.outcome import Outcome
 from predictions.models.scorekeeping import PendingForecast, Scorekeeping
+from predictions.models.toolchain import Toolchain
 
 __all__ = [
     "AccuracyDay",
     "AccuracySnapshot",
     "Forecast",
     "ForecastInput",
+    "LedgerCheck",
+    "LedgerHead",
     "Outcome",
     "PendingForecast",
     "Scorekeeping",
+    "Toolchain",
 ]

@@ -14,13 +14,18 @@ class Forecast(models.Model):
     """What was said about one instrument from one session for one horizon; a trigger refuses any change to it.
 
     Prices are in the instrument's currency, probabilities in 0..1 with six decimals. An abstention has null numbers and
-    says why. `entry_hash` covers every other field and the hash before it.
+    says why. `entry_hash` covers every other field and the hash before it; `symbol` and `tick` are the instrument's as
+    they were then, because both can change.
     """
 
     class Kind(models.TextChoices):
         LIVE = "live"
         SHADOW = "shadow"
         HINDCAST = "hindcast"
+
+    class Fit(models.TextChoices):
+        SERVING = "serving"
+        HOLDOUT = "holdout"
 
     class Status(models.TextChoices):
         ISSUED = "issued"
@@ -32,12 +37,14 @@ class Forecast(models.Model):
         SELL = "SELL"
 
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.PROTECT, related_name="forecasts")
+    symbol = models.CharField(max_length=15)
     origin = models.DateField("last session known")
     horizon_sessions = models.PositiveSmallIntegerField()
     target = models.DateField("session forecast")
     kind = models.CharField(max_length=8, choices=Kind)
     status = models.CharField(max_length=9, choices=Status)
     reasons = ArrayField(models.CharField(max_length=200), default=list)
+    tick = models.DecimalField(max_digits=12, decimal_places=6, null=True)
     last_price = models.DecimalField(max_digits=18, decimal_places=6, null=True)
     predicted_price = models.DecimalField(max_digits=18, decimal_places=6, null=True)
     probability_up = models.DecimalField(max_digits=7, decimal_places=6, null=True)
@@ -58,6 +65,8 @@ class Forecast(models.Model):
     risk_level = models.CharField(max_length=8, blank=True)
     drivers = models.JSONField(default=list)
     model_version = models.ForeignKey("mlops.ModelVersion", on_delete=models.PROTECT, related_name="forecasts")
+    fit = models.CharField("which of the version's two fits", max_length=7, choices=Fit)
+    toolchain = models.ForeignKey("predictions.Toolchain", on_delete=models.PROTECT, null=True, related_name="+")
     data_source = models.CharField(max_length=32)
     basis_date = models.DateField("splits applied up to", null=True)
     inputs = models.ForeignKey("predictions.ForecastInput", on_delete=models.PROTECT, null=True, related_name="+")
@@ -71,6 +80,7 @@ class Forecast(models.Model):
             models.UniqueConstraint(
                 fields=["instrument", "origin", "horizon_sessions", "model_version", "kind"], name="forecast_said_once"
             ),
+            models.CheckConstraint(condition=Q(fit__in=["serving", "holdout"]), name="forecast_fit_known"),
             models.CheckConstraint(condition=Q(target__gt=F("origin")), name="forecast_target_after_origin"),
             models.CheckConstraint(
                 condition=Q(status="abstained")

@@ -11,6 +11,7 @@ from predictions.models import Forecast
 from predictions.selectors.record import Record, Scope, record_of, records_of
 
 LEVELS = (80, 95, 99)
+MOMENTARY = frozenset({"stale", "fresh_until", "record"})
 
 
 class Risk(TypedDict):
@@ -94,6 +95,22 @@ def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime, record: R
         "stale": stale or not forecast.serves,
         "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "disclaimer": DISCLAIMER,
+    }
+
+
+def stored_body(forecast: Forecast) -> dict[str, Any]:
+    """Everything that never changes about a forecast: the answer without what depends on the moment, and its seal."""
+    told = body_of(forecast, stale=False, fresh_until=forecast.recorded_at)
+    lasting = {name: value for name, value in told.items() if name not in MOMENTARY}
+    return lasting | {
+        "symbol": forecast.symbol,
+        "recorded_at": forecast.recorded_at.astimezone(UTC).isoformat(),
+        "fit": str(forecast.fit),
+        "model_sha256": forecast.model_version.artifact_sha256,
+        "toolchain": None if forecast.toolchain is None else forecast.toolchain.by_name,
+        "inputs_sha256": None if forecast.inputs is None else forecast.inputs.sha256,
+        "previous_hash": forecast.previous_hash,
+        "entry_hash": forecast.entry_hash,
     }
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
+from predictions.errors import ForecastUnknown, ReplayImpossible
 from predictions.models import Forecast
 
 
@@ -46,6 +47,25 @@ def forecasts_said(*, version: ModelVersion, origin: date, kind: str) -> set[tup
     """What the version has said from `origin`: (instrument key, horizon) pairs."""
     said = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)
     return set(said.values_list("instrument_id", "horizon_sessions"))
+
+
+def forecast_by_id(forecast_id: int) -> Forecast:
+    """One stored forecast with everything it refers to, input numbers included. Raises ForecastUnknown."""
+    stored = Forecast.objects.select_related("instrument", "model_version", "toolchain", "inputs")
+    forecast = stored.filter(pk=forecast_id).first()
+    if forecast is None:
+        raise ForecastUnknown(forecast_id)
+    return forecast
+
+
+def replayable_forecast(forecast_id: int) -> Forecast:
+    """A stored forecast that was computed from stored numbers. Raises ForecastUnknown, ReplayImpossible."""
+    forecast = Forecast.objects.filter(pk=forecast_id).only("inputs_id").first()
+    if forecast is None:
+        raise ForecastUnknown(forecast_id)
+    if forecast.inputs_id is None:
+        raise ReplayImpossible(forecast_id, "it abstained, so nothing was computed")
+    return forecast
 
 
 def has_hindcasts(version: ModelVersion) -> bool:

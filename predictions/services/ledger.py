@@ -3,22 +3,24 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+import structlog
+from django.db import connection, transaction
 
-from predictions.errors import LedgerBroken
-from predictions.models import Forecast, ForecastInput
+from predictions.models import Forecast, LedgerHead
+from predictions.sealing import COLUMNS, GENESIS, head_text, instant_text, jsonb_text, link, said
+from predictions.selectors.ledger import chain_end, newest_head
 
-GENESIS = "0" * 64
+log = structlog.get_logger(__name__)
+
 CHAIN_LOCK = 0x7072_0001
-ROWS_AT_A_TIME = 2_000
-
-_NOT_SAID = frozenset({"id", "entry_hash", "inputs"})
-_FIELDS = tuple(field for field in Forecast._meta.concrete_fields if field.name not in _NOT_SAID)
+NEXT_KEYS = """
+SELECT nextval(pg_get_serial_sequence('predictions_forecast', 'id')) FROM generate_series(1, %s) ORDER BY 1
+"""
 
 
 def hold_chain() -> None:
@@ -29,55 +31,78 @@ def hold_chain() -> None:
 
 def head() -> str:
     """The hash of the newest row, or the hash an empty chain begins with."""
-    newest = Forecast.objects.order_by("-pk").values_list("entry_hash", flat=True).first()
-    return newest or GENESIS
+    return Forecast.objects.order_by("-pk").values_list("entry_hash", flat=True).first() or GENESIS
 
 
-def seal(forecasts: Iterable[Forecast], *, after: str) -> None:
-    """Chain the rows in their order, the first one onto the hash `after`; numbers must have their stored decimals."""
+def seal(forecasts: Sequence[Forecast], *, after: str) -> None:
+    """Give the rows their keys and chain them in their order, the first one onto the hash `after`.
+
+    Numbers must have their stored decimals. The caller holds the chain, so that keys rise along it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_KEYS, [len(forecasts)])
+        keys = [key for (key,) in cursor.fetchall()]
     previous = after
-    for forecast in forecasts:
+    for forecast, key in zip(forecasts, keys, strict=True):
+        forecast.pk = key
         forecast.previous_hash = previous
         forecast.entry_hash = previous = entry_hash(forecast)
 
 
 def entry_hash(forecast: Forecast) -> str:
-    """SHA-256 over the hash before it and the row's canonical JSON."""
-    return hashlib.sha256(f"{forecast.previous_hash}\n{canonical(forecast)}".encode()).hexdigest()
+    """The hash that seals a row, from the hash before it and everything the row says."""
+    return link(forecast.previous_hash, said(stored_texts(forecast)))
 
 
-def canonical(forecast: Forecast) -> str:
-    """Every column that says something, as JSON with sorted keys; of the inputs the hash of their numbers."""
-    said: dict[str, Any] = {field.attname: _plain(getattr(forecast, field.attname)) for field in _FIELDS}
-    said["drivers"] = [{**driver, "contribution": f"{driver['contribution']:.6f}"} for driver in forecast.drivers]
-    said["inputs_sha256"] = None if forecast.inputs is None else forecast.inputs.sha256
-    return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+def stored_texts(forecast: Forecast) -> list[str | None]:
+    """What PostgreSQL will say each of the sealed columns holds; reads the row's inputs, model and toolchain."""
+    told: dict[str, Any] = {
+        "drivers": jsonb_text(forecast.drivers),
+        "reasons": json.dumps(list(forecast.reasons), ensure_ascii=False, separators=(",", ":")),
+        "inputs_sha256": None if forecast.inputs is None else forecast.inputs.sha256,
+        "model_sha256": forecast.model_version.artifact_sha256,
+        "toolchain": None if forecast.toolchain is None else forecast.toolchain.versions,
+    }
+    return [_text(told[name] if name in told else getattr(forecast, name)) for name in COLUMNS]
 
 
-def verify_chain() -> int:
-    """Read the whole chain in pieces and recompute it; returns how many rows hold.
+@transaction.atomic
+def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
+    """Keep where the chain ends, as the head of this UTC day; returns (head, created).
 
-    Raises LedgerBroken with the first row that does not.
+    A second call on the same day, or one on a day before the newest head's, returns that one. None for an empty chain.
     """
-    previous, verified = GENESIS, 0
-    rows = Forecast.objects.order_by("pk").select_related("inputs").defer("inputs__block")
-    for forecast in rows.iterator(chunk_size=ROWS_AT_A_TIME):
-        if forecast.previous_hash != previous:
-            raise LedgerBroken(forecast.pk, "the row before it is missing or was put elsewhere")
-        if entry_hash(forecast) != forecast.entry_hash:
-            raise LedgerBroken(forecast.pk, "what it says is not what was sealed")
-        previous = forecast.entry_hash
-        verified += 1
-    _verify_inputs()
-    return verified
+    hold_chain()
+    newest, day = newest_head(), now.astimezone(UTC).date()
+    if newest is not None and newest.day >= day:
+        return newest, False
+    end = chain_end()
+    if end.last_forecast is None:
+        return None, False
+    taken = LedgerHead(
+        day=day,
+        count=end.count,
+        last_forecast_id=end.last_forecast,
+        head_hash=end.head_hash,
+        recorded_at=now,
+        previous_hash=GENESIS if newest is None else newest.entry_hash,
+    )
+    taken.entry_hash = head_hash_of(taken)
+    taken.save()
+    log.info("ledger_head_recorded", day=day.isoformat(), count=taken.count, head=taken.head_hash)
+    return taken, True
 
 
-def _verify_inputs() -> None:
-    """Check every input block against the hash that the chain covers."""
-    for block in ForecastInput.objects.order_by("pk").iterator(chunk_size=ROWS_AT_A_TIME):
-        if sha256_of(bytes(block.block)) != block.sha256:
-            user = Forecast.objects.filter(inputs=block).order_by("pk").values_list("pk", flat=True).first()
-            raise LedgerBroken(user or 0, "the numbers it was computed from are not those that were sealed")
+def head_hash_of(head: LedgerHead) -> str:
+    """The hash that seals a day's head, from the hash of the head before it."""
+    text = head_text(
+        day=head.day.isoformat(),
+        count=head.count,
+        last_forecast=head.last_forecast_id,
+        head_hash=head.head_hash,
+        recorded_at=instant_text(head.recorded_at),
+    )
+    return link(head.previous_hash, text)
 
 
 def sha256_of(block: bytes) -> str:
@@ -88,12 +113,12 @@ def sha256_of(block: bytes) -> str:
         return ""
 
 
-def _plain(value: Any) -> Any:
-    """Decimals with the digits they are stored with, instants in UTC, dates as ISO, the rest as it is."""
+def _text(value: Any) -> str | None:
+    """Decimals with the digits they are stored with, instants in UTC, dates as ISO, the rest as it is written."""
+    if value is None:
+        return None
     if isinstance(value, Decimal):
         return f"{value:.6f}"
-    if hasattr(value, "astimezone"):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return str(value) if isinstance(value, str) else value
+    if isinstance(value, datetime):
+        return instant_text(value)
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,7 +1,7 @@
 """Publishing: the champion's forecasts for every active instrument, stored for good, then told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -15,14 +15,15 @@ from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory
 from mlops.forecasting.features.news import reads_news
 from mlops.forecasting.serving import InstrumentForecast
+from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import HORIZONS
 from mlops.models import ModelVersion
 from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
-from mlops.services.serving import Fit, forecasts_from
+from mlops.services.serving import forecasts_from
 from predictions.errors import OriginRefused
 from predictions.live import ForecastMessage, push_forecasts
-from predictions.models import Forecast, ForecastInput
+from predictions.models import Forecast, ForecastInput, Toolchain
 from predictions.readpath.bodies import bodies_of
 from predictions.readpath.cache import keep
 from predictions.selectors.forecasts import forecasts_said, live_forecasts
@@ -61,8 +62,9 @@ def publish_forecasts(*, now: datetime, origin: date | None = None) -> PublishRe
     )
     if not len(panel.sessions) or panel.sessions[-1].astype(object) != occasion.origin:
         raise OriginRefused(HOME_EXCHANGE, occasion.origin, "no bar of that session is stored")
-    fit: Fit = "serving" if occasion.kind == Forecast.Kind.LIVE else "holdout"
-    said = forecasts_from(version=occasion.version, panel=panel, origin=occasion.origin, fit=fit)
+    said = forecasts_from(version=occasion.version, panel=panel, origin=occasion.origin, fit=occasion.fit)
+    versions = Toolchain.text_of(toolchain())
+    occasion = replace(occasion, toolchain=Toolchain.objects.get_or_create(versions=versions)[0])
     return store_forecasts(said=said, instruments=instruments, occasion=occasion)
 
 

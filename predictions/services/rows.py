@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from marketdata.models import Instrument
 from mlops.forecasting.serving import InstrumentForecast
 from mlops.forecasting.types import FloatArray
 from mlops.models import ModelVersion
-from predictions.models import Forecast, ForecastInput
+from mlops.services.serving import Fit
+from predictions.models import Forecast, ForecastInput, Toolchain
 from predictions.services.rounding import LEVELS, PriceBand, band_on_tick, probability, stored_price
 
 UNUSABLE = "the model gave numbers that cannot be used"
@@ -28,6 +30,12 @@ class Occasion:
     origin: date
     kind: str
     now: datetime
+    toolchain: Toolchain | None = None
+
+    @property
+    def fit(self) -> Fit:
+        """Which of the version's two fits speaks: of the past the one that had not seen it."""
+        return "holdout" if self.kind == Forecast.Kind.HINDCAST else "serving"
 
 
 def rows_of(
@@ -35,7 +43,7 @@ def rows_of(
 ) -> list[Forecast]:
     """One unsaved row for each forecast, in the order of symbols and horizons."""
     ordered = sorted(said, key=lambda forecast: (forecast.symbol, forecast.horizon_sessions))
-    return [_row(forecast, instruments[forecast.symbol], occasion) for forecast in ordered]
+    return [row_of(forecast, instruments[forecast.symbol], occasion) for forecast in ordered]
 
 
 def input_of(forecast: InstrumentForecast, instrument: Instrument, occasion: Occasion) -> ForecastInput | None:
@@ -55,15 +63,22 @@ def input_of(forecast: InstrumentForecast, instrument: Instrument, occasion: Occ
     )
 
 
-def _row(said: InstrumentForecast, instrument: Instrument, occasion: Occasion) -> Forecast:
+def row_of(
+    said: InstrumentForecast, instrument: Instrument, occasion: Occasion, *, tick: Decimal | None = None
+) -> Forecast:
+    """The unsaved row of one forecast, its prices on `tick`, by default the instrument's."""
     row = Forecast(
         instrument=instrument,
+        symbol=said.symbol,
+        tick=tick or instrument.tick,
         origin=occasion.origin,
         horizon_sessions=said.horizon_sessions,
         target=session_after(instrument.mic, occasion.origin, said.horizon_sessions),
         kind=occasion.kind,
         last_price=stored_price(said.last_price),
         model_version=occasion.version,
+        fit=occasion.fit,
+        toolchain=occasion.toolchain,
         data_source=instrument.source,
         basis_date=instrument.basis_date,
         recorded_at=occasion.now,
@@ -71,7 +86,7 @@ def _row(said: InstrumentForecast, instrument: Instrument, occasion: Occasion) -
     if said.status != Forecast.Status.ISSUED:
         return _abstaining(row, said.reasons)
     up = probability(said.probability_up)
-    band = band_on_tick(said.predicted_price, said.intervals, tick=instrument.tick)
+    band = band_on_tick(said.predicted_price, said.intervals, tick=tick or instrument.tick)
     if up is None or band is None or row.last_price is None:
         return _abstaining(row, [UNUSABLE])
     row.probability_up = up

@@ -77,6 +77,8 @@ def _row(instrument: Instrument, horizon: int, fields: Mapping[str, Any]) -> For
     origin = fields.get("origin", ORIGIN)
     defaults: Mapping[str, Any] = {
         "instrument": instrument,
+        "symbol": instrument.symbol,
+        "tick": instrument.tick,
         "origin": origin,
         "horizon_sessions": horizon,
         "target": session_after(instrument.mic, origin, horizon),
@@ -96,6 +98,7 @@ def _row(instrument: Instrument, horizon: int, fields: Mapping[str, Any]) -> For
         "risk_level": "usual",
         "drivers": [{"name": "rsi_14", "words": "a rising price", "contribution": 0.031234, "direction": "up"}],
         "model_version": fields.get("model_version") or ModelVersion.objects.get(stage=ModelVersion.Stage.CHAMPION),
+        "fit": Forecast.Fit.SERVING,
         "data_source": instrument.source,
         "basis_date": instrument.basis_date,
         "recorded_at": NOW,

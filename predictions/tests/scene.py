@@ -134,6 +134,8 @@ def _stored(stock: Instrument, version: ModelVersion, horizon: int, fields: dict
         "origin": ORIGIN,
         "target": TARGETS[horizon],
         "kind": Forecast.Kind.LIVE,
+        "fit": Forecast.Fit.SERVING,
+        "symbol": stock.symbol,
         "data_source": "sample",
         "basis_date": ORIGIN,
         "recorded_at": NOW,

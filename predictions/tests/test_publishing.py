@@ -21,9 +21,9 @@ from predictions import tasks
 from predictions.errors import OriginRefused
 from predictions.models import Forecast, ForecastInput
 from predictions.readpath.cache import FIELDS, key_of
-from predictions.services.ledger import verify_chain
 from predictions.services.publishing import PublishReport, announce_champion, publish_forecasts, store_forecasts
 from predictions.services.rows import UNUSABLE, Occasion
+from predictions.services.verification import verify_ledger
 from predictions.tests.factories import NOW, ORIGIN, TARGET, bar, forecast, model_version, stock
 from predictions.tests.sayings import said
 
@@ -77,7 +77,7 @@ def test_what_was_said_is_stored_rounded_sealed_and_with_its_target(publish: Cal
     assert str(five.probability_up) == "0.561235"
     assert [driver["contribution"] for driver in five.drivers] == [0.031235, 0.0]
     assert (five.data_source, five.recorded_at, one.volatility_rises) == ("sample", NOW, None)
-    assert verify_chain() == 2
+    assert verify_ledger().forecasts == 2
 
 
 def test_a_second_run_changes_nothing_and_tells_nobody(
@@ -97,13 +97,13 @@ def test_a_second_run_changes_nothing_and_tells_nobody(
 def test_a_later_horizon_joins_the_same_chain(publish: Callable[..., PublishReport]) -> None:
     publish(said(horizon=1))
     assert publish(said(horizon=1), said(horizon=20)).created == 1
-    assert verify_chain() == 2
+    assert verify_ledger().forecasts == 2
 
 
 def test_inputs_are_stored_once_for_all_horizons(publish: Callable[..., PublishReport]) -> None:
     publish()
     block = ForecastInput.objects.get()
-    assert (block.rows, block.columns, block.feature_set) == (2, 3, "hc1")
+    assert (block.rows, block.columns, block.feature_set) == (2, 3, "hc2")
     numbers = np.frombuffer(zlib.decompress(block.block), dtype="<f8").reshape(2, 3)
     np.testing.assert_array_equal(numbers, [[0, 1, 2], [3, 4, 5]])
     assert set(Forecast.objects.values_list("inputs", flat=True)) == {block.pk}
@@ -161,7 +161,7 @@ def test_a_hindcast_is_stored_and_told_nobody(publish: Callable[..., PublishRepo
 @pytest.mark.usefixtures("no_store")
 def test_without_the_store_the_rows_are_still_stored(publish: Callable[..., PublishReport]) -> None:
     assert publish().created == 2
-    assert verify_chain() == 2
+    assert verify_ledger().forecasts == 2
 
 
 def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
@@ -170,7 +170,7 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
     stocks = {symbol: stock(symbol) for symbol in ("AAPL", "META", "NVDA", "NFLX")}
     forecasts = [said(symbol, horizon) for symbol in stocks for horizon in (1, 5, 10, 20)]
     # savepoint and its release, lock, what is known, input blocks and their keys, head, rows, report
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         store_forecasts(said=forecasts, instruments=stocks, occasion=Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW))
     assert Forecast.objects.count() == 16
 

@@ -21,7 +21,7 @@ from mlops.forecasting.types import FloatArray, Panel
 
 RETURN_LAGS = range(5)
 RETURN_SPANS = (5, 10, 21, 63, 126)
-VARIANCE_WINDOWS = (1, 5, 21, 63, 252)
+VARIANCE_WINDOWS = (1, 5, 10, 20, 21, 63, 252)
 RANGE_WINDOWS = (1, 5, 21)
 MONTH, YEAR = 21, 252
 RANKED = {"rank_ret_1": "r_lag0", "rank_ret_5": "ret_5", "rank_ret_21": "ret_21", "rank_mom": "mom_12_1"}
@@ -35,7 +35,7 @@ Columns = dict[str, FloatArray]
 class FeatureCube:
     """What is known at the close of each session.
 
-    direction: shape (n, m, 25); volatility: shape (n, m, 14); the last axis in the order of names. ewma_sigma: shape
+    direction: shape (n, m, 25); volatility: shape (n, m, 16); the last axis in the order of names. ewma_sigma: shape
     (n, m), standard deviation of a session's log return. NaN where an instrument has no bar, and until it has the bars
     that a feature needs (253 for all of them).
     """

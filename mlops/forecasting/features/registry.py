@@ -1,6 +1,6 @@
 """The names of all features, once, in the order of the arrays' last axis."""
 
-FEATURE_SET = "hc1"
+FEATURE_SET = "hc2"
 
 OWN_DIRECTION_NAMES: tuple[str, ...] = (
     "r_lag0",
@@ -34,6 +34,8 @@ RELATIVE_DIRECTION_NAMES: tuple[str, ...] = (
 OWN_VOLATILITY_NAMES: tuple[str, ...] = (
     "log_rv_1",
     "log_rv_5",
+    "log_rv_10",
+    "log_rv_20",
     "log_rv_21",
     "log_rv_63",
     "log_rv_252",

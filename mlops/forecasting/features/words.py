@@ -28,6 +28,8 @@ WORDS: dict[str, str] = {
     "rank_vol": "the rank of volatility among the stocks followed",
     "log_rv_1": "the size of the last session's move",
     "log_rv_5": "volatility over a week",
+    "log_rv_10": "volatility over two weeks",
+    "log_rv_20": "volatility over twenty sessions",
     "log_rv_21": "volatility over a month",
     "log_rv_63": "volatility over a quarter",
     "log_rv_252": "volatility over a year",

@@ -36,3 +36,10 @@ def tree_contributions(member: Member, samples: Samples) -> FloatArray:
     module = import_module("mlops.forecasting.models.xgboost_member")
     contributions: FloatArray = module.contributions_of(member, samples)
     return contributions
+
+
+def processor_features() -> str:
+    """The instruction set the LSTM's library has chosen on this machine, such as AVX2; it can change the last bit."""
+    module = import_module("mlops.forecasting.models.lstm_member")
+    features: str = module.processor_features()
+    return features

@@ -15,7 +15,7 @@ from mlops.forecasting.models.settings import MemberSettings, SequenceSettings
 from mlops.forecasting.types import FloatArray
 
 CLIPPED_AT = 5.0
-PREDICTION_BATCH = 4096
+INFERENCE_BATCH = 64
 INFERENCE_THREADS = 1
 LONGEST_HORIZON_SESSIONS = 20
 
@@ -58,12 +58,16 @@ class LstmMember:
         return member
 
     def logits(self, samples: Samples) -> FloatArray:
-        """Shape (n, h)."""
+        """Shape (n, h). Batches have one size, the last one filled up, so that a sample alone gets the same bits.
+
+        The library chooses its arithmetic by the size of a batch; of one size, a row depends on nothing beside it.
+        """
         parts = [np.empty((0, self._network.heads.out_features))]
         with torch.inference_mode(), _threads(INFERENCE_THREADS):
-            for start in range(0, len(samples), PREDICTION_BATCH):
-                windows = self.scaled(samples, slice(start, start + PREDICTION_BATCH))
-                parts.append(self._network(windows).numpy().astype(np.float64))
+            for start in range(0, len(samples), INFERENCE_BATCH):
+                windows = self.scaled(samples, slice(start, start + INFERENCE_BATCH))
+                full = nn.functional.pad(windows, (0, 0, 0, 0, 0, INFERENCE_BATCH - len(windows)))
+                parts.append(self._network(full)[: len(windows)].numpy().astype(np.float64))
         return np.concatenate(parts)
 
     def scaled(self, samples: Samples, part: slice | IntArray) -> Tensor:
@@ -90,6 +94,11 @@ class LstmMember:
         network = Network(len(centre), hidden, horizons, dropout=0.0)
         network.load_state_dict(tensors)
         return cls(network, centre, scale)
+
+
+def processor_features() -> str:
+    """The instruction set that torch has chosen on this machine."""
+    return torch.backends.cpu.get_cpu_capability()
 
 
 @contextmanager

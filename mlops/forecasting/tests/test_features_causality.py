@@ -145,7 +145,7 @@ def test_more_symbols_than_are_done_at_once_are_all_there() -> None:
 def test_there_are_25_direction_features_and_each_feature_has_its_own_name_and_words() -> None:
     cube = build_features(synthetic_panel(sessions=30, symbols=2))
     assert len(DIRECTION_NAMES) == len(set(DIRECTION_NAMES)) == 25
-    assert len(VOLATILITY_NAMES) == len(set(VOLATILITY_NAMES)) == 14
+    assert len(VOLATILITY_NAMES) == len(set(VOLATILITY_NAMES)) == 16
     assert cube.direction_names == DIRECTION_NAMES
     assert cube.volatility_names == VOLATILITY_NAMES
     assert set(WORDS) == {*DIRECTION_NAMES, *VOLATILITY_NAMES, *NEWS_NAMES}

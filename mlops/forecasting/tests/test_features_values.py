@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import talib
 
-from mlops.forecasting.features import build_features
+from mlops.forecasting.features import VOLATILITY_NAMES, build_features
 from mlops.forecasting.features.bands import bollinger_position
 from mlops.forecasting.features.cross_section import session_mean, session_ranks
 from mlops.forecasting.features.momentum import macd_histogram, relative_strength, scaled_return
@@ -21,7 +21,7 @@ from mlops.forecasting.features.volatility import (
     log_mean_variance,
 )
 from mlops.forecasting.tests.synthetic import synthetic_panel
-from mlops.forecasting.types import FloatArray
+from mlops.forecasting.types import HORIZONS, FloatArray
 
 Column = Callable[[FloatArray], FloatArray]
 
@@ -179,8 +179,15 @@ def test_the_named_columns_hold_what_their_names_say() -> None:
     assert own["sma_50"] == pytest.approx(np.log(prices[-1] / prices[-50:].mean()) / sigma / np.sqrt(50))
     assert own["idio_5"] == pytest.approx((weeks[1] - weeks.mean()) / sigma / np.sqrt(5))
     assert own["rank_ret_5"] in (0.25, 0.75)
-    assert risk["log_rv_21"] == pytest.approx(np.log(squares[-21:].mean()))
+    for window in (5, 10, 20, 21):
+        assert risk[f"log_rv_{window}"] == pytest.approx(np.log(squares[-window:].mean()))
     assert risk["own_ret_5"] == own["ret_5"]
     assert risk["drawdown_252"] == pytest.approx(np.log(prices[-1] / prices[-252:].max()))
     market = returns.mean(axis=1) ** 2
     assert risk["market_vol_ratio"] == pytest.approx(np.log(market[-5:].mean() / market[-63:].mean()) / 2)
+
+
+def test_what_volatility_is_compared_with_is_a_feature_at_every_horizon() -> None:
+    compared = {f"log_rv_{horizon}" for horizon in HORIZONS if horizon > 1}
+    assert compared == {"log_rv_5", "log_rv_10", "log_rv_20"}
+    assert compared <= set(VOLATILITY_NAMES)

@@ -88,7 +88,7 @@ def test_no_article_is_not_a_neutral_article() -> None:
 
 def test_a_bundle_says_that_it_reads_news() -> None:
     bundle = newsworthy_bundle()
-    assert (bundle.feature_set, small_bundle().feature_set) == (NEWS_FEATURE_SET, "hc1")
+    assert (bundle.feature_set, small_bundle().feature_set) == (NEWS_FEATURE_SET, "hc2")
     assert bundle.direction_names[-4:] == NEWS_NAMES
     assert bundle.inputs.names[25:29] == NEWS_NAMES
     # Scores from -1 to 1, no article or two: the ranges of training, which missing scores do not widen.

@@ -1,19 +1,50 @@
-"""`manage.py verify_ledger`: recompute the chain of forecasts and name the first row that was altered."""
+"""`manage.py verify_ledger`: recompute the whole ledger and name the first thing that was altered."""
 
+import json
+import re
+from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from marketdata import clock
 from predictions.errors import LedgerBroken
-from predictions.services.ledger import verify_chain
+from predictions.services.verification import KeptHead, check_ledger
+
+BAD_ARGUMENTS = 2
+HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Command(BaseCommand):
-    help = "Recompute every hash of the ledger. Exits with 0 when all rows hold, 1 when one does not."
+    help = (
+        "Recompute every hash of the ledger: forecasts, their inputs, the heads of all days, and whether outcomes "
+        "follow from both. Exits with 0 when everything holds, 1 when something does not, 2 for bad arguments."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--head", type=Path, metavar="FILE", help="a head that you kept, as GET /api/v1/ledger/head answers it"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        kept = None if options["head"] is None else _kept(options["head"])
         try:
-            verified = verify_chain()
+            verified = check_ledger(clock=clock.now, kept=kept)
         except LedgerBroken as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{verified} forecasts verified; none was altered.")
+        self.stdout.write(
+            f"{verified.forecasts} forecasts verified; none was altered. {verified.heads} heads and {verified.inputs} "
+            f"input blocks hold. The chain ends in {verified.head_hash}."
+        )
+
+
+def _kept(path: Path) -> KeptHead:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        count, head_hash = told["count"], told["head_hash"]
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{path} is not a head of the ledger.", returncode=BAD_ARGUMENTS) from error
+    if not isinstance(count, int) or count < 1 or not isinstance(head_hash, str) or not HASH.fullmatch(head_hash):
+        raise CommandError(f"{path} is not a head of the ledger.", returncode=BAD_ARGUMENTS)
+    return KeptHead(count, head_hash)

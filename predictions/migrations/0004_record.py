@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('marketdata', '0006_bars_by_fetch'),
         ('mlops', '0001_initial'),
-        ('predictions', '0002_append_only'),
+        ('predictions', '0003_sealed_in_full'),
     ]
 
     operations = [

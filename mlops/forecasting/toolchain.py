@@ -1,0 +1,56 @@
+"""What a number was computed with besides the model: libraries, this package's own source, the processor."""
+
+import hashlib
+import platform
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+from mlops.forecasting.models.catalog import processor_features
+
+# The same library comes under several names; the first one that is installed counts.
+LIBRARIES = {
+    "numba": ("numba",),
+    "numpy": ("numpy",),
+    "scikit-learn": ("scikit-learn",),
+    "scipy": ("scipy",),
+    "torch": ("torch",),
+    "xgboost": ("xgboost-cpu", "xgboost"),
+}
+PACKAGE = Path(__file__).parent
+
+
+@lru_cache(maxsize=1)
+def _toolchain() -> tuple[tuple[str, str], ...]:
+    versions = {name: _version(distributions) for name, distributions in LIBRARIES.items()}
+    versions["python"] = platform.python_version()
+    versions["source"] = source_digest(PACKAGE)
+    versions["processor"] = f"{platform.machine()} {processor_features()}"
+    return tuple(sorted(versions.items()))
+
+
+def toolchain() -> dict[str, str]:
+    """Name and version of everything that can change the last digit; `source` is a digest of this package's code.
+
+    Loads torch, so only workers ask.
+    """
+    return dict(_toolchain())
+
+
+def source_digest(package: Path) -> str:
+    """The first 16 digits of a SHA-256 over the package's modules, tests left out."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        if "tests" not in path.parts:
+            digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _version(distributions: tuple[str, ...]) -> str:
+    for distribution in distributions:
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return "not installed"

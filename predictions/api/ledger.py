@@ -1,0 +1,116 @@
+"""`/ledger/...`: where the chain ends, where it ended on each day, and its rows as they were hashed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from marketdata.api.documents import HEADERS, UNCHANGED, header, problems
+from marketdata.api.views import ReadView, parsed
+from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
+from predictions.models import LedgerHead
+from predictions.sealing import instant_text
+from predictions.selectors.ledger import chain_end, day_heads, head_of, newest_head, sealed_rows
+
+NDJSON = "application/x-ndjson"
+
+
+class NdjsonRenderer(BaseRenderer):
+    """Lines that are JSON already; a problem stays the JSON that it is."""
+
+    media_type = NDJSON
+    format = "ndjson"
+    charset = "utf-8"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        context = dict(renderer_context or {})
+        if context["response"].exception:
+            return bytes(JSONRenderer().render(data, JSONRenderer.media_type, context))
+        return str(data).encode()
+
+
+class Head(ReadView):
+    """Where the chain ends."""
+
+    @extend_schema(
+        operation_id="ledger_head",
+        tags=["ledger"],
+        summary="The head of the ledger",
+        description="Now, or when a day's head was taken. Whoever keeps one can prove a later change.",
+        parameters=[HeadIn, *HEADERS],
+        responses={200: HeadOut, 304: UNCHANGED, **problems(400, 404, 429)},
+    )
+    def get(self, request: Request) -> Response:
+        """The state asked for, and the day's head."""
+        day = parsed(HeadIn, request).get("day")
+        if day is not None:
+            head = _told(head_of(day))
+            return Response({name: head[name] for name in ("count", "last_forecast", "head_hash")} | {"day_head": head})
+        end, newest = chain_end(), newest_head()
+        return Response(
+            {
+                "count": end.count,
+                "last_forecast": end.last_forecast,
+                "head_hash": end.head_hash,
+                "day_head": None if newest is None else _told(newest),
+            }
+        )
+
+
+class Heads(ReadView):
+    """Where the chain ended on each day."""
+
+    @extend_schema(
+        operation_id="ledger_heads",
+        tags=["ledger"],
+        summary="The heads of all days",
+        parameters=HEADERS,
+        responses={200: HeadsOut, 304: UNCHANGED, **problems(429)},
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        return Response({"heads": [_told(head) for head in day_heads()]})
+
+
+class Entries(ReadView):
+    """The rows of the chain."""
+
+    renderer_classes = (NdjsonRenderer,)
+
+    @extend_schema(
+        operation_id="ledger_entries",
+        tags=["ledger"],
+        summary="The ledger, as it was hashed",
+        description="JSON lines, oldest first: two hashes, and in `said` exactly the text that was hashed. "
+        "`docs/verify_ledger.py` checks such lines; `Link` leads to the next ones.",
+        parameters=[EntriesIn, *HEADERS, header("Link", "Where the next lines are; absent at the end.", ["200"])],
+        responses={(200, NDJSON): str, 304: UNCHANGED, **problems(400, 429)},
+    )
+    def get(self, request: Request) -> Response:
+        """A part of the export."""
+        asked = parsed(EntriesIn, request)
+        rows = list(sealed_rows(after=asked["after"], most=asked["limit"] + 1))
+        part = rows[: asked["limit"]]
+        answer = Response("".join(row.line for row in part))
+        if len(rows) > len(part):
+            following = f"{reverse('predictions-api:ledger-entries')}?after={part[-1].key}&limit={asked['limit']}"
+            answer["Link"] = f'<{following}>; rel="next"'
+        return answer
+
+
+def _told(head: LedgerHead) -> dict[str, Any]:
+    return {
+        "day": head.day.isoformat(),
+        "count": head.count,
+        "last_forecast": head.last_forecast_id,
+        "head_hash": head.head_hash,
+        "recorded_at": instant_text(head.recorded_at),
+        "previous_hash": head.previous_hash,
+        "entry_hash": head.entry_hash,
+    }

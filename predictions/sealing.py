@@ -1,0 +1,99 @@
+"""What is hashed of a forecast: the stored text of every column, as one JSON object. Sealing and verifying share it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from json.encoder import encode_basestring
+from typing import Any
+
+GENESIS = "0" * 64
+
+# In this order they are written. Of a forecast's inputs, model and toolchain the content counts, not the key.
+COLUMNS = (
+    "base_rate_up",
+    "basis_date",
+    "big_move",
+    "confidence",
+    "data_source",
+    "drivers",
+    "fit",
+    "horizon_sessions",
+    "id",
+    "inputs_sha256",
+    "instrument_id",
+    "kind",
+    "last_price",
+    "lower_80",
+    "lower_95",
+    "lower_99",
+    "model_sha256",
+    "model_version_id",
+    "origin",
+    "predicted_price",
+    "probability_beats_median",
+    "probability_up",
+    "reasons",
+    "recorded_at",
+    "risk_level",
+    "signal",
+    "signal_meaning",
+    "signal_reason",
+    "status",
+    "symbol",
+    "target",
+    "tick",
+    "toolchain",
+    "upper_80",
+    "upper_95",
+    "upper_99",
+    "volatility_rises",
+)
+# Their stored text is JSON already; all others are written as strings, so that every digit counts.
+JSON_COLUMNS = frozenset({"drivers", "horizon_sessions", "id", "instrument_id", "model_version_id", "reasons"})
+
+_WRITERS = tuple(str if name in JSON_COLUMNS else encode_basestring for name in COLUMNS)
+_SHAPE = "{" + ",".join(f'"{name}":%s' for name in COLUMNS) + "}"
+
+
+def said(texts: Sequence[str | None]) -> str:
+    """The JSON that is hashed, from the stored text of each of COLUMNS; None is null."""
+    written = ["null" if text is None else write(text) for write, text in zip(_WRITERS, texts, strict=True)]
+    return _SHAPE % tuple(written)
+
+
+def link(previous_hash: str, text: str) -> str:
+    """The hash that seals `text` and everything before it: SHA-256 of the hash before, a line feed and the text."""
+    return hashlib.sha256(f"{previous_hash}\n{text}".encode()).hexdigest()
+
+
+def line_of(previous_hash: str, entry_hash: str, text: str) -> str:
+    """One line of an export, from which the seal can be checked without knowing what it says."""
+    return f'{{"previous_hash":"{previous_hash}","entry_hash":"{entry_hash}","said":{text}}}\n'
+
+
+def head_text(*, day: str, count: int, last_forecast: int, head_hash: str, recorded_at: str) -> str:
+    """The JSON that is hashed of a day's head."""
+    told = {
+        "count": count, "day": day, "head_hash": head_hash, "last_forecast": last_forecast, "recorded_at": recorded_at,
+    }  # fmt: skip
+    return json.dumps(told, sort_keys=True, separators=(",", ":"))
+
+
+def instant_text(instant: datetime) -> str:
+    """An instant as it is hashed: in UTC, with six digits of a second."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def jsonb_text(value: Any) -> str:
+    """A JSON value as PostgreSQL writes it once stored: keys by length, then bytes; numbers without an exponent."""
+    if isinstance(value, dict):
+        pairs = sorted(value.items(), key=lambda pair: (len(pair[0].encode()), pair[0].encode()))
+        return "{" + ", ".join(f"{encode_basestring(name)}: {jsonb_text(part)}" for name, part in pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(jsonb_text, value)) + "]"
+    if isinstance(value, float):
+        # There is no negative zero in the database.
+        return format(Decimal(repr(value + 0.0)), "f")
+    return encode_basestring(value) if isinstance(value, str) else json.dumps(value)
