@@ -26,16 +26,18 @@ DRIVERS = f"[{', '.join([DRIVER] * 5)}]"
 # Row g belongs to session g / 2000; chance is a hash of g, so that two runs store the same.
 FORECASTS = """
 INSERT INTO predictions_forecast (
-    id, instrument_id, origin, horizon_sessions, target, kind, status, reasons, last_price, predicted_price,
+    id, instrument_id, symbol, tick, origin, horizon_sessions, target, kind, status, reasons, last_price, predicted_price,
     probability_up, base_rate_up, probability_beats_median, signal, signal_meaning, signal_reason, confidence,
     lower_80, upper_80, lower_95, upper_95, lower_99, upper_99, volatility_rises, big_move, risk_level, drivers,
-    model_version_id, data_source, basis_date, recorded_at, previous_hash, entry_hash
+    model_version_id, fit, data_source, basis_date, recorded_at, previous_hash, entry_hash
 )
-SELECT g + 1, (%(stocks)s)[g / 4 %% 500 + 1], (%(sessions)s::date[])[day], h, (%(sessions)s::date[])[day + h],
-    CASE WHEN 2 * day > %(days)s THEN 'live' ELSE 'hindcast' END, 'issued', '{}', 100, 101,
-    p, 0.55, 0.5, CASE WHEN p > 0.6 THEN 'BUY' ELSE 'HOLD' END, '', 'no demonstrated edge', p,
+SELECT g + 1, (%(stocks)s)[g / 4 %% 500 + 1], 'S' || g / 4 %% 500, 0.01,
+    (%(sessions)s::date[])[day], h, (%(sessions)s::date[])[day + h],
+    CASE WHEN 2 * day > %(days)s THEN 'live' ELSE 'hindcast' END,
+    'issued', '{}', 100, 101, p, 0.55, 0.5,
+    CASE WHEN p > 0.6 THEN 'BUY' ELSE 'HOLD' END, '', 'no demonstrated edge', p,
     96, 106, 92, 110, 88, 115, CASE WHEN h > 1 THEN 0.6 END, 0.1, 'usual', %(drivers)s::jsonb,
-    (%(versions)s)[(day - 1) * 20 / %(days)s + 1], 'sample', %(last)s, %(now)s,
+    (%(versions)s)[(day - 1) * 20 / %(days)s + 1], 'serving', 'sample', %(last)s, %(now)s,
     lpad(to_hex(g), 64, '0'), lpad(to_hex(g + 1), 64, '0')
 FROM (
     SELECT g, (g / 2000 + 1)::int AS day, (ARRAY[1, 5, 10, 20])[g %% 4 + 1] AS h,

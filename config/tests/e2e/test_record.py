@@ -1,4 +1,4 @@
-"""The record and the models in a browser: they fit a phone, axe finds nothing, and a person gets from one to the other."""
+"""The record and the models in a browser: they fit a phone, axe finds nothing, one leads to the other."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
