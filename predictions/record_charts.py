@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from predictions.scores import CalibrationBin
 from predictions.selectors.metrics import Period
 
-STEP = 0.05
+STEP = 0.1
 LEAST_SPAN = 0.2
 SMALLEST_DOT, LARGEST_DOT = 5.0, 16.0
 
@@ -97,11 +97,11 @@ def coverage_lines(coverage: dict[str, float | None]) -> list[CoverageLine]:
 
 
 def _scale(shares: Sequence[float]) -> tuple[Callable[[float], float], tuple[Tick, ...]]:
-    """Places 0..100 of shares on a scale in steps of 5 points that holds them all, and three ticks."""
-    low = math.floor(min(shares) / STEP) * STEP
-    high = math.ceil(max(shares) / STEP) * STEP
+    """Places 0..100 of shares on a scale in steps of 10 points that holds them all, and three ticks."""
+    low = math.floor(round(min(shares) / STEP, 6)) * STEP
+    high = math.ceil(round(max(shares) / STEP, 6)) * STEP
     if high - low < LEAST_SPAN:
-        middle = round((low + high) / 2 / STEP) * STEP
+        middle = round((low + high) / STEP) * STEP / 2
         low, high = max(0.0, middle - LEAST_SPAN / 2), min(1.0, middle + LEAST_SPAN / 2)
 
     def place(share: float) -> float:

@@ -7,12 +7,12 @@ from datetime import date
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Min, QuerySet
+from django.db.models import QuerySet
 
 from mlops.models import AliasChange, ModelVersion
 from mlops.scorecard import HorizonScore, scorecard
 from mlops.selectors import CHAMPION
-from predictions.models import AccuracySnapshot, Forecast, Outcome, PendingForecast
+from predictions.models import AccuracySnapshot, Forecast, Outcome
 from predictions.models.accuracy_snapshot import ALL_TIME
 from predictions.scores import SUM_NAMES, Figures, figures_of
 from predictions.selectors.metrics import Asked, Metrics, metrics_of, scored_by_kind, told_first
@@ -42,6 +42,11 @@ class RecordPage:
     def figures(self) -> Figures:
         """The figures of all stocks together."""
         return self.metrics.figures
+
+    @property
+    def says_only_up(self) -> bool:
+        """Whether no forecast said anything but "up": every rise was said, and no right one was a fall."""
+        return self.figures["recall"] == 1 and self.figures["accuracy"] == self.figures["base_rate"]
 
     @property
     def misses(self) -> int:
@@ -76,14 +81,13 @@ def record_page(*, kind: str | None, horizon: int, page: str | int = 1) -> Recor
     shown = kind or told_first(scored)
     metrics = metrics_of(Asked(shown, horizon))
     judged = next((row for row in metrics.by_horizon if row["horizon"] == horizon), {})
-    waiting = PendingForecast.objects.filter(forecast__kind=shown, forecast__horizon_sessions=horizon)
     return RecordPage(
         kind=shown,
         scored=scored,
         metrics=metrics,
         verdict=judged.get("verdict", AccuracySnapshot.Verdict.NOT_ENOUGH.value),
         needed_n=judged.get("needed_n"),
-        due=None if metrics.figures["n"] else waiting.aggregate(due=Min("target"))["due"],
+        due=None if metrics.figures["n"] else _due(shown, horizon, metrics.as_of),
         stocks=_stocks(shown, horizon, page),
         right=_calls(metrics, horizon, direction_right=True),
         wrong=_calls(metrics, horizon, direction_right=False),
@@ -118,6 +122,13 @@ def model_page(version: ModelVersion, *, horizon: int) -> ModelPage:
     served = list(AliasChange.objects.filter(alias=CHAMPION, version=version))
     told = [(kind, metrics) for kind, metrics in by_kind if metrics.by_horizon]
     return ModelPage(version, scorecard(version.metrics), told, served)
+
+
+def _due(kind: str, horizon: int, as_of: date | None) -> date | None:
+    """The first target session still ahead."""
+    said = Forecast.objects.filter(kind=kind, horizon_sessions=horizon, status=Forecast.Status.ISSUED)
+    ahead = said if as_of is None else said.filter(target__gt=as_of)
+    return ahead.order_by("target").values_list("target", flat=True).first()
 
 
 def _whole() -> QuerySet[AccuracySnapshot]:

@@ -10,7 +10,6 @@ from pytest_django import DjangoAssertNumQueries
 from mlops.models import AliasChange
 from predictions.models import AccuracySnapshot, Forecast
 from predictions.services.accuracy import update_accuracy
-from predictions.services.scoring import score_matured
 from predictions.tests.scene import NOW, ORIGIN, TARGETS, Scene, came_true, said, scene, trained
 from predictions.tests.test_pages import INLINE, text_of
 
@@ -38,7 +37,7 @@ def test_the_record_tells_right_and_wrong_beside_always_up(client: Client, shown
     text = text_of(client, "/record")
     assert "How good have we been? Live forecasts: stored before their session came" in text
     assert "Not enough evidence yet 3 of about 300 forecasts scored" in text
-    assert "Right 66.7 % Always “up” 66.7 % Right, in figures 2 Wrong, in figures 1" in text
+    assert "Right 66.7 % Always “up” 66.7 % Right forecasts 2 Wrong forecasts 1" in text
     right, wrong = text.split("Last right")[1].split("Last wrong")
     assert "BRK.B by Thu 28 Sep 2023: said 58 % up; it rose." in right
     assert "NVDA by Thu 28 Sep 2023: said 58 % up; it did not rise." in wrong.split("Last outside")[0]
@@ -51,12 +50,12 @@ def test_live_and_hindcast_are_told_apart(client: Client, shown: Scene) -> None:
     scored(shown)
     text = text_of(client, "/record?kind=hindcast")
     assert "Hindcasts: told of the past by models that had not seen it." in text
-    assert "Right 100.0 % Always “up” 100.0 % Right, in figures 1 Wrong, in figures 0" in text
+    assert "Right 100.0 % Always “up” 100.0 % Right forecasts 1 Wrong forecasts 0" in text
     assert "AAPL" not in text
 
 
 @pytest.mark.parametrize(
-    "said_so", [("skill", "Yes More often than chance"), ("no skill", "No skill shown The difference")]
+    "said_so", [("skill", "Yes More often than chance"), ("no skill", "No skill shown It said “up” every time")]
 )
 def test_the_verdict_stands_in_plain_words(client: Client, shown: Scene, said_so: tuple[str, str]) -> None:
     scored(shown)
@@ -73,7 +72,6 @@ def test_an_empty_record_says_what_to_do(client: Client) -> None:
 
 
 def test_a_record_that_waits_says_until_when(client: Client, shown: Scene) -> None:
-    score_matured(now=NOW, through=ORIGIN)
     assert "The first one is scored with the close of Thu 28 Sep 2023." in text_of(client, "/record?kind=live")
 
 
@@ -100,8 +98,11 @@ def test_models_show_hold_out_and_live_figures_with_who_served(client: Client, s
     trained("v2", "candidate")
     AliasChange.objects.create(alias="champion", version=shown.version, starts_at=NOW, reason="first model")
     text = text_of(client, "/models")
-    assert "v1 Champion Thu 21 Sep 2023 54.8 % 54.6 % 100.0 % 100.0 % 1 scored 66.7 % 66.7 % 3 scored" in text
-    assert "v2 Candidate Thu 21 Sep 2023 54.8 % 54.6 % \N{EN DASH} \N{EN DASH} never" in text
+    assert (
+        "v1 Champion, learned up to Thu 21 Sep 2023 66.7 % 66.7 % 3 scored 100.0 % 100.0 % 1 scored 54.8 % 54.6 %"
+        in text
+    )
+    assert "v2 Candidate, learned up to Thu 21 Sep 2023 \N{EN DASH} \N{EN DASH} 54.8 % 54.6 % never" in text
 
 
 def test_a_model_page_keeps_its_measured_and_its_lived_figures_apart(client: Client, shown: Scene) -> None:
