@@ -28,8 +28,9 @@ FORECASTS = """
 INSERT INTO predictions_forecast (
     id, instrument_id, symbol, tick, origin, horizon_sessions, target, kind, status, reasons, last_price,
     predicted_price, probability_up, base_rate_up, probability_beats_median, signal, signal_meaning, signal_reason,
-    confidence, lower_80, upper_80, lower_95, upper_95, lower_99, upper_99, volatility_rises, big_move, risk_level, drivers,
-    model_version_id, fit, data_source, basis_date, recorded_at, previous_hash, entry_hash
+    confidence, lower_80, upper_80, lower_95, upper_95, lower_99, upper_99, volatility_rises,
+    big_move, risk_level, drivers, model_version_id, fit, data_source, basis_date, recorded_at,
+    previous_hash, entry_hash
 )
 SELECT g + 1, (%(stocks)s)[g / 4 %% 500 + 1], 'S' || g / 4 %% 500, 0.01,
     (%(sessions)s::date[])[day], h, (%(sessions)s::date[])[day + h],
