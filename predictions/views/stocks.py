@@ -1,5 +1,6 @@
 """The pages `/` and `/stocks/...`: what we expect, how sure we are, how good we have been."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,10 +10,12 @@ from django.utils.http import urlencode
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
+from marketdata import clock
 from marketdata.calendars import session_after
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol
+from marketdata.services.quotes import follow
 from predictions.charts import ChartSubject, chart_body
 from predictions.conf import HORIZONS
 from predictions.errors import HorizonUnknown
@@ -20,6 +23,9 @@ from predictions.selectors import pages
 from predictions.selectors.forecasts import latest_by_horizon
 from predictions.templatetags.figures import source, tick_decimals
 from predictions.views.horizons import asked_horizon, not_found, shared
+
+# A page that stays open keeps its interest up through its socket.
+WATCHED_FOR = timedelta(minutes=2)
 
 
 @require_safe
@@ -30,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
     except HorizonUnknown as error:
         return not_found(request, error)
     search = request.GET.get("q", "").replace("\0", "").strip()[:60]
-    shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"))
+    shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"), now=clock.now())
     context = {"board": shown, "holdout": pages.holdout_of(shown.version, horizon)}
     return render(request, "predictions/home.html", {**shared("stocks", horizon), **context})
 
@@ -46,7 +52,9 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
     if symbol != instrument.symbol:
         query = urlencode({"horizon": horizon}) if "horizon" in request.GET else ""
         return redirect(reverse("predictions:stock", args=[instrument.symbol]) + (f"?{query}" if query else ""))
-    shown = pages.stock(instrument, horizon=horizon)
+    now = clock.now()
+    follow(instrument, now + WATCHED_FOR)
+    shown = pages.stock(instrument, horizon=horizon, now=now)
     return render(request, "predictions/stock.html", {**shared("stocks", horizon), "stock": shown})
 
 
