@@ -81,7 +81,8 @@ GROUP BY kind, horizon_sessions, target, GROUPING SETS ((model_version_id), ())
 {_upsert("predictions_accuracyday", "kind, model_version_id, horizon_sessions, target")}
 """
 
-# Parameters: counted, newest, as_of, before (the former as_of), windows. What is new enters, what is too old leaves.
+# Parameters: counted, newest, as_of, before (the former as_of), windows, and all kinds and horizons, with which the
+# rows that leave are found by index. What is new enters, what is too old leaves.
 MOVE_WINDOWS = f"""
 WITH moved AS (
     SELECT scored.*, days, 1 AS sign
@@ -90,7 +91,8 @@ WITH moved AS (
     UNION ALL
     SELECT scored.*, days, -1 AS sign
     FROM unnest(%(windows)s::int[]) AS days CROSS JOIN LATERAL (
-        {SCORED} AND o.id <= %(counted)s AND f.target > %(before)s::date - days AND f.target <= %(as_of)s::date - days
+        {SCORED} AND o.id <= %(counted)s AND f.kind = ANY(%(kinds)s) AND f.horizon_sessions = ANY(%(horizons)s)
+            AND f.target > %(before)s::date - days AND f.target <= %(as_of)s::date - days
     ) AS scored
     WHERE days > 0
 ), fine AS (
