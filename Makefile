@@ -10,7 +10,7 @@ LOCKED := base ml embedded finbert dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-ingest bench-features check install lock clean browser
+.PHONY: help demo test test-slow bench-ingest bench-features bench-publish check install lock clean browser
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ bench-ingest: install ## measure how fast bars are stored and read (ARGS=--full:
 
 bench-features: install ## measure how fast features are computed, beside numba's limit, TA-Lib and pandas
 	@$(PYTHON) -m benchmarks.features $(ARGS)
+
+bench-publish: install ## measure how fast forecasts are published, beside the least that does the same and a loop
+	@$(PYTHON) -m benchmarks.publish $(ARGS)
 
 check: install ## run every check that is not a test
 	@deploy/check $(VENV)/bin
