@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from config.embedded import needs_servers
-from mlops.forecasting.backtest.report import Figures
+from mlops.forecasting.figures import Figures
 from mlops.forecasting.tests.small import light_settings, small_panel
 from mlops.management.walk_report import walk_report
 from mlops.services.walk_forward import WalkPlan, evaluate_file

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('marketdata', '0008_quotes'),
         ('mlops', '0002_toolchain'),
-        ('predictions', '0004_record'),
+        ('predictions', '0005_outcomes_in_heads'),
     ]
 
     operations = [
