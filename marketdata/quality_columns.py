@@ -31,9 +31,9 @@ class ColumnsJudged:
 
 
 def judge_columns(
-    columns: BarColumns, *, mic: str, last_final: date, actions: Sequence[CorporateActionRecord] = ()
+    columns: BarColumns, *, mic: str | None, last_final: date, actions: Sequence[CorporateActionRecord] = ()
 ) -> ColumnsJudged:
-    """What `judge_bars` says of the same rows.
+    """What `judge_bars` says of the same rows; without an exchange every day is a session.
 
     Good columns are never turned into rows: that is what makes millions of bars a matter of seconds.
     """
@@ -53,7 +53,7 @@ def judge_columns(
     return ColumnsJudged(rest.taken(np.array([place_of[id(bar)] for bar in kept], dtype=np.intp)), refused)
 
 
-def _good_alone(columns: BarColumns, mic: str, last_final: date) -> NDArray[np.bool_]:
+def _good_alone(columns: BarColumns, mic: str | None, last_final: date) -> NDArray[np.bool_]:
     """Which rows break no rule about a bar alone; NaN is in no range."""
     prices = np.stack([getattr(columns, name) for name in COLUMNS[1:-1]])
     good = ((prices >= float(SMALLEST_PRICE)) & (prices < float(LARGEST_PRICE))).all(axis=0)
@@ -62,7 +62,7 @@ def _good_alone(columns: BarColumns, mic: str, last_final: date) -> NDArray[np.b
     volume = np.rint(columns.volume)
     good &= (volume >= 0) & (volume < TOO_MUCH_VOLUME)
     good &= columns.session <= np.datetime64(last_final)
-    return np.asarray(good & session_mask(mic, columns.session))
+    return np.asarray(good if mic is None else good & session_mask(mic, columns.session))
 
 
 def _looks_odd(columns: BarColumns, actions: Sequence[CorporateActionRecord]) -> bool:

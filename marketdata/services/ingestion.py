@@ -20,6 +20,7 @@ from marketdata.quality import Judged, judge_bars, without_disagreement
 from marketdata.selectors import active_instruments, bars_for, vendor_symbols
 from marketdata.services import bar_store
 from marketdata.services.catalog import ensure_sample_instruments
+from marketdata.services.quotes import tell_prices
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ def ingest_all(
     """Bring every active instrument, or the given ones, up to session `through`; one run for each.
 
     Without any instrument in the store the shipped stocks are added first. Providers are those of the settings. A
-    second call finds nothing to change and says so in its runs.
+    second call finds nothing to change and says so in its runs. Whoever follows prices is told what changed.
     """
     if instruments is None:
         if not Instrument.objects.exists():
@@ -61,10 +62,12 @@ def ingest_all(
         first=HISTORY_STARTS,
         last=through,
     )
-    return [
+    runs = [
         ingest_instrument(instrument=instrument, through=through, providers=asked, now=now)
         for instrument in instruments
     ]
+    tell_prices([run.instrument for run in runs if run.bars_new or run.bars_changed], now=now)
+    return runs
 
 
 def ingest_instrument(
