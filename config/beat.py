@@ -1,10 +1,11 @@
 """What runs when: one line each. The schedule lives in the database, where staff may change it."""
 
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django_celery_beat.models import CrontabSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -20,10 +21,31 @@ class Entry:
     weekdays: str
     description: str
 
+    @property
+    def row(self) -> dict[str, Any]:
+        """When it runs, in the schedule's terms."""
+        return {"crontab": _crontab(self)}
 
-SCHEDULE = (
+
+@dataclass(frozen=True, slots=True)
+class Often:
+    """A task that starts every few seconds; a start that a busy worker came too late for is dropped."""
+
+    name: str
+    task: str
+    every_s: int
+    description: str
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """When it runs, in the schedule's terms."""
+        return {"interval": _interval(self.every_s), "expire_seconds": self.every_s}
+
+
+SCHEDULE: tuple[Entry | Often, ...] = (
     Entry("after_close", "config.after_close", "16", "30", "1-5", "Ingest, score, publish and alert after the close."),
     Entry("probe_providers", "marketdata.probe_providers", "*", "*/15", "*", "See how the sources are."),
+    Often("poll_quotes", "marketdata.poll_quotes", 15, "Ask for quotes of what is watched and open, where one is due."),
     Entry("ingest_news", "marketdata.ingest_news", "8,12,16", "10", "*", "Fetch and score news, before the close too."),
     Entry("weekly_retrain", "mlops.retrain", "10", "0", "6", "Train a challenger and judge it against the champion."),
     Entry("sweep_training", "mlops.sweep_training", "*", "*/10", "*", "Start trainings whose message was lost."),
@@ -40,9 +62,7 @@ def install_schedule() -> list[str]:
     for entry in SCHEDULE:
         if PeriodicTask.objects.filter(name=entry.name).exists():
             continue
-        PeriodicTask.objects.create(
-            name=entry.name, task=entry.task, crontab=_crontab(entry), description=entry.description
-        )
+        PeriodicTask.objects.create(name=entry.name, task=entry.task, description=entry.description, **entry.row)
         installed.append(entry.name)
     return installed
 
@@ -52,3 +72,8 @@ def _crontab(entry: Entry) -> CrontabSchedule:
     time_of_day = {"minute": entry.minute, "hour": entry.hour, "day_of_week": entry.weekdays, "timezone": NEW_YORK}
     existing = CrontabSchedule.objects.filter(day_of_month="*", month_of_year="*", **time_of_day).first()
     return existing or CrontabSchedule.objects.create(**time_of_day)
+
+
+def _interval(seconds: int) -> IntervalSchedule:
+    every = {"every": seconds, "period": IntervalSchedule.SECONDS}
+    return IntervalSchedule.objects.filter(**every).first() or IntervalSchedule.objects.create(**every)

@@ -8,11 +8,12 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_init
 from django.conf import settings
 from kombu.entity import Queue
 
 from config.telemetry import start_telemetry
+from mlops.forecasting.features import warm_up
 
 log = structlog.get_logger("hindcast.task")
 
@@ -61,6 +62,11 @@ def keep_logging(**_: Any) -> None:
     """Being connected keeps Celery from setting up logging of its own; ours is in place already."""
 
 
+def warm_numerics(**_: Any) -> None:
+    """Have the kernels of the features compiled before the first task; the next worker finds them on disk."""
+    warm_up()
+
+
 def bind_task(task_id: str, task: Any, **_: Any) -> None:
     """Name the task in every line that it writes."""
     structlog.contextvars.clear_contextvars()
@@ -76,5 +82,6 @@ def write_task_line(task_id: str, state: str | None = None, **_: Any) -> None:
 
 
 setup_logging.connect(keep_logging)
+worker_init.connect(warm_numerics)
 task_prerun.connect(bind_task)
 task_postrun.connect(write_task_line)

@@ -240,13 +240,14 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
         budgets[source] = reader.build(name, partial(Budget.parse, reader.text(name, default)))
     asked = reader.words("HINDCAST_PROVIDERS", ",".join(PROVIDERS), PROVIDERS)
     return reader.build(
-        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS",
+        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS, HINDCAST_QUOTE_SECONDS",
         lambda: MarketDataSettings(
             providers=tuple(name for name in asked if key or name != "alpha_vantage"),
             yahoo_timeout_s=reader.seconds("HINDCAST_YAHOO_TIMEOUT_S", 3.0),
             yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
             stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
             alpha_vantage=alpha_vantage if key else None,
+            quote_every_s=reader.seconds("HINDCAST_QUOTE_SECONDS", 60.0),
             clock=reader.choice("HINDCAST_CLOCK", REAL_CLOCK, CLOCKS),
             budgets={source: budget for source, budget in budgets.items() if budget is not None},
             off=tuple(name for name in asked if not key and name == "alpha_vantage"),

@@ -59,6 +59,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
+    marketdata.ListingUnusable: Problem(
+        422, "unusable-listing", "The listing cannot be followed", ("symbol", "reason")
+    ),
     marketdata.SessionUnknown: Problem(400, "unknown-session", "Not a session", ("mic", "day")),
     marketdata.ProviderUnavailable: Problem(
         503,
@@ -96,7 +99,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     mlops.InsufficientHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),
     mlops.VersionUnknown: Problem(404, "unknown-version", "No such model version", ("version",)),
     mlops.PromotionRefused: Problem(409, "promotion-refused", "Not promoted", ("version", "reason")),
+    mlops.PanelFileUnusable: Problem(422, "panel-file-unusable", "The file cannot be used", ("name", "reason")),
     forecasting.TooLittleHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),
+    forecasting.TooFewTestSessions: Problem(422, "nothing-to-test", "Too few sessions to test on", ("needed",)),
     forecasting.BundleUnreadable: Problem(
         503,
         "model-unusable",

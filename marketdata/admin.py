@@ -21,6 +21,7 @@ from marketdata.models import (
     NewsArticle,
     ProviderHealth,
     QuarantinedBar,
+    Quote,
     SentimentDay,
     SymbolAlias,
 )
@@ -148,6 +149,14 @@ class QuarantinedBarAdmin(ReadOnlyAdmin):
     list_select_related: ClassVar = ["instrument"]
     search_fields: ClassVar = ["instrument__symbol"]
     date_hierarchy = "session"
+
+
+@admin.register(Quote)
+class QuoteAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["instrument", "price", "as_of", "previous_close", "source", "is_delayed", "received_at"]
+    list_filter: ClassVar = ["source", "is_delayed"]
+    list_select_related: ClassVar = ["instrument"]
+    search_fields: ClassVar = ["instrument__symbol"]
 
 
 @admin.register(IngestionRun)

@@ -1,4 +1,4 @@
-"""Which days are sessions of an exchange, and when each of them closes. Pure: no clock, no database."""
+"""Which days are sessions of an exchange, when each opens and closes. Pure: no clock, no database."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
@@ -26,10 +26,11 @@ ALWAYS_OPEN = "24/7"
 
 @dataclass(frozen=True, slots=True)
 class _Schedule:
-    """The sessions of one exchange, oldest first, and the instants at which they close."""
+    """The sessions of one exchange, oldest first, and the instants at which they open and close."""
 
     zone: ZoneInfo
     sessions: tuple[date, ...]
+    opens: tuple[datetime, ...]
     closes: tuple[datetime, ...]
     place_of: Mapping[date, int]
     days: NDArray[np.datetime64]
@@ -90,10 +91,21 @@ def sessions_behind(mic: str, older: date, newer: date) -> int:
 
 def close_instant(mic: str, session: date) -> datetime:
     """When the session closes, early closes included, in UTC; raises SessionUnknown."""
-    if not is_session(mic, session):
-        raise SessionUnknown(mic, session.isoformat())
-    schedule = _schedule_reaching(mic, session.year)
+    schedule = _schedule_with(mic, session)
     return schedule.closes[schedule.place_of[session]]
+
+
+def running_session(mic: str, now: datetime) -> date | None:
+    """The session that is going on at the instant `now`, from its open up to its close; None between sessions."""
+    schedule = _schedule_reaching(mic, now.year)
+    place = bisect_right(schedule.opens, now) - 1
+    return schedule.sessions[place] if place >= 0 and now < schedule.closes[place] else None
+
+
+def open_instant(mic: str, session: date) -> datetime:
+    """When the session opens, in UTC; raises SessionUnknown."""
+    schedule = _schedule_with(mic, session)
+    return schedule.opens[schedule.place_of[session]]
 
 
 def latest_session(mic: str, now: datetime) -> date:
@@ -108,6 +120,17 @@ def latest_session(mic: str, now: datetime) -> date:
 def exchange_day(mic: str, now: datetime) -> date:
     """The calendar day that it is at the exchange at the instant `now`."""
     return now.astimezone(_schedule_reaching(mic, now.year).zone).date()
+
+
+def zone_of(mic: str) -> ZoneInfo:
+    """The time zone of the exchange; of UTC for what never closes."""
+    return _schedule_reaching(mic, SHORTEST_REACH).zone
+
+
+def _schedule_with(mic: str, session: date) -> _Schedule:
+    if not is_session(mic, session):
+        raise SessionUnknown(mic, session.isoformat())
+    return _schedule_reaching(mic, session.year)
 
 
 def _schedule_reaching(mic: str, year: int) -> _Schedule:
@@ -126,7 +149,12 @@ def _schedule(mic: str, last_year: int) -> _Schedule:
     return _Schedule(
         zone=ZoneInfo(str(calendar.tz)),
         sessions=sessions,
-        closes=tuple(close.to_pydatetime().astimezone(UTC) for close in calendar.closes),
+        opens=_instants(calendar.opens),
+        closes=_instants(calendar.closes),
         place_of=MappingProxyType({session: place for place, session in enumerate(sessions)}),
         days=np.array(sessions, dtype="datetime64[D]"),
     )
+
+
+def _instants(column: pd.Series) -> tuple[datetime, ...]:
+    return tuple(pd.DatetimeIndex(column).tz_convert(UTC).to_pydatetime())

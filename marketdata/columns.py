@@ -72,4 +72,4 @@ def _float(price: Decimal) -> float:
 
 
 def _decimal(price: float) -> Decimal:
-    return Decimal(repr(price))
+    return Decimal(repr(price).removesuffix(".0"))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 LONGEST_TIMEOUT_S = 60
+SHORTEST_QUOTE_PAUSE_S, LONGEST_QUOTE_PAUSE_S = 15, 3600
 UNITS = ("second", "minute", "day")
 REAL_CLOCK, TOLD_CLOCK = CLOCKS = ("real", "told")
 ALLOWANCE = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
@@ -57,6 +58,7 @@ class AlphaVantageSettings:
 class MarketDataSettings:
     """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host.
 
+    `quote_every_s` is the pause between two quotes of a watched instrument.
     `off` are those that would be asked too if they had their key; `budgets` are those of all sources, of news too.
     clock: `real`, or `told` where a time-lapse says what time it is.
     """
@@ -67,6 +69,7 @@ class MarketDataSettings:
     stale_after_sessions: int
     alpha_vantage: AlphaVantageSettings | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
+    quote_every_s: float = 60.0
     off: tuple[str, ...] = ()
     clock: str = REAL_CLOCK
 
@@ -77,6 +80,10 @@ class MarketDataSettings:
             raise ValueError(f"the time-out must be above 0 and at most {LONGEST_TIMEOUT_S} s")
         if self.stale_after_sessions < 0:
             raise ValueError("a number of sessions must not be negative")
+        if not SHORTEST_QUOTE_PAUSE_S <= self.quote_every_s <= LONGEST_QUOTE_PAUSE_S:
+            raise ValueError(
+                f"a quote is asked for every {SHORTEST_QUOTE_PAUSE_S} to {LONGEST_QUOTE_PAUSE_S} s, not more often"
+            )
 
     def budget_of(self, provider: str) -> Budget:
         """The budget of a source; without limits where none is set."""

@@ -1,6 +1,6 @@
 """Bars in the binary form of PostgreSQL's COPY, written and read as whole columns. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,9 +20,12 @@ UNIX_DAYS = int((EPOCH_DAY - np.datetime64("1970-01-01")).astype(int))
 MICRO = 1_000_000
 PRICES = COLUMNS[1:-1]
 # A numeric is a count of digits to the base of 10,000, the power of the first, a sign, decimals, and the digits.
-NUMERIC_DIGITS = 5
-NUMERIC_HEAD = (NUMERIC_DIGITS, 2, 0, 6)
-NUMERIC_BYTES = 2 * (len(NUMERIC_HEAD) + NUMERIC_DIGITS)
+BASE = 10_000
+HEAD = 4
+DECIMALS = 6
+# Where the digit before the point is among the three whole ones and the two behind the point.
+ONES = 2
+PIECE_ROWS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ class ExactBars:
     def __len__(self) -> int:
         return len(self.session)
 
-    def taken(self, mask: NDArray[np.bool_]) -> "ExactBars":
+    def taken(self, places: NDArray[np.bool_] | slice) -> "ExactBars":
         """The bars at these places."""
-        return ExactBars(self.session[mask], self.prices[mask], self.volume[mask])
+        return ExactBars(self.session[places], self.prices[places], self.volume[places])
 
     def as_array(self) -> BarArray:
         """The same as float64 rows of shape (n, 7); every price is the float64 nearest to the decimal."""
@@ -61,24 +64,37 @@ def exact_bars(bars: Sequence[BarRecord]) -> ExactBars:
     )
 
 
-def copied_in(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> bytes:
-    """What COPY FROM takes: instrument, session, five prices, volume, source, fetched_at, is_final."""
+def copied_in(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> Iterator[bytes]:
+    """What COPY FROM takes: instrument, session, five prices, volume, source, fetched_at, is_final.
+
+    In pieces, so that the database takes one in while the next one is made.
+    """
+    yield SIGNATURE
+    for start in range(0, len(bars), PIECE_ROWS):
+        piece = bars.taken(slice(start, start + PIECE_ROWS))
+        yield _rows(piece, instrument_id=instrument_id, source=source, fetched_at=fetched_at)
+    yield TRAILER
+
+
+def _rows(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> bytes:
     named = source.encode()
-    rows = np.zeros(len(bars), dtype=_row_type(len(named)))
+    power, digits = _digits(bars.prices)
+    width = digits.shape[-1]
+    rows = np.zeros(len(bars), dtype=_row_type(len(named), width))
     rows["fields"] = 4 + len(PRICES) + 2
     for name, length in (("instrument", 8), ("session", 4), ("volume", 8), ("source", len(named)), ("fetched_at", 8)):
         rows[f"{name}_bytes"] = length
     rows["instrument"] = instrument_id
     rows["session"] = (bars.session - EPOCH_DAY).astype(np.int64)
-    rows["prices"]["bytes"] = NUMERIC_BYTES
-    rows["prices"]["head"] = NUMERIC_HEAD
-    rows["prices"]["digits"] = _digits(bars.prices)
+    rows["prices"]["bytes"] = 2 * (HEAD + width)
+    rows["prices"]["head"] = (width, power, 0, DECIMALS)
+    rows["prices"]["digits"] = digits
     rows["volume"] = bars.volume
     rows["source"] = named
     rows["fetched_at"] = (fetched_at - EPOCH) // timedelta(microseconds=1)
     rows["is_final_bytes"] = 1
     rows["is_final"] = 1
-    return SIGNATURE + rows.tobytes() + TRAILER
+    return rows.tobytes()
 
 
 def copied_out(answer: bytes) -> BarArray:
@@ -97,8 +113,8 @@ def copied_out(answer: bytes) -> BarArray:
     return bars
 
 
-def _row_type(source_bytes: int) -> np.dtype:
-    price = [("bytes", ">i4"), ("head", ">i2", (len(NUMERIC_HEAD),)), ("digits", ">i2", (NUMERIC_DIGITS,))]
+def _row_type(source_bytes: int, digits: int) -> np.dtype:
+    price = [("bytes", ">i4"), ("head", ">i2", (HEAD,)), ("digits", ">i2", (digits,))]
     return np.dtype(
         [
             ("fields", ">i2"),
@@ -119,8 +135,20 @@ def _row_type(source_bytes: int) -> np.dtype:
     )
 
 
-def _digits(prices: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The digits to the base of 10,000: three groups before the point, one and a half behind it."""
-    whole, millionths = np.divmod(prices, MICRO)
-    groups = [whole // 10**8, whole // 10**4 % 10**4, whole % 10**4, millionths // 100, millionths % 100 * 100]
-    return np.stack(groups, axis=-1)
+def _digits(prices: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """The power of the first digit to the base of 10,000, and the digits: as many as any of the prices needs."""
+    # Multiplied back: a remainder would be divided for once more.
+    whole = prices // MICRO
+    millionths = prices - whole * MICRO
+    ten_thousands = whole // BASE
+    hundreds = millionths // 100
+    groups = [
+        ten_thousands // BASE,
+        ten_thousands % BASE if ten_thousands.any() else ten_thousands,
+        whole - ten_thousands * BASE,
+        hundreds,
+        (millionths - hundreds * 100) * 100,
+    ]
+    first = next((place for place, group in enumerate(groups[:ONES]) if group.any()), ONES)
+    last = next((place for place in (4, 3) if groups[place].any()), ONES)
+    return ONES - first, np.stack(groups[first : last + 1], axis=-1)

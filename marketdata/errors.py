@@ -100,6 +100,15 @@ class SessionUnknown(MarketDataError):
         self.day = day
 
 
+class ListingUnusable(MarketDataError):
+    """What a source says about a listing is too little to follow it; nothing was added."""
+
+    def __init__(self, symbol: str, reason: str) -> None:
+        super().__init__(f"{symbol} cannot be added: {reason}.")
+        self.symbol = symbol
+        self.reason = reason
+
+
 class ScorerUnavailable(MarketDataError):
     """A scorer of texts cannot be loaded: its libraries or its weights are missing."""
 

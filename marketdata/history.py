@@ -1,20 +1,19 @@
-"""Prices as they could be known: bars up to an instant, on the basis of that instant, and the newest closes."""
+"""Prices as they could be known: bars up to an instant, on the basis of that instant."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import prod
 from typing import TypedDict
 
-from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
-from marketdata.calendars import latest_session, sessions_behind
+from marketdata.calendars import FIRST_DAY, latest_session
 from marketdata.models import CorporateAction, DailyBar, Instrument
-from marketdata.selectors import bars_for, instruments_by_symbols
+from marketdata.selectors import bars_for, is_behind
 
 STORED_DECIMALS = 6
-DAYS_WITHOUT_FROM = 365
+USUAL_SPAN = timedelta(days=365)
 
 
 class PriceRow(TypedDict):
@@ -29,31 +28,19 @@ class PriceRow(TypedDict):
     volume: int
 
 
-class QuoteRow(TypedDict):
-    """The newest stored close of one instrument."""
-
-    symbol: str
-    name: str
-    currency: str
-    price: float
-    as_of: date
-    previous_close: float | None
-    change: float | None
-    change_percent: float | None
-    kind: str
-    source: str
-    stale: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which sessions, how many at most, known by when, and whether dividends are taken out of the prices."""
+    """Which sessions, how many at most, known by when, and whether dividends are taken out of the prices.
+
+    `span` is how far they reach back from the last one where no first one is named.
+    """
 
     first: date | None
     last: date | None
     known_at: datetime | None
     adjusted: bool
     most: int
+    span: timedelta = USUAL_SPAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +48,7 @@ class PriceSeries:
     """Some sessions of an instrument, oldest first.
 
     as_of: the newest session that was known, None without any. basis_date: splits up to it are applied to every price.
-    more_from: the next session, None when these were all.
+    more_from: the next session, None when these were all. known_at: what was asked for, None for what is known now.
     """
 
     instrument: Instrument
@@ -70,6 +57,7 @@ class PriceSeries:
     stale: bool
     bars: list[PriceRow]
     more_from: date | None
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,49 +79,19 @@ def price_series(instrument: Instrument, wanted: Wanted, *, now: datetime) -> Pr
         known = known.filter(session__lte=latest_session(instrument.mic, wanted.known_at))
     newest = known.order_by("-session").values_list("session", "close", "adjusted_close").first()
     if newest is None:
-        return PriceSeries(instrument, None, instrument.basis_date, True, [], None)
+        return PriceSeries(instrument, None, instrument.basis_date, True, [], None, wanted.known_at)
     as_of, close, adjusted_close = newest
     scale, basis = _Scale(1.0, 1.0), instrument.basis_date
     if wanted.known_at is not None:
         splits = _splits_after(instrument, as_of)
         scale, basis = _Scale(splits, splits * float(close / adjusted_close)), as_of
     last = min(wanted.last or as_of, as_of)
-    first = wanted.first or last - timedelta(days=DAYS_WITHOUT_FROM)
+    first = wanted.first or max(last, FIRST_DAY) - wanted.span
     rows = list(_rows(known.filter(session__gte=first, session__lte=last), scale, wanted))
     kept, rest = rows[: wanted.most], rows[wanted.most :]
-    stale = _is_stale(instrument.mic, as_of, wanted.known_at or now)
-    return PriceSeries(instrument, as_of, basis, stale, kept, rest[0]["session"] if rest else None)
-
-
-def latest_closes(symbols: Collection[str], *, now: datetime) -> dict[str, QuoteRow]:
-    """The newest close of the instrument that each canonical symbol means, where one is stored; one query."""
-    bars = DailyBar.objects.filter(instrument=OuterRef("pk"), is_final=True).order_by("-session")
-    quoted = Instrument.objects.annotate(
-        as_of=Subquery(bars.values("session")[:1]),
-        price=Subquery(bars.values("close")[:1]),
-        previous=Subquery(bars.values("close")[1:2]),
-        price_source=Subquery(bars.values("source")[:1]),
-    ).filter(as_of__isnull=False)
-    found: Mapping[str, Instrument] = instruments_by_symbols(symbols, among=quoted)
-    return {symbol: _quote(vars(instrument), now) for symbol, instrument in found.items()}
-
-
-def _quote(known: Mapping, now: datetime) -> QuoteRow:
-    price = float(known["price"])
-    previous = None if known["previous"] is None else float(known["previous"])
-    return {
-        "symbol": known["symbol"],
-        "name": known["name"],
-        "currency": known["currency"],
-        "price": price,
-        "as_of": known["as_of"],
-        "previous_close": previous,
-        "change": None if previous is None else round(price - previous, STORED_DECIMALS),
-        "change_percent": None if previous is None else round(100 * (price / previous - 1), 4),
-        "kind": "close",
-        "source": known["price_source"],
-        "stale": _is_stale(known["mic"], known["as_of"], now),
-    }
+    stale = is_behind(instrument.mic, as_of, wanted.known_at or now)
+    more_from = rest[0]["session"] if rest else None
+    return PriceSeries(instrument, as_of, basis, stale, kept, more_from, wanted.known_at)
 
 
 def _rows(bars: QuerySet[DailyBar], scale: _Scale, wanted: Wanted) -> Iterator[PriceRow]:
@@ -160,7 +118,3 @@ def _splits_after(instrument: Instrument, session: date) -> float:
     if instrument.basis_date is not None:
         splits = splits.filter(session__lte=instrument.basis_date)
     return prod(float(value) for value in splits.values_list("value", flat=True))
-
-
-def _is_stale(mic: str, as_of: date, at: datetime) -> bool:
-    return sessions_behind(mic, as_of, latest_session(mic, at)) > settings.HINDCAST_MARKETDATA.stale_after_sessions

@@ -14,6 +14,7 @@ PROBE_PROVIDERS = "marketdata.probe_providers"
 PROBE_PROVIDER = "marketdata.probe_provider"
 INGEST_NEWS = "marketdata.ingest_news"
 BACKFILL = "marketdata.backfill"
+POLL_QUOTES = "marketdata.poll_quotes"
 SWEEP_BACKFILLS = "marketdata.sweep_backfills"
 
 

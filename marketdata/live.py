@@ -1,13 +1,24 @@
-"""Live messages: numbered per topic, the last ones kept, and published, all in one step at the store."""
+"""Live messages, numbered per topic, kept and published in one step at the store; and the channel "prices"."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import structlog
 from django_redis import get_redis_connection
+from redis.exceptions import RedisError
 
-from marketdata.errors import MarketDataError
+from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown
+from marketdata.interest import note_watched
+from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
+from marketdata.selectors import canonical_symbol, instruments_by_symbols, suggestions_for
+
+log = structlog.get_logger(__name__)
+
+NAME = "prices"
+TOPIC_PREFIX = "prices.instrument."
 
 KEPT_MESSAGES = 100
 
@@ -30,6 +41,11 @@ class Topic:
     symbol: str
     name: str
 
+    @property
+    def instrument_pk(self) -> int:
+        """The instrument that it is about: the last part of its name."""
+        return int(self.name.rpartition(".")[2])
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -37,6 +53,66 @@ class Topics:
 
     found: tuple[Topic, ...]
     refused: tuple[MarketDataError, ...]
+
+
+def may_read(user: object) -> bool:
+    """Prices are public."""
+    return True
+
+
+def topics_for(symbols: Sequence[str]) -> Topics:
+    """The topic of each symbol, however it is written, and an error for each that has none."""
+    return instrument_topics(symbols, TOPIC_PREFIX)
+
+
+def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
+    """The newest price of each topic's instrument, by topic name; null where there is none."""
+    prices = latest_prices_by_pk([topic.instrument_pk for topic in topics], now=now)
+    nothing = {"price": None, "as_of": None, "stale": True}
+    return {
+        topic.name: dict(prices[topic.instrument_pk].content)
+        if topic.instrument_pk in prices
+        else {"symbol": topic.symbol, **nothing}
+        for topic in topics
+    }
+
+
+def watch(topics: Sequence[Topic], *, until: datetime) -> None:
+    """Note that somebody looks at these topics until then."""
+    note_watched([topic.instrument_pk for topic in topics], until=until)
+
+
+def push_prices(prices: Sequence[LatestPrice]) -> int:
+    """Tell everybody who follows these stocks; returns how many messages left. To be called after commit.
+
+    A store that cannot be reached costs the push and nothing else: an open page is brought up to date when it is back.
+    """
+    outgoing = [
+        (f"{TOPIC_PREFIX}{price.instrument.pk}", {"type": "change", "channel": NAME, **price.content})
+        for price in prices
+    ]
+    try:
+        return len(publish_all(outgoing))
+    except RedisError as error:
+        log.warning("prices_not_pushed", topics=len(outgoing), reason=type(error).__name__)
+        return 0
+
+
+def instrument_topics(symbols: Sequence[str], prefix: str) -> Topics:
+    """The topics that are named by the prefix and the instrument's key; one query where every symbol is known."""
+    asked = {text: _canonical(text) for text in symbols}
+    known = instruments_by_symbols([symbol for symbol in asked.values() if isinstance(symbol, str)])
+    found: dict[str, Topic] = {}
+    refused: list[MarketDataError] = []
+    for symbol in asked.values():
+        if isinstance(symbol, SymbolMalformed):
+            refused.append(symbol)
+        elif symbol in known:
+            instrument = known[symbol]
+            found[instrument.symbol] = Topic(instrument.symbol, f"{prefix}{instrument.pk}")
+        else:
+            refused.append(SymbolUnknown(symbol, suggestions_for(symbol)))
+    return Topics(tuple(found.values()), tuple(refused))
 
 
 def sequence_key(topic: str) -> str:
@@ -76,3 +152,10 @@ def _encoded(message: Mapping[str, Any]) -> str:
     if not message:
         raise ValueError("an empty message says nothing")
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def _canonical(text: str) -> str | SymbolMalformed:
+    try:
+        return canonical_symbol(text)
+    except SymbolMalformed as error:
+        return error

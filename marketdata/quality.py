@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from marketdata.adjustments import basis_ratio
 from marketdata.calendars import is_session, sessions_behind
+from marketdata.overnight import before_shifts, lone_bars
 from marketdata.price_levels import among_levels, dividends_as_prices, flat_lines, within_bar
 from marketdata.records import BarRecord, CorporateActionRecord
 
@@ -60,6 +61,8 @@ def judge_together(
     kept = _sorted_out(kept, within_bar(kept), refused)
     kept = _sorted_out(kept, dividends_as_prices(kept, actions), refused)
     kept = _sorted_out(kept, among_levels(kept, actions), refused)
+    kept = _sorted_out(kept, lone_bars(kept), refused)
+    kept = _sorted_out(kept, before_shifts(kept, actions), refused)
     return _sorted_out(kept, flat_lines(kept), refused)
 
 
@@ -96,8 +99,8 @@ def _sorted_out(
     return kept
 
 
-def judge_alone(bar: BarRecord, mic: str, last_final: date) -> Complaint | None:
-    """What is wrong with this bar whatever the others say."""
+def judge_alone(bar: BarRecord, mic: str | None, last_final: date) -> Complaint | None:
+    """What is wrong with this bar whatever the others say; without an exchange every day is a session."""
     return next((complaint for rule in _RULES_ALONE for complaint in rule(bar)), None) or _day_complaint(
         bar.session, mic, last_final
     )
@@ -142,12 +145,12 @@ def _bad_volume(bar: BarRecord) -> Iterator[Complaint]:
 _RULES_ALONE = (_missing_value, _price_out_of_bounds, _high_below_low, _outside_range, _bad_volume)
 
 
-def _day_complaint(session: date, mic: str, last_final: date) -> Complaint | None:
+def _day_complaint(session: date, mic: str | None, last_final: date) -> Complaint | None:
     if session > last_final:
-        if sessions_behind(mic, last_final, session) == 1 and is_session(mic, session):
+        if mic is not None and sessions_behind(mic, last_final, session) == 1 and is_session(mic, session):
             return "partial_bar", f"The session of {session} has not closed yet."
         return "future_session", f"{session} lies after {last_final}, the last session that has closed."
-    if not is_session(mic, session):
+    if mic is not None and not is_session(mic, session):
         return "not_a_session", f"{session} is not a session of {mic}."
     return None
 

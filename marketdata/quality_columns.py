@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from marketdata.calendars import session_mask
 from marketdata.columns import COLUMNS, BarColumns
+from marketdata.overnight import LONE_GAP, SHIFT_FACTOR
 from marketdata.price_levels import FLAT_REPEATS, JUMP_FACTOR
 from marketdata.quality import LARGEST_PRICE, SMALLEST_PRICE, Refused, judge_alone, judge_together
 from marketdata.records import CorporateActionRecord
 
 # The screen may let too much through to the row rules, never too little: its bounds lie inside theirs.
 NEAR_JUMP = 0.99 * JUMP_FACTOR
-NEAR_HALF = 0.53
+NEAR_SHIFT = 1.02 * SHIFT_FACTOR
+NEAR_LONE = 1 + 0.99 * LONE_GAP
 NEAR_SPLIT = 0.06
 TOO_MUCH_VOLUME = 2.0**63
 
@@ -29,9 +31,9 @@ class ColumnsJudged:
 
 
 def judge_columns(
-    columns: BarColumns, *, mic: str, last_final: date, actions: Sequence[CorporateActionRecord] = ()
+    columns: BarColumns, *, mic: str | None, last_final: date, actions: Sequence[CorporateActionRecord] = ()
 ) -> ColumnsJudged:
-    """What `judge_bars` says of the same rows.
+    """What `judge_bars` says of the same rows; without an exchange every day is a session.
 
     Good columns are never turned into rows: that is what makes millions of bars a matter of seconds.
     """
@@ -51,7 +53,7 @@ def judge_columns(
     return ColumnsJudged(rest.taken(np.array([place_of[id(bar)] for bar in kept], dtype=np.intp)), refused)
 
 
-def _good_alone(columns: BarColumns, mic: str, last_final: date) -> NDArray[np.bool_]:
+def _good_alone(columns: BarColumns, mic: str | None, last_final: date) -> NDArray[np.bool_]:
     """Which rows break no rule about a bar alone; NaN is in no range."""
     prices = np.stack([getattr(columns, name) for name in COLUMNS[1:-1]])
     good = ((prices >= float(SMALLEST_PRICE)) & (prices < float(LARGEST_PRICE))).all(axis=0)
@@ -60,7 +62,7 @@ def _good_alone(columns: BarColumns, mic: str, last_final: date) -> NDArray[np.b
     volume = np.rint(columns.volume)
     good &= (volume >= 0) & (volume < TOO_MUCH_VOLUME)
     good &= columns.session <= np.datetime64(last_final)
-    return np.asarray(good & session_mask(mic, columns.session))
+    return np.asarray(good if mic is None else good & session_mask(mic, columns.session))
 
 
 def _looks_odd(columns: BarColumns, actions: Sequence[CorporateActionRecord]) -> bool:
@@ -70,9 +72,17 @@ def _looks_odd(columns: BarColumns, actions: Sequence[CorporateActionRecord]) ->
     if (np.diff(columns.session) <= np.timedelta64(0, "D")).any():
         return True
     ratios = columns.close[1:] / columns.close[:-1]
-    if ((ratios <= NEAR_HALF) | (ratios >= 1 / NEAR_HALF)).any():
+    if ((ratios <= NEAR_SHIFT) | (ratios >= 1 / NEAR_SHIFT)).any():
         return True
-    return _stands_still(columns) or _moves_on_a_split(columns.session, ratios, actions)
+    return _stands_alone(columns) or _stands_still(columns) or _moves_on_a_split(columns.session, ratios, actions)
+
+
+def _stands_alone(columns: BarColumns) -> bool:
+    """Whether a whole bar is away from both its neighbours."""
+    high, low = columns.high, columns.low
+    above = low[1:-1] >= NEAR_LONE * np.maximum(high[:-2], high[2:])
+    below = NEAR_LONE * high[1:-1] <= np.minimum(low[:-2], low[2:])
+    return bool((above | below).any())
 
 
 def _stands_still(columns: BarColumns) -> bool:

@@ -30,7 +30,10 @@ class CorporateActionRecord:
 
 @dataclass(frozen=True, slots=True)
 class QuoteRecord:
-    """The newest price that a source tells; `at` is its instant where the source gives one."""
+    """The newest price that a source tells; `at` is its instant where the source gives one.
+
+    `delayed` where the source says, or may be taken, to be behind the market.
+    """
 
     symbol: str
     price: Decimal
@@ -38,14 +41,22 @@ class QuoteRecord:
     volume: int | None
     session: date
     at: datetime | None
+    delayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolMatch:
-    """An instrument that a source offers for a search text; `score` from 0 to 1, best first."""
+    """An instrument that a source offers for a search text, `score` from 0 to 1.
+
+    `symbol` is the source's spelling and `listed_as` ours; `kind` is Equity, ETF and the like; `mic` is empty where the
+    exchange is not known.
+    """
 
     symbol: str
     name: str
     region: str
     currency: str
     score: float
+    kind: str
+    listed_as: str
+    mic: str

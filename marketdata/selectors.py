@@ -165,7 +165,12 @@ def store_is_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> 
     newest = newest_session()
     if newest is None:
         return True
-    behind = sessions_behind(mic, newest, latest_session(mic, now or clock.now()))
+    return is_behind(mic, newest, now or clock.now())
+
+
+def is_behind(mic: str, session: date, at: datetime) -> bool:
+    """Whether more sessions had closed after `session` at that instant than the settings allow."""
+    behind = sessions_behind(mic, session, latest_session(mic, at))
     return behind > settings.HINDCAST_MARKETDATA.stale_after_sessions
 
 

@@ -1,4 +1,4 @@
-"""Background work: ingestion of instruments, at once or piece by piece, and of news; probes of the sources."""
+"""Background work: ingestion of instruments, at once or piece by piece, and of news; quotes; probes of the sources."""
 
 from celery import shared_task
 
@@ -8,6 +8,7 @@ from marketdata.services.backfill import run_piece, stopped_backfills
 from marketdata.services.ingestion import ingest_all
 from marketdata.services.news import ingest_news
 from marketdata.services.provider_health import probe_provider, provider_names
+from marketdata.services.quote_poller import poll_quotes
 
 
 @shared_task(name=jobs.INGEST)
@@ -35,6 +36,12 @@ def probe_one_provider(name: str) -> None:
 def ingest_all_news() -> None:
     """Ask every source of news that has a key about every active instrument; may run twice."""
     ingest_news(now=clock.now())
+
+
+@shared_task(name=jobs.POLL_QUOTES)
+def poll_watched_quotes() -> None:
+    """Ask for the quotes that are due; nothing while another worker does."""
+    poll_quotes(now=clock.now())
 
 
 @shared_task(name=jobs.BACKFILL)

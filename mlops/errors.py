@@ -45,3 +45,12 @@ class VersionUnknown(MlopsError):
     def __init__(self, version: str) -> None:
         super().__init__(f"There is no model version {version[:32]!r}.")
         self.version = version[:32]
+
+
+class PanelFileUnusable(MlopsError):
+    """A file of bars, or of what belongs to them, cannot be read as such."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} cannot be used: {reason}.")
+        self.name = name
+        self.reason = reason

@@ -1,16 +1,13 @@
-"""What `manage.py check_leaks` looks at: bars from a file or the bundled ones, and the news rules of an exchange."""
+"""What `manage.py check_leaks` looks at without a file: the bundled bars, and the news rules of an exchange."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from pathlib import Path
 
 import numpy as np
 
 from marketdata.calendars import close_instant, is_session
-from marketdata.providers.bar_file import FileBar, read_bar_file
+from marketdata.columns import columns_of
 from marketdata.providers.sample import LAST_SESSION, SampleProvider, sample_instruments
-from marketdata.records import BarRecord
 from marketdata.sentiment.aggregate import Opinion, aggregate
 from marketdata.sentiment.dating import session_that_knows
 from mlops.forecasting.leaks import Article
@@ -21,20 +18,19 @@ CLOSES_LOOKED_AT = 504
 
 
 def sample_panel() -> Panel:
-    """The bundled bars."""
+    """The bundled bars, symbols in their order; NaN where there is no bar."""
     provider = SampleProvider()
-    return _panel(
-        (stock.symbol, bar)
+    bars = {
+        stock.symbol: columns_of(provider.fetch_daily_bars(stock.symbol, first=date.min, last=LAST_SESSION).bars)
         for stock in sample_instruments()
-        for bar in provider.fetch_daily_bars(stock.symbol, first=date.min, last=LAST_SESSION).bars
-    )
-
-
-def panel_of_file(path: Path) -> tuple[Panel, int]:
-    """The bars of a CSV or Parquet file, and how many rows could not be read. Raises BarFileUnusable."""
-    rows = list(read_bar_file(path))
-    bars = [(row.symbol, row.bar) for row in rows if isinstance(row, FileBar)]
-    return _panel(bars), len(rows) - len(bars)
+    }
+    sessions = np.unique(np.concatenate([columns.session for columns in bars.values()]))
+    fields = {name: np.full((len(sessions), len(bars)), np.nan) for name in PRICE_FIELDS}
+    for column, columns in enumerate(bars.values()):
+        rows = np.searchsorted(sessions, columns.session)
+        for name, values in fields.items():
+            values[rows, column] = getattr(columns, name)
+    return Panel(symbols=tuple(bars), sessions=sessions, **fields)
 
 
 def closes_of(panel: Panel) -> list[tuple[date, datetime]]:
@@ -49,20 +45,3 @@ def session_news(articles: Sequence[Article], session: date) -> tuple[float, ...
     opinions = [Opinion(article.score, 1.0, article.published_at, "news") for article in dated]
     mood = aggregate(opinions, at=close_instant(MIC, session))
     return (mood.score or 0.0, float(mood.count), float(len(dated)))
-
-
-def _panel(bars: Iterable[tuple[str, BarRecord]]) -> Panel:
-    """Symbols in their order, sessions ascending; NaN where there is no bar."""
-    by_symbol: dict[str, dict[date, BarRecord]] = defaultdict(dict)
-    for symbol, bar in bars:
-        by_symbol[symbol][bar.session] = bar
-    symbols = tuple(sorted(by_symbol))
-    days = sorted({day for stored in by_symbol.values() for day in stored})
-    place = {day: row for row, day in enumerate(days)}
-    fields = {name: np.full((len(days), len(symbols)), np.nan) for name in PRICE_FIELDS}
-    for column, symbol in enumerate(symbols):
-        for day, bar in by_symbol[symbol].items():
-            for name, values in fields.items():
-                number = getattr(bar, name)
-                values[place[day], column] = np.nan if number is None else float(number)
-    return Panel(symbols=symbols, sessions=np.array(days, dtype="datetime64[D]"), **fields)

@@ -48,9 +48,9 @@ def scorecard(metrics: Mapping[str, Any]) -> list[HorizonScore]:
     return [_score(int(key), horizons[key]) for key in sorted(horizons, key=int)]
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, *, decimals: int = 1) -> str:
     """A share as people read it, or a dash."""
-    return NOT_MEASURED if share is None else f"{100 * share:.1f} %"
+    return NOT_MEASURED if share is None else f"{100 * share:.{decimals}f} %"
 
 
 def decimals(figure: float | None) -> str:

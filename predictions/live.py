@@ -8,9 +8,9 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown
-from marketdata.live import Topic, Topics, publish_all
-from marketdata.selectors import canonical_symbol, instruments_by_symbols, store_is_stale, suggestions_for
+from marketdata.interest import note_watched
+from marketdata.live import Topic, Topics, instrument_topics, publish_all
+from marketdata.selectors import store_is_stale
 from predictions.conf import HORIZONS
 from predictions.readpath.bodies import ForecastBody, bodies_of
 from predictions.selectors.forecasts import latest_forecasts
@@ -35,31 +35,24 @@ def may_read(user: object) -> bool:
 
 def topics_for(symbols: Sequence[str]) -> Topics:
     """The topic of each symbol, however it is written, and an error for each that has none."""
-    asked = {text: _canonical(text) for text in symbols}
-    known = instruments_by_symbols([symbol for symbol in asked.values() if isinstance(symbol, str)])
-    found: dict[str, Topic] = {}
-    refused: list[MarketDataError] = []
-    for symbol in asked.values():
-        if isinstance(symbol, SymbolMalformed):
-            refused.append(symbol)
-        elif symbol in known:
-            instrument = known[symbol]
-            found[instrument.symbol] = Topic(instrument.symbol, f"{TOPIC_PREFIX}{instrument.pk}")
-        else:
-            refused.append(SymbolUnknown(symbol, suggestions_for(symbol)))
-    return Topics(tuple(found.values()), tuple(refused))
+    return instrument_topics(symbols, TOPIC_PREFIX)
 
 
 def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
     """What each topic would say now, by topic name: the champion's latest forecast for every horizon."""
     stale = store_is_stale(now=now)
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    keys = {topic.name: int(topic.name.removeprefix(TOPIC_PREFIX)) for topic in topics}
+    keys = {topic.name: topic.instrument_pk for topic in topics}
     latest = [one for horizon in HORIZONS for one in latest_forecasts(horizon, among=keys.values()).values()]
     bodies: dict[int, list[ForecastBody]] = {key: [] for key in keys.values()}
     for forecast, body in zip(latest, bodies_of(latest, stale=stale, fresh_until=fresh_until), strict=True):
         bodies[forecast.instrument_id].append(body)
     return {topic.name: _content(topic.symbol, bodies[keys[topic.name]]) for topic in topics}
+
+
+def watch(topics: Sequence[Topic], *, until: datetime) -> None:
+    """Note that somebody looks at these topics until then: their prices are asked for as well."""
+    note_watched([topic.instrument_pk for topic in topics], until=until)
 
 
 def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
@@ -89,10 +82,3 @@ def _content(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         "stale": any(body["stale"] for body in bodies),
         "forecasts": list(bodies),
     }
-
-
-def _canonical(text: str) -> str | SymbolMalformed:
-    try:
-        return canonical_symbol(text)
-    except SymbolMalformed as error:
-        return error

@@ -12,6 +12,8 @@ from config.logging import logging_config
 
 ENVIRONMENT = read_environment(os.environ)
 SITE = ENVIRONMENT.site
+# Where numba keeps what it compiled for workers and commands; the code itself may lie where none can write.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(SITE.data_dir / "numba"))
 
 HINDCAST_SITE = SITE
 HINDCAST_MARKETDATA = ENVIRONMENT.marketdata

@@ -15,6 +15,7 @@ from config.stream.protocol import Channel, encoded
 from config.stream.store import History, MessageStore
 from config.stream.subscription import Subscription
 from config.stream.threads import in_thread
+from config.stream.watch import Watch
 from marketdata import clock
 from marketdata.live import Topic, channel_name
 
@@ -55,13 +56,16 @@ class Hub:
         self._subscription = Subscription(redis_url, on_message=self._spread, on_return=self._catch_up)
         self._feeds: dict[str, Feed] = {}
         self._making_snapshots = asyncio.Lock()
+        self._watch = Watch(lambda: [(feed.channel, feed.topic) for feed in self._feeds.values()])
 
     def start(self) -> None:
         """Connect to Redis in the background; starting again does nothing."""
         self._subscription.start()
+        self._watch.start()
 
     async def close(self) -> None:
         """Give every connection back."""
+        await self._watch.close()
         await self._subscription.close()
         await self._store.close()
 
@@ -111,6 +115,7 @@ class Hub:
             feed = self._feeds.setdefault(topic.name, Feed(channel, topic))
             feed.readers.add(outbox)
             outbox.hold(topic.name)
+        self._watch.notice()
         await self._subscription.follow([self._redis_channel(topic.name) for topic in topics])
 
     async def _snapshots(self, feeds: Sequence[Feed]) -> list[tuple[Feed, Snapshot]]:

@@ -1,7 +1,8 @@
 """What travels over the socket: the commands of a client, the messages of the server, and what a channel must offer.
 
-Client: `{"action": "subscribe" | "unsubscribe", "channel": "forecasts", "symbols": ["AAPL"]}`, `{"action": "ping"}`,
-`{"action": "resume", "channel": "forecasts", "symbols": ["AAPL"], "seq": 41}` (or by symbol: `"seq": {"AAPL": 41}`).
+Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices" | "forecasts", "symbols": ["AAPL"]}`,
+`{"action": "resume", "channel": "forecasts", "symbols": ["AAPL"], "seq": 41}` (or by symbol: `"seq": {"AAPL": 41}`),
+`{"action": "ping"}`.
 Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq`
 that does not follow the last one shows a gap. Answers: `resumed`, `unsubscribed`, `pong`, `error`.
 """
@@ -31,6 +32,8 @@ class Channel(Protocol):
     def topics_for(self, symbols: Sequence[str]) -> Topics: ...
 
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]: ...
+
+    def watch(self, topics: Sequence[Topic], *, until: datetime) -> None: ...
 
 
 Channels = Mapping[str, Channel]

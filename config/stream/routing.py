@@ -14,9 +14,10 @@ from config.stream.consumer import StreamConsumer
 from config.stream.hub import Hub
 from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
+from marketdata import live as prices
 from predictions import live as forecasts
 
-CHANNELS: Channels = {forecasts.NAME: forecasts}
+CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts)}
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 _NOT_FOUND_BODY = json.dumps(

@@ -36,6 +36,7 @@ class Levels:
     values: dict[str, int] = field(default_factory=dict)
     snapshots: int = 0
     is_private: bool = False
+    watched: list[tuple[set[str], datetime]] = field(default_factory=list)
 
     def may_read(self, user: Any) -> bool:
         return not self.is_private or bool(user.is_authenticated)
@@ -54,6 +55,9 @@ class Levels:
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]:
         self.snapshots += 1
         return {topic.name: {**self.content(topic.symbol), "made_at": now.isoformat()} for topic in topics}
+
+    def watch(self, topics: Sequence[Topic], *, until: datetime) -> None:
+        self.watched.append(({topic.symbol for topic in topics}, until))
 
     def name_of(self, symbol: str) -> str:
         return f"{self.topic}.{symbol.upper()}"

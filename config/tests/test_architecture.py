@@ -24,7 +24,12 @@ TRAINING_LIBRARIES = ("torch", "xgboost", "numba", "sklearn", "scipy", "skfolio"
 CHECKING_CALLS = ("assert_", "django_assert_", "expect", "raises", "warns", "fail")
 ASKING_FOR_THE_TIME = {"timezone.now", "datetime.now", "datetime.utcnow", "date.today", "timezone.localdate"}
 # The clock itself, and what is about this machine and a vendor's limits rather than about the market.
-MAY_ASK_THE_TIME = {"marketdata/clock.py", "marketdata/providers/gate.py", "marketdata/providers/x.py"}
+MAY_ASK_THE_TIME = {
+    "marketdata/clock.py",
+    "marketdata/providers/gate.py",
+    "marketdata/providers/x.py",
+    "marketdata/services/rations.py",
+}
 NEVER_ANSWERED = {"config.embedded.errors"}
 
 

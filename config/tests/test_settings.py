@@ -107,7 +107,7 @@ def test_secrets_in_files_and_budgets_are_complained_about_at_once(tmp_path: Pat
         "ALPHA_VANTAGE_API_KEY_FILE names a file that does not hold one secret.",
         "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S: the time-out must be positive.",
         "HINDCAST_ALPHA_VANTAGE_BUDGET: a budget is written like 1/second,5/minute,25/day.",
-        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS: "
+        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS, HINDCAST_QUOTE_SECONDS: "
         "at least one provider is needed, and alpha_vantage needs "
         "ALPHA_VANTAGE_API_KEY.",
     )

@@ -65,7 +65,7 @@ PricesIn = type(
 
 
 class QuotesIn(serializers.Serializer):
-    """Whose newest close is wanted."""
+    """Whose newest price is wanted."""
 
     symbols = serializers.CharField(
         max_length=LONGEST_LIST, help_text=f"Up to {MOST_SYMBOLS} symbols with commas between them."
@@ -138,18 +138,24 @@ class QuoteOut(serializers.Serializer):
     name = serializers.CharField()
     currency = serializers.CharField()
     price = serializers.FloatField()
-    as_of = serializers.DateField(help_text="The session of the price.")
+    as_of = serializers.DateTimeField(help_text="When it was traded; for a close, when the session closed.")
+    session = serializers.DateField(help_text="The session of the price.")
     previous_close = serializers.FloatField(allow_null=True)
     change = serializers.FloatField(allow_null=True)
     change_percent = serializers.FloatField(allow_null=True)
-    kind = serializers.ChoiceField(choices=["close"])
+    kind = serializers.ChoiceField(
+        choices=["quote", "close"], help_text="A price between two closes, or the last final close."
+    )
     source = serializers.CharField()  # type: ignore[assignment]  # shadows what only nested fields use
-    stale = serializers.BooleanField(help_text="Newer sessions have closed and are missing.")
+    delayed = serializers.BooleanField(help_text="The source is notably behind the market.")
+    stale = serializers.BooleanField(
+        help_text="Newer sessions have closed and are missing, or the session has gone on for long since the quote."
+    )
 
 
 @extend_schema_serializer(component_name="QuoteMissing")
 class QuoteMissingOut(serializers.Serializer):
-    """A symbol that has no quote."""
+    """A symbol that has no price."""
 
     symbol = serializers.CharField(help_text="As it was asked for.")
     detail = serializers.CharField()
@@ -157,7 +163,7 @@ class QuoteMissingOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="Quotes")
 class QuotesOut(serializers.Serializer):
-    """Quotes in the order in which they were asked for; a symbol without one never fails the rest."""
+    """Prices in the order in which they were asked for; a symbol without one never fails the rest."""
 
     quotes = QuoteOut(many=True)
     missing = QuoteMissingOut(many=True)

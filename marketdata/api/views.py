@@ -17,7 +17,8 @@ from marketdata.api.documents import HEADERS, UNCHANGED, problems
 from marketdata.api.renderers import CsvRenderer
 from marketdata.api.serializers import PricesIn, PricesOut, QuotesIn, QuotesOut, SymbolsIn, SymbolsOut
 from marketdata.errors import SymbolMalformed
-from marketdata.history import PriceRow, Wanted, latest_closes, price_series
+from marketdata.history import PriceRow, Wanted, price_series
+from marketdata.latest_prices import latest_prices
 from marketdata.selectors import canonical_symbol, instrument_by_symbol, listed_instruments
 
 
@@ -63,7 +64,7 @@ class PriceList(ReadView):
         operation_id="prices",
         tags=["market data"],
         summary="Daily prices of one stock",
-        description="JSON, or the bars as a table with `Accept: text/csv`.",
+        description="JSON, or the bars as a table with `Accept: text/csv` or `?format=csv`.",
         parameters=[PricesIn, *HEADERS],
         responses={
             (200, "application/json"): PricesOut,
@@ -109,7 +110,8 @@ class QuoteList(ReadView):
     @extend_schema(
         operation_id="quotes",
         tags=["market data"],
-        summary="The newest stored prices",
+        summary="The newest prices",
+        description="The quote of the running session where there is one, else the last final close.",
         parameters=[QuotesIn, *HEADERS],
         responses={200: QuotesOut, 304: UNCHANGED, **problems(400, 429)},
         examples=[OpenApiExample("AAPL, APPL", value=examples.QUOTES, response_only=True, status_codes=["200"])],
@@ -123,12 +125,12 @@ class QuoteList(ReadView):
                 meant[word] = canonical_symbol(word)
             except SymbolMalformed as error:
                 missing[word] = str(error)
-        found = latest_closes(set(meant.values()), now=clock.now())
-        quotes = {found[symbol]["symbol"]: found[symbol] for symbol in meant.values() if symbol in found}
+        found = latest_prices(set(meant.values()), now=clock.now())
+        prices = {found[symbol].instrument.pk: found[symbol] for symbol in meant.values() if symbol in found}
         missing |= {word: f"No price is stored for {symbol}." for word, symbol in meant.items() if symbol not in found}
         return Response(
             {
-                "quotes": list(quotes.values()),
+                "quotes": [{**price.content, "name": price.instrument.name} for price in prices.values()],
                 "missing": [{"symbol": word, "detail": missing[word]} for word in asked if word in missing],
             }
         )

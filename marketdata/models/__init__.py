@@ -9,6 +9,7 @@ from marketdata.models.instrument import Instrument
 from marketdata.models.news_article import ArticleMention, MentionScore, NewsArticle
 from marketdata.models.provider_health import ProviderHealth
 from marketdata.models.quarantined_bar import QuarantinedBar
+from marketdata.models.quote import Quote
 from marketdata.models.sentiment_day import SentimentDay
 from marketdata.models.symbol_alias import SymbolAlias
 
@@ -24,6 +25,7 @@ __all__ = [
     "NewsArticle",
     "ProviderHealth",
     "QuarantinedBar",
+    "Quote",
     "SentimentDay",
     "SymbolAlias",
 ]

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers.alpha_vantage_series import Day, history_of, overnight_gap, with_splits
+from marketdata.providers.alpha_vantage_symbols import NAME, alpha_vantage_symbol, listing_of
 from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
 from marketdata.providers.gate import Gate
 from marketdata.providers.http import Complaint, Vendor, failure, get_json
 
-NAME = "alpha_vantage"
 PATH = "query"
 SERIES = "Time Series (Daily)"
 QUOTE = "Global Quote"
@@ -28,7 +28,6 @@ FORMS = (
 # Every try is one of few calls a day.
 ATTEMPTS = 2
 NOT_IN_PLAN = "not in this key's plan"
-EXCHANGES = {"L": "LON", "DE": "DEX", "TO": "TRT", "V": "TRV", "SS": "SHH", "SZ": "SHZ", "BO": "BSE"}
 # A list of splits that ended so is not to be had; one that ended otherwise may be later.
 TELLS_NOTHING = frozenset({FailureKind.UNKNOWN_SYMBOL, FailureKind.BAD_KEY, FailureKind.EMPTY, FailureKind.MALFORMED})
 OUT_OF_REACH = frozenset({FailureKind.SLOW, FailureKind.UNREACHABLE})
@@ -130,21 +129,6 @@ def vendor_of(settings: AlphaVantageSettings) -> Vendor:
     )
 
 
-def alpha_vantage_symbol(symbol: str) -> str:
-    """The vendor's spelling: share classes with a dash, exchanges with its own suffixes; raises ProviderRejected.
-
-    An exchange that the vendor does not serve is refused here, because it would answer about another stock.
-    """
-    if re.fullmatch(r"[A-Z0-9]+", symbol):
-        return symbol
-    if re.fullmatch(r"[A-Z0-9]+[.\-/][A-E]", symbol):
-        return re.sub(r"[./]", "-", symbol)
-    named = re.fullmatch(r"([A-Z0-9\-]+)\.([A-Z]+)", symbol)
-    if named is None or named[2] not in EXCHANGES:
-        raise ProviderRejected(NAME, f"{symbol} is not a symbol that it serves")
-    return f"{named[1]}.{EXCHANGES[named[2]]}"
-
-
 def complaint_of(body: Any) -> Complaint | None:
     """What a reply's `Error Message`, `Note` or `Information` means; None for one without."""
     if not isinstance(body, Mapping):
@@ -210,23 +194,29 @@ def read_quote(reply: Mapping[str, Any], symbol: str, asked: str) -> QuoteRecord
         volume=_count(quote.get("volume")),
         session=date.fromisoformat(quote["latest trading day"]),
         at=None,
+        delayed=True,
     )
 
 
 def read_matches(reply: Mapping[str, Any]) -> list[SymbolMatch]:
     """The found instruments in our terms."""
-    matches = [_plain_names(match) for match in reply[MATCHES]]
-    found = [
-        SymbolMatch(
-            symbol=str(match["symbol"]),
-            name=str(match["name"]),
-            region=str(match.get("region", "")),
-            currency=str(match.get("currency", "")),
-            score=float(match.get("matchScore", 0)),
-        )
-        for match in matches
-    ]
+    found = [_match(_plain_names(match)) for match in reply[MATCHES]]
     return sorted(found, key=lambda match: -match.score)
+
+
+def _match(fields: Mapping[str, Any]) -> SymbolMatch:
+    symbol, region = str(fields["symbol"]), str(fields.get("region", ""))
+    listed_as, mic = listing_of(symbol, region)
+    return SymbolMatch(
+        symbol=symbol,
+        name=str(fields["name"]),
+        region=region,
+        currency=str(fields.get("currency", "")),
+        score=float(fields.get("matchScore", 0)),
+        kind=str(fields.get("type", "")),
+        listed_as=listed_as,
+        mic=mic,
+    )
 
 
 def _read(reading: Callable[[], Read]) -> Read:

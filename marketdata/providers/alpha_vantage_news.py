@@ -7,7 +7,8 @@ from typing import Any
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderUnavailable
-from marketdata.providers.alpha_vantage import NAME, PATH, alpha_vantage_symbol, vendor_of
+from marketdata.providers.alpha_vantage import NAME, PATH, vendor_of
+from marketdata.providers.alpha_vantage_symbols import alpha_vantage_symbol
 from marketdata.providers.gate import Gate
 from marketdata.providers.http import failure, get_json
 from marketdata.providers.news_base import ArticleRecord

@@ -15,6 +15,7 @@ __all__ = [
     "Provider",
     "QuoteProvider",
     "QuoteRecord",
+    "SearchProvider",
     "SymbolMatch",
 ]
 
@@ -54,6 +55,18 @@ class ProbedProvider(Protocol):
 
     def probe(self) -> None:
         """Ask for something small; raises ProviderUnavailable or ProviderRejected, nothing else."""
+        ...
+
+
+@runtime_checkable
+class SearchProvider(Protocol):
+    """A source that finds instruments by symbol or name."""
+
+    @property
+    def name(self) -> str: ...
+
+    def search_symbols(self, text: str) -> list[SymbolMatch]:
+        """The instruments found, best first; raises ProviderUnavailable or ProviderRejected, nothing else."""
         ...
 
 

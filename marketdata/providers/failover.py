@@ -87,7 +87,7 @@ def offers(providers: Iterable[Provider], symbol: str, *, first: date, last: dat
             yield Offer(provider.name, answer)
 
 
-def first_quote(providers: Iterable[Provider], symbol: str) -> tuple[str, QuoteRecord]:
+def first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str) -> tuple[str, QuoteRecord]:
     """The newest price and the name of the first provider that tells one.
 
     Raises the last provider's error when none does, and ProviderRejected when there is none to ask.
@@ -96,12 +96,18 @@ def first_quote(providers: Iterable[Provider], symbol: str) -> tuple[str, QuoteR
     for provider in providers:
         if not isinstance(provider, QuoteProvider):
             continue
+        started = time.perf_counter()
         try:
-            return provider.name, provider.fetch_quote(symbol)
+            quote = provider.fetch_quote(symbol)
         except (ProviderUnavailable, ProviderRejected) as error:
             told = error
-            FAILURES.labels(provider.name, error.kind).inc()
-            log.warning("quote_call", provider=provider.name, symbol=symbol, kind=str(error.kind))
+            if getattr(error, "asked", True):
+                outcome = "rejected" if isinstance(error, ProviderRejected) else "unavailable"
+                _count(provider.name, outcome, time.perf_counter() - started, error.kind)
+                log.warning("quote_call", provider=provider.name, symbol=symbol, kind=str(error.kind))
+        else:
+            _count(provider.name, "answered", time.perf_counter() - started)
+            return provider.name, quote
     raise told
 
 
@@ -149,10 +155,7 @@ def _asked(provider: Provider, symbol: str, *, first: date, last: date) -> Answe
         outcome = "rejected" if isinstance(error, ProviderRejected) else "unavailable"
     seconds = time.perf_counter() - started
     kind = kind_of(answer) if isinstance(answer, MarketDataError) else None if answer.bars else FailureKind.EMPTY
-    if kind is not None:
-        FAILURES.labels(provider.name, kind).inc()
-    CALLS.labels(provider.name, outcome).inc()
-    SECONDS.labels(provider.name).observe(seconds)
+    _count(provider.name, outcome, seconds, kind)
     tell = log.warning if isinstance(answer, MarketDataError) else log.debug
     tell(
         "provider_call",
@@ -163,3 +166,10 @@ def _asked(provider: Provider, symbol: str, *, first: date, last: date) -> Answe
         seconds=round(seconds, 3),
     )
     return answer
+
+
+def _count(provider: str, outcome: str, seconds: float, kind: FailureKind | None = None) -> None:
+    if kind is not None:
+        FAILURES.labels(provider, kind).inc()
+    CALLS.labels(provider, outcome).inc()
+    SECONDS.labels(provider).observe(seconds)

@@ -1,34 +1,51 @@
-"""Bars from a file: read, sorted by instrument, and taken in like the bars of any other source."""
+"""Bars from a file: read as columns, gathered by instrument, and taken in like the bars of any other source."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from marketdata.calendars import exchange_day, latest_session
-from marketdata.errors import BarFileUnusable, SymbolMalformed, SymbolUnknown
-from marketdata.models import DailyBar, IngestionRun, Instrument, QuarantinedBar
-from marketdata.providers.bar_file import FileBar, OddRow, read_bar_file
-from marketdata.providers.base import BarRecord, DailyHistory
-from marketdata.providers.failover import AskedAhead
-from marketdata.selectors import canonical_symbol, instrument_by_symbol
-from marketdata.services.ingestion import ingest_instrument
+from marketdata.columns import COLUMNS, BarColumns
+from marketdata.errors import BarFileUnusable, SymbolUnknown
+from marketdata.models import CorporateAction, DailyBar, IngestionRun, Instrument, QuarantinedBar
+from marketdata.providers.bar_cells import CellReader
+from marketdata.providers.bar_file import OddRow, read_chunks
+from marketdata.records import CorporateActionRecord
+from marketdata.selectors import instrument_by_symbol
+from marketdata.services.bulk_import import OfferedColumns, import_columns
 
 SOURCE = "import"
+# So many of each kind are told one by one, the rest is counted.
+KEPT = 200
+# What waits on disk between the file and its instruments: a file is in any order, and may be larger than the memory.
+ROW = np.dtype([("symbol", "<i8"), ("session", "<M8[D]"), *((name, "<f8") for name in COLUMNS[1:])])
 Progress = Callable[[int, int], None]
+Rows = NDArray[np.void]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ImportReport:
-    """What became of a file: a run for each instrument, the bars that are not believed, the rows that are none."""
+    """What became of a file: a run for each instrument, the bars that are not believed, the rows that are none.
 
-    rows: int
+    The first 200 refused bars and odd rows are kept; the others are counted.
+    """
+
+    rows: int = 0
     runs: list[IngestionRun] = field(default_factory=list)
     refused: list[QuarantinedBar] = field(default_factory=list)
+    more_refused: Counter[str] = field(default_factory=Counter)
     odd_rows: list[OddRow] = field(default_factory=list)
+    more_odd_rows: int = 0
     unknown: dict[str, int] = field(default_factory=dict)
     not_closed: int = 0
+    after_delisting: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -45,39 +62,62 @@ def import_bars(
     Instruments that do not exist are named in the report, or added to the exchange `add_on`. `tell` hears how many
     instruments of how many are done. Raises BarFileUnusable before anything is stored.
     """
-    rows = list(read_bar_file(path))
-    if not rows:
-        raise BarFileUnusable(path.name, "it has a header and no rows")
-    report = ImportReport(rows=len(rows), odd_rows=[row for row in rows if isinstance(row, OddRow)])
-    found = _by_instrument([row for row in rows if isinstance(row, FileBar)], report, add_on=add_on)
-    not_closed = 0
-    for done, (instrument, bars) in enumerate(found.items(), start=1):
-        not_closed += _not_closed(instrument, bars, now)
-        run = _taken_in(instrument, bars, now)
-        report.runs.append(run)
-        if run.bars_quarantined:
-            report.refused.extend(_refused(instrument, bars, now))
-        tell(done, len(found))
-    return ImportReport(report.rows, report.runs, report.refused, report.odd_rows, report.unknown, not_closed)
+    report = ImportReport()
+    with TemporaryFile() as waiting:
+        symbols, rows = _gathered(path, waiting, report)
+        if not report.rows:
+            raise BarFileUnusable(path.name, "it has a header and no rows")
+        found = _by_instrument(symbols, rows, report, add_on=add_on)
+        for done, (instrument, places) in enumerate(found.items(), start=1):
+            columns = _in_order(rows[places])
+            run = _taken_in(instrument, columns, report, now)
+            report.runs.append(run)
+            if run.bars_quarantined:
+                _note_refused(report, instrument, columns, now)
+            tell(done, len(found))
+    return report
 
 
-def _by_instrument(rows: Sequence[FileBar], report: ImportReport, *, add_on: str) -> dict[Instrument, list[BarRecord]]:
-    """The bars of each instrument in the order of the file; symbols that are none are noted in the report."""
-    known: dict[str, Instrument | None] = {}
-    found: dict[Instrument, list[BarRecord]] = {}
-    for row in rows:
-        try:
-            symbol = canonical_symbol(row.symbol)
-        except SymbolMalformed as error:
-            report.odd_rows.append(OddRow(row.line, str(error)))
+def _gathered(path: Path, waiting: IO[bytes], report: ImportReport) -> tuple[list[str], Rows]:
+    """The symbols of the file, and its bars on disk in the order of the file; odd rows are noted in the report."""
+    reader, count = CellReader(), 0
+    for chunk in read_chunks(path):
+        read = reader.read(chunk)
+        rows = np.empty(len(read.bars), dtype=ROW)
+        rows["symbol"] = read.symbol
+        for name in COLUMNS:
+            rows[name] = getattr(read.bars, name)
+        waiting.write(rows.tobytes())
+        count += len(rows)
+        report.rows += len(rows) + len(read.odd)
+        _note_odd(report, read.odd)
+    waiting.flush()
+    return reader.symbols, np.memmap(waiting, dtype=ROW, mode="r", shape=(count,)) if count else np.empty(0, dtype=ROW)
+
+
+def _note_odd(report: ImportReport, odd: list[OddRow]) -> None:
+    room = KEPT - len(report.odd_rows)
+    report.odd_rows += sorted(odd, key=lambda row: row.line)[:room]
+    report.more_odd_rows += max(len(odd) - room, 0)
+
+
+def _by_instrument(
+    symbols: list[str], rows: Rows, report: ImportReport, *, add_on: str
+) -> dict[Instrument, NDArray[np.intp]]:
+    """The places of each instrument's rows in the order of the file; symbols that are none are noted in the report."""
+    order = np.argsort(rows["symbol"], kind="stable")
+    parts = np.split(order, np.searchsorted(rows["symbol"], np.arange(1, len(symbols)), sorter=order))
+    found: dict[Instrument, NDArray[np.intp]] = {}
+    for symbol, places in zip(symbols, parts, strict=True):
+        if not len(places):
             continue
-        if symbol not in known:
-            known[symbol] = _instrument(symbol, add_on)
-        instrument = known[symbol]
+        instrument = _instrument(symbol, add_on)
         if instrument is None:
-            report.unknown[symbol] = report.unknown.get(symbol, 0) + 1
+            report.unknown[symbol] = len(places)
+        elif instrument in found:
+            found[instrument] = np.sort(np.concatenate([found[instrument], places]))
         else:
-            found.setdefault(instrument, []).append(row.bar)
+            found[instrument] = places
     return found
 
 
@@ -88,35 +128,50 @@ def _instrument(symbol: str, add_on: str) -> Instrument | None:
         return Instrument.objects.create(symbol=symbol, mic=add_on, name=symbol) if add_on else None
 
 
-def _taken_in(instrument: Instrument, bars: Sequence[BarRecord], now: datetime) -> IngestionRun:
-    """One run; a series that the file tells backwards, as many files do, is turned round first."""
-    backwards = all(later.session < earlier.session for earlier, later in pairwise(bars))
-    closed = latest_session(instrument.mic, now)
-    basis = max((bar.session for bar in bars if bar.session <= closed), default=closed)
+def _in_order(rows: Rows) -> BarColumns:
+    """The rows as columns; a series that the file tells backwards, as many files do, is turned round."""
+    if len(rows) > 1 and (np.diff(rows["session"]) < np.timedelta64(0, "D")).all():
+        rows = rows[::-1]
+    return BarColumns(**{name: np.ascontiguousarray(rows[name]) for name in COLUMNS})
+
+
+def _taken_in(instrument: Instrument, columns: BarColumns, report: ImportReport, now: datetime) -> IngestionRun:
+    """One run; sessions that are still going on, and those after a delisting, are left out and counted."""
+    closed, today = latest_session(instrument.mic, now), exchange_day(instrument.mic, now)
+    last_final = min(closed, instrument.delisted_on or date.max)
+    left_out = (columns.session > np.datetime64(last_final)) & (columns.session <= np.datetime64(today))
+    not_closed = left_out & (columns.session > np.datetime64(closed))
+    report.not_closed += int(not_closed.sum())
+    report.after_delisting += int((left_out & ~not_closed).sum())
+    wanted = columns.taken(~left_out)
+    told = wanted.session[wanted.session <= np.datetime64(closed)]
+    basis = told.max().item() if len(told) else closed
     if instrument.source == SOURCE and instrument.basis_date is not None:
         basis = max(basis, instrument.basis_date)
-    history = DailyHistory(list(reversed(bars)) if backwards else list(bars), (), basis)
-    return ingest_instrument(
-        instrument=instrument,
-        through=date.max,
-        providers=[AskedAhead(SOURCE, {instrument.symbol: history})],
-        now=now,
-    )
+    offered = OfferedColumns(SOURCE, wanted, basis, _known_actions(instrument))
+    return import_columns(instrument=instrument, offered=offered, now=now)
 
 
-def _not_closed(instrument: Instrument, bars: Sequence[BarRecord], now: datetime) -> int:
-    """How many bars are of sessions that are still going on."""
-    closed, today = latest_session(instrument.mic, now), exchange_day(instrument.mic, now)
-    return sum(closed < bar.session <= today for bar in bars)
-
-
-def _refused(instrument: Instrument, bars: Sequence[BarRecord], now: datetime) -> list[QuarantinedBar]:
-    """What the quality rules refused of these bars, now or when they were offered before."""
-    sessions = {bar.session for bar in bars}
-    stored = set(DailyBar.objects.filter(instrument=instrument).values_list("session", flat=True))
-    quarantined = QuarantinedBar.objects.filter(instrument=instrument, source=SOURCE, session__in=sessions)
+def _known_actions(instrument: Instrument) -> list[CorporateActionRecord]:
+    """The splits and dividends that are stored: a file tells none, and its bars are judged against them."""
     return [
-        one
-        for one in quarantined.select_related("instrument").order_by("session", "rule")
-        if one.seen_at == now or one.session not in stored
+        CorporateActionRecord(one.session, "split" if one.kind == CorporateAction.Kind.SPLIT else "dividend", one.value)
+        for one in CorporateAction.objects.filter(instrument=instrument).order_by("session", "kind")
     ]
+
+
+def _note_refused(report: ImportReport, instrument: Instrument, columns: BarColumns, now: datetime) -> None:
+    """What the quality rules refused of these bars, now or when they were offered before."""
+    for one in _refused(instrument, set(columns.session.tolist()), now):
+        if len(report.refused) < KEPT:
+            report.refused.append(one)
+        else:
+            report.more_refused[one.rule] += 1
+
+
+def _refused(instrument: Instrument, sessions: set[Any], now: datetime) -> Iterator[QuarantinedBar]:
+    stored = set(DailyBar.objects.filter(instrument=instrument).values_list("session", flat=True))
+    quarantined = QuarantinedBar.objects.filter(instrument=instrument, source=SOURCE).select_related("instrument")
+    for one in quarantined.order_by("session", "rule").iterator():
+        if one.session in sessions and (one.seen_at == now or one.session not in stored):
+            yield one

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import numpy as np
 from django.db import connection, transaction
-from psycopg import Cursor
+from psycopg import Copy, Cursor
 
 from marketdata.bar_arrays import from_blocks
-from marketdata.blocks import BarArray, packed
+from marketdata.blocks import BarArray, Block, packed
 from marketdata.copy_format import ExactBars, copied_in, copied_out, exact_bars
 from marketdata.models import CorporateAction, DailyBar, Instrument, QuarantinedBar
 from marketdata.quality import Refused
@@ -81,7 +81,7 @@ def write_bars(*, instrument: Instrument, bars: Sequence[BarRecord], source: str
     return write_exact(instrument=instrument, bars=exact_bars(bars), source=source, fetched_at=fetched_at)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched_at: datetime) -> Written:
     """Store believable bars of different sessions, oldest first, and the block of all bars of the instrument.
 
@@ -97,17 +97,18 @@ def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched
         has_bars, has_block = cursor.fetchone()
         if not has_bars:
             with cursor.copy(COPY_STRAIGHT) as copy:
-                copy.write(rows)
-            _write_block(instrument, changed.as_array())
+                _send(copy, rows)
+                block = packed(changed.as_array())
+            _write_block(instrument, block)
             return Written(new=len(bars), changed=0, unchanged=0)
         cursor.execute(MAKE_STAGING)
         cursor.execute(EMPTY_STAGING)
         with cursor.copy(COPY_STAGED) as copy:
-            copy.write(rows)
+            _send(copy, rows)
         cursor.execute(MERGE, {"instrument": instrument.pk})
         new, touched = cursor.fetchone()
     if touched or not has_block:
-        _write_block(instrument, _stored_array(instrument))
+        _write_block(instrument, packed(_stored_array(instrument)))
     return Written(new=new, changed=touched - new, unchanged=len(bars) - touched)
 
 
@@ -131,10 +132,14 @@ def _stored_array(instrument: Instrument) -> BarArray:
         return copied_out(b"".join(copy))
 
 
-def _write_block(instrument: Instrument, bars: BarArray) -> None:
-    if not len(bars):
+def _send(copy: Copy, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        copy.write(piece)
+
+
+def _write_block(instrument: Instrument, block: Block) -> None:
+    if not block.row_count:
         return
-    block = packed(bars)
     # A cursor that sends values apart from the statement: as a part of it, bytes would be spelled out twice as long.
     with Cursor(connection.connection) as cursor:
         cursor.execute(WRITE_BLOCK, (instrument.pk, block.row_count, block.body, block.checksums))

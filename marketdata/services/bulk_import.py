@@ -17,8 +17,9 @@ from marketdata.providers.base import DailyHistory
 from marketdata.providers.failover import AskedAhead
 from marketdata.quality_columns import ColumnsJudged, judge_columns
 from marketdata.records import CorporateActionRecord
+from marketdata.selectors import bars_for
 from marketdata.services import bar_store
-from marketdata.services.ingestion import ingest_instrument, remember_source
+from marketdata.services.ingestion import ingest_instrument, news_of, remember_source
 
 CLOSE = 4
 # So many of the newest bars show whether two series stand on one basis; all of them where these have none in common.
@@ -71,16 +72,16 @@ def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudg
         bars_changed=written.changed,
         bars_unchanged=written.unchanged,
         bars_quarantined=len(judged.refused),
-        detail=f"{written.new} new and {written.changed} changed bars imported.",
+        detail=news_of(source, written),
     )
 
 
 def _continues(instrument: Instrument, source: str, good: BarColumns) -> bool:
     """Whether these bars may stand beside the stored ones: of the same source, and on the same price basis."""
+    if not bars_for(instrument).exists():
+        return True
     for latest in (COMPARED, None):
         stored = bar_arrays([instrument], latest=latest)[instrument.pk]
-        if not len(stored):
-            return True
         if instrument.source not in ("", source):
             return False
         places = np.searchsorted(stored[:, 0], good.session.astype(np.int64)).clip(max=len(stored) - 1)

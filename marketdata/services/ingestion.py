@@ -20,6 +20,7 @@ from marketdata.quality import Judged, judge_bars, without_disagreement
 from marketdata.selectors import active_instruments, bars_for, vendor_symbols
 from marketdata.services import bar_store
 from marketdata.services.catalog import ensure_sample_instruments
+from marketdata.services.quotes import tell_prices
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ def ingest_all(
     """Bring every active instrument, or the given ones, up to session `through`; one run for each.
 
     Without any instrument in the store the shipped stocks are added first. Providers are those of the settings. A
-    second call finds nothing to change and says so in its runs.
+    second call finds nothing to change and says so in its runs. Whoever follows prices is told what changed.
     """
     if instruments is None:
         if not Instrument.objects.exists():
@@ -61,10 +62,12 @@ def ingest_all(
         first=HISTORY_STARTS,
         last=through,
     )
-    return [
+    runs = [
         ingest_instrument(instrument=instrument, through=through, providers=asked, now=now)
         for instrument in instruments
     ]
+    tell_prices([run.instrument for run in runs if run.bars_new or run.bars_changed], now=now)
+    return runs
 
 
 def ingest_instrument(
@@ -141,7 +144,8 @@ def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, n
     run.status = IngestionRun.Status.DONE
     run.provider = source
     run.bars_new, run.bars_changed, run.bars_unchanged = written.new, written.changed, written.unchanged
-    run.detail = _sentence(run, reasons, replaced=replaces and bool(instrument.source))
+    news = f"The whole series is now {source}'s." if replaces and instrument.source else news_of(source, written)
+    run.detail = "; ".join(reasons) + f". {news}" if reasons else news
     run.finished_at = _moment(now, started)
     run.save()
     return ""
@@ -167,14 +171,11 @@ def remember_source(instrument: Instrument, source: str, basis_date: date) -> No
         Instrument.objects.filter(pk=instrument.pk).update(source=source, basis_date=basis_date)
 
 
-def _sentence(run: IngestionRun, reasons: Sequence[str], *, replaced: bool) -> str:
-    if replaced:
-        news = f"The whole series is now {run.provider}'s."
-    elif run.bars_new or run.bars_changed:
-        news = f"{run.bars_new} new and {run.bars_changed} changed bars from {run.provider}."
-    else:
-        news = "Nothing changed."
-    return f"{'; '.join(reasons)}. {news}" if reasons else news
+def news_of(source: str, written: bar_store.Written) -> str:
+    """What was stored, in one sentence."""
+    if written.new or written.changed:
+        return f"{written.new} new and {written.changed} changed bars from {source}."
+    return "Nothing changed."
 
 
 def _close_abandoned_runs(instrument: Instrument, now: datetime) -> None:

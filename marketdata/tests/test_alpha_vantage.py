@@ -16,7 +16,8 @@ from werkzeug import Request, Response
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, QuarantinedBar
-from marketdata.providers.alpha_vantage import AlphaVantage, alpha_vantage_symbol, complaint_of
+from marketdata.providers.alpha_vantage import AlphaVantage, complaint_of
+from marketdata.providers.alpha_vantage_symbols import alpha_vantage_symbol
 from marketdata.services.ingestion import ingest_all
 from marketdata.tests.factories import BarsFromMemory, bars_between, stock
 
@@ -218,14 +219,15 @@ def test_an_empty_quote_is_an_unknown_symbol(
 def test_the_best_match_comes_first(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     replaying(httpserver, SYMBOL_SEARCH=recorded("search"))
     found = vendor.search_symbols("tesco")
-    assert [(match.symbol, match.currency, match.score) for match in found] == [
-        ("TSCDF", "USD", 0.9143),
-        ("TSCO.LON", "GBX", 0.7273),
+    assert [(match.symbol, match.listed_as, match.mic, match.kind, match.currency, match.score) for match in found] == [
+        ("TSCDF", "TSCDF", "XNYS", "Equity", "USD", 0.9143),
+        ("TSCO.LON", "TSCO.L", "XLON", "Equity", "GBX", 0.7273),
     ]
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"), [("NVDA", "NVDA"), ("BRK.B", "BRK-B"), ("BRK-B", "BRK-B"), ("VOD.L", "VOD.LON")]
+    ("ours", "theirs"),
+    [("NVDA", "NVDA"), ("BRK.B", "BRK-B"), ("BRK-B", "BRK-B"), ("VOD.L", "VOD.LON"), ("VOD.LON", "VOD.LON")],
 )
 def test_symbols_are_written_as_the_vendor_does(ours: str, theirs: str) -> None:
     assert alpha_vantage_symbol(ours) == theirs

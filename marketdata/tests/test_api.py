@@ -254,12 +254,12 @@ def test_quotes_are_the_newest_closes_and_say_how_old_they_are(ask: Ask, acme: I
         body = ask("quotes", {"symbols": "lone,ACME,acme,APPL,<b>"}).json()
     # From 116 to 118: 2 more, 1.7241 %.
     assert body["quotes"] == [
-        {"symbol": "LONE", "name": "LONE Corporation", "currency": "USD", "price": 101.0, "as_of": "2023-03-31",
-         "previous_close": None, "change": None, "change_percent": None, "kind": "close", "source": "test",
-         "stale": False},
-        {"symbol": "ACME", "name": "ACME Corporation", "currency": "USD", "price": 118.0, "as_of": "2023-03-31",
-         "previous_close": 116.0, "change": 2.0, "change_percent": 1.7241, "kind": "close", "source": "test",
-         "stale": False},
+        {"symbol": "LONE", "name": "LONE Corporation", "currency": "USD", "price": 101.0,
+         "as_of": "2023-03-31T20:00:00Z", "session": "2023-03-31", "previous_close": None, "change": None,
+         "change_percent": None, "kind": "close", "source": "test", "delayed": False, "stale": False},
+        {"symbol": "ACME", "name": "ACME Corporation", "currency": "USD", "price": 118.0,
+         "as_of": "2023-03-31T20:00:00Z", "session": "2023-03-31", "previous_close": 116.0, "change": 2.0,
+         "change_percent": 1.7241, "kind": "close", "source": "test", "delayed": False, "stale": False},
     ]  # fmt: skip
     assert body["missing"] == [
         {"symbol": "APPL", "detail": "No price is stored for APPL."},

@@ -1,15 +1,19 @@
 """Backfills go piece by piece, go on where they stopped, and never do a piece twice at once."""
 
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from marketdata.models import Backfill, DailyBar, Instrument
+from marketdata.models import Backfill, DailyBar, IngestionRun, Instrument
 from marketdata.services.backfill import LONGEST_PIECE, PIECE, request_backfill, run_piece, stopped_backfills
 from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, refusing, stock
 
@@ -65,6 +69,49 @@ def test_a_crash_leaves_the_piece_for_the_next(wanted: Backfill) -> None:
         run_piece(backfill_pk=wanted.pk, now=NOW, providers=[first])
     wanted.refresh_from_db()
     assert (wanted.done, stopped_backfills(now=NOW)) == (0, [wanted.pk])
+
+
+DYING = """
+import os, signal, sys
+import django
+django.setup()
+from django.db import connection
+connection.settings_dict["NAME"] = sys.argv[1]
+from marketdata.services.backfill import run_piece
+from marketdata.tests.factories import BarsFromMemory, NOW, bars_between
+
+class Deadly(BarsFromMemory):
+    def fetch_daily_bars(self, symbol, **session):
+        if len(self.asked) == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fetch_daily_bars(symbol, **session)
+
+source = Deadly("first", bars_between()[:3])
+while run_piece(backfill_pk=int(sys.argv[2]), now=NOW, providers=[source]):
+    pass
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_killed_in_a_piece_loses_nothing() -> None:
+    wanted = request_backfill(instruments=[stock() for _ in range(2 * PIECE + 3)], through=LAST, now=NOW)
+    arguments = [sys.executable, "-c", DYING, connection.settings_dict["NAME"], str(wanted.pk), str(PIECE + 4)]
+    assert subprocess.run(arguments, cwd=settings.BASE_DIR, check=False).returncode == -signal.SIGKILL
+    wanted.refresh_from_db()
+    # The first piece, and of the second the instruments before the fatal one.
+    assert (wanted.done, wanted.claimed_at, DailyBar.objects.count()) == (PIECE, NOW, 3 * (PIECE + 4))
+    assert run_piece(backfill_pk=wanted.pk, now=NOW, providers=[source()]) is False
+    later = NOW + LONGEST_PIECE + timedelta(seconds=1)
+    assert stopped_backfills(now=later) == [wanted.pk]
+    again = source()
+    assert run_piece(backfill_pk=wanted.pk, now=later, providers=[again]) is True
+    assert run_piece(backfill_pk=wanted.pk, now=later, providers=[again]) is False
+    assert len(again.asked) == PIECE + 3
+    done = IngestionRun.objects.filter(started_at=later).order_by("instrument__symbol")
+    assert sorted(run.bars_new for run in done) == [0] * 4 + [3] * (PIECE - 1)
+    wanted.refresh_from_db()
+    assert (wanted.status, wanted.done, DailyBar.objects.count()) == ("done", 2 * PIECE + 3, 3 * (2 * PIECE + 3))
 
 
 def test_what_no_source_answers_for_is_named_and_the_rest_goes_on() -> None:

@@ -203,15 +203,27 @@ def test_a_series_of_another_source_is_not_cut_short(write: Write) -> None:
     assert list(DailyBar.objects.values_list("source", flat=True)) == ["test"]
 
 
-def test_one_dirty_file_names_every_reason_and_stores_none_of_it(write: Write) -> None:
+def test_two_spellings_are_one_instrument(write: Write) -> None:
+    stock("BRK.B")
+    lines = [line.replace("ACME", ("BRK.B", "brk-b")[n % 2]) for n, line in enumerate(CLEAN)]
+    assert "10 new and 0 changed" in imported(write(*lines))
+    assert QuarantinedBar.objects.count() == 0
+
+
+def test_rows_after_a_delisting_are_left_out_and_counted(write: Write) -> None:
+    stock("ACME", is_active=False, delisted_on=date(2023, 3, 10))
+    # 13 and 14 March are the two sessions after it.
+    assert "2 rows of sessions after their instrument was delisted were left out." in imported(write(*CLEAN))
+    assert DailyBar.objects.count() == 8
+
+
+def test_more_than_can_be_told_is_counted(write: Write) -> None:
     stock("ACME")
-    # Each dirty line gets a session of its own, from 15 March on, where it is not about its date.
-    sessions = [bar.session.isoformat() for bar in bars_between(date(2023, 3, 15), date(2023, 3, 31))]
-    lines = [line.replace("2023-03-15", session) for (line, _), session in zip(DIRTY[:8], sessions, strict=False)] + [
-        line for line, _ in DIRTY[8:10]
-    ]
-    told = imported(write(*CLEAN, *lines))
-    for _, reason in DIRTY[:10]:
-        assert reason.split(":")[0] in told
-    assert DailyBar.objects.count() == 10
-    assert QuarantinedBar.objects.count() == 10
+    bars = bars_between(date(2021, 1, 4), date(2021, 12, 31))
+    dirty = [f"ACME,{bar.session},1,1,1,0,5" for bar in bars]
+    told, _ = refused(write(*CLEAN, *dirty, *["ACME"] * 205))
+    # XNYS had 252 sessions in 2021; 200 of each kind are told one by one.
+    assert "52 more bars, price_not_positive; see the quarantined bars in the admin." in told
+    assert "5 more rows are no bars." in told
+    assert told.count("price_not_positive: ") == 200
+    assert told.count("The row has 1 fields") == 200

@@ -194,6 +194,82 @@ def test_a_close_that_another_source_does_not_confirm(factor: str, rules: list[s
     assert without_disagreement(Judged(bars, []), {}) == Judged(bars, [])
 
 
+def shifted(bars: list[BarRecord], factor: str, **changes: Any) -> list[BarRecord]:
+    """The bars from the hundredth on at another level, the first of them with changes."""
+    after = [scaled(one, factor) for one in bars[100:]]
+    return [*bars[:100], replace(after[0], **changes), *after[1:]]
+
+
+YEAR = bars_between(date(2022, 7, 1), LAST)
+
+
+@pytest.mark.parametrize("factor", ["0.4", "0.55", "1.75"])
+def test_a_night_that_changed_the_meaning_of_prices_costs_what_came_before_it(factor: str) -> None:
+    # From 110 to 60.5 overnight, where no night before moved by more than 0.1 %; the day itself moves by 2 %.
+    bars = shifted(YEAR, factor)
+    verdict = judged(bars)
+    assert ({one.rule for one in verdict.refused}, verdict.good) == ({"level_shift"}, bars[100:])
+    assert f"On {bars[100].session} prices opened at {float(factor):.2g} times" in verdict.refused[0].reason
+
+
+WILD = {"high": Decimal(66), "low": Decimal(55)}
+
+
+@pytest.mark.parametrize(
+    ("factor", "changes"),
+    [("0.65", {}), ("0.55", {"volume": 10_001}), ("0.55", {"open": Decimal(61), **WILD})],
+    ids=["by less than two fifths", "much traded", "on a wild day"],
+)
+def test_a_crash_is_no_shift(factor: str, changes: dict[str, Any]) -> None:
+    assert judged(shifted(YEAR, factor, **changes)).refused == []
+
+
+def test_a_shift_is_beyond_the_nights_before_and_stays() -> None:
+    bars = shifted(YEAR, "0.55")
+    # ln(0.55) is -0.60: a night of 13 % before it, ln(1.13) = 0.122, makes it less than five times as far.
+    gapped = [scaled(one, "1.13") if place >= 60 else one for place, one in enumerate(bars)]
+    assert judged(gapped).refused == []
+    assert judged(bars[:119]).refused == []
+    assert judged(bars[:120]).good == bars[100:120]
+    back = [*bars[:105], *(scaled(one, "1.4") for one in bars[105:])]
+    assert judged(back).refused == []
+
+
+def test_a_shift_that_a_corporate_action_tells_is_none() -> None:
+    bars = shifted(YEAR, "0.55")
+    dividend = CorporateActionRecord(bars[100].session, "dividend", Decimal(50))
+    assert judged(bars, actions=[dividend]).refused == []
+    assert judged(bars, actions=[replace(dividend, session=bars[101].session)]).good == bars[100:]
+
+
+@pytest.mark.parametrize(
+    ("factor", "side"), [("1.25", "above"), ("0.8", "below"), ("1.13", "above"), ("1.11", ""), ("0.9", "")]
+)
+def test_a_bar_away_from_both_its_neighbours_is_another_stocks(factor: str, side: str) -> None:
+    # Its low of 101, times 1.13 and 1.11, lies 10.7 and 8.7 % above the higher of the neighbours' highs, 103.1.
+    bars = bars_between()
+    bars[PLACE] = scaled(bars[PLACE], factor)
+    verdict = judged(bars)
+    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[PLACE], "lone_bar")] * bool(side)
+    assert all(f" {side} the sessions" in one.reason for one in verdict.refused)
+
+
+def test_a_market_that_turns_twice_is_believed() -> None:
+    bars = bars_between()
+    wild = scaled(bars[PLACE], "1.25")
+    for one in (
+        # All 12 % above, but with as much between its own high and low.
+        replace(wild, low=Decimal(116), high=Decimal(130), open=Decimal(125), close=Decimal(125)),
+        # Its low reaches down to the neighbours.
+        replace(wild, low=Decimal(108)),
+    ):
+        assert judged([*bars[:PLACE], one, *bars[PLACE + 1 :]]).refused == []
+    # The prices do not come back.
+    gone = [scaled(one, "1.09") for one in bars[PLACE + 1 :]]
+    assert judged([*bars[:PLACE], wild, *gone]).refused == []
+    assert judged([*bars[:PLACE], wild]).refused == []
+
+
 def test_the_same_bar_twice_counts_once() -> None:
     bars = bars_between()
     verdict = judged([*bars[: PLACE + 1], bars[PLACE], *bars[PLACE + 1 :]])

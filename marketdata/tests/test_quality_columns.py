@@ -69,6 +69,31 @@ def test_both_agree_about_series_with_levels_splits_and_standstills(
     assert_both_agree(columns_of(bars), actions=actions)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    place=st.integers(55, 125),
+    factor=st.sampled_from(["0.35", "0.59", "0.61", "0.63", "1.62", "1.7"]),
+    volume=st.sampled_from([900, 10_000, 10_001]),
+    gap=st.sampled_from(["1", "1.05", "1.2"]),
+    actions=ACTIONS,
+)
+def test_both_agree_about_shifts(
+    place: int, factor: str, volume: int, gap: str, actions: list[CorporateActionRecord]
+) -> None:
+    bars = [scaled(one, gap) if n > 40 else one for n, one in enumerate(bars_between(date(2022, 10, 3), LAST))]
+    bars[place:] = [scaled(one, factor) for one in bars[place:]]
+    bars[place : place + 1] = [replace(one, volume=volume) for one in bars[place : place + 1]]
+    assert_both_agree(columns_of(bars), actions=actions)
+
+
+@pytest.mark.parametrize("factor", ["0.88", "0.93", "0.8", "1.11", "1.13", "1.3"])
+@pytest.mark.parametrize("place", [0, 1, 30, 60, 61])
+def test_both_agree_about_lone_bars(factor: str, place: int) -> None:
+    bars = bars_between()
+    bars[place] = scaled(bars[place], factor)
+    assert_both_agree(columns_of(bars))
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name in COLUMNS[1:] for value in (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e-6, 9e-7, 1e9, 2.0**63)],

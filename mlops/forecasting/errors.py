@@ -1,5 +1,7 @@
 """What can go wrong in the numerics."""
 
+from datetime import date
+
 
 class ForecastingError(Exception):
     """Base of every error of this package."""
@@ -20,3 +22,14 @@ class BundleUnreadable(ForecastingError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The stored model cannot be read: {reason}.")
         self.reason = reason
+
+
+class TooFewTestSessions(ForecastingError):
+    """A test would begin where too few sessions are left to test on."""
+
+    def __init__(self, first: date, newest: date | None, needed: int) -> None:
+        ends = f"the bars end on {newest}" if newest else "there are no bars"
+        super().__init__(f"A test from {first} needs {needed} sessions from there on, and {ends}.")
+        self.first = first
+        self.newest = newest
+        self.needed = needed

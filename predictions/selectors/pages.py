@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Exists, OuterRef, Q
 
+from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.models import CorporateAction, DailyBar, Instrument
 from marketdata.selectors import active_instruments, bars_for, newest_session, store_is_stale
 from mlops.errors import NoChampion
@@ -40,8 +41,7 @@ class BoardRow:
     """One instrument of the list; what is missing is None."""
 
     instrument: Instrument
-    last_price: Decimal | None
-    change: Decimal | None
+    latest: LatestPrice | None
     forecast: Forecast | None
     spark: Sparkline | None
     reach: IntervalBar | None
@@ -83,7 +83,7 @@ class StockPage:
     instrument: Instrument
     horizon: int
     last_bar: DailyBar | None
-    change: Decimal | None
+    latest: LatestPrice | None
     forecasts: dict[int, Forecast]
     version: ModelVersion | None
     record: Record
@@ -128,7 +128,7 @@ def current_version() -> ModelVersion | None:
         return None
 
 
-def board(*, horizon: int, search: str = "", page: str | int = 1) -> Board:
+def board(*, horizon: int, now: datetime, search: str = "", page: str | int = 1) -> Board:
     """The active instruments whose symbol or name holds `search`, one page of them."""
     found = active_instruments().filter(Q(symbol__icontains=search) | Q(name__icontains=search))
     shown = Paginator(found.order_by("symbol"), ROWS_PER_PAGE).get_page(page)
@@ -138,19 +138,22 @@ def board(*, horizon: int, search: str = "", page: str | int = 1) -> Board:
     forecasts = latest_forecasts(horizon, among=[item.pk for item in instruments])
     closes = _recent_closes(instruments, newest)
     widest = max((_reach(forecasts.get(item.pk)) for item in instruments), default=0.0)
-    rows = tuple(_board_row(item, closes[item.pk], forecasts.get(item.pk), widest) for item in instruments)
+    prices = latest_prices_by_pk([item.pk for item in instruments], now=now)
+    rows = tuple(
+        _board_row(item, prices.get(item.pk), closes[item.pk], forecasts.get(item.pk), widest=widest)
+        for item in instruments
+    )
     return Board(horizon, shown, rows, search, newest, store_is_stale(), version)
 
 
-def stock(instrument: Instrument, *, horizon: int) -> StockPage:
-    """One instrument's last bars, its newest forecasts and how earlier ones came out."""
+def stock(instrument: Instrument, *, horizon: int, now: datetime) -> StockPage:
+    """One instrument's newest price, its newest forecasts and how earlier ones came out."""
     version = current_version()
     forecasts = latest_by_horizon(instrument)
-    bars = list(bars_for(instrument).order_by("-session")[:2])
-    last = bars[0] if bars else None
-    change = last.close / bars[1].close - 1 if last and len(bars) == 2 else None
+    last = bars_for(instrument).order_by("-session").first()
+    latest = latest_prices_by_pk([instrument.pk], now=now).get(instrument.pk)
     record = record_of(Forecast.Kind.LIVE, horizon, instrument.pk)
-    return StockPage(instrument, horizon, last, change, forecasts, version, record, store_is_stale())
+    return StockPage(instrument, horizon, last, latest, forecasts, version, record, store_is_stale())
 
 
 def chart_bars(instrument: Instrument) -> Sequence[tuple[Any, ...]]:
@@ -211,12 +214,17 @@ def _reach(forecast: Forecast | None) -> float:
     return reach_of(span, float(forecast.last_price)) if span and forecast and forecast.last_price else 0.0
 
 
-def _board_row(instrument: Instrument, closes: Sequence[Decimal], forecast: Forecast | None, widest: float) -> BoardRow:
-    last = closes[-1] if closes else None
-    change = last / closes[-2] - 1 if last is not None and len(closes) > 1 else None
+def _board_row(
+    instrument: Instrument,
+    latest: LatestPrice | None,
+    closes: Sequence[Decimal],
+    forecast: Forecast | None,
+    *,
+    widest: float,
+) -> BoardRow:
     shown = [float(close) for close in closes[-SPARK_SESSIONS:]]
     span = span_of(forecast)
     reach = (
         reach_bar(span, float(forecast.last_price), reach=widest) if span and forecast and forecast.last_price else None
     )
-    return BoardRow(instrument, last, change, forecast, sparkline(shown, span), reach)
+    return BoardRow(instrument, latest, forecast, sparkline(shown, span), reach)

@@ -1,10 +1,14 @@
 """How figures are written on pages: money by tick and currency, shares as percent, names of exchanges and sources."""
 
+import json
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from django import template
 
+from marketdata.calendars import zone_of
+from marketdata.latest_prices import LatestPrice
 from marketdata.models import Instrument
 from predictions.charts import IntervalBar, interval_bar, span_of
 from predictions.models import Forecast
@@ -31,8 +35,14 @@ def price(value: Decimal | None, instrument: Instrument) -> str:
         return NOTHING
     steps = (Decimal(value) / instrument.tick).quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
     figure = f"{steps * instrument.tick:,.{tick_decimals(instrument)}f}"
+    return money_pattern(instrument).replace("#", figure)
+
+
+@register.filter
+def money_pattern(instrument: Instrument) -> str:
+    """How a price of this instrument is written, with # for the figure: $#, # CHF."""
     sign = CURRENCY_SIGNS.get(instrument.currency)
-    return f"{sign}{figure}" if sign else f"{figure} {instrument.currency}"
+    return f"{sign}#" if sign else f"# {instrument.currency}"
 
 
 @register.filter
@@ -43,9 +53,45 @@ def tick_decimals(instrument: Instrument) -> int:
 
 
 @register.filter
+def plain_figure(value: float, decimals: int) -> str:
+    """A figure without its unit, for columns that name it once: 1,234.50."""
+    return f"{value:,.{decimals}f}"
+
+
+@register.filter
+def column_name(name: str) -> str:
+    """The heading of a column: Adjusted close."""
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
 def percent(share: Decimal | float | None, decimals: int = 0) -> str:
     """A share in 0..1 as percent: 56 %."""
     return NOTHING if share is None else f"{100 * float(share):.{decimals}f} %"
+
+
+@register.filter
+def decimals(figure: float | None, places: int = 3) -> str:
+    """A figure with so many decimals: 0.2471."""
+    return NOTHING if figure is None else f"{figure:.{places}f}"
+
+
+@register.filter
+def at(figures: Mapping[str, Any], name: str) -> Any:
+    """What stands under a name that a template cannot write, such as a level."""
+    return figures.get(name)
+
+
+@register.filter
+def from_top(place: float) -> str:
+    """A place counted from the bottom of a chart of 100, as it is counted from its top."""
+    return f"{100 - place:.2f}"
+
+
+@register.filter
+def dot_step(size: float) -> int:
+    """Which of three sizes a dot of so many pixels has."""
+    return 1 if size < 8 else 2 if size < 13 else 3
 
 
 @register.filter
@@ -98,6 +144,24 @@ def exchange(mic: str) -> str:
 def source(name: str) -> str:
     """The name people use for a data source."""
     return SOURCES.get(name, name)
+
+
+@register.simple_tag
+def source_names() -> str:
+    """The names people use for data sources, for scripts."""
+    return json.dumps(SOURCES)
+
+
+@register.filter
+def zone(mic: str) -> str:
+    """The name of the exchange's time zone."""
+    return zone_of(mic).key
+
+
+@register.filter
+def exchange_time(latest: LatestPrice) -> str:
+    """When a price was traded by the clock of its exchange: 10:32 EDT."""
+    return f"{latest.as_of.astimezone(zone_of(latest.instrument.mic)):%H:%M %Z}"
 
 
 @register.filter

@@ -16,8 +16,8 @@ from predictions.tests.scene import NOW, ORIGIN, Scene, came_true, said, scene, 
 
 pytestmark = pytest.mark.django_db
 
-HOME_QUERIES = 7
-STOCK_QUERIES = 7
+HOME_QUERIES = 8
+STOCK_QUERIES = 8
 CHART_QUERIES = 4
 INLINE = re.compile(r"""<[^>]+\s(?:style|on[a-z]+)\s*=|<style|<script(?![^>]*\ssrc=)""")
 

@@ -2,6 +2,7 @@
 //
 //   HindcastStream.subscribe("forecasts", ["AAPL"]);
 //   document.addEventListener("hindcast:forecasts", (event) => event.detail);    // one changed forecast, as the API tells it
+//   document.addEventListener("hindcast:prices", (event) => event.detail);       // one changed price
 //   document.addEventListener("hindcast:stream", (event) => event.detail.state); // "open", "waiting" or "error"
 //
 // The address stands in <body data-stream-url>. The symbols in <... data-live data-symbols="AAPL NVDA"> are followed without
@@ -19,7 +20,7 @@
     constructor(url) {
       this.url = url;
       this.followed = new Map(); // channel -> Map(symbol -> last seq, or null before the snapshot)
-      this.settled = new Set(); // symbols that had a snapshot
+      this.settled = new Set(); // "channel symbol" of those that had a snapshot
       this.pause = FIRST_PAUSE_MS;
       this.socket = null;
       this.timer = null;
@@ -86,12 +87,14 @@
         this.send({ action: "resume", channel: message.channel, symbols: [message.symbol], seq: last });
         return;
       }
-      const isFirst = !isChange && !this.settled.has(message.symbol);
-      this.settled.add(message.symbol);
+      const subject = `${message.channel} ${message.symbol}`;
+      const isFirst = !isChange && !this.settled.has(subject);
+      this.settled.add(subject);
       known.set(message.symbol, message.seq);
-      const { type, seq } = message;
-      const items = message[message.channel] || [];
-      items.forEach((body) => this.tell(isFirst ? "snapshot" : message.channel, { ...body, type, seq }));
+      const { type, seq, channel } = message;
+      // Forecasts come as a list, one for each horizon; a price is the message itself.
+      const items = message[channel] ?? [message];
+      items.forEach((body) => this.tell(isFirst ? "snapshot" : channel, { ...body, type, seq, channel }));
     }
 
     keepAlive() {

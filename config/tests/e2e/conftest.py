@@ -3,13 +3,16 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Literal
 
 import pytest
 from django.core.cache import cache
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from config.tests.e2e.edge import Edge
 from predictions.tests.scene import Scene, scene
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -64,6 +67,25 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="module")
+def running_edge(django_db_setup: None) -> Iterator[Edge]:
+    """One edge for the module; it reads the test's database."""
+    running = Edge()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def edge(shown: Scene, running_edge: Edge, settings: Settings) -> Edge:
+    """The running edge, which the pages name and their policy allows."""
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    allowed = {**directives, "connect-src": [*directives["connect-src"], running_edge.address]}
+    settings.CONTENT_SECURITY_POLICY = {**settings.CONTENT_SECURITY_POLICY, "DIRECTIVES": allowed}
+    settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, stream_url=running_edge.address)
+    return running_edge
+
+
 @pytest.fixture
 def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
     """Opens a path in a window of its own; afterwards no console error and no refused content may have been seen."""
@@ -71,10 +93,20 @@ def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
     with ExitStack() as contexts:
 
         def opened(
-            path: str, *, viewport: ViewportSize = DESKTOP, scheme: Scheme = "light", motion: Motion = "reduce"
+            path: str,
+            *,
+            viewport: ViewportSize = DESKTOP,
+            scheme: Scheme = "light",
+            motion: Motion = "reduce",
+            zone: str | None = None,
         ) -> Page:
             context = browser.new_context(
-                base_url=site, viewport=viewport, color_scheme=scheme, reduced_motion=motion, locale="en-GB"
+                base_url=site,
+                viewport=viewport,
+                color_scheme=scheme,
+                reduced_motion=motion,
+                locale="en-GB",
+                timezone_id=zone,
             )
             contexts.callback(context.close)
             page = context.new_page()

@@ -1,23 +1,13 @@
 """A publication reaches an open page over the real stream: browser, `edge` process, PostgreSQL and the store."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.db import connection
 from playwright.sync_api import Page, WebSocket, expect
-from pytest_django import Settings
 
-from config.embedded.places import ROOT
 from config.tests.e2e.conftest import PHONE, OpenPage
+from config.tests.e2e.edge import Edge, eventually
 from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
@@ -26,62 +16,10 @@ from predictions.services.rows import Occasion
 from predictions.tests.sayings import said
 from predictions.tests.scene import NOW, ORIGIN, Scene, trained
 
-HOST = "localhost"
 STATES = """() => {
   window.streamStates = [];
   document.addEventListener('hindcast:stream', (event) => window.streamStates.push(event.detail.state));
 }"""
-
-
-class Edge:
-    """The `edge` process, as it is run in earnest, on a port of its own; it can be stopped and started again."""
-
-    def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.address = f"ws://{HOST}:{self.port}/ws/stream"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        own = urlsplit(os.environ["DATABASE_URL"])
-        database = urlunsplit(own._replace(path=f"/{connection.settings_dict['NAME']}"))
-        command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port)]
-        quiet = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
-        self._process = subprocess.Popen(
-            [*command, *quiet, "config.edge:application"], cwd=ROOT, env={**os.environ, "DATABASE_URL": database}
-        )
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise TimeoutError("the edge process did not come up")
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
-
-
-@pytest.fixture(scope="module")
-def running_edge(django_db_setup: None) -> Iterator[Edge]:
-    """One edge for the module; it reads the test's database."""
-    running = Edge()
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def edge(shown: Scene, running_edge: Edge, settings: Settings) -> Edge:
-    """The running edge, which the pages name and their policy allows."""
-    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    allowed = {**directives, "connect-src": [*directives["connect-src"], running_edge.address]}
-    settings.CONTENT_SECURITY_POLICY = {**settings.CONTENT_SECURITY_POLICY, "DIRECTIVES": allowed}
-    settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, stream_url=running_edge.address)
-    return running_edge
 
 
 def publish(shown: Scene, price: int, *, successor: str) -> None:
@@ -101,20 +39,11 @@ def publish(shown: Scene, price: int, *, successor: str) -> None:
     assert report.created == 1
 
 
-def eventually(page: Page, expression: str) -> None:
-    """Wait until a script is true; the page's policy forbids Playwright's own way of waiting, which is `eval`."""
-    for _ in range(200):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never true: {expression}")
-
-
 def followed(open_page: OpenPage, path: str) -> Page:
     """A page whose stream has told it what stands now; it is marked, so that a reload would show."""
     page = open_page(path, viewport=PHONE)
     page.evaluate("window.stillTheSame = true")
-    eventually(page, "HindcastStream.settled.has('AAPL')")
+    eventually(page, "HindcastStream.settled.has('forecasts AAPL')")
     return page
 
 

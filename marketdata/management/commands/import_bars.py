@@ -2,7 +2,6 @@
 
 import sys
 from argparse import ArgumentParser
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,13 +74,13 @@ class Command(BaseCommand):
 
 def refusals(report: ImportReport) -> Iterator[str]:
     """One sentence for each row or bar that was not taken in, and how many of each kind beyond the first ones."""
-    for one in sorted(report.odd_rows, key=lambda row: row.line)[:LISTED]:
+    for one in report.odd_rows:
         yield f"Line {one.line}: {one.reason}"
-    if len(report.odd_rows) > LISTED:
-        yield f"{len(report.odd_rows) - LISTED} more rows are no bars."
-    for bar in report.refused[:LISTED]:
+    if report.more_odd_rows:
+        yield f"{report.more_odd_rows} more rows are no bars."
+    for bar in report.refused:
         yield f"{bar.instrument.symbol} {bar.session}, {bar.rule}: {bar.reason}"
-    for rule, count in sorted(Counter(bar.rule for bar in report.refused[LISTED:]).items()):
+    for rule, count in sorted(report.more_refused.items()):
         yield f"{count} more bars, {rule}; see the quarantined bars in the admin."
     for symbol, count in sorted(report.unknown.items())[:LISTED]:
         yield f"{symbol}: there is no such instrument for its {count} rows; add it in the admin, or with --add."
@@ -89,3 +88,5 @@ def refusals(report: ImportReport) -> Iterator[str]:
         yield f"{len(report.unknown) - LISTED} more symbols have no instrument."
     if report.not_closed:
         yield f"{report.not_closed} rows of sessions that have not closed yet were left out."
+    if report.after_delisting:
+        yield f"{report.after_delisting} rows of sessions after their instrument was delisted were left out."

@@ -1,6 +1,6 @@
 """Features of a panel: what a model may know at the close of each session."""
 
-from mlops.forecasting.features.cube import FeatureCube, build_features
+from mlops.forecasting.features.cube import FeatureCube, build_features, warm_up
 from mlops.forecasting.features.registry import DIRECTION_NAMES, FEATURE_SET, VOLATILITY_NAMES
 
-__all__ = ["DIRECTION_NAMES", "FEATURE_SET", "VOLATILITY_NAMES", "FeatureCube", "build_features"]
+__all__ = ["DIRECTION_NAMES", "FEATURE_SET", "VOLATILITY_NAMES", "FeatureCube", "build_features", "warm_up"]

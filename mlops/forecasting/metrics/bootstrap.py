@@ -8,6 +8,8 @@ from mlops.forecasting.types import FloatArray
 
 BLOCK_SESSIONS = 60
 RESAMPLES = 2000
+CONFIDENCE = 0.95
+FEWEST_BLOCKS = 2
 
 
 def block_starts(sessions: int, *, block_sessions: int, seed: int) -> NDArray[np.int64]:
@@ -21,3 +23,18 @@ def circular_block_sums(values: FloatArray, block_sessions: int) -> FloatArray:
     around = np.concatenate([values, values[: block_sessions - 1]])
     running: FloatArray = np.concatenate([[0.0], np.cumsum(around)])
     return running[block_sessions:] - running[:-block_sessions]
+
+
+def ratio_interval(parts: FloatArray, wholes: FloatArray, *, seed: int) -> tuple[float, float] | None:
+    """95 % interval of sum(parts) / sum(wholes), both with one value a session, oldest first, shape (sessions,).
+
+    So a mean over rows has the rows' sum and count as parts and wholes. Percentiles over draws of circular blocks of 60
+    sessions; draws without a whole are left out. None with fewer than two blocks, or when there is no whole at all.
+    """
+    if len(parts) < FEWEST_BLOCKS * BLOCK_SESSIONS or not wholes.any():
+        return None
+    starts = block_starts(len(parts), block_sessions=BLOCK_SESSIONS, seed=seed)
+    above, below = (circular_block_sums(each, BLOCK_SESSIONS)[starts].sum(axis=1) for each in (parts, wholes))
+    drawn = below > 0
+    low, high = np.quantile(above[drawn] / below[drawn], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)

@@ -10,11 +10,12 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from marketdata.errors import BarFileUnusable
+from mlops.errors import PanelFileUnusable
 from mlops.forecasting.errors import TooLittleHistory
 from mlops.forecasting.leaks import Suspects, Verdict, check_all
 from mlops.forecasting.types import Panel
-from mlops.leak_gate import closes_of, panel_of_file, sample_panel, session_news
+from mlops.leak_gate import closes_of, sample_panel, session_news
+from mlops.panel_files import PanelFile, read_panel
 
 BAD_ARGUMENTS = 2
 WIDTH = 118
@@ -30,17 +31,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--data", metavar="PATH", help="daily bars, CSV or Parquet (symbol, date, open, high, low, close, volume)"
+            "--data",
+            metavar="PATH",
+            help="daily bars, CSV or Parquet, in any shape that `evaluate` reads (default: the sample)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        panel, unread = _bars(options["data"])
+        read = _file(options["data"])
+        panel = read.panel if read else sample_panel()
         try:
             verdicts = list(check_all(panel, self.suspects, closes=closes_of(panel), begun=self._tell))
         except TooLittleHistory as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
-        if unread:
-            self.stdout.write(f"{unread:,} rows of the file could not be read and were left out.")
+        if read and read.refused:
+            left_out = ", ".join(f"{rule} {count:,}" for rule, count in read.refused.items())
+            self.stdout.write(f"Left out of {read.bars:,} bars: {left_out}.")
         self.stdout.write(leak_report(verdicts, panel, coloured=self.stdout.isatty()))
         failed = [verdict.check for verdict in verdicts if not verdict.passed]
         if failed:
@@ -76,13 +81,10 @@ def _told(verdict: Verdict) -> str:
     return "pass" if verdict.count else "FAILED  there was nothing to compare"
 
 
-def _bars(path: str | None) -> tuple[Panel, int]:
+def _file(path: str | None) -> PanelFile | None:
     if path is None:
-        return sample_panel(), 0
+        return None
     try:
-        panel, unread = panel_of_file(Path(path))
-    except BarFileUnusable as error:
+        return read_panel(Path(path))
+    except PanelFileUnusable as error:
         raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
-    if not panel.symbols:
-        raise CommandError(f"{path} holds no readable bar.", returncode=BAD_ARGUMENTS)
-    return panel, unread

@@ -2,22 +2,17 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
 
 from marketdata import clock
 from mlops.errors import InsufficientHistory, MlopsError
-from mlops.forecasting.types import Progress
 from mlops.jobs import announce_promotion
+from mlops.management.progress import progress_told
 from mlops.management.training_report import outcome_sentence, training_report
 from mlops.scorecard import scorecard
 from mlops.services.training import Training, request_training, run_training
@@ -46,7 +41,7 @@ class Command(BaseCommand):
             now=clock.now(),
         )
         try:
-            with _progress_bar() as progress:
+            with progress_told("training") as progress:
                 training = run_training(
                     run_pk=run.pk, settings=settings.HINDCAST_MODELS, clock=clock.now, progress=progress
                 )
@@ -64,16 +59,6 @@ class Command(BaseCommand):
             if options["json"]
             else training_report(training, coloured=self.stdout.isatty())
         )
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    """A bar on stderr, which shows only when that is a terminal."""
-    console = Console(stderr=True)
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with ProgressBar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("training", total=1.0)
-        yield lambda share, stage: bar.update(task, completed=share, description=stage)
 
 
 def _seed(text: str | None) -> int:

@@ -1,0 +1,148 @@
+"""`make bench-features`: how fast features are computed, beside the least numba can do, TA-Lib, pandas and numpy.
+
+Processor seconds of one thread, the least of several rounds in which everybody takes a turn. The 23 named columns read
+the close alone, and so do the product's kernels for closes, whose figure holds five columns more.
+"""
+
+import json
+import platform
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.features_limit import COLUMNS, compared_columns, named_columns, other_columns
+from benchmarks.features_peers import pandas_columns, talib_columns
+from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES
+from mlops.forecasting.features.compiled import fill
+from mlops.forecasting.features.kernels_closing import fill_closing
+from mlops.forecasting.features.reference import numpy_features
+from mlops.forecasting.tests.synthetic import synthetic_panel
+from mlops.forecasting.types import Panel
+
+SLOW_ROUNDS = 2
+CLOSE_ENOUGH = 1e-4
+WORDS = {
+    "limit_s": "23 columns: one numba pass a symbol, float32, the limit",
+    "ours_s": "23 columns and 5 more: the product's kernels, float64",
+    "talib_s": "23 columns: TA-Lib, symbol by symbol",
+    "pandas_s": "23 columns: pandas, grouped by symbol",
+    "product_limit_s": "the product's 42: numba passes, float32",
+    "product_s": "the product's 42: its kernels, float64",
+    "product_numpy_s": "the product's 42: numpy in two dimensions, the reference",
+}
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="bench-features", description=__doc__)
+    parser.add_argument("--symbols", type=int, default=500)
+    parser.add_argument("--days", type=int, default=2_520)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    panel = synthetic_panel(sessions=options.days, symbols=options.symbols)
+    figures = measured(panel, options.rounds)
+    tell(figures, panel)
+
+
+def measured(panel: Panel, rounds: int) -> dict[str, float]:
+    """The least processor seconds of each, once they have been seen to agree."""
+    sessions, symbols = panel.close.shape
+    prices = (panel.open, panel.high, panel.low, panel.close)
+    out = tuple(np.empty((symbols, sessions, *width)) for width in ((25,), (16,), (), ()))
+    by_symbol = np.ascontiguousarray(np.stack(prices).transpose(0, 2, 1))
+    named = np.empty((symbols, sessions, len(COLUMNS)), dtype=np.float32)
+    others = np.empty((symbols, sessions, 8), dtype=np.float32)
+    compared = np.full((sessions, symbols, 9), np.nan, dtype=np.float32)
+    scratch = [np.empty(sessions), np.empty(sessions)]
+    shared = [np.empty((sessions, symbols)) for _ in range(3)]
+    peer = np.empty((symbols, sessions, len(COLUMNS)))
+    bars = pd.DataFrame(
+        {"symbol": np.repeat(np.array(panel.symbols, dtype=object), sessions), "close": by_symbol[3].reshape(-1)}
+    )
+
+    def limit() -> None:
+        named_columns(by_symbol[3], *scratch, named)
+
+    def product_limit() -> None:
+        limit()
+        other_columns(by_symbol, *shared, others)
+        compared_columns(named, *shared, compared)
+
+    cases: dict[str, Callable[[], object]] = {
+        "limit_s": limit,
+        "ours_s": lambda: fill_closing(panel.close, out),
+        "talib_s": lambda: talib_columns(by_symbol[3], peer),
+        "product_limit_s": product_limit,
+        "product_s": lambda: fill(panel, out, first_row=0),
+        "product_numpy_s": lambda: numpy_features(panel),
+        "pandas_s": lambda: pandas_columns(bars),
+    }
+    for name in ("product_limit_s", "product_s", "talib_s"):
+        cases[name]()
+    _agree(named, compared, out)
+    return _least(cases, rounds)
+
+
+def _agree(named: np.ndarray, compared: np.ndarray, out: tuple[np.ndarray, ...]) -> None:
+    """Whoever is compared computes the same numbers, as far as float32 can tell."""
+    direction, volatility = out[0], out[1]
+    for place, name in enumerate(COLUMNS):
+        known = name in DIRECTION_NAMES
+        ours = direction[..., DIRECTION_NAMES.index(name)] if known else volatility[..., VOLATILITY_NAMES.index(name)]
+        np.testing.assert_allclose(named[..., place], ours, atol=CLOSE_ENOUGH, rtol=CLOSE_ENOUGH, err_msg=name)
+    beside = ["rank_ret_1", "rank_ret_5", "rank_ret_21", "rank_mom", "rank_vol", "idio_5"]
+    for place, name in enumerate(beside[5:], start=5):
+        ours = direction[..., DIRECTION_NAMES.index(name)].T / np.sqrt(1 / 5)
+        np.testing.assert_allclose(compared[..., place], ours, atol=1e-3, rtol=1e-3, err_msg=name)
+
+
+def _least(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    least: dict[str, float] = {}
+    for number in range(rounds):
+        for name, case in cases.items():
+            if name in ("pandas_s", "product_numpy_s") and number >= SLOW_ROUNDS:
+                continue
+            began = time.process_time()
+            case()
+            least[name] = min(time.process_time() - began, least.get(name, np.inf))
+    return least
+
+
+def ratios_of(figures: dict[str, float]) -> dict[str, float]:
+    """How long we take against the limit, and how much longer others take than we."""
+    return {
+        "vs_numba_limit": round(figures["ours_s"] / figures["limit_s"], 3),
+        "vs_talib": round(figures["talib_s"] / figures["ours_s"], 3),
+        "vs_pandas_groupby": round(figures["pandas_s"] / figures["ours_s"], 3),
+        "product_vs_numba_limit": round(figures["product_s"] / figures["product_limit_s"], 3),
+        "product_vs_numpy": round(figures["product_numpy_s"] / figures["product_s"], 3),
+    }
+
+
+def tell(figures: dict[str, float], panel: Panel) -> None:
+    """A table, and as the last line one JSON object."""
+    sessions, symbols = panel.close.shape
+    table = Table(title=f"{symbols} symbols x {sessions:,} sessions, one thread")
+    table.add_column("what", no_wrap=True)
+    table.add_column("processor seconds", justify="right")
+    for name, words in WORDS.items():
+        table.add_row(words, f"{figures[name]:.3f}")
+    for name, ratio in ratios_of(figures).items():
+        table.add_row(name, f"{ratio:.2f}")
+    Console(file=sys.stdout, width=100).print(table)
+    summary = {
+        "bench": "features",
+        "ratios": ratios_of(figures),
+        "figures": {name: round(value, 4) for name, value in figures.items()} | {"symbols": symbols, "days": sessions},
+        "machine": f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}",
+    }
+    sys.stdout.write(json.dumps(summary) + "\n")
+
+
+if __name__ == "__main__":
+    main()

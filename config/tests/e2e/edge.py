@@ -1,0 +1,56 @@
+"""The `edge` process for browser tests, and waiting for what it brings."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit, urlunsplit
+
+from django.db import connection
+from playwright.sync_api import Page
+
+from config.embedded.places import ROOT
+
+HOST = "localhost"
+
+
+class Edge:
+    """The `edge` process, as it is run in earnest, on a port of its own; it can be stopped and started again."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.address = f"ws://{HOST}:{self.port}/ws/stream"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        own = urlsplit(os.environ["DATABASE_URL"])
+        database = urlunsplit(own._replace(path=f"/{connection.settings_dict['NAME']}"))
+        command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port)]
+        quiet = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+        self._process = subprocess.Popen(
+            [*command, *quiet, "config.edge:application"], cwd=ROOT, env={**os.environ, "DATABASE_URL": database}
+        )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError("the edge process did not come up")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+def eventually(page: Page, expression: str) -> None:
+    """Wait until a script is true; the page's policy forbids Playwright's own way of waiting, which is `eval`."""
+    for _ in range(200):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")

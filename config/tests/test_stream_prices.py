@@ -1,0 +1,138 @@
+"""The channel of prices: from a poll in a worker to an open socket, and interest that comes and goes with sockets."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import connections
+from django.test import Client as Browser
+from django.test import override_settings
+
+from config.stream import watch
+from config.stream.routing import CHANNELS
+from config.stream.threads import in_thread
+from config.tests.edge_server import Client, Levels, open_client, running_edge
+from marketdata import live
+from marketdata.interest import watched_at
+from marketdata.latest_prices import latest_prices
+from marketdata.models import Instrument
+from marketdata.services.quote_poller import poll_quotes
+from marketdata.tests.factories import flat_bar, stock
+from marketdata.tests.quote_factories import BEFORE, INSIDE, QuotesFromMemory, forget_interest, quote
+
+
+@pytest.fixture(autouse=True)
+def _nobody_watches() -> Iterator[None]:
+    forget_interest()
+    yield
+    forget_interest()
+
+
+def acme() -> Instrument:
+    """A stock that closed at 118."""
+    instrument = stock("ACME")
+    flat_bar(instrument, BEFORE, "118")
+    return instrument
+
+
+def watched() -> set[int]:
+    return set(watched_at(datetime.now(UTC)))
+
+
+async def eventually_watched(pks: set[int]) -> None:
+    deadline = time.monotonic() + 5
+    while (now := await sync_to_async(watched)()) != pks:
+        assert time.monotonic() < deadline, f"{now} are watched, not {pks}"
+        time.sleep(0.05)
+
+
+@pytest.mark.django_db
+def test_a_snapshot_is_the_last_close_until_there_is_a_quote() -> None:
+    instrument, empty = acme(), stock("NONE")
+    topics = live.topics_for(["acme", "NONE"])
+    assert live.may_read(AnonymousUser())
+    told = live.snapshot(topics.found, now=INSIDE)
+    close = told[f"prices.instrument.{instrument.pk}"]
+    assert (close["kind"], close["price"], close["source"]) == ("close", 118.0, "test")
+    assert (close["as_of"], close["stale"], close["delayed"]) == ("2024-06-10T20:00:00Z", False, False)
+    assert told[f"prices.instrument.{empty.pk}"] == {"symbol": "NONE", "price": None, "as_of": None, "stale": True}
+
+
+@pytest.mark.django_db
+def test_a_push_that_cannot_be_sent_spoils_nothing() -> None:
+    acme()
+    prices = list(latest_prices(["ACME"], now=INSIDE).values())
+    elsewhere = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    with override_settings(CACHES=elsewhere):
+        assert live.push_prices(prices) == 0
+    assert live.push_prices(prices) == 1
+
+
+@pytest.mark.django_db
+def test_whoever_opens_a_stocks_page_follows_its_price() -> None:
+    instrument = acme()
+    stock("IDLE")
+    assert Browser().get("/stocks/ACME").status_code == 200
+    assert watched() == {instrument.pk}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("channel", ["prices", "forecasts"])
+async def test_whoever_subscribes_follows_the_price_and_a_poll_reaches_the_socket(channel: str) -> None:
+    instrument = await sync_to_async(acme)()
+    with running_edge(settings.HINDCAST_SITE.redis_url, CHANNELS) as address:
+        async with open_client(address) as connection:
+            client = Client(connection)
+            first = await client.ask(action="subscribe", channel=channel, symbols=["acme"])
+            assert (first["type"], first["symbol"]) == ("snapshot", "ACME")
+            await eventually_watched({instrument.pk})
+            if channel == "prices":
+                assert (first["kind"], first["price"]) == ("close", 118.0)
+                # The clock of the poll is of 2024: to it the interest, until two minutes from now, still holds.
+                report = await sync_to_async(poll_quotes)(now=INSIDE, providers=lambda: [QuotesFromMemory("vendor")])
+                assert report.told == 1
+                change = await client.receive()
+                assert change == {
+                    "seq": first["seq"] + 1, "type": "change", "channel": "prices", "symbol": "ACME",
+                    "currency": "USD", "price": 120.0, "as_of": "2024-06-11T15:00:00Z", "session": "2024-06-11",
+                    "previous_close": 118.0, "change": 2.0, "change_percent": 1.6949, "kind": "quote",
+                    "source": "vendor", "delayed": False, "stale": False,
+                }  # fmt: skip
+        await in_thread(connections.close_all)
+    await sync_to_async(connections.close_all)()
+
+
+async def test_interest_is_renewed_while_a_socket_is_open_and_not_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "RENEW_SECONDS", 0.2)
+    levels = Levels()
+    with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": levels}) as address:
+        async with open_client(address) as connection:
+            client = Client(connection)
+            await client.follow("AAPL")
+            assert await client.silence(1.0)
+            told = len(levels.watched)
+            assert told >= 2
+            symbols, until = levels.watched[-1]
+            assert symbols == {"AAPL"}
+            assert timedelta(seconds=100) < until - datetime.now(UTC) <= watch.LASTS
+        time.sleep(0.5)
+        after = len(levels.watched)
+        time.sleep(0.8)
+        assert len(levels.watched) == after
+
+
+@pytest.mark.django_db
+def test_another_price_of_the_same_instant_is_told_too() -> None:
+    instrument = acme()
+    live.watch([live.Topic("ACME", f"prices.instrument.{instrument.pk}")], until=INSIDE + timedelta(hours=1))
+    told = []
+    for run, price in enumerate(("120", "121")):
+        source = QuotesFromMemory("vendor", {"ACME": quote(price)})
+        told.append(poll_quotes(now=INSIDE + timedelta(minutes=2 * run), providers=[source].copy).told)
+    assert told == [1, 1]
+    assert latest_prices(["ACME"], now=INSIDE)["ACME"].price == Decimal(121)

@@ -1,0 +1,145 @@
+"""The newest price there is of an instrument: the quote, or the last final close where that is as new."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal, TypedDict
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from marketdata.calendars import close_instant
+from marketdata.models import DailyBar, Instrument, Quote
+from marketdata.selectors import instruments_by_symbols, is_behind
+
+STORED_DECIMALS = 6
+# As old as a delayed quote may be, and the pause until the next one.
+LONGEST_SILENCE = timedelta(minutes=20)
+
+
+class PriceContent(TypedDict):
+    """A newest price as calls and messages tell it; `as_of` is an instant in ISO form."""
+
+    symbol: str
+    currency: str
+    price: float
+    as_of: str
+    session: str
+    previous_close: float | None
+    change: float | None
+    change_percent: float | None
+    kind: str
+    source: str
+    delayed: bool
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LatestPrice:
+    """A price with its instant and origin; `stale` when a newer one should be here already.
+
+    last_session, last_close: of the newest final bar, which may be the price itself.
+    """
+
+    instrument: Instrument
+    kind: Literal["quote", "close"]
+    price: Decimal
+    as_of: datetime
+    session: date
+    previous_close: Decimal | None
+    source: str
+    delayed: bool
+    stale: bool
+    last_session: date | None
+    last_close: Decimal | None
+
+    @property
+    def change_ratio(self) -> Decimal | None:
+        """The change since the close of the session before, as a ratio."""
+        return self.price / self.previous_close - 1 if self.previous_close else None
+
+    @property
+    def content(self) -> PriceContent:
+        """The same in plain values."""
+        price, before = float(self.price), self.previous_close
+        return {
+            "symbol": self.instrument.symbol,
+            "currency": self.instrument.currency,
+            "price": price,
+            "as_of": self.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "session": self.session.isoformat(),
+            "previous_close": None if before is None else float(before),
+            "change": None if before is None else round(price - float(before), STORED_DECIMALS),
+            "change_percent": None if before is None else round(100 * (price / float(before) - 1), 4),
+            "kind": self.kind,
+            "source": self.source,
+            "delayed": self.delayed,
+            "stale": self.stale,
+        }
+
+
+def latest_prices(symbols: Collection[str], *, now: datetime) -> dict[str, LatestPrice]:
+    """The newest price of the instrument that each canonical symbol means, where there is one; one query."""
+    found = instruments_by_symbols(symbols, among=_priced())
+    return {symbol: _latest(instrument, now) for symbol, instrument in found.items()}
+
+
+def latest_prices_by_pk(pks: Iterable[int], *, now: datetime) -> dict[int, LatestPrice]:
+    """The newest price of each of these instruments, where there is one; one query."""
+    return {instrument.pk: _latest(instrument, now) for instrument in _priced().filter(pk__in=list(pks))}
+
+
+def _priced() -> QuerySet[Instrument, Instrument]:
+    """Instruments that have a price, with their quote and their last two final closes."""
+    bars = DailyBar.objects.filter(instrument=OuterRef("pk"), is_final=True).order_by("-session")
+    told = Instrument.objects.select_related("quote").annotate(
+        close_session=Subquery(bars.values("session")[:1]),
+        close=Subquery(bars.values("close")[:1]),
+        close_before=Subquery(bars.values("close")[1:2]),
+        close_source=Subquery(bars.values("source")[:1]),
+    )
+    return told.filter(Q(close_session__isnull=False) | Q(quote__isnull=False))
+
+
+def _latest(instrument: Any, now: datetime) -> LatestPrice:
+    """The quote where it is of a later session than the last close, else that close."""
+    quote: Quote | None = getattr(instrument, "quote", None)
+    closed: date | None = instrument.close_session
+    if quote is not None and (closed is None or quote.session > closed):
+        return LatestPrice(
+            instrument=instrument,
+            kind="quote",
+            price=quote.price,
+            as_of=quote.as_of,
+            session=quote.session,
+            previous_close=quote.previous_close or instrument.close,
+            source=quote.source,
+            delayed=quote.is_delayed,
+            stale=_quote_is_stale(instrument.mic, quote, now),
+            last_session=closed,
+            last_close=instrument.close,
+        )
+    return _close(instrument, now)
+
+
+def _close(instrument: Any, now: datetime) -> LatestPrice:
+    closed: date = instrument.close_session
+    return LatestPrice(
+        instrument=instrument,
+        kind="close",
+        price=instrument.close,
+        as_of=close_instant(instrument.mic, closed),
+        session=closed,
+        previous_close=instrument.close_before,
+        source=instrument.close_source,
+        delayed=False,
+        stale=is_behind(instrument.mic, closed, now),
+        last_session=closed,
+        last_close=instrument.close,
+    )
+
+
+def _quote_is_stale(mic: str, quote: Quote, now: datetime) -> bool:
+    """Whether its session went on for long after it, or later ones have closed."""
+    heard_until = min(now, close_instant(mic, quote.session))
+    return heard_until - quote.as_of > LONGEST_SILENCE or is_behind(mic, quote.session, now)

@@ -1,0 +1,62 @@
+"""A market with quotes for tests: a session, a clock inside it, and sources that tell what they are given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django_redis import get_redis_connection
+
+from marketdata import interest
+from marketdata.errors import MarketDataError
+from marketdata.live import sequence_key
+from marketdata.models import Instrument
+from marketdata.providers.base import DailyHistory
+from marketdata.records import QuoteRecord
+from marketdata.services import quote_poller
+
+BEFORE = date(2024, 6, 10)
+SESSION = date(2024, 6, 11)
+# New York is open from 13:30 to 20:00 UTC in summer.
+INSIDE = datetime(2024, 6, 11, 15, 0, tzinfo=UTC)
+OUTSIDE = datetime(2024, 6, 11, 21, 0, tzinfo=UTC)
+
+
+def quote(price: str = "120", **changes: Any) -> QuoteRecord:
+    """A quote of the session at the instant INSIDE, apart from the changes."""
+    facts = {"symbol": "ACME", "previous_close": Decimal(118), "volume": 1, "session": SESSION, "at": INSIDE}
+    return QuoteRecord(price=Decimal(price), **{**facts, **changes})
+
+
+def forget_interest() -> None:
+    """Nobody watches anything, nobody was asked, nobody polls."""
+    get_redis_connection("default").delete(interest.WATCHED, interest.ASKED, quote_poller.CLAIM)
+
+
+def messages_told(instrument: Instrument) -> int:
+    """How many messages about its price were published so far."""
+    return int(get_redis_connection("default").get(sequence_key(f"prices.instrument.{instrument.pk}")) or 0)
+
+
+@dataclass
+class QuotesFromMemory:
+    """A source of quotes; `asked` is shared by all that are made for a run."""
+
+    name: str = "memory"
+    answers: Mapping[str, QuoteRecord | MarketDataError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    before: Callable[[], None] = lambda: None
+    parallel_calls: int = 1
+
+    def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
+        raise NotImplementedError
+
+    def fetch_quote(self, symbol: str) -> QuoteRecord:
+        """The quote in memory, by default 120, or the error for this symbol."""
+        self.before()
+        self.asked.append(symbol)
+        answer = self.answers.get(symbol, quote())
+        if isinstance(answer, MarketDataError):
+            raise answer
+        return answer

@@ -1,0 +1,142 @@
+"""`manage.py find_symbol`: the catalogue first, then Alpha Vantage, and what is added to the catalogue."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+from pytest_httpserver import HTTPServer
+from redis import Redis
+
+from marketdata.conf import AlphaVantageSettings
+from marketdata.models import Instrument, SymbolAlias
+from marketdata.providers.alpha_vantage_symbols import alpha_vantage_symbol, listing_of
+from marketdata.selectors import instrument_by_symbol
+from marketdata.tests.factories import stock
+
+pytestmark = pytest.mark.django_db
+MATCHES = json.loads((Path(__file__).parent / "recorded" / "alpha_vantage_search.json").read_text())
+
+
+@pytest.fixture
+def vendor(httpserver: HTTPServer, settings: Settings) -> Iterator[HTTPServer]:
+    """Alpha Vantage is configured, nobody has asked it yet, and the stand-in plays it."""
+    keys = [f"provider:{what}:alpha_vantage" for what in ("calls", "day", "circuit")]
+    with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
+        store.delete(*keys)
+        settings.HINDCAST_MARKETDATA = replace(
+            settings.HINDCAST_MARKETDATA,
+            providers=("alpha_vantage", "sample"),
+            alpha_vantage=AlphaVantageSettings("QK7SECRETKEY42", httpserver.url_for("/"), timeout_s=5.0),
+        )
+        yield httpserver
+        store.delete(*keys)
+
+
+def found(*arguments: str) -> str:
+    printed = StringIO()
+    call_command("find_symbol", *arguments, stdout=printed)
+    return " ".join(printed.getvalue().split())
+
+
+def refused(*arguments: str) -> CommandError:
+    with pytest.raises(CommandError) as caught:
+        found(*arguments)
+    assert "\n" not in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+    return caught.value
+
+
+def test_stored_and_offered_instruments_are_listed_together(vendor: HTTPServer) -> None:
+    stock("TESC", name="Tesco Holdings")
+    asked = {"function": "SYMBOL_SEARCH", "keywords": "tesco", "apikey": "QK7SECRETKEY42"}
+    vendor.expect_request("/query", query_string=asked).respond_with_json(MATCHES)
+    table = found("tesco")
+    assert "TESC │ Tesco Holdings │ XNYS │ │ USD │ stored" in table
+    assert "TSCDF │ Tesco plc │ XNYS │ Equity │ USD │ alpha_vantage" in table
+    assert "TSCO.L │ Tesco PLC │ XLON │ Equity │ GBX │ alpha_vantage" in table
+    assert "Add one with --add SYMBOL." in table
+    assert Instrument.objects.count() == 1
+
+
+@pytest.mark.parametrize("written", ["TSCO.L", "tsco.lon"])
+def test_a_match_is_added_with_its_exchange_and_alias(vendor: HTTPServer, written: str) -> None:
+    vendor.expect_request("/query").respond_with_json(MATCHES)
+    assert "Added TSCO.L: Tesco PLC, XLON, GBX." in found("tesco", "--add", written)
+    added = instrument_by_symbol("TSCO.L")
+    assert (added.name, added.mic, added.currency, added.is_active) == ("Tesco PLC", "XLON", "GBX", True)
+    assert SymbolAlias.objects.get(instrument=added).symbol == "TSCO.LON"
+    assert "in the catalogue already" in found("tesco", "--add", written)
+    assert (Instrument.objects.count(), SymbolAlias.objects.count()) == (1, 1)
+
+
+def test_a_named_exchange_replaces_the_one_of_the_source(vendor: HTTPServer) -> None:
+    vendor.expect_request("/query").respond_with_json(MATCHES)
+    found("tesco", "--add", "TSCDF", "--mic", "xnas")
+    assert instrument_by_symbol("TSCDF").mic == "XNAS"
+    assert not SymbolAlias.objects.exists()
+
+
+def test_an_exchange_without_a_calendar_is_not_added_unless_it_is_named(vendor: HTTPServer) -> None:
+    elsewhere = {**MATCHES["bestMatches"][0], "1. symbol": "000001.SHZ", "4. region": "Shenzhen"}
+    vendor.expect_request("/query").respond_with_json({"bestMatches": [elsewhere]})
+    assert "not known (Shenzhen)" in found("ping an")
+    error = refused("ping an", "--add", "000001.SZ")
+    assert str(error) == (
+        "000001.SZ cannot be added: its exchange (Shenzhen) is not known, so name the exchange's MIC."
+    )
+    assert error.returncode == 2
+    assert "XXXX has no calendar" in str(refused("ping an", "--add", "000001.SZ", "--mic", "XXXX"))
+    assert not Instrument.objects.exists()
+    assert "Added 000001.SZ" in found("ping an", "--add", "000001.SZ", "--mic", "XSHG")
+
+
+def test_what_is_not_among_the_matches_is_not_added(vendor: HTTPServer) -> None:
+    vendor.expect_request("/query").respond_with_json(MATCHES)
+    assert str(refused("tesco", "--add", "AAPL")) == "AAPL is not among the matches; nothing was added."
+    assert not Instrument.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["", "   ", "x" * 65])
+def test_a_text_that_cannot_be_searched_for_is_refused(text: str) -> None:
+    assert refused(text).returncode == 2
+
+
+def test_a_failed_source_is_told_and_what_is_stored_is_listed(vendor: HTTPServer) -> None:
+    vendor.expect_request("/query").respond_with_json(
+        {"Information": "Our standard API rate limit is 25 requests per day for QK7SECRETKEY42."}
+    )
+    assert str(refused("acme")).startswith("alpha_vantage: ")
+    stock("ACME")
+    table = found("acme")
+    assert "ACME │ ACME Corporation" in table
+    assert "alpha_vantage: " in table
+    assert "SECRET" not in table
+
+
+def test_without_a_source_that_can_search_the_catalogue_answers() -> None:
+    stock("ACME")
+    assert "ACME │ ACME Corporation │ XNYS" in found("acme")
+    assert "ALPHA_VANTAGE_API_KEY" in str(refused("tesco", "--add", "TSCO.L"))
+    assert str(refused("zzzz")) == "Nothing matches 'zzzz'."
+
+
+@pytest.mark.parametrize(
+    ("theirs", "region", "ours", "mic"),
+    [
+        ("IBM", "United States", "IBM", "XNYS"),
+        ("BRK-B", "United States", "BRK.B", "XNYS"),
+        ("SHOP.TRT", "Toronto", "SHOP.TO", "XTSE"),
+        ("MBG.DEX", "XETRA", "MBG.DE", "XETR"),
+        ("RELIANCE.BSE", "India/Bombay", "RELIANCE.BO", "XBOM"),
+        ("7203", "Tokyo", "7203", ""),
+    ],
+)
+def test_a_vendors_symbol_and_region_name_a_listing(theirs: str, region: str, ours: str, mic: str) -> None:
+    assert listing_of(theirs, region) == (ours, mic)
+    assert alpha_vantage_symbol(ours) == theirs

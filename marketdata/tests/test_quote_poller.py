@@ -1,0 +1,311 @@
+"""The poller: only what somebody watches and what is open, in turn, within the rations, one at a time."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+from django.test import override_settings
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from pytest_httpserver import HTTPServer
+from redis import Redis
+from werkzeug import Request, Response
+from yfinance.data import YfData
+
+from marketdata.conf import AlphaVantageSettings, Budget
+from marketdata.errors import ProviderRejected, ProviderUnavailable
+from marketdata.models import Instrument, Quote, SymbolAlias
+from marketdata.providers.catalog import shared_gate
+from marketdata.providers.gate import TELL
+from marketdata.providers.sample import SampleProvider
+from marketdata.services.quote_poller import PollReport, poll_quotes
+from marketdata.services.quotes import follow
+from marketdata.tests.factories import flat_bar, stock
+from marketdata.tests.quote_factories import (
+    BEFORE,
+    INSIDE,
+    OUTSIDE,
+    QuotesFromMemory,
+    forget_interest,
+    messages_told,
+    quote,
+)
+
+pytestmark = pytest.mark.django_db
+LATER = timedelta(hours=12)
+RECORDED = Path(__file__).parent / "recorded"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_watches() -> Iterator[None]:
+    forget_interest()
+    yield
+    forget_interest()
+
+
+def watched(*symbols: str, now: datetime = INSIDE, **changes: Any) -> list[Instrument]:
+    """Stocks that closed at 118 and that somebody watches for half a day."""
+    stocks = [stock(symbol, **changes) for symbol in symbols]
+    for instrument in stocks:
+        flat_bar(instrument, BEFORE, "118")
+        follow(instrument, now + LATER)
+    return stocks
+
+
+def polled(source: QuotesFromMemory, now: datetime = INSIDE) -> PollReport:
+    return poll_quotes(now=now, providers=lambda: [source])
+
+
+def test_a_watched_stock_is_asked_about_and_told_after_commit(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    (acme,) = watched("ACME")
+    stock("IDLE")
+    source = QuotesFromMemory()
+    before = messages_told(acme)
+    with django_capture_on_commit_callbacks(execute=False) as callbacks:
+        report = polled(source)
+    assert source.asked == ["ACME"]
+    assert (report.watched, report.asked, report.told) == (1, 1, 1)
+    assert Quote.objects.get().price == 120
+    assert messages_told(acme) == before
+    for callback in callbacks:
+        callback()
+    assert messages_told(acme) == before + 1
+
+
+def test_interest_that_ran_out_is_not_asked_for() -> None:
+    (acme,) = watched("ACME")
+    follow(acme, INSIDE + timedelta(seconds=5))
+    source = QuotesFromMemory()
+    polled(source, INSIDE)
+    assert source.asked == ["ACME"], "a shorter interest does not cut a longer one"
+    forget_interest()
+    follow(acme, INSIDE + timedelta(seconds=5))
+    assert polled(source, INSIDE + timedelta(seconds=6)).watched == 0
+    assert source.asked == ["ACME"]
+
+
+@pytest.mark.parametrize(
+    ("mic", "now", "is_asked"),
+    [
+        ("XNYS", INSIDE, True),
+        ("XNYS", datetime(2024, 6, 11, 13, 29, tzinfo=UTC), False),
+        ("XNYS", OUTSIDE, False),
+        # Saturday; the day after Thanksgiving, which ends at 18:00 UTC; London at noon.
+        ("XNYS", datetime(2024, 6, 15, 15, tzinfo=UTC), False),
+        ("XNYS", datetime(2024, 11, 29, 17, 59, tzinfo=UTC), True),
+        ("XNYS", datetime(2024, 11, 29, 18, 1, tzinfo=UTC), False),
+        ("XLON", datetime(2024, 6, 11, 8, tzinfo=UTC), True),
+        ("24/7", datetime(2024, 6, 15, 3, tzinfo=UTC), True),
+    ],
+)
+def test_nothing_is_asked_outside_the_session(mic: str, now: datetime, is_asked: bool) -> None:
+    watched("ACME", now=now, mic=mic)
+    source = QuotesFromMemory()
+    polled(source, now)
+    assert source.asked == ["ACME"] * is_asked
+
+
+def test_a_stock_is_asked_about_again_after_the_pause() -> None:
+    watched("ACME")
+    source = QuotesFromMemory()
+    for seconds in (0, 30, 61):
+        polled(source, INSIDE + timedelta(seconds=seconds))
+    assert source.asked == ["ACME"] * 2
+
+
+def test_a_delisted_stock_is_left_alone() -> None:
+    watched("ACME", is_active=False, delisted_on=BEFORE)
+    source = QuotesFromMemory()
+    assert polled(source).asked == 0
+    assert source.asked == []
+
+
+def test_the_sample_alone_is_asked_nothing() -> None:
+    watched("ACME")
+    assert poll_quotes(now=INSIDE, providers=lambda: [SampleProvider()]) == PollReport()
+
+
+def test_a_failed_source_is_followed_by_the_next_with_its_own_symbol() -> None:
+    (acme,) = watched("ACME")
+    SymbolAlias.objects.create(instrument=acme, vendor="second", symbol="ACM-E")
+    first = QuotesFromMemory("first", {"ACME": ProviderUnavailable("first", "is down")})
+    second = QuotesFromMemory("second", {"ACM-E": quote("121")})
+    report = poll_quotes(now=INSIDE, providers=lambda: [first, second])
+    assert (first.asked, second.asked, report.told) == (["ACME"], ["ACM-E"], 1)
+    assert Quote.objects.get().source == "second"
+
+
+def test_a_stock_that_no_source_knows_spoils_nothing_and_waits_its_turn() -> None:
+    watched("AAA", "ZZZ")
+    source = QuotesFromMemory("memory", {"AAA": ProviderRejected("memory", "no such symbol")})
+    report = polled(source)
+    assert (report.asked, report.told, report.failed) == (2, 1, 1)
+    assert polled(source, INSIDE + timedelta(seconds=30)).asked == 0
+
+
+def with_budget(settings: Settings, **budgets: Budget) -> None:
+    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, budgets=budgets, quote_every_s=15.0)
+
+
+@pytest.fixture
+def ration(settings: Settings) -> Iterator[str]:
+    """A source that may be called eight times a day, so four times for quotes, with nothing used."""
+    name = "scarce"
+    keys = [f"provider:{what}:{name}" for what in ("calls", "day", "circuit")]
+    with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
+        store.delete(*keys)
+        with_budget(settings, scarce=Budget(per_day=8))
+        yield name
+        store.delete(*keys)
+
+
+def test_half_of_a_day_is_kept_for_bars(ration: str) -> None:
+    watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
+    source = QuotesFromMemory(ration, before=shared_gate(ration).admit)
+    # Twenty seconds before the close nothing has to last any longer.
+    late = datetime(2024, 6, 11, 19, 59, 40, tzinfo=UTC)
+    assert [polled(source, late + timedelta(seconds=15 * run)).asked for run in range(2)] == [4, 0]
+    assert sorted(source.asked) == ["AAA", "BBB", "CCC", "DDD"]
+    for _ in range(4):
+        shared_gate(ration).admit()
+    with pytest.raises(ProviderUnavailable):
+        shared_gate(ration).admit()
+
+
+def test_who_waits_longest_comes_first(ration: str) -> None:
+    watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
+    # It counts nothing, so every run has four calls.
+    source = QuotesFromMemory(ration)
+    late = datetime(2024, 6, 11, 19, 59, 10, tzinfo=UTC)
+    for run in range(3):
+        polled(source, late + timedelta(seconds=16 * run))
+    assert [sorted(source.asked[first:last]) for first, last in ((0, 4), (4, 6), (6, 10))] == [
+        ["AAA", "BBB", "CCC", "DDD"],
+        ["EEE", "FFF"],
+        ["AAA", "BBB", "CCC", "DDD"],
+    ]
+
+
+def test_a_small_ration_lasts_to_the_close(ration: str) -> None:
+    watched("AAA")
+    source = QuotesFromMemory(ration, before=shared_gate(ration).admit)
+    # Five hours are left; after the first of four calls 240 minutes for three, one in 80; at minute 76 one in 75.
+    asked = [polled(source, INSIDE + timedelta(minutes=minutes)).asked for minutes in (0, 60, 76, 120)]
+    assert asked == [1, 0, 1, 0]
+
+
+def test_a_resting_source_is_left_alone(ration: str) -> None:
+    watched("AAA")
+    with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
+        keys = [f"provider:{what}:{ration}" for what in ("day", "circuit")]
+        store.register_script(TELL)(keys=keys, args=["rate_limited", 0, 5, 60_000, 5, 30_000, 900_000])
+    source = QuotesFromMemory(ration)
+    assert polled(source).asked == 0
+    assert source.asked == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_pollers_at_once_are_one() -> None:
+    watched("AAA")
+    inside, go_on = Barrier(2, timeout=10), Barrier(2, timeout=10)
+
+    def wait() -> None:
+        inside.wait()
+        go_on.wait()
+
+    reports: list[PollReport] = []
+    slow = QuotesFromMemory(before=wait)
+
+    def work() -> None:
+        reports.append(polled(slow))
+        connections.close_all()
+
+    worker = Thread(target=work)
+    worker.start()
+    inside.wait()
+    second = QuotesFromMemory()
+    assert polled(second).claimed is False
+    go_on.wait()
+    worker.join(10)
+    assert (second.asked, reports[0].told) == ([], 1)
+    assert polled(second, INSIDE + timedelta(minutes=2)).claimed, "the claim is given back"
+
+
+def test_without_the_store_nothing_is_asked() -> None:
+    watched("AAA")
+    source = QuotesFromMemory()
+    caches = {"default": {**django_settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    with override_settings(CACHES=caches):
+        follow(Instrument.objects.get(), INSIDE + LATER)
+        assert polled(source) == PollReport(claimed=False)
+    assert source.asked == []
+
+
+def yahoo_says(price: float, at: datetime) -> dict[str, Any]:
+    meta = {
+        "currency": "USD",
+        "symbol": "NVDA",
+        "exchangeTimezoneName": "America/New_York",
+        "regularMarketTime": int(at.timestamp()),
+        "regularMarketPrice": price,
+        "chartPreviousClose": 121.79,
+    }
+    return {"chart": {"result": [{"meta": meta}], "error": None}}
+
+
+@pytest.fixture
+def vendors(httpserver: HTTPServer, settings: Settings, tmp_path: Path) -> Iterator[HTTPServer]:
+    """The stand-in as Yahoo and as Alpha Vantage, both configured, with budgets that nobody has used."""
+    YfData._instances.clear()
+    store = Redis.from_url(django_settings.HINDCAST_SITE.redis_url)
+    keys = [f"provider:{what}:{name}" for what in ("calls", "day", "circuit") for name in ("yahoo", "alpha_vantage")]
+    store.delete(*keys)
+    settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, data_dir=tmp_path)
+    settings.HINDCAST_MARKETDATA = replace(
+        settings.HINDCAST_MARKETDATA,
+        providers=("yahoo", "alpha_vantage", "sample"),
+        yahoo_base_url=httpserver.url_for("/"),
+        alpha_vantage=AlphaVantageSettings("key", httpserver.url_for("/"), timeout_s=5.0),
+        budgets={"alpha_vantage": Budget(per_day=25), "yahoo": Budget(per_day=100)},
+    )
+    yield httpserver
+    store.delete(*keys)
+    store.close()
+    YfData._instances.clear()
+
+
+def test_yahoo_is_asked_first_and_its_instant_is_the_quotes(vendors: HTTPServer) -> None:
+    watched("NVDA")
+    at = INSIDE - timedelta(seconds=3)
+    vendors.expect_request("/v8/finance/chart/NVDA").respond_with_json(yahoo_says(120.91, at))
+    assert poll_quotes(now=INSIDE).told == 1
+    stored = Quote.objects.get()
+    assert (stored.source, stored.price, stored.as_of) == ("yahoo", Decimal("120.91"), at)
+    assert (stored.previous_close, stored.is_delayed) == (Decimal("121.79"), False)
+
+
+def test_alpha_vantage_is_asked_when_yahoo_refuses_and_counts_as_delayed(vendors: HTTPServer) -> None:
+    watched("NVDA")
+    vendors.expect_request("/v8/finance/chart/NVDA").respond_with_data("Too Many Requests", status=429)
+    reply = json.loads((RECORDED / "alpha_vantage_quote.json").read_text())
+    asked: list[str] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(request.args["function"])
+        return Response(json.dumps(reply), content_type="application/json")
+
+    vendors.expect_request("/query").respond_with_handler(answer)
+    assert poll_quotes(now=INSIDE).told == 1
+    stored = Quote.objects.get()
+    assert (stored.source, stored.price, stored.is_delayed) == ("alpha_vantage", Decimal("120.91"), True)
+    assert stored.as_of.replace(microsecond=0) == INSIDE - timedelta(minutes=15)
+    assert asked == ["GLOBAL_QUOTE"]

@@ -1,0 +1,67 @@
+"""How intervals held: overall, for the worst stock and year and in two crashes, and at what width beside benchmarks."""
+
+from datetime import date
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops.forecasting.backtest.rows import ForecastRows
+from mlops.forecasting.figures import Figures, mean_of
+from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.metrics.intervals import inside, winkler_scores
+from mlops.forecasting.types import FloatArray, Panel
+
+LEAST_OF_THE_FULLEST = 0.5
+CRASHES = {
+    "2008": (date(2008, 9, 1), date(2009, 3, 31)),
+    "2020": (date(2020, 2, 18), date(2020, 4, 30)),
+}
+
+
+def interval_figures(rows: ForecastRows, panel: Panel, place: int) -> Figures:
+    """The figures of the level at `place` of LEVELS.
+
+    Winkler scores are means in log return over the rows that have the benchmark, divided by the benchmark's. The worst
+    symbol is one with at least half as many forecasts as the one with most, and so is the worst year; forecasts count
+    in the year and crash of their origin.
+    """
+    level = LEVELS[place] / 100
+    lower, upper = rows.lower[:, place], rows.upper[:, place]
+    held = inside(lower, upper, rows.log_return).astype(np.float64)
+    sessions = panel.sessions[rows.rows].astype("datetime64[D]")
+    years = sessions.astype("datetime64[Y]").astype(int) + 1970
+    symbol, worst_symbol = _worst(held, rows.columns)
+    year, worst_year = _worst(held, years)
+    figures: Figures = {
+        "coverage": mean_of(held),
+        "worst_symbol": worst_symbol,
+        "worst_symbol_name": None if symbol is None else panel.symbols[symbol],
+        "worst_year": worst_year,
+        "worst_year_name": year,
+    }
+    scores = winkler_scores(lower, upper, rows.log_return, interval_level=level)
+    for name in ("garch", "constant"):
+        centre, sigma = getattr(rows, f"{name}_centre"), getattr(rows, f"{name}_sigma")
+        reach = NormalDist().inv_cdf((1 + level) / 2) * sigma
+        known = np.isfinite(reach)
+        theirs = winkler_scores(centre - reach, centre + reach, rows.log_return, interval_level=level)
+        figures[f"winkler_vs_{name}"] = mean_of(scores[known]) / mean_of(theirs[known])
+        figures[f"{name}_coverage"] = mean_of(
+            inside(centre - reach, centre + reach, rows.log_return)[known].astype(float)
+        )
+    figures["crashes"] = {
+        name: mean_of(held[(sessions >= np.datetime64(first)) & (sessions <= np.datetime64(last))])
+        for name, (first, last) in CRASHES.items()
+    }
+    return figures
+
+
+def _worst(held: FloatArray, groups: NDArray[np.integer]) -> tuple[int | None, float]:
+    """The group that held least, among those of some size; None and NaN when there is none."""
+    if not len(groups):
+        return None, float("nan")
+    counts = np.bincount(groups)
+    shares = np.bincount(groups, weights=held) / np.maximum(counts, 1)
+    worst = int(np.where(counts >= LEAST_OF_THE_FULLEST * counts.max(), shares, np.inf).argmin())
+    return worst, float(shares[worst])

@@ -1,0 +1,171 @@
+"""The figures of a walk: every accuracy beside its base rate, every difference with its interval. All out of sample."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops.forecasting.backtest.coverage import interval_figures
+from mlops.forecasting.backtest.rows import RELATIVE_SHARES, ForecastRows
+from mlops.forecasting.backtest.walk_forward import Walk
+from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
+from mlops.forecasting.figures import Figures, json_ready, mean_of, share_of
+from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.learning import LearningSet
+from mlops.forecasting.metrics.bootstrap import ratio_interval
+from mlops.forecasting.metrics.classification import classification_scores, log_losses
+from mlops.forecasting.metrics.ranks import rank_ic
+from mlops.forecasting.metrics.skill import brier_skill, price_mse_skill
+from mlops.forecasting.types import HORIZONS, FloatArray, Panel
+
+Interval = tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What all figures of a walk are computed with; learned: the learning set of all of `panel`."""
+
+    panel: Panel
+    learned: LearningSet
+    seed: int
+
+
+def report(walk: Walk, measured: Measured, horizons: Sequence[int]) -> Figures:
+    """The figures by horizon, as they can be written as JSON: what cannot be had from the rows is None."""
+    by_horizon = {str(horizon): horizon_figures(walk.rows_of(horizon), measured, horizon) for horizon in horizons}
+    figures: Figures = json_ready(
+        {
+            "horizons": by_horizon,
+            "abstained": sum(each.rows.abstained for each in walk.judged),
+            "garch_not_converged": sum(each.rows.garch_failures for each in walk.judged),
+            "fits": len(walk.judged),
+            "train_seconds": walk.judged[-1].train_cpu_seconds,
+            "train_seconds_all_fits": sum(each.train_cpu_seconds for each in walk.judged),
+        }
+    )
+    return figures
+
+
+def horizon_figures(rows: ForecastRows, measured: Measured, horizon: int) -> Figures:
+    """Everything about one horizon; the rows are those of the whole test."""
+    position = HORIZONS.index(horizon)
+    climatology = {
+        head: expanding_rates(measured.learned, head, position, len(measured.panel.sessions))[rows.rows]
+        for head in (UP, BIG_MOVE)
+    }
+    judge = _Judge(rows, climatology, measured.seed)
+    return {
+        **judge.direction(),
+        "buy": judge.buy(),
+        "relative": judge.relative(),
+        "rank_ic": rank_ic(rows.said[BEATS_MEDIAN], rows.log_return, rows.rows),
+        "volatility_rises": judge.side(VOLATILITY_RISES),
+        "big_move": judge.side(BIG_MOVE),
+        "price_mse_skill": price_mse_skill(rows.expected, rows.log_return),
+        **{f"interval_{level}": interval_figures(rows, measured.panel, place) for place, level in enumerate(LEVELS)},
+    }
+
+
+def expanding_rates(learned: LearningSet, head: str, position: int, sessions: int) -> FloatArray:
+    """How often a head's answer had been yes among all that were known at the close of each session, shape (sessions,).
+
+    An answer is known `horizon` sessions after its origin; half a yes and half a no are added to them.
+    """
+    labels = learned.labels[head][:, position]
+    known = np.isfinite(labels)
+    told_at = learned.rows[known] + HORIZONS[position]
+    yes = np.bincount(told_at, weights=labels[known], minlength=sessions)[:sessions].cumsum()
+    answers = np.bincount(told_at, minlength=sessions)[:sessions].cumsum()
+    rates: FloatArray = (yes + 0.5) / (answers + 1.0)
+    return rates
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """One horizon's rows, the base rates known at their origins, and the seed of the bootstrap."""
+
+    rows: ForecastRows
+    climatology: dict[str, FloatArray]
+    seed: int
+
+    @cached_property
+    def place(self) -> NDArray[np.intp]:
+        """The session of each row, counted from the first one that has a row."""
+        return np.unique(self.rows.rows, return_inverse=True)[1]
+
+    def by_session(self, values: FloatArray) -> FloatArray:
+        """The sum of the rows of each session."""
+        return np.bincount(self.place, weights=values).astype(np.float64)
+
+    def mean_interval(self, values: FloatArray, chosen: NDArray[np.bool_] | None = None) -> Interval:
+        """The interval of the mean over the chosen rows."""
+        weight = np.ones(len(values)) if chosen is None else chosen.astype(np.float64)
+        return ratio_interval(self.by_session(values * weight), self.by_session(weight), seed=self.seed)
+
+    def direction(self) -> Figures:
+        said, came, base = self.rows.said[UP], self.rows.came[UP], self.climatology[UP]
+        scores = classification_scores(said, came)
+        lost = log_losses(said, came) - log_losses(base, came)
+        return {
+            "accuracy": scores.accuracy,
+            "base_rate": scores.base_rate,
+            "n": scores.n,
+            "accuracy_ci": self.mean_interval(((said > 0.5) == (came > 0.5)).astype(np.float64)),
+            "log_loss_vs_climatology": mean_of(lost),
+            "log_loss_ci": self.mean_interval(lost),
+            "brier_skill": brier_skill(said, came, base),
+            "auc": scores.auc,
+            "calibration_error": scores.calibration_error,
+        }
+
+    def buy(self) -> Figures:
+        """How often a BUY rose, and how much more often than all instruments of the same days."""
+        bought, came = self.rows.bought, self.rows.came[UP]
+        that_day = (self.by_session(came) / self.by_session(np.ones(len(came))))[self.place]
+        lift = came - that_day
+        return {
+            "accuracy": mean_of(came[bought]),
+            "n": int(bought.sum()),
+            "coverage": share_of(bought),
+            "base_rate_same_day": mean_of(that_day[bought]),
+            "accuracy_ci": self.mean_interval(came, bought),
+            "lift_same_day": mean_of(lift[bought]),
+            "lift_ci": self.mean_interval(lift, bought),
+        }
+
+    def relative(self) -> Figures:
+        """How often the strongest calls against the median came true, then the same for fewer and stronger ones."""
+        wide, narrow = (self._relative(place) for place in range(len(RELATIVE_SHARES)))
+        return {**wide, "base_rate": 0.5, "strongest": narrow}
+
+    def _relative(self, place: int) -> Figures:
+        came = self.rows.came[BEATS_MEDIAN]
+        known = np.isfinite(came)
+        calls = self.rows.relative_calls[:, place]
+        called = known & (calls != 0)
+        right = ((calls > 0) == (came > 0.5)).astype(np.float64)
+        return {
+            "accuracy": mean_of(right[called]),
+            "n": int(called.sum()),
+            "coverage": share_of(called[known]),
+            "ci": self.mean_interval(right, called),
+        }
+
+    def side(self, head: str) -> Figures:
+        """A question of its own, where it is asked at this horizon; skill is against its own base rate then known."""
+        said, came = self.rows.said[head], self.rows.came[head]
+        known = np.isfinite(said) & np.isfinite(came)
+        scores = classification_scores(said[known], came[known])
+        right = ((said > 0.5) == (came > 0.5)).astype(np.float64)
+        figures = {
+            "accuracy": scores.accuracy,
+            "auc": scores.auc,
+            "base_rate": scores.base_rate,
+            "n": scores.n,
+            "accuracy_ci": self.mean_interval(right, known),
+        }
+        if head in self.climatology:
+            figures["brier_skill"] = brier_skill(said[known], came[known], self.climatology[head][known])
+        return figures

@@ -1,0 +1,162 @@
+"""Walking forward: what is fitted when, that nothing is seen too early, and that an edge is found where one is."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from mlops.forecasting.backtest.report import Measured, report
+from mlops.forecasting.backtest.rows import Stretch
+from mlops.forecasting.backtest.walk_forward import Walk, stretches_of
+from mlops.forecasting.backtest.workers import walk
+from mlops.forecasting.bundle import UP
+from mlops.forecasting.errors import TooFewTestSessions, TooLittleHistory
+from mlops.forecasting.figures import Figures
+from mlops.forecasting.fitting import FitSettings
+from mlops.forecasting.learning import learning_set
+from mlops.forecasting.models.settings import MemberSettings, SequenceSettings
+from mlops.forecasting.tests.small import light_settings, panel_from_close, small_panel
+from mlops.forecasting.tests.synthetic import synthetic_panel, weekdays
+from mlops.forecasting.types import HORIZONS, Panel, no_progress
+
+FIRST = 600
+STRETCHES = [Stretch(FIRST, 680), Stretch(680, 760)]
+
+
+@pytest.fixture(scope="module")
+def walked() -> Walk:
+    return walk(small_panel(), STRETCHES, light_settings(), workers=1, progress=no_progress)
+
+
+def test_a_fit_for_every_calendar_year_of_the_test() -> None:
+    # 1,000 weekdays from 2015-01-05: row 782 is 2018-01-03 and row 520 is 2017-01-02; the last is 2018-11-02.
+    days = weekdays(1000)
+    assert days[[520, 781, 999]].tolist() == [date(2017, 1, 2), date(2018, 1, 2), date(2018, 11, 2)]
+    found = stretches_of(days, test_from=date(2017, 6, 1), refit="yearly")
+    assert [str(days[each.first]) for each in found] == ["2017-06-01", "2018-01-01"]
+    assert [each.end for each in found] == [780, 1000]
+
+
+@pytest.mark.parametrize(("refit", "fits"), [("never", 1), ("yearly", 2), ("quarterly", 7), ("monthly", 17)])
+def test_fits_a_calendar_part(refit: str, fits: int) -> None:
+    # June 2017 to October 2018: 2 years, 6 quarters and the begun one, 17 months and two sessions of November.
+    found = stretches_of(weekdays(1000), test_from=date(2017, 6, 1), refit=refit)
+    assert len(found) == fits
+    assert [each.first for each in found[1:]] == [each.end for each in found[:-1]]
+
+
+def test_a_few_last_sessions_have_no_fit_of_their_own() -> None:
+    # 2018 has 52 sessions up to row 833, fewer than a quarter of 252, and 63 up to row 844.
+    found = stretches_of(weekdays(833), test_from=date(2017, 6, 1), refit="yearly")
+    assert [(each.first, each.end) for each in found] == [(628, 833)]
+    assert len(stretches_of(weekdays(844), test_from=date(2017, 6, 1), refit="yearly")) == 2
+
+
+def test_a_test_needs_sessions_on_both_sides() -> None:
+    days = weekdays(1000)
+    with pytest.raises(TooLittleHistory, match="503 sessions of history are too few"):
+        stretches_of(days, test_from=days[503].astype(object), refit="never")
+    with pytest.raises(TooFewTestSessions, match="the bars end on 2018-11-02"):
+        stretches_of(days, test_from=days[921].astype(object), refit="never")
+    with pytest.raises(TooFewTestSessions):
+        stretches_of(days, test_from=date(2040, 1, 1), refit="never")
+    assert stretches_of(days, test_from=days[504].astype(object), refit="never")
+    assert stretches_of(days, test_from=days[920].astype(object), refit="never")
+
+
+def test_every_session_is_forecast_once_for_every_stock(walked: Walk) -> None:
+    for horizon in HORIZONS:
+        rows = walked.rows_of(horizon)
+        abstained = sum(each.rows.abstained for each in walked.judged)
+        # Four symbols; the last `horizon` sessions have no outcome.
+        assert 0 <= 4 * (760 - FIRST - horizon) - len(rows) <= abstained
+        assert len(np.unique(rows.rows * 4 + rows.columns)) == len(rows)
+        close = np.log(small_panel().close)
+        moved = close[rows.rows + horizon, rows.columns] - close[rows.rows, rows.columns]
+        np.testing.assert_allclose(rows.log_return, moved, atol=1e-12)
+
+
+def test_the_future_changes_no_forecast_before_it(walked: Walk) -> None:
+    close = small_panel().close.copy()
+    close[720:] *= np.linspace(1.0, 2.0, 40)[:, None]
+    # Ranges stay as they are: of the altered panel only rows from 720 on may differ.
+    altered = replace(small_panel(), close=close, high=np.maximum(small_panel().high, close))
+    other = walk(altered, STRETCHES, light_settings(), workers=1, progress=no_progress)
+    for horizon in HORIZONS:
+        mine, theirs = walked.rows_of(horizon), other.rows_of(horizon)
+        early, early_theirs = mine.rows < 720, theirs.rows < 720
+        assert early.sum() > 400
+        np.testing.assert_array_equal(mine.said[UP][early], theirs.said[UP][early_theirs])
+        np.testing.assert_array_equal(mine.lower[early], theirs.lower[early_theirs])
+        np.testing.assert_array_equal(mine.garch_sigma[early], theirs.garch_sigma[early_theirs])
+        np.testing.assert_array_equal(mine.relative_calls[early], theirs.relative_calls[early_theirs])
+
+
+def test_what_the_first_search_found_is_kept() -> None:
+    settings = replace(light_settings(), search=True)
+    shares: list[float] = []
+    searched = walk(small_panel(), STRETCHES, settings, workers=1, progress=lambda share, stage: shares.append(share))
+    assert searched.judged[0].trees == searched.judged[1].trees
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+def test_processes_change_no_figure(walked: Walk) -> None:
+    learned = learning_set(small_panel())
+    stages: list[str] = []
+    several = walk(
+        small_panel(), STRETCHES, light_settings(), workers=2, progress=lambda share, stage: stages.append(stage)
+    )
+    measured = Measured(small_panel(), learned, 0)
+    mine, theirs = (report(each, measured, HORIZONS)["horizons"] for each in (walked, several))
+    assert mine == theirs
+    assert "2 of 2, from 2017-08-14: done" in stages
+
+
+def random_panel(seed: int, *, edge: float) -> Panel:
+    """25 random walks over 2,600 sessions, 1.5 % a session; with an edge, their steps lean to where the last five
+    went."""
+    rng = np.random.default_rng(seed)
+    returns = 0.015 * rng.standard_normal((2600, 25))
+    for row in range(5, len(returns)):
+        returns[row] += 0.015 * edge * np.sign(returns[row - 5 : row].sum(axis=0))
+    like = synthetic_panel(sessions=2600, symbols=25)
+    return panel_from_close(100 * np.exp(np.cumsum(returns, axis=0)), like)
+
+
+def figures_of(panel: Panel) -> Figures:
+    """A walk with a search and one fit on 2,000 sessions, judged on the other 600."""
+    members = MemberSettings(seed=0, sequence=SequenceSettings(hidden=8, most_epochs=1))
+    walked = walk(panel, [Stretch(2000, 2600)], FitSettings(seed=1, members=members), workers=1, progress=no_progress)
+    figures: Figures = report(walked, Measured(panel, learning_set(panel), 0), HORIZONS)["horizons"]
+    return figures
+
+
+@pytest.mark.slow
+def test_in_random_walks_no_edge_is_found() -> None:
+    figures_by_horizon = figures_of(random_panel(1, edge=0.0))
+    # A rule is earned with 95 % confidence, so one of the three horizons may have earned it by chance.
+    issued = [figures["buy"] for figures in figures_by_horizon.values() if figures["buy"]["coverage"]]
+    assert len(issued) <= 1
+    assert all(buy["lift_ci"][0] <= 0 for buy in issued)
+    for figures in figures_by_horizon.values():
+        assert figures["log_loss_ci"][1] > 0
+        assert figures["log_loss_vs_climatology"] < 5e-4
+        assert abs(figures["accuracy"] - max(figures["base_rate"], 1 - figures["base_rate"])) < 0.02
+        assert abs(figures["interval_95"]["coverage"] - 0.95) < 0.01
+        assert abs(figures["rank_ic"]) < 0.03
+
+
+@pytest.mark.slow
+def test_a_planted_edge_is_found() -> None:
+    figures = figures_of(random_panel(1, edge=0.15))
+    week = figures["5"]
+    assert week["log_loss_ci"][1] < 0
+    assert week["buy"]["lift_ci"][0] > 0
+    assert week["buy"]["accuracy"] > week["base_rate"] + 0.05
+    assert week["relative"]["ci"][0] > 0.5
+    assert week["relative"]["strongest"]["coverage"] < week["relative"]["coverage"]
+    assert week["auc"] > 0.53
+    assert week["rank_ic"] > 0.05

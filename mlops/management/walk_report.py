@@ -1,0 +1,178 @@
+"""The figures of a walk as tables for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mlops.scorecard import NOT_MEASURED, decimals, percent
+
+WIDTH = 118
+Figures = Mapping[str, Any]
+LEVELS = (80, 95, 99)
+
+
+def walk_report(figures: Figures, *, coloured: bool) -> str:
+    """Four tables and what was left out, each accuracy beside its base rate."""
+    console = Console(force_terminal=coloured, width=WIDTH)
+    with console.capture() as printed:
+        for table in (_direction, _probabilities, _risk, _intervals):
+            console.print(table(figures["horizons"]))
+        if figures["sentiment_ablation"]:
+            console.print(_news(figures["sentiment_ablation"]))
+        for sentence in closing_sentences(figures):
+            console.print(sentence, soft_wrap=True, highlight=False)
+    return printed.get()
+
+
+def _direction(horizons: Figures) -> Table:
+    rows = [
+        (
+            horizon,
+            f"{one['n']:,}",
+            _with_bounds(one["accuracy"], one["accuracy_ci"]),
+            percent(one["base_rate"]),
+            percent(one["buy"]["accuracy"]),
+            percent(one["buy"]["coverage"]),
+            _points(one["buy"]["lift_same_day"], one["buy"]["lift_ci"]),
+            _with_bounds(one["relative"]["accuracy"], one["relative"]["ci"]),
+            percent(one["relative"]["coverage"]),
+        )
+        for horizon, one in horizons.items()
+    ]
+    headings = (
+        "sessions",
+        "n",
+        "right",
+        "always up",
+        "BUY right",
+        "of all",
+        "lift, points",
+        "against median",
+        "of all",
+    )
+    return _table("Direction, out of sample, with 95 % intervals over blocks of 60 sessions", headings, rows)
+
+
+def _probabilities(horizons: Figures) -> Table:
+    rows = [
+        (
+            horizon,
+            _tenthousandths(one["log_loss_vs_climatology"], one["log_loss_ci"]),
+            percent(one["brier_skill"], decimals=2),
+            decimals(one["auc"]),
+            decimals(one["calibration_error"]),
+            decimals(one["rank_ic"]),
+            percent(one["price_mse_skill"], decimals=2),
+        )
+        for horizon, one in horizons.items()
+    ]
+    headings = ("sessions", "log-loss, e-4", "Brier skill", "AUC", "calibration", "rank IC", "price skill")
+    return _table("P(up) against the base rate known at the origin; below 0 is better", headings, rows)
+
+
+def _risk(horizons: Figures) -> Table:
+    rows = []
+    for horizon, one in horizons.items():
+        rises, move = one["volatility_rises"], one["big_move"]
+        rows.append(
+            (
+                horizon,
+                percent(rises["accuracy"]),
+                percent(rises["base_rate"]),
+                decimals(rises["auc"]),
+                percent(move["accuracy"]),
+                percent(move["base_rate"]),
+                decimals(move["auc"]),
+                decimals(move["brier_skill"]),
+            )
+        )
+    headings = ("sessions", "vol. rises", "base", "AUC", "big move", "base", "AUC", "Brier skill")
+    return _table("Risk; base is how often it came", headings, rows)
+
+
+def _intervals(horizons: Figures) -> Table:
+    rows = [
+        (
+            horizon,
+            f"{level} %",
+            percent(one["coverage"], decimals=2),
+            percent(one["worst_symbol"]),
+            percent(one["worst_year"]),
+            decimals(one["winkler_vs_garch"]),
+            decimals(one["winkler_vs_constant"]),
+            *(percent(held) for held in one["crashes"].values()),
+        )
+        for horizon, all_levels in horizons.items()
+        for level in LEVELS
+        for one in (all_levels[f"interval_{level}"],)
+    ]
+    headings = (
+        "sessions", "level", "held", "worst stock", "worst year", "vs GARCH", "vs constant", "2008 crash", "2020 crash"
+    )  # fmt: skip
+    return _table("Intervals; Winkler scores as shares of the benchmarks', below 1 is better", headings, rows)
+
+
+def _news(ablation: Figures) -> Table:
+    rows = [
+        (
+            horizon,
+            f"{one['n']:,}",
+            _tenthousandths(one["log_loss_difference"], one["log_loss_ci"]),
+            percent(one["volatility_accuracy"]),
+            percent(one["volatility_accuracy_without"]),
+            _points(one["volatility_accuracy_difference"], one["volatility_ci"]),
+        )
+        for horizon, one in ablation["horizons"].items()
+    ]
+    headings = ("sessions", "n", "log-loss, e-4", "vol. rises with", "without", "difference, points")
+    read = f"{ablation['fits_with_news']} of {ablation['fits']} fits had enough to learn from"
+    return _table(f"News: with minus without; {read}", headings, rows)
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def closing_sentences(figures: Figures) -> list[str]:
+    """What was judged, what was left out, and what it cost."""
+    panel = figures["panel"]
+    left_out = ", ".join(f"{count:,} {rule.replace('_', ' ')}" for rule, count in panel["left_out"].items())
+    return [
+        f"{panel['symbols']} symbols, {panel['sessions']:,} sessions from {panel['first']} to {panel['last']}, "
+        f"{panel['bars']:,} bars; left out: {left_out or 'none'}.",
+        f"Tested from {figures['test_from']} with {figures['fits']} fits; {figures['abstained']:,} forecasts were "
+        "abstained from, because their inputs lay outside the training range.",
+        f"{figures['seconds']:.0f} s in all; the last fit took {figures['train_seconds']:.0f} s of one processor, all "
+        f"fits {figures['train_seconds_all_fits']:.0f} s.",
+    ]
+
+
+def _with_bounds(share: float | None, bounds: Sequence[float] | None) -> str:
+    return percent(share) if share is None or bounds is None else f"{percent(share)} {_bounds(bounds, 100, '.1f')}"
+
+
+def _points(share: float | None, bounds: Sequence[float] | None) -> str:
+    return _signed(share, bounds, scale=100, form="+.1f")
+
+
+def _tenthousandths(figure: float | None, bounds: Sequence[float] | None) -> str:
+    return _signed(figure, bounds, scale=10_000, form="+.1f")
+
+
+def _signed(figure: float | None, bounds: Sequence[float] | None, *, scale: float, form: str) -> str:
+    if figure is None:
+        return NOT_MEASURED
+    told = f"{scale * figure:{form}}"
+    return told if bounds is None else f"{told} {_bounds(bounds, scale, form)}"
+
+
+def _bounds(bounds: Sequence[float], scale: float, form: str) -> str:
+    low, high = bounds
+    return f"[{scale * low:{form}}, {scale * high:{form}}]"

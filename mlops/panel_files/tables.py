@@ -1,0 +1,137 @@
+"""A table from a CSV or Parquet file, with its columns by the names we use."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mlops.errors import PanelFileUnusable
+
+PARQUET = b"PAR1"
+SPELLINGS = {
+    "symbol": ("symbol", "ticker", "name", "instrument", "code"),
+    "date": ("date", "session", "datetime", "timestamp", "time", "day", "", "index", "unnamed:_0", "__index_level_0__"),
+    "open": ("open",),
+    "high": ("high",),
+    "low": ("low",),
+    "close": ("close",),
+    "adjusted_close": ("adjusted_close", "adj_close", "adjusted", "adjclose"),
+    "volume": ("volume", "vol"),
+    "score": ("score", "sentiment", "sentiment_score", "news_score"),
+    "articles": ("articles", "count", "article_count", "articles_count", "news_count"),
+}
+EARLIEST_NUMBER, LATEST_NUMBER = 1_000_01_01, 9999_12_31
+ISO_DATE = r"^(\d{4}-\d{2}-\d{2})"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file's rows; `malformed` lines had another number of fields than the header and are left out."""
+
+    name: str
+    frame: pd.DataFrame
+    malformed: int = 0
+
+    def column(self, meaning: str) -> str | None:
+        """What the file calls a column of ours, None when it has none."""
+        spelt = {spelling(name): name for name in reversed(self.frame.columns)}
+        return next((spelt[name] for name in SPELLINGS.get(meaning, (meaning,)) if name in spelt), None)
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """A column as float64, NaN where there is no number."""
+        numbers = pd.to_numeric(self.frame[column], errors="coerce")
+        return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def texts(self, column: str) -> NDArray[np.object_]:
+        """A column as text without spaces around it, "" where there is nothing."""
+        return (
+            self.frame[column].astype("object").map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).to_numpy()
+        )
+
+    def days(self, column: str) -> NDArray[np.datetime64]:
+        """A column as datetime64[D], NaT where there is no date; a time of day and its zone are left out."""
+        cells = self.frame[column]
+        if isinstance(cells.dtype, pd.DatetimeTZDtype):
+            cells = cells.dt.tz_localize(None)
+        elif pd.api.types.is_numeric_dtype(cells.dtype):
+            whole = pd.to_numeric(cells, errors="coerce")
+            cells = whole.where(whole.between(EARLIEST_NUMBER, LATEST_NUMBER)).astype("Int64").astype("string")
+            cells = pd.to_datetime(cells, format="%Y%m%d", errors="coerce")
+        elif not pd.api.types.is_datetime64_dtype(cells.dtype):
+            cells = _days_of_texts(cells.astype("string"))
+        return cells.to_numpy(dtype="datetime64[D]")
+
+
+def spelling(name: object) -> str:
+    """A column's name without case, spaces and dashes."""
+    return str(name).strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def read_table(path: Path) -> Table:
+    """The table of a file. Raises PanelFileUnusable for one that is missing, empty or neither CSV nor Parquet."""
+    try:
+        with path.open("rb") as opened:
+            start = opened.read(len(PARQUET))
+    except OSError as error:
+        raise PanelFileUnusable(path.name, f"it cannot be opened ({error.strerror or 'unreadable'})") from error
+    if not start:
+        raise PanelFileUnusable(path.name, "it is empty")
+    table = _parquet(path) if start == PARQUET else _csv(path)
+    twice = {name for name in table.frame.columns if list(table.frame.columns).count(name) > 1}
+    if twice:
+        raise PanelFileUnusable(path.name, f"its header names {', '.join(sorted(twice))[:80]} more than once")
+    if not len(table.frame):
+        raise PanelFileUnusable(path.name, "it has a header and no rows")
+    return table
+
+
+def _parquet(path: Path) -> Table:
+    try:
+        read = pyarrow.parquet.ParquetFile(path).read()
+        # The index of a frame comes as columns like any other.
+        return Table(path.name, read.to_pandas(ignore_metadata=True, date_as_object=False))
+    except (pyarrow.ArrowException, OSError) as error:
+        raise PanelFileUnusable(path.name, "it begins like Parquet and cannot be read as such") from error
+
+
+def _csv(path: Path) -> Table:
+    odd = []
+
+    def skip(row: pyarrow.csv.InvalidRow) -> str:
+        odd.append(row.number)
+        return "skip"
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as opened:
+            header = next(csv.reader(opened), [])
+        read = pyarrow.csv.read_csv(
+            path,
+            read_options=pyarrow.csv.ReadOptions(column_names=header, skip_rows=1),
+            parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=skip),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=_as_texts(header)),
+        )
+        return Table(path.name, read.to_pandas(date_as_object=False), malformed=len(odd))
+    except (UnicodeDecodeError, csv.Error, pyarrow.ArrowException) as error:
+        raise PanelFileUnusable(path.name, "it is neither Parquet nor CSV in UTF-8") from error
+
+
+def _as_texts(header: Iterable[str]) -> dict[str, pyarrow.DataType]:
+    """Symbols and dates are read as they stand: 0700 is no number."""
+    plain = (*SPELLINGS["symbol"], *SPELLINGS["date"])
+    return {name: pyarrow.string() for name in header if spelling(name) in plain}
+
+
+def _days_of_texts(texts: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":
+    iso = texts.str.strip().str.extract(ISO_DATE, expand=False)
+    days = pd.to_datetime(iso, format="%Y-%m-%d", errors="coerce")
+    for written in ("%Y%m%d", "%Y/%m/%d", "%m/%d/%Y"):
+        if days.isna().any():
+            days = days.fillna(pd.to_datetime(texts.str.strip(), format=written, errors="coerce"))
+    return days

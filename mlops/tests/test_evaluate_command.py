@@ -1,0 +1,141 @@
+"""`manage.py evaluate`: bad input in one sentence, and every figure of a small file."""
+
+import json
+from datetime import date
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from config.embedded import needs_servers
+from mlops.forecasting.figures import Figures
+from mlops.forecasting.tests.small import light_settings, small_panel
+from mlops.management.walk_report import walk_report
+from mlops.services.walk_forward import WalkPlan, evaluate_file
+
+TEST_FROM = date(2017, 4, 24)
+DIRECTION = {
+    "accuracy", "base_rate", "n", "accuracy_ci", "buy", "relative", "log_loss_vs_climatology", "log_loss_ci",
+    "brier_skill", "auc", "calibration_error", "rank_ic", "volatility_rises", "big_move", "price_mse_skill",
+    "interval_80", "interval_95", "interval_99",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def closes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The closes of the small panel, 760 sessions from 2015-01-05, in a wide file."""
+    panel = small_panel()
+    path = tmp_path_factory.mktemp("bars") / "closes.csv"
+    pd.DataFrame(panel.close, pd.Index(panel.sessions, name="Date"), list(panel.symbols)).to_csv(path)
+    return path
+
+
+def evaluate(path: Path, *arguments: str) -> str:
+    out = StringIO()
+    call_command("evaluate", "--data", str(path), *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_it_needs_no_server() -> None:
+    assert not needs_servers(["manage.py", "evaluate", "--data", "bars.csv"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--test-from", "soon"), "--test-from must be a date such as 2004-01-01, not 'soon'."),
+        (("--test-from", "2017-04-24", "--horizons", "5,7"), "There is no horizon '7'; there are 1,5,10,20."),
+        (
+            ("--test-from", "2017-04-24", "--refit", "hourly"),
+            "--refit must be one of yearly, quarterly, monthly, never",
+        ),
+        (("--test-from", "2017-04-24", "--seed", "-1"), "--seed must be a whole number from 0, not '-1'."),
+        (("--test-from", "2017-04-24", "--workers", "0"), "--workers must be a whole number from 1, not '0'."),
+        (("--test-from", "2015-06-01"), "105 sessions of history are too few; 504 are needed."),
+        (("--test-from", "2031-01-01"), "needs 80 sessions from there on, and the bars end on 2017-12-01."),
+        (("--test-from", "2017-04-24", "--json", "/none/out.json"), "there is no folder /none"),
+        (("--test-from", "2017-04-24", "--sentiment", "/none.csv"), "none.csv cannot be used"),
+    ],
+)
+def test_bad_input_gets_one_sentence(closes: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        evaluate(closes, *arguments)
+    assert sentence in str(refused.value)
+    assert refused.value.returncode == 1
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"none.csv cannot be used: it cannot be opened"):
+        evaluate(tmp_path / "none.csv", "--test-from", "2017-04-24")
+    (tmp_path / "notes.csv").write_text("colour,shape\nred,round\n")
+    with pytest.raises(CommandError, match="does not hold dates"):
+        evaluate(tmp_path / "notes.csv", "--test-from", "2017-04-24")
+
+
+@pytest.fixture(scope="module")
+def figures(closes: Path, tmp_path_factory: pytest.TempPathFactory) -> Figures:
+    """The figures of the small panel with news about every fourth symbol and session."""
+    rows, columns = np.nonzero(np.arange(760 * 4).reshape(760, 4) % 2 == 0)
+    news = tmp_path_factory.mktemp("news") / "news.csv"
+    table = {"symbol": np.array(small_panel().symbols)[columns], "date": small_panel().sessions[rows]}
+    moods = np.random.default_rng(1).uniform(-1, 1, len(rows))
+    pd.DataFrame(table | {"score": moods, "articles": 1}).to_csv(news, index=False)
+    plan = WalkPlan(path=closes, test_from=TEST_FROM, fit=light_settings(), refit="never", horizons=(1, 5), news=news)
+    return evaluate_file(plan, lambda share, stage: None)
+
+
+def test_every_figure_is_there_and_is_json(figures: Figures) -> None:
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+    assert set(figures["horizons"]) == {"1", "5"}
+    week = figures["horizons"]["5"]
+    assert set(week) == DIRECTION
+    assert {"accuracy", "coverage", "lift_same_day", "lift_ci"} <= set(week["buy"])
+    assert {"accuracy", "coverage", "ci"} <= set(week["relative"])
+    assert {"accuracy", "auc", "base_rate"} <= set(week["volatility_rises"])
+    assert {"accuracy", "auc", "base_rate", "brier_skill"} <= set(week["big_move"])
+    for level in (80, 95, 99):
+        wanted = {"coverage", "worst_symbol", "worst_year", "winkler_vs_garch", "winkler_vs_constant"}
+        assert wanted <= set(week[f"interval_{level}"])
+        assert abs(week[f"interval_{level}"]["coverage"] - level / 100) < 0.12
+    assert {"train_seconds", "seconds", "sentiment_ablation"} <= set(figures)
+    # 160 sessions are tested, four symbols each; the last five have no outcome.
+    assert week["n"] <= 4 * 155
+
+
+def test_news_are_judged_by_a_walk_without_them(figures: Figures) -> None:
+    ablation = figures["sentiment_ablation"]
+    assert ablation["fits"] == 1
+    assert ablation["fits_with_news"] == 1
+    week = ablation["horizons"]["5"]
+    low, high = week["log_loss_ci"]
+    assert low <= week["log_loss_difference"] <= high
+    # Moods by chance are worth nothing; that they are read at all shows in another loss.
+    assert week["log_loss_difference"] != 0
+    assert abs(week["log_loss_difference"]) < 0.02
+    assert week["volatility_accuracy_difference"] == pytest.approx(
+        week["volatility_accuracy"] - week["volatility_accuracy_without"]
+    )
+
+
+def test_the_tables_say_what_was_measured(figures: Figures) -> None:
+    told = walk_report(figures, coloured=False)
+    for heading in ("always up", "log-loss, e-4", "vs GARCH", "News: with minus without; 1 of 1 fits"):
+        assert heading in told
+    assert "4 symbols, 760 sessions from 2015-01-05 to 2017-12-01, 3,040 bars; left out: none." in told
+    assert max(map(len, told.splitlines()[:-3])) <= 118
+
+
+@pytest.mark.slow
+def test_the_command_itself(closes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    told = evaluate(closes, "--test-from", "2017-04-24", "--refit", "never", "--horizons", "20", "--json", str(out))
+    figures = json.loads(out.read_text())
+    assert list(figures["horizons"]) == ["20"]
+    assert figures["sentiment_ablation"] is None
+    assert figures["refit"] == "never"
+    assert "Tested from 2017-04-24 with 1 fits" in told

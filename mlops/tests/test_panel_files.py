@@ -1,0 +1,220 @@
+"""Panels from files: both shapes, names as vendors write them, and rows that are not believed."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops.errors import PanelFileUnusable
+from mlops.panel_files import read_panel, with_news
+
+DAYS = pd.bdate_range("2020-01-06", periods=8, name="Date")
+CLOSES = pd.DataFrame(
+    {"BBB": np.arange(20.0, 28.0), "AAA": [10, 10, 10, 10, 10, 10, 10, 11.5], "CCC": [np.nan] * 3 + [5, 6, 5, 6, 7.0]},
+    index=DAYS,
+)
+
+
+def long_table() -> pd.DataFrame:
+    """The closes as bars that reach 1 either side, a row a symbol and day, no row without a close."""
+    closes = CLOSES.melt(ignore_index=False, var_name="symbol", value_name="close").dropna().reset_index()
+    table = closes.rename(columns={"Date": "date"})
+    # No two bars have the same four prices, which would look like a source that stands still.
+    table["open"], table["high"], table["low"] = table.close, table.close + 1, table.close - 1 - 0.01 * table.index
+    table["volume"] = 1000 + np.arange(len(table))
+    return table
+
+
+def stored(table: pd.DataFrame, folder: Path, name: str, *, index: bool = False) -> Path:
+    path = folder / name
+    if name.endswith(".csv"):
+        table.to_csv(path, index=index)
+    else:
+        table.to_parquet(path, index=index)
+    return path
+
+
+@pytest.mark.parametrize("name", ["closes.csv", "closes.parquet"])
+def test_a_wide_table_of_closes(tmp_path: Path, name: str) -> None:
+    read = read_panel(stored(CLOSES, tmp_path, name, index=True))
+    assert read.panel.symbols == ("BBB", "AAA", "CCC")
+    assert read.panel.sessions.tolist() == [day.date() for day in DAYS]
+    for prices in (read.panel.open, read.panel.high, read.panel.low, read.panel.close, read.panel.adjusted_close):
+        np.testing.assert_array_equal(prices, CLOSES.to_numpy())
+    # A close that comes again is none of the defects, and an empty cell is no bar.
+    assert read.bars == 8 + 8 + 5
+    assert read.refused == {}
+
+
+@pytest.mark.parametrize("name", ["bars.csv", "bars.parquet"])
+@pytest.mark.parametrize("spelling", [str.lower, str.title, str.upper])
+def test_a_long_table_in_any_order_of_rows(tmp_path: Path, name: str, spelling: object) -> None:
+    assert callable(spelling)
+    table = long_table().rename(columns={"symbol": "name"}).rename(columns=spelling).iloc[::-1]
+    read = read_panel(stored(table, tmp_path, name))
+    assert read.panel.symbols == ("CCC", "AAA", "BBB")
+    np.testing.assert_array_equal(read.panel.close, CLOSES[["CCC", "AAA", "BBB"]].to_numpy())
+    np.testing.assert_array_equal(read.panel.high, CLOSES[["CCC", "AAA", "BBB"]].to_numpy() + 1)
+    assert read.panel.volume[0, 2] == 1000
+    assert read.refused == {}
+
+
+def test_bars_that_break_a_rule_are_left_out_and_counted(tmp_path: Path) -> None:
+    table = long_table()
+    table.loc[1, "high"] = 3.0
+    table.loc[2, "open"] = np.nan
+    table.loc[20, "close"] = -7.0
+    doubled = pd.concat([table, table.iloc[[0]].assign(volume=1)])
+    read = read_panel(stored(doubled, tmp_path, "bars.csv"))
+    assert read.refused["high_below_low"] == 1
+    assert read.refused["missing_value"] == 1
+    assert read.refused["price_not_positive"] == 1
+    # Nobody knows which of the two bars of the first day is right.
+    assert read.refused["duplicate_session"] == 2
+    np.testing.assert_array_equal(np.isnan(read.panel.close[:, 0]), [True] * 3 + [False] * 5)
+
+
+def test_prices_are_put_on_the_basis_of_adjusted_closes(tmp_path: Path) -> None:
+    table = long_table()
+    table["Adj Close"] = table.close / 2
+    panel = read_panel(stored(table, tmp_path, "bars.parquet")).panel
+    np.testing.assert_allclose(panel.close[:, 0], CLOSES["BBB"] / 2)
+    np.testing.assert_allclose(panel.high[:, 0], (CLOSES["BBB"] + 1) / 2)
+
+
+def test_one_stock_without_a_symbol_column(tmp_path: Path) -> None:
+    table = long_table().query("symbol == 'BBB'").drop(columns="symbol")
+    panel = read_panel(stored(table, tmp_path, "NVDA.csv")).panel
+    assert panel.symbols == ("NVDA",)
+    np.testing.assert_array_equal(panel.close[:, 0], CLOSES["BBB"])
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d 00:00:00-05:00", "%Y%m%d", "%m/%d/%Y", "%Y/%m/%d", "%Y-%m-%dT16:00:00Z"])
+def test_dates_as_vendors_write_them(tmp_path: Path, written: str) -> None:
+    table = long_table()
+    table["date"] = table["date"].dt.strftime(written)
+    assert read_panel(stored(table, tmp_path, "bars.csv")).panel.sessions[0].astype(object) == date(2020, 1, 6)
+
+
+def test_symbols_that_look_like_something_else(tmp_path: Path) -> None:
+    table = long_table()
+    table["symbol"] = table["symbol"].map({"AAA": "0700", "BBB": "NA", "CCC": "TRUE"})
+    assert read_panel(stored(table, tmp_path, "bars.csv")).panel.symbols == ("NA", "0700", "TRUE")
+
+
+def test_a_day_that_few_have_is_no_session(tmp_path: Path) -> None:
+    table = long_table()
+    stray = table.iloc[[7]].assign(date=pd.Timestamp("2020-01-11"))
+    read = read_panel(stored(pd.concat([table, stray]), tmp_path, "bars.csv"))
+    assert len(read.panel.sessions) == 8
+    assert read.refused["stray_session"] == 1
+
+
+def test_lines_that_are_no_rows_are_counted(tmp_path: Path) -> None:
+    path = stored(long_table(), tmp_path, "bars.csv")
+    path.write_text(path.read_text() + "2020-02-03,AAA\n2020-02-03,,1,1,1,1,1\nsoon,AAA,1,1,1,1,1\n")
+    read = read_panel(path)
+    assert read.refused["malformed_line"] == 1
+    assert read.refused["no_symbol"] == 1
+    assert read.refused["no_date"] == 1
+    assert read.panel.close.shape == (8, 3)
+
+
+def test_sessions_long_before_any_calendar(tmp_path: Path) -> None:
+    table = CLOSES.set_index(pd.bdate_range("1950-01-02", periods=8, name="Date").astype("datetime64[s]"))
+    assert read_panel(stored(table, tmp_path, "old.csv", index=True)).panel.close.shape == (8, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "it is empty"),
+        ("a,b\n", "it has a header and no rows"),
+        ("symbol,date,price\nA,2020-01-02,3\n", "it has no column close"),
+        ("symbol,open,close\nA,3,3\n", "it has no column date"),
+        ("symbol,date,close\nA,soon,3\nA,later,3\n", "does not hold dates"),
+        ("colour,shape\nred,round\n", "does not hold dates"),
+        ("date,AAA\n2020-01-02,red\n", "no bar that can be believed"),
+        ("symbol,date,close\nA,2020-01-02,-3\n", "no bar that can be believed"),
+        ("date,AAA,AAA\n2020-01-02,1,2\n", "names AAA more than once"),
+        ("PAR1 and nothing else", "it begins like Parquet"),
+    ],
+)
+def test_files_that_hold_no_panel(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(text)
+    with pytest.raises(PanelFileUnusable, match=reason):
+        read_panel(path)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(PanelFileUnusable, match="No such file"):
+        read_panel(tmp_path / "none.csv")
+    with pytest.raises(PanelFileUnusable, match="directory"):
+        read_panel(tmp_path)
+    (tmp_path / "latin.csv").write_bytes("symbol,date,close\n\xdc,2020-01-02,3\n".encode("latin-1"))
+    with pytest.raises(PanelFileUnusable, match="neither Parquet nor CSV"):
+        read_panel(tmp_path / "latin.csv")
+
+
+def scores(**changes: object) -> pd.DataFrame:
+    """Three sessions of news about two symbols."""
+    rows = {
+        "Ticker": ["BBB", "BBB", "AAA"],
+        "date": ["2020-01-06", "2020-01-08", "2020-01-08"],
+        "Score": [0.5, -0.25, 1.0],
+        "articles": [3, 1, 2],
+    }
+    return pd.DataFrame(rows | changes)
+
+
+def test_news_stand_at_their_symbol_and_session(tmp_path: Path) -> None:
+    panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
+    news = with_news(panel, stored(scores(), tmp_path, "news.csv"))
+    assert news.left_out == {}
+    assert news.panel.news_score is not None
+    assert news.panel.news_count is not None
+    assert news.panel.news_score[[0, 2, 2], [0, 0, 1]].tolist() == [0.5, -0.25, 1.0]
+    assert np.isfinite(news.panel.news_score).sum() == 3
+    assert news.panel.news_count[[0, 2, 2], [0, 0, 1]].tolist() == [3, 1, 2]
+    assert news.panel.news_count.sum() == 6
+
+
+def test_news_that_fit_nowhere_are_counted(tmp_path: Path) -> None:
+    panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
+    odd = pd.DataFrame(
+        {
+            "Ticker": ["ZZZ", "BBB", "BBB", "BBB", "AAA"],
+            "date": ["2020-01-06", "2020-01-11", "2020-01-07", "2020-01-06", "2020-01-09"],
+            "Score": [0.5, 0.5, 1.5, -1.0, 0.5],
+            "articles": [1, 1, 1, 1, 0],
+        }
+    )
+    news = with_news(panel, stored(pd.concat([scores(), odd]), tmp_path, "news.parquet"))
+    assert news.rows == 8
+    assert news.left_out == {
+        "unknown_symbol": 1,
+        "not_a_session": 1,
+        "score_out_of_bounds": 1,
+        "bad_count": 1,
+        "duplicate_session": 1,
+    }
+    assert news.panel.news_score is not None
+    # Of two rows about one symbol and session the first counts.
+    assert news.panel.news_score[0, 0] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (scores().drop(columns="Score"), "it has no column score"),
+        (scores(Ticker=["X", "Y", "Z"]), "no score for a symbol and session"),
+        (scores(Score=["good", "bad", ""]), "no score for a symbol and session"),
+    ],
+)
+def test_files_that_hold_no_news(tmp_path: Path, table: pd.DataFrame, reason: str) -> None:
+    panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
+    with pytest.raises(PanelFileUnusable, match=reason):
+        with_news(panel, stored(table, tmp_path, "news.csv"))
