@@ -80,7 +80,7 @@ class _Batch:
 
     bundle: Bundle
     symbols: tuple[str, ...]
-    blocks: FloatArray
+    inputs: tuple[FloatArray, ...]
     estimates: Estimates
     prices: FloatArray
     contributions: FloatArray
@@ -124,7 +124,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
     batch = _Batch(
         bundle=bundle,
         symbols=symbols,
-        blocks=blocks,
+        inputs=tuple(blocks),
         estimates=estimates,
         prices=_prices(blocks[:, -1, CLOSE], estimates, late),
         contributions=_contributions(bundle.heads[UP], direction),
@@ -163,7 +163,7 @@ def _issued(batch: _Batch, place: int, position: int) -> InstrumentForecast:
         symbol=batch.symbols[place],
         horizon_sessions=HORIZONS[position],
         status=ISSUED,
-        last_price=float(batch.blocks[place, -1, CLOSE]),
+        last_price=float(batch.inputs[place][-1, CLOSE]),
         predicted_price=float(batch.prices[place, position, 0]),
         probability_up=up,
         base_rate_up=float(batch.bundle.heads[UP].base_rates[position]),
@@ -177,7 +177,7 @@ def _issued(batch: _Batch, place: int, position: int) -> InstrumentForecast:
         big_move=_known(estimates.big_move[place, position]),
         risk_level=batch.risk_levels[place][position],
         drivers=top_drivers(batch.bundle.direction_names, batch.contributions[place, position]),
-        inputs=batch.blocks[place],
+        inputs=batch.inputs[place],
     )
 
 

@@ -118,9 +118,14 @@ def _stored_inputs(
 ) -> dict[tuple[int, int], ForecastInput]:
     """The input block of each (instrument key, horizon), each distinct block stored once."""
     wanted: dict[tuple[int, int], ForecastInput] = {}
+    packed: dict[tuple[str, int], ForecastInput | None] = {}
     for forecast in said:
         instrument = instruments[forecast.symbol]
-        block = input_of(forecast, instrument, occasion)
+        # All horizons of a symbol were computed from one array, which `said` keeps alive: it is packed once.
+        key = forecast.symbol, id(forecast.inputs)
+        if key not in packed:
+            packed[key] = input_of(forecast, instrument, occasion)
+        block = packed[key]
         if block is not None:
             wanted[instrument.pk, forecast.horizon_sessions] = block
     distinct = {(block.instrument_id, block.sha256): block for block in wanted.values()}
