@@ -43,6 +43,11 @@ class BarColumns:
         """The rows at these places."""
         return BarColumns(**{name: getattr(self, name)[places] for name in COLUMNS})
 
+    def merged(self, other: "BarColumns") -> "BarColumns":
+        """The rows of both, oldest first."""
+        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in COLUMNS}
+        return BarColumns(**both).taken(np.argsort(both["session"], kind="stable"))
+
     def records(self) -> Iterator[BarRecord]:
         """The same rows one by one, each price as the shortest decimal that means it."""
         prices = [map(_decimal, getattr(self, name).tolist()) for name in COLUMNS[1:-1]]

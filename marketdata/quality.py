@@ -53,17 +53,29 @@ def judge_bars(
 
 
 def judge_together(
-    bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord], refused: list[Refused]
+    bars: Sequence[BarRecord],
+    actions: Sequence[CorporateActionRecord],
+    refused: list[Refused],
+    *,
+    beside: Sequence[BarRecord] = (),
 ) -> list[BarRecord]:
-    """The bars, each good by itself, that can be believed beside the others; the rest is added to `refused`."""
+    """The bars, each good by itself, that can be believed beside the others; the rest is added to `refused`.
+
+    beside: bars of other sessions that are believed already. They are witnesses: what is said of them is not told.
+    """
     kept = _sorted_out(bars, _among_duplicates(bars), refused)
     kept = _sorted_out(kept, _among_dates(kept), refused)
-    kept = _sorted_out(kept, within_bar(kept), refused)
-    kept = _sorted_out(kept, dividends_as_prices(kept, actions), refused)
-    kept = _sorted_out(kept, among_levels(kept, actions), refused)
-    kept = _sorted_out(kept, lone_bars(kept), refused)
-    kept = _sorted_out(kept, before_shifts(kept, actions), refused)
-    return _sorted_out(kept, flat_lines(kept), refused)
+    judged = {bar.session for bar in kept}
+    told: list[Refused] = []
+    kept = sorted((*kept, *beside), key=lambda bar: bar.session) if beside else kept
+    kept = _sorted_out(kept, within_bar(kept), told)
+    kept = _sorted_out(kept, dividends_as_prices(kept, actions), told)
+    kept = _sorted_out(kept, among_levels(kept, actions), told)
+    kept = _sorted_out(kept, lone_bars(kept), told)
+    kept = _sorted_out(kept, before_shifts(kept, actions), told)
+    kept = _sorted_out(kept, flat_lines(kept), told)
+    refused += [one for one in told if one.bar.session in judged]
+    return [bar for bar in kept if bar.session in judged]
 
 
 def without_disagreement(judged: Judged, stored: Mapping[date, Decimal]) -> Judged:

@@ -31,11 +31,17 @@ class ColumnsJudged:
 
 
 def judge_columns(
-    columns: BarColumns, *, mic: str | None, last_final: date, actions: Sequence[CorporateActionRecord] = ()
+    columns: BarColumns,
+    *,
+    mic: str | None,
+    last_final: date,
+    actions: Sequence[CorporateActionRecord] = (),
+    beside: BarColumns | None = None,
 ) -> ColumnsJudged:
     """What `judge_bars` says of the same rows; without an exchange every day is a session.
 
-    Good columns are never turned into rows: that is what makes millions of bars a matter of seconds.
+    beside: believed bars of other sessions, oldest first, beside which these must be believable as well. Good columns
+    are never turned into rows: that is what makes millions of bars a matter of seconds.
     """
     bad = ~_good_alone(columns, mic, last_final)
     refused = []
@@ -45,11 +51,11 @@ def judge_columns(
             raise AssertionError(f"the screen refuses what no rule does: {bar}")
         refused.append(Refused(bar, *complaint))
     rest = columns.taken(~bad)
-    if not _looks_odd(rest, actions):
+    if not _looks_odd(rest, actions) and not (beside and _looks_odd(rest.merged(beside), actions)):
         return ColumnsJudged(rest, refused)
     records = list(rest.records())
     place_of = {id(bar): place for place, bar in enumerate(records)}
-    kept = judge_together(records, actions, refused)
+    kept = judge_together(records, actions, refused, beside=list(beside.records()) if beside else ())
     return ColumnsJudged(rest.taken(np.array([place_of[id(bar)] for bar in kept], dtype=np.intp)), refused)
 
 

@@ -18,6 +18,7 @@ import httpx
 import stamina
 
 from marketdata.errors import FailureKind, MarketDataError, ProviderRejected, ProviderUnavailable
+from marketdata.providers.cutoff import Cutoff
 
 ATTEMPTS = 3
 LARGEST_BODY = 32 * 2**20
@@ -159,18 +160,25 @@ def _one_try(client: httpx.Client, vendor: Vendor, path: str, parameters: Parame
     """The answer, or the error that stands for it."""
     left = ends - time.monotonic()
     if left < LEAST_TIME_S:
-        return failure(vendor.name, FailureKind.SLOW, f"no answer within {vendor.timeout_s:g} s")
+        return _too_slow(vendor)
     address = f"{vendor.base_url.rstrip('/')}/{path.lstrip('/')}"
     try:
-        with client.stream("GET", address, params=dict(parameters), timeout=left) as response:
+        with (
+            Cutoff(left) as cutoff,
+            client.stream(
+                "GET", address, params=dict(parameters), timeout=left, extensions={"trace": cutoff.trace}
+            ) as response,
+        ):
             body = _body(response, vendor, ends)
     except httpx.TimeoutException:
-        return failure(vendor.name, FailureKind.SLOW, f"no answer within {vendor.timeout_s:g} s")
+        kind = FailureKind.SLOW
     except (httpx.DecodingError, httpx.InvalidURL):
-        return failure(vendor.name, FailureKind.MALFORMED)
+        kind = FailureKind.MALFORMED
     except (httpx.HTTPError, OSError):
-        return failure(vendor.name, FailureKind.UNREACHABLE)
-    return body if isinstance(body, MarketDataError) else _read(vendor, response, body)
+        kind = FailureKind.SLOW if time.monotonic() > ends else FailureKind.UNREACHABLE
+    else:
+        return body if isinstance(body, MarketDataError) else _read(vendor, response, body)
+    return _too_slow(vendor) if kind is FailureKind.SLOW else failure(vendor.name, kind)
 
 
 def _body(response: httpx.Response, vendor: Vendor, ends: float) -> bytes | MarketDataError:
@@ -181,8 +189,12 @@ def _body(response: httpx.Response, vendor: Vendor, ends: float) -> bytes | Mark
         if len(held) > vendor.largest_body:
             return failure(vendor.name, FailureKind.MALFORMED, f"answered with more than {vendor.largest_body:,} bytes")
         if time.monotonic() > ends:
-            return failure(vendor.name, FailureKind.SLOW, f"no answer within {vendor.timeout_s:g} s")
-    return bytes(held)
+            break
+    return _too_slow(vendor) if time.monotonic() > ends else bytes(held)
+
+
+def _too_slow(vendor: Vendor) -> MarketDataError:
+    return failure(vendor.name, FailureKind.SLOW, f"no answer within {vendor.timeout_s:g} s")
 
 
 def _read(vendor: Vendor, response: httpx.Response, body: bytes) -> Any:

@@ -5,15 +5,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import praw
 import requests
 from praw.exceptions import PRAWException
 from prawcore import exceptions as core
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.providers.cutoff import Cutoff
 from marketdata.providers.gate import Gate
 from marketdata.providers.http import LARGEST_BODY, LEAST_TIME_S, failure, kind_of_status, retry_after_of
 from marketdata.providers.news_base import ArticleRecord
@@ -30,6 +34,31 @@ REDDIT_URL = "https://www.reddit.com"
 logging.getLogger("prawcore").setLevel(logging.ERROR)
 
 
+class _BoundedAdapter(HTTPAdapter):
+    """Opens connections that the cutoff watches over."""
+
+    def __init__(self, cutoff: Cutoff) -> None:
+        super().__init__()
+
+        class Plain(HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                cutoff.note(self.sock)
+
+        class Encrypted(HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                cutoff.note(self.sock)
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class EncryptedPool(HTTPSConnectionPool):
+            ConnectionCls = Encrypted
+
+        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": EncryptedPool}
+
+
 class _BoundedSession(requests.Session):
     """A session whose requests together end by a deadline, and are each let through the gate.
 
@@ -41,6 +70,17 @@ class _BoundedSession(requests.Session):
         super().__init__()
         self._deadline = time.monotonic() + seconds
         self._gate = gate
+        self._cutoff = Cutoff(seconds)
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _BoundedAdapter(self._cutoff))
+
+    def __enter__(self) -> Self:
+        self._cutoff.__enter__()
+        return self
+
+    def __exit__(self, *facts: Any) -> None:
+        super().__exit__(*facts)
+        self._cutoff.__exit__(*facts)
 
     def request(self, *parts: Any, **options: Any) -> requests.Response:
         """One request in the time that is left."""
@@ -54,7 +94,8 @@ class _BoundedSession(requests.Session):
         except (requests.Timeout, ReadTimeoutError):
             outcome = failure(NAME, FailureKind.SLOW)
         except (requests.RequestException, HTTPError, OSError):
-            outcome = failure(NAME, FailureKind.UNREACHABLE)
+            is_late = time.monotonic() > self._deadline
+            outcome = failure(NAME, FailureKind.SLOW if is_late else FailureKind.UNREACHABLE)
         else:
             if response.status_code == requests.codes.ok:
                 return response
@@ -73,6 +114,8 @@ class _BoundedSession(requests.Session):
                     raise failure(NAME, FailureKind.SLOW)
                 if len(received) > LARGEST_BODY:
                     raise failure(NAME, FailureKind.MALFORMED)
+        if time.monotonic() > self._deadline:
+            raise failure(NAME, FailureKind.SLOW)
         return bytes(received)
 
 

@@ -39,8 +39,9 @@ class OfferedColumns:
 def import_columns(*, instrument: Instrument, offered: OfferedColumns, now: datetime) -> IngestionRun:
     """Store what can be believed of the history, keep the rest apart, and record how it went.
 
-    A history that is another source's or on another basis than the stored one goes row by row through the same checks
-    as a provider's answer. A second call with the same columns touches no bar.
+    A history that leaves out stored sessions is judged beside those. One that is another source's or on another basis
+    than the stored one goes row by row through the same checks as a provider's answer. A second call with the same
+    columns touches no bar.
     """
     last_final = min(latest_session(instrument.mic, now), instrument.delisted_on or date.max)
     judged = judge_columns(offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions)
@@ -48,6 +49,11 @@ def import_columns(*, instrument: Instrument, offered: OfferedColumns, now: date
         history = DailyHistory(list(offered.columns.records()), offered.actions, offered.basis_date)
         provider = AskedAhead(offered.source, {instrument.symbol: history})
         return ingest_instrument(instrument=instrument, through=last_final, providers=[provider], now=now)
+    beside = _stored_beside(instrument, judged.good)
+    if len(beside):
+        judged = judge_columns(
+            offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions, beside=beside
+        )
     return _stored(instrument, offered, judged, now)
 
 
@@ -57,6 +63,15 @@ def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudg
     locked = Instrument.objects.select_for_update().get(pk=instrument.pk)
     if judged.refused:
         bar_store.quarantine(instrument=locked, refused=judged.refused, source=source, seen_at=now)
+    if not len(judged.good):
+        return IngestionRun.objects.create(
+            instrument=instrument,
+            status=IngestionRun.Status.FAILED,
+            started_at=now,
+            finished_at=now,
+            bars_quarantined=len(judged.refused),
+            detail=f"{source}: no bars that can be believed. Stored bars are kept as they were.",
+        )
     bars = exact_columns(judged.good)
     written = bar_store.write_exact(instrument=locked, bars=bars, source=source, fetched_at=now)
     if offered.actions:
@@ -74,6 +89,14 @@ def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudg
         bars_quarantined=len(judged.refused),
         detail=news_of(source, written),
     )
+
+
+def _stored_beside(instrument: Instrument, good: BarColumns) -> BarColumns:
+    """The stored bars of other sessions than these."""
+    days, *columns = bar_arrays([instrument])[instrument.pk].T
+    session = days.astype(np.int64).astype("datetime64[D]")
+    stored = BarColumns(session, *columns)
+    return stored.taken(~np.isin(session, good.session))
 
 
 def _continues(instrument: Instrument, source: str, good: BarColumns) -> bool:

@@ -118,3 +118,28 @@ def test_a_file_without_a_believable_bar_fails_and_says_so() -> None:
     run = imported(instrument, [replace(one, low=Decimal(-1)) for one in bars_between()])
     assert (run.status, run.bars_quarantined, DailyBar.objects.count()) == ("failed", SESSIONS, 0)
     assert "no bars that can be believed" in run.detail
+
+
+@pytest.mark.parametrize(
+    ("scale", "rule"), [("100", "hundredfold"), ("0.25", "unadjusted_split"), ("1", "")], ids=["pence", "split", "good"]
+)
+def test_the_next_sessions_are_judged_beside_the_stored_ones(scale: str, rule: str) -> None:
+    instrument = stock()
+    bars = bars_between()
+    imported(instrument, bars[:-5])
+    run = imported(instrument, bars_between(scale=scale)[-5:])
+    assert counts(run) == ((0, 0, 0, 5) if rule else (5, 0, 0, 0))
+    assert run.status == (IngestionRun.Status.FAILED if rule else IngestionRun.Status.DONE)
+    assert set(instrument.quarantined_bars.values_list("session", "rule")) == (
+        {(bar.session, rule) for bar in bars[-5:]} if rule else set()
+    )
+    assert DailyBar.objects.filter(instrument=instrument).count() == (SESSIONS - 5 if rule else SESSIONS)
+
+
+def test_a_good_bar_among_few_wrong_ones_is_known_by_the_stored_ones() -> None:
+    instrument = stock()
+    bars = bars_between()
+    imported(instrument, bars[:-3])
+    run = imported(instrument, [bars[-3], *bars_between(scale=100)[-2:]])
+    assert (counts(run), run.status) == ((1, 0, 0, 2), IngestionRun.Status.DONE)
+    assert DailyBar.objects.get(instrument=instrument, session=bars[-3].session).close == bars[-3].close

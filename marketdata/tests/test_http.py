@@ -3,11 +3,8 @@
 import json
 import logging
 import socket
-import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -16,6 +13,7 @@ from werkzeug import Request, Response
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers.http import Complaint, Vendor, get_json, redacted
+from marketdata.tests.slow_servers import BODY_DRIPS, HEADERS_DRIP, endless
 
 KEY = "S3cr+t/Key"
 FAILED = (ProviderUnavailable, ProviderRejected)
@@ -108,35 +106,19 @@ def test_a_slow_vendor_is_left_at_the_deadline(vendor: Vendor, httpserver: HTTPS
     assert time.monotonic() - started < 1
 
 
-def test_a_dripping_vendor_is_left_at_the_deadline(vendor: Vendor) -> None:
-    with dripping() as url:
+@pytest.mark.parametrize(
+    ("start", "after_s", "every_s"),
+    [(BODY_DRIPS, 0, 0.05), (HEADERS_DRIP, 0, 0.05), (BODY_DRIPS, 0.5, 9), (b"HTTP/1.0 200 OK\r\n\r\n{}", 0, 0.05)],
+    ids=["body", "headers", "late headers and no body", "no length"],
+)
+def test_a_dripping_vendor_is_left_at_the_deadline(
+    vendor: Vendor, start: bytes, after_s: float, every_s: float
+) -> None:
+    with endless(start, after_s=after_s, every_s=every_s) as url:
         started = time.monotonic()
-        error = failure_of(replace(vendor, base_url=url, timeout_s=0.4))
-    assert error.kind is FailureKind.SLOW
-    assert time.monotonic() - started < 1.5
-
-
-@contextmanager
-def dripping() -> Iterator[str]:
-    """A server that sends one byte of its body every 50 ms."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        ended = threading.Event()
-
-        def drip() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-                for _ in range(100):
-                    if ended.wait(0.05):
-                        return
-                    connection.sendall(b" ")
-
-        thread = threading.Thread(target=drip, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        ended.set()
-        thread.join(2)
+        error = failure_of(replace(vendor, base_url=url, timeout_s=0.7))
+    assert (error.kind, error.reason) == (FailureKind.SLOW, "no answer within 0.7 s")
+    assert time.monotonic() - started < 1.1
 
 
 def test_nobody_there_and_a_reset_are_unreachable(vendor: Vendor) -> None:

@@ -45,6 +45,7 @@ from marketdata.tests.news_factories import (
     serve,
     source,
 )
+from marketdata.tests.slow_servers import BODY_DRIPS, HEADERS_DRIP, endless
 from marketdata.tests.test_source_faults import resetting
 
 VENDORS = tuple(PATHS)
@@ -325,3 +326,12 @@ def test_news_takes_what_prices_can_spare(settings: Settings, budget: str, provi
     read = read_environment({**environment, "HINDCAST_ALPHA_VANTAGE_BUDGET": budget})
     settings.HINDCAST_MARKETDATA = read.marketdata
     assert news_budget_of("alpha_vantage").per_day == left_for_news
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("start", [BODY_DRIPS, HEADERS_DRIP], ids=["body", "headers"])
+def test_an_answer_without_an_end_is_left_at_the_deadline(vendor: str, start: bytes) -> None:
+    with endless(start) as url:
+        assert failure_from(vendor, url).kind is FailureKind.SLOW
+    with endless(BODY_DRIPS, after_s=TIMEOUT_S * 0.7, every_s=9) as url:
+        assert failure_from(vendor, url).kind is FailureKind.SLOW
