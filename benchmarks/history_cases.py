@@ -87,13 +87,10 @@ def _measured(rows: int) -> dict[str, float]:
 
 
 def _a_history(ledger: Ledger, chance: random.Random) -> None:
-    """A page of a stock that nobody looked at lately, and the page after it."""
+    """A page of a stock that nobody looked at lately."""
     days, horizon = chance.choice((30, 30, 90, 365, 3650)), chance.choice((None, None, *HORIZONS))
     stock, kinds = chance.choice(ledger.stocks), chance.choice((BOTH, BOTH, ("live",), ("hindcast",)))
-    wanted = Wanted(days, kinds, horizon, limit=100)
-    first = history_of(stock, wanted)
-    if first.next_after and chance.random() < 0.3:
-        history_of(stock, Wanted(days, kinds, horizon, limit=100, after=first.next_after))
+    history_of(stock, Wanted(days, kinds, horizon, limit=100))
 
 
 def _some_metrics(ledger: Ledger, chance: random.Random) -> None:
