@@ -10,7 +10,7 @@ LOCKED := base ml embedded finbert dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-ingest bench-features check install lock clean browser
+.PHONY: help demo test test-slow bench-ingest bench-features bench-ledger bench-history bench-publish check install lock clean browser
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,8 +27,17 @@ test-slow: install browser ## run the slow tests
 bench-ingest: install ## measure how fast bars are stored and read (ARGS=--full: 2.5 million bars)
 	@$(PYTHON) -m benchmarks.ingest $(ARGS)
 
+bench-history: install ## measure how fast the record is read beside ten million forecasts (ARGS=--rows N)
+	@$(PYTHON) -m benchmarks.history $(ARGS)
+
 bench-features: install ## measure how fast features are computed, beside numba's limit, TA-Lib and pandas
 	@$(PYTHON) -m benchmarks.features $(ARGS)
+
+bench-ledger: install ## measure how fast the record is verified (ARGS="--rows 50000": fewer than a million)
+	@$(PYTHON) -m benchmarks.ledger $(ARGS)
+
+bench-publish: install ## measure how fast forecasts are published, beside the least that does the same and a loop
+	@$(PYTHON) -m benchmarks.publish $(ARGS)
 
 check: install ## run every check that is not a test
 	@deploy/check $(VENV)/bin

@@ -57,7 +57,7 @@ def run(*, symbols: int, days: int) -> None:
     former = connection.settings_dict["NAME"]
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
-        figures = _measured(_histories(symbols, days))
+        figures = _measured(histories(symbols, days))
     finally:
         connection.creation.destroy_test_db(former, verbosity=0)
     _tell(figures, symbols, days)
@@ -68,10 +68,10 @@ def _measured(histories: Histories) -> dict[str, float]:
     some = histories[:BULK_SYMBOLS]
     few = sum(len(columns) for _, columns in some)
     figures = {"rows": float(rows)}
-    figures |= _first_import(histories, rows)
-    figures["unchanged_rows_s"] = rows / _seconds(lambda: _import(histories))
+    figures |= _firstimported(histories, rows)
+    figures["unchanged_rows_s"] = rows / _seconds(lambda: imported(histories))
     changed = [(instrument, replace(columns, volume=columns.volume + 1)) for instrument, columns in histories]
-    figures["changed_rows_s"] = rows / _seconds(lambda: _import(changed))
+    figures["changed_rows_s"] = rows / _seconds(lambda: imported(changed))
     instruments = [instrument for instrument, _ in histories]
     figures["block_read_ms"] = _median_ms(lambda: bar_arrays(instruments, latest=LATEST))
     figures["orm_read_ms"] = _median_ms(lambda: _orm_each(instruments))
@@ -82,7 +82,7 @@ def _measured(histories: Histories) -> dict[str, float]:
     return figures
 
 
-def _first_import(histories: Histories, rows: int) -> dict[str, float]:
+def _firstimported(histories: Histories, rows: int) -> dict[str, float]:
     """Raw COPY and the import by turns, each from a database at rest: the middle of their seconds."""
     copies = _copies(histories)
     raw, imported = [], []
@@ -90,7 +90,7 @@ def _first_import(histories: Histories, rows: int) -> dict[str, float]:
         _at_rest()
         raw.append(_seconds(lambda: _copy_raw(copies)))
         _at_rest()
-        imported.append(_seconds(lambda: _import(histories)))
+        imported.append(_seconds(lambda: imported(histories)))
     return {"copy_rows_s": rows / statistics.median(raw), "import_rows_s": rows / statistics.median(imported)}
 
 
@@ -141,7 +141,7 @@ def _tell(figures: dict[str, float], symbols: int, days: int) -> None:
     sys.stdout.write(json.dumps(summary) + "\n")
 
 
-def _histories(symbols: int, days: int) -> Histories:
+def histories(symbols: int, days: int) -> Histories:
     """Random walks with four decimals on real sessions; the same ones every time."""
     chance = np.random.default_rng(20130102)
     sessions = np.array(sessions_between("XNYS", date(1990, 1, 2), LAST)[-days:], dtype="datetime64[D]")
@@ -184,7 +184,7 @@ def _copy_raw(copies: Sequence[bytes]) -> None:
             copy.write(TRAILER)
 
 
-def _import(histories: Histories) -> None:
+def imported(histories: Histories) -> None:
     for instrument, columns in histories:
         import_columns(instrument=instrument, offered=OfferedColumns(SOURCE, columns, LAST), now=NOW)
 

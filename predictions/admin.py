@@ -1,4 +1,4 @@
-"""Forecasts, their inputs' sizes and their outcomes for staff: to look at, never to change."""
+"""Forecasts, their outcomes, and how their ledger stands, for staff: to look at, never to change."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from unfold.admin import TabularInline
 
 from marketdata.admin import ReadOnly, ReadOnlyAdmin
-from predictions.models import Forecast, Outcome
+from predictions.models import Forecast, LedgerCheck, LedgerHead, Outcome
 
 
 class OutcomeInline(ReadOnly, TabularInline):
@@ -48,4 +48,16 @@ class OutcomeAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_select_related: ClassVar[Any] = ["forecast"]
     search_fields: ClassVar[Any] = ["=forecast__instrument__symbol"]
+    show_full_result_count = False
+
+
+@admin.register(LedgerHead)
+class LedgerHeadAdmin(ReadOnlyAdmin):
+    list_display: ClassVar[Any] = ["day", "count", "head_hash", "recorded_at"]
+    date_hierarchy = "day"
+
+
+@admin.register(LedgerCheck)
+class LedgerCheckAdmin(ReadOnlyAdmin):
+    list_display: ClassVar[Any] = ["checked_at", "forecasts", "seconds", "fault"]
     show_full_result_count = False

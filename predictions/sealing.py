@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring
@@ -50,6 +50,21 @@ COLUMNS = (
     "upper_99",
     "volatility_rises",
 )
+OUTCOME_COLUMNS = (
+    "actual_price",
+    "call_right",
+    "direction_right",
+    "error",
+    "forecast_id",
+    "id",
+    "inside_80",
+    "inside_95",
+    "inside_99",
+    "recorded_at",
+    "revision",
+    "volatility_rose",
+    "went_up",
+)
 # Their stored text is JSON already; all others are written as strings, so that every digit counts.
 JSON_COLUMNS = frozenset({"drivers", "horizon_sessions", "id", "instrument_id", "model_version_id", "reasons"})
 
@@ -73,11 +88,13 @@ def line_of(previous_hash: str, entry_hash: str, text: str) -> str:
     return f'{{"previous_hash":"{previous_hash}","entry_hash":"{entry_hash}","said":{text}}}\n'
 
 
-def head_text(*, day: str, count: int, last_forecast: int, head_hash: str, recorded_at: str) -> str:
-    """The JSON that is hashed of a day's head."""
-    told = {
-        "count": count, "day": day, "head_hash": head_hash, "last_forecast": last_forecast, "recorded_at": recorded_at,
-    }  # fmt: skip
+def outcome_text(texts: Sequence[str | None]) -> str:
+    """The JSON that is hashed of an outcome: the stored text of each of OUTCOME_COLUMNS."""
+    return json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+
+
+def head_text(told: Mapping[str, str | int]) -> str:
+    """The JSON that is hashed of a day's head, from its fields by name."""
     return json.dumps(told, sort_keys=True, separators=(",", ":"))
 
 

@@ -13,6 +13,8 @@ from alerts.models import Alert, Rule
 from alerts.tests.factories import person, price_rule
 from marketdata.models import IngestionRun, QuarantinedBar
 from mlops.models import AliasChange, Evaluation, TrainingRun
+from predictions.models import LedgerCheck
+from predictions.services.ledger import record_head
 from predictions.tests.scene import NOW, ORIGIN, Scene, came_true, scene
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +35,8 @@ def filled() -> Scene:
     )  # fmt: skip
     AliasChange.objects.create(alias="champion", version=version, starts_at=NOW, reason="first trained version")
     price_rule(person(), apple, "100")
+    record_head(now=NOW)
+    LedgerCheck.objects.create(checked_at=NOW, seconds=1.5, forecasts=12, fault="Forecast 1: altered.")
     return shown
 
 

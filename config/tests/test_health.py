@@ -12,6 +12,7 @@ from config.embedded.running import free_port
 from config.health import examine
 from marketdata.tests.factories import stock, stored_bar
 from mlops.tests.factories import model_version
+from predictions.models import LedgerCheck
 
 NOW = datetime(2023, 9, 25, 3, 0, tzinfo=UTC)  # Sunday night in New York: the last closed session is Friday the 22nd
 
@@ -60,6 +61,17 @@ def test_everything_is_well_when_stores_champion_and_bars_are_there() -> None:
     # From Thursday the 21st to Friday the 22nd is one session.
     assert parts["newest_bar"].facts == {"as_of": "2023-09-21", "sessions_behind": 1}
     assert all(part.ms >= 0 for part in parts.values())
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_ledger_that_did_not_hold_degrades_until_it_holds_again() -> None:
+    assert examine(now=NOW)["ledger"].detail == "Not verified yet."
+    fault = "Forecast 7 (AAPL, from 2023-09-14, 5 sessions ahead): what it says is not what was sealed."
+    LedgerCheck.objects.create(checked_at=NOW, seconds=0.1, forecasts=6, fault=fault)
+    broken = examine(now=NOW)["ledger"]
+    assert (broken.status, broken.detail, broken.facts["forecasts"]) == ("degraded", fault, 6)
+    LedgerCheck.objects.create(checked_at=NOW, seconds=0.1, forecasts=9)
+    assert examine(now=NOW)["ledger"].status == "ok"
 
 
 @pytest.mark.usefixtures("stored")

@@ -15,7 +15,7 @@ from marketdata.models import DailyBar, Instrument
 from mlops.errors import NoChampion
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
-from predictions.models import Forecast, Outcome
+from predictions.models import Forecast, LedgerHead, Outcome
 from predictions.tests.factories import NOW, ORIGIN, TARGET, forecasts, model_version, stock
 
 MONDAY_NIGHT = datetime(2023, 9, 26, 1, 0, tzinfo=UTC)  # 21:00 on Monday the 25th in New York
@@ -46,6 +46,8 @@ def test_bars_come_in_forecasts_are_scored_and_people_are_told(apple: Instrument
     assert (did["ingest"]["instruments"], did["ingest"]["failed"]) == (1, 0)
     assert did["ingest"]["new"] == DailyBar.objects.filter(instrument=apple).count() > 2000
     assert did["publish"] == {"origin": "2023-09-14", "version": "v1", "created": 0, "existing": 4, "abstained": 0}
+    assert did["head"] == {"created": 1, "count": 4}
+    assert LedgerHead.objects.get().day == NOW.date()
     assert did["alerts"] == {"raised": 1, "delivered": 1}
     assert [message.to for message in mail.outbox] == [["person@example.org"]]
 
@@ -64,6 +66,7 @@ def test_a_second_run_changes_nothing(apple: Instrument) -> None:
     after = (Alert.objects.count(), Forecast.objects.count(), Outcome.objects.count(), DailyBar.objects.count())
     assert after == before
     assert (did["ingest"]["new"], did["ingest"]["changed"], did["score"]["scored"]) == (0, 0, 0)
+    assert did["head"] == {"created": 0, "count": 4}
     assert did["alerts"] == {"raised": 0, "delivered": 0}
     assert len(mail.outbox) == 1
 

@@ -89,8 +89,8 @@ def test_prices_forecasts_scores_alerts_and_open_pages_move_session_by_session(t
             seen = _sessions_told(socket)
         assert [line[:10] for line in lines if " bars " in line] == TOLD
         assert all("     6 bars   24 forecasts" in line for line in lines if " bars " in line)
-        # The promotion of the first model is announced as well, from the session at which the site began.
-        moved = [session for session in seen if session != FIRST]
+        # The worker announces the first model's promotion meanwhile, so a session may be told twice.
+        moved = [session for session in dict.fromkeys(seen) if session != FIRST]
         assert moved == TOLD[-len(moved) :]
         assert len(moved) >= 8
         _check_the_end(site)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from marketdata.sentiment.lexicon.comparisons import rewritten
+from marketdata.sentiment.lexicon.figures import comparable
 from marketdata.sentiment.lexicon.scorer import LONGEST_TEXT, LexiconScorer
 from marketdata.sentiment.lexicon.words import market_valences
 from marketdata.sentiment.types import LABELS, TextScore, label_of
@@ -59,6 +60,18 @@ def test_both_lists_are_there_whole() -> None:
         ("Unemployment is rising", "marketworse"),
         ("Net profit was EUR 2 mn, compared with a loss of EUR 9 mn", "marketbetter"),
         ("Operating loss was EUR 2 mn, compared with a profit of EUR 1 mn", "marketworse"),
+        ("Revenue for the 12-month period was EUR14 .2 m, against EUR13 .9 m", "marketbetter"),
+        ("Turnover of the half ended June 30 was 7.5 mln eur ( $ 8.1 mln ), versus 9.2 mln eur", "marketworse"),
+        ("Net profit was EUR2 .1 m, compared to EUR995 ,000 a year ago", "marketbetter"),
+        ("Sales were SEK 12,300 million, against SEK 11 bn", "marketbetter"),
+        ("EBIT margin was 4.1 pct, compared to 6.3 per cent", "marketworse"),
+        ("The chain underperforms as volumes shrink and debt climbs", "marketworse"),
+        ("Deliveries of vans may turn out to be less than in 2019", "marketworse"),
+        ("The brewer's shares lost 2.5 % in Oslo", "marketworse"),
+        ("The lender lost about $ 3 million on the loan", "marketworse"),
+        ("Quarrels over tolls cloud the haulier's prospects", "marketworse"),
+        ("The merger brings annual savings of EUR 8 mn", "marketbetter"),
+        ("The new line makes the mill more cost-efficient", "marketbetter"),
     ],
 )
 def test_a_comparison_is_understood(text: str, word: str) -> None:
@@ -71,10 +84,68 @@ def test_a_comparison_is_understood(text: str, word: str) -> None:
         "Net sales were EUR 5 mn, compared with EUR 5 mn",
         "Profit rose 5 % from EUR 7 mn",
         "The offer runs from 3 to 5 May",
+        "Orders climbed from GBP 9 mn in spring, as compared to the drought of 2018",
+        "Margins for the 18-month span widened from 7 %, as compared to 2016",
+        "Net sales were EUR 200 mn, while operating profit was EUR 10 mn",
+        "Profit was up from EUR 8 mn, compared to EUR 9 mn in the plan",
     ],
 )
-def test_numbers_that_say_nothing_are_left_alone(text: str) -> None:
-    assert rewritten(text) == text
+def test_numbers_that_say_nothing_lead_to_no_verdict(text: str) -> None:
+    assert "market" not in rewritten(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("profit of eur6 .7 m and eur995 ,000", "profit of eur6.7 m and eur995,000"),
+        ("sales of 2.5 mln eur ( $ 3.1 mln ) in may 2009", "sales of 2.5 mln eur   in may that year"),
+        ("on march 31 , 2008 the 9-month report", "on that day , 2008 the month report"),
+        ("in 2010 , up from 2009", "in that year , up from that year"),
+        ("from 2000 units to 2000 eur", "from 2000 units to 2000 eur"),
+        ("no figures at all", "no figures at all"),
+    ],
+)
+def test_figures_are_made_comparable(text: str, plain: str) -> None:
+    assert comparable(text) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A spokeswoman for the airport declined to comment",
+        "A brewer from Ghent plans to set up a depot near Lyon",
+        "Pensioners make up a tenth of the readers",
+        "The drone weighs about 3 kilograms",
+        "The sale is subject to final talks and the usual approvals",
+        "STOCK EXCHANGE RELEASE: INCREASE IN SHARE CAPITAL REGISTERED, PROVIDED BY NEWSWIRE SERVICES",
+        "Ms Okafor succeeds Mr Brandt as head of the Leeds office",
+    ],
+)
+def test_plain_facts_are_neutral(text: str) -> None:
+    assert LexiconScorer().score([text])[0].label == "neutral"
+
+
+def test_orders_that_have_gone_up_to_a_figure_have_grown() -> None:
+    gone_up, at_most = LexiconScorer().score(
+        ["The backlog of the yard has gone up to 31 ships", "The yard can hold up to 31 ships"]
+    )
+    assert (gone_up.label, at_most.label) == ("positive", "neutral")
+
+
+def test_what_is_granted_first_does_not_count() -> None:
+    good, also_good, bad = LexiconScorer().score(
+        [
+            "Tyre deliveries grew in spite of the mild winter and falling truck registrations",
+            "Despite weak demand and a 2.5 % drop in volumes, margins improved",
+            "Shares slid despite strong growth",
+        ]
+    )
+    assert (good.label, also_good.label, bad.label) == ("positive", "positive", "negative")
+
+
+def test_capitals_change_nothing() -> None:
+    plain, loud = LexiconScorer().score(["Profits fell at the bank", "PROFITS FELL at the bank"])
+    assert plain == loud
 
 
 def test_a_negation_turns_a_word_around() -> None:

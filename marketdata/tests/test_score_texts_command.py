@@ -86,6 +86,43 @@ def test_files_out_of_reach_are_told(tmp_path: Path, texts: Path) -> None:
         call_command("score_texts", str(texts), json=str(tmp_path / "no" / "out.json"))
 
 
+def test_the_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_bytes("Sales rose\n\nSales at the Café fell\n".encode("latin-1"))
+    with pytest.raises(CommandError, match="not a UTF-8 text file: line 3 holds other bytes"):
+        call_command("score_texts", str(path))
+
+
+def test_the_texts_are_not_overwritten_by_their_scores(texts: Path) -> None:
+    before = texts.read_bytes()
+    other_name = texts.with_name("link.txt")
+    other_name.symlink_to(texts)
+    with pytest.raises(CommandError, match="name another file") as caught:
+        call_command("score_texts", str(texts), json=str(other_name))
+    assert caught.value.returncode == 2
+    assert texts.read_bytes() == before
+
+
+def test_an_empty_name_for_the_scores_is_no_name(texts: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("score_texts", str(texts), json="")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text("Sales rose\n" * 5_000, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "score_texts", str(path)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline().startswith(b"positive")
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 0
+
+
 def test_it_needs_no_server(texts: Path) -> None:
     assert not needs_servers(["manage.py", "score_texts", "x"])
     variables = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}

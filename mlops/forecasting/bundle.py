@@ -9,6 +9,7 @@ from mlops.forecasting.features.news import reads_news
 from mlops.forecasting.intervals.conformal import Bands
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.models.base import Member
+from mlops.forecasting.models.reach import Reach
 from mlops.forecasting.models.samples import Samples
 from mlops.forecasting.models.settings import TreeSettings
 from mlops.forecasting.signals import SignalRules
@@ -74,9 +75,14 @@ class Bundle:
     heads: Mapping[str, Head]
     volatility: VolatilityModel
     bands: Bands
+    reach: Reach
     rules: SignalRules
     risk: RiskScale
     inputs: FeatureRange
+
+    def widths(self, sigma: FloatArray, volatility: Samples, symbols: tuple[str, ...]) -> FloatArray:
+        """Half widths of the intervals in log return, shape (n, h, 3), for volatilities `sigma` of shape (n, h)."""
+        return self.bands.widths(sigma, self.reach.reach(volatility.latest()), symbols)
 
     @property
     def reads_news(self) -> bool:

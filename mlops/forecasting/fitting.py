@@ -24,10 +24,12 @@ from mlops.forecasting.features.news import feature_set_for, features_of, name_o
 from mlops.forecasting.gate import GateVerdict, compare_holdouts
 from mlops.forecasting.heads import fit_head
 from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
-from mlops.forecasting.intervals.conformal import CALIBRATION_SESSIONS, Bands
+from mlops.forecasting.intervals.conformal import CALIBRATION_SESSIONS, Bands, PastScores
 from mlops.forecasting.intervals.har import VolatilityModel
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import LearningSet, known_before, learning_set
-from mlops.forecasting.models.catalog import search_trees
+from mlops.forecasting.models.catalog import fit_reach, no_reach, search_trees
+from mlops.forecasting.models.reach import Reach
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
 from mlops.forecasting.past import PastForecasts, asked, fold_bounds, past_forecasts
 from mlops.forecasting.signals import (
@@ -110,6 +112,7 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
     heads = _fit_heads(learned, members, weights, _part(progress, 0.65, 0.95))
     progress(0.95, "bands and signals")
     volatility = VolatilityModel.fit(learned.volatility.latest(), learned.log_variances)
+    bands, reach = _bands(learned, volatility, heads[UP].base_rates, members)
     bundle = Bundle(
         feature_set=name_of(cube),
         direction_names=cube.direction_names,
@@ -120,7 +123,8 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
         trees=members.trees,
         heads=heads,
         volatility=volatility,
-        bands=_bands(learned, volatility, heads[UP].base_rates),
+        bands=bands,
+        reach=reach,
         rules=learn_rules(past, weights, instruments=len(known.symbols)),
         risk=_risk_scale(learned, heads[BIG_MOVE]),
         inputs=_ranges(learned, cube),
@@ -190,12 +194,26 @@ def _fit_heads(
     return heads
 
 
-def _bands(learned: LearningSet, volatility: VolatilityModel, base_rates: FloatArray) -> Bands:
-    """Score the last five years with the volatility model that will be served, around the base rate's return."""
-    recent = learned.take(learned.rows >= learned.sessions - CALIBRATION_SESSIONS)
-    sigma = volatility.sigma(recent.volatility.latest())
-    scores = np.abs(recent.log_returns / sigma - standard_scores(base_rates))
-    return Bands.calibrate(scores, recent.columns, learned.symbols)
+def _bands(
+    learned: LearningSet, volatility: VolatilityModel, base_rates: FloatArray, members: MemberSettings
+) -> tuple[Bands, Reach]:
+    """Score the last five years with the volatility model that will be served, around the base rate's return.
+
+    The quantile trees learn from all years, and each sample is scored by those that have not seen its dates. They are
+    not tried with five years or fewer, where they have never won.
+    """
+    features = learned.volatility.latest()
+    scores = np.abs(learned.log_returns / volatility.sigma(features) - standard_scores(base_rates))
+    since = learned.sessions - CALIBRATION_SESSIONS
+    reach, unseen = no_reach(), np.ones((*scores.shape, len(LEVELS)))
+    if len(np.unique(learned.rows)) > CALIBRATION_SESSIONS:
+        reach, unseen = fit_reach(features, scores, learned.rows, members, since=since)
+    recent = learned.rows >= since
+    past = PastScores(
+        scores=scores[recent], reach=unseen[recent], rows=learned.rows[recent], columns=learned.columns[recent]
+    )
+    bands = Bands.calibrate(past, learned.symbols)
+    return bands, reach.only(bands.shares > 0)
 
 
 def _risk_scale(learned: LearningSet, big_move: Head) -> RiskScale:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +10,16 @@ from numpy.typing import NDArray
 from mlops.forecasting.abstention import is_outside
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Bundle
 from mlops.forecasting.features.news import features_of
-from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.figures import Figures, json_ready, mean_of, share_of
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import LearningSet, learning_set
 from mlops.forecasting.metrics.classification import classification_scores, log_losses
 from mlops.forecasting.metrics.intervals import inside, winkler_scores
+from mlops.forecasting.metrics.skill import price_mse_skill
 from mlops.forecasting.serving import Estimates, estimate
 from mlops.forecasting.signals import EarnedRule
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
-Figures = dict[str, Any]
 PAIRED_LEVEL = LEVELS.index(95)
 FIGURES = ("n", "accuracy", "base_rate", "precision", "recall", "f1", "brier", "log_loss", "auc")
 SIDE_FIGURES = ("n", "accuracy", "base_rate", "brier", "auc")
@@ -119,23 +119,23 @@ def _figures(rows: _Rows, bundle: Bundle, position: int) -> Figures:
     up = classification_scores(rows.said[UP], rows.came[UP])
     base_rate = np.full_like(rows.said[UP], bundle.heads[UP].base_rates[position])
     losses = rows.losses()
-    return _json_ready(
+    figures: Figures = json_ready(
         {
             **{name: getattr(up, name) for name in FIGURES},
-            "log_loss_climatology": _mean(log_losses(base_rate, rows.came[UP])),
+            "log_loss_climatology": mean_of(log_losses(base_rate, rows.came[UP])),
             "calibration_error": up.calibration_error,
             "coverage": {
-                str(level): _mean(inside(*rows.bounds(place), rows.log_return).astype(np.float64))
-                for place, level in enumerate(LEVELS)
+                str(level): share_of(inside(*rows.bounds(place), rows.log_return)) for place, level in enumerate(LEVELS)
             },
-            "winkler_95": _mean(losses.winkler_95),
-            "price_mse_skill": _price_skill(rows),
+            "winkler_95": mean_of(losses.winkler_95),
+            "price_mse_skill": price_mse_skill(rows.expected, rows.log_return),
             "beats_median": _side_figures(rows, BEATS_MEDIAN),
             "volatility_rises": _side_figures(rows, VOLATILITY_RISES),
             "big_move": _side_figures(rows, BIG_MOVE),
             "buy": _buy_figures(rows, base_rate, bundle.rules.rise.get(HORIZONS[position])),
         }
     )
+    return figures
 
 
 def _side_figures(rows: _Rows, head: str) -> Figures | None:
@@ -144,13 +144,6 @@ def _side_figures(rows: _Rows, head: str) -> Figures | None:
         return None
     scores = classification_scores(rows.said[head][known], rows.came[head][known])
     return {name: getattr(scores, name) for name in SIDE_FIGURES}
-
-
-def _price_skill(rows: _Rows) -> float:
-    """One minus the squared error over that of the last price, both in shares of the last price."""
-    naive = np.mean(np.expm1(rows.log_return) ** 2)
-    missed = np.mean((np.expm1(rows.expected) - np.expm1(rows.log_return)) ** 2)
-    return float(1 - missed / naive) if naive > 0 else float("nan")
 
 
 def _buy_figures(rows: _Rows, base_rate: FloatArray, rule: EarnedRule | None) -> Figures | None:
@@ -162,19 +155,7 @@ def _buy_figures(rows: _Rows, base_rate: FloatArray, rule: EarnedRule | None) ->
     that_day = np.bincount(place, weights=rows.came[UP]) / np.bincount(place)
     return {
         "n": int(bought.sum()),
-        "coverage": _mean(bought.astype(np.float64)),
-        "accuracy": _mean(rows.came[UP][bought]),
-        "same_days_base_rate": _mean(that_day[place][bought]),
-    }
-
-
-def _mean(values: FloatArray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _json_ready(figures: Figures) -> Figures:
-    """NaN becomes None."""
-    return {
-        name: _json_ready(value) if isinstance(value, dict) else None if value != value else value
-        for name, value in figures.items()
+        "coverage": share_of(bought),
+        "accuracy": mean_of(rows.came[UP][bought]),
+        "same_days_base_rate": mean_of(that_day[place][bought]),
     }

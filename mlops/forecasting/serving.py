@@ -7,12 +7,18 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.forecasting.abstention import Standpoint, expiry_reason, has_expired, reasons_to_abstain
+from mlops.forecasting.abstention import (
+    MOST_SESSIONS_BEHIND,
+    Standpoint,
+    expiry_reason,
+    has_expired,
+    reasons_to_abstain,
+)
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, HIGH, UP, VOLATILITY_RISES, Bundle, Head
 from mlops.forecasting.drivers import Driver, top_drivers
 from mlops.forecasting.ensemble import standard_scores
 from mlops.forecasting.features.news import features_of
-from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.models.catalog import XGBOOST, tree_contributions
 from mlops.forecasting.models.samples import STEPS, Samples, samples_of_blocks
 from mlops.forecasting.signals import Signal, Standing, decide
@@ -20,6 +26,7 @@ from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
 ISSUED, ABSTAINED = "issued", "abstained"
 CLOSE, SESSIONS_BEHIND = -2, -1
+LATEST = STEPS + MOST_SESSIONS_BEHIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class _Batch:
 
     bundle: Bundle
     symbols: tuple[str, ...]
-    blocks: FloatArray
+    inputs: tuple[FloatArray, ...]
     estimates: Estimates
     prices: FloatArray
     contributions: FloatArray
@@ -117,7 +124,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
     batch = _Batch(
         bundle=bundle,
         symbols=symbols,
-        blocks=blocks,
+        inputs=tuple(blocks),
         estimates=estimates,
         prices=_prices(blocks[:, -1, CLOSE], estimates, late),
         contributions=_contributions(bundle.heads[UP], direction),
@@ -138,7 +145,7 @@ def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: t
         volatility_rises=bundle.heads[VOLATILITY_RISES].probabilities(volatility),
         big_move=bundle.heads[BIG_MOVE].probabilities(volatility),
         log_return=sigma * standard_scores(up),
-        widths=bundle.bands.widths(sigma, symbols),
+        widths=bundle.widths(sigma, volatility, symbols),
     )
 
 
@@ -156,7 +163,7 @@ def _issued(batch: _Batch, place: int, position: int) -> InstrumentForecast:
         symbol=batch.symbols[place],
         horizon_sessions=HORIZONS[position],
         status=ISSUED,
-        last_price=float(batch.blocks[place, -1, CLOSE]),
+        last_price=float(batch.inputs[place][-1, CLOSE]),
         predicted_price=float(batch.prices[place, position, 0]),
         probability_up=up,
         base_rate_up=float(batch.bundle.heads[UP].base_rates[position]),
@@ -170,18 +177,22 @@ def _issued(batch: _Batch, place: int, position: int) -> InstrumentForecast:
         big_move=_known(estimates.big_move[place, position]),
         risk_level=batch.risk_levels[place][position],
         drivers=top_drivers(batch.bundle.direction_names, batch.contributions[place, position]),
-        inputs=batch.blocks[place],
+        inputs=batch.inputs[place],
     )
 
 
 def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[Standpoint]]:
-    """The last 20 sessions of inputs up to each symbol's newest bar, shape (m, 20, k + 2), and where it stands."""
-    cube = features_of(known, feature_set)
+    """The last 20 sessions of inputs up to each symbol's newest bar, shape (m, 20, k + 2), and where it stands.
+
+    A symbol that is too far behind to be forecast has a block of no meaning.
+    """
+    cube = features_of(known, feature_set, newest=LATEST)
     present = np.isfinite(known.close)
     last_row = len(known.sessions) - 1
     newest = np.where(present.any(axis=0), last_row - present[::-1].argmax(axis=0), last_row)
-    inputs = np.concatenate([cube.direction, cube.volatility, known.close[:, :, None]], axis=2)
-    rows = newest[:, None] - np.arange(STEPS - 1, -1, -1)
+    first_row = len(known.sessions) - len(cube.direction)
+    inputs = np.concatenate([cube.direction, cube.volatility, known.close[first_row:, :, None]], axis=2)
+    rows = newest[:, None] - first_row - np.arange(STEPS - 1, -1, -1)
     blocks = inputs[np.maximum(rows, 0), np.arange(len(known.symbols))[:, None]]
     behind = np.broadcast_to((last_row - newest)[:, None, None], (*blocks.shape[:2], 1))
     standpoints = [

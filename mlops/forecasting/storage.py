@@ -14,12 +14,12 @@ from mlops.forecasting.errors import BundleUnreadable
 from mlops.forecasting.features.news import FEATURE_SETS
 from mlops.forecasting.intervals.conformal import Bands
 from mlops.forecasting.intervals.har import VolatilityModel
-from mlops.forecasting.models.catalog import MEMBER_NAMES, member_class
+from mlops.forecasting.models.catalog import MEMBER_NAMES, load_reach, member_class
 from mlops.forecasting.models.settings import TreeSettings
 from mlops.forecasting.signals import EarnedRule, SignalRules
 from mlops.forecasting.types import HORIZONS, FloatArray
 
-FORMAT = 1
+FORMAT = 2
 INDEX = "bundle.json"
 MEMBER_SUFFIXES = (".safetensors", ".ubj")
 
@@ -31,6 +31,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     for name, head in bundle.heads.items():
         for member_name, member in head.members.items():
             member.save(folder, _stem(name, member_name))
+    bundle.reach.save(folder)
     files = sorted(file.name for file in folder.iterdir() if file.suffix in MEMBER_SUFFIXES)
     index = json.dumps({**_index_of(bundle), "files": files}, indent=1, sort_keys=True, allow_nan=False)
     (folder / INDEX).write_text(index, encoding="utf-8")
@@ -75,6 +76,8 @@ def _index_of(bundle: Bundle) -> Json:
         },
         "bands": {
             "quantiles": _numbers(bundle.bands.quantiles),
+            "stretch": _numbers(bundle.bands.stretch),
+            "shares": _numbers(bundle.bands.shares),
             "factors": {symbol: _numbers(factors) for symbol, factors in bundle.bands.factors.items()},
         },
         "rules": {"rise": _index_of_rules(bundle.rules.rise), "lag": _index_of_rules(bundle.rules.lag)},
@@ -102,7 +105,8 @@ def _index_of_rules(rules: Mapping[int, EarnedRule]) -> Json:
 def _bundle_of(index: Json, folder: Path) -> Bundle:
     if index["horizons"] != list(HORIZONS):
         raise BundleUnreadable(f"its horizons are {index['horizons']}")
-    inputs, volatility, bands = index["inputs"], index["volatility"], index["bands"]
+    inputs, volatility = index["inputs"], index["volatility"]
+    known_bands = _bands_of(index["bands"])
     return Bundle(
         feature_set=index["feature_set"],
         direction_names=tuple(index["direction_names"]),
@@ -113,7 +117,8 @@ def _bundle_of(index: Json, folder: Path) -> Bundle:
         trees=TreeSettings(**index["trees"]),
         heads={name: _head_of(name, head, folder) for name, head in index["heads"].items()},
         volatility=VolatilityModel(**{name: _array(values) for name, values in volatility.items()}),
-        bands=Bands(_array(bands["quantiles"]), {name: _array(row) for name, row in bands["factors"].items()}),
+        bands=known_bands,
+        reach=load_reach(folder, known_bands.shares > 0),
         rules=SignalRules(_rules_of(index["rules"]["rise"]), _rules_of(index["rules"]["lag"])),
         risk=RiskScale(_array(index["risk_limits"])),
         inputs=FeatureRange(tuple(inputs["names"]), _array(inputs["lowest"]), _array(inputs["highest"])),
@@ -129,6 +134,11 @@ def _head_of(name: str, head: Json, folder: Path) -> Head:
         base_rates=_array(head["base_rates"]),
         weights=_array(head["weights"]),
     )
+
+
+def _bands_of(bands: Json) -> Bands:
+    factors = {name: _array(row) for name, row in bands["factors"].items()}
+    return Bands(_array(bands["quantiles"]), _array(bands["stretch"]), _array(bands["shares"]), factors)
 
 
 def _rules_of(rules: Json) -> dict[int, EarnedRule]:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from mlops.scorecard import NOT_MEASURED, decimals, percent
 
-WIDTH = 118
+WIDTH = 124
 Figures = Mapping[str, Any]
 LEVELS = (80, 95, 99)
 
@@ -49,7 +49,7 @@ def _direction(horizons: Figures) -> Table:
         "BUY right",
         "of all",
         "lift, points",
-        "against median",
+        "vs median",
         "of all",
     )
     return _table("Direction, out of sample, with 95 % intervals over blocks of 60 sessions", headings, rows)

@@ -1,7 +1,5 @@
 """Training: fit before the hold-out, judge the fit on it, fit again on everything, register both."""
 
-import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from mlops.conf import ModelSettings
 from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.forecasting.errors import TooLittleHistory
+from mlops.forecasting.figures import json_ready
 from mlops.forecasting.fitting import Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
 from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.toolchain import toolchain
@@ -247,14 +246,3 @@ def _next_name() -> str:
     """The next of v1, v2, ...; names that do not look like that do not count."""
     names = ModelVersion.objects.filter(version__regex=r"^v[1-9][0-9]*$").values_list("version", flat=True)
     return f"v{max((int(name[1:]) for name in names), default=0) + 1}"
-
-
-def json_ready(metrics: object) -> object:
-    """The metrics as the database can store them: a figure that does not exist is null."""
-    if isinstance(metrics, dict):
-        return {str(key): json_ready(value) for key, value in metrics.items()}
-    if isinstance(metrics, list | tuple):
-        return [json_ready(value) for value in metrics]
-    if isinstance(metrics, float) and not math.isfinite(metrics):
-        return None
-    return json.loads(json.dumps(metrics))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from mlops.forecasting.backtest.ablation import ablation
 from mlops.forecasting.backtest.report import Measured, report
 from mlops.forecasting.backtest.walk_forward import YEARLY, stretches_of
 from mlops.forecasting.backtest.workers import walk
+from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.learning import learning_set
 from mlops.forecasting.types import HORIZONS, Progress
@@ -32,7 +32,7 @@ class WalkPlan:
     news: Path | None = None
 
 
-def evaluate_file(plan: WalkPlan, progress: Progress) -> dict[str, Any]:
+def evaluate_file(plan: WalkPlan, progress: Progress) -> Figures:
     """Every figure of a walk over the bars of a file, out of sample, as it can be written as JSON.
 
     With a file of news the walk may read them; a second walk may not, and the two are compared. The same files,
@@ -73,7 +73,7 @@ def _part(progress: Progress, start: float, end: float) -> Progress:
     return lambda share, stage: progress(start + (end - start) * share, stage)
 
 
-def _facts(read: PanelFile) -> dict[str, Any]:
+def _facts(read: PanelFile) -> Figures:
     """What was judged on."""
     sessions = read.panel.sessions
     return {

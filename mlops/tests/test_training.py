@@ -11,6 +11,7 @@ from django.conf import settings
 from marketdata.models import Instrument, SentimentDay
 from mlops import artifacts
 from mlops.errors import InsufficientHistory
+from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import Panel, no_progress
 from mlops.models import AliasChange, Evaluation, ModelVersion, TrainingRun
 from mlops.selectors import champion
@@ -19,7 +20,6 @@ from mlops.services.training import (
     Training,
     TrainingPlan,
     holdout_of,
-    json_ready,
     run_training,
     train,
     train_version,
@@ -69,6 +69,7 @@ def test_the_first_version_serves_and_a_second_training_makes_the_same_files(
     assert AliasChange.objects.get().reason == "first trained version"
     assert first.holdout_trained_through < first.holdout_first
     assert first.trained_through == first.holdout_last == market.sessions[-1].astype(object)
+    assert first.toolchain == toolchain()
     assert bundle_of(first, "holdout").trained_through == first.holdout_trained_through
     assert bundle_of(first, "serving").trained_through == first.trained_through
 
@@ -182,11 +183,6 @@ def test_a_champion_whose_files_are_damaged_keeps_a_finished_run_from_being_comp
     assert run.error == (
         "v2 was trained but not compared. The files of model v1 cannot be used: manifest.json is missing."
     )
-
-
-def test_a_figure_that_does_not_exist_is_stored_as_null() -> None:
-    figures = {5: {"auc": float("nan"), "coverage": (0.8, -float("inf"))}, "n": 3, "volatility_rises": None}
-    assert json_ready(figures) == {"5": {"auc": None, "coverage": [0.8, None]}, "n": 3, "volatility_rises": None}
 
 
 def test_a_version_trained_with_news_says_so_and_both_fits_read_them(

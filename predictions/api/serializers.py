@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
-from predictions.readpath.bodies import LEVELS, MOMENTARY
+from predictions.readpath.bodies import LEVELS
 
 MOST_ENTRIES = 5_000
 
@@ -70,9 +70,8 @@ Intervals = type(
 )
 
 
-@extend_schema_serializer(component_name="Forecast")
-class ForecastOut(serializers.Serializer):
-    """One forecast; an abstention has null numbers and says why in `reasons`."""
+class SaidOut(serializers.Serializer):
+    """What a forecast says for good; an abstention has null numbers and says why in `reasons`."""
 
     id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Forecast.Status.values)
@@ -95,17 +94,23 @@ class ForecastOut(serializers.Serializer):
     confidence_interval = Intervals()
     risk = RiskOut()
     drivers = DriverOut(many=True)
-    record = RecordOut()
     kind = serializers.ChoiceField(choices=Forecast.Kind.values)
     model_version = serializers.CharField()
     data_source = serializers.CharField()
-    stale = serializers.BooleanField(help_text="The prices are old, or the stored answer could not be renewed.")
-    fresh_until = serializers.DateTimeField()
     disclaimer = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="Forecast")
+class ForecastOut(SaidOut):
+    """One forecast as it is answered now; an abstention has null numbers and says why in `reasons`."""
+
+    record = RecordOut()
+    stale = serializers.BooleanField(help_text="The prices are old, or the stored answer could not be renewed.")
+    fresh_until = serializers.DateTimeField()
+
+
 @extend_schema_serializer(component_name="StoredForecast")
-class StoredForecastOut(ForecastOut):
+class StoredForecastOut(SaidOut):
     """One stored forecast: what was said, with what it was made from and how it is sealed. It never changes."""
 
     recorded_at = serializers.DateTimeField()
@@ -119,10 +124,6 @@ class StoredForecastOut(ForecastOut):
     inputs_sha256 = serializers.CharField(allow_null=True, help_text="Of the numbers it was computed from.")
     previous_hash = serializers.CharField()
     entry_hash = serializers.CharField()
-
-    def get_fields(self) -> dict[str, serializers.Field]:
-        """Without what depends on the moment."""
-        return {name: field for name, field in super().get_fields().items() if name not in MOMENTARY}
 
 
 class _DifferenceOut(serializers.Serializer):
@@ -177,6 +178,9 @@ class DayHeadOut(serializers.Serializer):
     count = serializers.IntegerField(min_value=1)
     last_forecast = serializers.IntegerField()
     head_hash = serializers.CharField()
+    outcomes = serializers.IntegerField(min_value=0, help_text="Outcomes that were known.")
+    last_outcome = serializers.IntegerField(min_value=0)
+    outcomes_hash = serializers.CharField(help_text="Over all of them, in their order.")
     recorded_at = serializers.CharField(help_text="The instant in the form that is hashed.")
     previous_hash = serializers.CharField()
     entry_hash = serializers.CharField()

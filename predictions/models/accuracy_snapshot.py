@@ -45,7 +45,8 @@ class AccuracySnapshot(AccuracySums):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["kind", "model_version", "horizon_sessions", "window_days"], name="accuracy_snapshot_by_scope"
+                fields=["kind", "model_version", "horizon_sessions", "window_days", "instrument"],
+                name="accuracy_snapshot_by_scope",
             ),
         ]
 

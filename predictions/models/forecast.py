@@ -112,7 +112,7 @@ class Forecast(models.Model):
                 fields=["instrument", "horizon_sessions", "kind", "-origin", "model_version"], name="forecast_latest"
             ),
             models.Index(fields=["instrument", "target", "horizon_sessions", "kind", "id"], name="forecast_history"),
-            models.Index(fields=["target", "horizon_sessions", "kind"], name="forecast_maturing"),
+            models.Index(fields=["kind", "horizon_sessions", "target"], name="forecast_by_target"),
         ]
 
     def __str__(self) -> str:

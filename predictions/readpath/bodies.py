@@ -11,7 +11,6 @@ from predictions.models import Forecast
 from predictions.selectors.record import Record, Scope, record_of, records_of
 
 LEVELS = (80, 95, 99)
-MOMENTARY = frozenset({"stale", "fresh_until", "record"})
 
 
 class Risk(TypedDict):
@@ -22,8 +21,8 @@ class Risk(TypedDict):
     level: str | None
 
 
-class ForecastBody(TypedDict):
-    """One forecast as it is answered; an abstention has null numbers and says why in `reasons`."""
+class SaidBody(TypedDict):
+    """What a forecast says for good; an abstention has null numbers and says why in `reasons`."""
 
     id: int
     status: str
@@ -42,13 +41,18 @@ class ForecastBody(TypedDict):
     confidence_interval: dict[str, list[float] | None]
     risk: Risk
     drivers: list[dict[str, Any]]
-    record: Record
     kind: str
     model_version: str
     data_source: str
+    disclaimer: str
+
+
+class ForecastBody(SaidBody):
+    """One forecast as it is answered at a moment."""
+
+    record: Record
     stale: bool
     fresh_until: str
-    disclaimer: str
 
 
 def bodies_of(forecasts: Sequence[Forecast], *, stale: bool, fresh_until: datetime) -> list[ForecastBody]:
@@ -66,6 +70,16 @@ def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime, record: R
     The record is read where it is not given. What a version said that serves no longer is stale, whatever `stale` says
     of the prices.
     """
+    return {
+        **said_body(forecast),
+        "record": record or record_of(*_scope(forecast)),
+        "stale": stale or not forecast.serves,
+        "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def said_body(forecast: Forecast) -> SaidBody:
+    """What never changes about a forecast."""
     return {
         "id": forecast.pk,
         "status": str(forecast.status),
@@ -88,21 +102,17 @@ def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime, record: R
             "level": forecast.risk_level or None,
         },
         "drivers": list(forecast.drivers),
-        "record": record or record_of(*_scope(forecast)),
         "kind": str(forecast.kind),
         "model_version": forecast.model_version.version,
         "data_source": forecast.data_source,
-        "stale": stale or not forecast.serves,
-        "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "disclaimer": DISCLAIMER,
     }
 
 
 def stored_body(forecast: Forecast) -> dict[str, Any]:
-    """Everything that never changes about a forecast: the answer without what depends on the moment, and its seal."""
-    told = body_of(forecast, stale=False, fresh_until=forecast.recorded_at)
-    lasting = {name: value for name, value in told.items() if name not in MOMENTARY}
-    return lasting | {
+    """What never changes about a forecast, and how it is sealed; also reads its toolchain and inputs."""
+    return {
+        **said_body(forecast),
         "symbol": forecast.symbol,
         "recorded_at": forecast.recorded_at.astimezone(UTC).isoformat(),
         "fit": str(forecast.fit),

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from accounts.limits import COUNT_CALL_LUA, STORE_OUTAGE, WINDOW_S, Allowance, allowance_of, count_locally, store
 from predictions.models import Forecast
-from predictions.readpath.bodies import bodies_of, encoded
+from predictions.readpath.bodies import ForecastBody, bodies_of, encoded
 
 log = structlog.get_logger(__name__)
 
@@ -97,11 +97,12 @@ def peek(symbol: str, horizon: int) -> Kept | None:
         return None
 
 
-def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> None:
-    """Write both forms of every forecast in one trip; an outage costs the copies and nothing else."""
+def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastBody]:
+    """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+    bodies = bodies_of(forecasts, stale=stale, fresh_until=fresh_until)
     trip = store().pipeline(transaction=False)
-    for forecast, body in zip(forecasts, bodies_of(forecasts, stale=stale, fresh_until=fresh_until), strict=True):
+    for forecast, body in zip(forecasts, bodies, strict=True):
         key = key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions)
         forms = {
             "until": repr(fresh_until.timestamp()),
@@ -116,6 +117,7 @@ def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> None:
         trip.execute()
     except RedisError as error:
         _note_outage(error)
+    return bodies
 
 
 def claim(symbol: str, horizon: int) -> bool:

@@ -113,8 +113,9 @@ def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
         raise ForecastUnavailable(instrument.symbol, horizon)
     stale = store_is_stale(now=now) or not forecast.serves
     if keep and forecast.serves:
-        cache.keep([forecast], stale=stale, now=now)
-    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    body = encoded(body_of(forecast, stale=stale, fresh_until=fresh_until))
+        (body,) = cache.keep([forecast], stale=stale, now=now)
+    else:
+        fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+        body = body_of(forecast, stale=stale, fresh_until=fresh_until)
     version = forecast.model_version.version
-    return Answer(body, instrument.symbol, version, str(forecast.status), stale, "database")
+    return Answer(encoded(body), instrument.symbol, version, str(forecast.status), stale, "database")

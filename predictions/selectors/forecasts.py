@@ -4,7 +4,8 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, F, Func, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from marketdata.models import Instrument
@@ -30,7 +31,7 @@ def latest_forecasts(horizon: int, *, among: Collection[int] | None = None) -> d
     Between a promotion and the new champion's first publication its predecessor's forecasts are the newest there are.
     """
     asked = Instrument.objects.all() if among is None else Instrument.objects.filter(pk__in=among)
-    found = live_forecasts().filter(pk__in=asked.values(newest=_newest_key(OuterRef("pk"), horizon)))
+    found = live_forecasts().filter(_key_among(asked.values(newest=_newest_key(OuterRef("pk"), horizon))))
     return {forecast.instrument_id: forecast for forecast in found}
 
 
@@ -38,7 +39,7 @@ def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
     """The newest live forecast of one instrument for each horizon; one query."""
     asked = Instrument.objects.filter(pk=instrument.pk)
     keys = [asked.values(newest=_newest_key(OuterRef("pk"), horizon)) for horizon in HORIZONS]
-    found = live_forecasts().filter(pk__in=keys[0].union(*keys[1:], all=True))
+    found = live_forecasts().filter(_key_among(keys[0].union(*keys[1:], all=True)))
     return {said.horizon_sessions: said for said in sorted(found, key=lambda said: said.horizon_sessions)}
 
 
@@ -72,10 +73,21 @@ def has_hindcasts(version: ModelVersion) -> bool:
     return Forecast.objects.filter(model_version=version, kind=Forecast.Kind.HINDCAST).exists()
 
 
+def _key_among(keys: QuerySet[Any, Any]) -> Func:
+    """Whether the key is any of these, which are looked up first: for `IN` the whole table would be read."""
+    return Func(
+        F("pk"),
+        ArraySubquery(keys),
+        arg_joiner=" = ANY(",
+        template="(%(expressions)s))",
+        output_field=BooleanField(),
+    )
+
+
 def _newest_key(instrument: Any, horizon: int) -> Coalesce:
     """The key of the champion's newest live forecast for an instrument, else of anybody's."""
     live = Forecast.objects.filter(instrument=instrument, horizon_sessions=horizon, kind=Forecast.Kind.LIVE)
     champion = ModelVersion.objects.filter(stage=ModelVersion.Stage.CHAMPION).values("pk")[:1]
-    by_champion = live.filter(model_version=Subquery(champion)).order_by("-origin", "-id")
+    by_champion = live.filter(model_version=Subquery(champion)).order_by("-origin")
     by_anybody = live.order_by("-origin", "-id")
     return Coalesce(Subquery(by_champion.values("pk")[:1]), Subquery(by_anybody.values("pk")[:1]))

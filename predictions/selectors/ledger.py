@@ -1,6 +1,6 @@
 """The chain as it is stored: its rows as text, in order and as a stream, and the heads that were taken of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from predictions.errors import HeadUnknown
 from predictions.models import Forecast, LedgerCheck, LedgerHead
-from predictions.sealing import COLUMNS, GENESIS, line_of, said
+from predictions.sealing import COLUMNS, GENESIS, OUTCOME_COLUMNS, line_of, said
 
 # How a column's stored text is written where that depends on settings, or is not the column itself.
 EXPRESSIONS = {
@@ -25,6 +25,10 @@ ROWS = f"""
 SELECT f.previous_hash, f.entry_hash, {", ".join(f"({EXPRESSIONS.get(name, f'f.{name}')})::text" for name in COLUMNS)}
 FROM predictions_forecast f WHERE f.id > %s AND f.id <= %s ORDER BY f.id LIMIT %s
 """
+OUTCOMES = f"""
+SELECT {", ".join(f"({EXPRESSIONS.get(name, f'f.{name}')})::text" for name in OUTCOME_COLUMNS)}
+FROM predictions_outcome f WHERE f.id > %s ORDER BY f.id LIMIT %s
+"""
 COPY_BLOCKS = """
 COPY (
     SELECT i.id, i.sha256, i.block FROM predictions_forecastinput i WHERE i.id > %s ORDER BY i.id LIMIT %s
@@ -35,6 +39,7 @@ ROWS_AT_A_TIME = 5_000
 BLOCKS_AT_A_TIME = 1_000
 
 _ID = COLUMNS.index("id")
+_OUTCOME_ID = OUTCOME_COLUMNS.index("id")
 
 
 class SealedRow(NamedTuple):
@@ -96,6 +101,23 @@ def input_blocks() -> Iterator[tuple[int, str, bytes]]:
         if len(piece) < BLOCKS_AT_A_TIME:
             return
         after = piece[-1][0]
+
+
+def outcome_rows(*, after: int = 0) -> Iterator[tuple[str | None, ...]]:
+    """The stored text of each of OUTCOME_COLUMNS, of the outcomes with keys above `after`, in the order of keys."""
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(OUTCOMES, (after, ROWS_AT_A_TIME))
+            piece = cursor.fetchall()
+        yield from piece
+        if len(piece) < ROWS_AT_A_TIME:
+            return
+        after = outcome_key(piece[-1])
+
+
+def outcome_key(texts: Sequence[str | None]) -> int:
+    """The outcome's key."""
+    return int(texts[_OUTCOME_ID] or 0)
 
 
 def _piece(after: int, through: int, most: int) -> list[SealedRow]:

@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from marketdata.selectors import newest_session
 from mlops.forecasting.metrics.evidence import DaySums, evidence_of
+from predictions.conf import HORIZONS
 from predictions.models import AccuracyDay, AccuracySnapshot, Forecast, Outcome, Scorekeeping
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 from predictions.services.accuracy_sql import ADD_DAYS, MOVE_WINDOWS
@@ -43,6 +44,8 @@ def update_accuracy(*, now: datetime, through: date | None = None) -> AccuracyRe
 def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
     """Throw the sums away and make them anew from the outcomes; their windows end where they ended before."""
     state = hold_score()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '256MB'")
     AccuracyDay.objects.all().delete()
     AccuracySnapshot.objects.all().delete()
     state.outcomes_counted = 0
@@ -61,7 +64,8 @@ def _brought_up(state: Scorekeeping, now: datetime, through: date | None) -> Acc
     bounds: dict[str, Any] = {"counted": state.outcomes_counted, "newest": newest, "windows": list(WINDOWS)}
     with connection.cursor() as cursor:
         cursor.execute(ADD_DAYS, bounds)
-        cursor.execute(MOVE_WINDOWS, {**bounds, "as_of": as_of, "before": state.as_of or as_of})
+        everybody: dict[str, Any] = {"kinds": list(Forecast.Kind.values), "horizons": list(HORIZONS)}
+        cursor.execute(MOVE_WINDOWS, {**bounds, **everybody, "as_of": as_of, "before": state.as_of or as_of})
     AccuracySnapshot.objects.filter(n=0).delete()
     _judge(touched)
     Scorekeeping.objects.filter(pk=state.pk).update(outcomes_counted=newest, as_of=as_of, updated_at=now)

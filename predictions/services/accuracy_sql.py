@@ -7,6 +7,7 @@ _UP = "went_up::int"
 _P = "probability_up"
 _LOSS = f"round((-ln(CASE WHEN went_up THEN {_P} ELSE 1 - {_P} END::float8))::numeric, 12)"
 _SWINGS = "(said_volatility IS NOT NULL AND volatility_rose IS NOT NULL)"
+_OFF, _MOVED = "(predicted_price - actual_price)", "(actual_price - last_price)"
 ADDED: dict[str, str] = {
     "n": "1",
     "hits": "coalesce(direction_right, false)::int",
@@ -23,15 +24,15 @@ ADDED: dict[str, str] = {
     "volatility_calls": f"{_SWINGS}::int",
     "volatility_hits": f"({_SWINGS} AND (said_volatility > 0.5) = volatility_rose)::int",
     "volatility_rises": f"({_SWINGS} AND volatility_rose)::int",
-    "brier": f"({_P} - {_UP}) ^ 2",
+    "brier": f"({_P} - {_UP}) * ({_P} - {_UP})",
     "log_loss": _LOSS,
-    "absolute_error": "round(abs(predicted_price - actual_price) / last_price, 12)",
-    "absolute_naive": "round(abs(actual_price - last_price) / last_price, 12)",
-    "squared_error": "round(((predicted_price - actual_price) / last_price) ^ 2, 12)",
-    "squared_naive": "round(((actual_price - last_price) / last_price) ^ 2, 12)",
+    "absolute_error": f"round(abs({_OFF}) / last_price, 12)",
+    "absolute_naive": f"round(abs({_MOVED}) / last_price, 12)",
+    "squared_error": f"round({_OFF} * {_OFF} / (last_price * last_price), 12)",
+    "squared_naive": f"round({_MOVED} * {_MOVED} / (last_price * last_price), 12)",
 }
-_IN_BIN: dict[str, str] = {"bin_n": "1", "bin_ups": _UP, "bin_probability": _P}
-_BINNED = [(f"{name}_{number}", name, number) for name in BIN_SUMS for number in range(BINS)]
+# What is added within a bin, out of the sums of the bin alone.
+_IN_BIN: dict[str, str] = {"bin_n": "n", "bin_ups": "ups", "bin_probability": "probability"}
 
 SCORED = f"""
 SELECT o.id AS outcome_id, f.model_version_id, f.kind, f.horizon_sessions, f.instrument_id, f.target,
@@ -42,20 +43,17 @@ FROM predictions_outcome o JOIN predictions_forecast f ON f.id = o.forecast_id
 WHERE o.revision = 0
 """
 
+
+def _side_by_side(name: str) -> str:
+    return ", ".join(f"coalesce(sum(sign * {name}) FILTER (WHERE bin = {number}), 0)" for number in range(BINS))
+
+
+# First by bin, which is a few rows for each key; then the bins side by side.
 _FINE = ",\n    ".join(
-    [
-        *(f"sum(sign * {expression}) AS {name}" for name, expression in ADDED.items()),
-        *(
-            f"coalesce(sum(sign * {_IN_BIN[name]}) FILTER (WHERE bin = {number}), 0) AS {column}"
-            for column, name, number in _BINNED
-        ),
-    ]
+    [*(f"sum({expression}) AS {name}" for name, expression in ADDED.items()), f"sum({_P}) AS probability"]
 )
 _TOGETHER = ",\n    ".join(
-    [
-        *(f"sum({name})" for name in ADDED),
-        *(f"ARRAY[{', '.join(f'sum({name}_{number})' for number in range(BINS))}]" for name in BIN_SUMS),
-    ]
+    [*(f"sum(sign * {name})" for name in ADDED), *(f"ARRAY[{_side_by_side(name)}]" for name in _IN_BIN.values())]
 )
 _COLUMNS = ", ".join([*ADDED, *BIN_SUMS])
 
@@ -73,9 +71,9 @@ def _upsert(table: str, keys: str) -> str:
 # Parameters: counted, newest.
 ADD_DAYS = f"""
 WITH fine AS (
-    SELECT model_version_id, kind, horizon_sessions, target, {_FINE}
+    SELECT model_version_id, kind, horizon_sessions, target, sign, bin, {_FINE}
     FROM (SELECT *, 1 AS sign FROM ({SCORED} AND o.id > %(counted)s AND o.id <= %(newest)s) AS scored) AS fresh
-    GROUP BY model_version_id, kind, horizon_sessions, target
+    GROUP BY model_version_id, kind, horizon_sessions, target, sign, bin
 )
 INSERT INTO predictions_accuracyday (model_version_id, kind, horizon_sessions, target, {_COLUMNS})
 SELECT model_version_id, kind, horizon_sessions, target, {_TOGETHER} FROM fine
@@ -83,7 +81,8 @@ GROUP BY kind, horizon_sessions, target, GROUPING SETS ((model_version_id), ())
 {_upsert("predictions_accuracyday", "kind, model_version_id, horizon_sessions, target")}
 """
 
-# Parameters: counted, newest, as_of, before (the former as_of), windows. What is new enters, what is too old leaves.
+# Parameters: counted, newest, as_of, before (the former as_of), windows, and all kinds and horizons, with which the
+# rows that leave are found by index. What is new enters, what is too old leaves.
 MOVE_WINDOWS = f"""
 WITH moved AS (
     SELECT scored.*, days, 1 AS sign
@@ -92,12 +91,13 @@ WITH moved AS (
     UNION ALL
     SELECT scored.*, days, -1 AS sign
     FROM unnest(%(windows)s::int[]) AS days CROSS JOIN LATERAL (
-        {SCORED} AND o.id <= %(counted)s AND f.target > %(before)s::date - days AND f.target <= %(as_of)s::date - days
+        {SCORED} AND o.id <= %(counted)s AND f.kind = ANY(%(kinds)s) AND f.horizon_sessions = ANY(%(horizons)s)
+            AND f.target > %(before)s::date - days AND f.target <= %(as_of)s::date - days
     ) AS scored
     WHERE days > 0
 ), fine AS (
-    SELECT model_version_id, kind, horizon_sessions, instrument_id, days, {_FINE}
-    FROM moved GROUP BY model_version_id, kind, horizon_sessions, instrument_id, days
+    SELECT model_version_id, kind, horizon_sessions, instrument_id, days, sign, bin, {_FINE}
+    FROM moved GROUP BY model_version_id, kind, horizon_sessions, instrument_id, days, sign, bin
 )
 INSERT INTO predictions_accuracysnapshot
     (model_version_id, kind, horizon_sessions, instrument_id, window_days, verdict, {_COLUMNS})

@@ -12,8 +12,9 @@ import structlog
 from django.db import connection, transaction
 
 from predictions.models import Forecast, LedgerHead
-from predictions.sealing import COLUMNS, GENESIS, head_text, instant_text, jsonb_text, link, said
-from predictions.selectors.ledger import chain_end, newest_head
+from predictions.sealing import COLUMNS, GENESIS, head_text, instant_text, jsonb_text, link, outcome_text, said
+from predictions.selectors.ledger import chain_end, newest_head, outcome_key, outcome_rows
+from predictions.services.scorekeeping import hold_score
 
 log = structlog.get_logger(__name__)
 
@@ -68,11 +69,12 @@ def stored_texts(forecast: Forecast) -> list[str | None]:
 
 @transaction.atomic
 def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
-    """Keep where the chain ends, as the head of this UTC day; returns (head, created).
+    """Keep where the chain ends and which outcomes are known, as the head of this UTC day; returns (head, created).
 
     A second call on the same day, or one on a day before the newest head's, returns that one. None for an empty chain.
     """
     hold_chain()
+    hold_score()
     newest, day = newest_head(), now.astimezone(UTC).date()
     if newest is not None and newest.day >= day:
         return newest, False
@@ -84,6 +86,7 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
         count=end.count,
         last_forecast_id=end.last_forecast,
         head_hash=end.head_hash,
+        **_outcomes_since(newest),
         recorded_at=now,
         previous_hash=GENESIS if newest is None else newest.entry_hash,
     )
@@ -95,14 +98,27 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
 
 def head_hash_of(head: LedgerHead) -> str:
     """The hash that seals a day's head, from the hash of the head before it."""
-    text = head_text(
-        day=head.day.isoformat(),
-        count=head.count,
-        last_forecast=head.last_forecast_id,
-        head_hash=head.head_hash,
-        recorded_at=instant_text(head.recorded_at),
-    )
-    return link(head.previous_hash, text)
+    told: dict[str, str | int] = {
+        "count": head.count,
+        "day": head.day.isoformat(),
+        "head_hash": head.head_hash,
+        "last_forecast": head.last_forecast_id,
+        "last_outcome": head.last_outcome,
+        "outcomes": head.outcomes,
+        "outcomes_hash": head.outcomes_hash,
+        "recorded_at": instant_text(head.recorded_at),
+    }
+    return link(head.previous_hash, head_text(told))
+
+
+def _outcomes_since(head: LedgerHead | None) -> dict[str, Any]:
+    """What the next head says of outcomes: those of the head before and those written since."""
+    count, last, running = (0, 0, GENESIS) if head is None else (head.outcomes, head.last_outcome, head.outcomes_hash)
+    for texts in outcome_rows(after=last):
+        running = link(running, outcome_text(texts))
+        last = outcome_key(texts)
+        count += 1
+    return {"outcomes": count, "last_outcome": last, "outcomes_hash": running}
 
 
 def sha256_of(block: bytes) -> str:

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 
 from marketdata.models import Instrument
@@ -24,10 +23,10 @@ from mlops.services.serving import forecasts_from
 from predictions.errors import OriginRefused
 from predictions.live import ForecastMessage, push_forecasts
 from predictions.models import Forecast, ForecastInput, Toolchain
-from predictions.readpath.bodies import bodies_of
 from predictions.readpath.cache import keep
 from predictions.selectors.forecasts import forecasts_said, live_forecasts
 from predictions.services import ledger
+from predictions.services.forecast_copy import copy_in
 from predictions.services.rows import Occasion, input_of, rows_of
 
 log = structlog.get_logger(__name__)
@@ -93,12 +92,12 @@ def store_forecasts(
     for row in rows:
         row.inputs = inputs.get((row.instrument_id, row.horizon_sessions))
     ledger.seal(rows, after=ledger.head())
-    created = Forecast.objects.bulk_create(rows)
-    if created and occasion.kind == Forecast.Kind.LIVE:
-        transaction.on_commit(partial(_tell, created, occasion.now))
+    copy_in(rows)
+    if rows and occasion.kind == Forecast.Kind.LIVE:
+        transaction.on_commit(partial(_tell, rows, occasion.now))
     log.info("forecasts_published", origin=occasion.origin.isoformat(), version=occasion.version.version,
-             kind=str(occasion.kind), created=len(created))  # fmt: skip
-    return _report(occasion, created=len(created))
+             kind=str(occasion.kind), created=len(rows))  # fmt: skip
+    return _report(occasion, created=len(rows))
 
 
 def _occasion(version: ModelVersion, origin: date | None, now: datetime) -> Occasion:
@@ -119,9 +118,14 @@ def _stored_inputs(
 ) -> dict[tuple[int, int], ForecastInput]:
     """The input block of each (instrument key, horizon), each distinct block stored once."""
     wanted: dict[tuple[int, int], ForecastInput] = {}
+    packed: dict[tuple[str, int], ForecastInput | None] = {}
     for forecast in said:
         instrument = instruments[forecast.symbol]
-        block = input_of(forecast, instrument, occasion)
+        # All horizons of a symbol were computed from one array, which `said` keeps alive: it is packed once.
+        key = forecast.symbol, id(forecast.inputs)
+        if key not in packed:
+            packed[key] = input_of(forecast, instrument, occasion)
+        block = packed[key]
         if block is not None:
             wanted[instrument.pk, forecast.horizon_sessions] = block
     distinct = {(block.instrument_id, block.sha256): block for block in wanted.values()}
@@ -137,11 +141,9 @@ def _tell(forecasts: Sequence[Forecast], now: datetime) -> None:
     """Put the answers where readers look first, then push them to whoever follows."""
     refresh_champion_key()
     stale = store_is_stale(now=now)
-    keep(forecasts, stale=stale, now=now)
-    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     messages: list[ForecastMessage] = [
         {"instrument_id": row.instrument_id, "body": body}
-        for row, body in zip(forecasts, bodies_of(forecasts, stale=stale, fresh_until=fresh_until), strict=True)
+        for row, body in zip(forecasts, keep(forecasts, stale=stale, now=now), strict=True)
     ]
     push_forecasts(messages)
 

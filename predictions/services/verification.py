@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import structlog
 from django.db import connection
 
 from predictions.errors import LedgerBroken
 from predictions.models import Forecast, LedgerCheck, LedgerHead
-from predictions.sealing import COLUMNS, GENESIS, link
-from predictions.selectors.ledger import SealedRow, input_blocks, sealed_rows
+from predictions.sealing import COLUMNS, GENESIS, link, outcome_text
+from predictions.selectors.ledger import SealedRow, input_blocks, outcome_key, outcome_rows, sealed_rows
 from predictions.services.ledger import head_hash_of, sha256_of
 
 log = structlog.get_logger(__name__)
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 ALTERED = "what it says is not what was sealed"
 MOVED = "the row before it is missing or was put elsewhere"
 OTHER_NUMBERS = "the numbers it was computed from are not those that were sealed"
-# An outcome can be worked out from the forecast and the actual price, so that it needs no seal of its own.
+# An outcome follows from the forecast and the actual price; what does not is held by the heads.
 CONTRADICTING_OUTCOME = """
 SELECT o.id, o.forecast_id FROM predictions_outcome o LEFT JOIN predictions_forecast f ON f.id = o.forecast_id
 WHERE f.id IS NULL
@@ -69,7 +70,7 @@ def verify_ledger(*, kept: KeptHead | None = None) -> Verified:
         expected.append(_Mark("The head that was kept", kept.count, kept.head_hash, None))
     forecasts, head_hash = _verify_chain(sorted(expected, key=lambda mark: mark.count))
     inputs = _verify_inputs()
-    _verify_outcomes()
+    _verify_outcomes(heads)
     return Verified(forecasts, len(heads), inputs, head_hash)
 
 
@@ -111,7 +112,9 @@ def _verify_heads(heads: Sequence[LedgerHead]) -> None:
             raise LedgerBroken(name, "the head before it is missing or was put elsewhere")
         if head_hash_of(head) != head.entry_hash or head.recorded_at.astimezone(UTC).date() != head.day:
             raise LedgerBroken(name, ALTERED)
-        if previous is not None and (head.day <= previous.day or head.count < previous.count):
+        if previous is not None and (
+            head.day <= previous.day or head.count < previous.count or head.outcomes < previous.outcomes
+        ):
             raise LedgerBroken(name, f"it comes after that of {previous.day} and must not say less")
         previous = head
 
@@ -171,7 +174,8 @@ def _broken_input(key: int) -> LedgerBroken:
     return LedgerBroken(_name_of(row.texts), OTHER_NUMBERS, forecast_id=user)
 
 
-def _verify_outcomes() -> None:
+def _verify_outcomes(heads: Sequence[LedgerHead]) -> None:
+    """Each outcome follows from its forecast and the actual price, and is the one that the heads have known."""
     with connection.cursor() as cursor:
         cursor.execute(CONTRADICTING_OUTCOME)
         found = cursor.fetchone()
@@ -179,3 +183,11 @@ def _verify_outcomes() -> None:
         outcome, forecast = found
         reason = f"it does not follow from forecast {forecast} and the actual price"
         raise LedgerBroken(f"Outcome {outcome}", reason, forecast_id=forecast)
+    count, last, running, known = 0, 0, GENESIS, outcome_rows()
+    for head in heads:
+        for texts in islice(known, head.outcomes - count):
+            running, last = link(running, outcome_text(texts)), outcome_key(texts)
+            count += 1
+        if (count, last, running) != (head.outcomes, head.last_outcome, head.outcomes_hash):
+            reason = f"the {head.outcomes} outcomes it knew are not the first ones that are stored"
+            raise LedgerBroken(f"Head of {head.day}", reason)

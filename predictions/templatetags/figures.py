@@ -1,6 +1,7 @@
 """How figures are written on pages: money by tick and currency, shares as percent, names of exchanges and sources."""
 
 import json
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -67,6 +68,30 @@ def column_name(name: str) -> str:
 def percent(share: Decimal | float | None, decimals: int = 0) -> str:
     """A share in 0..1 as percent: 56 %."""
     return NOTHING if share is None else f"{100 * float(share):.{decimals}f} %"
+
+
+@register.filter
+def decimals(figure: float | None, places: int = 3) -> str:
+    """A figure with so many decimals: 0.2471."""
+    return NOTHING if figure is None else f"{figure:.{places}f}"
+
+
+@register.filter
+def at(figures: Mapping[str, Any], name: str) -> Any:
+    """What stands under a name that a template cannot write, such as a level."""
+    return figures.get(name)
+
+
+@register.filter
+def from_top(place: float) -> str:
+    """A place counted from the bottom of a chart of 100, as it is counted from its top."""
+    return f"{100 - place:.2f}"
+
+
+@register.filter
+def dot_step(size: float) -> int:
+    """Which of three sizes a dot of so many pixels has."""
+    return 1 if size < 8 else 2 if size < 13 else 3
 
 
 @register.filter

@@ -11,8 +11,8 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions.models import Forecast, ForecastInput, Toolchain
-from predictions.sealing import COLUMNS, JSON_COLUMNS, jsonb_text, line_of, link, said
+from predictions.models import Forecast, ForecastInput, Outcome, Toolchain
+from predictions.sealing import COLUMNS, JSON_COLUMNS, OUTCOME_COLUMNS, jsonb_text, line_of, link, said
 from predictions.selectors import ledger as stored
 from predictions.services.ledger import GENESIS, stored_texts
 from predictions.tests.factories import NOW, ORIGIN, abstention, forecast, forecasts, model_version, stock
@@ -83,6 +83,10 @@ def test_every_stored_column_is_covered_by_the_hash() -> None:
     assert {by_content.get(name, name) for name in names - links} | {"model_sha256"} == set(COLUMNS)
     assert list(COLUMNS) == sorted(COLUMNS)
     assert set(COLUMNS) > JSON_COLUMNS
+
+
+def test_every_stored_column_of_an_outcome_is_covered() -> None:
+    assert {field.attname for field in Outcome._meta.concrete_fields} == set(OUTCOME_COLUMNS)
 
 
 @pytest.mark.django_db

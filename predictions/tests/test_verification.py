@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from marketdata.models import Instrument
+from predictions import tasks
 from predictions.errors import LedgerBroken
 from predictions.models import Forecast, ForecastInput, LedgerCheck, Outcome, Toolchain
 from predictions.services import ledger
@@ -62,10 +63,10 @@ def stored_input(instrument: Instrument, numbers: bytes) -> ForecastInput:
     )  # fmt: skip
 
 
-def scored(forecast: Forecast) -> Outcome:
+def scored(forecast: Forecast, *, revision: int = 0) -> Outcome:
     """The stored outcome of a forecast whose price came true to the cent."""
     assert forecast.predicted_price is not None
-    outcome = outcome_of(forecast, forecast.predicted_price, revision=0, now=NOW)
+    outcome = outcome_of(forecast, forecast.predicted_price, revision=revision, now=NOW)
     outcome.save()
     return outcome
 
@@ -210,6 +211,8 @@ def test_a_whole_chain_that_was_forged_meets_the_head_that_somebody_kept(rows: l
         ("recorded_at = recorded_at + interval '1 second'", ALTERED),
         ("head_hash = repeat('0', 64)", ALTERED),
         ("last_forecast_id = last_forecast_id - 1", ALTERED),
+        ("outcomes = outcomes + 1", ALTERED),
+        ("outcomes_hash = repeat('1', 64)", ALTERED),
         ("entry_hash = repeat('0', 64)", ALTERED),
         ("previous_hash = repeat('1', 64)", "the head before it is missing or was put elsewhere"),
     ],
@@ -219,6 +222,29 @@ def test_an_altered_head_is_named(rows: list[Forecast], change: str, complaint: 
     alter(f"UPDATE predictions_ledgerhead SET {change}")
     assert fault().subject.startswith("Head of 2023-09-2")
     assert fault().reason == complaint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE predictions_outcome SET volatility_rose = true WHERE revision = 1",
+        "UPDATE predictions_outcome SET call_right = true WHERE revision = 0",
+        "UPDATE predictions_outcome SET actual_price = 101, error = 1 WHERE revision = 1",
+        "DELETE FROM predictions_outcome WHERE revision = 1",
+        "DELETE FROM predictions_outcome WHERE revision = 0",
+    ],
+)
+def test_outcomes_that_a_head_knew_cannot_change(rows: list[Forecast], change: str) -> None:
+    record_head(now=NOW)
+    scored(rows[0])
+    scored(rows[0], revision=1)
+    head, _ = record_head(now=datetime(2023, 9, 22, 1, tzinfo=UTC))
+    assert head is not None
+    assert (head.outcomes, verify_ledger().heads) == (2, 2)
+    scored(rows[1])
+    assert verify_ledger().forecasts == 5
+    alter(change)
+    assert str(fault()) == "Head of 2023-09-22: the 2 outcomes it knew are not the first ones that are stored."
 
 
 def test_a_removed_head_is_named_by_its_successor(rows: list[Forecast]) -> None:
@@ -273,6 +299,14 @@ def test_the_command_says_how_many_hold_or_names_the_first_that_does_not(rows: l
         (3, f"Forecast {rows[3].pk} (NVDA, from 2023-09-13, 5 sessions ahead): {ALTERED}."),
         (5, ""),
     ]
+
+
+def test_the_scheduled_task_notes_what_it_found_and_fails_when_something_is_wrong(rows: list[Forecast]) -> None:
+    tasks.verify_ledger()
+    alter(f"UPDATE predictions_forecast SET signal = 'BUY' WHERE id = {rows[0].pk}")
+    with pytest.raises(LedgerBroken, match=ALTERED):
+        tasks.verify_ledger()
+    assert [bool(check.fault) for check in LedgerCheck.objects.all()] == [True, False]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"count": 0, "head_hash": "' + "0" * 64 + '"}', '{"count": "a"}'])

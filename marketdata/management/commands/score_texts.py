@@ -1,7 +1,10 @@
 """`manage.py score_texts`: how good the news in each line of a file is; needs no server."""
 
 import json
+import os
+import sys
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         texts = _lines_of(options["path"])
+        out: str | None = options["json"]
+        if out is not None and _same_file(out, options["path"]):
+            raise CommandError(f"{out} holds the texts; name another file for the scores.", returncode=BAD_ARGUMENTS)
         try:
             scorer = scorer_named(
                 options["scorer"] or settings.HINDCAST_NEWS.scorer, finbert_model=settings.HINDCAST_NEWS.finbert_model
@@ -37,28 +43,44 @@ class Command(BaseCommand):
             scores = scorer.score(texts)
         except ScorerUnavailable as error:
             raise CommandError(str(error)) from error
-        if options["json"]:
+        lines = []
+        if out is not None:
             body = {"texts": [{"label": one.label, "score": round(one.score, SCORE_DECIMALS)} for one in scores]}
-            _write(options["json"], json.dumps(body, indent=2) + "\n")
+            _write(out, json.dumps(body, indent=2) + "\n")
         else:
-            for text, one in zip(texts, scores, strict=True):
-                self.stdout.write(f"{one.label:<8}  {one.score:+.2f}  {_shortened(text)}")
+            pairs = zip(texts, scores, strict=True)
+            lines = [f"{one.label:<8}  {one.score:+.2f}  {_shortened(text)}" for text, one in pairs]
         counts = {label: sum(one.label == label for one in scores) for label in ("positive", "neutral", "negative")}
         told = ", ".join(f"{count:,} {label}" for label, count in counts.items())
-        self.stdout.write(f"{len(scores):,} texts by {scorer.name}: {told}.")
+        texts_told = "1 text" if len(scores) == 1 else f"{len(scores):,} texts"
+        self._print([*lines, f"{texts_told} by {scorer.name}: {told}."])
+
+    def _print(self, lines: Iterable[str]) -> None:
+        try:
+            for line in lines:
+                self.stdout.write(line)
+            self.stdout.flush()
+        except BrokenPipeError:
+            # Who reads has seen enough, as `head` has; what is still to be flushed at the end has nowhere else to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _lines_of(path: str) -> list[str]:
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        content = Path(path).read_bytes()
     except FileNotFoundError as error:
         raise CommandError(f"There is no file {path}.", returncode=BAD_ARGUMENTS) from error
     except IsADirectoryError as error:
         raise CommandError(f"{path} is a folder; name a text file.", returncode=BAD_ARGUMENTS) from error
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.", returncode=BAD_ARGUMENTS) from error
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is not a UTF-8 text file.", returncode=BAD_ARGUMENTS) from error
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise CommandError(
+            f"{path} is not a UTF-8 text file: line {line:,} holds other bytes.", returncode=BAD_ARGUMENTS
+        ) from error
     if "\0" in text:
         raise CommandError(f"{path} is not a text file.", returncode=BAD_ARGUMENTS)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -67,6 +89,13 @@ def _lines_of(path: str) -> list[str]:
     if not lines:
         raise CommandError(f"{path} is empty.", returncode=BAD_ARGUMENTS)
     return lines
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _write(path: str, text: str) -> None:

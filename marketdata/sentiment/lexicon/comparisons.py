@@ -6,6 +6,8 @@ Each recognised phrase becomes one word that the lists know, `marketbetter` or `
 import re
 from collections.abc import Callable
 
+from marketdata.sentiment.lexicon.figures import comparable
+
 BETTER, WORSE = " marketbetter ", " marketworse "
 UNITS = {
     "k": 1e3,
@@ -16,16 +18,19 @@ UNITS = {
     "million": 1e6,
     "b": 1e9,
     "bn": 1e9,
+    "bln": 1e9,
     "billion": 1e9,
 }
-PERCENT = ("%", "percent")
+# A figure of this size without a unit has its zeros written out.
+WRITTEN_OUT = 10_000
+PERCENT = ("%", "percent", "per cent", "pct")
 
 _LOSS = r"(?:loss|losses|deficit)"
 _BURDEN = (
     r"(?:loss(?:es)?|deficits?|costs?|expenses|expenditures?|debts?|unemployment|impairments?|write-?downs?|charges)"
 )
 _GAIN = (
-    r"(?:profits?|return on \w+|earnings|eps|ebitda?|result|sales|revenues?|turnover|income|cash flow"
+    r"(?:profits?|return on \w+|earnings|eps|ebit(?:da)?|result|sales|revenues?|turnover|income|cash flow"
     r"|order (?:book|intake)|orders|margin|dividend|volumes?|deliveries)"
 )
 _DOWN = (
@@ -37,50 +42,65 @@ _UP = (
     r"(?:rose|rises?|risen|rising|gr[eo]w(?:s|n|ing)?|increas(?:ed|es?|ing)|climb(?:ed|s|ing)?|widen(?:ed|s|ing)?"
     r"|higher|surg(?:ed|es?|ing)|jump(?:ed|s|ing)?|mount(?:ed|s|ing)?|deepen(?:ed|s|ing)?|soar(?:ed|s|ing)?)"
 )
-_WORDS = r"(?:[\w'&-]+ ){0,3}?"
-_NUMBER = r"(\d[\d,]*(?:\.\d+)?)\s?(%|percent\b|(?:k|thousand|mn|mln|million|m|bn|billion|b)?\b(?!\s?%| percent))"
-_AGAINST = r"(?:compared (?:to|with)|as against|against|versus|vs\.?|from|while)"
+# Up to three words of the same clause.
+_WORDS = r"(?:(?!(?:and|as|but|while|after|despite)\b)[\w'&-]+ ){0,3}?"
+_PERCENT = r"(?:%|per ?cent\b|pct\b)"
+_NUMBER = rf"(\d[\d,]*(?:\.\d+)?)\s?({_PERCENT}|(?:k|thousand|mn|mln|million|m|bn|bln|billion|b)?\b(?!\s?{_PERCENT}))"
+_AGAINST = r"(?:compared (?:to|with)|as against|against|versus|vs\.?|from|while (?:it|they)\b)"
 _GAP = r"[^.;\d]{0,60}?"
 
-_COMPARED = re.compile(
-    rf"\b({_GAIN}|{_LOSS})\b([^;\d]{{0,80}}?){_NUMBER}([^;\d]{{0,60}}?){_AGAINST}({_GAP}){_NUMBER}", re.IGNORECASE
-)
+_COMPARED = re.compile(rf"\b({_GAIN}|{_LOSS})\b([^;\d]{{0,80}}?){_NUMBER}([^;\d]{{0,60}}?){_AGAINST}({_GAP}){_NUMBER}")
 _TURNED_GOOD = re.compile(
     rf"\b(?:swung|swings?|turned|turns?|returned|returns?|back) (?:from [\w -]{{0,20}}{_LOSS} )?(?:in)?to (?:an? )?"
     rf"{_WORDS}(?:profit|black)\b|\bfrom an? {_WORDS}{_LOSS} to an? {_WORDS}profit\b",
-    re.IGNORECASE,
 )
 _TURNED_BAD = re.compile(
     rf"\b(?:swung|swings?|turned|turns?|sank|sinks?|slipp?(?:ed|s)?|fell|falls) (?:in)?to (?:an? )?"
     rf"{_WORDS}(?:{_LOSS}|red)\b",
-    re.IGNORECASE,
 )
-_BURDEN_DOWN = re.compile(rf"\b(?:{_BURDEN} {_WORDS}{_DOWN}|{_DOWN} {_WORDS}{_BURDEN})\b", re.IGNORECASE)
-_BURDEN_UP = re.compile(rf"\b(?:{_BURDEN} {_WORDS}{_UP}|{_UP} {_WORDS}(?:{_BURDEN}|material prices))\b", re.IGNORECASE)
+_BURDEN_DOWN = re.compile(rf"\b(?:{_BURDEN} {_WORDS}{_DOWN}|{_DOWN} {_WORDS}{_BURDEN})\b")
+_BURDEN_UP = re.compile(rf"\b(?:{_BURDEN} {_WORDS}{_UP}|{_UP} {_WORDS}(?:{_BURDEN}|material prices))\b")
 _BAD_TURN = re.compile(
     rf"\b(?:lay(?:s|ing)? off|laid off|made redundant|profit warning|files? for bankruptcy|hit with|steps? down"
     rf"|(?:{_DOWN}|los(?:e|es|ing)) (?:[\w,.-]+ ){{0,2}}?(?:jobs|staff|workers)"
     rf"|(?:personnel|job|staff) (?:cuts|reductions)|(?:million|billion|mn|bn) charge|contracted by"
-    rf"|expect(?:ed|ing) an? {_WORDS}(?:higher|better)|made a loss|showed a loss)\b",
-    re.IGNORECASE,
+    rf"|expect(?:ed|ing) an? {_WORDS}(?:higher|better)|made a loss|showed a loss"
+    rf"|cloud(?:s|ed|ing)? (?:the|its|their) {_WORDS}(?:outlook|prospects|future))\b",
 )
-_AS_EXPECTED = re.compile(
+_WORSE_THAN = re.compile(rf"\b{_GAIN} (?:[\w-]+ ){{1,12}}?(?:less|smaller|weaker) than (?:in|that|last|the)\b")
+_LOST = re.compile(
+    rf"\b(?:lost|loses|shed|sheds) (?:ground|money|market share"
+    rf"|(?:[a-z]+ ){{0,2}}?(?:\d[\d.,]*\s?{_PERCENT}|(?:eur|usd|us\$|[$€£])\s?\d))",
+)
+_SAVINGS = re.compile(
+    r"\b(?:(?:annual|yearly|cost) savings|more (?:cost[- ])?(?:efficient|effective|efficiently|competitive))\b",
+)
+# What a text grants before it says what came of it: sales rose *despite weak demand*.
+_CONCEDED = re.compile(r"\b(?:despite|in spite of|notwithstanding)\b(?:[^.,;:!?\n]|[.,](?=\d)){1,120}")
+_SAYS_NOTHING = re.compile(
     r"\b(?:in line with|unchanged|little changed|record date|falls? due|(?:fell|falls?) within"
-    r"|up to (?=[\w$]{0,4}\s?\d))",
-    re.IGNORECASE,
+    r"|(?<!gone )(?<!went )(?<!going )(?<!goes )up to (?=[\w$]{0,4}\s?\d)"
+    r"|(?:set|sets|setting|ma[dk]e|makes|making|sign(?:s|ed|ing)?|team(?:s|ed|ing)?|follow(?:s|ed|ing)?) up"
+    r"|(?:open|start)(?:s|ed|ing)? up(?! \d)"
+    r"|declin(?:ed|es?|ing) (?:to )?(?:comment|say|disclose|give|name|elaborate|confirm|reveal|provide|discuss|specify)"
+    r"|weigh(?:s|ed|ing)? (?:about |some |only |just )?(?=\d)|subject to (?:[\w',-]+ ){0,8}?approvals?"
+    r"|increas(?:e|es|ed|ing) (?:in |of |its |the ){0,2}(?:share )?capital|capital increases?)\b",
 )
 
 
 def rewritten(text: str) -> str:
-    """`text` with its comparisons replaced by words that say how they came out; numbers in other places stay."""
-    text = _COMPARED.sub(_verdict, text)
+    """`text` in small letters, its comparisons replaced by words that say how they came out."""
+    text = _COMPARED.sub(_verdict, _CONCEDED.sub(" ", comparable(text.lower())))
     for pattern, word in (
-        (_AS_EXPECTED, " "),
+        (_SAYS_NOTHING, " "),
         (_TURNED_GOOD, BETTER),
         (_TURNED_BAD, WORSE),
         (_BAD_TURN, WORSE),
+        (_LOST, WORSE),
+        (_WORSE_THAN, WORSE),
         (_BURDEN_DOWN, BETTER),
         (_BURDEN_UP, WORSE),
+        (_SAVINGS, BETTER),
     ):
         text = pattern.sub(_constantly(word), text)
     return text
@@ -92,23 +112,24 @@ def _constantly(word: str) -> Callable[[re.Match[str]], str]:
 
 def _verdict(found: re.Match[str]) -> str:
     """Better or worse than before; the phrase as it stands when nothing follows from its numbers."""
-    subject, _, first, first_unit, _, before_second, second, second_unit = found.groups()
-    is_loss = bool(re.fullmatch(_LOSS, subject, re.IGNORECASE))
-    was_loss = bool(re.search(rf"\b{_LOSS}\b", before_second, re.IGNORECASE))
-    was_profit = bool(re.search(r"\bprofit\b", before_second, re.IGNORECASE))
+    subject, before_first, first, first_unit, _, before_second, second, second_unit = found.groups()
+    is_loss = bool(re.fullmatch(_LOSS, subject))
+    was_loss = bool(re.search(rf"\b{_LOSS}\b", before_second))
+    was_profit = bool(re.search(r"\bprofit\b", before_second))
     if was_loss and not is_loss:
         return BETTER
     if was_profit and is_loss:
         return WORSE
-    if (first_unit in PERCENT) != (second_unit in PERCENT):
+    starts_from = bool(re.search(r"\bfrom (?:[a-z]{3} ?|us\$ ?|[$€£] ?)?$", before_first))
+    if starts_from or (first_unit in PERCENT) != (second_unit in PERCENT):
         return found.group()
-    unit = UNITS.get((first_unit or second_unit).lower(), 1.0)
-    now = _number(first) * UNITS.get(first_unit.lower(), unit)
-    then = _number(second) * UNITS.get(second_unit.lower(), unit)
+    now, then = _amount(first, first_unit, second_unit), _amount(second, second_unit, first_unit)
     if now == then:
         return found.group()
     return BETTER if (now < then) == is_loss else WORSE
 
 
-def _number(text: str) -> float:
-    return float(text.replace(",", ""))
+def _amount(figure: str, unit: str, unit_of_other: str) -> float:
+    """A figure without a unit has that of the other, unless its zeros are written out: 2.1 m against 995,000."""
+    amount = float(figure.replace(",", ""))
+    return amount * UNITS.get(unit if unit or amount >= WRITTEN_OUT else unit_of_other, 1.0)

@@ -1,27 +1,26 @@
 """What the news are worth: two walks over the same sessions, one that could read them and one that could not."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from mlops.forecasting.backtest.report import json_ready
 from mlops.forecasting.backtest.rows import ForecastRows
 from mlops.forecasting.backtest.walk_forward import Walk
 from mlops.forecasting.bundle import UP, VOLATILITY_RISES
 from mlops.forecasting.features.news import reads_news
+from mlops.forecasting.figures import Figures, json_ready
 from mlops.forecasting.metrics.bootstrap import ratio_interval
 from mlops.forecasting.metrics.classification import log_losses
 from mlops.forecasting.types import FloatArray
 
 
-def ablation(reading: Walk, deaf: Walk, horizons: Sequence[int], *, seed: int) -> dict[str, Any]:
+def ablation(reading: Walk, deaf: Walk, horizons: Sequence[int], *, seed: int) -> Figures:
     """Differences, the walk that reads news minus the one that does not, on the forecasts that both made.
 
     log_loss_difference: below 0 the news help; volatility_accuracy_difference: above 0 they do; each with a 95 %
     interval over blocks of 60 sessions. fits_with_news: the fits that had enough news to learn from.
     """
-    figures: dict[str, Any] = json_ready(
+    figures: Figures = json_ready(
         {
             "fits": len(reading.judged),
             "fits_with_news": sum(reads_news(each.feature_set) for each in reading.judged),
@@ -41,7 +40,7 @@ def _shared(first: ForecastRows, second: ForecastRows) -> tuple[ForecastRows, Fo
     return first.take(np.isin(mine, theirs)), second.take(np.isin(theirs, mine))
 
 
-def _differences(reading: ForecastRows, deaf: ForecastRows, *, seed: int) -> dict[str, Any]:
+def _differences(reading: ForecastRows, deaf: ForecastRows, *, seed: int) -> Figures:
     losses = [log_losses(rows.said[UP], rows.came[UP]) for rows in (reading, deaf)]
     asked = np.isfinite(deaf.came[VOLATILITY_RISES])
     right = [

@@ -2,13 +2,13 @@
 
 from datetime import date
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.backtest.rows import ForecastRows
-from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.figures import Figures, mean_of
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.metrics.intervals import inside, winkler_scores
 from mlops.forecasting.types import FloatArray, Panel
 
@@ -19,7 +19,7 @@ CRASHES = {
 }
 
 
-def interval_figures(rows: ForecastRows, panel: Panel, place: int) -> dict[str, Any]:
+def interval_figures(rows: ForecastRows, panel: Panel, place: int) -> Figures:
     """The figures of the level at `place` of LEVELS.
 
     Winkler scores are means in log return over the rows that have the benchmark, divided by the benchmark's. The worst
@@ -33,8 +33,8 @@ def interval_figures(rows: ForecastRows, panel: Panel, place: int) -> dict[str, 
     years = sessions.astype("datetime64[Y]").astype(int) + 1970
     symbol, worst_symbol = _worst(held, rows.columns)
     year, worst_year = _worst(held, years)
-    figures: dict[str, Any] = {
-        "coverage": _mean(held),
+    figures: Figures = {
+        "coverage": mean_of(held),
         "worst_symbol": worst_symbol,
         "worst_symbol_name": None if symbol is None else panel.symbols[symbol],
         "worst_year": worst_year,
@@ -46,12 +46,12 @@ def interval_figures(rows: ForecastRows, panel: Panel, place: int) -> dict[str, 
         reach = NormalDist().inv_cdf((1 + level) / 2) * sigma
         known = np.isfinite(reach)
         theirs = winkler_scores(centre - reach, centre + reach, rows.log_return, interval_level=level)
-        figures[f"winkler_vs_{name}"] = _mean(scores[known]) / _mean(theirs[known])
-        figures[f"{name}_coverage"] = _mean(
+        figures[f"winkler_vs_{name}"] = mean_of(scores[known]) / mean_of(theirs[known])
+        figures[f"{name}_coverage"] = mean_of(
             inside(centre - reach, centre + reach, rows.log_return)[known].astype(float)
         )
     figures["crashes"] = {
-        name: _mean(held[(sessions >= np.datetime64(first)) & (sessions <= np.datetime64(last))])
+        name: mean_of(held[(sessions >= np.datetime64(first)) & (sessions <= np.datetime64(last))])
         for name, (first, last) in CRASHES.items()
     }
     return figures
@@ -65,7 +65,3 @@ def _worst(held: FloatArray, groups: NDArray[np.integer]) -> tuple[int | None, f
     shares = np.bincount(groups, weights=held) / np.maximum(counts, 1)
     worst = int(np.where(counts >= LEAST_OF_THE_FULLEST * counts.max(), shares, np.inf).argmin())
     return worst, float(shares[worst])
-
-
-def _mean(values: FloatArray) -> float:
-    return float(values.mean()) if len(values) else float("nan")

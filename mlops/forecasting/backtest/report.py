@@ -1,10 +1,8 @@
 """The figures of a walk: every accuracy beside its base rate, every difference with its interval. All out of sample."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +11,15 @@ from mlops.forecasting.backtest.coverage import interval_figures
 from mlops.forecasting.backtest.rows import RELATIVE_SHARES, ForecastRows
 from mlops.forecasting.backtest.walk_forward import Walk
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
-from mlops.forecasting.intervals.conformal import LEVELS
+from mlops.forecasting.figures import Figures, json_ready, mean_of, share_of
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import LearningSet
 from mlops.forecasting.metrics.bootstrap import ratio_interval
 from mlops.forecasting.metrics.classification import classification_scores, log_losses
 from mlops.forecasting.metrics.ranks import rank_ic
+from mlops.forecasting.metrics.skill import brier_skill, price_mse_skill
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
-Figures = dict[str, Any]
 Interval = tuple[float, float] | None
 
 
@@ -83,13 +82,6 @@ def expanding_rates(learned: LearningSet, head: str, position: int, sessions: in
     return rates
 
 
-def price_mse_skill(expected: FloatArray, log_return: FloatArray) -> float:
-    """One minus the squared error over that of "the price stays", both in shares of the last price."""
-    naive = float(np.sum(np.expm1(log_return) ** 2))
-    missed = float(np.sum((np.expm1(expected) - np.expm1(log_return)) ** 2))
-    return 1 - missed / naive if naive > 0 else float("nan")
-
-
 @dataclass(frozen=True)
 class _Judge:
     """One horizon's rows, the base rates known at their origins, and the seed of the bootstrap."""
@@ -121,7 +113,7 @@ class _Judge:
             "base_rate": scores.base_rate,
             "n": scores.n,
             "accuracy_ci": self.mean_interval(((said > 0.5) == (came > 0.5)).astype(np.float64)),
-            "log_loss_vs_climatology": _mean(lost),
+            "log_loss_vs_climatology": mean_of(lost),
             "log_loss_ci": self.mean_interval(lost),
             "brier_skill": brier_skill(said, came, base),
             "auc": scores.auc,
@@ -134,12 +126,12 @@ class _Judge:
         that_day = (self.by_session(came) / self.by_session(np.ones(len(came))))[self.place]
         lift = came - that_day
         return {
-            "accuracy": _mean(came[bought]),
+            "accuracy": mean_of(came[bought]),
             "n": int(bought.sum()),
-            "coverage": _mean(bought.astype(np.float64)),
-            "base_rate_same_day": _mean(that_day[bought]),
+            "coverage": share_of(bought),
+            "base_rate_same_day": mean_of(that_day[bought]),
             "accuracy_ci": self.mean_interval(came, bought),
-            "lift_same_day": _mean(lift[bought]),
+            "lift_same_day": mean_of(lift[bought]),
             "lift_ci": self.mean_interval(lift, bought),
         }
 
@@ -155,9 +147,9 @@ class _Judge:
         called = known & (calls != 0)
         right = ((calls > 0) == (came > 0.5)).astype(np.float64)
         return {
-            "accuracy": _mean(right[called]),
+            "accuracy": mean_of(right[called]),
             "n": int(called.sum()),
-            "coverage": _mean(called[known].astype(np.float64)),
+            "coverage": share_of(called[known]),
             "ci": self.mean_interval(right, called),
         }
 
@@ -177,22 +169,3 @@ class _Judge:
         if head in self.climatology:
             figures["brier_skill"] = brier_skill(said[known], came[known], self.climatology[head][known])
         return figures
-
-
-def brier_skill(said: FloatArray, came: FloatArray, base: FloatArray) -> float:
-    """One minus the mean squared error of the probabilities over that of the base rates."""
-    naive = float(np.sum((base - came) ** 2))
-    return 1 - float(np.sum((said - came) ** 2)) / naive if naive > 0 else float("nan")
-
-
-def _mean(values: FloatArray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def json_ready(figures: Any) -> Any:
-    """NaN becomes None, tuples become lists."""
-    if isinstance(figures, dict):
-        return {name: json_ready(value) for name, value in figures.items()}
-    if isinstance(figures, list | tuple):
-        return [json_ready(value) for value in figures]
-    return None if isinstance(figures, float) and not math.isfinite(figures) else figures

@@ -21,6 +21,8 @@ from mlops.forecasting.types import HORIZONS, Panel, Progress
 YEARLY, QUARTERLY, MONTHLY, NEVER = REFITS = ("yearly", "quarterly", "monthly", "never")
 MONTHS = {YEARLY: 12, QUARTERLY: 3, MONTHLY: 1}
 FEWEST_TEST_SESSIONS = 60
+SESSIONS_A_MONTH = 21
+SHORTEST_LAST_PART = 0.25
 FORECASTING_SHARE = 0.97
 
 
@@ -63,6 +65,8 @@ class Walk:
 def stretches_of(sessions: NDArray[np.datetime64], *, test_from: date, refit: str) -> list[Stretch]:
     """The test cut where a calendar year, quarter or month begins, so that each part has a fit of its own.
 
+    A last part of less than a quarter of that is left to the fit before it.
+
     Raises TooFewTestSessions when fewer than 60 sessions, with the longest horizon after them, stand from `test_from`
     on, TooLittleHistory when fewer than 504 stand before it.
     """
@@ -76,6 +80,7 @@ def stretches_of(sessions: NDArray[np.datetime64], *, test_from: date, refit: st
         return [Stretch(first, last)]
     months = sessions[first:].astype("datetime64[M]").astype(int)
     begins = first + 1 + np.flatnonzero(np.diff(months // MONTHS[refit]))
+    begins = begins[last - begins >= SHORTEST_LAST_PART * MONTHS[refit] * SESSIONS_A_MONTH]
     return [Stretch(start, end) for start, end in pairwise([first, *begins.tolist(), last])]
 
 

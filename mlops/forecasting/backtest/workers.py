@@ -1,7 +1,9 @@
 """The fits of a walk, several at once: each in a process of its own, because a fit uses one core."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -113,7 +115,16 @@ _desks: list[_Desk] = []
 def _prepare(panel: Panel, messages: "SimpleQueue[Told]") -> None:
     """Make a fresh process ready; Ctrl-C ends it without a word, because the one that asked says what happened."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _desks.append(_Desk(Ground(panel), messages))
+
+
+def _end_with_parent() -> None:
+    """A fit takes minutes, and nobody waits for it once the process that asked is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _judge(place: int, stretch: Stretch, settings: FitSettings) -> Judged:

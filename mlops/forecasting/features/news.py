@@ -24,16 +24,20 @@ FEWEST_TRAILING_SCORES = 5
 SILENT_SESSIONS = 5
 
 
-def features_of(panel: Panel, feature_set: str) -> FeatureCube:
-    """The features of a set; the news family stands after the direction features. Raises ValueError for another set."""
+def features_of(panel: Panel, feature_set: str, *, newest: int | None = None) -> FeatureCube:
+    """The features of a set, of all sessions or the newest; the news family stands after the direction features.
+
+    Raises ValueError for another set.
+    """
     if feature_set not in FEATURE_SETS:
         raise ValueError(f"{feature_set} is not a feature set")
-    cube = build_features(panel)
+    cube = build_features(panel, newest=newest)
     if not reads_news(feature_set):
         return cube
+    family = news_features(panel)
     return replace(
         cube,
-        direction=np.concatenate([cube.direction, news_features(panel)], axis=2),
+        direction=np.concatenate([cube.direction, family[len(family) - len(cube.direction) :]], axis=2),
         direction_names=(*cube.direction_names, *NEWS_NAMES),
     )
 

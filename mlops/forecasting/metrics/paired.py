@@ -30,7 +30,7 @@ def studentised_bounds(differences: FloatArray, *, seed: int) -> tuple[float, fl
     return mean - float(high) * error, mean - float(low) * error
 
 
-def session_means(values: FloatArray, row_sessions: NDArray[np.datetime64]) -> FloatArray:
+def session_means(values: FloatArray, row_sessions: NDArray[np.datetime64] | NDArray[np.intp]) -> FloatArray:
     """Mean of the rows of each session, oldest session first."""
     sessions, place = np.unique(row_sessions, return_inverse=True)
     means: FloatArray = np.bincount(place, weights=values, minlength=len(sessions)) / np.bincount(place)

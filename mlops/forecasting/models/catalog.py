@@ -1,9 +1,14 @@
 """The one table of members: their libraries are loaded when a member is first asked for, and only then."""
 
 from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mlops.forecasting.models.base import Member
-from mlops.forecasting.models.samples import Samples
+from mlops.forecasting.models.reach import Reach
+from mlops.forecasting.models.samples import IntArray, Samples
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
 from mlops.forecasting.types import FloatArray
 
@@ -36,6 +41,30 @@ def tree_contributions(member: Member, samples: Samples) -> FloatArray:
     module = import_module("mlops.forecasting.models.xgboost_member")
     contributions: FloatArray = module.contributions_of(member, samples)
     return contributions
+
+
+def fit_reach(
+    features: FloatArray, scores: FloatArray, rows: IntArray, settings: MemberSettings, *, since: int
+) -> tuple[Reach, FloatArray]:
+    """The quantile trees, and the reach of the samples since a row by those that have not seen them.
+
+    See QuantileTrees.fit.
+    """
+    trees = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees
+    fitted: tuple[Reach, FloatArray] = trees.fit(features, scores, rows, settings, since=since)
+    return fitted
+
+
+def no_reach() -> Reach:
+    """Quantile trees at no horizon."""
+    nothing: Reach = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees.nothing()
+    return nothing
+
+
+def load_reach(folder: Path, used: NDArray[np.bool_]) -> Reach:
+    """The quantile trees that were stored in a folder, for the horizons that use them."""
+    loaded: Reach = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees.load(folder, used)
+    return loaded
 
 
 def processor_features() -> str:

@@ -29,6 +29,19 @@ class SequenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantileSettings:
+    """Quantile regression of the price's reach; `folds` stretches of dates are left out in turn."""
+
+    folds: int = 3
+    max_depth: int = 2
+    n_estimators: int = 80
+    learning_rate: float = 0.05
+    min_child_weight: float = 200.0
+    subsample: float = 0.5
+    most_rows: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
 class MemberSettings:
     """What a member needs to be fitted; the same settings and samples give the same bytes."""
 
@@ -36,4 +49,5 @@ class MemberSettings:
     threads: int = 1
     trees: TreeSettings = field(default_factory=TreeSettings)
     sequence: SequenceSettings = field(default_factory=SequenceSettings)
+    quantiles: QuantileSettings = field(default_factory=QuantileSettings)
     inverse_penalty: float = 1e-3

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.backtest.coverage import interval_figures
-from mlops.forecasting.backtest.report import Measured, expanding_rates, horizon_figures, price_mse_skill
+from mlops.forecasting.backtest.report import Measured, expanding_rates, horizon_figures
 from mlops.forecasting.backtest.rows import ForecastRows
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.learning import LearningSet
+from mlops.forecasting.metrics.skill import brier_skill, price_mse_skill
 from mlops.forecasting.models.samples import Samples
 from mlops.forecasting.tests.synthetic import synthetic_panel, weekdays
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
@@ -158,6 +159,13 @@ def test_price_skill_by_hand() -> None:
     # Prices went to 1.1 and 0.9 of the last; 1.05 and 1 were said: errors .05 and -.1 against .1 and -.1.
     said, came = np.log([1.05, 1.0]), np.log([1.1, 0.9])
     assert price_mse_skill(said, came) == pytest.approx(1 - (0.0025 + 0.01) / 0.02)
+
+
+def test_brier_skill_by_hand() -> None:
+    # Errors .2 and .4 against .5 and .5.
+    said, came, base = np.array([0.8, 0.4]), np.array([1.0, 0.0]), np.array([0.5, 0.5])
+    assert brier_skill(said, came, base) == pytest.approx(1 - (0.04 + 0.16) / 0.5)
+    assert np.isnan(brier_skill(said, came, came))
 
 
 def test_intervals_and_who_fared_worst() -> None:

@@ -6,12 +6,13 @@ from datetime import date
 import numpy as np
 import pytest
 
-from mlops.forecasting.backtest.report import Figures, Measured, report
+from mlops.forecasting.backtest.report import Measured, report
 from mlops.forecasting.backtest.rows import Stretch
 from mlops.forecasting.backtest.walk_forward import Walk, stretches_of
 from mlops.forecasting.backtest.workers import walk
 from mlops.forecasting.bundle import UP
 from mlops.forecasting.errors import TooFewTestSessions, TooLittleHistory
+from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.learning import learning_set
 from mlops.forecasting.models.settings import MemberSettings, SequenceSettings
@@ -37,12 +38,19 @@ def test_a_fit_for_every_calendar_year_of_the_test() -> None:
     assert [each.end for each in found] == [780, 1000]
 
 
-@pytest.mark.parametrize(("refit", "fits"), [("never", 1), ("yearly", 2), ("quarterly", 7), ("monthly", 18)])
+@pytest.mark.parametrize(("refit", "fits"), [("never", 1), ("yearly", 2), ("quarterly", 7), ("monthly", 17)])
 def test_fits_a_calendar_part(refit: str, fits: int) -> None:
-    # June 2017 to November 2018: 2 years, 7 quarters, 18 months.
+    # June 2017 to October 2018: 2 years, 6 quarters and the begun one, 17 months and two sessions of November.
     found = stretches_of(weekdays(1000), test_from=date(2017, 6, 1), refit=refit)
     assert len(found) == fits
     assert [each.first for each in found[1:]] == [each.end for each in found[:-1]]
+
+
+def test_a_few_last_sessions_have_no_fit_of_their_own() -> None:
+    # 2018 has 52 sessions up to row 833, fewer than a quarter of 252, and 63 up to row 844.
+    found = stretches_of(weekdays(833), test_from=date(2017, 6, 1), refit="yearly")
+    assert [(each.first, each.end) for each in found] == [(628, 833)]
+    assert len(stretches_of(weekdays(844), test_from=date(2017, 6, 1), refit="yearly")) == 2
 
 
 def test_a_test_needs_sessions_on_both_sides() -> None:

@@ -184,3 +184,10 @@ def _panel_with_momentum() -> Panel:
         returns[row] += 0.004 * np.sign(returns[row - 5 : row].sum(axis=0))
     like = synthetic_panel(sessions=900, symbols=10)
     return panel_from_close(50 * np.exp(np.cumsum(returns, axis=0)), like)
+
+
+def test_quantile_trees_are_not_tried_with_little_history() -> None:
+    bundle = small_bundle()
+    features = np.zeros((3, len(bundle.volatility_names)))
+    np.testing.assert_array_equal(bundle.bands.shares, np.zeros(len(HORIZONS)))
+    np.testing.assert_array_equal(bundle.reach.reach(features), np.ones((3, len(HORIZONS), 3)))

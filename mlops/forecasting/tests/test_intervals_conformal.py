@@ -1,17 +1,30 @@
 """Bands and the volatility they are scaled by."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from mlops.forecasting.intervals.conformal import LEVELS, Bands
+from mlops.forecasting.intervals.conformal import Bands, PastScores
 from mlops.forecasting.intervals.har import VolatilityModel, future_log_variance
-from mlops.forecasting.types import HORIZONS
+from mlops.forecasting.intervals.levels import LEVELS
+from mlops.forecasting.models.samples import IntArray
+from mlops.forecasting.types import HORIZONS, FloatArray
 
 H = len(HORIZONS)
+EVEN = np.ones((2, H, 3))
+
+
+def calibrated(
+    scores: FloatArray, columns: IntArray, symbols: tuple[str, ...], *, reach: FloatArray | None = None
+) -> Bands:
+    """Bands from these scores, each of a session of its own; trees that let every place go equally far."""
+    even = np.ones((*scores.shape, 3)) if reach is None else reach
+    return Bands.calibrate(PastScores(scores, even, np.arange(len(scores)), columns), symbols)
 
 
 def test_quantiles_are_the_finite_sample_ones() -> None:
     scores = np.repeat(np.arange(1.0, 100.0)[:, None], H, axis=1)
-    bands = Bands.calibrate(scores, np.zeros(99, dtype=np.intp), ("AAA",))
+    bands = calibrated(scores, np.zeros(99, dtype=np.intp), ("AAA",))
     # 99 scores 1..99: ceil(100 * 0.80) = 80th, 95th and 99th smallest.
     np.testing.assert_array_equal(bands.quantiles, np.tile([80.0, 95.0, 99.0], (H, 1)))
     np.testing.assert_array_equal(bands.factors["AAA"], np.ones(H))
@@ -22,20 +35,22 @@ def test_a_wilder_stock_has_a_larger_factor_and_an_unknown_one_none() -> None:
     scores = np.abs(rng.standard_normal((40_000, H)))
     columns = np.repeat([0, 1], 20_000)
     scores[columns == 1] *= 1.5
-    bands = Bands.calibrate(scores, columns, ("CALM", "WILD"))
+    bands = calibrated(scores, columns, ("CALM", "WILD"))
     ratio = bands.factors["WILD"] / bands.factors["CALM"]
     # One session ahead there are 20,000 cases, which leaves the factor as it is: 1.5. Twenty ahead there are 1,000.
     assert abs(ratio[0] - 1.5) < 0.03
     assert 1.35 < ratio[3] < 1.5
-    widths = bands.widths(np.ones((2, H)), ("WILD", "NEW"))
+    widths = bands.widths(np.ones((2, H)), EVEN, ("WILD", "NEW"))
     np.testing.assert_array_equal(widths[1], bands.quantiles)
     assert (widths[0] > widths[1]).all()
 
 
 def test_equal_scores_still_give_strictly_nested_bands() -> None:
-    bands = Bands.calibrate(np.ones((10, H)), np.zeros(10, dtype=np.intp), ("AAA",))
+    bands = calibrated(np.ones((10, H)), np.zeros(10, dtype=np.intp), ("AAA",))
     assert (np.diff(bands.quantiles, axis=1) > 0).all()
     assert (bands.quantiles > 0).all()
+    halves = replace(bands, shares=np.full(H, 0.5))
+    assert (np.diff(halves.widths(np.ones((1, H)), np.ones((1, H, 3)), ("AAA",)), axis=2) > 0).all()
 
 
 def test_bands_hold_what_they_promise_when_volatility_wanders() -> None:
@@ -53,7 +68,7 @@ def test_bands_hold_what_they_promise_when_volatility_wanders() -> None:
     sigma = model.sigma(features)[:, :1]
     score = np.abs(np.r_[returns[1:], np.nan][:, None] / sigma)
     scores = np.tile(score, (1, H))
-    bands = Bands.calibrate(scores[known], np.zeros(len(scores[known]), dtype=np.intp), ("AAA",))
+    bands = calibrated(scores[known], np.zeros(len(scores[known]), dtype=np.intp), ("AAA",))
     later = scores[12_000:-1, 0]
     for place, level in enumerate(LEVELS):
         assert abs((later <= bands.quantiles[0, place]).mean() - level / 100) < 0.015
@@ -82,3 +97,30 @@ def _trailing(values: np.ndarray, window: int) -> np.ndarray:
     means = np.zeros_like(values)
     means[window - 1 :] = (running[window:] - running[:-window]) / window
     return means
+
+
+def test_the_mean_with_trees_is_the_mean_of_both_widths() -> None:
+    scores = np.repeat(np.arange(1.0, 100.0)[:, None], H, axis=1)
+    bands = replace(calibrated(scores, np.zeros(99, dtype=np.intp), ("AAA",)), shares=np.array([0.0, 0.5, 0.5, 0.5]))
+    # Even trees say 1 everywhere, so their stretches are the quantiles 80, 95, 99. A reach of 3 at the first level
+    # makes 240 of 80 there, and lifts the others to just above it.
+    reach = np.ones((1, H, 3))
+    reach[0, 2, 0] = 3.0
+    widths = bands.widths(np.full((1, H), 0.1), reach, ("AAA",))[0]
+    np.testing.assert_allclose(widths[0], [8.0, 9.5, 9.9])
+    np.testing.assert_allclose(widths[1], [8.0, 9.5, 9.9])
+    np.testing.assert_allclose(widths[2], [16.0, (9.5 + 24.024) / 2, (9.9 + 24.048024) / 2])
+
+
+def test_trees_that_know_where_it_is_wild_earn_their_half() -> None:
+    rng = np.random.default_rng(3)
+    wild = rng.random((6000, H)) < 0.3
+    scores = np.abs(rng.standard_normal((6000, H))) * np.where(wild, 2.0, 1.0)
+    columns = np.zeros(6000, dtype=np.intp)
+    knowing = np.where(wild, 2.0, 1.0)[:, :, None] * np.array([1.28, 1.96, 2.58])
+    misled = np.where(wild, 1.0, 2.0)[:, :, None] * np.array([1.28, 1.96, 2.58])
+    np.testing.assert_array_equal(calibrated(scores, columns, ("AAA",), reach=knowing).shares, np.full(H, 0.5))
+    np.testing.assert_array_equal(calibrated(scores, columns, ("AAA",), reach=misled).shares, np.zeros(H))
+    # 200 sessions are too few to earn anything.
+    few = calibrated(scores[:200], columns[:200], ("AAA",), reach=knowing[:200])
+    np.testing.assert_array_equal(few.shares, np.zeros(H))

@@ -107,6 +107,6 @@ def test_a_model_that_knows_something_is_found_out() -> None:
     rng = np.random.default_rng(7)
     found = 0
     for _ in range(RUNS):
-        days = record(rng, sessions=400, horizon=5, up_rate=0.52, sluggish=0.5, edge=0.4)
+        days = record(rng, sessions=400, horizon=5, up_rate=0.52, sluggish=0.5, edge=0.8)
         found += verdicts(days, 5, looks=3)[-1] == Verdict.SKILL
     assert found >= 0.9 * RUNS

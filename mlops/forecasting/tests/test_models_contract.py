@@ -119,6 +119,17 @@ def test_no_samples_give_no_logits(name: str) -> None:
     assert member.logits(samples.take(np.array([], dtype=np.intp))).shape == (0, HORIZONS)
 
 
+@every_member
+def test_a_sample_alone_gets_the_same_bits_as_in_its_batch(name: str) -> None:
+    samples, labels = planted()
+    member = member_class(name).fit(samples, labels, LIGHT)
+    whole = member.logits(samples)
+    places = np.arange(0, len(samples), 13)
+    alone = np.concatenate([member.logits(samples.take(np.array([place]))) for place in places])
+    np.testing.assert_array_equal(alone, whole[places])
+    assert len(places) > 100
+
+
 def test_labels_of_one_kind_leave_the_rate() -> None:
     samples, labels = planted()
     labels[:, 0] = 1.0

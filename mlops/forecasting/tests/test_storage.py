@@ -63,7 +63,7 @@ def test_a_missing_index_is_unreadable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": 1},
         {"feature_set": "other"},
         {"horizons": [1, 5]},
         {"heads": {"up": {"members": ["os.system"], "base_rates": [], "weights": []}}},

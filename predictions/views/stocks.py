@@ -17,11 +17,12 @@ from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol
 from marketdata.services.quotes import follow
 from predictions.charts import ChartSubject, chart_body
-from predictions.conf import DEFAULT_HORIZON, HORIZONS
+from predictions.conf import HORIZONS
 from predictions.errors import HorizonUnknown
 from predictions.selectors import pages
 from predictions.selectors.forecasts import latest_by_horizon
 from predictions.templatetags.figures import source, tick_decimals
+from predictions.views.horizons import asked_horizon, not_found, shared
 
 # A page that stays open keeps its interest up through its socket.
 WATCHED_FOR = timedelta(minutes=2)
@@ -31,30 +32,30 @@ WATCHED_FOR = timedelta(minutes=2)
 def home(request: HttpRequest) -> HttpResponse:
     """The list of instruments with their forecasts for one horizon."""
     try:
-        horizon = _horizon(request)
+        horizon = asked_horizon(request)
     except HorizonUnknown as error:
-        return _not_found(request, error)
+        return not_found(request, error)
     search = request.GET.get("q", "").replace("\0", "").strip()[:60]
     shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"), now=clock.now())
     context = {"board": shown, "holdout": pages.holdout_of(shown.version, horizon)}
-    return render(request, "predictions/home.html", {**_common(horizon), **context})
+    return render(request, "predictions/home.html", {**shared("stocks", horizon), **context})
 
 
 @require_safe
 def stock(request: HttpRequest, symbol: str) -> HttpResponse:
     """One instrument; a symbol in another spelling is sent to the canonical one."""
     try:
-        horizon = _horizon(request)
+        horizon = asked_horizon(request)
         instrument = instrument_by_symbol(symbol)
     except (HorizonUnknown, SymbolUnknown, SymbolMalformed) as error:
-        return _not_found(request, error)
+        return not_found(request, error)
     if symbol != instrument.symbol:
         query = urlencode({"horizon": horizon}) if "horizon" in request.GET else ""
         return redirect(reverse("predictions:stock", args=[instrument.symbol]) + (f"?{query}" if query else ""))
     now = clock.now()
     follow(instrument, now + WATCHED_FOR)
     shown = pages.stock(instrument, horizon=horizon, now=now)
-    return render(request, "predictions/stock.html", {**_common(horizon), "stock": shown})
+    return render(request, "predictions/stock.html", {**shared("stocks", horizon), "stock": shown})
 
 
 @require_safe
@@ -62,7 +63,7 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
 def chart(request: HttpRequest, symbol: str) -> HttpResponse:
     """The arrays of one instrument's chart."""
     try:
-        horizon = _horizon(request)
+        horizon = asked_horizon(request)
         instrument = instrument_by_symbol(symbol)
     except (HorizonUnknown, SymbolUnknown, SymbolMalformed) as error:
         return JsonResponse({"detail": str(error)}, status=404)
@@ -82,19 +83,3 @@ def _chart(instrument: Instrument, horizon: int) -> dict[str, Any]:
         origin=origin,
     )
     return chart_body(subject, bars=bars, future=future, cone=cone, past=pages.past_forecasts(instrument, horizon))
-
-
-def _horizon(request: HttpRequest) -> int:
-    asked = request.GET.get("horizon", str(DEFAULT_HORIZON))
-    if asked not in map(str, HORIZONS):
-        raise HorizonUnknown(asked, HORIZONS)
-    return int(asked)
-
-
-def _common(horizon: int) -> dict[str, Any]:
-    return {"section": "stocks", "horizon": horizon, "horizons": HORIZONS}
-
-
-def _not_found(request: HttpRequest, error: Exception) -> HttpResponse:
-    context = {"section": "stocks", "error": error, "suggestions": getattr(error, "suggestions", ())}
-    return render(request, "predictions/not_found.html", context, status=404)

@@ -1,0 +1,135 @@
+"""The cases of `benchmarks.history`; importable once Django is set up."""
+
+import json
+import platform
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.history_rows import NOW, Ledger, build
+from predictions.conf import HORIZONS
+from predictions.models.accuracy_snapshot import WINDOWS
+from predictions.selectors.forecasts import latest_forecasts
+from predictions.selectors.history import Wanted, history_of
+from predictions.selectors.metrics import Asked, metrics_of, scored_by_kind
+from predictions.selectors.record import records_of
+from predictions.services.accuracy import rebuild_accuracy
+
+DATABASE = "hindcast_bench"
+CALLS = 300
+BOTH = ("live", "hindcast")
+ADDING_UP = """
+SELECT avg(direction_right::int), avg(went_up::int), avg(inside_95::int) FROM predictions_outcome o
+JOIN predictions_forecast f ON f.id = o.forecast_id
+WHERE o.revision = 0 AND f.kind = 'live' AND f.horizon_sessions = 5
+"""
+NAMES = {
+    "rows": "forecasts stored",
+    "build_s": "storing them (s)",
+    "rollup_s": "adding all of them up (s)",
+    "history_p95_ms": "GET /history, p95 in the database (ms)",
+    "history_p50_ms": "median (ms)",
+    "metrics_p95_ms": "GET /metrics, p95 in the database (ms)",
+    "metrics_p50_ms": "median (ms)",
+    "record_p95_ms": "record of 500 forecasts, p95 (ms)",
+    "latest_p95_ms": "newest forecast of 500 stocks, p95 (ms)",
+    "adding_rows_ms": "one horizon's accuracy from the rows (ms)",
+}
+
+
+def run(*, rows: int) -> None:
+    """Measure in a database of its own, print a table and, as the last line, one JSON object."""
+    connection.settings_dict["TEST"]["NAME"] = DATABASE
+    former = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        figures = _measured(rows)
+    finally:
+        connection.creation.destroy_test_db(former, verbosity=0)
+    _tell(figures)
+
+
+def _measured(rows: int) -> dict[str, float]:
+    started = time.perf_counter()
+    ledger = build(rows)
+    built = time.perf_counter()
+    rebuild_accuracy(now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE predictions_accuracysnapshot, predictions_accuracyday")
+    figures = {
+        "rows": float(ledger.sessions * 2_000),
+        "build_s": built - started,
+        "rollup_s": time.perf_counter() - built,
+    }
+    chance = random.Random(7)
+    scopes = [("live", 5, stock.pk) for stock in ledger.stocks]
+    cases: dict[str, Callable[[], object]] = {
+        "history": lambda: _a_history(ledger, chance),
+        "metrics": lambda: _some_metrics(ledger, chance),
+        "record": lambda: records_of(scopes),
+        "latest": lambda: latest_forecasts(chance.choice(HORIZONS)),
+    }
+    for name, case in cases.items():
+        taken = sorted(_database_ms(case) for _ in range(CALLS))
+        figures[f"{name}_p50_ms"] = statistics.median(taken)
+        figures[f"{name}_p95_ms"] = taken[int(0.95 * CALLS)]
+    with connection.cursor() as cursor:
+        figures["adding_rows_ms"] = _database_ms(lambda: cursor.execute(ADDING_UP))
+    return figures
+
+
+def _a_history(ledger: Ledger, chance: random.Random) -> None:
+    """A page of a stock that nobody looked at lately."""
+    days, horizon = chance.choice((30, 30, 90, 365, 3650)), chance.choice((None, None, *HORIZONS))
+    stock, kinds = chance.choice(ledger.stocks), chance.choice((BOTH, BOTH, ("live",), ("hindcast",)))
+    history_of(stock, Wanted(days, kinds, horizon, limit=100))
+
+
+def _some_metrics(ledger: Ledger, chance: random.Random) -> None:
+    version = chance.choice((None, None, None, chance.choice(ledger.versions).version))
+    scored_by_kind()
+    metrics_of(Asked(chance.choice(BOTH), chance.choice((None, *HORIZONS)), chance.choice(WINDOWS), version))
+
+
+def _database_ms(work: Callable[[], object]) -> float:
+    """Milliseconds that the work waits for the database."""
+    with _waiting() as waited:
+        work()
+    return 1000 * sum(waited)
+
+
+@contextmanager
+def _waiting() -> Iterator[list[float]]:
+    waited: list[float] = []
+
+    def timed(execute: Callable[..., Any], *arguments: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return execute(*arguments)
+        finally:
+            waited.append(time.perf_counter() - started)
+
+    with connection.execute_wrapper(timed):
+        yield waited
+
+
+def _tell(figures: dict[str, float]) -> None:
+    table = Table(title="The record at this many forecasts")
+    table.add_column("what")
+    table.add_column("measured", justify="right")
+    for name, words in NAMES.items():
+        table.add_row(words, f"{figures[name]:,.0f}" if name == "rows" else f"{figures[name]:,.1f}")
+    Console().print(table)
+    ratios = {"metrics_vs_adding_rows": round(figures["adding_rows_ms"] / figures["metrics_p95_ms"], 1)}
+    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    rounded = {name: round(value, 2) for name, value in figures.items()}
+    summary = {"bench": "history", "ratios": ratios, "figures": rounded, "machine": machine}
+    sys.stdout.write(json.dumps(summary) + "\n")

@@ -1,0 +1,167 @@
+"""The least that leaves the same rows, seals and answers behind: plain strings from the model's numbers to COPY.
+
+The models, explanations and hashes are the product's. There is no row object, no exact decimal, no second call that
+finds what was said, no row for an abstention, and no outage to live through: this is a floor, not a design.
+"""
+
+import hashlib
+import math
+import zlib
+from datetime import timedelta
+
+import numpy as np
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts.limits import store
+from marketdata.calendars import session_after
+from marketdata.live import publish_all
+from marketdata.models import Instrument
+from mlops.dataset import load_panel
+from mlops.forecasting.serving import forecast_panel
+from mlops.forecasting.types import HORIZONS
+from mlops.models import ModelVersion
+from mlops.services.serving import bundle_of
+from predictions.conf import DISCLAIMER
+from predictions.models import Toolchain
+from predictions.readpath.bodies import encoded
+from predictions.sealing import COLUMNS, GENESIS, instant_text, jsonb_text, link, said
+from predictions.selectors.record import records_of
+
+LEVELS = (80, 95, 99)
+LOCK = "SELECT pg_advisory_xact_lock(1885470721)"
+KEYS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s) ORDER BY 1"
+HEAD = "SELECT entry_hash FROM predictions_forecast ORDER BY id DESC LIMIT 1"
+STORED = [name for name in COLUMNS if name not in ("inputs_sha256", "model_sha256", "toolchain", "reasons")]
+COPY_INPUTS = (
+    "COPY predictions_forecastinput (id, instrument_id, origin, feature_set, sha256, rows, columns, block) FROM STDIN"
+)
+COPY = (
+    f"COPY predictions_forecast ({', '.join(STORED)}, reasons, inputs_id, toolchain_id, previous_hash, entry_hash) "
+    "FROM STDIN"
+)
+
+
+def published_least(*, now):
+    version = ModelVersion.objects.get(stage="champion")
+    instruments = {one.symbol: one for one in Instrument.objects.filter(is_active=True)}
+    panel = load_panel(instruments=instruments.values())
+    origin = panel.sessions[-1].item()
+    told = forecast_panel(bundle_of(version, "serving"), panel, origin=origin)
+    told = [one for one in told if one.status == "issued"]
+    toolchain = Toolchain.objects.latest("pk")
+    targets = {horizon: session_after("XNYS", origin, horizon).isoformat() for horizon in HORIZONS}
+    records = records_of([("live", one.horizon_sessions, instruments[one.symbol].pk) for one in told])
+    bodies = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK)
+        inputs = stored_inputs(cursor, told[:: len(HORIZONS)], instruments, origin.isoformat(), version.feature_set)
+        cursor.execute(HEAD)
+        previous = (cursor.fetchone() or (GENESIS,))[0]
+        keys = keys_of(cursor, "predictions_forecast", len(told))
+        with cursor.copy(COPY) as copy:
+            for one, key in zip(told, keys, strict=True):
+                instrument = instruments[one.symbol]
+                inputs_id, inputs_sha256 = inputs[one.symbol]
+                texts = texts_of(one, instrument)
+                drivers = [
+                    {
+                        "name": d.name,
+                        "words": d.words,
+                        "contribution": round(d.contribution, 6),
+                        "direction": d.direction,
+                    }
+                    for d in one.drivers
+                ]
+                texts |= {
+                    "drivers": jsonb_text(drivers), "id": str(key), "origin": origin.isoformat(), "kind": "live",
+                    "fit": "serving", "target": targets[one.horizon_sessions], "recorded_at": instant_text(now),
+                    "model_version_id": str(version.pk), "model_sha256": version.artifact_sha256, "reasons": "[]",
+                    "inputs_sha256": inputs_sha256, "toolchain": toolchain.versions,
+                }  # fmt: skip
+                sealed = link(previous, said([texts[name] for name in COLUMNS]))
+                copy.write_row([*(texts[name] for name in STORED), "{}", inputs_id, toolchain.pk, previous, sealed])
+                previous = sealed
+                record = records["live", one.horizon_sessions, instrument.pk]
+                bodies.append((instrument.pk, body_of(texts, drivers, version.version, record, one.horizon_sessions)))
+    tell(bodies, version.version, now)
+
+
+def stored_inputs(cursor, told, instruments, origin, feature_set):
+    found = {}
+    keys = keys_of(cursor, "predictions_forecastinput", len(told))
+    with cursor.copy(COPY_INPUTS) as copy:
+        for one, key in zip(told, keys, strict=True):
+            raw = np.ascontiguousarray(one.inputs).tobytes()
+            sha256 = hashlib.sha256(raw).hexdigest()
+            shape = one.inputs.shape
+            copy.write_row([key, instruments[one.symbol].pk, origin, feature_set, sha256, *shape, zlib.compress(raw)])
+            found[one.symbol] = key, sha256
+    return found
+
+
+def keys_of(cursor, table, count):
+    cursor.execute(KEYS, [table, count])
+    return [key for (key,) in cursor.fetchall()]
+
+
+def texts_of(one, instrument):
+    """The numbers as they are stored, prices on the tick."""
+    tick = float(instrument.tick)
+    texts = {
+        "symbol": one.symbol, "instrument_id": str(instrument.pk), "horizon_sessions": str(one.horizon_sessions),
+        "status": one.status, "signal": one.signal, "signal_meaning": one.signal_meaning,
+        "signal_reason": one.signal_reason, "risk_level": one.risk_level, "data_source": instrument.source,
+        "basis_date": None if instrument.basis_date is None else instrument.basis_date.isoformat(),
+        "tick": f"{instrument.tick:.6f}", "predicted_price": f"{round(one.predicted_price / tick) * tick:.6f}",
+    }  # fmt: skip
+    for level, (lower, upper) in one.intervals.items():
+        texts[f"lower_{level}"] = f"{math.floor(lower / tick) * tick:.6f}"
+        texts[f"upper_{level}"] = f"{math.ceil(upper / tick) * tick:.6f}"
+    for name in ("last_price", "probability_up", "base_rate_up", "probability_beats_median", "confidence",
+                 "volatility_rises", "big_move"):  # fmt: skip
+        value = getattr(one, name)
+        texts[name] = None if value is None else f"{value:.6f}"
+    return texts
+
+
+def body_of(texts, drivers, version, record, horizon):
+    def number(name):
+        return None if texts[name] is None else float(texts[name])
+
+    return {
+        "id": int(texts["id"]), "status": texts["status"], "reasons": [], "symbol": texts["symbol"],
+        "as_of": texts["origin"], "horizon": horizon, "target_date": texts["target"],
+        "predicted_price": number("predicted_price"), "last_price": number("last_price"),
+        "signal": texts["signal"] or None, "signal_meaning": texts["signal_meaning"] or None,
+        "confidence": number("confidence"), "probability_up": number("probability_up"),
+        "base_rate_up": number("base_rate_up"),
+        "confidence_interval": {
+            f"{level}%": [number(f"lower_{level}"), number(f"upper_{level}")] for level in LEVELS
+        },
+        "risk": {"volatility_rises": number("volatility_rises"), "big_move": number("big_move"),
+                 "level": texts["risk_level"] or None},
+        "drivers": drivers, "record": record, "kind": "live", "model_version": version,
+        "data_source": texts["data_source"], "stale": False, "disclaimer": DISCLAIMER,
+    }  # fmt: skip
+
+
+def tell(bodies, version, now):
+    until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+    trip = store().pipeline(transaction=False)
+    trip.set("champion", version)
+    by_instrument = {}
+    for instrument_id, body in bodies:
+        body["fresh_until"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        key = f"fc:{version}:{body['symbol']}:{body['horizon']}"
+        forms = {"until": repr(until.timestamp()), "fresh": encoded(body), "stale": encoded({**body, "stale": True}),
+                 "status": body["status"], "was_stale": 0}  # fmt: skip
+        trip.hset(key, mapping=forms)
+        trip.expire(key, timedelta(days=7))
+        by_instrument.setdefault(instrument_id, []).append(body)
+    trip.execute()
+    publish_all([
+        (f"forecasts.instrument.{key}", {"type": "change", "channel": "forecasts", "symbol": told[0]["symbol"],
+                                         "as_of": told[0]["as_of"], "stale": False, "forecasts": told})
+        for key, told in by_instrument.items()
+    ])  # fmt: skip

@@ -1,0 +1,41 @@
+"""Publishing as it is usually written: symbol by symbol, bars and forecasts as objects, everything one at a time."""
+
+import numpy as np
+from django.db import transaction
+
+from marketdata.models import DailyBar
+from mlops.forecasting.serving import forecast_panel
+from mlops.forecasting.types import PRICE_FIELDS, Panel
+from mlops.models import ModelVersion
+from mlops.services.serving import bundle_of
+from predictions.live import push_forecasts
+from predictions.models import Forecast, Toolchain
+from predictions.readpath.cache import keep
+from predictions.services import ledger
+from predictions.services.rows import Occasion, input_of, row_of
+
+
+def published_one_by_one(instruments, *, now):
+    version = ModelVersion.objects.get(stage="champion")
+    toolchain = Toolchain.objects.latest("pk")
+    for instrument in instruments:
+        bars = list(DailyBar.objects.filter(instrument=instrument).order_by("session"))
+        columns = {name: np.array([[float(getattr(bar, name))] for bar in bars]) for name in PRICE_FIELDS}
+        sessions = np.array([bar.session for bar in bars], dtype="datetime64[D]")
+        panel = Panel(symbols=(instrument.symbol,), sessions=sessions, **columns)
+        origin = bars[-1].session
+        occasion = Occasion(version, origin, Forecast.Kind.LIVE, now, toolchain)
+        for said in forecast_panel(bundle_of(version, "serving"), panel, origin=origin):
+            with transaction.atomic():
+                ledger.hold_chain()
+                row = row_of(said, instrument, occasion)
+                row.inputs = input_of(said, instrument, occasion)
+                if row.inputs is not None:
+                    known = type(row.inputs).objects.filter(sha256=row.inputs.sha256, instrument=instrument).first()
+                    if known is None:
+                        row.inputs.save()
+                    row.inputs = known or row.inputs
+                ledger.seal([row], after=ledger.head())
+                row.save(force_insert=True)
+            bodies = keep([row], stale=False, now=now)
+            push_forecasts([{"instrument_id": instrument.pk, "body": body} for body in bodies])

@@ -1,0 +1,164 @@
+"""What the pages of the record and of the models show, read in a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+
+from mlops.models import AliasChange, ModelVersion
+from mlops.scorecard import HorizonScore, scorecard
+from mlops.selectors import CHAMPION
+from predictions.models import AccuracySnapshot, Forecast, Outcome
+from predictions.models.accuracy_snapshot import ALL_TIME
+from predictions.scores import SUM_NAMES, Figures, figures_of
+from predictions.selectors.metrics import Asked, Metrics, metrics_of, scored_by_kind, told_first
+
+KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value)
+STOCKS_PER_PAGE = 50
+CALLS_SHOWN = 6
+SUMS = ("horizon_sessions", *SUM_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """The record of one kind and horizon over all time."""
+
+    kind: str
+    scored: Mapping[str, int]
+    metrics: Metrics
+    verdict: str
+    needed_n: int | None
+    due: date | None
+    stocks: Page[dict[str, Any]]
+    right: list[Outcome]
+    wrong: list[Outcome]
+    outside: list[Outcome]
+
+    @property
+    def figures(self) -> Figures:
+        """The figures of all stocks together."""
+        return self.metrics.figures
+
+    @property
+    def says_only_up(self) -> bool:
+        """Whether no forecast said anything but "up": every rise was said, and no right one was a fall."""
+        return self.figures["recall"] == 1 and self.figures["accuracy"] == self.figures["base_rate"]
+
+    @property
+    def misses(self) -> int:
+        """Directions that were wrong."""
+        return self.figures["n"] - self.figures["hits"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLine:
+    """A version with its hold-out and its live figures for one horizon, and when it served."""
+
+    version: ModelVersion
+    holdout: Mapping[str, Any] | None
+    live: Figures | None
+    hindcast: Figures | None
+    served: list[AliasChange]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """One version: what it was measured to do on sessions kept away from it, and what it did since."""
+
+    version: ModelVersion
+    holdout: list[HorizonScore]
+    by_kind: list[tuple[str, Metrics]]
+    served: list[AliasChange]
+
+
+def record_page(*, kind: str | None, horizon: int, page: str | int = 1) -> RecordPage:
+    """The record of `kind`; live ones by default, as soon as one is scored."""
+    scored = scored_by_kind()
+    shown = kind or told_first(scored)
+    metrics = metrics_of(Asked(shown, horizon))
+    judged = next((row for row in metrics.by_horizon if row["horizon"] == horizon), {})
+    return RecordPage(
+        kind=shown,
+        scored=scored,
+        metrics=metrics,
+        verdict=judged.get("verdict", AccuracySnapshot.Verdict.NOT_ENOUGH.value),
+        needed_n=judged.get("needed_n"),
+        due=None if metrics.figures["n"] else _due(shown, horizon, metrics.as_of),
+        stocks=_stocks(shown, horizon, page),
+        right=_calls(metrics, horizon, direction_right=True),
+        wrong=_calls(metrics, horizon, direction_right=False),
+        outside=_calls(metrics, horizon, inside_95=False),
+    )
+
+
+def model_lines(horizon: int) -> list[ModelLine]:
+    """Every version, the newest first."""
+    figures = {
+        (row["model_version_id"], row["kind"]): figures_of(row)
+        for row in _whole().filter(horizon_sessions=horizon, kind__in=KINDS).values("model_version_id", "kind", *SUMS)
+    }
+    served: dict[int, list[AliasChange]] = defaultdict(list)
+    for change in AliasChange.objects.filter(alias=CHAMPION):
+        served[change.version_id].append(change)
+    return [
+        ModelLine(
+            version,
+            version.metrics.get("horizons", {}).get(str(horizon)),
+            figures.get((version.pk, "live")),
+            figures.get((version.pk, "hindcast")),
+            served[version.pk],
+        )
+        for version in ModelVersion.objects.order_by("-created_at", "-pk")
+    ]
+
+
+def model_page(version: ModelVersion, *, horizon: int) -> ModelPage:
+    """One version with its figures of each kind, over time for one horizon."""
+    by_kind = [(kind, metrics_of(Asked(kind, horizon, version=version.version))) for kind in KINDS]
+    served = list(AliasChange.objects.filter(alias=CHAMPION, version=version))
+    told = [(kind, metrics) for kind, metrics in by_kind if metrics.by_horizon]
+    return ModelPage(version, scorecard(version.metrics), told, served)
+
+
+def _due(kind: str, horizon: int, as_of: date | None) -> date | None:
+    """The first target session still ahead."""
+    said = Forecast.objects.filter(kind=kind, horizon_sessions=horizon, status=Forecast.Status.ISSUED)
+    ahead = said if as_of is None else said.filter(target__gt=as_of)
+    return ahead.order_by("target").values_list("target", flat=True).first()
+
+
+def _whole() -> QuerySet[AccuracySnapshot]:
+    return AccuracySnapshot.objects.filter(window_days=ALL_TIME, instrument=None, model_version__isnull=False)
+
+
+def _stocks(kind: str, horizon: int, page: str | int) -> Page[dict[str, Any]]:
+    """A page of stocks by symbol, each with its figures under `figures`."""
+    rows = AccuracySnapshot.objects.filter(
+        kind=kind, horizon_sessions=horizon, window_days=ALL_TIME, model_version=None, instrument__isnull=False
+    ).order_by("instrument__symbol", "instrument_id")
+    named = rows.values("instrument__symbol", "instrument__name", *SUMS)
+    shown: Page[dict[str, Any]] = Paginator(named, STOCKS_PER_PAGE).get_page(page)
+    shown.object_list = [
+        {"symbol": row["instrument__symbol"], "name": row["instrument__name"], "figures": figures_of(row)}
+        for row in shown.object_list
+    ]
+    return shown
+
+
+def _calls(metrics: Metrics, horizon: int, **came: bool) -> list[Outcome]:
+    """The latest outcomes that came so, by target session."""
+    if metrics.as_of is None:
+        return []
+    met = Outcome.objects.filter(
+        revision=0,
+        forecast__kind=metrics.asked.kind,
+        forecast__horizon_sessions=horizon,
+        forecast__target__lte=metrics.as_of,
+        **came,
+    )
+    with_stocks = met.select_related("forecast__instrument").order_by("-forecast__target", "-forecast_id")
+    return list(with_stocks[:CALLS_SHOWN])

@@ -1,0 +1,132 @@
+"""The pages of the record and of the models: figures, verdicts in words, misses beside hits, what an empty one says."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from mlops.models import AliasChange
+from predictions.models import AccuracySnapshot, Forecast
+from predictions.services.accuracy import update_accuracy
+from predictions.tests.scene import NOW, ORIGIN, TARGETS, Scene, came_true, said, scene, trained
+from predictions.tests.test_pages import INLINE, text_of
+
+pytestmark = pytest.mark.django_db
+
+RECORD_QUERIES = 9
+PATHS = ("/record", "/record?kind=hindcast&horizon=20", "/models", "/models/v1")
+
+
+@pytest.fixture
+def shown() -> Scene:
+    return scene()
+
+
+def scored(shown: Scene) -> None:
+    """Over 5 sessions: AAPL and BRK.B right and NVDA wrong live, NVDA right in hindsight."""
+    for symbol, right in (("AAPL", True), ("BRK.B", True), ("NVDA", False)):
+        came_true(shown.forecasts[symbol, 5], right=right)
+    came_true(said(shown.instruments["NVDA"], shown.version, 5, kind=Forecast.Kind.HINDCAST), right=True)
+    update_accuracy(now=NOW, through=TARGETS[5])
+
+
+def test_the_record_tells_right_and_wrong_beside_always_up(client: Client, shown: Scene) -> None:
+    scored(shown)
+    text = text_of(client, "/record")
+    assert "How good have we been? Live forecasts: stored before their session came" in text
+    assert "Not enough evidence yet 3 of about 300 forecasts scored" in text
+    assert "Right 66.7 % Always “up” 66.7 % Right forecasts 2 Wrong forecasts 1" in text
+    right, wrong = text.split("Last right")[1].split("Last wrong")
+    assert "BRK.B by Thu 28 Sep 2023: said 58 % up; it rose." in right
+    assert "NVDA by Thu 28 Sep 2023: said 58 % up; it did not rise." in wrong.split("Last outside")[0]
+    by_stock = text.split("By stock")[1]
+    assert re.search(r"NVDA 1 0\.0 % 0\.0 % 100\.0 %", by_stock)
+    assert re.search(r"v1 3 66\.7 % 66\.7 % 100\.0 %", by_stock)
+
+
+def test_live_and_hindcast_are_told_apart(client: Client, shown: Scene) -> None:
+    scored(shown)
+    text = text_of(client, "/record?kind=hindcast")
+    assert "Hindcasts: told of the past by models that had not seen it." in text
+    assert "Right 100.0 % Always “up” 100.0 % Right forecasts 1 Wrong forecasts 0" in text
+    assert "AAPL" not in text
+
+
+@pytest.mark.parametrize(
+    "said_so", [("skill", "Yes More often than chance"), ("no skill", "No skill shown It said “up” every time")]
+)
+def test_the_verdict_stands_in_plain_words(client: Client, shown: Scene, said_so: tuple[str, str]) -> None:
+    scored(shown)
+    verdict, words = said_so
+    from_all = {"instrument": None, "kind": "live", "horizon_sessions": 5, "window_days": 0, "model_version": None}
+    AccuracySnapshot.objects.filter(**from_all).update(verdict=verdict)
+    assert words in text_of(client, "/record")
+
+
+def test_an_empty_record_says_what_to_do(client: Client) -> None:
+    assert "No live forecast has been scored" in text_of(client, "/record")
+    assert "python manage.py hindcast" in text_of(client, "/record?kind=hindcast")
+    assert "python manage.py train" in text_of(client, "/models")
+
+
+def test_a_record_that_waits_says_until_when(client: Client, shown: Scene) -> None:
+    assert "The first one is scored with the close of Thu 28 Sep 2023." in text_of(client, "/record?kind=live")
+
+
+@pytest.mark.parametrize("path", ["/record?horizon=3", "/record?kind=shadow", "/models?horizon=x", "/models/v99"])
+def test_what_is_not_there_is_not_found(client: Client, shown: Scene, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_the_number_of_queries_is_fixed(
+    client: Client, shown: Scene, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    scored(shown)
+    for back in range(1, 4):
+        earlier = ORIGIN - timedelta(days=7 * back)
+        for stock in shown.instruments.values():
+            came_true(said(stock, shown.version, 5, origin=earlier), right=True)
+        update_accuracy(now=NOW, through=TARGETS[5])
+        with django_assert_num_queries(RECORD_QUERIES):
+            client.get("/record")
+
+
+def test_models_show_hold_out_and_live_figures_with_who_served(client: Client, shown: Scene) -> None:
+    scored(shown)
+    trained("v2", "candidate")
+    AliasChange.objects.create(alias="champion", version=shown.version, starts_at=NOW, reason="first model")
+    text = text_of(client, "/models")
+    assert (
+        "v1 Champion, learned up to Thu 21 Sep 2023 66.7 % 66.7 % 3 scored 100.0 % 100.0 % 1 scored 54.8 % 54.6 %"
+        in text
+    )
+    assert "v2 Candidate, learned up to Thu 21 Sep 2023 \N{EN DASH} \N{EN DASH} 54.8 % 54.6 % never" in text
+
+
+def test_a_model_page_keeps_its_measured_and_its_lived_figures_apart(client: Client, shown: Scene) -> None:
+    scored(shown)
+    AliasChange.objects.create(alias="champion", version=shown.version, starts_at=NOW, reason="first model")
+    text = text_of(client, "/models/v1")
+    assert "Model v1 Champion" in text
+    held = text.split("On sessions kept away from it")[1].split("Live")[0]
+    assert "5 sessions 1,482 54.8 % 54.6 % 80.2 % 95.1 % 99.0 % 66.1 % 50.2 %" in held
+    assert "5 sessions 3 66.7 % 66.7 % not enough evidence about 300 needed" in text.split("Live")[1]
+    assert "From 21 Sep 2023 22:05 UTC until now first model" in text
+    assert "Nothing it said has been scored yet" in text_of(client, f"/models/{trained('v2', 'candidate')}")
+
+
+def test_the_pages_hold_nothing_inline_and_lead_to_one_another(client: Client, shown: Scene) -> None:
+    scored(shown)
+    for path in PATHS:
+        page = client.get(path).content.decode()
+        assert not INLINE.findall(page), path
+        assert 'href="/record"' in page
+        assert 'href="/models"' in page
+    page = client.get("/record").content.decode()
+    tables = re.findall(r'href="(/api/[^"]+format=csv)"', page)
+    assert len(tables) == 4
+    for address in tables:
+        answer = client.get(address.replace("&amp;", "&"))
+        assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")

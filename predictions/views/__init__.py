@@ -1,0 +1,1 @@
+"""The pages: stocks, the record, model versions."""
