@@ -32,6 +32,11 @@ _CONTEXT = re.compile(
     r"|layoffs|valuation|etf|lawsuit|acquisition|acquires?|merger|ipo|iphones?|data cent(?:er|re)s?|regulators?)\b",
     re.IGNORECASE,
 )
+# What is said of a listing and hardly of a word, right behind it.
+_AS_LISTING = (
+    r"(?:stock|ETF|price target|rises|falls|jumps|drops|gains|slips|climbs|surges|plunges|tumbles|soars"
+    r"|(?:closes|opens|ends|trades) (?:higher|lower|up|down|flat))\b"
+)
 # What people call a company that is registered under another name.
 KNOWN_AS = {"GOOG": ("Google",), "GOOGL": ("Google",), "META": ("Facebook", "Instagram", "WhatsApp"), "SPY": ("SPDR",)}
 # What the word means where it is not the company.
@@ -118,12 +123,14 @@ def _has_name(part: str, name: str) -> bool:
 
 
 def _has_symbol(part: str, whole: str, symbol: str) -> bool:
-    """The bare symbol in capitals beside words of the market; one that is a word only in brackets, as in (CAT)."""
+    """The bare symbol in capitals beside words of the market; one that is a word only as in (CAT) or CAT rises."""
     if _shouts(part) or not _CONTEXT.search(whole):
         return False
     escaped = re.escape(symbol)
-    if symbol.lower() in EVERYDAY or len(symbol) < SHORTEST_BARE_SYMBOL:
+    if len(symbol) < SHORTEST_BARE_SYMBOL:
         return bool(re.search(rf"\({escaped}\)", part)) and len(symbol) > 1
+    if symbol.lower() in EVERYDAY:
+        return bool(re.search(rf"\({escaped}\)|(?<![\w$.-]){escaped} {_AS_LISTING}", part))
     return bool(re.search(rf"(?<![\w$.-]){escaped}(?![\w-])", part))
 
 

@@ -32,6 +32,8 @@ TGT = Company("TGT", "Target Corporation")
         (ALL, "$ALL and $PGR up before storm season"),
         (NOW, "ServiceNow beats estimates"),
         (SPY, "$SPY puts expire worthless"),
+        (SPY, "SPY closes higher as stocks rally"),
+        (CAT, "CAT stock: what to expect"),
         (AAPL, "Apple's iPhone sales slow in China"),
         (AAPL, "AAPL: price target raised by analysts"),
         (AMZN, "Amazon shares rise after cloud unit grows"),
@@ -70,6 +72,8 @@ def test_a_text_about_the_company_is_taken(company: Company, title: str) -> None
         (TGT, "Central bank keeps its inflation target, stocks rise"),
         (META, "$METAL miners rally"),
         (BRK, "$BRK.A trades thinly"),
+        (CAT, "Cat falls from balcony of a stock exchange"),
+        (Company("AI", "C3.ai, Inc."), "AI stock frenzy goes on, analysts say"),
         (NVDA, "nvd database lists 40 flaws in trading software"),
     ],
 )
