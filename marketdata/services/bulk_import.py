@@ -49,8 +49,7 @@ def import_columns(*, instrument: Instrument, offered: OfferedColumns, now: date
         history = DailyHistory(list(offered.columns.records()), offered.actions, offered.basis_date)
         provider = AskedAhead(offered.source, {instrument.symbol: history})
         return ingest_instrument(instrument=instrument, through=last_final, providers=[provider], now=now)
-    beside = _stored_beside(instrument, judged.good)
-    if len(beside):
+    if instrument.source and len(beside := _stored_beside(instrument, judged.good)):
         judged = judge_columns(
             offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions, beside=beside
         )
