@@ -68,7 +68,7 @@ def _measured(histories: Histories) -> dict[str, float]:
     some = histories[:BULK_SYMBOLS]
     few = sum(len(columns) for _, columns in some)
     figures = {"rows": float(rows)}
-    figures |= _firstimported(histories, rows)
+    figures |= _first_imported(histories, rows)
     figures["unchanged_rows_s"] = rows / _seconds(lambda: imported(histories))
     changed = [(instrument, replace(columns, volume=columns.volume + 1)) for instrument, columns in histories]
     figures["changed_rows_s"] = rows / _seconds(lambda: imported(changed))
@@ -82,16 +82,16 @@ def _measured(histories: Histories) -> dict[str, float]:
     return figures
 
 
-def _firstimported(histories: Histories, rows: int) -> dict[str, float]:
+def _first_imported(histories: Histories, rows: int) -> dict[str, float]:
     """Raw COPY and the import by turns, each from a database at rest: the middle of their seconds."""
     copies = _copies(histories)
-    raw, imported = [], []
+    raw, through_checks = [], []
     for _ in range(ROUNDS):
         _at_rest()
         raw.append(_seconds(lambda: _copy_raw(copies)))
         _at_rest()
-        imported.append(_seconds(lambda: imported(histories)))
-    return {"copy_rows_s": rows / statistics.median(raw), "import_rows_s": rows / statistics.median(imported)}
+        through_checks.append(_seconds(lambda: imported(histories)))
+    return {"copy_rows_s": rows / statistics.median(raw), "import_rows_s": rows / statistics.median(through_checks)}
 
 
 def _at_rest() -> None:
