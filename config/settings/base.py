@@ -160,6 +160,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ForecastKindEnum": "predictions.models.Forecast.Kind",
+        "ForecastStatusEnum": "predictions.models.Forecast.Status",
+        "PriceKindEnum": ["quote", "close"],
+    },
 }
 CORS_ALLOWED_ORIGINS = list(SITE.cors_origins)
 CORS_ALLOW_HEADERS = [*default_headers, "if-none-match", "x-request-id"]

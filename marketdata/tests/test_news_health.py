@@ -85,8 +85,11 @@ def test_x_is_judged_by_the_work_alone(httpserver: HTTPServer) -> None:
     serve(httpserver, "x", replies(recording("x_recent")))
     (x,) = [source for source in configured_news() if source.name == "x"]
     x.fetch_news(NETFLIX, since=SINCE)
-    health = probe_provider(name="x", now=now() + timedelta(hours=5))
-    assert (health.state, health.calls_today, health.calls_left, len(httpserver.log)) == ("ok", 1, 15, 1)
+    health = probe_provider(name="x", now=now())
+    assert (health.state, health.calls_today, health.calls_left) == ("ok", 1, 15)
+    # However long ago that was, nobody asks for the sake of a probe; the count may be another day's by then.
+    assert probe_provider(name="x", now=now() + timedelta(hours=5)).state == "ok"
+    assert len(httpserver.log) == 1
 
 
 @pytest.mark.parametrize(
