@@ -161,8 +161,8 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "ForecastKindEnum": "predictions.models.Forecast.Kind",
-        "ForecastStatusEnum": "predictions.models.Forecast.Status",
+        "ForecastKindEnum": ["live", "shadow", "hindcast"],
+        "ForecastStatusEnum": ["issued", "abstained"],
         "PriceKindEnum": ["quote", "close"],
     },
 }
