@@ -268,6 +268,9 @@ def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) 
         assert re.search(r"staff@localhost  password: \S{12,}\n", first)
         assert "600 calls a minute for this demo" in first
         _check_answers(port)
+        head = httpx.get(f"http://{HOST}:{port}/api/v1/ledger/head").json()
+        # 120 sessions and the newest one, 24 forecasts each.
+        assert (head["count"], head["day_head"]["count"]) == (2904, 2904)
         _check_that_servers_come_back(tmp_path, port)
         processes = _recorded(tmp_path)
         process.kill()

@@ -27,10 +27,12 @@ from config.demo import (
 )
 from config.embedded.running import HOST
 from config.processes import ProcessEnded, Supervisor
+from marketdata import clock
 from marketdata.selectors import active_instruments
 from mlops.errors import NoChampion
 from mlops.selectors import champion
 from predictions.selectors.forecasts import has_hindcasts
+from predictions.services.ledger import record_head
 
 
 class Command(BaseCommand):
@@ -67,6 +69,7 @@ class Command(BaseCommand):
             self._say("Forecasting the last 120 sessions in hindsight, with what was known then")
             run_command("hindcast", variables=variables, needed=False)
         run_command("publish", variables=variables, needed=False)
+        record_head(now=clock.now())
         symbols = [instrument.symbol for instrument in active_instruments()]
         run_command("predict", *symbols, variables=variables, needed=False)
 
