@@ -19,6 +19,8 @@ FEWEST_SIGNALS = 100
 FEWEST_SESSIONS = 250
 SMALLEST_EDGE = 1e-6
 BOOTSTRAP_SEED = 0
+# Three horizons try to earn a signal on mostly the same days, so each has to be surer than one alone would.
+EARNED_CONFIDENCE = 0.975
 NO_EDGE = "no demonstrated edge"
 TOO_SHORT = "one session ahead is too noisy for a signal"
 
@@ -28,7 +30,7 @@ class EarnedRule:
     """A threshold and what crossing it was worth in the past.
 
     threshold: on P minus the base rate; lift: how much more often the signalled thing came true than among the same
-    days' instruments, with bounds that each hold with 95 % confidence; coverage: share of forecasts
+    days' instruments, with bounds that each hold with 97.5 % confidence; coverage: share of forecasts
     that cross the threshold.
     """
 
@@ -100,7 +102,7 @@ def learn_rule(past: PastCalls, *, share: float) -> EarnedRule | None:
     gained = np.where(chosen, past.came_true - that_day[places], 0.0)
     gains: FloatArray = np.bincount(places, weights=gained).astype(np.float64)
     signals_a_session = chosen.sum() / len(sessions)
-    lower, upper = studentised_bounds(gains, seed=BOOTSTRAP_SEED)
+    lower, upper = studentised_bounds(gains, seed=BOOTSTRAP_SEED, confidence=EARNED_CONFIDENCE)
     return EarnedRule(
         threshold=threshold,
         lift=float(gains.mean() / signals_a_session),

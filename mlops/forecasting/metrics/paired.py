@@ -10,11 +10,12 @@ FEWEST_SESSIONS = 250
 CONFIDENCE = 0.95
 
 
-def studentised_bounds(differences: FloatArray, *, seed: int) -> tuple[float, float]:
-    """One-sided 95 % bounds, lower and upper, of the mean of a dependent series, shape (sessions,).
+def studentised_bounds(differences: FloatArray, *, seed: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """One-sided bounds, lower and upper, of the mean of a dependent series, shape (sessions,).
 
-    Circular blocks of 60 sessions are drawn; the mean of a draw is divided by the standard error that its own blocks
-    show, and the bounds take their quantiles from these ratios. Goetze and Kuensch, Annals of Statistics 24 (1996).
+    Each holds with `confidence`. Circular blocks of 60 sessions are drawn; a draw's mean is divided by the standard
+    error that its own blocks show, and the bounds take their quantiles from these ratios. Goetze and Kuensch, Annals of
+    Statistics 24 (1996).
     """
     mean = float(differences.mean())
     blocks = circular_block_sums(differences, BLOCK_SESSIONS) / BLOCK_SESSIONS
@@ -26,7 +27,7 @@ def studentised_bounds(differences: FloatArray, *, seed: int) -> tuple[float, fl
         return mean, mean
     errors = drawn.std(axis=1, ddof=1) / np.sqrt(count)
     ratios = (drawn.mean(axis=1) - mean) / np.maximum(errors, np.finfo(np.float64).tiny)
-    low, high = np.quantile(ratios, [1 - CONFIDENCE, CONFIDENCE])
+    low, high = np.quantile(ratios, [1 - confidence, confidence])
     return mean - float(high) * error, mean - float(low) * error
 
 

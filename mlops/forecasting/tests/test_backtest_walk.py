@@ -137,15 +137,13 @@ def figures_of(panel: Panel) -> Figures:
 @pytest.mark.slow
 def test_in_random_walks_no_edge_is_found() -> None:
     figures_by_horizon = figures_of(random_panel(1, edge=0.0))
-    # A rule is earned with 95 % confidence, so one of the three horizons may have earned it by chance.
-    issued = [figures["buy"] for figures in figures_by_horizon.values() if figures["buy"]["coverage"]]
-    assert len(issued) <= 1
-    assert all(buy["lift_ci"][0] <= 0 for buy in issued)
+    assert [figures["buy"]["coverage"] for figures in figures_by_horizon.values()] == [0.0] * len(HORIZONS)
     for figures in figures_by_horizon.values():
         assert figures["log_loss_ci"][1] > 0
         assert figures["log_loss_vs_climatology"] < 5e-4
         assert abs(figures["accuracy"] - max(figures["base_rate"], 1 - figures["base_rate"])) < 0.02
-        assert abs(figures["interval_95"]["coverage"] - 0.95) < 0.01
+        # 25 stocks and 30 stretches of 20 sessions: a standard error of .008 at the longest horizon.
+        assert abs(figures["interval_95"]["coverage"] - 0.95) < 0.02
         assert abs(figures["rank_ic"]) < 0.03
 
 

@@ -105,8 +105,7 @@ def test_features_agree_with_talib_where_it_has_the_indicator() -> None:
 DIGEST = """
 import hashlib, sys
 {first}
-from mlops.forecasting.features import build_features, kernels_closing, kernels_ranges, warm_up, windows
-from mlops.forecasting.features import compiled as across
+from mlops.forecasting.features import build_features
 from mlops.forecasting.tests.synthetic import synthetic_panel
 cube = build_features(synthetic_panel(sessions=300, symbols=5, gaps=[(100, 2)]))
 numbers = [values.tobytes(order="C") for values in (cube.direction, cube.volatility, cube.ewma_sigma)]
