@@ -113,13 +113,15 @@
     if (symbols.length) HindcastStream.subscribe("prices", symbols);
   }
 
+  // Counted from the loss, not from the last vain attempt to come back: those come ever more seldom.
   let gone = null;
   function watchStream({ detail: { state } }) {
-    if (state === "error") return;
-    clearTimeout(gone);
     const show = (isGone) => document.querySelectorAll("[data-stream-gone]").forEach((ribbon) => (ribbon.hidden = !isGone));
-    if (state === "open") show(false);
-    else gone = setTimeout(show, GONE_AFTER_MS, true);
+    if (state === "waiting") gone ??= setTimeout(show, GONE_AFTER_MS, true);
+    if (state !== "open") return;
+    clearTimeout(gone);
+    gone = null;
+    show(false);
   }
 
   document.addEventListener("hindcast:prices", take);
