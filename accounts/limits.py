@@ -257,14 +257,18 @@ def quota_of(request: HttpRequest) -> Quota:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Who is calling: the peer, or what the outermost trusted proxy noted about its own peer.
+    """Who is calling: the peer, or what the outermost trusted proxy noted about its own peer."""
+    return address_behind(str(request.META.get("REMOTE_ADDR", "")), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def address_behind(peer: str, forwarded: str) -> str:
+    """The client's address, from the peer's and the header X-Forwarded-For.
 
     Each proxy appends the address it was called from, so with n trusted proxies the n-th entry from the right is the
     first that a caller cannot have written. An entry that is no address counts as the peer's.
     """
-    peer = str(request.META.get("REMOTE_ADDR", ""))
     trusted = settings.HINDCAST_LIMITS.trusted_proxies
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     if not trusted or not hops:
         return peer
     named = hops[-min(trusted, len(hops))]
@@ -277,8 +281,13 @@ def shortened(address: str) -> str:
 
 
 def bucket_of(request: HttpRequest) -> str:
-    """The key that counts this caller: the IPv4 address, or the /64 of an IPv6 one, which is what one household has."""
-    return f"limit:address:{_network(client_address(request), v4_bits=32, v6_bits=64) or 'unknown'}"
+    """The key that counts this caller."""
+    return address_bucket(client_address(request))
+
+
+def address_bucket(address: str) -> str:
+    """The key that counts an IPv4 address, or the /64 of an IPv6 one, which is what one household has."""
+    return f"limit:address:{_network(address, v4_bits=32, v6_bits=64) or 'unknown'}"
 
 
 def remember(request: HttpRequest, allowance: Allowance) -> None:

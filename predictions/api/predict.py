@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.limits import client_address, count_call, quota_of, remember, shortened
+from accounts.callers import caller_of
+from accounts.limits import client_address, count_call, remember, shortened
 from marketdata import clock
 from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
@@ -41,7 +42,7 @@ class PredictQuery:
 def predict(request: HttpRequest) -> HttpResponse:
     """The champion's newest forecast for one stock and horizon."""
     started, now = time.perf_counter(), clock.now()
-    quota = quota_of(request)
+    quota = caller_of(request)
     try:
         query = parse_query(request.GET)
     except (BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):

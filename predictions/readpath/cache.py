@@ -103,9 +103,9 @@ def keys_of(quota: Quota) -> list[str]:
     return [*buckets_of(quota), CHAMPION_KEY]
 
 
-def arguments_of(quota: Quota, symbol: str, horizon: int) -> list[int | str]:
+def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1) -> list[int | str]:
     """The arguments that the reading script is given."""
-    return [*limits_of(quota, cost=1), f"{symbol}:{horizon}"]
+    return [*limits_of(quota, cost), f"{symbol}:{horizon}"]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
