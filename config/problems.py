@@ -57,6 +57,7 @@ NOT_FOUND = Problem(404, "not-found", "Not found", detail="There is nothing at t
 
 PROBLEMS: dict[type[Exception], Problem] = {
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
+    accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
     marketdata.ListingUnusable: Problem(
