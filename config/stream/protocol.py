@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeGuard
 
-from config.problems import facts_of
+from config.problem_answers import facts_of
 from marketdata.live import Topic, Topics
 
 MAX_FRAME_CHARACTERS = 16_384
