@@ -45,8 +45,8 @@ _REQUESTS: dict[Exception, str] = {
     OperationalError(): "Wait for the seconds in `Retry-After` and ask again. Nothing was lost.",
 }
 _DOMAIN: dict[Exception, str] = {
-    accounts.RateLimited(60, 42): "Wait for the seconds in `Retry-After`. `RateLimit` says in every answer how many "
-    "calls are left.",
+    accounts.RateLimited(60, 60, 42): "Wait for the seconds in `Retry-After`. `RateLimit` says in every answer how "
+    "many calls are left.",
     marketdata.SymbolMalformed(
         "A PL"
     ): "A symbol has 1 to 15 characters: letters, digits, and . - / = ^ as in BRK.B or ^GSPC.",
