@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from django.conf import settings
@@ -22,8 +22,6 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
 from accounts.errors import RateLimited
 
@@ -251,11 +249,6 @@ class AddressQuota:
     per_day: int | None
 
 
-def quota_of(request: HttpRequest) -> Quota:
-    """What the caller of this request may do."""
-    return AddressQuota(bucket_of(request), "anonymous", settings.HINDCAST_LIMITS.anonymous_per_minute, None)
-
-
 def client_address(request: HttpRequest) -> str:
     """Who is calling: the peer, or what the outermost trusted proxy noted about its own peer."""
     return address_behind(str(request.META.get("REMOTE_ADDR", "")), request.META.get("HTTP_X_FORWARDED_FOR", ""))
@@ -308,20 +301,6 @@ class RateLimitHeadersMiddleware:
             for name, value in allowance.headers().items():
                 response[name] = value
         return response
-
-
-class SharedThrottle(BaseThrottle):
-    """Lets calls that go through the REST framework draw on the same bucket.
-
-    A view whose calls count for more than one says so by a method `cost_of(request)`.
-    """
-
-    def allow_request(self, request: Request, view: Any) -> bool:
-        """Count the call; raises RateLimited, which says more than a bare refusal."""
-        allowance = count_call(quota_of(request._request), view.cost_of(request) if hasattr(view, "cost_of") else 1)
-        remember(request._request, allowance)
-        allowance.require()
-        return True
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:

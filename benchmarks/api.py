@@ -1,4 +1,4 @@
-"""`make bench-api`: the cached forecast over HTTP beside FastAPI with slowapi and a bare server, and the other reads."""
+"""`make bench-api`: the cached forecast over HTTP beside FastAPI and slowapi and a bare server; the other reads."""
 
 import os
 import shutil

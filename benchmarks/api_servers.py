@@ -73,7 +73,8 @@ def peer(name: str, module: str, python: Path, variables: Mapping[str, str], fol
     """A peer on the same server that `edge` runs on, out of the peers' environment."""
     port = free_port()
     command = [str(python), "-m", "uvicorn", "--host", HOST, "--port", str(port), "--no-access-log",
-               "--log-level", "warning", "--no-proxy-headers", f"benchmarks.api_peers.{module}:application"]  # fmt: skip
+               "--log-level", "warning", "--no-proxy-headers",
+               f"benchmarks.api_peers.{module}:application"]  # fmt: skip
     with running(name, command, port, variables, folder / f"{name}.log") as server:
         yield server
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from config.fastpath.asking import READ_PATH
 from config.fastpath.inside import Inside, Wsgi
 from config.fastpath.pipe import Pipe
-from config.fastpath.reads import LOAD_SCRIPT, READ_PATH, Reads
+from config.fastpath.reads import LOAD_SCRIPT, Reads
 from config.fastpath.tally import Tally
 from config.stream.routing import answer_not_found
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -18,16 +17,15 @@ from marketdata.errors import MarketDataError
 from predictions.api.predict import PredictQuery, parse_query
 from predictions.errors import PredictionError
 
+READ_PATH = "/api/v1/predict"
 LONGEST_QUERY = 100
 MOST_REMEMBERED = 5_000
+# Headers as WSGI names them: those that are read, and those that make Django answer otherwise.
 READ = (
-    b"host", b"x-api-key", b"authorization", b"cookie", b"if-none-match", b"x-request-id", b"x-forwarded-for",
-    b"x-forwarded-proto",
+    "HTTP_HOST", "HTTP_X_API_KEY", "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_IF_NONE_MATCH", "HTTP_X_REQUEST_ID",
+    "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO",
 )  # fmt: skip
-# These make Django answer otherwise than by the plain forecast.
-UNUSUAL = (b"origin", b"transfer-encoding", b"content-length", b"range", b"expect")
-_INTERESTING = frozenset(READ + UNUSUAL)
-_UNUSUAL = frozenset(UNUSUAL)
+UNUSUAL = ("HTTP_ORIGIN", "HTTP_TRANSFER_ENCODING", "HTTP_RANGE", "HTTP_EXPECT", "CONTENT_LENGTH")
 
 
 @dataclass(slots=True)
@@ -46,67 +44,61 @@ class Reader:
     """Reads calls; what it finds out about a query or a host it remembers."""
 
     def __init__(self) -> None:
-        self._queries: dict[bytes, PredictQuery | None] = {}
-        self._hosts: dict[bytes, bool] = {}
+        self._queries: dict[str, PredictQuery] = {}
+        self._hosts: dict[str, bool] = {}
         self._is_real_time = settings.HINDCAST_MARKETDATA.clock == REAL_CLOCK
-        self._proto = getattr(settings, "SECURE_PROXY_SSL_HEADER", None)
-        self._session = settings.SESSION_COOKIE_NAME.encode()
+        self._proxy_header, self._proxy_word = settings.SECURE_PROXY_SSL_HEADER or ("", "")
+        self._must_be_secure = settings.SECURE_SSL_REDIRECT
+        self._session = settings.SESSION_COOKIE_NAME
 
-    def call_of(self, scope: Mapping[str, Any]) -> Call | None:
-        """The call, or None for one that Django has to look at. Raises CredentialsRefused."""
-        query = self._query(scope["query_string"])
-        if query is None or scope["method"] != "GET" or not self._is_real_time:
+    def call_of(self, method: str, query: str, peer: str, headers: Mapping[str, str]) -> Call | None:
+        """The call, or None for one that Django has to look at; headers by their names in WSGI.
+
+        Raises CredentialsRefused.
+        """
+        asked = self._queries.get(query) or self._asked(query)
+        if asked is None or method != "GET" or not self._is_real_time:
             return None
-        found: dict[bytes, bytes] = {}
-        for name, value in scope["headers"]:
-            if name in _INTERESTING:
-                if name in found or name in _UNUSUAL:
-                    return None
-                found[name] = value
-        get = found.get
-        is_secure = self._proto is not None and get(b"x-forwarded-proto") == self._proto[1].encode()
-        if not self._is_welcome(get(b"host", b""), is_secure):
+        get = headers.get
+        for name in UNUSUAL:
+            if get(name):
+                return None
+        is_secure = bool(self._proxy_header) and get(self._proxy_header) == self._proxy_word
+        if (self._must_be_secure and not is_secure) or not self._is_our_name(get("HTTP_HOST", "")):
             return None
-        client = scope.get("client")
-        address = address_behind(client[0] if client else "", get(b"x-forwarded-for", b"").decode("latin-1"))
-        caller = self._caller(found, address)
+        address = address_behind(peer, get("HTTP_X_FORWARDED_FOR", ""))
+        caller = self._caller(headers, address)
         if caller is None or Scope.READ not in caller.scopes:
             return None
-        offered = get(b"if-none-match", b"").decode("latin-1")
-        request_id = accepted_id(get(b"x-request-id", b"").decode("latin-1"))
-        return Call(caller, address, query, offered, request_id, is_secure)
+        request_id = accepted_id(get("HTTP_X_REQUEST_ID", ""))
+        return Call(caller, address, asked, get("HTTP_IF_NONE_MATCH", ""), request_id, is_secure)
 
-    def _caller(self, found: Mapping[bytes, bytes], address: str) -> Caller | None:
-        key, authorization = found.get(b"x-api-key", b""), found.get(b"authorization", b"")
+    def _caller(self, headers: Mapping[str, str], address: str) -> Caller | None:
+        key, authorization = headers.get("HTTP_X_API_KEY", ""), headers.get("HTTP_AUTHORIZATION", "")
         if key or authorization:
-            return known_caller(api_key=key.decode("latin-1"), authorization=authorization.decode("latin-1"))
-        if self._session in found.get(b"cookie", b""):
+            return known_caller(api_key=key, authorization=authorization)
+        if self._session in headers.get("HTTP_COOKIE", ""):
             return None
         return anonymous_caller(address_bucket(address))
 
-    def _query(self, text: bytes) -> PredictQuery | None:
-        known = self._queries.get(text)
-        if known is not None:
-            return known
-        # Percent signs are for the gate in front of the views to judge.
-        if len(text) > LONGEST_QUERY or b"%" in text or not text.isascii():
+    def _asked(self, query: str) -> PredictQuery | None:
+        """What the query asks; percent signs are for the gate in front of the views to judge."""
+        if len(query) > LONGEST_QUERY or "%" in query or not query.isascii():
             return None
         try:
-            query = parse_query(QueryDict(text.decode()))
+            asked = parse_query(QueryDict(query))
         except (BadRequest, SuspiciousOperation, MarketDataError, PredictionError):
             return None
         if len(self._queries) >= MOST_REMEMBERED:
             self._queries.clear()
-        self._queries[text] = query
-        return query
+        self._queries[query] = asked
+        return asked
 
-    def _is_welcome(self, host: bytes, is_secure: bool) -> bool:
-        """Whether the site is called by a name of its own, and encrypted where it insists on that."""
-        if settings.SECURE_SSL_REDIRECT and not is_secure:
-            return False
+    def _is_our_name(self, host: str) -> bool:
+        """Whether the site is called by a name of its own."""
         known = self._hosts.get(host)
         if known is None:
-            domain, _ = split_domain_port(host.decode("latin-1"))
+            domain, _ = split_domain_port(host)
             known = bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
             if len(self._hosts) >= MOST_REMEMBERED:
                 self._hosts.clear()

@@ -5,27 +5,15 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
+
+from config.errors import Crowded
+from config.fastpath.answers import Reply
 
 THREADS = 4
 MOST_INSIDE = 256
 
-Headers = list[tuple[bytes, bytes]]
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
-
-class Crowded(Exception):
-    """As many requests as may wait are waiting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What Django answers."""
-
-    status: int
-    headers: Headers
-    body: bytes
 
 
 class Inside:

@@ -1,54 +1,63 @@
-"""What a process counts of the calls it answers without Django; told once a second, away from the event loop."""
+"""What is counted of the calls that are answered without Django's view."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
-import structlog
-
+from config.fastpath.answers import is_fresh
 from config.fastpath.asking import Call
-from predictions.readpath.metering import CACHE_READS, LOGGED, PREDICTIONS
-
-log = structlog.get_logger(__name__)
+from predictions.readpath.cache import COUNTED, FIELDS
+from predictions.readpath.metering import CACHE_READS, PREDICTIONS
 
 FLUSH_SECONDS = 1.0
+_STATUS = COUNTED + 1 + FIELDS.index("status")
+# Horizon, status of the forecast, whether it was told as fresh.
+Kind = tuple[int, bytes, bool]
+
+
+def kind_of(call: Call, found: Sequence[Any]) -> Kind:
+    """What sort of answer the reading script found."""
+    return call.query.horizon, found[_STATUS], is_fresh(found)
+
+
+def count_told(kind: Kind, times: int = 1) -> None:
+    """Count answers for whoever collects metrics."""
+    horizon, status, fresh = kind
+    PREDICTIONS.labels(horizon, status.decode()).inc(times)
+    CACHE_READS.labels("hit" if fresh else "stale").inc(times)
 
 
 class Tally:
-    """Counts in plain numbers, because a counter that processes share costs a write to a file each time."""
+    """Counts in plain numbers and hands on once a second: a counter that processes share writes to a file each time."""
 
     def __init__(self) -> None:
-        self._told: Counter[tuple[int, str, bool]] = Counter()
+        self._told: Counter[Kind] = Counter()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to flush every second."""
+        """Begin to hand on every second."""
         if self._task is None:
             self._task = asyncio.create_task(self._flush_for_ever())
 
     async def close(self) -> None:
-        """Flush what is left."""
+        """Hand on what is left."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        self.flush()
+        self._flush()
 
-    def told(self, call: Call, status: str, code: int, seconds: float, *, is_fresh: bool) -> bool:
-        """Count an answer; returns whether it is one of those that get a line in the log."""
-        self._told[call.query.horizon, status, is_fresh] += 1
-        return LOGGED.take()
+    def told(self, call: Call, found: Sequence[Any]) -> None:
+        """Count an answer."""
+        self._told[kind_of(call, found)] += 1
 
-    def refused(self, call: Call, code: int, seconds: float) -> None:
-        """Count a refusal."""
-
-    def flush(self) -> None:
-        """Hand on what was counted since the last time."""
+    def _flush(self) -> None:
         told, self._told = self._told, Counter()
-        for (horizon, status, is_fresh), times in told.items():
-            PREDICTIONS.labels(horizon, status).inc(times)
-            CACHE_READS.labels("hit" if is_fresh else "stale").inc(times)
+        for kind, times in told.items():
+            count_told(kind, times)
 
     async def _flush_for_ever(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            self.flush()
+            self._flush()

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.callers import caller_of
-from accounts.limits import client_address, count_call, remember, shortened
+from accounts.limits import client_address, remember, shortened
+from accounts.throttling import counted_caller, take_call
 from marketdata import clock
 from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
@@ -42,15 +42,13 @@ class PredictQuery:
 def predict(request: HttpRequest) -> HttpResponse:
     """The champion's newest forecast for one stock and horizon."""
     started, now = time.perf_counter(), clock.now()
-    quota = caller_of(request)
+    caller = counted_caller(request)
     try:
         query = parse_query(request.GET)
     except (BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):
-        allowance = count_call(quota)
-        remember(request, allowance)
-        allowance.require()
+        take_call(request, caller)
         raise
-    seen: Look = request.META.get(SEEN) or look(quota, query.symbol, query.horizon)
+    seen: Look = request.META.get(SEEN) or look(caller, query.symbol, query.horizon)
     remember(request, seen.allowance)
     seen.allowance.require()
     answer = answer_for(seen, query.symbol, query.horizon, now=now)

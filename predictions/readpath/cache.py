@@ -6,10 +6,12 @@ Each key holds a fresh and a stale form. The stale one lives for days, so that a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
 from django.conf import settings
+from redis import Redis
 from redis.exceptions import RedisError
 
 from accounts.limits import (
@@ -87,15 +89,27 @@ def key_of(version: str, symbol: str, horizon: int) -> str:
 
 def look(quota: Quota, symbol: str, horizon: int) -> Look:
     """Count the call and fetch the champion's answer in one trip; without the store, count in this process."""
-    if not STORE_OUTAGE.is_on:
-        script = store().register_script(READ_LUA)
-        try:
-            reply = script(keys=keys_of(quota), args=arguments_of(quota, symbol, horizon))
-        except RedisError as error:
-            _note_outage(error)
-        else:
-            return look_of(quota, reply)
-    return Look(count_locally(quota), None, None, reachable=False)
+    reply = asked(quota, symbol, horizon)
+    if reply is None:
+        return Look(count_locally(quota), None, None, reachable=False)
+    return look_of(quota, reply)
+
+
+def asked(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
+    """What the reading script replies; None while the store does not answer."""
+    if STORE_OUTAGE.is_on:
+        return None
+    try:
+        reply: Sequence[Any] = _reading_script(store())(keys=keys_of(quota), args=arguments_of(quota, symbol, horizon))
+    except RedisError as error:
+        _note_outage(error)
+        return None
+    return reply
+
+
+@lru_cache(maxsize=4)
+def _reading_script(client: Redis) -> Any:
+    return client.register_script(READ_LUA)
 
 
 def keys_of(quota: Quota) -> list[str]:
