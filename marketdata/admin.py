@@ -97,7 +97,7 @@ class SymbolAliasInline(TabularInline):
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(FindsSymbols, ModelAdmin):
+class InstrumentAdmin(FindsSymbols):
     form = InstrumentForm
     list_display: ClassVar = ["symbol", "name", "mic", "sector", "is_active", "delisted_on", "source", "basis_date"]
     list_filter: ClassVar = ["is_active", "mic", "sector"]

@@ -1,10 +1,10 @@
 """A page of the admin that finds symbols here and at a source that can search, and adds them."""
 
 from django.contrib import messages
-from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from marketdata.errors import ListingUnusable, SymbolMalformed
