@@ -120,7 +120,8 @@ class Pipe:
         while True:
             link: Link | None = None
             try:
-                link = await asyncio.wait_for(self._connected(), CONNECT_SECONDS)
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    link = await self._connected()
                 self._link, pause_s = link, FIRST_PAUSE_SECONDS
                 await self._watched(link)
                 log.warning("read_path_connection_lost")
@@ -155,7 +156,8 @@ class Pipe:
             if link.is_silent():
                 link.abort()
             with suppress(TimeoutError):
-                await asyncio.wait_for(link.closed.wait(), LOOK_EVERY_SECONDS)
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                    await link.closed.wait()
 
 
 def _greeting(address: dict[str, Any]) -> list[Command]:
