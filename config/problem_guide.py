@@ -50,6 +50,7 @@ _DOMAIN: dict[Exception, str] = {
     accounts.CredentialsRefused(
         "revoked-key"
     ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
+    accounts.ScopeMissing("manage"): "Make a key with the scope that `scope` names.",
     marketdata.SymbolMalformed(
         "A PL"
     ): "A symbol has 1 to 15 characters: letters, digits, and . - / = ^ as in BRK.B or ^GSPC.",
