@@ -22,7 +22,7 @@ FOREVER = float("inf")
 EVERY_SCOPE = frozenset(Scope.values)
 # What costs little is open to everybody, a few times a minute for each address; what belongs to somebody never is.
 ANONYMOUS_SCOPES = frozenset({Scope.READ.value, Scope.PREDICT.value})
-BEARER = "bearer "
+BEARER = "bearer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ def caller_of(request: HttpRequest) -> Caller:
 
 def comes_by_header(request: HttpRequest) -> bool:
     """Whether the caller shows a key or a token, which no browser adds by itself as it adds cookies."""
-    return bool(request.META.get("HTTP_X_API_KEY") or _bearer(request.META.get("HTTP_AUTHORIZATION", "")))
+    meta = request.META
+    return bool(meta.get("HTTP_X_API_KEY")) or _bearer(meta.get("HTTP_AUTHORIZATION", "")) is not None
 
 
 def known_caller(*, api_key: str, authorization: str) -> Caller | None:
@@ -97,7 +98,7 @@ def known_caller(*, api_key: str, authorization: str) -> Caller | None:
     name: Hashable
     if api_key:
         name = digest_of(checked_key(api_key), key_secret())
-    elif token := _bearer(authorization):
+    elif (token := _bearer(authorization)) is not None:
         name = verified_family(token)
     else:
         return None
@@ -116,9 +117,10 @@ def key_secret() -> str:
     return settings.HINDCAST_IDENTITY.key_secret or settings.SECRET_KEY
 
 
-def _bearer(authorization: str) -> str:
+def _bearer(authorization: str) -> str | None:
     """The token of the header; other schemes are between the client and a proxy in front of us."""
-    return authorization[len(BEARER) :].strip() if authorization[: len(BEARER)].lower() == BEARER else ""
+    scheme, _, token = authorization.strip().partition(" ")
+    return token.strip() if scheme.lower() == BEARER else None
 
 
 def _identified(request: HttpRequest) -> Caller:
@@ -126,7 +128,8 @@ def _identified(request: HttpRequest) -> Caller:
     if api_key:
         digest = digest_of(checked_key(api_key), key_secret())
         return _required(digest, lambda: _key_standing(digest), missing="unknown-key")
-    if token := _bearer(request.META.get("HTTP_AUTHORIZATION", "")):
+    token = _bearer(request.META.get("HTTP_AUTHORIZATION", ""))
+    if token is not None:
         family = verified_family(token)
         return _required(family, lambda: _family_standing(family), missing="revoked-token")
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
