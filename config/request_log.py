@@ -69,7 +69,7 @@ def _user_id(request: HttpRequest) -> int | None:
     """The user's key if the request found out who is asking; the log never asks the database for it."""
     caller = getattr(request, "caller", None)
     if caller is not None:
-        return caller.user_id  # type: ignore[no-any-return]  # accounts.callers.Caller
+        return caller.user_id
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)
