@@ -127,6 +127,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     predictions.ReplayImpossible: Problem(
         422, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
     ),
+    predictions.BatchUnknown: Problem(404, "unknown-batch", "No such batch"),
+    predictions.BatchFinished: Problem(409, "batch-finished", "The batch is done"),
+    predictions.BatchNeedsOwner: Problem(401, "authentication-needed", "Not signed in", ("most",)),
     alerts.TooManyRules: Problem(409, "too-many-rules", "No room for another rule", ("limit",)),
     alerts.DeliveryFailed: Problem(
         502, "delivery-failed", "The message was not delivered", ("channel",), detail="The channel refused the message."
@@ -192,6 +195,11 @@ def facts_of(error: Exception) -> dict[str, Any]:
         "detail": problem.detail or _sentence(error),
     }
     return body | {name: _plain(getattr(error, name)) for name in problem.facts}
+
+
+def described(error: Exception) -> dict[str, Any]:
+    """A foreseen error as one part of a larger answer tells it: what a call of its own would have answered with."""
+    return facts_of(error) | {"status": (problem_of(error) or UNEXPECTED).status}
 
 
 def problem_response(error: Exception, request: HttpRequest) -> HttpResponse:

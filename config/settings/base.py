@@ -208,6 +208,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A new champion has to say something: jobs of higher apps that a promotion sends off by name.
 HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
+# How an error is told inside a larger answer; the table of problems lies above the apps.
+HINDCAST_PROBLEM_OF = "config.problems.described"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
