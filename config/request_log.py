@@ -35,7 +35,8 @@ class RequestLogMiddleware:
             if request.path.startswith(API_PREFIX) and response.status_code >= 400 and not response.streaming:
                 response = as_problem(response, request)
             response[REQUEST_ID_HEADER] = request_id
-            _write_line(request, response, time.perf_counter() - started)
+            if response.status_code not in (200, 304) or not getattr(request, "is_quiet", False):
+                _write_line(request, response, time.perf_counter() - started)
         finally:
             structlog.contextvars.clear_contextvars()
         return response

@@ -32,7 +32,7 @@ MODULES = (accounts, alerts, marketdata, mlops, forecasting, predictions)
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
 RAISED: dict[str, Exception] = {
     "unknown": SymbolUnknown("APPL", ["AAPL"]),
-    "limited": RateLimited(10, 42),
+    "limited": RateLimited(10, 60, 42),
     "no-model": NoChampion(),
     "corrupt": ArtifactCorrupt("v1", "sha256 of /srv/artifacts/v1 is wrong"),
     "gone": Http404("gone"),
