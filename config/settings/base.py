@@ -163,6 +163,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ForecastKindEnum": ["live", "shadow", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],
+        "BatchStatusEnum": ["issued", "abstained", "problem", "waiting", "cancelled"],
+        "BatchStateEnum": ["waiting", "running", "done", "cancelled"],
         "PriceKindEnum": ["quote", "close"],
     },
 }

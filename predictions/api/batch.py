@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.utils.module_loading import import_string
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -44,13 +44,23 @@ class BatchCreate(APIView):
 
     required_scope = "predict"
 
+    def cost_of(self, request: Request) -> int:
+        """One call a symbol; a body that cannot be read is one call."""
+        try:
+            asked: Any = request.data
+        except APIException:
+            return 1
+        symbols = asked.get("symbols") if isinstance(asked, dict) else None
+        return max(1, len(symbols)) if isinstance(symbols, list) else 1
+
     @extend_schema(
         operation_id="predict_batch",
         tags=["forecasts"],
         summary="Forecasts for many stocks",
         description="Up to 50 symbols are answered at once; up to 10,000 become a job, whose address stands in "
         "`Location` and whose progress is also told on the stream's channel `jobs`. A symbol that has no forecast gets "
-        "a problem of its own and spoils nothing for the others. Each symbol counts as one call.",
+        "a problem of its own and spoils nothing for the others. Each symbol counts as one call, "
+        "and a job for more of them than a minute allows takes a whole minute.",
         request=BatchIn,
         parameters=[*HEADERS[1:], header("Location", "Where the job's answers will be.", ["202"])],
         responses={200: BatchOut, 202: BatchJobOut, **problems(400, 401, 413, 415, 422, 429, 503)},

@@ -1,6 +1,6 @@
 """The live channel "jobs": how a person's batches get on. A job's id stands where other channels have a symbol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 from uuid import UUID
@@ -61,6 +61,6 @@ def push_progress(job: BatchJob, *, now: datetime) -> None:
         log.warning("progress_not_pushed", job=str(job.pk), reason=type(error).__name__)
 
 
-def _content(job: BatchJob, now: datetime) -> Mapping[str, Any]:
+def _content(job: BatchJob, now: datetime) -> dict[str, Any]:
     progress: JobProgress = {"state": str(job.state), "total": job.total, "done": job.done, "problems": job.problems}
     return {"symbol": str(job.pk), "as_of": now.isoformat(), "stale": False, **progress}

@@ -81,6 +81,15 @@ def test_one_call_answers_for_all_in_the_order_of_the_question(client: Client, s
     assert problems[0]["suggestions"][0] == "AAPL"
 
 
+def test_each_symbol_counts_as_a_call(client: Client, said: list[Forecast], settings: Settings) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=10)
+    assert ask(client, ["AAPL", "BRK.B", "META"])["RateLimit"].startswith('"anonymous";r=7;')
+    refused = ask(client, words(8))
+    assert (refused.status_code, refused["RateLimit"].split(";")[1]) == (429, "r=7")
+    assert client.post(ADDRESS, "{", content_type="application/json").status_code == 400
+    assert ask(client, ["AAPL"])["RateLimit"].startswith('"anonymous";r=5;')
+
+
 def test_the_second_call_asks_the_database_nothing(
     client: Client, said: list[Forecast], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -178,7 +187,8 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     assert (page["status"], page["done"], page["problems"]) == ("done", PIECE + 6, PIECE + 5)
     assert page["predictions"][0]["forecast"]["id"] == said[0].pk
     assert page["finished_at"] is not None
-    changes = [json.loads(text) for text in store().lrange(kept_key(f"jobs.batch.{job['id']}"), 0, -1)]
+    kept: Any = store().lrange(kept_key(f"jobs.batch.{job['id']}"), 0, -1)
+    changes = [json.loads(text) for text in kept]
     assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
     assert client.get(answer["Location"], {"page": 3}).status_code == 404
 
