@@ -73,7 +73,7 @@ def test_one_call_answers_for_all_in_the_order_of_the_question(client: Client, s
     assert told[2]["forecast"]["id"] == said[1].pk
     assert told[5]["forecast"] == client.get("/api/v1/predict?symbol=AAPL").json()
     problems = [told[place]["problem"] for place in (1, 3, 4)]
-    assert [(one["type"].rpartition(":")[2], one["status"]) for one in problems] == [
+    assert [(one["type"].rpartition("#")[2], one["status"]) for one in problems] == [
         ("unknown-symbol", 404),
         ("malformed-symbol", 400),
         ("forecast-unavailable", 503),
@@ -156,7 +156,7 @@ def test_without_the_store_the_database_answers(client: Client, said: list[Forec
 
 def test_a_job_belongs_to_somebody(client: Client, said: list[Forecast]) -> None:
     answer = ask(client, words(51))
-    assert (answer.status_code, answer.json()["type"]) == (401, "urn:hindcast:problem:authentication-needed")
+    assert (answer.status_code, answer.json()["type"].rpartition("#")[2]) == (401, "batch-needs-owner")
     assert BatchJob.objects.count() == 0
 
 
@@ -179,7 +179,7 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     page = client.get(answer["Location"], {"page": 2}).json()
     assert (page["status"], page["done"], page["problems"], page["next_page"]) == ("running", 6, 6, None)
     assert page["predictions"][-1]["problem"]["title"] == "Not a symbol"
-    assert page["predictions"][0]["problem"]["type"] == "urn:hindcast:problem:unknown-symbol"
+    assert page["predictions"][0]["problem"]["title"] == "No such symbol"
 
     with django_capture_on_commit_callbacks(execute=True):
         assert answer_piece(piece_pk=first, now=now)

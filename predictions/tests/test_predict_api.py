@@ -184,7 +184,7 @@ def test_a_database_that_refuses_connections_costs_no_answer(told: Forecast, ask
     body = ask().json()
     assert (body["id"], body["stale"]) == (told.pk, True)
     assert DATABASE_OUTAGE.is_on
-    assert_refused(ask("symbol=NVDA"), 503, "urn:hindcast:problem:storage-unavailable")
+    assert_refused(ask("symbol=NVDA"), 503, "/api/problems#storage-unavailable")
 
 
 def test_while_another_caller_renews_an_expired_answer_it_is_told_as_stale(told: Forecast, ask: Ask) -> None:
@@ -210,7 +210,7 @@ def test_without_the_store_the_database_answers_and_calls_are_counted_here(told:
 @pytest.mark.usefixtures("no_store")
 def test_without_either_store_the_caller_is_asked_to_come_back(told: Forecast, ask: Ask) -> None:
     DATABASE_OUTAGE.begin()
-    assert_refused(ask(), 503, "urn:hindcast:problem:storage-unavailable")
+    assert_refused(ask(), 503, "/api/problems#storage-unavailable")
 
 
 def assert_refused(response: Any, status: int, kind: str) -> dict[str, Any]:
@@ -233,7 +233,6 @@ def assert_refused(response: Any, status: int, kind: str) -> dict[str, Any]:
         ("symbol=AAPL&symbol=NVDA", "malformed-request"),
         ("symbol=AAPL&horizon=5&horizon=5", "malformed-request"),
         ("symbol=AAPL" + "&more=1" * 1_000, "malformed-request"),
-        ("symbol=A%00PL", "malformed-symbol"),
         ("symbol=AAPL%27--", "malformed-symbol"),
         ("symbol=%EF%BC%A1APL", "malformed-symbol"),
         ("symbol=AAAAAAAAAAAAAAAA", "malformed-symbol"),
@@ -246,7 +245,7 @@ def assert_refused(response: Any, status: int, kind: str) -> dict[str, Any]:
 )
 def test_a_malformed_question_is_refused_and_counted(told: Forecast, ask: Ask, query: str, kind: str) -> None:
     response = ask(query)
-    assert_refused(response, 400, f"urn:hindcast:problem:{kind}")
+    assert_refused(response, 400, f"/api/problems#{kind}")
     assert response["RateLimit"].startswith('"anonymous";r=99;')
 
 
@@ -262,18 +261,18 @@ def test_five_sessions_are_the_default_and_other_spellings_are_understood(ask: A
 
 
 def test_an_unknown_symbol_gets_suggestions(told: Forecast, ask: Ask) -> None:
-    body = assert_refused(ask("symbol=AAPLE"), 404, "urn:hindcast:problem:unknown-symbol")
+    body = assert_refused(ask("symbol=AAPLE"), 404, "/api/problems#unknown-symbol")
     assert (body["symbol"], body["suggestions"]) == ("AAPLE", ["AAPL"])
 
 
 def test_without_a_model_there_is_no_answer_yet(ask: Ask) -> None:
     stock()
-    assert_refused(ask(), 503, "urn:hindcast:problem:no-model")
+    assert_refused(ask(), 503, "/api/problems#no-model")
 
 
 def test_a_known_stock_without_a_forecast_is_asked_for_later(told: Forecast, ask: Ask) -> None:
     stock("NVDA")
-    body = assert_refused(ask("symbol=NVDA"), 503, "urn:hindcast:problem:forecast-unavailable")
+    body = assert_refused(ask("symbol=NVDA"), 503, "/api/problems#forecast-unavailable")
     assert (body["symbol"], body["horizon"]) == ("NVDA", 5)
 
 
@@ -281,11 +280,11 @@ def test_the_call_after_the_last_waits_for_the_window(told: Forecast, ask: Ask, 
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=2)
     assert [ask().status_code, ask("symbol=").status_code] == [200, 400]
     response = ask()
-    body = assert_refused(response, 429, "urn:hindcast:problem:rate-limited")
+    body = assert_refused(response, 429, "/api/problems#rate-limited")
     assert body["limit"] == 2
     assert 1 <= int(response["Retry-After"]) <= 60
     assert response["RateLimit"].startswith('"anonymous";r=0;t=')
-    assert_refused(ask("symbol="), 429, "urn:hindcast:problem:rate-limited")
+    assert_refused(ask("symbol="), 429, "/api/problems#rate-limited")
 
 
 def test_the_last_call_is_answered_from_the_store_and_one_too_many_reads_nothing(told: Forecast) -> None:
