@@ -148,9 +148,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.CallerAuthentication"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.SharedThrottle"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.CallerPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -168,6 +168,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -175,6 +176,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ForecastKindEnum": ["live", "shadow", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],
+        "BatchStatusEnum": ["issued", "abstained", "problem", "waiting", "cancelled"],
+        "BatchStateEnum": ["waiting", "running", "done", "cancelled"],
         "PriceKindEnum": ["quote", "close"],
     },
 }
@@ -220,6 +223,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A new champion has to say something: jobs of higher apps that a promotion sends off by name.
 HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
+# How an error is told inside a larger answer; the table of problems lies above the apps.
+HINDCAST_PROBLEM_OF = "config.problem_answers.described"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
