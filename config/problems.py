@@ -57,6 +57,14 @@ NOT_FOUND = Problem(404, "not-found", "Not found", detail="There is nothing at t
 
 PROBLEMS: dict[type[Exception], Problem] = {
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
+    accounts.LastAdministrator: Problem(409, "last-administrator", "The last administrator stays"),
+    accounts.MailUnavailable: Problem(
+        503,
+        "mail-unavailable",
+        "The message could not be sent",
+        detail="Our mail server does not take messages just now. Operators have been told.",
+        retry_after_s=60,
+    ),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
     marketdata.ListingUnusable: Problem(

@@ -1,0 +1,58 @@
+"""What is read of people: what they have agreed to, what happened lately, and all of it for themselves."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
+from django.db.models import QuerySet
+
+from accounts.documents import TO_BE_ACCEPTED
+from accounts.models import Acceptance, AuditEvent, User
+
+RECENT_EVENTS = 10
+EXPORTED_EVENTS = 10_000
+
+
+def lacks_agreement(user: User) -> bool:
+    """Whether the person has yet to accept today's version of some text."""
+    accepted = set(Acceptance.objects.filter(user=user).values_list("document", "version"))
+    return any((document.slug, document.version) not in accepted for document in TO_BE_ACCEPTED)
+
+
+def recent_events(user: User) -> QuerySet[AuditEvent]:
+    """What happened to the account last, newest first."""
+    return AuditEvent.objects.filter(user=user)[:RECENT_EVENTS]
+
+
+def acceptances_of(user: User) -> QuerySet[Acceptance]:
+    """What the person agreed to, newest first."""
+    return Acceptance.objects.filter(user=user)
+
+
+def vendors_of(user: User) -> QuerySet[SocialAccount]:
+    """The vendors whose word signs the person in."""
+    return SocialAccount.objects.filter(user=user).order_by("provider")
+
+
+def export_for(user: User) -> dict[str, Any]:
+    """Everything that this app keeps about the person, as JSON can hold it; no password, key or token is in it."""
+    return {
+        "email": user.email,
+        "name": user.get_full_name(),
+        "made_at": user.date_joined.isoformat(),
+        "last_sign_in_at": None if user.last_login is None else user.last_login.isoformat(),
+        "is_staff": user.is_staff,
+        "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
+        "vendors": [
+            {"vendor": vendor.provider, "name_there": vendor.uid, "joined_at": vendor.date_joined.isoformat()}
+            for vendor in vendors_of(user)
+        ],
+        "agreements": [
+            {"text": row.document, "version": row.version, "at": row.accepted_at.isoformat(), "network": row.network}
+            for row in acceptances_of(user)
+        ],
+        "events": [
+            {"what": row.kind, "detail": row.detail, "at": row.recorded_at.isoformat(), "network": row.network}
+            for row in AuditEvent.objects.filter(user=user)[:EXPORTED_EVENTS]
+        ],
+    }
