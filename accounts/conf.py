@@ -1,4 +1,4 @@
-"""What can be set about people, how they sign in, and their limits."""
+"""What can be set about people, how they sign in, their limits and their credentials."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,6 +6,16 @@ from typing import Any
 VENDORS = {"google": "Google", "github": "GitHub"}
 _WEB_ADDRESS = {"google": "https://accounts.google.com", "github": "https://github.com"}
 _SCOPE = {"google": ["email"], "github": ["user:email"]}
+
+ANONYMOUS_PLAN = "anonymous"
+DEFAULT_PLAN = "free"
+# Name, calls a minute, calls a day; None is no limit.
+SEEDED_PLANS: tuple[tuple[str, int | None, int | None], ...] = (
+    (ANONYMOUS_PLAN, 10, None),
+    (DEFAULT_PLAN, 60, 5_000),
+    ("pro", 600, None),
+    ("unlimited", None, None),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +69,10 @@ class AccountSettings:
 
     email_verification: str
     oauth_clients: tuple[OAuthClient, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """`key_secret` makes the digests of API keys; without it the site's secret key does, and keys end with that."""
+
+    key_secret: str = field(default="", repr=False)

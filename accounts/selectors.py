@@ -1,5 +1,6 @@
 """What is read of people: what they have agreed to, what happened lately, and all of it for themselves."""
 
+from datetime import datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -7,7 +8,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db.models import QuerySet
 
 from accounts.documents import TO_BE_ACCEPTED
-from accounts.models import Acceptance, AuditEvent, User
+from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
 
 RECENT_EVENTS = 10
 EXPORTED_EVENTS = 10_000
@@ -40,12 +41,33 @@ def export_for(user: User) -> dict[str, Any]:
         "email": user.email,
         "name": user.get_full_name(),
         "made_at": user.date_joined.isoformat(),
-        "last_sign_in_at": None if user.last_login is None else user.last_login.isoformat(),
+        "last_sign_in_at": _told(user.last_login),
         "is_staff": user.is_staff,
+        "plan": user.plan_id,
         "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
         "vendors": [
             {"vendor": vendor.provider, "name_there": vendor.uid, "joined_at": vendor.date_joined.isoformat()}
             for vendor in vendors_of(user)
+        ],
+        "keys": [
+            {
+                "begins_with": key.prefix,
+                "name": key.name,
+                "scopes": key.scopes,
+                "made_at": key.created_at.isoformat(),
+                "expires_at": _told(key.expires_at),
+                "last_used_at": _told(key.last_used_at),
+                "revoked_at": _told(key.revoked_at),
+            }
+            for key in ApiKey.objects.filter(owner=user)
+        ],
+        "sign_ins_by_api": [
+            {
+                "at": row.created_at.isoformat(),
+                "ends_at": row.expires_at.isoformat(),
+                "revoked_at": _told(row.revoked_at),
+            }
+            for row in TokenFamily.objects.filter(user=user)
         ],
         "agreements": [
             {"text": row.document, "version": row.version, "at": row.accepted_at.isoformat(), "network": row.network}
@@ -56,3 +78,7 @@ def export_for(user: User) -> dict[str, Any]:
             for row in AuditEvent.objects.filter(user=user)[:EXPORTED_EVENTS]
         ],
     }
+
+
+def _told(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()

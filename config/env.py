@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import environ
 
-from accounts.conf import AccountSettings, LimitSettings
+from accounts.conf import AccountSettings, IdentitySettings, LimitSettings
 from alerts.conf import AlertSettings
 from config.account_env import read_accounts
 from config.news_env import read_news
@@ -33,6 +33,7 @@ FEWEST_SIGNS = 8
 DEFAULT_SECRET = re.compile(r"insecure|change.?me|secret.?key|example|default|a key that signs nothing", re.IGNORECASE)
 OFF = ("", "0", "false", "no", "off")
 LONGEST_SECRET = 4096
+SMALLEST_BODY_LIMIT = 1024
 LOG_FORMATS = ("json", "console")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENGINE = "config.database"
@@ -55,6 +56,7 @@ class SiteSettings:
     """How the site is reached and how it talks to what surrounds it."""
 
     port: int
+    body_bytes: int
     allowed_hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
     csrf_origins: tuple[str, ...]
@@ -81,6 +83,7 @@ class Environment:
     forecasts: ForecastSettings
     limits: LimitSettings
     accounts: AccountSettings
+    identity: IdentitySettings
     alerts: AlertSettings
     news: NewsSettings
 
@@ -200,6 +203,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         ),
     )
     accounts = reader.build("GOOGLE_*, GITHUB_*", lambda: read_accounts(reader))
+    identity = IdentitySettings(key_secret=reader.secret("HINDCAST_KEY_SECRET"))
     alerts = reader.build(
         "HINDCAST_RULES_PER_USER, HINDCAST_SITE_URL",
         lambda: AlertSettings(
@@ -213,7 +217,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     )
     if reader.complaints or not (marketdata and models and forecasts and limits and accounts and alerts and news):
         raise EnvironmentProblem(reader.complaints)
-    return Environment(site, marketdata, models, forecasts, limits, accounts, alerts, news)
+    return Environment(site, marketdata, models, forecasts, limits, accounts, identity, alerts, news)
 
 
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
@@ -230,7 +234,7 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
         complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*' or all below a domain.")
     complaints += [
         f"{name} is set; production answers errors without their inside, so leave it empty."
-        for name in ("DEBUG", "DJANGO_DEBUG", "HINDCAST_DEBUG")
+        for name in ("DEBUG", "DJANGO_DEBUG")
         if variables.get(name, "").strip().lower() not in OFF
     ]
     try:
@@ -275,11 +279,15 @@ def _site(reader: _Reader) -> SiteSettings:
     port = reader.integer("HINDCAST_PORT", 8000)
     if not 1 <= port <= 65534:
         reader.complaints.append(f"HINDCAST_PORT must lie between 1 and 65534, not {port}.")
+    body_bytes = reader.integer("HINDCAST_BODY_LIMIT_BYTES", 2**20)
+    if body_bytes < SMALLEST_BODY_LIMIT:
+        reader.complaints.append(f"HINDCAST_BODY_LIMIT_BYTES must be at least {SMALLEST_BODY_LIMIT}, not {body_bytes}.")
     data_dir = Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data")))
     redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
     database_url = reader.url("DATABASE_URL", "", ("postgres", "postgresql"))
     return SiteSettings(
         port=port,
+        body_bytes=body_bytes,
         allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
         cors_origins=reader.words("HINDCAST_CORS_ORIGINS", "http://localhost:3000,http://localhost:5173"),
         csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),

@@ -15,7 +15,7 @@ from django_ratelimit.core import get_usage
 from redis.exceptions import RedisError
 
 from accounts.limits import bucket_of
-from config.problems import answer_to
+from config.problem_answers import answer_to
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeGuard
 
-from config.problems import facts_of
+from config.problem_answers import facts_of
 from marketdata.live import Topic, Topics
 
 MAX_FRAME_CHARACTERS = 16_384
@@ -89,7 +89,7 @@ def error_text(error: CommandRefused) -> str:
 def refusal_text(channel: str, error: Exception) -> str:
     """The answer about one symbol that cannot be followed, in the words the API uses for it."""
     facts = facts_of(error)
-    code = facts.pop("type").rsplit(":", 1)[-1]
+    code = facts.pop("type").rpartition("#")[2]
     return encoded({"type": "error", "code": code, "channel": channel, **facts})
 
 

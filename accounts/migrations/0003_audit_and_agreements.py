@@ -23,7 +23,7 @@ DROP FUNCTION accounts_refuse_change();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ('accounts', '0002_callers'),
     ]
 
     operations = [
