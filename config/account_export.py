@@ -15,10 +15,12 @@ from accounts.real_time import real_now
 from accounts.services.audit import record
 from accounts.views import person_of
 from alerts import selectors as alerts
+from predictions.selectors import batch
 
 EXPORTS: Mapping[str, Callable[[User], dict[str, Any]]] = {
     "account": accounts.export_for,
     "alerts": alerts.export_for,
+    "predictions": batch.export_for,
 }
 
 

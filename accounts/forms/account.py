@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from accounts.models import User
 
 
-class ChangeEmailForm(AddEmailForm):  # type: ignore[misc]  # it ships no types
+class ChangeEmailForm(AddEmailForm):
     """Asks for another address; the old one serves until the new one is proven, whether it was proven itself or not."""
 
     def save(self, request: HttpRequest) -> EmailAddress:

@@ -37,8 +37,8 @@ def test_signing_in_changes_the_key_of_the_session(client: Client, ada: User) ->
     session = client.session
     session["kept"] = True
     session.save()
-    client.cookies[settings_module.SESSION_COOKIE_NAME] = session.session_key
-    before = session.session_key
+    before = str(session.session_key)
+    client.cookies[settings_module.SESSION_COOKIE_NAME] = before
     client.post(reverse("account_login"), {"login": ada.email, "password": PASSWORD})
     assert client.session["_auth_user_id"] == str(ada.pk)
     assert client.session.session_key != before

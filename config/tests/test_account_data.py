@@ -13,6 +13,7 @@ from alerts.models import Alert, DeliveryAttempt, Rule
 from alerts.tests.factories import FIRST, NOW, price_rule
 from config.account_export import EXPORTS
 from marketdata.tests.factories import stock
+from predictions.services.batch import open_batch
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,7 @@ ACCOUNTED_FOR = {
     "token_blacklist.OutstandingToken": "account: sign_ins_by_api",
     "socialaccount.SocialAccount": "account: vendors",
     "alerts.Rule": "alerts: rules",
+    "predictions.BatchJob": "predictions: batches",
     "accounts.User_groups": "what staff may do, set by staff",
     "accounts.User_user_permissions": "what staff may do, set by staff",
     "admin.LogEntry": "what staff did in the admin",
@@ -41,6 +43,7 @@ def ada() -> User:
     rule = price_rule(user, stock("AAPL"), "150")
     alert = Alert.objects.create(rule=rule, session=FIRST, subject="AAPL above 150", body="So it is.", raised_at=NOW)
     DeliveryAttempt.objects.create(alert=alert, channel="email", recipient=user.email, status="sent", started_at=NOW)
+    open_batch(owner_id=user.pk, words=["AAPL", "BRK.B"], horizon=5, now=NOW)
     return user
 
 
@@ -65,6 +68,8 @@ def test_a_person_is_handed_everything_of_every_app(client: Client, ada: User) -
     (alert,) = rule["alerts"]
     assert alert["body"] == "So it is."
     assert alert["deliveries"] == [{"channel": "email", "to": "ada@example.com", "status": "sent"}]
+    (asked,) = whole["predictions"]["batches"]
+    assert (asked["symbols"], asked["horizon"], asked["state"]) == (["AAPL", "BRK.B"], 5, "waiting")
     assert ada.password not in json.dumps(whole)
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
@@ -33,8 +33,8 @@ def ada() -> User:
     return User.objects.create_user("ada@example.com", PASSWORD)
 
 
-def attempt(login: str, address: str = "203.0.113.7", password: str = "wrong") -> HttpResponse:
-    """One attempt to sign in, in a browser of its own."""
+def attempt(login: str, address: str = "203.0.113.7", password: str = "wrong") -> Any:
+    """The answer to one attempt to sign in, in a browser of its own."""
     return Client(REMOTE_ADDR=address).post(LOGIN, {"login": login, "password": password})
 
 

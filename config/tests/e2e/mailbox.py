@@ -46,7 +46,7 @@ class Mailbox:
         while time.monotonic() < ends:
             for message in reversed(self.messages):
                 if (message["To"], message["Subject"]) == (address, subject):
-                    text = bytes(message.get_payload(decode=True)).decode()  # type: ignore[arg-type]  # a single part
+                    text = bytes(message.get_payload(decode=True)).decode()
                     found = re.search(r"http://[^/]+(/accounts/\S+)", text)
                     assert found is not None, text
                     return found[1]
