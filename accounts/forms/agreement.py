@@ -1,6 +1,6 @@
 """The box by which people agree. Sign-up forms inherit it, so no form of sign-in's own may be imported here."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest
@@ -25,7 +25,7 @@ def _words() -> str:
 class AgreementFields(forms.Form):
     """The box that has to be ticked; sign-up forms inherit it."""
 
-    field_order: ClassVar = ["email", "password1", "password2", "agreement"]
+    field_order = ("email", "password1", "password2", "agreement")
     agreement = forms.BooleanField(
         error_messages={"required": "Without your agreement we cannot make an account for you."}
     )
