@@ -7,6 +7,8 @@ VENDORS = {"google": "Google", "github": "GitHub"}
 _WEB_ADDRESS = {"google": "https://accounts.google.com", "github": "https://github.com"}
 _SCOPE = {"google": ["email"], "github": ["user:email"]}
 
+# What a refusal says about how to sign in.
+CHALLENGE = 'Bearer realm="hindcast"'
 ANONYMOUS_PLAN = "anonymous"
 DEFAULT_PLAN = "free"
 # Name, calls a minute, calls a day; None is no limit.

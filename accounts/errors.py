@@ -54,3 +54,11 @@ class CredentialsRefused(AccountError):
     def __init__(self, reason: str) -> None:
         super().__init__(REFUSALS[reason])
         self.reason = reason
+
+
+class ScopeMissing(AccountError):
+    """The key was not made for this; `scope` is what the call needs."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This key lacks the scope `{scope}`.")
+        self.scope = scope

@@ -64,6 +64,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
         retry_after_s=60,
     ),
     accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
+    accounts.ScopeMissing: Problem(403, "scope-missing", "The key may not do this", ("scope",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
     marketdata.ListingUnusable: Problem(
