@@ -10,8 +10,10 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.limits import client_address, remember, shortened
-from accounts.throttling import counted_caller, take_call
+from accounts.callers import caller_of
+from accounts.errors import ScopeMissing
+from accounts.limits import client_address, remember, shortened, take_call
+from accounts.models import Scope
 from marketdata import clock
 from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
@@ -42,10 +44,11 @@ class PredictQuery:
 def predict(request: HttpRequest) -> HttpResponse:
     """The champion's newest forecast for one stock and horizon."""
     started, now = time.perf_counter(), clock.now()
-    caller = counted_caller(request)
+    caller = caller_of(request)
     try:
+        caller.require(Scope.READ)
         query = parse_query(request.GET)
-    except (BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):
+    except (ScopeMissing, BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):
         take_call(request, caller)
         raise
     seen: Look = request.META.get(SEEN) or look(caller, query.symbol, query.horizon)
