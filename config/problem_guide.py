@@ -1,5 +1,6 @@
 """Every problem with an error that really has it, and what the caller can do: for the schema and the page about it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -94,7 +95,9 @@ def example_of(error: Exception) -> dict[str, Any]:
     """The body that answers this error."""
     problem = problem_of(error) or UNEXPECTED
     body = {**facts_of(error), "status": problem.status, "request_id": REQUEST_ID}
-    return body | ({"errors": error.detail} if isinstance(error, exceptions.ValidationError) else {})
+    told = body | ({"errors": error.detail} if isinstance(error, exceptions.ValidationError) else {})
+    plain: dict[str, Any] = json.loads(json.dumps(told))
+    return plain
 
 
 def explained() -> dict[str, Explained]:

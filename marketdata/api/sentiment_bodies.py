@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from marketdata.models import MentionScore
 
-PROBLEM_TYPE = "application/problem+json"
 LONGEST_WINDOW_DAYS = 90
 LARGEST_PAGE = 100
 CURSOR = re.compile(r"(\d{1,17})-(\d{1,18})")
@@ -103,13 +102,3 @@ class SentimentOut(serializers.Serializer):
     articles = ArticleOut(many=True, help_text="Newest first.")
     next_cursor = serializers.CharField(allow_null=True)
     next = serializers.CharField(allow_null=True, help_text="The address of the next page of articles.")
-
-
-@extend_schema_serializer(component_name="MarketDataProblem")
-class SentimentProblemOut(serializers.Serializer):
-    """What went wrong (RFC 9457), with further facts such as `symbol` and `suggestions`."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
