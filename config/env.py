@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import environ
 
-from accounts.conf import LimitSettings
+from accounts.conf import IdentitySettings, LimitSettings
 from alerts.conf import AlertSettings
 from config.news_env import read_news
 from marketdata.conf import (
@@ -77,6 +77,7 @@ class Environment:
     models: ModelSettings
     forecasts: ForecastSettings
     limits: LimitSettings
+    identity: IdentitySettings
     alerts: AlertSettings
     news: NewsSettings
 
@@ -195,6 +196,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             trusted_proxies=reader.integer("HINDCAST_TRUSTED_PROXIES", 0),
         ),
     )
+    identity = IdentitySettings(key_secret=reader.secret("HINDCAST_KEY_SECRET"))
     alerts = reader.build(
         "HINDCAST_RULES_PER_USER, HINDCAST_SITE_URL",
         lambda: AlertSettings(
@@ -208,7 +210,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     )
     if reader.complaints or not (marketdata and models and forecasts and limits and alerts and news):
         raise EnvironmentProblem(reader.complaints)
-    return Environment(site, marketdata, models, forecasts, limits, alerts, news)
+    return Environment(site, marketdata, models, forecasts, limits, identity, alerts, news)
 
 
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:

@@ -48,6 +48,9 @@ _REQUESTS: dict[Exception, str] = {
 _DOMAIN: dict[Exception, str] = {
     accounts.RateLimited(60, 60, 42): "Wait for the seconds in `Retry-After`. `RateLimit` says in every answer how "
     "many calls are left.",
+    accounts.CredentialsRefused(
+        "revoked-key"
+    ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
     marketdata.SymbolMalformed(
         "A PL"
     ): "A symbol has 1 to 15 characters: letters, digits, and . - / = ^ as in BRK.B or ^GSPC.",

@@ -55,6 +55,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     requests.LengthMissing: Problem(411, "length-missing", "The body has no length"),
     requests.CsrfFailed: Problem(403, "csrf-failed", "The form is not from this site"),
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
+    accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
     marketdata.ListingUnusable: Problem(

@@ -1,6 +1,7 @@
 """Settings that every process shares; what differs by place stands in local, production and test."""
 
 import os
+from datetime import timedelta
 
 from corsheaders.defaults import default_headers
 from csp.constants import NONCE, NONE, SELF
@@ -20,6 +21,7 @@ HINDCAST_MARKETDATA = ENVIRONMENT.marketdata
 HINDCAST_MODELS = ENVIRONMENT.models
 HINDCAST_FORECASTS = ENVIRONMENT.forecasts
 HINDCAST_LIMITS = ENVIRONMENT.limits
+HINDCAST_IDENTITY = ENVIRONMENT.identity
 HINDCAST_ALERTS = ENVIRONMENT.alerts
 HINDCAST_NEWS = ENVIRONMENT.news
 
@@ -55,6 +57,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
@@ -153,6 +156,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["config.parsers.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.problem_answers.exception_handler",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hindcast",
