@@ -17,6 +17,11 @@ PARAMETERS: Mapping[str, tuple[dict[str, Any], Any, str]] = {
     "forecast_id": (ID, 2481, "From an answer of `/predict` or `/history`."),
     "token": ({"type": "string", "minLength": 1, "maxLength": 64}, "6f1f0f3e", "From the `Location` of a `202`."),
 }
+WORDS = {
+    "format": "As JSON or as a table; goes before `Accept`.",
+    "limit": "At most so many in one answer.",
+    "page": "Which page, counted from 1.",
+}
 SECURITY_SCHEMES = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key that begins with `hc_`."},
     "bearer": {
@@ -42,14 +47,10 @@ HEADERS = {
     "Retry-After": ("Seconds to wait before asking again.", "42"),
 }
 # What a call may be refused for beside what is said at its view; `default` stands for every other status.
-ALWAYS = {"400": ["malformed-address"], "401": ["authentication-failed"], "403": ["forbidden"]}
-LIMITED = {"429": ["rate-limited"], "503": ["storage-unavailable"]}
+ALWAYS = ["malformed-address", "rate-limited", "storage-unavailable"]
+WITH_CREDENTIALS = ["credentials-refused", "forbidden"]
 REST = ["method-not-allowed", "not-acceptable", "address-too-long", "headers-too-large", "unexpected"]
-WITH_BODY = {
-    "400": ["invalid-request", "malformed-request"],
-    "413": ["body-too-large"],
-    "415": ["unsupported-media-type"],
-}
+WITH_BODY = ["invalid-request", "malformed-request", "body-too-large", "unsupported-media-type"]
 SYMBOL_PROBLEMS = ["malformed-symbol", "unknown-symbol"]
 OF_CALLS: Mapping[str, list[str]] = {
     "predict": ["unknown-horizon", "no-model", "forecast-unavailable"],
@@ -58,6 +59,17 @@ OF_CALLS: Mapping[str, list[str]] = {
     "replay_answer": ["unknown-replay", "replay-impossible"],
     "ledger_head": ["unknown-head"],
     "metrics": ["unknown-version"],
+    "prices": ["empty-period", "unknown-session", "instant-ahead"],
+}
+
+
+LINKS: Mapping[str, Mapping[str, dict[str, str]]] = {
+    "predict": {"forecast": {"forecast_id": "$response.body#/id"}, "history": {"symbol": "$response.body#/symbol"}},
+    "history": {"forecast": {"forecast_id": "$response.body#/forecasts/0/id"}},
+    "forecast": {"replay": {"forecast_id": "$response.body#/id"}},
+    "symbols": {
+        call: {"symbol": "$response.body#/symbols/0/symbol"} for call in ("predict", "prices", "sentiment", "history")
+    },
 }
 
 
@@ -76,6 +88,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
         _add_problems(operation, guide)
         _add_headers(operation)
         _add_answer(operation)
+        _add_links(operation)
     return result
 
 
@@ -95,6 +108,8 @@ def _secure(operation: dict[str, Any]) -> None:
 
 def _describe_parameters(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", []):
+        if parameter["name"] in WORDS:
+            parameter.setdefault("description", WORDS[parameter["name"]])
         if parameter["in"] == "path" and parameter["name"] in PARAMETERS:
             schema, example, words = PARAMETERS[parameter["name"]]
             parameter.update(schema=schema, example=example, description=words)
@@ -104,13 +119,16 @@ def _add_problems(operation: dict[str, Any], guide: Mapping[str, Explained]) -> 
     """A response for each status with an example for each problem that it may be."""
     responses = operation["responses"]
     wanted: dict[str, list[str]] = {status: [] for status in responses if status >= "400"}
-    general = [*ALWAYS["400"], *(ALWAYS["401"] + ALWAYS["403"] if any(operation.get("security", [])) else [])]
-    own = OF_CALLS.get(operation["operationId"], [])
-    takes_symbol = any(one["name"] == "symbol" for one in operation.get("parameters", []))
-    body = [slug for slugs in WITH_BODY.values() for slug in slugs] if "requestBody" in operation else []
-    query = ["invalid-request"] if any(one["in"] == "query" for one in operation.get("parameters", [])) else []
-    limits = [slug for slugs in LIMITED.values() for slug in slugs]
-    for slug in [*own, *(SYMBOL_PROBLEMS if takes_symbol else []), *query, *body, *general, *limits]:
+    parameters = operation.get("parameters", [])
+    takes_symbol = any(one["name"] == "symbol" for one in parameters)
+    for slug in [
+        *OF_CALLS.get(operation["operationId"], []),
+        *(SYMBOL_PROBLEMS if takes_symbol else []),
+        *(["invalid-request"] if any(one["in"] == "query" for one in parameters) else []),
+        *(WITH_BODY if "requestBody" in operation else []),
+        *(WITH_CREDENTIALS if any(operation.get("security", [])) else []),
+        *ALWAYS,
+    ]:
         wanted.setdefault(str(guide[slug].problem.status), []).append(slug)
     for status, slugs in wanted.items():
         slugs = slugs or [slug for slug, one in guide.items() if str(one.problem.status) == status]
@@ -143,3 +161,12 @@ def _add_answer(operation: dict[str, Any]) -> None:
             example = ANSWERS.get(operation["operationId"] + form)
             if "examples" not in content and example is not None:
                 content["examples"] = {"answer": {"value": example}}
+
+
+def _add_links(operation: dict[str, Any]) -> None:
+    """Where an answer leads: calls that take what it names."""
+    links = LINKS.get(operation["operationId"])
+    if links:
+        operation["responses"]["200"]["links"] = {
+            call: {"operationId": call, "parameters": parameters} for call, parameters in links.items()
+        }

@@ -58,6 +58,8 @@ _DOMAIN: dict[Exception, str] = {
     "searches by name.",
     marketdata.ListingUnusable("TSCO.L", "the source names no currency"): "Nothing was added. Ask for another listing.",
     marketdata.SessionUnknown("XNYS", "2023-09-23"): "Take a day on which the exchange was open.",
+    marketdata.PeriodEmpty("2024-01-02", "2023-01-02"): "Let `from` be the earlier day.",
+    marketdata.InstantAhead("2100-01-01T00:00:00Z"): "Leave `known_at` out for what is known now.",
     marketdata.ProviderUnavailable("yahoo", "no answer"): "Ask again after the seconds in `Retry-After`.",
     marketdata.ProviderRejected("yahoo", "refused"): "Asking again does not help; ask for another symbol.",
     marketdata.BarFileUnusable("bars.csv", "it has no column `close`"): "Mend the file; nothing of it was stored.",

@@ -61,7 +61,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     marketdata.ListingUnusable: Problem(
         422, "unusable-listing", "The listing cannot be followed", ("symbol", "reason")
     ),
-    marketdata.SessionUnknown: Problem(400, "unknown-session", "Not a session", ("mic", "day")),
+    marketdata.SessionUnknown: Problem(404, "unknown-session", "Not a session", ("mic", "day")),
+    marketdata.PeriodEmpty: Problem(404, "empty-period", "Nothing lies between", ("first", "last")),
+    marketdata.InstantAhead: Problem(409, "instant-ahead", "That instant has not come", ("known_at",)),
     marketdata.ProviderUnavailable: Problem(
         503,
         "provider-unavailable",
@@ -124,7 +126,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     predictions.HeadUnknown: Problem(404, "unknown-head", "No head of that day", ("day",)),
     predictions.ReplayUnknown: Problem(404, "unknown-replay", "No such replay"),
     predictions.ReplayImpossible: Problem(
-        422, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
+        409, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
     ),
     alerts.TooManyRules: Problem(409, "too-many-rules", "No room for another rule", ("limit",)),
     alerts.DeliveryFailed: Problem(

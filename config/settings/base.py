@@ -167,8 +167,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Hindcast",
     "DESCRIPTION": (
         "Stock forecasts that keep score of themselves. Most reading calls need no key; with one the limits are wider. "
-        "Every refusal and failure is a problem (RFC 9457) whose `type` leads to its explanation. Every answer tells what "
-        "is left of the limit. A statistical forecast with its uncertainty, not investment advice."
+        "Every refusal and failure is a problem (RFC 9457) whose `type` leads to its explanation. Every answer tells "
+        "what is left of the limit. A statistical forecast with its uncertainty, not investment advice."
     ),
     "VERSION": API_VERSION,
     "EXTERNAL_DOCS": {"url": "/api/start", "description": "Getting started"},

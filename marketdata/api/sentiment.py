@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from marketdata import clock
 from marketdata.api.documents import problems
 from marketdata.api.sentiment_bodies import SentimentOut, SentimentQuery
+from marketdata.api.views import parsed
 from marketdata.models import ArticleMention
 from marketdata.news_selectors import DayMoods, MentionsPage, mentions_page, moods_by_session, sessions_of_last_days
 from marketdata.selectors import instrument_by_symbol
@@ -39,9 +40,7 @@ class SentimentView(APIView):
     )
     def get(self, request: Request, symbol: str) -> Response:
         """The last sessions, oldest first, and a page of their articles, newest first."""
-        query = SentimentQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
+        asked = parsed(SentimentQuery, request)
         instrument = instrument_by_symbol(symbol)
         sessions = sessions_of_last_days(instrument.mic, days=asked["days"], now=clock.now())
         scorer = settings.HINDCAST_NEWS.scorer

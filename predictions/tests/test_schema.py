@@ -86,7 +86,7 @@ def test_problems_conform(schema: dict[str, Any], operation: dict[str, Any], ask
     model_version()
     validator(schema, operation, "404").validate(ask("AAPL", 5).json())
     validator(schema, operation, "400").validate(ask("AAPL", 3).json())
-    assert set(operation["responses"]) == {"200", "304", "400", "404", "429", "503"}
+    assert set(operation["responses"]) == {"200", "304", "400", "401", "403", "404", "429", "503", "default"}
 
 
 def test_the_parameters_are_described(operation: dict[str, Any]) -> None:
