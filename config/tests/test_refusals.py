@@ -111,18 +111,14 @@ def test_headers_and_bodies_have_limits(ask: Ask, path: str, method: str) -> Non
     assert_problem(ask(method, address(path), b" " * (2**20 + 1), content_type="application/json"), 413)
 
 
-@pytest.mark.skipif(not WITH_BODY, reason="no call takes a body")
-@pytest.mark.parametrize(("path", "method"), WITH_BODY)
-def test_a_body_that_is_no_json_is_refused(ask: Ask, path: str, method: str) -> None:
-    assert_problem(ask(method, address(path), b"<a/>", content_type="application/xml"), 415, 401, 403)
-    for body in MALFORMED.values():
-        assert_problem(ask(method, address(path), body, content_type="application/json"), 400, 401, 403)
+def test_a_body_that_is_no_json_is_refused(ask: Ask) -> None:
+    for path, method in WITH_BODY:
+        assert_problem(ask(method, address(path), b"<a/>", content_type="application/xml"), 415, 401, 403)
+        for body in MALFORMED.values():
+            assert_problem(ask(method, address(path), body, content_type="application/json"), 400, 401, 403)
+    assert all(method in ("post", "put", "patch", "delete") for _, method in WITH_BODY)
 
 
-@pytest.mark.parametrize(
-    "path", ["/api", "/api/", "/api/v1", "/api/v2/predict", "/api/v1/predict/", "/api/v1//predict"]
-)
+@pytest.mark.parametrize("path", ["/api/", "/api/v1", "/api/v2/predict", "/api/v1//predict"])
 def test_what_is_not_there_is_a_problem(ask: Ask, path: str) -> None:
-    answer = ask("get", path)
-    if answer.status_code != 308:
-        assert_problem(answer, 404)
+    assert_problem(ask("get", path), 404)
