@@ -17,6 +17,8 @@ PARAMETERS: Mapping[str, tuple[dict[str, Any], Any, str]] = {
     "forecast_id": (ID, 2481, "From an answer of `/predict` or `/history`."),
     "token": ({"type": "string", "minLength": 1, "maxLength": 64}, "6f1f0f3e", "From the `Location` of a `202`."),
 }
+SANDBOXED = ("Forecast", "History", "Metrics", "Symbols", "Prices", "Problem")
+IN_SANDBOX = {"type": "boolean", "description": "Only there, and true, in the fixed answers to the sandbox key."}
 WORDS = {
     "format": "As JSON or as a table; goes before `Accept`.",
     "limit": "At most so many in one answer.",
@@ -81,6 +83,8 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
         name: {"description": words, "schema": {"type": "string"}, "example": example}
         for name, (words, example) in HEADERS.items()
     }
+    for name in SANDBOXED:
+        components["schemas"][name]["properties"]["sandbox"] = IN_SANDBOX
     guide = explained()
     for _, operation in operations_of(result):
         _secure(operation)

@@ -53,6 +53,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     requests.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large", ("limit",)),
     requests.BodyTooLarge: Problem(413, "body-too-large", "The body is too large", ("limit",)),
     requests.LengthMissing: Problem(411, "length-missing", "The body has no length"),
+    requests.NotInSandbox: Problem(404, "not-in-sandbox", "Not in the sandbox", ("calls",)),
     requests.CsrfFailed: Problem(403, "csrf-failed", "The form is not from this site"),
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
     accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),

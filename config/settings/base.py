@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "config.request_log.RequestLogMiddleware",
     "config.api_gate.ApiGateMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
+    "config.sandbox.SandboxMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
