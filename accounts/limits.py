@@ -1,8 +1,8 @@
 """The one limiter: how often a caller may ask, counted in the store and shared by every way into the API.
 
 A window opens with a caller's first call and closes by itself; all calls of the API draw on one bucket a caller, and a
-call that is refused is not counted. Without the store each process counts for itself, so that an outage neither locks
-everybody out nor opens the gates.
+call that is refused is not counted. One that stands for more calls than a minute allows takes a whole minute. Without
+the store each process counts for itself, so that an outage neither locks everybody out nor opens the gates.
 """
 
 import math
@@ -42,21 +42,22 @@ STORE_TIMEOUT_S = 0.5
 # limits, 0 for a day without one. Leaves `counted` to what is appended: who refused (0 nobody, 1 the minute, 2 the
 # day), then used and milliseconds left of each.
 COUNT_CALL_LUA = """
-local function take(key, limit, window_ms)
-  local used = redis.call('INCRBY', key, ARGV[1])
+local function take(key, cost, limit, window_ms)
+  local used = redis.call('INCRBY', key, cost)
   local left_ms = redis.call('PTTL', key)
   if left_ms < 0 then
     redis.call('PEXPIRE', key, window_ms)
     left_ms = window_ms
   end
   if used > tonumber(limit) then
-    return redis.call('DECRBY', key, ARGV[1]), left_ms, true
+    return redis.call('DECRBY', key, cost), left_ms, true
   end
   return used, left_ms, false
 end
 local counted = {0, 0, 0, 0, 0}
+local minute_cost = math.min(tonumber(ARGV[1]), tonumber(ARGV[2]))
 local over
-counted[2], counted[3], over = take(KEYS[1], ARGV[2], 60000)
+counted[2], counted[3], over = take(KEYS[1], minute_cost, ARGV[2], 60000)
 if over then
   counted[1] = 1
   if ARGV[3] ~= '0' then
@@ -64,10 +65,10 @@ if over then
     counted[5] = math.max(0, redis.call('PTTL', KEYS[2]))
   end
 elseif ARGV[3] ~= '0' then
-  counted[4], counted[5], over = take(KEYS[2], ARGV[3], 86400000)
+  counted[4], counted[5], over = take(KEYS[2], ARGV[1], ARGV[3], 86400000)
   if over then
     counted[1] = 2
-    counted[2] = redis.call('DECRBY', KEYS[1], ARGV[1])
+    counted[2] = redis.call('DECRBY', KEYS[1], minute_cost)
   end
 end
 """
@@ -122,7 +123,8 @@ class Allowance:
         """Raise RateLimited when the call is one too many."""
         if self.refused_by is not None:
             refused = self.refused_by
-            raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), self.cost)
+            cost = min(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
+            raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost)
 
 
 def buckets_of(quota: Quota) -> list[str]:
@@ -200,13 +202,14 @@ class LocalCounter:
         with self._lock:
             minute = self._window(minute_key, MINUTE_S, now_s)
             day = self._window(day_key, DAY_S, now_s) if per_day else (0, now_s)
-            refused = 1 if minute[0] + cost > per_minute else 2 if per_day and day[0] + cost > per_day else 0
-            taken = 0 if refused else cost
-            self._keep(minute_key, minute[0] + taken, minute[1])
+            minute_cost = min(cost, per_minute)
+            refused = 1 if minute[0] + minute_cost > per_minute else 2 if per_day and day[0] + cost > per_day else 0
+            taken, taken_of_minute = (0, 0) if refused else (cost, minute_cost)
+            self._keep(minute_key, minute[0] + taken_of_minute, minute[1])
             if per_day:
                 self._keep(day_key, day[0] + taken, day[1])
         left_ms = [int(1000 * (ends - now_s)) for _, ends in (minute, day)]
-        return allowance_of(quota, (refused, minute[0] + taken, left_ms[0], day[0] + taken, left_ms[1]), cost)
+        return allowance_of(quota, (refused, minute[0] + taken_of_minute, left_ms[0], day[0] + taken, left_ms[1]), cost)
 
     def _window(self, key: str, width_s: int, now_s: float) -> tuple[int, float]:
         used, ends = self._windows.get(key, (0, 0.0))

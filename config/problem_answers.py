@@ -37,6 +37,11 @@ def facts_of(error: Exception) -> dict[str, Any]:
     return body | {name: _plain(getattr(error, name)) for name in problem.facts}
 
 
+def described(error: Exception) -> dict[str, Any]:
+    """A foreseen error as one part of a larger answer tells it: what a call of its own would have answered with."""
+    return facts_of(error) | {"status": (problem_of(error) or UNEXPECTED).status}
+
+
 def problem_response(error: Exception, request: HttpRequest) -> HttpResponse:
     """The answer of a plain Django view to an error; one that nobody foresaw is logged and told without its inside."""
     problem = problem_of(error) or UNEXPECTED

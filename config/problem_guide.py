@@ -82,6 +82,9 @@ _DOMAIN: dict[Exception, str] = {
     predictions.HeadUnknown(date(2023, 9, 23)): "`/ledger/heads` lists the days that have one.",
     predictions.ReplayUnknown("none"): "Ask for a replay again; answers are kept for a while only.",
     predictions.ReplayImpossible(5, "its inputs were not stored"): "`reason` says what is missing; it will not change.",
+    predictions.BatchUnknown("3f0c5a52"): "Take the address from `Location`; batches are kept for seven days.",
+    predictions.BatchFinished("3f0c5a52"): "Read the answers; they are deleted with the batch after seven days.",
+    predictions.BatchNeedsOwner(50): "Sign in or send a key, or ask for at most `most` symbols at once.",
     alerts.TooManyRules(100): "Delete a rule that you no longer need.",
     alerts.DeliveryFailed("email", "refused"): "Look at the address of the channel.",
 }

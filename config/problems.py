@@ -129,6 +129,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     predictions.ReplayImpossible: Problem(
         409, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
     ),
+    predictions.BatchUnknown: Problem(404, "unknown-batch", "No such batch"),
+    predictions.BatchFinished: Problem(409, "batch-finished", "The batch is done"),
+    predictions.BatchNeedsOwner: Problem(401, "batch-needs-owner", "Not signed in", ("most",)),
     alerts.TooManyRules: Problem(409, "too-many-rules", "No room for another rule", ("limit",)),
     alerts.DeliveryFailed: Problem(
         502, "delivery-failed", "The message was not delivered", ("channel",), detail="The channel refused the message."

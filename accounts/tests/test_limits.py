@@ -107,8 +107,18 @@ def test_a_batch_costs_one_a_symbol_or_nothing_at_all(bucket: str) -> None:
     with pytest.raises(RateLimited, match="counts as 11 of 60 calls"):
         refused.require()
     count_call(quota(bucket, 60, 100), cost=10).require()
+
+
+def test_more_than_a_minute_allows_takes_a_whole_minute(bucket: str) -> None:
+    taken = count_call(quota(bucket, 60, 100), cost=61)
+    assert (taken.refused_by, [one.remaining for one in taken.windows]) == (None, [0, 39])
+    assert count_call(quota(bucket, 60, 100), cost=61).refused_by == taken.windows[0]
+
+
+def test_more_than_a_day_allows_is_refused_for_good(bucket: str) -> None:
     with pytest.raises(RateLimited, match="ask for less at once"):
-        count_call(quota(bucket, 60, 100), cost=61).require()
+        count_call(quota(bucket, 60, 100), cost=101).require()
+    assert [one.used for one in count_call(quota(bucket, 60, 100)).windows] == [1, 1]
 
 
 def test_a_plan_without_a_limit_is_counted_all_the_same(bucket: str) -> None:

@@ -189,6 +189,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ForecastKindEnum": ["live", "shadow", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],
+        "BatchStatusEnum": ["issued", "abstained", "problem", "waiting", "cancelled"],
+        "BatchStateEnum": ["waiting", "running", "done", "cancelled"],
         "PriceKindEnum": ["quote", "close"],
     },
 }
@@ -234,6 +236,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A new champion has to say something: jobs of higher apps that a promotion sends off by name.
 HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
+# How an error is told inside a larger answer; the table of problems lies above the apps.
+HINDCAST_PROBLEM_OF = "config.problem_answers.described"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

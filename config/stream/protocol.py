@@ -1,6 +1,6 @@
 """What travels over the socket: the commands of a client, the messages of the server, and what a channel must offer.
 
-Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices" | "forecasts", "symbols": ["AAPL"]}`,
+Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices" | "forecasts" | "jobs", "symbols": ["AAPL"]}`,
 `{"action": "resume", "channel": "forecasts", "symbols": ["AAPL"], "seq": 41}` (or by symbol: `"seq": {"AAPL": 41}`),
 `{"action": "ping"}`.
 Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq`
@@ -29,7 +29,7 @@ class Channel(Protocol):
 
     def may_read(self, user: object) -> bool: ...
 
-    def topics_for(self, symbols: Sequence[str]) -> Topics: ...
+    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics: ...
 
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]: ...
 

@@ -16,9 +16,9 @@ from config.stream.hub import Hub
 from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
 from marketdata import live as prices
-from predictions import live as forecasts
+from predictions.live import forecasts, jobs
 
-CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts)}
+CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts, jobs)}
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 _NOT_FOUND_BODY = json.dumps(

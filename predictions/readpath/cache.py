@@ -3,7 +3,7 @@
 Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,6 +126,26 @@ def peek(symbol: str, horizon: int) -> Kept | None:
     except RedisError as error:
         _note_outage(error)
         return None
+
+
+def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[str, Kept]]:
+    """Who serves, and the kept answers for canonical symbols; (None, {}) when nobody is known or the store is away."""
+    if STORE_OUTAGE.is_on:
+        return None, {}
+    client: Any = store()
+    try:
+        version = client.get(CHAMPION_KEY)
+        if version is None:
+            return None, {}
+        trip = client.pipeline(transaction=False)
+        for symbol in symbols:
+            trip.hmget(key_of(version.decode(), symbol, horizon), FIELDS)
+        found = zip(symbols, trip.execute(), strict=True)
+    except RedisError as error:
+        _note_outage(error)
+        return None, {}
+    kept = {symbol: _kept([version, *parts]) for symbol, parts in found}
+    return version.decode(), {symbol: one for symbol, one in kept.items() if one is not None}
 
 
 def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastBody]:
