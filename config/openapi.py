@@ -7,6 +7,7 @@ from config.problem_answers import CONTENT_TYPE
 from config.problem_guide import REQUEST_ID, Explained, explained
 from marketdata.api import examples as marketdata_examples
 from predictions.api import examples as predictions_examples
+from predictions.api.batch_forms import JOB
 from predictions.api.schema import SYMBOL_TEXT
 
 API = "/api/v1/"
@@ -15,6 +16,7 @@ ANSWERS: Mapping[str, Any] = {**marketdata_examples.ANSWERS, **predictions_examp
 PARAMETERS: Mapping[str, tuple[dict[str, Any], Any, str]] = {
     "symbol": (SYMBOL_TEXT, "AAPL", "Such as AAPL or BRK.B."),
     "forecast_id": (ID, 2481, "From an answer of `/predict` or `/history`."),
+    "batch_id": ({"type": "string", "format": "uuid"}, JOB["id"], "From the `Location` of a `202`."),
     "token": ({"type": "string", "minLength": 1, "maxLength": 64}, "6f1f0f3e", "From the `Location` of a `202`."),
 }
 SANDBOXED = ("Forecast", "History", "Metrics", "Symbols", "Prices", "Problem")
@@ -61,6 +63,9 @@ OF_CALLS: Mapping[str, list[str]] = {
     "replay_answer": ["unknown-replay", "replay-impossible"],
     "ledger_head": ["unknown-head"],
     "metrics": ["unknown-version"],
+    "predict_batch": ["batch-needs-owner"],
+    "batch_job": ["unknown-batch", "not-found"],
+    "cancel_batch": ["unknown-batch", "batch-finished"],
     "prices": ["empty-period", "unknown-session", "instant-ahead"],
 }
 

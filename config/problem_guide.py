@@ -28,7 +28,7 @@ _REQUESTS: dict[Exception, str] = {
     requests.HeadersTooLarge(16384): "Send fewer or shorter headers; old cookies are a usual cause.",
     requests.BodyTooLarge(1048576): "Split what you send over several calls.",
     requests.LengthMissing(): "Send a Content-Length; bodies in chunks are not read.",
-    requests.NotInSandbox(["history", "metrics", "predict", "prices", "symbols"]): "Make a key of your own; it is free.",
+    requests.NotInSandbox(["history", "metrics", "predict", "prices", "symbols"]): "Make a key of your own.",
     requests.CsrfFailed(): "Calls that rest on the session cookie and change something need the token. Use a key or a "
     "bearer token outside the browser.",
     exceptions.ValidationError({"days": ["Ensure this value is less than or equal to 3650."]}): "`errors` names each "

@@ -100,7 +100,13 @@ def _predict(request: HttpRequest, _: str) -> dict[str, Any]:
         intervals = dict.fromkeys(said["confidence_interval"])
         risk = dict.fromkeys(said["risk"])
         reasons = ["Too little history: 90 sessions, 252 are needed."]
-        told = {"confidence_interval": intervals, "risk": risk, "drivers": [], "status": "abstained", "reasons": reasons}
+        told = {
+            "confidence_interval": intervals,
+            "risk": risk,
+            "drivers": [],
+            "status": "abstained",
+            "reasons": reasons,
+        }
         said |= {**nothing, **told}
     return said
 

@@ -179,6 +179,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "market data", "description": "Instruments, prices, quotes and news."},
         {"name": "ledger", "description": "The chain that proves that no forecast was changed."},
     ],
+    "DEFAULT_GENERATOR_CLASS": "config.openapi_kept.KeptGenerator",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -63,7 +63,7 @@ def served_site(folder: Path, variables: Mapping[str, str] | None = None) -> Ite
         port = probe.getsockname()[1]
     own = urlsplit(os.environ["DATABASE_URL"])
     database = urlunsplit(own._replace(path=f"/{connection.settings_dict['NAME']}"))
-    settings = {"DJANGO_SETTINGS_MODULE": "config.settings.local", "DATABASE_URL": database, **(variables or {})}
+    settings = {"DJANGO_SETTINGS_MODULE": "config.settings.test", "DATABASE_URL": database, **(variables or {})}
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     log = folder / "web.log"
     with log.open("ab") as output:

@@ -24,9 +24,7 @@ CALLS = [
 
 
 def ask(path: str, method: str = "get") -> Any:
-    return getattr(Client(raise_request_exception=False), method)(
-        f"/api/v1/{path}", headers={"X-API-Key": SANDBOX_KEY}
-    )
+    return getattr(Client(raise_request_exception=False), method)(f"/api/v1/{path}", headers={"X-API-Key": SANDBOX_KEY})
 
 
 def judge(path: str, status: int) -> Draft202012Validator:

@@ -21,7 +21,7 @@ def test_no_check_fails(tmp_path: Path) -> None:
     called_market()
     with served_site(tmp_path, ROOM) as address:
         program = Path(sys.executable).with_name("st")
-        command = [program, "run", f"{address}/api/schema?format=json", "--url", address, "--no-color"]
+        command = [str(program), "run", f"{address}/api/schema?format=json", "--url", address, "--no-color"]
         extent = ["--checks", "all", "--mode", "all", "--phases", "examples,coverage,fuzzing,stateful"]
         bounds = ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-deterministic"]
         finished = subprocess.run(

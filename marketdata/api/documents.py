@@ -16,8 +16,12 @@ class ProblemOut(serializers.Serializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    request_id = serializers.CharField(help_text="Names the call in the log.")
-    errors = serializers.DictField(required=False, help_text="What is wrong with each field, for `invalid-request`.")
+    request_id = serializers.CharField(
+        required=False, help_text="Names the call in the log; a problem inside a larger answer has none of its own."
+    )
+    errors = serializers.DictField(  # type: ignore[assignment]  # shadows what only forms use
+        required=False, help_text="What is wrong with each field, for `invalid-request`."
+    )
 
 
 def header(name: str, description: str, statuses: list[str]) -> OpenApiParameter:
