@@ -52,6 +52,9 @@ _DOMAIN: dict[Exception, str] = {
     accounts.CredentialsRefused(
         "revoked-key"
     ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
+    accounts.LastAdministrator(): "Make another administrator first; then this account can be deleted.",
+    accounts.MailUnavailable(): "Try again in a minute. If it is about a new account, sign in: the link is sent then.",
+    accounts.ScopeMissing("manage"): "Make a key with the scope that `scope` names.",
     marketdata.SymbolMalformed(
         "A PL"
     ): "A symbol has 1 to 15 characters: letters, digits, and . - / = ^ as in BRK.B or ^GSPC.",

@@ -56,7 +56,16 @@ PROBLEMS: dict[type[Exception], Problem] = {
     requests.NotInSandbox: Problem(404, "not-in-sandbox", "Not in the sandbox", ("calls",)),
     requests.CsrfFailed: Problem(403, "csrf-failed", "The form is not from this site"),
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
+    accounts.LastAdministrator: Problem(409, "last-administrator", "The last administrator stays"),
+    accounts.MailUnavailable: Problem(
+        503,
+        "mail-unavailable",
+        "The message could not be sent",
+        detail="Our mail server does not take messages just now. Operators have been told.",
+        retry_after_s=60,
+    ),
     accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
+    accounts.ScopeMissing: Problem(403, "scope-missing", "The key may not do this", ("scope",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
     marketdata.ListingUnusable: Problem(
