@@ -83,8 +83,10 @@ def _responses(request: Mapping[str, Any], operation: Mapping[str, Any]) -> list
 
 
 def _example(parameter: Mapping[str, Any]) -> Any:
-    first = next(iter(parameter.get("examples", {}).values()), {}).get("value")
-    return parameter.get("example", first if first is not None else parameter["schema"].get("default", ""))
+    if "example" in parameter:
+        return parameter["example"]
+    named = [example["value"] for example in parameter.get("examples", {}).values()]
+    return named[0] if named else parameter["schema"].get("default", "")
 
 
 def _first(content: Mapping[str, Any]) -> Any:
