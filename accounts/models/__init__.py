@@ -1,12 +1,14 @@
 """People, what they may use and how much of it, and the keys and tokens that stand for them."""
 
 from accounts.models.api_key import ApiKey, Scope
+from accounts.models.idempotent_call import IdempotentCall
 from accounts.models.plan import Plan
 from accounts.models.token_family import TokenFamily
 from accounts.models.user import User, UserManager
 
 __all__ = [
     "ApiKey",
+    "IdempotentCall",
     "Plan",
     "Scope",
     "TokenFamily",
