@@ -11,16 +11,18 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.conf import ANONYMOUS_PLAN
-from accounts.errors import CredentialsRefused
+from accounts.errors import CredentialsRefused, ScopeMissing
 from accounts.key_table import HeardTable
 from accounts.keys import checked_key, digest_of
-from accounts.limits import bucket_of
+from accounts.limits import bucket_of, count_call, remember
 from accounts.models import ApiKey, Scope, TokenFamily, User
 from accounts.tokens import verified_family
 
 FOREVER = float("inf")
 EVERY_SCOPE = frozenset(Scope.values)
-BEARER = "bearer "
+# What costs little is open to everybody, a few times a minute for each address; what belongs to somebody never is.
+ANONYMOUS_SCOPES = frozenset({Scope.READ.value, Scope.PREDICT.value})
+BEARER = "bearer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Caller:
     key_id: int | None
     scopes: frozenset[str]
     is_staff: bool
+
+    def require(self, scope: str) -> None:
+        """Raise ScopeMissing when the key may not do this."""
+        if scope not in self.scopes:
+            raise ScopeMissing(scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,26 @@ class Standing:
 def caller_of(request: HttpRequest) -> Caller:
     """Who sent the request: by `X-API-Key`, by `Authorization: Bearer`, by the session, in this order.
 
-    Asked again it answers the same. Raises CredentialsRefused for credentials that cannot be used.
+    Asked again it answers the same. Raises CredentialsRefused for credentials that cannot be used; that counts as a
+    call of the address they come from, and RateLimited when it is one too many.
     """
     kept: Caller | None = getattr(request, "caller", None)
     if kept is None:
-        kept = _identified(request)
+        try:
+            kept = _identified(request)
+        except CredentialsRefused:
+            allowance = count_call(anonymous_caller(bucket_of(request)))
+            remember(request, allowance)
+            allowance.require()
+            raise
         request.caller = kept  # type: ignore[attr-defined]  # read back above, by the throttle and by the logs
     return kept
+
+
+def comes_by_header(request: HttpRequest) -> bool:
+    """Whether the caller shows a key or a token, which no browser adds by itself as it adds cookies."""
+    meta = request.META
+    return bool(meta.get("HTTP_X_API_KEY")) or _bearer(meta.get("HTTP_AUTHORIZATION", "")) is not None
 
 
 def known_caller(*, api_key: str, authorization: str) -> Caller | None:
@@ -78,8 +98,8 @@ def known_caller(*, api_key: str, authorization: str) -> Caller | None:
     name: Hashable
     if api_key:
         name = digest_of(checked_key(api_key), key_secret())
-    elif authorization[: len(BEARER)].lower() == BEARER:
-        name = verified_family(authorization[len(BEARER) :].strip())
+    elif (token := _bearer(authorization)) is not None:
+        name = verified_family(token)
     else:
         return None
     standing = _table().known(name)
@@ -89,7 +109,7 @@ def known_caller(*, api_key: str, authorization: str) -> Caller | None:
 def anonymous_caller(bucket: str) -> Caller:
     """Whoever shows no credentials, counted by where the call comes from."""
     limit = settings.HINDCAST_LIMITS.anonymous_per_minute
-    return Caller("anonymous", bucket, ANONYMOUS_PLAN, limit, None, None, None, frozenset({Scope.READ.value}), False)
+    return Caller("anonymous", bucket, ANONYMOUS_PLAN, limit, None, None, None, ANONYMOUS_SCOPES, False)
 
 
 def key_secret() -> str:
@@ -97,14 +117,20 @@ def key_secret() -> str:
     return settings.HINDCAST_IDENTITY.key_secret or settings.SECRET_KEY
 
 
+def _bearer(authorization: str) -> str | None:
+    """The token of the header; other schemes are between the client and a proxy in front of us."""
+    scheme, _, token = authorization.strip().partition(" ")
+    return token.strip() if scheme.lower() == BEARER else None
+
+
 def _identified(request: HttpRequest) -> Caller:
     api_key = request.META.get("HTTP_X_API_KEY", "")
     if api_key:
         digest = digest_of(checked_key(api_key), key_secret())
         return _required(digest, lambda: _key_standing(digest), missing="unknown-key")
-    authorization = request.META.get("HTTP_AUTHORIZATION", "")
-    if authorization[: len(BEARER)].lower() == BEARER:
-        family = verified_family(authorization[len(BEARER) :].strip())
+    token = _bearer(request.META.get("HTTP_AUTHORIZATION", ""))
+    if token is not None:
+        family = verified_family(token)
         return _required(family, lambda: _family_standing(family), missing="revoked-token")
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         user_id = getattr(request, "user", None) and request.user.pk

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+# What a refusal says about how to sign in.
+CHALLENGE = 'Bearer realm="hindcast"'
 ANONYMOUS_PLAN = "anonymous"
 DEFAULT_PLAN = "free"
 # Name, calls a minute, calls a day; None is no limit.

@@ -65,3 +65,11 @@ class IdempotencyKeyInUse(AccountError):
     def __init__(self, key: str) -> None:
         super().__init__("The first call with this Idempotency-Key is still being answered. Ask again in a second.")
         self.key = key
+
+
+class ScopeMissing(AccountError):
+    """The key was not made for this; `scope` is what the call needs."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This key lacks the scope `{scope}`.")
+        self.scope = scope

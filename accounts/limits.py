@@ -255,8 +255,9 @@ class AddressQuota:
 
 
 def quota_of(request: HttpRequest) -> Quota:
-    """What the caller of this request may do."""
-    return AddressQuota(bucket_of(request), "anonymous", settings.HINDCAST_LIMITS.anonymous_per_minute, None)
+    """What the caller of this request may do, once `accounts.callers` has found out who it is; else its address."""
+    caller: Quota | None = getattr(request, "caller", None)
+    return caller or AddressQuota(bucket_of(request), "anonymous", settings.HINDCAST_LIMITS.anonymous_per_minute, None)
 
 
 def client_address(request: HttpRequest) -> str:

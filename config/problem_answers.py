@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as framework_handler
 from rest_framework.views import set_rollback
 
+from accounts.conf import CHALLENGE
 from config.errors import CsrfFailed
 from config.problems import BY_STATUS, FRAMEWORK, NOT_FOUND, UNEXPECTED, Problem, problem_of
 from predictions.conf import DISCLAIMER
@@ -164,9 +165,10 @@ def _answer(problem: Problem, body: Mapping[str, Any], request: HttpRequest) -> 
 
 
 def _headers(error: Exception, problem: Problem) -> dict[str, str]:
-    """Retry-After as the error knows it, else as the table does."""
+    """How to sign in with 401; Retry-After as the error knows it, else as the table does."""
+    headers = {"WWW-Authenticate": CHALLENGE} if problem.status == 401 else {}
     seconds = getattr(error, "retry_after_s", None) or getattr(error, "wait", None) or problem.retry_after_s
-    return {} if seconds is None else {"Retry-After": str(max(1, round(seconds)))}
+    return headers if seconds is None else {**headers, "Retry-After": str(max(1, round(seconds)))}
 
 
 def _sentence(error: Exception) -> str:

@@ -53,6 +53,7 @@ _DOMAIN: dict[Exception, str] = {
     accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
     accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
     accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",
+    accounts.ScopeMissing("manage"): "Make a key with the scope that `scope` names.",
     marketdata.SymbolMalformed(
         "A PL"
     ): "A symbol has 1 to 15 characters: letters, digits, and . - / = ^ as in BRK.B or ^GSPC.",

@@ -59,6 +59,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.IdempotencyKeyMalformed: Problem(400, "malformed-idempotency-key", "Not an idempotency key"),
     accounts.IdempotencyKeyReused: Problem(422, "idempotency-key-reused", "The key belongs to another call"),
     accounts.IdempotencyKeyInUse: Problem(409, "idempotency-key-in-use", "The call is still being answered"),
+    accounts.ScopeMissing: Problem(403, "scope-missing", "The key may not do this", ("scope",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
     marketdata.ListingUnusable: Problem(

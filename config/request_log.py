@@ -67,6 +67,9 @@ def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) ->
 
 def _user_id(request: HttpRequest) -> int | None:
     """The user's key if the request found out who is asking; the log never asks the database for it."""
+    caller = getattr(request, "caller", None)
+    if caller is not None:
+        return caller.user_id
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -17,14 +18,20 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from accounts.callers import Caller, Standing, caller_of, known_caller
 from accounts.errors import CredentialsRefused
 from accounts.key_table import HeardTable, tell_change
-from accounts.models import ApiKey, Plan, TokenFamily, User
+from accounts.models import ApiKey, Plan, TokenFamily
 from accounts.real_time import real_now
-from accounts.tests.factories import key_of, person
+from accounts.tests.factories import family_of, key_of, person
 from config.embedded.running import free_port
 
 pytestmark = pytest.mark.django_db
 
 Committing = Callable[..., AbstractContextManager[object]]
+
+
+@pytest.fixture(autouse=True)
+def _plenty(settings: Settings) -> None:
+    """Refused credentials count for an address; here they may."""
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
 
 
 @pytest.fixture
@@ -43,12 +50,6 @@ def by_key(text: str) -> Caller:
 
 def by_token(text: object) -> Caller:
     return caller_of(request_with(authorization=f"Bearer {text}"))
-
-
-def family_of(user: User) -> TokenFamily:
-    return TokenFamily.objects.create(
-        user=user, session_hash=user.get_session_auth_hash(), expires_at=real_now() + timedelta(days=1)
-    )
 
 
 def token_of(family: TokenFamily, lifetime: timedelta = timedelta(minutes=5)) -> str:
@@ -94,9 +95,9 @@ def make_known(text: str) -> None:
 
 def test_nobody_we_know_is_counted_by_address() -> None:
     caller = caller_of(request_with())
-    assert (caller.kind, caller.policy, caller.per_minute, caller.per_day) == ("anonymous", "anonymous", 10, None)
+    assert (caller.kind, caller.policy, caller.per_minute, caller.per_day) == ("anonymous", "anonymous", 100_000, None)
     assert caller.bucket == "limit:address:203.0.113.5/32"
-    assert caller.scopes == {"read"}
+    assert caller.scopes == {"read", "predict"}
     assert (caller.user_id, caller.key_id, caller.is_staff) == (None, None, False)
 
 

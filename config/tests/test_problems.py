@@ -11,7 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
 from rest_framework import exceptions
-from rest_framework.decorators import api_view, throttle_classes
+from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -50,12 +51,14 @@ def plain(request: HttpRequest, kind: str) -> HttpResponse:
 
 @api_view(["GET"])
 @throttle_classes([])
+@permission_classes([AllowAny])
 def framework(request: Request, kind: str) -> Response:
     raise RAISED[kind]
 
 
 @api_view(["POST"])
 @throttle_classes([])
+@permission_classes([AllowAny])
 def echo(request: Request) -> Response:
     return Response(request.data)
 
