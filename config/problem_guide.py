@@ -53,6 +53,8 @@ _DOMAIN: dict[Exception, str] = {
     accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
     accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
     accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",
+    accounts.LastAdministrator(): "Make another administrator first; then this account can be deleted.",
+    accounts.MailUnavailable(): "Try again in a minute. If it is about a new account, sign in: the link is sent then.",
     accounts.ScopeMissing("manage"): "Make a key with the scope that `scope` names.",
     marketdata.SymbolMalformed(
         "A PL"
