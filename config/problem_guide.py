@@ -52,6 +52,9 @@ _DOMAIN: dict[Exception, str] = {
     accounts.CredentialsRefused(
         "revoked-key"
     ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
+    accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
+    accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
+    accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",
     accounts.LastAdministrator(): "Make another administrator first; then this account can be deleted.",
     accounts.MailUnavailable(): "Try again in a minute. If it is about a new account, sign in: the link is sent then.",
     accounts.ScopeMissing("manage"): "Make a key with the scope that `scope` names.",
