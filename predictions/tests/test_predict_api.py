@@ -1,21 +1,18 @@
 """`GET /api/v1/predict`: what it answers, to whom, and from where."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from prometheus_client import REGISTRY
 from pytest_django import DjangoAssertNumQueries, Settings
-from structlog.testing import capture_logs
 
 from accounts.limits import AddressQuota, store
 from config.database.base import gate_of
@@ -24,9 +21,7 @@ from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
 from predictions.readpath import cache
-from predictions.readpath.metering import Sample
 from predictions.readpath.resolver import DATABASE_OUTAGE
-from predictions.selectors.forecasts import latest_forecast
 from predictions.tests.factories import NOW, abstention, bar, forecast, forecasts, model_version, stock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
@@ -316,77 +311,6 @@ def test_a_promotion_changes_the_next_answer(told: Forecast, ask: Ask) -> None:
     refresh_champion_key()
     body = ask().json()
     assert (body["id"], body["model_version"]) == (newer.pk, "v2")
-
-
-def test_each_prediction_is_counted_and_the_first_of_a_thousand_gets_a_line(
-    told: Forecast, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("predictions.api.predict.LOGGED", Sample())
-    counted = told_in_metrics("hindcast_predictions_total", horizon="5", status="issued")
-    with capture_logs() as lines:
-        for _ in range(3):
-            ask()
-    (line,) = [line for line in lines if line["event"] == "prediction"]
-    assert line.pop("duration_ms") > 0
-    assert line == {
-        "event": "prediction",
-        "log_level": "info",
-        "symbol": "AAPL",
-        "horizon": 5,
-        "version": "v1",
-        "status": "issued",
-        "stale": True,
-        "source": "database",
-        "client": "127.0.0.0/24",
-    }
-    assert len([line for line in lines if line["event"] == "request"]) == 1
-    assert told_in_metrics("hindcast_predictions_total", horizon="5", status="issued") == counted + 3
-
-
-def test_a_refusal_is_always_logged(told: Forecast, ask: Ask) -> None:
-    with capture_logs() as lines:
-        for _ in range(2):
-            ask("symbol=")
-    assert [line["status"] for line in lines if line["event"] == "request"] == [400, 400]
-
-
-def test_a_sample_is_the_first_of_every_so_many() -> None:
-    sample = Sample(one_in=3)
-    assert [sample.take() for _ in range(7)] == [True, False, False, True, False, False, True]
-
-
-def test_the_age_of_an_answer_is_told(told: Forecast, ask: Ask) -> None:
-    assert ask()["Age"] == "0"
-    kept(told, now=datetime.now(UTC) - timedelta(seconds=42))
-    assert ask()["Age"] in ("42", "43")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_fifty_callers_at_once_cost_one_reading(
-    told: Forecast, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
-    readings: list[str] = []
-
-    def counted(instrument: Instrument, horizon: int) -> Forecast | None:
-        readings.append(instrument.symbol)
-        time.sleep(0.1)
-        return latest_forecast(instrument, horizon)
-
-    monkeypatch.setattr("predictions.readpath.resolver.latest_forecast", counted)
-    address = f"{reverse('predictions-api:predict')}?symbol=AAPL&horizon=5"
-
-    def call(_: int) -> tuple[int, int]:
-        try:
-            response = Client().get(address)
-            return response.status_code, response.json()["id"]
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(call, range(50)))
-    assert answers == [(200, told.pk)] * 50
-    assert readings == ["AAPL"]
 
 
 def test_other_methods_are_refused_and_a_slash_is_taken_away(told: Forecast) -> None:
