@@ -50,6 +50,14 @@ _DOMAIN: dict[Exception, str] = {
     accounts.CredentialsRefused(
         "revoked-key"
     ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
+    accounts.SignInRefused(): "Look at both; which of them is wrong is told to nobody. A new password is set on the "
+    "page for signing in.",
+    accounts.AddressUnproven(): "Follow the link in the mail, or sign in on the site to get another one.",
+    accounts.AddressTaken(): "Sign in instead, or set a new password on the page for signing in.",
+    accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
+    accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
+    accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
+    accounts.TooManyKeys(10): "Revoke a key that you no longer need.",
     accounts.ScopeMissing("manage"): "Make a key with the scope that `scope` names.",
     marketdata.SymbolMalformed(
         "A PL"

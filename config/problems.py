@@ -56,6 +56,15 @@ PROBLEMS: dict[type[Exception], Problem] = {
     requests.CsrfFailed: Problem(403, "csrf-failed", "The form is not from this site"),
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
     accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
+    accounts.SignInRefused: Problem(401, "sign-in-refused", "Not signed in"),
+    accounts.AddressUnproven: Problem(403, "address-unconfirmed", "The address is not confirmed"),
+    accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
+    accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
+    accounts.AttemptsUncounted: Problem(
+        503, "sign-in-unavailable", "Signing in is not possible now", retry_after_s=RETRY_AFTER_OUTAGE_S
+    ),
+    accounts.KeyUnknown: Problem(404, "unknown-key", "No such API key", ("key_id",)),
+    accounts.TooManyKeys: Problem(409, "too-many-keys", "No room for another key", ("limit",)),
     accounts.ScopeMissing: Problem(403, "scope-missing", "The key may not do this", ("scope",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),

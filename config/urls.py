@@ -27,6 +27,7 @@ urlpatterns = [
     path("alerts/", include("alerts.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("predictions.api.urls")),
     path("api/v1/", include("marketdata.api.urls")),
     path("api/schema", SpectacularAPIView.as_view(throttle_classes=[]), name="schema"),
