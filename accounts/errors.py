@@ -22,6 +22,20 @@ class RateLimited(AccountError):
         self.retry_after_s = retry_after_s
 
 
+class LastAdministrator(AccountError):
+    """Nobody would be left who may do everything."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the only administrator's account. Make another administrator first.")
+
+
+class MailUnavailable(AccountError):
+    """The mail server did not take a message that somebody is waiting for."""
+
+    def __init__(self) -> None:
+        super().__init__("The message could not be sent.")
+
+
 REFUSALS = {
     "malformed-key": "This is no API key of ours; a character may be missing or mistyped.",
     "unknown-key": "There is no such API key.",

@@ -58,6 +58,8 @@ _DOMAIN: dict[Exception, str] = {
     accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
     accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
     accounts.TooManyKeys(10): "Revoke a key that you no longer need.",
+    accounts.LastAdministrator(): "Make another administrator first; then this account can be deleted.",
+    accounts.MailUnavailable(): "Try again in a minute. If it is about a new account, sign in: the link is sent then.",
     accounts.ScopeMissing("manage"): "Make a key with the scope that `scope` names.",
     marketdata.SymbolMalformed(
         "A PL"

@@ -1,12 +1,13 @@
 """Every path of the site."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import Resolver404, include, path, re_path, resolve
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
-from config import api_pages, health
+from config import account_export, api_pages, health
 from config.clock_view import told_clock
 
 
@@ -21,10 +22,15 @@ def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
     return HttpResponsePermanentRedirect(f"{target}?{query}" if query else target, preserve_request=True)
 
 
+# Staff come in by the one door there is, with its limits, its record and its terms.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
 urlpatterns = [
     path("", include("predictions.urls")),
     path("", include("marketdata.urls")),
     path("alerts/", include("alerts.urls")),
+    path("", include("accounts.urls")),
+    path("accounts/export", account_export.download, name="account_export"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("accounts.api.urls")),
@@ -45,4 +51,5 @@ urlpatterns = [
 handler400 = "config.problem_answers.bad_request"
 handler403 = "config.problem_answers.permission_denied"
 handler404 = "config.problem_answers.page_not_found"
+handler429 = "config.page_limits.too_many_for_allauth"
 handler500 = "config.problem_answers.server_error"

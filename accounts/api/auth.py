@@ -64,7 +64,7 @@ class Register(APIView):
         asked = _valid(RegisterIn, request)
         email, password = asked["email"], asked["password"]
         if _must_be_proven():
-            register_unproven(request=request._request, email=email, password=password)
+            register_unproven(request=request._request, email=email, password=password, now=real_now())
             return Response({"detail": PENDING}, status=202, headers=NOT_KEPT)
         made = register(email=email, password=password, now=real_now())
         body = {"account": AccountOut(made.user).data, "api_key": _told_once(made.key, made.key_text)}
@@ -93,7 +93,9 @@ class SignIn(APIView):
         asked = _valid(SignInIn, request)
         http, email = request._request, asked["email"]
         count_sign_in(http, email)
-        user = signed_in(request=http, email=email, password=asked["password"], must_be_proven=_must_be_proven())
+        user = signed_in(
+            request=http, email=email, password=asked["password"], must_be_proven=_must_be_proven(), now=real_now()
+        )
         return Response(TokensOut(open_family(user=user, now=real_now())).data, headers=NOT_KEPT)
 
 

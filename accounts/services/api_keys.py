@@ -8,8 +8,9 @@ from django.db import transaction
 from accounts.callers import key_secret
 from accounts.errors import KeyUnknown, TooManyKeys
 from accounts.keys import digest_of, make_key, shown_prefix
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, AuditEvent, User
 from accounts.selectors import usable_keys
+from accounts.services.audit import record
 
 MOST_KEYS = 10
 
@@ -34,6 +35,7 @@ def make_api_key(
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
     )
+    record(kind=AuditEvent.Kind.KEY_MADE, user=owner, now=now, detail=f"{row.prefix} {name}")
     return row, text
 
 
@@ -46,4 +48,5 @@ def revoke_api_key(*, owner: User, key_id: int, now: datetime) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = now
         key.save(update_fields=["revoked_at"])
+        record(kind=AuditEvent.Kind.KEY_REVOKED, user=owner, now=now, detail=f"{key.prefix} {key.name}")
     return key

@@ -18,7 +18,7 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts.models import ApiKey, TokenFamily, User
+from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
 from accounts.real_time import real_now
 from accounts.tests.factories import PASSWORD, key_of, person
 from config.embedded.running import free_port
@@ -82,6 +82,8 @@ def test_who_registers_gets_an_account_and_a_key_that_works_at_once(browser: Cli
     assert key not in str(vars(stored).values())
     assert body["api_key"]["prefix"] == stored.prefix == key[:11]
     assert sorted(body["api_key"]["scopes"]) == ["manage", "predict", "read"]
+    assert set(AuditEvent.objects.values_list("kind", flat=True)) == {"signed_up", "key_made"}
+    assert {row.document for row in Acceptance.objects.all()} == {"terms", "disclaimer"}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,10 @@ def test_a_wrong_password_and_an_unknown_address_are_told_alike_and_take_as_long
 
 def test_tokens_open_the_account_and_say_how_long(browser: Client) -> None:
     user = person("ada@example.com")
+    sign_in(browser, "ada@example.com", "wrong")
     tokens = sign_in(browser, "Ada@example.com").json()
+    events = AuditEvent.objects.filter(user=user).order_by("pk").values_list("kind", "network")
+    assert list(events) == [("sign_in_failed", "127.0.0.0/24"), ("signed_in", "127.0.0.0/24")]
     assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 600)
     assert me(browser, authorization=f"Bearer {tokens['access']}").json()["id"] == user.pk
     assert problem(me(browser, authorization=f"Bearer {tokens['refresh']}")) == (401, "credentials-refused")

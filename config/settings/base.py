@@ -21,6 +21,7 @@ HINDCAST_MARKETDATA = ENVIRONMENT.marketdata
 HINDCAST_MODELS = ENVIRONMENT.models
 HINDCAST_FORECASTS = ENVIRONMENT.forecasts
 HINDCAST_LIMITS = ENVIRONMENT.limits
+HINDCAST_ACCOUNTS = ENVIRONMENT.accounts
 HINDCAST_IDENTITY = ENVIRONMENT.identity
 HINDCAST_ALERTS = ENVIRONMENT.alerts
 HINDCAST_NEWS = ENVIRONMENT.news
@@ -55,6 +56,9 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.github",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
@@ -82,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.page_limits.PageLimitMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.policies.PagePolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -143,9 +148,23 @@ LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.agreement.AgreementFields"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_VERIFICATION = HINDCAST_ACCOUNTS.email_verification
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_FORMS = {"add_email": "accounts.forms.account.ChangeEmailForm"}
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+# Attempts at the doors are counted by config.page_limits.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {client.vendor: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
+# A vendor's word joins a person to an account whose address both have verified; see SocialAdapter.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.CallerAuthentication"],
@@ -196,7 +215,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF, *([SITE.stream_url] if SITE.stream_url else [])],
         "object-src": [NONE],
         "base-uri": [SELF],
-        "form-action": [SELF],
+        # A form that starts a sign-in elsewhere is redirected there, which browsers count as its action.
+        "form-action": [SELF, *(client.origin for client in HINDCAST_ACCOUNTS.oauth_clients)],
         "frame-ancestors": [NONE],
     },
 }
@@ -223,6 +243,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A new champion has to say something: jobs of higher apps that a promotion sends off by name.
 HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
+# Who serves is written into the audit within the same transaction.
+HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
 # How an error is told inside a larger answer; the table of problems lies above the apps.
 HINDCAST_PROBLEM_OF = "config.problem_answers.described"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
