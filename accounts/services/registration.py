@@ -49,8 +49,7 @@ def register_unproven(*, request: HttpRequest, email: str, password: str, now: d
     if user is None:
         get_adapter(request).send_account_already_exists_mail(email)
         return
-    address = EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
-    address.send_confirmation(request, signup=True)
+    EmailAddress.objects.get(user=user).send_confirmation(request, signup=True)
 
 
 def signed_in(*, request: HttpRequest, email: str, password: str, must_be_proven: bool, now: datetime) -> User:
@@ -79,6 +78,7 @@ def _made(email: str, password: str, now: datetime) -> User | None:
             user = User.objects.create_user(email, password)
     except IntegrityError:
         return None
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
     accept_documents(user=user, now=now)
     record(kind=Kind.SIGNED_UP, user=user, now=now, detail="by API")
     return user
