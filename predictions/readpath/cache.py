@@ -6,6 +6,7 @@ Each key holds a fresh and a stale form. The stale one lives for days, so that a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -14,7 +15,8 @@ from redis.exceptions import RedisError
 
 from accounts.limits import COUNT_CALL_LUA, STORE_OUTAGE, WINDOW_S, Allowance, allowance_of, count_locally, store
 from predictions.models import Forecast
-from predictions.readpath.bodies import ForecastBody, bodies_of, encoded
+from predictions.models.forecast_row import ForecastRow
+from predictions.readpath.bodies import ReadyAnswer, answers_of
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +24,7 @@ CHAMPION_KEY = "champion"
 PHYSICAL_LIFE = timedelta(days=7)
 CLAIM_LIFE_MS = 5_000
 FIELDS = ("until", "fresh", "stale", "status", "was_stale")
+KEPT_AT_A_TIME = 50
 
 # KEYS[2] names the champion; ARGV[2] the limit, ARGV[3] `symbol:horizon`. A refused call reads nothing.
 READ_LUA = (
@@ -34,6 +37,16 @@ local found = redis.call('HMGET', 'fc:' .. version .. ':' .. ARGV[3], 'until', '
 return {count, left_ms, version, found[1], found[2], found[3], found[4], found[5]}
 """
 )
+
+# ARGV[1] until, ARGV[2] was_stale, ARGV[3] life in seconds; then for each of KEYS fresh, stale and status.
+KEEP_LUA = """
+for place, key in ipairs(KEYS) do
+  local own = 3 * place
+  redis.call('HSET', key, 'until', ARGV[1], 'fresh', ARGV[own + 1], 'stale', ARGV[own + 2], 'status', ARGV[own + 3],
+    'was_stale', ARGV[2])
+  redis.call('EXPIRE', key, ARGV[3])
+end
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +110,36 @@ def peek(symbol: str, horizon: int) -> Kept | None:
         return None
 
 
-def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastBody]:
+def keep(
+    forecasts: Sequence[Forecast] | Sequence[ForecastRow], *, stale: bool, now: datetime
+) -> list[ReadyAnswer]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    bodies = bodies_of(forecasts, stale=stale, fresh_until=fresh_until)
-    trip = store().pipeline(transaction=False)
-    for forecast, body in zip(forecasts, bodies, strict=True):
-        key = key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions)
-        forms = {
-            "until": repr(fresh_until.timestamp()),
-            "fresh": encoded(body),
-            "stale": encoded({**body, "stale": True}),
-            "status": str(forecast.status),
-            "was_stale": int(stale),
-        }
-        trip.hset(key, mapping=forms)
-        trip.expire(key, PHYSICAL_LIFE)
+    answers = answers_of(forecasts, stale=stale, fresh_until=fresh_until)
+    entries = [
+        (
+            key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions),
+            (answer.text, answer.stale_text, str(forecast.status)),
+        )
+        for forecast, answer in zip(forecasts, answers, strict=True)
+    ]
     try:
-        trip.execute()
+        write(entries, fresh_until=fresh_until, stale=stale)
     except RedisError as error:
         _note_outage(error)
-    return bodies
+    return answers
+
+
+def write(entries: Sequence[tuple[str, tuple[bytes, bytes, str]]], *, fresh_until: datetime, stale: bool) -> None:
+    """Write (key, (fresh form, stale form, status)) in one trip, many with one command. Raises RedisError."""
+    shared = repr(fresh_until.timestamp()), int(stale), int(PHYSICAL_LIFE.total_seconds())
+    client = store()
+    script = client.register_script(KEEP_LUA)
+    trip = client.pipeline(transaction=False)
+    for start in range(0, len(entries), KEPT_AT_A_TIME):
+        part = entries[start : start + KEPT_AT_A_TIME]
+        script(keys=[key for key, _ in part], args=[*shared, *chain(*(forms for _, forms in part))], client=trip)
+    trip.execute()
 
 
 def claim(symbol: str, horizon: int) -> bool:
