@@ -22,6 +22,7 @@ FROM (
     FROM marketdata_barblock WHERE instrument_id = ANY(%(pks)s)
 ) AS block
 """
+IN_BINARY = "COPY ({}) TO STDOUT (FORMAT BINARY)"
 EMPTY = np.empty((0, WIDTH))
 UNIX_EPOCH = date(1970, 1, 1)
 
@@ -54,13 +55,16 @@ def from_blocks(pks: list[int], *, latest: int | None = None) -> dict[int, BarAr
 
 def _stored(pks: list[int], latest: int | None) -> list[tuple[int, bytes, bytes]]:
     """Blocks, only the segments that the latest rows are in."""
-    with connection.cursor() as cursor:
-        if latest is None:
-            cursor.execute(WHOLE, {"pks": pks})
-        else:
-            parts = {"latest": latest, "segment": SEGMENT_ROWS, "row": ROW.itemsize, "sum": CHECKSUM.itemsize}
-            cursor.execute(TAIL, {"pks": pks, **parts})
-        return list(cursor.fetchall())
+    parts = {"latest": latest, "segment": SEGMENT_ROWS, "row": ROW.itemsize, "sum": CHECKSUM.itemsize}
+    query = IN_BINARY.format(WHOLE if latest is None else TAIL)
+    # As text the bytes would be twice as many, to be written there and read here.
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(query, {"pks": pks, **parts}) as copy,
+    ):
+        copy.set_types(["int8", "bytea", "bytea"])
+        return list(copy.rows())
 
 
 def _from_rows(instruments: Collection[Instrument]) -> dict[int, BarArray]:

@@ -16,9 +16,11 @@ from predictions.models.forecast_row import InputKey
 from predictions.services.ledger import next_keys
 from predictions.services.rows import InputKeys, Occasion
 
-COPY = (
-    "COPY predictions_forecastinput (id, instrument_id, origin, feature_set, sha256, rows, columns, block) FROM STDIN"
-)
+COPY = """
+COPY predictions_forecastinput (id, instrument_id, origin, feature_set, sha256, rows, columns, block)
+FROM STDIN (FORMAT BINARY)
+"""
+TYPES = ("int8", "int8", "date", "varchar", "varchar", "int4", "int4", "bytea")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def _added(blocks: Mapping[tuple[int, str], PackedBlock], occasion: Occasion) ->
     keys = next_keys("predictions_forecastinput", len(blocks))
     shared = occasion.origin, occasion.version.feature_set
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.set_types(TYPES)
         for key, ((instrument, sha256), block) in zip(keys, blocks.items(), strict=True):
             copy.write_row((key, instrument, *shared, sha256, block.rows, block.columns, block.compressed()))
     return dict(zip(blocks, keys, strict=True))

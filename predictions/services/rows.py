@@ -70,56 +70,50 @@ def rows_of(
     """
     ordered = sorted(said, key=attrgetter("symbol", "horizon_sessions"))
     ticks = [tick or instruments[forecast.symbol].tick for forecast in ordered]
+    targets: dict[tuple[str, int], date] = {}
     for forecast, own_tick, numbers in zip(ordered, ticks, _numbers(ordered, ticks), strict=True):
-        row = _row(forecast, instruments[forecast.symbol], occasion, numbers.last_price)
-        row.inputs = inputs.get((forecast.symbol, forecast.horizon_sessions))
-        row.tick = f"{own_tick:.6f}"
-        if forecast.status == Forecast.Status.ISSUED:
-            _complete(row, forecast, numbers)
-        yield row
+        instrument, horizon = instruments[forecast.symbol], forecast.horizon_sessions
+        if (instrument.mic, horizon) not in targets:
+            targets[instrument.mic, horizon] = session_after(instrument.mic, occasion.origin, horizon)
+        yield ForecastRow(
+            instrument=instrument,
+            symbol=forecast.symbol,
+            tick=f"{own_tick:.6f}",
+            origin=occasion.origin,
+            horizon_sessions=horizon,
+            target=targets[instrument.mic, horizon],
+            kind=str(occasion.kind),
+            last_price=numbers.last_price,
+            model_version=occasion.version,
+            fit=occasion.fit,
+            toolchain=occasion.toolchain,
+            data_source=instrument.source,
+            basis_date=instrument.basis_date,
+            inputs=inputs.get((forecast.symbol, horizon)),
+            recorded_at=occasion.now,
+            **_told(forecast, numbers),
+        )
 
 
-def _row(
-    said: InstrumentForecast, instrument: Instrument, occasion: Occasion, last_price: str | None
-) -> ForecastRow:
-    """The row of an abstention, which is what every row begins as."""
-    return ForecastRow(
-        instrument=instrument,
-        symbol=said.symbol,
-        tick="",
-        origin=occasion.origin,
-        horizon_sessions=said.horizon_sessions,
-        target=session_after(instrument.mic, occasion.origin, said.horizon_sessions),
-        kind=str(occasion.kind),
-        status=Forecast.Status.ABSTAINED.value,
-        reasons=[reason[:REASON_LENGTH] for reason in said.reasons],
-        last_price=last_price,
-        model_version=occasion.version,
-        fit=occasion.fit,
-        toolchain=occasion.toolchain,
-        data_source=instrument.source,
-        basis_date=instrument.basis_date,
-        inputs=None,
-        recorded_at=occasion.now,
-    )
-
-
-def _complete(row: ForecastRow, said: InstrumentForecast, numbers: _Numbers) -> None:
-    """Say what the model said, unless a number that has to be there cannot be used."""
-    up = numbers.probabilities[0]
-    if up is None or numbers.ladder is None or numbers.last_price is None:
-        row.reasons = [UNUSABLE]
-        return
-    row.status = Forecast.Status.ISSUED.value
-    for name, text in zip(LADDER, numbers.ladder, strict=True):
-        setattr(row, name, text)
-    for name, chance in zip(PROBABILITIES, numbers.probabilities, strict=True):
-        setattr(row, name, chance)
-    row.signal = said.signal
-    row.signal_meaning = said.signal_meaning
-    row.signal_reason = said.signal_reason[:REASON_LENGTH]
-    row.risk_level = said.risk_level
-    row.drivers = [_driver(driver) for driver in said.drivers]
+def _told(said: InstrumentForecast, numbers: _Numbers) -> dict[str, Any]:
+    """What the model said, or why it said nothing, also when a number that has to be there cannot be used."""
+    issued = said.status == Forecast.Status.ISSUED
+    if issued and (numbers.ladder is None or None in (numbers.last_price, numbers.probabilities[0])):
+        return {"status": Forecast.Status.ABSTAINED.value, "reasons": [UNUSABLE]}
+    reasons = [reason[:REASON_LENGTH] for reason in said.reasons]
+    if not issued or numbers.ladder is None:
+        return {"status": Forecast.Status.ABSTAINED.value, "reasons": reasons}
+    return {
+        "status": Forecast.Status.ISSUED.value,
+        "reasons": reasons,
+        "signal": said.signal,
+        "signal_meaning": said.signal_meaning,
+        "signal_reason": said.signal_reason[:REASON_LENGTH],
+        "risk_level": said.risk_level,
+        "drivers": [_driver(driver) for driver in said.drivers],
+        **dict(zip(LADDER, numbers.ladder, strict=True)),
+        **dict(zip(PROBABILITIES, numbers.probabilities, strict=True)),
+    }
 
 
 def _driver(driver: Driver) -> dict[str, Any]:
