@@ -106,17 +106,19 @@ def instant_text(instant: datetime) -> str:
 
 def jsonb_text(value: Any) -> str:
     """A JSON value as PostgreSQL writes it once stored: keys by length, then bytes; numbers without an exponent."""
-    if isinstance(value, str):
-        return encode_basestring(value)
+    if isinstance(value, dict):
+        parts = [
+            f"{label}{encode_basestring(part) if type(part := value[name]) is str else jsonb_text(part)}"
+            for name, label in _labels(tuple(value))
+        ]
+        return "{" + ", ".join(parts) + "}"
     if isinstance(value, float):
         # There is no negative zero in the database.
         text = repr(value + 0.0)
         return format(Decimal(text), "f") if "e" in text else text
-    if isinstance(value, dict):
-        return "{" + ", ".join([f"{label}{jsonb_text(value[name])}" for name, label in _labels(tuple(value))]) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(jsonb_text, value)) + "]"
-    return json.dumps(value)
+    return encode_basestring(value) if isinstance(value, str) else json.dumps(value)
 
 
 @lru_cache(maxsize=64)

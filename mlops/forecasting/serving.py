@@ -201,7 +201,7 @@ def _prices(close: FloatArray, estimates: Estimates, late: FloatArray) -> FloatA
 
 def _intervals(prices: FloatArray) -> dict[str, list[Any]]:
     """The expected prices and the intervals around them, from rows of _prices."""
-    bounds = [prices[:, first::len(LEVELS)][:, :2].tolist() for first in range(1, 1 + len(LEVELS))]
+    bounds = [prices[:, first :: len(LEVELS)][:, :2].tolist() for first in range(1, 1 + len(LEVELS))]
     return {
         "predicted_price": prices[:, 0].tolist(),
         "intervals": [dict(zip(LEVELS, map(tuple, row), strict=True)) for row in zip(*bounds, strict=True)],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 from marketdata.models import Instrument
@@ -19,7 +19,7 @@ class InputKey(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class ForecastRow:
-    """What a `Forecast` holds, under the same names; decimals are the text that is stored, with all six digits.
+    """What a `Forecast` holds, under the same names; decimals and the instant are the text that is stored.
 
     The ledger gives it its key and its two hashes.
     """
@@ -40,7 +40,7 @@ class ForecastRow:
     data_source: str
     basis_date: date | None
     inputs: InputKey | None
-    recorded_at: datetime
+    recorded_at: str
     predicted_price: str | None = None
     probability_up: str | None = None
     base_rate_up: str | None = None

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
 from predictions.models.forecast_row import ForecastRow
-from predictions.selectors.record import Record, Scope, record_of, records_of
+from predictions.selectors.record import Record, Scope, records_of
 
 LEVELS = (80, 95, 99)
 FRESH, STALE = b'"stale":false', b'"stale":true'
@@ -74,39 +74,28 @@ class ReadyAnswer:
         return self.text.replace(FRESH, STALE)
 
 
-def answers_of(
-    forecasts: Sequence[Forecast] | Sequence[ForecastRow], *, stale: bool, fresh_until: datetime
-) -> list[ReadyAnswer]:
+def answers_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, fresh_until: datetime) -> list[ReadyAnswer]:
     """The answers for some forecasts with their bytes."""
     bodies = bodies_of(forecasts, stale=stale, fresh_until=fresh_until)
     return [ReadyAnswer(body, encoded(body)) for body in bodies]
 
 
-def bodies_of(
-    forecasts: Sequence[Forecast] | Sequence[ForecastRow], *, stale: bool, fresh_until: datetime
-) -> list[ForecastBody]:
-    """The answers for some forecasts, whose records are read at once."""
+def bodies_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, fresh_until: datetime) -> list[ForecastBody]:
+    """The answers for some forecasts, whose records are read at once; select instrument and model version with them.
+
+    What a version said that serves no longer is stale, whatever `stale` says of the prices.
+    """
     records = records_of([_scope(forecast) for forecast in forecasts]) if forecasts else {}
+    until = fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return [
-        body_of(forecast, stale=stale, fresh_until=fresh_until, record=records[_scope(forecast)])
+        {
+            **said_body(forecast),
+            "record": records[_scope(forecast)],
+            "stale": stale or not forecast.serves,
+            "fresh_until": until,
+        }
         for forecast in forecasts
     ]
-
-
-def body_of(
-    forecast: Forecast | ForecastRow, *, stale: bool, fresh_until: datetime, record: Record | None = None
-) -> ForecastBody:
-    """The answer for a forecast; reads its instrument and model version, so select them with it.
-
-    The record is read where it is not given. What a version said that serves no longer is stale, whatever `stale` says
-    of the prices.
-    """
-    return {
-        **said_body(forecast),
-        "record": record or record_of(*_scope(forecast)),
-        "stale": stale or not forecast.serves,
-        "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
 
 
 def said_body(forecast: Forecast | ForecastRow) -> SaidBody:

@@ -6,7 +6,6 @@ Each key holds a fresh and a stale form. The stale one lives for days, so that a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import structlog
@@ -110,16 +109,14 @@ def peek(symbol: str, horizon: int) -> Kept | None:
         return None
 
 
-def keep(
-    forecasts: Sequence[Forecast] | Sequence[ForecastRow], *, stale: bool, now: datetime
-) -> list[ReadyAnswer]:
+def keep(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     answers = answers_of(forecasts, stale=stale, fresh_until=fresh_until)
     entries = [
         (
             key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions),
-            (answer.text, answer.stale_text, str(forecast.status)),
+            (answer.text, answer.stale_text, str(forecast.status).encode()),
         )
         for forecast, answer in zip(forecasts, answers, strict=True)
     ]
@@ -130,7 +127,7 @@ def keep(
     return answers
 
 
-def write(entries: Sequence[tuple[str, tuple[bytes, bytes, str]]], *, fresh_until: datetime, stale: bool) -> None:
+def write(entries: Sequence[tuple[str, tuple[bytes, bytes, bytes]]], *, fresh_until: datetime, stale: bool) -> None:
     """Write (key, (fresh form, stale form, status)) in one trip, many with one command. Raises RedisError."""
     shared = repr(fresh_until.timestamp()), int(stale), int(PHYSICAL_LIFE.total_seconds())
     client = store()
@@ -138,7 +135,9 @@ def write(entries: Sequence[tuple[str, tuple[bytes, bytes, str]]], *, fresh_unti
     trip = client.pipeline(transaction=False)
     for start in range(0, len(entries), KEPT_AT_A_TIME):
         part = entries[start : start + KEPT_AT_A_TIME]
-        script(keys=[key for key, _ in part], args=[*shared, *chain(*(forms for _, forms in part))], client=trip)
+        script(
+            keys=[key for key, _ in part], args=[*shared, *(form for _, forms in part for form in forms)], client=trip
+        )
     trip.execute()
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ COPY = """
 COPY predictions_forecastinput (id, instrument_id, origin, feature_set, sha256, rows, columns, block)
 FROM STDIN (FORMAT BINARY)
 """
+COMPRESSING = 2
 TYPES = ("int8", "int8", "date", "varchar", "varchar", "int4", "int4", "bytea")
 
 
@@ -78,8 +80,13 @@ def _added(blocks: Mapping[tuple[int, str], PackedBlock], occasion: Occasion) ->
         return {}
     keys = next_keys("predictions_forecastinput", len(blocks))
     shared = occasion.origin, occasion.version.feature_set
-    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+    with (
+        ThreadPoolExecutor(COMPRESSING) as pool,
+        connection.cursor() as cursor,
+        cursor.copy(COPY) as copy,
+    ):
         copy.set_types(TYPES)
-        for key, ((instrument, sha256), block) in zip(keys, blocks.items(), strict=True):
-            copy.write_row((key, instrument, *shared, sha256, block.rows, block.columns, block.compressed()))
+        compressed = pool.map(PackedBlock.compressed, blocks.values())
+        for key, ((instrument, sha256), block), stored in zip(keys, blocks.items(), compressed, strict=True):
+            copy.write_row((key, instrument, *shared, sha256, block.rows, block.columns, stored))
     return dict(zip(blocks, keys, strict=True))

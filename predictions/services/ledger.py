@@ -28,6 +28,7 @@ Row = TypeVar("Row", Forecast, ForecastRow)
 # Of what a forecast refers to the content is sealed, and so it is read through the reference.
 _SEALED_BY_CONTENT = {"inputs_sha256": "inputs", "model_sha256": "model_version.artifact_sha256"}
 _READ = attrgetter(*(_SEALED_BY_CONTENT.get(name, name) for name in COLUMNS))
+_LIST = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _DRIVERS, _REASONS, _INPUTS, _TOOLCHAIN = map(COLUMNS.index, ("drivers", "reasons", "inputs_sha256", "toolchain"))
 
 
@@ -58,9 +59,7 @@ def seal(forecasts: Sequence[Forecast], *, after: str) -> None:
         pass
 
 
-def sealed(
-    forecasts: Iterable[Row], *, keys: Sequence[int], after: str
-) -> Iterator[tuple[Row, list[str | None]]]:
+def sealed(forecasts: Iterable[Row], *, keys: Sequence[int], after: str) -> Iterator[tuple[Row, list[str | None]]]:
     """The rows with their keys and hashes, one after the other, each with its stored texts; see `seal`."""
     previous = after
     for forecast, key in zip(forecasts, keys, strict=True):
@@ -80,7 +79,7 @@ def stored_texts(forecast: Forecast | ForecastRow) -> list[str | None]:
     """What PostgreSQL will say each of the sealed columns holds; reads the row's inputs, model and toolchain."""
     told: list[Any] = list(_READ(forecast))
     told[_DRIVERS] = jsonb_text(told[_DRIVERS])
-    told[_REASONS] = json.dumps(list(told[_REASONS]), ensure_ascii=False, separators=(",", ":"))
+    told[_REASONS] = _LIST.encode(list(told[_REASONS]))
     told[_INPUTS] = told[_INPUTS] and told[_INPUTS].sha256
     told[_TOOLCHAIN] = told[_TOOLCHAIN] and told[_TOOLCHAIN].versions
     return [value if value is None or type(value) is str else _text(value) for value in told]

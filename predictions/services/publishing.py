@@ -113,7 +113,7 @@ def _occasion(version: ModelVersion, origin: date | None, now: datetime) -> Occa
     return Occasion(version, origin, Forecast.Kind.HINDCAST, now)
 
 
-def _tell(forecasts: Sequence[Forecast] | Sequence[ForecastRow], now: datetime) -> None:
+def _tell(forecasts: Sequence[Forecast | ForecastRow], now: datetime) -> None:
     """Put the answers where readers look first, then push them to whoever follows."""
     refresh_champion_key()
     stale = store_is_stale(now=now)

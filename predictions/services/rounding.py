@@ -33,7 +33,7 @@ def ladders_on_tick(ladders: FloatArray, ticks: Sequence[Decimal]) -> list[tuple
     ladders: shape (n, 7), in the order of LADDER, NaN where a number is missing. Rounding outwards never moves a bound
     past the price or past a wider bound. No price is below one tick.
     """
-    usable = np.isfinite(ladders).all(axis=1)
+    usable: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(ladders), axis=1)
     usable[usable] = (
         (np.diff(ladders[usable], axis=1) >= 0).all(axis=1)
         & (ladders[usable, LADDER.index("predicted_price")] > 0)

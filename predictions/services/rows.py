@@ -18,6 +18,7 @@ from mlops.models import ModelVersion
 from mlops.services.serving import Fit
 from predictions.models import Forecast, Toolchain
 from predictions.models.forecast_row import ForecastRow, InputKey
+from predictions.sealing import instant_text
 from predictions.services.rounding import LADDER, ladders_on_tick, probabilities, stored_prices
 
 UNUSABLE = "the model gave numbers that cannot be used"
@@ -71,6 +72,7 @@ def rows_of(
     ordered = sorted(said, key=attrgetter("symbol", "horizon_sessions"))
     ticks = [tick or instruments[forecast.symbol].tick for forecast in ordered]
     targets: dict[tuple[str, int], date] = {}
+    recorded_at = instant_text(occasion.now)
     for forecast, own_tick, numbers in zip(ordered, ticks, _numbers(ordered, ticks), strict=True):
         instrument, horizon = instruments[forecast.symbol], forecast.horizon_sessions
         if (instrument.mic, horizon) not in targets:
@@ -90,7 +92,7 @@ def rows_of(
             data_source=instrument.source,
             basis_date=instrument.basis_date,
             inputs=inputs.get((forecast.symbol, horizon)),
-            recorded_at=occasion.now,
+            recorded_at=recorded_at,
             **_told(forecast, numbers),
         )
 
@@ -127,7 +129,9 @@ def _driver(driver: Driver) -> dict[str, Any]:
 
 def _numbers(said: Sequence[InstrumentForecast], ticks: Sequence[Decimal]) -> Iterator[_Numbers]:
     last_prices = stored_prices(_column(said, "last_price"))
-    ladders = ladders_on_tick(np.array([_ladder(one) for one in said], dtype=np.float64).reshape(-1, len(LADDER)), ticks)
+    ladders = ladders_on_tick(
+        np.array([_ladder(one) for one in said], dtype=np.float64).reshape(-1, len(LADDER)), ticks
+    )
     chances = zip(*(probabilities(_column(said, name)) for name in PROBABILITIES), strict=True)
     return map(_Numbers, last_prices, ladders, chances)
 
