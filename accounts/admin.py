@@ -1,13 +1,16 @@
 """People for staff: found and made by e-mail address."""
 
+from typing import Any, ClassVar
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import User
+from accounts.models import ApiKey, Plan, TokenFamily, User
 
 admin.site.unregister(Group)
 
@@ -18,14 +21,17 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     ordering = ("email",)
-    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "last_login")
-    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    list_display = ("email", "first_name", "last_name", "plan", "is_active", "is_staff", "last_login")
+    list_filter = ("plan", "is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("email", "first_name", "last_name")
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ["email", "password"]}),
+        (None, {"fields": ["email", "password", "plan"]}),
         ("Name", {"fields": ["first_name", "last_name"]}),
-        ("What they may do", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        (
+            "What they may do",
+            {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
+        ),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     )
     add_fieldsets = ((None, {"fields": ["email", "usable_password", "password1", "password2"]}),)
@@ -34,3 +40,48 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     """Groups in the look of the rest."""
+
+
+@admin.register(Plan)
+class PlanAdmin(ModelAdmin):
+    """Limits; what is saved here holds in every process within a second."""
+
+    list_display = ("name", "per_minute", "per_day")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The name of a stored plan stays, because people point to it."""
+        return [] if obj is None else ["name"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The plans that the platform counts on stay."""
+        return not (isinstance(obj, Plan) and obj.is_seeded) and super().has_delete_permission(request, obj)
+
+
+class _NeverAdded(ModelAdmin):
+    """Rows that only the platform itself can make, because a secret goes with them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(_NeverAdded):
+    """Keys; setting "revoked at" ends a key for good."""
+
+    list_display = ("prefix", "name", "owner", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_select_related = ("owner",)
+    search_fields = ("prefix", "name", "owner__email")
+    list_filter = ("created_at",)
+    readonly_fields = ("owner", "prefix", "scopes", "created_at", "last_used_at")
+    fields: ClassVar = ["name", "owner", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
+
+
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(_NeverAdded):
+    """Sign-ins by API; setting "revoked at" ends one with all its tokens."""
+
+    list_display = ("user", "created_at", "expires_at", "revoked_at", "reason")
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    readonly_fields = ("user", "created_at", "expires_at")
+    fields: ClassVar = ["user", "created_at", "expires_at", "revoked_at", "reason"]

@@ -157,7 +157,7 @@ def tell(bodies, version, now):
         key = f"fc:{version}:{body['symbol']}:{body['horizon']}"
         entries.append((key, (told.text, told.stale_text, body["status"].encode())))
         by_instrument.setdefault(instrument_id, []).append(body)
-    write(entries, fresh_until=until, stale=False)
+    write(entries, now=now, fresh_until=until, stale=False)
     publish_all([
         (f"forecasts.instrument.{key}", {"type": "change", "channel": "forecasts", "symbol": told[0]["symbol"],
                                          "as_of": told[0]["as_of"], "stale": False, "forecasts": told})

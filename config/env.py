@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import environ
 
-from accounts.conf import LimitSettings
+from accounts.conf import IdentitySettings, LimitSettings
 from alerts.conf import AlertSettings
 from config.news_env import read_news
 from marketdata.conf import (
@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROVIDERS = ("yahoo", "alpha_vantage", "sample")
 SHORTEST_SECRET = 50
 LONGEST_SECRET = 4096
+SMALLEST_BODY_LIMIT = 1024
 LOG_FORMATS = ("json", "console")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENGINE = "config.database"
@@ -50,6 +51,7 @@ class SiteSettings:
     """How the site is reached and how it talks to what surrounds it."""
 
     port: int
+    body_bytes: int
     allowed_hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
     csrf_origins: tuple[str, ...]
@@ -75,6 +77,7 @@ class Environment:
     models: ModelSettings
     forecasts: ForecastSettings
     limits: LimitSettings
+    identity: IdentitySettings
     alerts: AlertSettings
     news: NewsSettings
 
@@ -193,6 +196,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             trusted_proxies=reader.integer("HINDCAST_TRUSTED_PROXIES", 0),
         ),
     )
+    identity = IdentitySettings(key_secret=reader.secret("HINDCAST_KEY_SECRET"))
     alerts = reader.build(
         "HINDCAST_RULES_PER_USER, HINDCAST_SITE_URL",
         lambda: AlertSettings(
@@ -206,7 +210,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     )
     if reader.complaints or not (marketdata and models and forecasts and limits and alerts and news):
         raise EnvironmentProblem(reader.complaints)
-    return Environment(site, marketdata, models, forecasts, limits, alerts, news)
+    return Environment(site, marketdata, models, forecasts, limits, identity, alerts, news)
 
 
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
@@ -259,11 +263,15 @@ def _site(reader: _Reader) -> SiteSettings:
     port = reader.integer("HINDCAST_PORT", 8000)
     if not 1 <= port <= 65534:
         reader.complaints.append(f"HINDCAST_PORT must lie between 1 and 65534, not {port}.")
+    body_bytes = reader.integer("HINDCAST_BODY_LIMIT_BYTES", 2**20)
+    if body_bytes < SMALLEST_BODY_LIMIT:
+        reader.complaints.append(f"HINDCAST_BODY_LIMIT_BYTES must be at least {SMALLEST_BODY_LIMIT}, not {body_bytes}.")
     data_dir = Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data")))
     redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
     database_url = reader.url("DATABASE_URL", "", ("postgres", "postgresql"))
     return SiteSettings(
         port=port,
+        body_bytes=body_bytes,
         allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
         cors_origins=reader.words("HINDCAST_CORS_ORIGINS", "http://localhost:3000,http://localhost:5173"),
         csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),

@@ -6,7 +6,7 @@ from django.urls import Resolver404, include, path, re_path, resolve
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
-from config import health
+from config import api_pages, health
 from config.clock_view import told_clock
 
 
@@ -31,6 +31,7 @@ urlpatterns = [
     path("api/v1/", include("marketdata.api.urls")),
     path("api/schema", SpectacularAPIView.as_view(throttle_classes=[]), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", throttle_classes=[]), name="docs"),
+    path("api/problems", api_pages.problems, name="problems"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema", throttle_classes=[]), name="redoc"),
     re_path(r"^(?P<rest>api/.+)/$", without_slash),
     path("clock", told_clock, name="clock"),
@@ -40,7 +41,7 @@ urlpatterns = [
     path("metrics", ExportToDjangoView, name="metrics"),
 ]
 
-handler400 = "config.problems.bad_request"
-handler403 = "config.problems.permission_denied"
-handler404 = "config.problems.page_not_found"
-handler500 = "config.problems.server_error"
+handler400 = "config.problem_answers.bad_request"
+handler403 = "config.problem_answers.permission_denied"
+handler404 = "config.problem_answers.page_not_found"
+handler500 = "config.problem_answers.server_error"

@@ -1,6 +1,7 @@
 """Settings that every process shares; what differs by place stands in local, production and test."""
 
 import os
+from datetime import timedelta
 
 from corsheaders.defaults import default_headers
 from csp.constants import NONCE, NONE, SELF
@@ -20,6 +21,7 @@ HINDCAST_MARKETDATA = ENVIRONMENT.marketdata
 HINDCAST_MODELS = ENVIRONMENT.models
 HINDCAST_FORECASTS = ENVIRONMENT.forecasts
 HINDCAST_LIMITS = ENVIRONMENT.limits
+HINDCAST_IDENTITY = ENVIRONMENT.identity
 HINDCAST_ALERTS = ENVIRONMENT.alerts
 HINDCAST_NEWS = ENVIRONMENT.news
 
@@ -31,6 +33,8 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"
 APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = SITE.body_bytes
+CSRF_FAILURE_VIEW = "config.problem_answers.csrf_failure"
 
 INSTALLED_APPS = [
     "config",
@@ -52,6 +56,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
@@ -66,6 +71,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.request_log.RequestLogMiddleware",
+    "config.api_gate.ApiGateMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -142,13 +148,19 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.CallerAuthentication"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.SharedThrottle"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.CallerPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.parsers.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "config.problems.exception_handler",
+    "EXCEPTION_HANDLER": "config.problem_answers.exception_handler",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hindcast",
@@ -156,6 +168,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -163,6 +176,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ForecastKindEnum": ["live", "shadow", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],
+        "BatchStatusEnum": ["issued", "abstained", "problem", "waiting", "cancelled"],
+        "BatchStateEnum": ["waiting", "running", "done", "cancelled"],
         "PriceKindEnum": ["quote", "close"],
     },
 }
@@ -208,6 +223,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A new champion has to say something: jobs of higher apps that a promotion sends off by name.
 HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
+# How an error is told inside a larger answer; the table of problems lies above the apps.
+HINDCAST_PROBLEM_OF = "config.problem_answers.described"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -22,7 +22,7 @@ from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
 from mlops.services.serving import forecasts_from
 from predictions.errors import OriginRefused
-from predictions.live import ForecastMessage, push_forecasts
+from predictions.live.forecasts import ForecastMessage, push_forecasts
 from predictions.models import Forecast, Toolchain
 from predictions.models.forecast_row import ForecastRow
 from predictions.readpath.cache import keep
