@@ -142,8 +142,8 @@ def test_an_abstention_is_stored_and_told_with_its_reasons(
 def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., PublishReport]) -> None:
     publish()
     redis: Any = store()
-    until, fresh, stale, status, _ = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
-    assert float(until) == NOW.timestamp() + 600
+    made, until, fresh, stale, status, _ = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
+    assert (float(made), float(until)) == (NOW.timestamp(), NOW.timestamp() + 600)
     assert b'"predicted_price":101.23,' in fresh
     assert b'"stale":true' in stale
     assert status == b"issued"

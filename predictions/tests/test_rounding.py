@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictions.services.rounding import ladders_on_tick, probabilities, stored_prices
@@ -26,6 +26,7 @@ def ladders(draw: st.DrawFn) -> list[float]:
     return [*lowers, *uppers[1:]]
 
 
+@settings(deadline=None)
 @given(ladder=ladders(), tick=st.sampled_from(TICKS))
 def test_every_price_is_the_exact_multiple_of_its_tick(ladder: list[float], tick: Decimal) -> None:
     (rounded,) = ladders_on_tick(np.array([ladder]), [tick])
@@ -38,6 +39,7 @@ def test_every_price_is_the_exact_multiple_of_its_tick(ladder: list[float], tick
     assert rounded == tuple(map(str, exact))
 
 
+@settings(deadline=None)
 @given(ladder=ladders(), tick=st.sampled_from(TICKS))
 def test_intervals_stay_nested_around_the_price_and_above_zero(ladder: list[float], tick: Decimal) -> None:
     (rounded,) = ladders_on_tick(np.array([ladder]), [tick])
@@ -101,6 +103,7 @@ def test_probabilities_have_six_decimals_and_claim_nothing_for_certain(value: fl
     assert probabilities(np.array([0.25, value])) == ["0.250000", stored]
 
 
+@settings(deadline=None)
 @given(value=st.floats(0, 1) | st.decimals(0, 1, places=7).map(float))
 def test_a_probability_is_rounded_as_its_shortest_decimal(value: float) -> None:
     exact = min(max(Decimal(repr(value)).quantize(STORED), STORED), 1 - STORED)
@@ -116,6 +119,7 @@ def test_prices_are_stored_with_six_decimals(value: float, stored: str | None) -
     assert stored_prices(np.array([value])) == [stored]
 
 
+@settings(deadline=None)
 @given(value=st.floats(1e-7, 1e11))
 def test_a_price_is_rounded_as_its_shortest_decimal(value: float) -> None:
     assert stored_prices(np.array([value])) == [f"{Decimal(repr(value)).quantize(STORED):.6f}"]
