@@ -22,6 +22,20 @@ class RateLimited(AccountError):
         self.retry_after_s = retry_after_s
 
 
+class LastAdministrator(AccountError):
+    """Nobody would be left who may do everything."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the only administrator's account. Make another administrator first.")
+
+
+class MailUnavailable(AccountError):
+    """The mail server did not take a message that somebody is waiting for."""
+
+    def __init__(self) -> None:
+        super().__init__("The message could not be sent.")
+
+
 REFUSALS = {
     "malformed-key": "This is no API key of ours; a character may be missing or mistyped.",
     "unknown-key": "There is no such API key.",
@@ -40,6 +54,31 @@ class CredentialsRefused(AccountError):
     def __init__(self, reason: str) -> None:
         super().__init__(REFUSALS[reason])
         self.reason = reason
+
+
+class IdempotencyKeyMalformed(AccountError):
+    """The header cannot be a key."""
+
+    def __init__(self) -> None:
+        super().__init__("An Idempotency-Key has 1 to 255 printable ASCII characters without spaces.")
+
+
+class IdempotencyKeyReused(AccountError):
+    """The key belongs to another call of the same caller."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("This Idempotency-Key was sent with another call; take a new one for each.")
+        self.key = key
+
+
+class IdempotencyKeyInUse(AccountError):
+    """The first call with this key is still being answered."""
+
+    retry_after_s = 1
+
+    def __init__(self, key: str) -> None:
+        super().__init__("The first call with this Idempotency-Key is still being answered. Ask again in a second.")
+        self.key = key
 
 
 class ScopeMissing(AccountError):

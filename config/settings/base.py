@@ -21,6 +21,7 @@ HINDCAST_MARKETDATA = ENVIRONMENT.marketdata
 HINDCAST_MODELS = ENVIRONMENT.models
 HINDCAST_FORECASTS = ENVIRONMENT.forecasts
 HINDCAST_LIMITS = ENVIRONMENT.limits
+HINDCAST_ACCOUNTS = ENVIRONMENT.accounts
 HINDCAST_IDENTITY = ENVIRONMENT.identity
 HINDCAST_ALERTS = ENVIRONMENT.alerts
 HINDCAST_NEWS = ENVIRONMENT.news
@@ -33,6 +34,7 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"
 APPEND_SLASH = False
+API_VERSION = "1.0.0"
 DATA_UPLOAD_MAX_MEMORY_SIZE = SITE.body_bytes
 CSRF_FAILURE_VIEW = "config.problem_answers.csrf_failure"
 
@@ -55,6 +57,9 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.github",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
@@ -73,6 +78,7 @@ MIDDLEWARE = [
     "config.request_log.RequestLogMiddleware",
     "config.api_gate.ApiGateMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
+    "config.sandbox.SandboxMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -82,6 +88,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.page_limits.PageLimitMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.policies.PagePolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -143,9 +150,23 @@ LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.agreement.AgreementFields"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_VERIFICATION = HINDCAST_ACCOUNTS.email_verification
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_FORMS = {"add_email": "accounts.forms.account.ChangeEmailForm"}
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+# Attempts at the doors are counted by config.page_limits.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {client.vendor: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
+# A vendor's word joins a person to an account whose address both have verified; see SocialAdapter.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.CallerAuthentication"],
@@ -164,8 +185,20 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hindcast",
-    "DESCRIPTION": "Stock forecasts that keep score of themselves.",
-    "VERSION": "1",
+    "DESCRIPTION": (
+        "Stock forecasts that keep score of themselves. Most reading calls need no key; with one the limits are wider. "
+        "Every refusal and failure is a problem (RFC 9457) whose `type` leads to its explanation. Every answer tells "
+        "what is left of the limit. A statistical forecast with its uncertainty, not investment advice."
+    ),
+    "VERSION": API_VERSION,
+    "EXTERNAL_DOCS": {"url": "/api/start", "description": "Getting started"},
+    "TAGS": [
+        {"name": "forecasts", "description": "What is expected, how sure that is, and every forecast ever made."},
+        {"name": "record", "description": "How good the forecasts have been."},
+        {"name": "market data", "description": "Instruments, prices, quotes and news."},
+        {"name": "ledger", "description": "The chain that proves that no forecast was changed."},
+    ],
+    "DEFAULT_GENERATOR_CLASS": "config.openapi_kept.KeptGenerator",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -173,6 +206,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.openapi.complete"],
     "ENUM_NAME_OVERRIDES": {
         "ForecastKindEnum": ["live", "shadow", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],
@@ -196,7 +230,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF, *([SITE.stream_url] if SITE.stream_url else [])],
         "object-src": [NONE],
         "base-uri": [SELF],
-        "form-action": [SELF],
+        # A form that starts a sign-in elsewhere is redirected there, which browsers count as its action.
+        "form-action": [SELF, *(client.origin for client in HINDCAST_ACCOUNTS.oauth_clients)],
         "frame-ancestors": [NONE],
     },
 }
@@ -223,6 +258,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A new champion has to say something: jobs of higher apps that a promotion sends off by name.
 HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
+# Who serves is written into the audit within the same transaction.
+HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
 # How an error is told inside a larger answer; the table of problems lies above the apps.
 HINDCAST_PROBLEM_OF = "config.problem_answers.described"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -1,9 +1,11 @@
 """Batches of their owners, and the pieces that wait for a worker."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Prefetch, Q, QuerySet
 
 from predictions.conf import LONGEST_PIECE
 from predictions.errors import BatchUnknown
@@ -22,6 +24,22 @@ def job_of(owner_id: int | None, batch_id: str) -> BatchJob:
     if job is None:
         raise BatchUnknown(batch_id)
     return job
+
+
+def export_for(user: AbstractBaseUser) -> dict[str, Any]:
+    """What this app keeps about the person, as JSON can hold it: the batches asked for, until they are forgotten."""
+    return {
+        "batches": [
+            {
+                "id": str(job.pk),
+                "asked_at": job.created_at.isoformat(),
+                "state": job.state,
+                "horizon": job.horizon_sessions,
+                "symbols": [symbol for piece in job.pieces.all() for symbol in piece.symbols],
+            }
+            for job in jobs_of(user.pk).prefetch_related(Prefetch("pieces", BatchPiece.objects.order_by("number")))
+        ]
+    }
 
 
 def uuid_of(text: str) -> UUID | None:
