@@ -56,6 +56,31 @@ class CredentialsRefused(AccountError):
         self.reason = reason
 
 
+class IdempotencyKeyMalformed(AccountError):
+    """The header cannot be a key."""
+
+    def __init__(self) -> None:
+        super().__init__("An Idempotency-Key has 1 to 255 printable ASCII characters without spaces.")
+
+
+class IdempotencyKeyReused(AccountError):
+    """The key belongs to another call of the same caller."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("This Idempotency-Key was sent with another call; take a new one for each.")
+        self.key = key
+
+
+class IdempotencyKeyInUse(AccountError):
+    """The first call with this key is still being answered."""
+
+    retry_after_s = 1
+
+    def __init__(self, key: str) -> None:
+        super().__init__("The first call with this Idempotency-Key is still being answered. Ask again in a second.")
+        self.key = key
+
+
 class ScopeMissing(AccountError):
     """The key was not made for this; `scope` is what the call needs."""
 

@@ -3,6 +3,7 @@
 from accounts.models.acceptance import Acceptance
 from accounts.models.api_key import ApiKey, Scope
 from accounts.models.audit_event import AuditEvent
+from accounts.models.idempotent_call import IdempotentCall
 from accounts.models.plan import Plan
 from accounts.models.token_family import TokenFamily
 from accounts.models.user import User, UserManager
@@ -11,6 +12,7 @@ __all__ = [
     "Acceptance",
     "ApiKey",
     "AuditEvent",
+    "IdempotentCall",
     "Plan",
     "Scope",
     "TokenFamily",

@@ -2,17 +2,23 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils.module_loading import import_string
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.exceptions import APIException, NotFound
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.callers import caller_of
+from accounts.models import Scope
+from accounts.services.idempotency import answered_once
 from marketdata import clock
 from marketdata.api.documents import HEADERS, header, problems
 from marketdata.api.views import parsed
@@ -36,13 +42,14 @@ from predictions.selectors.batch import job_of, piece_of
 from predictions.services.batch import cancel_batch, error_of, open_batch
 
 POLL_AFTER_S = "1"
+JSON = "application/json"
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class BatchCreate(APIView):
     """Many stocks in one call."""
 
-    required_scope = "predict"
+    required_scope = "read"
 
     def cost_of(self, request: Request) -> int:
         """One call a symbol; a body that cannot be read is one call."""
@@ -62,26 +69,48 @@ class BatchCreate(APIView):
         "a problem of its own and spoils nothing for the others. Each symbol counts as one call, "
         "and a job for more of them than a minute allows takes a whole minute.",
         request=BatchIn,
-        parameters=[*HEADERS[1:], header("Location", "Where the job's answers will be.", ["202"])],
-        responses={200: BatchOut, 202: BatchJobOut, **problems(400, 401, 413, 415, 422, 429, 503)},
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="Of your choice, one for each call: sent again within a day, the first answer comes again.",
+            ),
+            *HEADERS[1:],
+            header("Location", "Where the job's answers will be.", ["202"]),
+            header("Idempotency-Replayed", "`true` when the answer is an earlier one.", ["200", "202"]),
+        ],
+        responses={200: BatchOut, 202: BatchJobOut, **problems(400, 401, 403, 409, 413, 415, 422, 429, 503)},
         examples=[
             OpenApiExample("two stocks", value={"symbols": ["AAPL", "BRK.B"], "horizon": 5}, request_only=True),
             OpenApiExample("a job", value=JOB, response_only=True, status_codes=["202"]),
         ],
     )
-    def post(self, request: Request) -> Response | HttpResponse:
-        """Answer at once, or open a job and say where it is."""
+    def post(self, request: Request) -> HttpResponse:
+        """Answer at once, or open a job and say where it is; the same again under the same key."""
         form = BatchIn(data=request.data)
         form.is_valid(raise_exception=True)
         words, horizon = form.validated_data["symbols"], form.validated_data["horizon"]
+        return answered_once(
+            request._request,
+            encoded(form.validated_data),
+            partial(self._answer, request, words, horizon),
+            caller=caller_of(request._request).bucket,
+            now=clock.now(),
+        )
+
+    def _answer(self, request: Request, words: list[str], horizon: int) -> HttpResponse:
         if len(words) <= MOST_AT_ONCE:
             return _at_once(said_about(words, horizon, now=clock.now()))
-        if request.user.pk is None:
+        caller = caller_of(request._request)
+        if caller.user_id is None:
             raise BatchNeedsOwner(MOST_AT_ONCE)
-        job = open_batch(owner_id=request.user.pk, words=words, horizon=horizon, now=clock.now())
+        caller.require(Scope.PREDICT)
+        job = open_batch(owner_id=caller.user_id, words=words, horizon=horizon, now=clock.now())
         enqueue_pieces(job.pieces.order_by("number").values_list("pk", flat=True))
         told = BatchJobOut(job).data
-        return Response(told, status=202, headers=NOT_KEPT | {"Location": told["url"], "Retry-After": POLL_AFTER_S})
+        headers = NOT_KEPT | {"Location": told["url"], "Retry-After": POLL_AFTER_S}
+        return HttpResponse(JSONRenderer().render(told), status=202, content_type=JSON, headers=headers)
 
 
 class BatchState(APIView):
@@ -127,7 +156,7 @@ class BatchState(APIView):
 def _at_once(told: list[Said]) -> HttpResponse:
     """The answers, put together from ready-made bytes."""
     body = b'{"predictions":[' + b",".join(_encoded(said) for said in told) + b"]}"
-    return HttpResponse(body, content_type="application/json", headers=NOT_KEPT)
+    return HttpResponse(body, content_type=JSON, headers=NOT_KEPT)
 
 
 def _encoded(said: Said) -> bytes:

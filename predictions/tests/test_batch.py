@@ -13,7 +13,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.limits import store
-from accounts.models import User
+from accounts.models import Plan, User
 from marketdata import clock
 from marketdata.live import kept_key
 from predictions import tasks
@@ -30,8 +30,9 @@ ADDRESS = reverse("predictions-api:batch")
 
 
 @pytest.fixture(autouse=True)
-def _room(settings: Settings) -> None:
+def _room(settings: Settings, db: None) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
+    Plan.objects.update(per_minute=None, per_day=None)
 
 
 @pytest.fixture
@@ -191,6 +192,34 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     changes = [json.loads(text) for text in kept]
     assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
     assert client.get(answer["Location"], {"page": 3}).status_code == 404
+
+
+def send_with_key(client: Client, symbols: list[str], key: str) -> Any:
+    body = json.dumps({"symbols": symbols})
+    return client.post(ADDRESS, body, content_type="application/json", headers={"Idempotency-Key": key})
+
+
+def test_the_same_key_opens_no_second_job(client: Client, ada: User, said: list[Forecast]) -> None:
+    first = send_with_key(client, words(60), "a-key")
+    again = send_with_key(client, words(60), "a-key")
+    assert (first.status_code, again.status_code, BatchJob.objects.count()) == (202, 202, 1)
+    assert (again.json(), again["Location"]) == (first.json(), first["Location"])
+    assert ("Idempotency-Replayed" in first, again["Idempotency-Replayed"]) == (False, "true")
+    other = send_with_key(client, words(61), "a-key")
+    assert (other.status_code, other.json()["title"]) == (422, "The key belongs to another call")
+    assert send_with_key(client, words(60), "b-key").json()["id"] != first.json()["id"]
+
+
+def test_a_key_is_the_callers_own(client: Client, ada: User, said: list[Forecast]) -> None:
+    first = send_with_key(client, words(60), "a-key").json()
+    client.force_login(User.objects.create_user("eve@example.com", "correct horse"))
+    assert send_with_key(client, words(60), "a-key").json()["id"] != first["id"]
+
+
+def test_a_refused_call_leaves_its_key_free(client: Client, said: list[Forecast]) -> None:
+    assert send_with_key(client, words(60), "a-key").status_code == 401
+    assert send_with_key(client, ["AAPL"], "a-key").status_code == 200
+    assert send_with_key(client, ["AAPL"], "not a key").status_code == 400
 
 
 def test_a_piece_is_answered_once_whoever_tries(ada: User, said: list[Forecast]) -> None:
