@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0003_audit_and_agreements'),
+        ('accounts', '0004_idempotent_calls'),
     ]
 
     operations = [
