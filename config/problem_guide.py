@@ -53,6 +53,14 @@ _DOMAIN: dict[Exception, str] = {
     accounts.CredentialsRefused(
         "revoked-key"
     ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
+    accounts.SignInRefused(): "Look at both; which of them is wrong is told to nobody. A new password is set on the "
+    "page for signing in.",
+    accounts.AddressUnproven(): "Follow the link in the mail, or sign in on the site to get another one.",
+    accounts.AddressTaken(): "Sign in instead, or set a new password on the page for signing in.",
+    accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
+    accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
+    accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
+    accounts.TooManyKeys(10): "Revoke a key that you no longer need.",
     accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
     accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
     accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",
