@@ -10,7 +10,7 @@ LOCKED := base ml embedded finbert dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-ingest bench-features bench-ledger bench-history bench-publish check install lock clean browser
+.PHONY: help demo test test-slow bench-ingest bench-features bench-ledger bench-history bench-publish check audit install lock clean browser
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ bench-publish: install ## measure how fast forecasts are published, beside the l
 
 check: install ## run every check that is not a test
 	@deploy/check $(VENV)/bin
+
+audit: install ## look the requirements up among known vulnerabilities (needs the network)
+	@deploy/audit $(VENV)/bin
 
 install: runtime ## make .venv with everything for development
 	@$(call sync,dev)
