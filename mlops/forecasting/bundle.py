@@ -26,18 +26,20 @@ VOLATILITY_HEADS = (VOLATILITY_RISES, BIG_MOVE)
 class Head:
     """One question asked at every horizon, and the members who answer it.
 
-    base_rates: shape (h,), how often it was true before the training ended; weights: shape (h,), the members' share
-    beside the base rate. Both are NaN at a horizon where the question is not asked.
+    base_rates: shape (h,), how often it is true as far as the training knows; shifts: shape (h,), what stands between
+    the log odds that the members learned to start from and those of the base rate; weights: shape (h,), the members'
+    share beside the base rate. All are NaN at a horizon where the question is not asked.
     """
 
     members: Mapping[str, Member]
     base_rates: FloatArray
+    shifts: FloatArray
     weights: FloatArray
 
     def probabilities(self, samples: Samples) -> FloatArray:
         """Probability that the answer is yes, shape (n, h)."""
         logits = mean_logits([member.logits(samples) for member in self.members.values()])
-        return shrunk_probability(logits, self.base_rates, self.weights)
+        return shrunk_probability(logits + self.shifts, self.base_rates, self.weights)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ SEARCHED_HORIZON = 5
 RISK_QUANTILES = (0.25, 0.75, 0.95)
 VOLATILITY_INVERSE_PENALTY = 0.1
 FEWEST_SESSIONS = 504
+TREES_NEED_SESSIONS = 1260
 DONE = 1.0
 
 
@@ -188,16 +189,14 @@ def _fit_heads(
     for number, head in enumerate(questions):
         progress(number / len(questions), f"learning: {head.replace('_', ' ')}")
         own = replace(members, inverse_penalty=VOLATILITY_INVERSE_PENALTY) if head in VOLATILITY_HEADS else members
-        heads[head] = fit_head(
-            head, learned.samples_for(head), learned.labels[head], own, weights=weights.get(head, certain)
-        )
+        heads[head] = fit_head(head, learned, own, weights=weights.get(head, certain))
     return heads
 
 
 def _bands(
     learned: LearningSet, volatility: VolatilityModel, base_rates: FloatArray, members: MemberSettings
 ) -> tuple[Bands, Reach]:
-    """Score the last five years with the volatility model that will be served, around the base rate's return.
+    """Score the last ten years with the volatility model that will be served, around the base rate's return.
 
     The quantile trees learn from all years, and each sample is scored by those that have not seen its dates. They are
     not tried with five years or fewer, where they have never won.
@@ -206,7 +205,7 @@ def _bands(
     scores = np.abs(learned.log_returns / volatility.sigma(features) - standard_scores(base_rates))
     since = learned.sessions - CALIBRATION_SESSIONS
     reach, unseen = no_reach(), np.ones((*scores.shape, len(LEVELS)))
-    if len(np.unique(learned.rows)) > CALIBRATION_SESSIONS:
+    if len(np.unique(learned.rows)) > TREES_NEED_SESSIONS:
         reach, unseen = fit_reach(features, scores, learned.rows, members, since=since)
     recent = learned.rows >= since
     past = PastScores(

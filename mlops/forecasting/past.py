@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from mlops.forecasting.base_rates import rates_of
 from mlops.forecasting.bundle import DIRECTION_HEADS, UP
 from mlops.forecasting.ensemble import mean_logits
-from mlops.forecasting.heads import base_rates_of, members_of
+from mlops.forecasting.heads import members_of
 from mlops.forecasting.learning import LearningSet, known_before
 from mlops.forecasting.models.catalog import member_class
 from mlops.forecasting.models.samples import IntArray
@@ -56,10 +57,11 @@ def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettin
     ahead = learned.take((learned.rows >= first) & (learned.rows < end))
     logits, rates = {}, {}
     for head in asked(learned):
-        labels = known_before(before.labels[head], before.rows, first)
-        members = [member_class(name).fit(before.direction, labels, settings) for name in members_of(head)]
-        logits[head] = mean_logits([member.logits(ahead.direction) for member in members])
-        rates[head] = np.broadcast_to(base_rates_of(labels), logits[head].shape)
+        lessons, labels = (known_before(each, before.rows, first) for each in (before.lessons(head), before.labels[head]))
+        known = rates_of(head, lessons, labels, before.rows)
+        members = [member_class(name).fit(before.direction, lessons, settings) for name in members_of(head)]
+        logits[head] = mean_logits([member.logits(ahead.direction) for member in members]) + known.shifts
+        rates[head] = np.broadcast_to(known.base, logits[head].shape)
     return PastForecasts(
         logits=logits,
         base_rates=rates,
