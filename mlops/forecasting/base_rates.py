@@ -6,12 +6,14 @@ import numpy as np
 
 from mlops.forecasting.bundle import UP
 from mlops.forecasting.ensemble import logit_of
+from mlops.forecasting.metrics.bootstrap import BLOCK_SESSIONS, FEWEST_BLOCKS
 from mlops.forecasting.models.samples import IntArray
-from mlops.forecasting.types import FloatArray
+from mlops.forecasting.types import HORIZONS, FloatArray
 
 # Share of rises among the closes that changed, 1, 5, 10 and 20 sessions ahead: 20 US stocks, 1991 to 2003.
 USUAL_RISES = np.array([0.51, 0.54, 0.56, 0.58])
-USUAL_COUNTS_SESSIONS = 2520
+# How far markets lie apart in the long run, as a standard deviation; a lasting difference grows with the root of time.
+APART = 0.02 * np.sqrt(np.array(HORIZONS) / 20)
 RECENT_SESSIONS = 252
 
 
@@ -34,22 +36,36 @@ class Rates:
 def rates_of(head: str, lessons: FloatArray, labels: FloatArray, rows: IntArray) -> Rates:
     """The rates of a head; lessons, labels: shape (n, h), NaN where not known; rows: shape (n,), sessions.
 
-    A rise is as frequent as it was among the closes that changed, drawn towards what is usual as if that had been seen
-    for ten more years, times the share of closes that changed over the last year.
+    A rise is as frequent as it was among the closes that changed, drawn towards what is usual by as much as that is
+    surer than what was counted, times the share of closes that changed over the last year.
     """
     learned = _shares(lessons)
     if head != UP or not len(rows):
         return Rates(learned, learned)
+    errors = np.array([_squared_error(each, rows) for each in lessons.T])
+    usual = 1 - APART**2 / (errors + APART**2)
     known = np.isfinite(labels)
-    sessions = np.array([len(np.unique(rows[each])) for each in known.T])
-    drawn = (sessions * learned + USUAL_COUNTS_SESSIONS * USUAL_RISES) / (sessions + USUAL_COUNTS_SESSIONS)
     recent = (rows > rows.max() - RECENT_SESSIONS)[:, None]
     changed = (np.isfinite(lessons) & recent).sum(axis=0) / np.maximum((known & recent).sum(axis=0), 1)
+    drawn = (1 - usual) * learned + usual * USUAL_RISES
     return Rates(np.where(changed > 0, drawn * changed, learned), learned)
 
 
+def _squared_error(lessons: FloatArray, rows: IntArray) -> float:
+    """Of the share of yes, as it differs between blocks of 60 sessions; infinite with fewer than two blocks."""
+    known = np.isfinite(lessons)
+    if not known.any():
+        return float("inf")
+    blocks = (rows[known] - rows[known].min()) // BLOCK_SESSIONS
+    counts = np.bincount(blocks)
+    surplus = np.bincount(blocks, weights=lessons[known] - lessons[known].mean())[counts > 0]
+    if len(surplus) < FEWEST_BLOCKS:
+        return float("inf")
+    return float((surplus**2).sum() / (len(surplus) - 1) * len(surplus) / known.sum() ** 2)
+
+
 def _shares(labels: FloatArray) -> FloatArray:
-    """How often each horizon's label was 1, with half a yes and half a no added, shape (h,); NaN where none is known."""
+    """How often each horizon's label was 1, half a yes and half a no added, shape (h,); NaN where none is known."""
     known = np.isfinite(labels).sum(axis=0)
     shares: FloatArray = np.where(known > 0, (np.nansum(labels, axis=0) + 0.5) / (known + 1.0), np.nan)
     return shares

@@ -9,6 +9,7 @@ from mlops.forecasting.features.news import reads_news
 from mlops.forecasting.intervals.conformal import Bands
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.models.base import Member
+from mlops.forecasting.models.catalog import EDGE_MEMBERS
 from mlops.forecasting.models.reach import Reach
 from mlops.forecasting.models.samples import Samples
 from mlops.forecasting.models.settings import TreeSettings
@@ -36,10 +37,29 @@ class Head:
     shifts: FloatArray
     weights: FloatArray
 
+    def answers(self, samples: Samples) -> "Answers":
+        """What the head says of each sample."""
+        logits = {name: member.logits(samples) + self.shifts for name, member in self.members.items()}
+        followed = mean_logits(logits[name] for name in EDGE_MEMBERS)
+        return Answers(
+            probability=shrunk_probability(mean_logits(logits.values()), self.base_rates, self.weights),
+            edge=shrunk_probability(followed, self.base_rates, self.weights) - self.base_rates,
+        )
+
     def probabilities(self, samples: Samples) -> FloatArray:
         """Probability that the answer is yes, shape (n, h)."""
-        logits = mean_logits([member.logits(samples) for member in self.members.values()])
-        return shrunk_probability(logits + self.shifts, self.base_rates, self.weights)
+        return self.answers(samples).probability
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a head says of each sample, all of shape (n, h).
+
+    probability: that the answer is yes; edge: how far those members that signals follow stand above the base rate.
+    """
+
+    probability: FloatArray
+    edge: FloatArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,9 @@ from mlops.forecasting.signals import (
     LAG_NEEDS_INSTRUMENTS,
     LAG_SHARE,
     RISE_SHARE,
-    EarnedRule,
     PastCalls,
     SignalRules,
-    learn_rule,
+    learn_rules,
 )
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel, Progress
 
@@ -126,7 +125,7 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
         volatility=volatility,
         bands=bands,
         reach=reach,
-        rules=learn_rules(past, weights, instruments=len(known.symbols)),
+        rules=rules_of(past, weights, instruments=len(known.symbols)),
         risk=_risk_scale(learned, heads[BIG_MOVE]),
         inputs=_ranges(learned, cube),
     )
@@ -134,42 +133,29 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
     return bundle
 
 
-def learn_rules(past: PastForecasts, weights: Mapping[str, FloatArray], *, instruments: int) -> SignalRules:
+def rules_of(past: PastForecasts, weights: Mapping[str, FloatArray], *, instruments: int) -> SignalRules:
     """The signal rules that the past forecasts support, by horizon; nothing for one session ahead."""
-    rise, lag = {}, {}
-    for position, horizon in enumerate(HORIZONS):
-        if horizon == 1:
-            continue
-        rising = _rule(past, UP, position, weights, share=RISE_SHARE)
-        if rising is not None:
-            rise[horizon] = rising
-        lagging = None
-        if instruments >= LAG_NEEDS_INSTRUMENTS:
-            lagging = _rule(past, BEATS_MEDIAN, position, weights, share=LAG_SHARE, falling=True)
-        if lagging is not None:
-            lag[horizon] = lagging
-    return SignalRules(rise, lag)
+    rise = learn_rules(_calls(past, UP, weights), share=RISE_SHARE)
+    if instruments < LAG_NEEDS_INSTRUMENTS:
+        return SignalRules(rise, {})
+    return SignalRules(rise, learn_rules(_calls(past, BEATS_MEDIAN, weights, falling=True), share=LAG_SHARE))
 
 
-def _rule(
-    past: PastForecasts,
-    head: str,
-    position: int,
-    weights: Mapping[str, FloatArray],
-    *,
-    share: float,
-    falling: bool = False,
-) -> EarnedRule | None:
-    labels = past.labels[head][:, position]
-    known = np.isfinite(labels)
-    base = past.base_rates[head][known, position]
-    edges = shrunk_probability(past.logits[head][known, position], base, weights[head][position]) - base
-    calls = PastCalls(
-        edges=-edges if falling else edges,
-        came_true=1 - labels[known] if falling else labels[known],
-        rows=past.rows[known],
-    )
-    return learn_rule(calls, share=share)
+def _calls(
+    past: PastForecasts, head: str, weights: Mapping[str, FloatArray], *, falling: bool = False
+) -> dict[int, PastCalls]:
+    calls = {}
+    for position, horizon in enumerate(HORIZONS[1:], start=1):
+        labels = past.labels[head][:, position]
+        known = np.isfinite(labels)
+        base = past.base_rates[head][known, position]
+        edges = shrunk_probability(past.edge_logits[head][known, position], base, weights[head][position]) - base
+        calls[horizon] = PastCalls(
+            edges=-edges if falling else edges,
+            came_true=1 - labels[known] if falling else labels[known],
+            rows=past.rows[known],
+        )
+    return calls
 
 
 def _searched(learned: LearningSet, members: MemberSettings) -> TreeSettings:

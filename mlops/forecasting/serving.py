@@ -63,6 +63,7 @@ class Estimates:
     """All numbers of a batch: probabilities of shape (n, h), half widths of shape (n, h, 3), log returns (n, h)."""
 
     up: FloatArray
+    rise_edge: FloatArray
     beats_median: FloatArray
     volatility_rises: FloatArray
     big_move: FloatArray
@@ -136,15 +137,16 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
 
 def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: tuple[str, ...]) -> Estimates:
     """Every number of the batch, one symbol a sample. The expected return is the one that P(up) implies."""
-    up = bundle.heads[UP].probabilities(direction)
+    rise = bundle.heads[UP].answers(direction)
     relative = bundle.heads.get(BEATS_MEDIAN)
     sigma = bundle.volatility.sigma(volatility.latest())
     return Estimates(
-        up=up,
-        beats_median=relative.probabilities(direction) if relative else np.full_like(up, np.nan),
+        up=rise.probability,
+        rise_edge=rise.edge,
+        beats_median=relative.probabilities(direction) if relative else np.full_like(rise.edge, np.nan),
         volatility_rises=bundle.heads[VOLATILITY_RISES].probabilities(volatility),
         big_move=bundle.heads[BIG_MOVE].probabilities(volatility),
-        log_return=sigma * standard_scores(up),
+        log_return=sigma * standard_scores(rise.probability),
         widths=bundle.widths(sigma, volatility, symbols),
     )
 
@@ -221,7 +223,7 @@ def _signal(batch: _Batch, place: int, position: int) -> Signal:
     bundle, estimates = batch.bundle, batch.estimates
     relative = bundle.heads.get(BEATS_MEDIAN)
     standing = Standing(
-        rise_edge=float(estimates.up[place, position] - bundle.heads[UP].base_rates[position]),
+        rise_edge=float(estimates.rise_edge[place, position]),
         lag_edge=_known(relative.base_rates[position] - estimates.beats_median[place, position]) if relative else None,
         risk_is_high=batch.risk_levels[place][position] == HIGH,
     )

@@ -13,43 +13,61 @@ from mlops.forecasting.tests.small import LIGHT, panel_from_close
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import HORIZONS, FloatArray, no_progress
 
-# 5,040 sessions: twice the weight of the ten years that are added as usual.
+# 84 blocks of 60 sessions.
 SESSIONS = 5040
 
 
-def a_past(*, rising: float, unchanged: float, since: int = 0) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Lessons, labels and rows of ten stocks, of which a share rises, and from a session on another stands still."""
+def a_past(
+    *, rising: float, swing: float = 0.0, unchanged: float = 0.0, since: int = 0
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Lessons, labels and rows of ten stocks, of which a share rises, more and less in turn by `swing` in blocks of 60
+    sessions, and from a session on a share stands still."""
     rows = np.repeat(np.arange(SESSIONS, dtype=np.intp), 10)
     stock = np.tile(np.arange(10), SESSIONS)
-    labels = np.where(stock < 10 * rising, 1.0, 0.0)
+    share = rising + np.where(rows // 60 % 2, swing, -swing)
+    labels = np.where(stock < np.round(10 * share), 1.0, 0.0)
     still = (stock >= 10 * (1 - unchanged)) & (rows >= since)
     lessons = np.where(still, np.nan, labels)
     return (*(np.tile(each[:, None], (1, len(HORIZONS))) for each in (lessons, labels)), rows)
 
 
-def test_a_rise_is_drawn_towards_what_is_usual() -> None:
-    rates = rates_of(UP, *a_past(rising=0.7, unchanged=0.0))
-    # (2 x .70 + .51) / 3 and so on.
-    np.testing.assert_allclose(rates.base, np.array([1.91, 1.94, 1.96, 1.98]) / 3, atol=1e-4)
+def test_what_never_wavers_is_as_it_was_counted() -> None:
+    rates = rates_of(UP, *a_past(rising=0.7))
+    np.testing.assert_allclose(rates.base, [0.7] * 4, atol=1e-4)
     np.testing.assert_allclose(rates.learned, [0.7] * 4, atol=1e-4)
+
+
+def test_an_unsure_rate_is_drawn_towards_what_is_usual() -> None:
+    rates = rates_of(UP, *a_past(rising=0.6, swing=0.3))
+    np.testing.assert_allclose(rates.learned, [0.6] * 4, atol=1e-4)
+    # 84 blocks that lie .3 from their mean: a squared error of .09 / 83 = .0010843. Markets lie .02 apart at 20
+    # sessions: .0010843 / (.0010843 + .0004) = .7305 of the usual .58. At one session it is .0004 / 20: .9819 of .51.
+    assert rates.base[3] == pytest.approx(0.2695 * 0.6 + 0.7305 * 0.58, abs=1e-4)
+    assert rates.base[0] == pytest.approx(0.0181 * 0.6 + 0.9819 * 0.51, abs=1e-4)
+
+
+def test_a_single_block_of_sessions_says_nothing_of_the_long_run() -> None:
+    lessons, labels, rows = (each[:600] for each in a_past(rising=0.9))
+    np.testing.assert_allclose(rates_of(UP, lessons, labels, rows).base, [0.51, 0.54, 0.56, 0.58])
 
 
 def test_what_stands_still_is_no_fall_to_learn_from_but_no_rise_either() -> None:
     rates = rates_of(UP, *a_past(rising=0.4, unchanged=0.2))
-    # Four of the eight that moved rose; (2 x .5 + .51) / 3, and eight in ten move.
+    # Four of the eight that moved rose, and eight in ten move.
     np.testing.assert_allclose(rates.learned, [0.5] * 4, atol=1e-4)
-    np.testing.assert_allclose(rates.base, np.array([1.51, 1.54, 1.56, 1.58]) / 3 * 0.8, atol=1e-4)
+    np.testing.assert_allclose(rates.base, [0.4] * 4, atol=1e-4)
 
 
 def test_the_last_year_says_how_many_stand_still() -> None:
     everywhere = rates_of(UP, *a_past(rising=0.4, unchanged=0.2, since=SESSIONS - 252))
     half_of_it = rates_of(UP, *a_past(rising=0.4, unchanged=0.2, since=SESSIONS - 126))
-    # The rates of those that moved are nearly the same: 80 % of the last year's closes changed, and 90 %.
+    # The rates of those that moved are nearly the same; 80 % of the last year's closes changed in one case, 90 % in the
+    # other.
     assert half_of_it.base[0] / everywhere.base[0] == pytest.approx(0.9 / 0.8, rel=0.01)
 
 
 def test_other_questions_are_counted_as_they_are() -> None:
-    lessons, labels, rows = a_past(rising=0.3, unchanged=0.0)
+    lessons, labels, rows = a_past(rising=0.3, swing=0.2)
     rates = rates_of(BIG_MOVE, lessons, labels, rows)
     np.testing.assert_allclose(rates.base, [0.3] * 4, atol=1e-4)
     np.testing.assert_array_equal(rates.shifts, np.zeros(4))
