@@ -1,15 +1,24 @@
-"""People for staff: found and made by e-mail address."""
+"""People for staff: found and made by e-mail address; and what happened to their accounts, which nobody changes."""
 
+from importlib import import_module
+from typing import Any, ClassVar
+
+from allauth.socialaccount.models import SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import User
+from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, TokenFamily, User
+from marketdata.admin import ReadOnlyAdmin
 
-admin.site.unregister(Group)
+# Vendors are set up by the environment, and their tokens are not kept.
+import_module("allauth.socialaccount.admin")
+admin.site.unregister((Group, SocialApp, SocialToken))
 
 
 @admin.register(User)
@@ -18,14 +27,17 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     ordering = ("email",)
-    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "last_login")
-    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    list_display = ("email", "first_name", "last_name", "plan", "is_active", "is_staff", "last_login")
+    list_filter = ("plan", "is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("email", "first_name", "last_name")
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ["email", "password"]}),
+        (None, {"fields": ["email", "password", "plan"]}),
         ("Name", {"fields": ["first_name", "last_name"]}),
-        ("What they may do", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        (
+            "What they may do",
+            {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
+        ),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     )
     add_fieldsets = ((None, {"fields": ["email", "usable_password", "password1", "password2"]}),)
@@ -34,3 +46,72 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     """Groups in the look of the rest."""
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["recorded_at", "kind", "who", "detail", "network"]
+    list_filter: ClassVar = ["kind", "recorded_at"]
+    search_fields: ClassVar = ["user__email", "=user__id", "detail", "network"]
+    list_select_related: ClassVar = ["user"]
+    date_hierarchy = "recorded_at"
+    fields: ClassVar = list_display
+
+    @display(description="who", ordering="user")
+    def who(self, event: AuditEvent) -> str:
+        if event.user_id is None:
+            return "nobody known"
+        return f"deleted account {event.user_id}" if event.user is None else event.user.email
+
+
+@admin.register(Acceptance)
+class AcceptanceAdmin(ReadOnlyAdmin):
+    list_display: ClassVar = ["accepted_at", "user", "document", "version", "network"]
+    list_filter: ClassVar = ["document", "version"]
+    search_fields: ClassVar = ["user__email"]
+    list_select_related: ClassVar = ["user"]
+
+
+@admin.register(Plan)
+class PlanAdmin(ModelAdmin):
+    """Limits; what is saved here holds in every process within a second."""
+
+    list_display = ("name", "per_minute", "per_day")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The name of a stored plan stays, because people point to it."""
+        return [] if obj is None else ["name"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The plans that the platform counts on stay."""
+        return not (isinstance(obj, Plan) and obj.is_seeded) and super().has_delete_permission(request, obj)
+
+
+class _NeverAdded(ModelAdmin):
+    """Rows that only the platform itself can make, because a secret goes with them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(_NeverAdded):
+    """Keys; setting "revoked at" ends a key for good."""
+
+    list_display = ("prefix", "name", "owner", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_select_related = ("owner",)
+    search_fields = ("prefix", "name", "owner__email")
+    list_filter = ("created_at",)
+    readonly_fields = ("owner", "prefix", "scopes", "created_at", "last_used_at")
+    fields: ClassVar = ["name", "owner", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
+
+
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(_NeverAdded):
+    """Sign-ins by API; setting "revoked at" ends one with all its tokens."""
+
+    list_display = ("user", "created_at", "expires_at", "revoked_at", "reason")
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    readonly_fields = ("user", "created_at", "expires_at")
+    fields: ClassVar = ["user", "created_at", "expires_at", "revoked_at", "reason"]

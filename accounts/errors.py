@@ -8,7 +8,82 @@ class AccountError(Exception):
 class RateLimited(AccountError):
     """More calls than the limit allows; `retry_after_s` says when the next one is welcome."""
 
-    def __init__(self, limit: int, retry_after_s: int) -> None:
-        super().__init__(f"The limit of {limit} calls a minute is used up. Try again in {retry_after_s} s.")
+    def __init__(self, limit: int, window_s: int, retry_after_s: int, cost: int = 1) -> None:
+        window = "a minute" if window_s == 60 else "a day"
+        told = f"The limit of {limit} calls {window} is used up. Try again in {retry_after_s} s."
+        if cost > limit:
+            told = f"This call counts as {cost}, and {limit} calls {window} are the limit; ask for less at once."
+        elif cost > 1:
+            told = (
+                f"This call counts as {cost} of {limit} calls {window}, which are not left. Try in {retry_after_s} s."
+            )
+        super().__init__(told)
         self.limit = limit
         self.retry_after_s = retry_after_s
+
+
+class LastAdministrator(AccountError):
+    """Nobody would be left who may do everything."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the only administrator's account. Make another administrator first.")
+
+
+class MailUnavailable(AccountError):
+    """The mail server did not take a message that somebody is waiting for."""
+
+    def __init__(self) -> None:
+        super().__init__("The message could not be sent.")
+
+
+REFUSALS = {
+    "malformed-key": "This is no API key of ours; a character may be missing or mistyped.",
+    "unknown-key": "There is no such API key.",
+    "revoked-key": "This API key was revoked.",
+    "expired-key": "This API key has expired.",
+    "invalid-token": "This token is not valid.",
+    "expired-token": "This token has expired; get a new one with the refresh token.",
+    "revoked-token": "This token was revoked; sign in again.",
+    "inactive-account": "This account is not active.",
+}
+
+
+class CredentialsRefused(AccountError):
+    """A key or token that cannot be used; `reason` is a word of REFUSALS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(REFUSALS[reason])
+        self.reason = reason
+
+
+class IdempotencyKeyMalformed(AccountError):
+    """The header cannot be a key."""
+
+    def __init__(self) -> None:
+        super().__init__("An Idempotency-Key has 1 to 255 printable ASCII characters without spaces.")
+
+
+class IdempotencyKeyReused(AccountError):
+    """The key belongs to another call of the same caller."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("This Idempotency-Key was sent with another call; take a new one for each.")
+        self.key = key
+
+
+class IdempotencyKeyInUse(AccountError):
+    """The first call with this key is still being answered."""
+
+    retry_after_s = 1
+
+    def __init__(self, key: str) -> None:
+        super().__init__("The first call with this Idempotency-Key is still being answered. Ask again in a second.")
+        self.key = key
+
+
+class ScopeMissing(AccountError):
+    """The key was not made for this; `scope` is what the call needs."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This key lacks the scope `{scope}`.")
+        self.scope = scope

@@ -1,18 +1,19 @@
 """The one limiter: how often a caller may ask, counted in the store and shared by every way into the API.
 
-A window of one minute opens with a caller's first call and closes by itself; all calls of the API draw on one bucket.
-Without the store each process counts for itself, so that an outage neither locks everybody out nor opens the gates.
+A window opens with a caller's first call and closes by itself; all calls of the API draw on one bucket a caller, and a
+call that is refused is not counted. One that stands for more calls than a minute allows takes a whole minute. Without
+the store each process counts for itself, so that an outage neither locks everybody out nor opens the gates.
 """
 
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from django.conf import settings
@@ -28,53 +29,123 @@ from accounts.errors import RateLimited
 
 log = structlog.get_logger(__name__)
 
-WINDOW_S = 60
-POLICY = "anonymous"
+MINUTE_S = 60
+DAY_S = 86_400
+# What is told where a plan has no limit; the field of the header has room for no infinity.
+UNLIMITED = 1_000_000_000
+LOCAL_WINDOWS = 20_000
 LOCAL_CALLERS = 10_000
 OUTAGE_PAUSE_S = 1.0
 STORE_TIMEOUT_S = 0.5
 
-# KEYS[1] the caller's bucket, ARGV[1] the window in milliseconds. Leaves `count` and `left_ms` to what is appended.
+# KEYS[1] and KEYS[2] the buckets of the minute and of the day; ARGV[1] what the call costs, ARGV[2] and ARGV[3] the
+# limits, 0 for a day without one. Leaves `counted` to what is appended: who refused (0 nobody, 1 the minute, 2 the
+# day), then used and milliseconds left of each.
 COUNT_CALL_LUA = """
-local count = redis.call('INCR', KEYS[1])
-local left_ms = redis.call('PTTL', KEYS[1])
-if left_ms < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
-  left_ms = tonumber(ARGV[1])
+local function take(key, cost, limit, window_ms)
+  local used = redis.call('INCRBY', key, cost)
+  local left_ms = redis.call('PTTL', key)
+  if left_ms < 0 then
+    redis.call('PEXPIRE', key, window_ms)
+    left_ms = window_ms
+  end
+  if used > tonumber(limit) then
+    return redis.call('DECRBY', key, cost), left_ms, true
+  end
+  return used, left_ms, false
+end
+local counted = {0, 0, 0, 0, 0}
+local minute_cost = math.min(tonumber(ARGV[1]), tonumber(ARGV[2]))
+local over
+counted[2], counted[3], over = take(KEYS[1], minute_cost, ARGV[2], 60000)
+if over then
+  counted[1] = 1
+  if ARGV[3] ~= '0' then
+    counted[4] = tonumber(redis.call('GET', KEYS[2]) or 0)
+    counted[5] = math.max(0, redis.call('PTTL', KEYS[2]))
+  end
+elseif ARGV[3] ~= '0' then
+  counted[4], counted[5], over = take(KEYS[2], ARGV[1], ARGV[3], 86400000)
+  if over then
+    counted[1] = 2
+    counted[2] = redis.call('DECRBY', KEYS[1], minute_cost)
+  end
 end
 """
-_COUNT_ONLY_LUA = COUNT_CALL_LUA + "return {count, left_ms}"
+_COUNT_ONLY_LUA = COUNT_CALL_LUA + "return counted"
+
+
+class Quota(Protocol):
+    """What a caller may do: at most so many calls a minute and a day out of this bucket; None is no limit."""
+
+    @property
+    def bucket(self) -> str: ...
+    @property
+    def policy(self) -> str: ...
+    @property
+    def per_minute(self) -> int | None: ...
+    @property
+    def per_day(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """What is left to a caller after a call: `count` calls of `limit` are used, the window closes in `reset_s`."""
+class Window:
+    """One limit after a call: `used` calls of `limit` in a window of `width_s` that closes in `reset_s`."""
 
+    policy: str
     limit: int
-    count: int
+    width_s: int
+    used: int
     reset_s: int
 
     @property
     def remaining(self) -> int:
         """Calls that are left in the window."""
-        return max(0, self.limit - self.count)
+        return max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left to a caller after a call that cost `cost`, and which window refused it, if one did."""
+
+    windows: tuple[Window, ...]
+    cost: int = 1
+    refused_by: Window | None = None
 
     def headers(self) -> dict[str, str]:
         """The headers every answer carries."""
         return {
-            "RateLimit-Policy": f'"{POLICY}";q={self.limit};w={WINDOW_S}',
-            "RateLimit": f'"{POLICY}";r={self.remaining};t={self.reset_s}',
+            "RateLimit-Policy": ", ".join([f'"{one.policy}";q={one.limit};w={one.width_s}' for one in self.windows]),
+            "RateLimit": ", ".join([f'"{one.policy}";r={one.remaining};t={one.reset_s}' for one in self.windows]),
         }
 
     def require(self) -> None:
         """Raise RateLimited when the call is one too many."""
-        if self.count > self.limit:
-            raise RateLimited(self.limit, max(1, self.reset_s))
+        if self.refused_by is not None:
+            refused = self.refused_by
+            cost = min(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
+            raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost)
 
 
-def allowance_of(limit: int, count: int, left_ms: int) -> Allowance:
+def buckets_of(quota: Quota) -> list[str]:
+    """The keys that a call is counted under."""
+    return [quota.bucket, f"{quota.bucket}:day"]
+
+
+def limits_of(quota: Quota, cost: int) -> list[int]:
+    """The arguments of the counting script."""
+    return [cost, UNLIMITED if quota.per_minute is None else quota.per_minute, quota.per_day or 0]
+
+
+def allowance_of(quota: Quota, counted: Sequence[int], cost: int = 1) -> Allowance:
     """The allowance that the counting script reports."""
-    return Allowance(limit, count, math.ceil(left_ms / 1000))
+    refused, used, left_ms, used_today, left_today_ms = counted
+    limit = UNLIMITED if quota.per_minute is None else quota.per_minute
+    minute = Window(quota.policy, limit, MINUTE_S, used, math.ceil(left_ms / 1000))
+    if quota.per_day is None:
+        return Allowance((minute,), cost, minute if refused else None)
+    day = Window(f"{quota.policy}-day", quota.per_day, DAY_S, used_today, math.ceil(left_today_ms / 1000))
+    return Allowance((minute, day), cost, (None, minute, day)[refused])
 
 
 class Outage:
@@ -117,44 +188,76 @@ def store() -> Redis:
 
 
 class LocalCounter:
-    """Counts calls inside this process, in the same windows, for at most `capacity` callers."""
+    """Counts calls inside this process, as the script does, in at most `capacity` windows."""
 
-    def __init__(self, capacity: int = LOCAL_CALLERS) -> None:
+    def __init__(self, capacity: int = LOCAL_WINDOWS) -> None:
         self._capacity = capacity
         self._lock = Lock()
         self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def count(self, key: str, *, now_s: float) -> tuple[int, int]:
-        """Count a call at `now_s` (a monotonic clock); returns the calls in the window and its milliseconds left."""
+    def count(self, quota: Quota, cost: int = 1, *, now_s: float) -> Allowance:
+        """Count a call at `now_s` (a monotonic clock)."""
+        _, per_minute, per_day = limits_of(quota, cost)
+        minute_key, day_key = buckets_of(quota)
         with self._lock:
-            count, ends = self._windows.pop(key, (0, 0.0))
-            if ends <= now_s:
-                count, ends = 0, now_s + WINDOW_S
-            self._windows[key] = (count + 1, ends)
-            while len(self._windows) > self._capacity:
-                self._windows.popitem(last=False)
-            return count + 1, int((ends - now_s) * 1000)
+            minute = self._window(minute_key, MINUTE_S, now_s)
+            day = self._window(day_key, DAY_S, now_s) if per_day else (0, now_s)
+            minute_cost = min(cost, per_minute)
+            refused = 1 if minute[0] + minute_cost > per_minute else 2 if per_day and day[0] + cost > per_day else 0
+            taken, taken_of_minute = (0, 0) if refused else (cost, minute_cost)
+            self._keep(minute_key, minute[0] + taken_of_minute, minute[1])
+            if per_day:
+                self._keep(day_key, day[0] + taken, day[1])
+        left_ms = [int(1000 * (ends - now_s)) for _, ends in (minute, day)]
+        return allowance_of(quota, (refused, minute[0] + taken_of_minute, left_ms[0], day[0] + taken, left_ms[1]), cost)
+
+    def _window(self, key: str, width_s: int, now_s: float) -> tuple[int, float]:
+        used, ends = self._windows.get(key, (0, 0.0))
+        return (used, ends) if ends > now_s else (0, now_s + width_s)
+
+    def _keep(self, key: str, used: int, ends: float) -> None:
+        self._windows[key] = (used, ends)
+        self._windows.move_to_end(key)
+        while len(self._windows) > self._capacity:
+            self._windows.popitem(last=False)
 
 
 _local = LocalCounter()
 
 
-def count_locally(bucket: str) -> Allowance:
+def count_locally(quota: Quota, cost: int = 1) -> Allowance:
     """Count a call in this process only: what is left to do while the store does not answer."""
-    return allowance_of(settings.HINDCAST_LIMITS.anonymous_per_minute, *_local.count(bucket, now_s=time.monotonic()))
+    return _local.count(quota, cost, now_s=time.monotonic())
 
 
-def count_call(bucket: str) -> Allowance:
-    """Count a call against its bucket; never fails, because an outage of the counter is not the caller's fault."""
+def count_call(quota: Quota, cost: int = 1) -> Allowance:
+    """Count a call that stands for `cost` of them; never fails: an outage of the counter is not the caller's fault."""
     if STORE_OUTAGE.is_on:
-        return count_locally(bucket)
+        return count_locally(quota, cost)
     try:
-        count, left_ms = store().register_script(_COUNT_ONLY_LUA)(keys=[bucket], args=[WINDOW_S * 1000])
+        script = store().register_script(_COUNT_ONLY_LUA)
+        counted = script(keys=buckets_of(quota), args=limits_of(quota, cost))
     except RedisError as error:
         STORE_OUTAGE.begin()
         log.warning("limits_counted_locally", reason=type(error).__name__)
-        return count_locally(bucket)
-    return allowance_of(settings.HINDCAST_LIMITS.anonymous_per_minute, int(count), int(left_ms))
+        return count_locally(quota, cost)
+    return allowance_of(quota, counted, cost)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressQuota:
+    """What an address may do whose callers have no key."""
+
+    bucket: str
+    policy: str
+    per_minute: int | None
+    per_day: int | None
+
+
+def quota_of(request: HttpRequest) -> Quota:
+    """What the caller of this request may do, once `accounts.callers` has found out who it is; else its address."""
+    caller: Quota | None = getattr(request, "caller", None)
+    return caller or AddressQuota(bucket_of(request), "anonymous", settings.HINDCAST_LIMITS.anonymous_per_minute, None)
 
 
 def client_address(request: HttpRequest) -> str:
@@ -203,11 +306,14 @@ class RateLimitHeadersMiddleware:
 
 
 class SharedThrottle(BaseThrottle):
-    """Lets calls that go through the REST framework draw on the same bucket."""
+    """Lets calls that go through the REST framework draw on the same bucket.
+
+    A view whose calls count for more than one says so by a method `cost_of(request)`.
+    """
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Count the call; raises RateLimited, which says more than a bare refusal."""
-        allowance = count_call(bucket_of(request._request))
+        allowance = count_call(quota_of(request._request), view.cost_of(request) if hasattr(view, "cost_of") else 1)
         remember(request._request, allowance)
         allowance.require()
         return True

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
@@ -22,6 +23,34 @@ def rules_of(user: User) -> QuerySet[Rule]:
 def alerts_of(user: User) -> QuerySet[Alert]:
     """The person's latest alerts, newest first."""
     return Alert.objects.filter(rule__user=user).select_related("rule__instrument")[:RECENT_ALERTS]
+
+
+def export_for(user: User) -> dict[str, Any]:
+    """Everything that this app keeps about the person, as JSON can hold it, newest first."""
+    rules = rules_of(user).prefetch_related("alerts__attempts")
+    return {"rules": [_exported(rule) for rule in rules]}
+
+
+def _exported(rule: Rule) -> dict[str, Any]:
+    return {
+        "symbol": rule.instrument.symbol,
+        "when": rule.phrase,
+        "is_active": rule.is_active,
+        "made_at": rule.created_at.isoformat(),
+        "alerts": [
+            {
+                "session": alert.session.isoformat(),
+                "subject": alert.subject,
+                "body": alert.body,
+                "sent_at": None if alert.sent_at is None else alert.sent_at.isoformat(),
+                "deliveries": [
+                    {"channel": attempt.channel, "to": attempt.recipient, "status": attempt.status}
+                    for attempt in alert.attempts.all()
+                ],
+            }
+            for alert in rule.alerts.all()
+        ],
+    }
 
 
 def active_rules() -> QuerySet[Rule]:

@@ -8,7 +8,7 @@ from mlops.forecasting.serving import forecast_panel
 from mlops.forecasting.types import PRICE_FIELDS, Panel
 from mlops.models import ModelVersion
 from mlops.services.serving import bundle_of
-from predictions.live import push_forecasts
+from predictions.live.forecasts import push_forecasts
 from predictions.models import Forecast, Toolchain
 from predictions.readpath.cache import keep
 from predictions.services import ledger

@@ -50,6 +50,7 @@ SCHEDULE: tuple[Entry | Often, ...] = (
     Entry("weekly_retrain", "mlops.retrain", "10", "0", "6", "Train a challenger and judge it against the champion."),
     Entry("sweep_training", "mlops.sweep_training", "*", "*/10", "*", "Start trainings whose message was lost."),
     Entry("sweep_backfills", "marketdata.sweep_backfills", "*", "*/10", "*", "Go on with backfills that stopped."),
+    Often("sweep_batches", "predictions.sweep_batches", 30, "Go on with batches whose worker was lost."),
     Entry("verify_ledger", "predictions.verify_ledger", "5", "20", "0", "Compute the whole record again."),
     Entry("deliver_alerts", "alerts.deliver_pending", "*", "*/5", "*", "Send what an earlier attempt could not."),
 )

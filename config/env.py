@@ -1,5 +1,6 @@
 """The environment, read once into the apps' settings objects; every complaint is told at once."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,8 +10,9 @@ from urllib.parse import urlsplit
 
 import environ
 
-from accounts.conf import LimitSettings
+from accounts.conf import AccountSettings, IdentitySettings, LimitSettings
 from alerts.conf import AlertSettings
+from config.account_env import read_accounts
 from config.news_env import read_news
 from marketdata.conf import (
     BUDGETS,
@@ -27,7 +29,11 @@ from predictions.conf import ForecastSettings
 ROOT = Path(__file__).resolve().parent.parent
 PROVIDERS = ("yahoo", "alpha_vantage", "sample")
 SHORTEST_SECRET = 50
+FEWEST_SIGNS = 8
+DEFAULT_SECRET = re.compile(r"insecure|change.?me|secret.?key|example|default|a key that signs nothing", re.IGNORECASE)
+OFF = ("", "0", "false", "no", "off")
 LONGEST_SECRET = 4096
+SMALLEST_BODY_LIMIT = 1024
 LOG_FORMATS = ("json", "console")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENGINE = "config.database"
@@ -50,6 +56,7 @@ class SiteSettings:
     """How the site is reached and how it talks to what surrounds it."""
 
     port: int
+    body_bytes: int
     allowed_hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
     csrf_origins: tuple[str, ...]
@@ -75,6 +82,8 @@ class Environment:
     models: ModelSettings
     forecasts: ForecastSettings
     limits: LimitSettings
+    accounts: AccountSettings
+    identity: IdentitySettings
     alerts: AlertSettings
     news: NewsSettings
 
@@ -193,6 +202,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             trusted_proxies=reader.integer("HINDCAST_TRUSTED_PROXIES", 0),
         ),
     )
+    accounts = reader.build("GOOGLE_*, GITHUB_*", lambda: read_accounts(reader))
+    identity = IdentitySettings(key_secret=reader.secret("HINDCAST_KEY_SECRET"))
     alerts = reader.build(
         "HINDCAST_RULES_PER_USER, HINDCAST_SITE_URL",
         lambda: AlertSettings(
@@ -204,19 +215,28 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         "HINDCAST_NEWS_TIMEOUT_S, HINDCAST_NEWS_LOOKBACK_DAYS, REDDIT_*",
         lambda: read_news(reader, alpha_vantage=(key, alpha_vantage_url)),
     )
-    if reader.complaints or not (marketdata and models and forecasts and limits and alerts and news):
+    if reader.complaints or not (marketdata and models and forecasts and limits and accounts and alerts and news):
         raise EnvironmentProblem(reader.complaints)
-    return Environment(site, marketdata, models, forecasts, limits, alerts, news)
+    return Environment(site, marketdata, models, forecasts, limits, accounts, identity, alerts, news)
 
 
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
     """What a deployment must still be told, and what else is wrong with its environment; empty when it can start."""
     needed = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS")
     complaints = [f"{name} must be set in production." for name in needed if not variables.get(name)]
-    if 0 < len(variables.get("HINDCAST_SECRET_KEY", "")) < SHORTEST_SECRET:
+    secret = variables.get("HINDCAST_SECRET_KEY", "")
+    if 0 < len(secret) < SHORTEST_SECRET:
         complaints.append(f"HINDCAST_SECRET_KEY must have at least {SHORTEST_SECRET} characters.")
-    if "*" in variables.get("HINDCAST_ALLOWED_HOSTS", ""):
-        complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*'.")
+    elif secret and (len(set(secret)) < FEWEST_SIGNS or DEFAULT_SECRET.search(secret)):
+        complaints.append("HINDCAST_SECRET_KEY must be random, not a word or an example.")
+    hosts = [host.strip() for host in variables.get("HINDCAST_ALLOWED_HOSTS", "").split(",")]
+    if any("*" in host or host.startswith(".") for host in hosts):
+        complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*' or all below a domain.")
+    complaints += [
+        f"{name} is set; production answers errors without their inside, so leave it empty."
+        for name in ("DEBUG", "DJANGO_DEBUG")
+        if variables.get(name, "").strip().lower() not in OFF
+    ]
     try:
         read_environment(variables)
     except EnvironmentProblem as problem:
@@ -259,11 +279,15 @@ def _site(reader: _Reader) -> SiteSettings:
     port = reader.integer("HINDCAST_PORT", 8000)
     if not 1 <= port <= 65534:
         reader.complaints.append(f"HINDCAST_PORT must lie between 1 and 65534, not {port}.")
+    body_bytes = reader.integer("HINDCAST_BODY_LIMIT_BYTES", 2**20)
+    if body_bytes < SMALLEST_BODY_LIMIT:
+        reader.complaints.append(f"HINDCAST_BODY_LIMIT_BYTES must be at least {SMALLEST_BODY_LIMIT}, not {body_bytes}.")
     data_dir = Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data")))
     redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
     database_url = reader.url("DATABASE_URL", "", ("postgres", "postgresql"))
     return SiteSettings(
         port=port,
+        body_bytes=body_bytes,
         allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
         cors_origins=reader.words("HINDCAST_CORS_ORIGINS", "http://localhost:3000,http://localhost:5173"),
         csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),

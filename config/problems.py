@@ -1,36 +1,23 @@
-"""Error -> application/problem+json (RFC 9457): our own errors, then outages, then the framework's."""
+"""Which status, name and words an error gets (RFC 9457): our own errors, then outages, then the framework's."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import sentry_sdk
-import structlog
-from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
-from django.template.loader import render_to_string
-from django.views import defaults
+from django.http import Http404
 from kombu.exceptions import OperationalError as BrokerUnavailable
 from redis.exceptions import RedisError
 from rest_framework import exceptions
-from rest_framework.response import Response
-from rest_framework.views import exception_handler as framework_handler
-from rest_framework.views import set_rollback
 
 from accounts import errors as accounts
 from alerts import errors as alerts
+from config import errors as requests
 from marketdata import errors as marketdata
 from mlops import errors as mlops
 from mlops.forecasting import errors as forecasting
 from predictions import errors as predictions
-from predictions.conf import DISCLAIMER
 
-log = structlog.get_logger(__name__)
-
-CONTENT_TYPE = "application/problem+json"
-API_PREFIX = "/api/"
+PROBLEM_PAGE = "/api/problems"
 RETRY_AFTER_OUTAGE_S = 5
 RETRY_AFTER_TRAINING_S = 60
 
@@ -49,6 +36,11 @@ class Problem:
     detail: str = ""
     retry_after_s: int | None = None
 
+    @property
+    def type(self) -> str:
+        """The `type` of the answer: where the page about problems explains this one."""
+        return f"{PROBLEM_PAGE}#{self.slug}"
+
 
 UNEXPECTED = Problem(
     500, "unexpected", "Something went wrong", detail="The error is recorded. Try again; nothing you sent was stored."
@@ -56,7 +48,26 @@ UNEXPECTED = Problem(
 NOT_FOUND = Problem(404, "not-found", "Not found", detail="There is nothing at this address.")
 
 PROBLEMS: dict[type[Exception], Problem] = {
+    requests.AddressMalformed: Problem(400, "malformed-address", "The address cannot be read"),
+    requests.AddressTooLong: Problem(414, "address-too-long", "The address is too long", ("limit",)),
+    requests.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large", ("limit",)),
+    requests.BodyTooLarge: Problem(413, "body-too-large", "The body is too large", ("limit",)),
+    requests.LengthMissing: Problem(411, "length-missing", "The body has no length"),
+    requests.CsrfFailed: Problem(403, "csrf-failed", "The form is not from this site"),
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
+    accounts.LastAdministrator: Problem(409, "last-administrator", "The last administrator stays"),
+    accounts.MailUnavailable: Problem(
+        503,
+        "mail-unavailable",
+        "The message could not be sent",
+        detail="Our mail server does not take messages just now. Operators have been told.",
+        retry_after_s=60,
+    ),
+    accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
+    accounts.IdempotencyKeyMalformed: Problem(400, "malformed-idempotency-key", "Not an idempotency key"),
+    accounts.IdempotencyKeyReused: Problem(422, "idempotency-key-reused", "The key belongs to another call"),
+    accounts.IdempotencyKeyInUse: Problem(409, "idempotency-key-in-use", "The call is still being answered"),
+    accounts.ScopeMissing: Problem(403, "scope-missing", "The key may not do this", ("scope",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
     marketdata.ListingUnusable: Problem(
@@ -127,6 +138,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     predictions.ReplayImpossible: Problem(
         422, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
     ),
+    predictions.BatchUnknown: Problem(404, "unknown-batch", "No such batch"),
+    predictions.BatchFinished: Problem(409, "batch-finished", "The batch is done"),
+    predictions.BatchNeedsOwner: Problem(401, "batch-needs-owner", "Not signed in", ("most",)),
     alerts.TooManyRules: Problem(409, "too-many-rules", "No room for another rule", ("limit",)),
     alerts.DeliveryFailed: Problem(
         502, "delivery-failed", "The message was not delivered", ("channel",), detail="The channel refused the message."
@@ -162,11 +176,12 @@ FRAMEWORK: dict[type[Exception], Problem] = {
     exceptions.Throttled: Problem(429, "rate-limited", "Too many calls"),
     Http404: NOT_FOUND,
     PermissionDenied: Problem(403, "forbidden", "Not allowed", detail="You may not do this."),
+    RequestDataTooBig: Problem(413, "body-too-large", "The body is too large", detail="It was not read."),
     SuspiciousOperation: Problem(400, "malformed-request", "The request cannot be read", detail="It was refused."),
     BadRequest: Problem(400, "malformed-request", "The request cannot be read"),
 }
 
-_BY_STATUS: dict[int, Problem] = {
+BY_STATUS: dict[int, Problem] = {
     400: Problem(400, "malformed-request", "The request cannot be read", detail="It was refused."),
     403: Problem(403, "forbidden", "Not allowed", detail="You may not do this."),
     404: NOT_FOUND,
@@ -181,144 +196,3 @@ def problem_of(error: Exception) -> Problem | None:
             if kind in table:
                 return table[kind]
     return None
-
-
-def facts_of(error: Exception) -> dict[str, Any]:
-    """What a foreseen error says to whoever caused it, apart from where it happened: the body without `status`."""
-    problem = problem_of(error) or UNEXPECTED
-    body: dict[str, Any] = {
-        "type": f"urn:hindcast:problem:{problem.slug}",
-        "title": problem.title,
-        "detail": problem.detail or _sentence(error),
-    }
-    return body | {name: _plain(getattr(error, name)) for name in problem.facts}
-
-
-def problem_response(error: Exception, request: HttpRequest) -> HttpResponse:
-    """The answer of a plain Django view to an error; one that nobody foresaw is logged and told without its inside."""
-    problem = problem_of(error) or UNEXPECTED
-    _tell_operators(error, problem)
-    answer = _answer(problem, facts_of(error), request)
-    for name, value in _headers(error, problem).items():
-        answer[name] = value
-    return answer
-
-
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """The REST framework's way to answer an error; None lets one that nobody foresaw rise to `server_error`."""
-    problem = problem_of(error)
-    if problem is None:
-        return None
-    request = context["request"]
-    framework_answer = framework_handler(error, context)
-    set_rollback()
-    _tell_operators(error, problem)
-    body = facts_of(error) | {"status": problem.status, "request_id": request_id_of(request)}
-    if isinstance(error, exceptions.ValidationError):
-        body["errors"] = error.detail
-    headers = dict(framework_answer.items()) if framework_answer is not None else {}
-    headers.pop("Content-Type", None)
-    return Response(body, status=problem.status, headers=headers | _headers(error, problem), content_type=CONTENT_TYPE)
-
-
-def as_problem(response: HttpResponse, request: HttpRequest) -> HttpResponse:
-    """The same refusal as problem+json, for answers of Django's own that have a page or nothing as their body."""
-    problem = _BY_STATUS.get(response.status_code, UNEXPECTED if response.status_code == 500 else None)
-    if problem is None or "json" in response.get("Content-Type", ""):
-        return response
-    answer = _answer(problem, _described(problem), request)
-    if response.has_header("Allow"):
-        answer["Allow"] = response["Allow"]
-    answer.cookies = response.cookies
-    return answer
-
-
-def answer_to(error: Exception, request: HttpRequest) -> HttpResponse | None:
-    """The answer to a foreseen error that a plain view let rise: a problem for the API, else a page, or None."""
-    problem = problem_of(error)
-    if problem is None:
-        return None
-    if request.path.startswith(API_PREFIX):
-        return problem_response(error, request)
-    if any(isinstance(error, kind) for kind in FRAMEWORK):
-        return None
-    if problem.status == NOT_FOUND.status:
-        return page_not_found(request, error)
-    if problem.status < UNEXPECTED.status:
-        return bad_request(request, error)
-    _tell_operators(error, problem)
-    page = _failure_page(request, problem)
-    for name, value in _headers(error, problem).items():
-        page[name] = value
-    return page
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Handler of 400 for the whole site."""
-    if request.path.startswith(API_PREFIX):
-        return _answer(_BY_STATUS[400], _described(_BY_STATUS[400]), request)
-    return defaults.bad_request(request, exception)
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Handler of 403 for the whole site."""
-    if request.path.startswith(API_PREFIX):
-        return _answer(_BY_STATUS[403], _described(_BY_STATUS[403]), request)
-    return defaults.permission_denied(request, exception)
-
-
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Handler of 404 for the whole site."""
-    if request.path.startswith(API_PREFIX):
-        return _answer(NOT_FOUND, _described(NOT_FOUND), request)
-    return render(request, "404.html", {"detail": _sentence(exception)}, status=NOT_FOUND.status)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Handler of 500 for the whole site."""
-    if request.path.startswith(API_PREFIX):
-        return _answer(UNEXPECTED, _described(UNEXPECTED), request)
-    return _failure_page(request, UNEXPECTED)
-
-
-def request_id_of(request: Any) -> str:
-    """The id under which the request is logged, empty outside the request log."""
-    return str(getattr(request, "request_id", ""))
-
-
-def _tell_operators(error: Exception, problem: Problem) -> None:
-    """Log and report what the caller is not told."""
-    if problem.status >= UNEXPECTED.status and problem.detail:
-        log.error("request_failed", problem=problem.slug, exc_info=error)
-        sentry_sdk.capture_exception(error)
-
-
-def _failure_page(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """The page of a failure; it is drawn without asking who is signed in, because the database may be what failed."""
-    context = {"problem": problem, "request_id": request_id_of(request), "disclaimer": DISCLAIMER}
-    return HttpResponse(render_to_string("500.html", context), status=problem.status)
-
-
-def _described(problem: Problem) -> dict[str, Any]:
-    return {"type": f"urn:hindcast:problem:{problem.slug}", "title": problem.title, "detail": problem.detail}
-
-
-def _answer(problem: Problem, body: Mapping[str, Any], request: HttpRequest) -> HttpResponse:
-    whole = {**body, "status": problem.status, "request_id": request_id_of(request)}
-    return JsonResponse(whole, status=problem.status, content_type=CONTENT_TYPE)
-
-
-def _headers(error: Exception, problem: Problem) -> dict[str, str]:
-    """Retry-After as the error knows it, else as the table does."""
-    seconds = getattr(error, "retry_after_s", None) or getattr(error, "wait", None) or problem.retry_after_s
-    return {} if seconds is None else {"Retry-After": str(max(1, round(seconds)))}
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, exceptions.APIException):
-        return str(error.detail)
-    return str(error)
-
-
-def _plain(fact: object) -> Any:
-    return list(fact) if isinstance(fact, tuple) else fact

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from accounts.limits import client_address, shortened
-from config.problems import API_PREFIX, answer_to, as_problem
+from config.problem_answers import API_PREFIX, answer_to, as_problem
 
 log = structlog.get_logger("hindcast.request")
 
@@ -27,7 +27,7 @@ class RequestLogMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
         request_id = accepted_id(request.headers.get(REQUEST_ID_HEADER, ""))
-        request.request_id = request_id  # type: ignore[attr-defined]  # read back by config.problems.request_id_of
+        request.request_id = request_id  # type: ignore[attr-defined]  # read back by config.problem_answers.request_id_of
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
@@ -35,7 +35,8 @@ class RequestLogMiddleware:
             if request.path.startswith(API_PREFIX) and response.status_code >= 400 and not response.streaming:
                 response = as_problem(response, request)
             response[REQUEST_ID_HEADER] = request_id
-            _write_line(request, response, time.perf_counter() - started)
+            if response.status_code not in (200, 304) or not getattr(request, "is_quiet", False):
+                _write_line(request, response, time.perf_counter() - started)
         finally:
             structlog.contextvars.clear_contextvars()
         return response
@@ -66,6 +67,9 @@ def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) ->
 
 def _user_id(request: HttpRequest) -> int | None:
     """The user's key if the request found out who is asking; the log never asks the database for it."""
+    caller = getattr(request, "caller", None)
+    if caller is not None:
+        return caller.user_id
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)

@@ -1,12 +1,13 @@
 """Every path of the site."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import Resolver404, include, path, re_path, resolve
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
-from config import health
+from config import account_export, api_pages, health
 from config.clock_view import told_clock
 
 
@@ -21,16 +22,22 @@ def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
     return HttpResponsePermanentRedirect(f"{target}?{query}" if query else target, preserve_request=True)
 
 
+# Staff come in by the one door there is, with its limits, its record and its terms.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
 urlpatterns = [
     path("", include("predictions.urls")),
     path("", include("marketdata.urls")),
     path("alerts/", include("alerts.urls")),
+    path("", include("accounts.urls")),
+    path("accounts/export", account_export.download, name="account_export"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("predictions.api.urls")),
     path("api/v1/", include("marketdata.api.urls")),
     path("api/schema", SpectacularAPIView.as_view(throttle_classes=[]), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", throttle_classes=[]), name="docs"),
+    path("api/problems", api_pages.problems, name="problems"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema", throttle_classes=[]), name="redoc"),
     re_path(r"^(?P<rest>api/.+)/$", without_slash),
     path("clock", told_clock, name="clock"),
@@ -40,7 +47,8 @@ urlpatterns = [
     path("metrics", ExportToDjangoView, name="metrics"),
 ]
 
-handler400 = "config.problems.bad_request"
-handler403 = "config.problems.permission_denied"
-handler404 = "config.problems.page_not_found"
-handler500 = "config.problems.server_error"
+handler400 = "config.problem_answers.bad_request"
+handler403 = "config.problem_answers.permission_denied"
+handler404 = "config.problem_answers.page_not_found"
+handler429 = "config.page_limits.too_many_for_allauth"
+handler500 = "config.problem_answers.server_error"

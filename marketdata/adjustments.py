@@ -34,6 +34,14 @@ def same_basis(ratio: Decimal) -> bool:
     return abs(ratio - 1) <= AGREEMENT
 
 
+def no_common_session(stored: Closes, offered: Closes) -> str:
+    """Why two series without a session in common are not joined, in one sentence; neither is empty."""
+    return (
+        f"its sessions, {min(offered)} to {max(offered)}, have none in common with the stored ones, {min(stored)} to "
+        f"{max(stored)}: some may be missing between them, and the prices of the two cannot be compared"
+    )
+
+
 def why_not_replaced(stored: Closes, offered: Closes, *, expected_ratio: Decimal) -> str:
     """Why the offered series must not replace the stored one, in one sentence; empty when it may.
 

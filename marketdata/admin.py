@@ -27,6 +27,7 @@ from marketdata.models import (
 )
 from marketdata.selectors import canonical_symbol, installed_sources, latest_home_session
 from marketdata.services.backfill import request_backfill
+from marketdata.symbol_admin import FindsSymbols
 
 
 class ReadOnly:
@@ -96,7 +97,7 @@ class SymbolAliasInline(TabularInline):
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(ModelAdmin):
+class InstrumentAdmin(FindsSymbols):
     form = InstrumentForm
     list_display: ClassVar = ["symbol", "name", "mic", "sector", "is_active", "delisted_on", "source", "basis_date"]
     list_filter: ClassVar = ["is_active", "mic", "sector"]
@@ -112,6 +113,7 @@ class InstrumentAdmin(ModelAdmin):
     ]
     readonly_fields: ClassVar = ["source", "basis_date"]
     actions: ClassVar = ["fetch_bars", "fetch_in_pieces"]
+    actions_list: ClassVar = ["find_symbol"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """An instrument that is no longer wanted is made inactive; its record stays."""

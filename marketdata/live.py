@@ -10,7 +10,7 @@ import structlog
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown
+from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.interest import note_watched
 from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.selectors import canonical_symbol, instruments_by_symbols, suggestions_for
@@ -52,7 +52,7 @@ class Topics:
     """The topics of the symbols that were asked for, and why others have none."""
 
     found: tuple[Topic, ...]
-    refused: tuple[MarketDataError, ...]
+    refused: tuple[Exception, ...]
 
 
 def may_read(user: object) -> bool:
@@ -60,7 +60,7 @@ def may_read(user: object) -> bool:
     return True
 
 
-def topics_for(symbols: Sequence[str]) -> Topics:
+def topics_for(symbols: Sequence[str], *, user: object) -> Topics:
     """The topic of each symbol, however it is written, and an error for each that has none."""
     return instrument_topics(symbols, TOPIC_PREFIX)
 
@@ -103,7 +103,7 @@ def instrument_topics(symbols: Sequence[str], prefix: str) -> Topics:
     asked = {text: _canonical(text) for text in symbols}
     known = instruments_by_symbols([symbol for symbol in asked.values() if isinstance(symbol, str)])
     found: dict[str, Topic] = {}
-    refused: list[MarketDataError] = []
+    refused: list[Exception] = []
     for symbol in asked.values():
         if isinstance(symbol, SymbolMalformed):
             refused.append(symbol)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from unfold.admin import TabularInline
 
 from marketdata.admin import ReadOnly, ReadOnlyAdmin
-from predictions.models import Forecast, LedgerCheck, LedgerHead, Outcome
+from predictions.models import BatchJob, Forecast, LedgerCheck, LedgerHead, Outcome
 
 
 class OutcomeInline(ReadOnly, TabularInline):
@@ -61,3 +61,20 @@ class LedgerHeadAdmin(ReadOnlyAdmin):
 class LedgerCheckAdmin(ReadOnlyAdmin):
     list_display: ClassVar[Any] = ["checked_at", "forecasts", "seconds", "fault"]
     show_full_result_count = False
+
+
+@admin.register(BatchJob)
+class BatchJobAdmin(ReadOnlyAdmin):
+    list_display: ClassVar[Any] = [
+        "id",
+        "owner",
+        "horizon_sessions",
+        "state",
+        "done",
+        "problems",
+        "total",
+        "created_at",
+    ]
+    list_filter: ClassVar[Any] = ["state", "horizon_sessions"]
+    list_select_related: ClassVar[Any] = ["owner"]
+    search_fields: ClassVar[Any] = ["owner__email", "=id"]

@@ -1,10 +1,19 @@
 """What can be set about forecasts and their reading."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 HORIZONS: tuple[int, ...] = (1, 5, 10, 20)
 DEFAULT_HORIZON = 5
 DISCLAIMER = "A statistical forecast with its uncertainty, not investment advice."
+
+# So many symbols are answered at once; more become a job, which is cut into pieces of this size.
+MOST_AT_ONCE = 50
+MOST_IN_A_BATCH = 10_000
+PIECE = 100
+# A worker that has had a piece for so long is gone, and another one may take it.
+LONGEST_PIECE = timedelta(minutes=1)
+BATCH_LIFE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,3 +79,29 @@ class ReplayImpossible(PredictionError):
         super().__init__(f"Forecast {forecast_id} cannot be computed again: {reason}.")
         self.forecast_id = forecast_id
         self.reason = reason
+
+
+class BatchUnknown(PredictionError):
+    """The caller has no batch with this key."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__("You have no batch with this id.")
+        self.batch_id = batch_id
+
+
+class BatchFinished(PredictionError):
+    """All answers of the batch are there, so that there is nothing left to cancel."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__("The batch is done; there is nothing left to cancel.")
+        self.batch_id = batch_id
+
+
+class BatchNeedsOwner(PredictionError):
+    """More symbols than are answered at once become a job, and a job belongs to somebody."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"Sign in or send an API key to ask for more than {most} symbols: such a batch is yours alone."
+        )
+        self.most = most

@@ -1,6 +1,12 @@
-"""Names of this app's background work, and how a replay is asked for."""
+"""Names of this app's background work, and how replays and batches are asked for."""
 
-from celery import current_app
+from collections.abc import Iterable
+from functools import partial
+
+import structlog
+from celery import current_app, group
+from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from predictions.readpath.replays import LIFE_S, Replay, awaited, open_replay
 from predictions.selectors.forecasts import replayable_forecast
@@ -10,6 +16,22 @@ ANNOUNCE = "predictions.announce"
 SCORE = "predictions.score"
 VERIFY_LEDGER = "predictions.verify_ledger"
 REPLAY = "predictions.replay"
+ANSWER_PIECE = "predictions.answer_piece"
+SWEEP_BATCHES = "predictions.sweep_batches"
+
+log = structlog.get_logger(__name__)
+
+
+def enqueue_pieces(piece_pks: Iterable[int]) -> None:
+    """Have workers answer these pieces once the transaction is committed; a sweep finds lost messages."""
+    transaction.on_commit(partial(_send_pieces, list(piece_pks)))
+
+
+def _send_pieces(piece_pks: list[int]) -> None:
+    try:
+        group(current_app.signature(ANSWER_PIECE, args=(pk,)) for pk in piece_pks).apply_async()
+    except OperationalError as error:
+        log.warning("pieces_not_sent", pieces=len(piece_pks), error=str(error))
 
 
 def request_replay(forecast_id: int) -> Replay:

@@ -1,17 +1,31 @@
-"""Background work: publishing, scoring, verifying, replaying. Each may run twice and then changes nothing."""
+"""Background work: publishing, scoring, verifying, replaying, batches. Each may run twice and then changes nothing."""
 
 from datetime import date
 
 from celery import shared_task
 from django.db import OperationalError
 
+from accounts.services.idempotency import forget_old_calls
 from marketdata import clock
-from predictions.jobs import ANNOUNCE, PUBLISH, REPLAY, SCORE, VERIFY_LEDGER
+from predictions.jobs import (
+    ANNOUNCE,
+    ANSWER_PIECE,
+    PUBLISH,
+    REPLAY,
+    SCORE,
+    SWEEP_BATCHES,
+    VERIFY_LEDGER,
+    enqueue_pieces,
+)
+from predictions.selectors.batch import free_pieces
 from predictions.services.accuracy import update_accuracy
+from predictions.services.batch import answer_piece, forget_old_batches
 from predictions.services.publishing import announce_champion, publish_forecasts
 from predictions.services.replay import answer_replay
 from predictions.services.scoring import score_matured
 from predictions.services.verification import check_ledger
+
+MOST_SWEPT = 200
 
 
 @shared_task(name=PUBLISH, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
@@ -44,3 +58,18 @@ def verify_ledger() -> None:
 def replay(token: str, forecast_id: int) -> None:
     """Compute a stored forecast again for whoever waits under this token."""
     answer_replay(token=token, forecast_id=forecast_id, now=clock.now())
+
+
+@shared_task(name=ANSWER_PIECE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def answer_one_piece(piece_pk: int) -> None:
+    """Answer a piece of a batch; nothing when another worker has it."""
+    answer_piece(piece_pk=piece_pk, now=clock.now())
+
+
+@shared_task(name=SWEEP_BATCHES)
+def sweep_batches() -> None:
+    """Send for pieces whose message or worker was lost; forget batches and idempotency keys whose time is over."""
+    now = clock.now()
+    forget_old_calls(now=now)
+    forget_old_batches(now=now)
+    enqueue_pieces(free_pieces(now=now).order_by("pk").values_list("pk", flat=True)[:MOST_SWEPT])

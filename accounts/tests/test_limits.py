@@ -1,5 +1,8 @@
 """How often a caller may ask, and who counts as one caller."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -14,10 +17,12 @@ from rest_framework.views import APIView
 from accounts.errors import RateLimited
 from accounts.limits import (
     STORE_OUTAGE,
+    AddressQuota,
     Allowance,
     LocalCounter,
     RateLimitHeadersMiddleware,
     SharedThrottle,
+    Window,
     bucket_of,
     client_address,
     count_call,
@@ -25,6 +30,7 @@ from accounts.limits import (
     shortened,
     store,
 )
+from config.embedded.places import ROOT
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -43,57 +49,136 @@ def allow(settings: Settings, calls: int, proxies: int = 0) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=calls, trusted_proxies=proxies)
 
 
-def test_the_call_after_the_last_is_refused_until_the_window_closes(settings: Settings, bucket: str) -> None:
-    allow(settings, 2)
-    first, second, third = (count_call(bucket) for _ in range(3))
-    assert (first.remaining, second.remaining, third.remaining) == (1, 0, 0)
+def quota(bucket: str, per_minute: int | None = 10, per_day: int | None = None) -> AddressQuota:
+    return AddressQuota(bucket, "free", per_minute, per_day)
+
+
+def test_the_call_after_the_last_is_refused_until_the_window_closes(bucket: str) -> None:
+    first, second, third = (count_call(quota(bucket, 2)) for _ in range(3))
+    assert [one.windows[0].remaining for one in (first, second, third)] == [1, 0, 0]
     second.require()
-    with pytest.raises(RateLimited) as refused:
+    with pytest.raises(RateLimited, match="2 calls a minute") as refused:
         third.require()
     assert refused.value.limit == 2
     assert 1 <= refused.value.retry_after_s <= 60
     store().delete(bucket)
-    assert count_call(bucket).count == 1
+    assert count_call(quota(bucket, 2)).windows[0].used == 1
 
 
 def test_a_bucket_lives_one_window_from_the_first_call(bucket: str) -> None:
-    count_call(bucket)
-    left_ms: Any = store().pttl(bucket)
-    assert 59_000 < left_ms <= 60_000
+    count_call(quota(bucket, per_day=100))
+    assert 59_000 < left_ms(bucket) <= 60_000
+    assert 86_390_000 < left_ms(f"{bucket}:day") <= 86_400_000
     store().pexpire(bucket, 30_000)
-    assert count_call(bucket).reset_s == 30
+    assert count_call(quota(bucket)).windows[0].reset_s == 30
+
+
+def left_ms(key: str) -> int:
+    left: Any = store().pttl(key)
+    return int(left)
 
 
 def test_a_bucket_that_lost_its_end_gets_one(bucket: str) -> None:
     store().set(bucket, 5)
-    assert count_call(bucket) == Allowance(limit=count_call(bucket).limit, count=6, reset_s=60)
+    assert count_call(quota(bucket)).windows == (Window("free", 10, 60, used=6, reset_s=60),)
 
 
-def test_headers_tell_limit_window_and_what_is_left() -> None:
-    assert Allowance(limit=10, count=3, reset_s=42).headers() == {
-        "RateLimit-Policy": '"anonymous";q=10;w=60',
-        "RateLimit": '"anonymous";r=7;t=42',
+def test_the_limit_of_the_day_holds_beside_that_of_the_minute(bucket: str) -> None:
+    # 10 a minute and 3 a day: the fourth call is the day's to refuse, and costs nothing of the minute.
+    allowances = [count_call(quota(bucket, 10, 3)) for _ in range(4)]
+    assert [one.refused_by is not None for one in allowances] == [False, False, False, True]
+    minute, day = allowances[-1].windows
+    assert (minute.used, day.used) == (3, 3)
+    with pytest.raises(RateLimited, match="3 calls a day") as refused:
+        allowances[-1].require()
+    assert refused.value.retry_after_s > 86_000
+
+
+def test_a_call_that_the_minute_refuses_costs_nothing_of_the_day(bucket: str) -> None:
+    allowances = [count_call(quota(bucket, 2, 9)) for _ in range(4)]
+    assert [one.windows[1].used for one in allowances] == [1, 2, 2, 2]
+    assert allowances[-1].refused_by == allowances[-1].windows[0]
+
+
+def test_a_batch_costs_one_a_symbol_or_nothing_at_all(bucket: str) -> None:
+    assert count_call(quota(bucket, 60, 100), cost=50).windows[0].remaining == 10
+    refused = count_call(quota(bucket, 60, 100), cost=11)
+    assert [one.remaining for one in refused.windows] == [10, 50]
+    with pytest.raises(RateLimited, match="counts as 11 of 60 calls"):
+        refused.require()
+    count_call(quota(bucket, 60, 100), cost=10).require()
+
+
+def test_more_than_a_minute_allows_takes_a_whole_minute(bucket: str) -> None:
+    taken = count_call(quota(bucket, 60, 100), cost=61)
+    assert (taken.refused_by, [one.remaining for one in taken.windows]) == (None, [0, 39])
+    assert count_call(quota(bucket, 60, 100), cost=61).refused_by == taken.windows[0]
+
+
+def test_more_than_a_day_allows_is_refused_for_good(bucket: str) -> None:
+    with pytest.raises(RateLimited, match="ask for less at once"):
+        count_call(quota(bucket, 60, 100), cost=101).require()
+    assert [one.used for one in count_call(quota(bucket, 60, 100)).windows] == [1, 1]
+
+
+def test_a_plan_without_a_limit_is_counted_all_the_same(bucket: str) -> None:
+    for _ in range(3):
+        allowance = count_call(quota(bucket, None))
+        allowance.require()
+    assert int(store().get(bucket) or 0) == 3  # type: ignore[arg-type]  # the sync client's answer
+    assert allowance.headers()["RateLimit-Policy"] == '"free";q=1000000000;w=60'
+
+
+def test_headers_tell_limits_windows_and_what_is_left() -> None:
+    windows = (Window("free", 60, 60, used=3, reset_s=42), Window("free-day", 5000, 86_400, used=5, reset_s=7))
+    assert Allowance(windows).headers() == {
+        "RateLimit-Policy": '"free";q=60;w=60, "free-day";q=5000;w=86400',
+        "RateLimit": '"free";r=57;t=42, "free-day";r=4995;t=7',
     }
 
 
+CALLER = """
+import sys, django
+django.setup()
+from accounts.limits import AddressQuota, count_call
+quota = AddressQuota(sys.argv[1], "free", 50, 1_000)
+print(sum(count_call(quota).refused_by is None for _ in range(40)))
+"""
+
+
+def test_three_processes_share_one_limit(bucket: str) -> None:
+    # 3 x 40 calls against a limit of 50: each process is let through for some of them, all together for 50.
+    variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
+    command = [sys.executable, "-c", CALLER, bucket]
+    callers = [subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    allowed = [int(caller.communicate(timeout=60)[0]) for caller in callers]
+    assert sum(allowed) == 50
+    assert count_call(quota(bucket, 50, 1_000)).windows[1].used == 50
+
+
 def test_without_the_store_each_process_counts_for_itself(settings: Settings, bucket: str) -> None:
-    allow(settings, 2)
     settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, redis_url=NOWHERE)
-    assert [count_call(bucket).remaining for _ in range(3)] == [1, 0, 0]
+    allowances = [count_call(quota(bucket, 2, 5)) for _ in range(3)]
+    assert [[one.remaining for one in each.windows] for each in allowances] == [[1, 4], [0, 3], [0, 3]]
     with pytest.raises(RateLimited):
-        count_call(bucket).require()
+        allowances[-1].require()
     assert STORE_OUTAGE.is_on
 
 
 def test_the_local_counter_opens_a_new_window_after_a_minute_and_forgets_the_longest_silent() -> None:
     counter = LocalCounter(capacity=2)
-    assert counter.count("a", now_s=100.0) == (1, 60_000)
-    assert counter.count("a", now_s=110.0) == (2, 50_000)
-    assert counter.count("a", now_s=160.0) == (1, 60_000)
-    counter.count("b", now_s=161.0)
-    counter.count("c", now_s=162.0)
-    assert counter.count("a", now_s=163.0)[0] == 1
-    assert counter.count("c", now_s=163.0)[0] == 2
+
+    def used(bucket: str, now_s: float) -> tuple[int, int]:
+        window = counter.count(quota(bucket), now_s=now_s).windows[0]
+        return window.used, window.reset_s
+
+    assert used("a", 100.0) == (1, 60)
+    assert used("a", 110.0) == (2, 50)
+    assert used("a", 160.0) == (1, 60)
+    used("b", 161.0)
+    used("c", 162.0)
+    assert used("a", 163.0)[0] == 1
+    assert used("c", 163.0)[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -137,7 +222,7 @@ def test_logs_get_the_network_only(address: str, short: str) -> None:
 def test_every_answer_to_a_counted_call_carries_the_headers() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         if "counted" in request.GET:
-            remember(request, Allowance(limit=10, count=10, reset_s=9))
+            remember(request, Allowance((Window("anonymous", 10, 60, used=10, reset_s=9),)))
         return HttpResponse(status=404)
 
     answer = RateLimitHeadersMiddleware(view)
@@ -146,10 +231,15 @@ def test_every_answer_to_a_counted_call_carries_the_headers() -> None:
 
 
 def test_calls_through_the_framework_draw_on_the_same_bucket(settings: Settings) -> None:
-    allow(settings, 1)
+    allow(settings, 3)
     plain = RequestFactory().get("/", REMOTE_ADDR="203.0.113.77")
     store().delete(bucket_of(plain))
+
+    class CountsAsTwo(APIView):
+        def cost_of(self, request: Request) -> int:
+            return 2
+
     assert SharedThrottle().allow_request(Request(plain), APIView())
-    assert count_call(bucket_of(plain)).count == 2
+    assert SharedThrottle().allow_request(Request(plain), CountsAsTwo())
     with pytest.raises(RateLimited):
         SharedThrottle().allow_request(Request(plain), APIView())

@@ -1,36 +1,17 @@
-"""Sessions: strange keys are nobody's, an outage of the cache signs nobody out, attempts are counted by caller."""
-
-from collections.abc import Iterator
-from dataclasses import replace
+"""Sessions: strange keys are nobody's, an outage of the cache signs nobody out, and keys do not outlive a sign-in."""
 
 import pytest
-from django.core.cache import cache
+from django.conf import settings as settings_module
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.models import User
 from accounts.sessions import SessionStore
+from accounts.tests.conftest import PASSWORD
 from config.embedded.running import free_port
 
 pytestmark = pytest.mark.django_db
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def signed_in(client: Client) -> Client:
-    """A browser in which Ada is signed in."""
-    client.force_login(User.objects.create_user("ada@example.com", PASSWORD))
-    return client
-
-
-@pytest.fixture
-def _no_counts() -> Iterator[None]:
-    """Attempts of other tests do not count."""
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.mark.parametrize("key", ['"aaaaaaaaaa\\000"', "../../etc/passwd", "A" * 32, "a" * 41, "short"])
@@ -51,16 +32,23 @@ def test_without_the_cache_an_unknown_session_is_empty(settings: Settings) -> No
     assert SessionStore("a" * 32).load() == {}
 
 
-@pytest.mark.usefixtures("_no_counts")
-def test_behind_a_proxy_the_failures_of_one_caller_lock_out_nobody_else(client: Client, settings: Settings) -> None:
-    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, trusted_proxies=1)
+def test_signing_in_changes_the_key_of_the_session(client: Client, ada: User) -> None:
+    client.get(reverse("account_login"))
+    session = client.session
+    session["kept"] = True
+    session.save()
+    before = str(session.session_key)
+    client.cookies[settings_module.SESSION_COOKIE_NAME] = before
+    client.post(reverse("account_login"), {"login": ada.email, "password": PASSWORD})
+    assert client.session["_auth_user_id"] == str(ada.pk)
+    assert client.session.session_key != before
+    assert not SessionStore(before).exists(before)
 
-    def attempt(address: str, number: int) -> str:
-        form = {"login": f"person{number}@example.com", "password": "wrong"}
-        answer = client.post(reverse("account_login"), form, headers={"x-forwarded-for": f"8.8.8.8, {address}"})
-        return answer.content.decode()
 
-    said = [attempt("203.0.113.7", number) for number in range(11)]
-    assert "Too many failed login attempts" not in said[9]
-    assert "Too many failed login attempts" in said[10]
-    assert "Too many failed login attempts" not in attempt("203.0.113.8", 12)
+def test_a_new_password_signs_every_other_browser_out(signed_in: Client, ada: User) -> None:
+    elsewhere = Client()
+    elsewhere.force_login(ada)
+    form = {"oldpassword": PASSWORD, "password1": "another fine horse", "password2": "another fine horse"}
+    assert signed_in.post(reverse("account_change_password"), form).status_code == 302
+    assert signed_in.get(reverse("accounts:settings")).status_code == 200
+    assert elsewhere.get(reverse("accounts:settings")).status_code == 302

@@ -1,6 +1,7 @@
 """Settings that every process shares; what differs by place stands in local, production and test."""
 
 import os
+from datetime import timedelta
 
 from corsheaders.defaults import default_headers
 from csp.constants import NONCE, NONE, SELF
@@ -20,6 +21,8 @@ HINDCAST_MARKETDATA = ENVIRONMENT.marketdata
 HINDCAST_MODELS = ENVIRONMENT.models
 HINDCAST_FORECASTS = ENVIRONMENT.forecasts
 HINDCAST_LIMITS = ENVIRONMENT.limits
+HINDCAST_ACCOUNTS = ENVIRONMENT.accounts
+HINDCAST_IDENTITY = ENVIRONMENT.identity
 HINDCAST_ALERTS = ENVIRONMENT.alerts
 HINDCAST_NEWS = ENVIRONMENT.news
 
@@ -31,6 +34,8 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"
 APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = SITE.body_bytes
+CSRF_FAILURE_VIEW = "config.problem_answers.csrf_failure"
 
 INSTALLED_APPS = [
     "config",
@@ -51,7 +56,11 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.github",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
@@ -66,6 +75,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.request_log.RequestLogMiddleware",
+    "config.api_gate.ApiGateMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -76,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.page_limits.PageLimitMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.policies.PagePolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -137,18 +148,38 @@ LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.agreement.AgreementFields"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_VERIFICATION = HINDCAST_ACCOUNTS.email_verification
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_FORMS = {"add_email": "accounts.forms.account.ChangeEmailForm"}
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+# Attempts at the doors are counted by config.page_limits.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {client.vendor: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
+# A vendor's word joins a person to an account whose address both have verified; see SocialAdapter.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.CallerAuthentication"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.SharedThrottle"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.CallerPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.parsers.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "config.problems.exception_handler",
+    "EXCEPTION_HANDLER": "config.problem_answers.exception_handler",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hindcast",
@@ -156,6 +187,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -163,6 +195,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ForecastKindEnum": ["live", "shadow", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],
+        "BatchStatusEnum": ["issued", "abstained", "problem", "waiting", "cancelled"],
+        "BatchStateEnum": ["waiting", "running", "done", "cancelled"],
         "PriceKindEnum": ["quote", "close"],
     },
 }
@@ -181,7 +215,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF, *([SITE.stream_url] if SITE.stream_url else [])],
         "object-src": [NONE],
         "base-uri": [SELF],
-        "form-action": [SELF],
+        # A form that starts a sign-in elsewhere is redirected there, which browsers count as its action.
+        "form-action": [SELF, *(client.origin for client in HINDCAST_ACCOUNTS.oauth_clients)],
         "frame-ancestors": [NONE],
     },
 }
@@ -208,6 +243,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A new champion has to say something: jobs of higher apps that a promotion sends off by name.
 HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
+# Who serves is written into the audit within the same transaction.
+HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
+# How an error is told inside a larger answer; the table of problems lies above the apps.
+HINDCAST_PROBLEM_OF = "config.problem_answers.described"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -105,7 +105,7 @@ class Socket:
     async def _topics_of(self, channel: Channel, command: Command) -> tuple[Topic, ...]:
         """The topics of the command's symbols; a symbol that has none is answered with an error of its own."""
         try:
-            topics = await in_thread(channel.topics_for, command.symbols)
+            topics = await in_thread(channel.topics_for, command.symbols, user=self._user)
         except DatabaseError as error:
             raise CommandRefused("storage-unavailable", "The database does not answer; try again soon.") from error
         for refusal in topics.refused:

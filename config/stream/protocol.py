@@ -1,6 +1,6 @@
 """What travels over the socket: the commands of a client, the messages of the server, and what a channel must offer.
 
-Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices" | "forecasts", "symbols": ["AAPL"]}`,
+Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices" | "forecasts" | "jobs", "symbols": ["AAPL"]}`,
 `{"action": "resume", "channel": "forecasts", "symbols": ["AAPL"], "seq": 41}` (or by symbol: `"seq": {"AAPL": 41}`),
 `{"action": "ping"}`.
 Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq`
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeGuard
 
-from config.problems import facts_of
+from config.problem_answers import facts_of
 from marketdata.live import Topic, Topics
 
 MAX_FRAME_CHARACTERS = 16_384
@@ -29,7 +29,7 @@ class Channel(Protocol):
 
     def may_read(self, user: object) -> bool: ...
 
-    def topics_for(self, symbols: Sequence[str]) -> Topics: ...
+    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics: ...
 
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]: ...
 
@@ -89,7 +89,7 @@ def error_text(error: CommandRefused) -> str:
 def refusal_text(channel: str, error: Exception) -> str:
     """The answer about one symbol that cannot be followed, in the words the API uses for it."""
     facts = facts_of(error)
-    code = facts.pop("type").rsplit(":", 1)[-1]
+    code = facts.pop("type").rpartition("#")[2]
     return encoded({"type": "error", "code": code, "channel": channel, **facts})
 
 

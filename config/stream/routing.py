@@ -8,21 +8,21 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path, re_path
 
-from config.problems import CONTENT_TYPE, NOT_FOUND
+from config.problem_answers import CONTENT_TYPE
+from config.problems import NOT_FOUND
 from config.stream.access import PagesOfThisSite, SignedInUser
 from config.stream.consumer import StreamConsumer
 from config.stream.hub import Hub
 from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
 from marketdata import live as prices
-from predictions import live as forecasts
+from predictions.live import forecasts, jobs
 
-CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts)}
+CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts, jobs)}
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 _NOT_FOUND_BODY = json.dumps(
-    {"type": f"urn:hindcast:problem:{NOT_FOUND.slug}", "title": NOT_FOUND.title, "detail": NOT_FOUND.detail}
-    | {"status": NOT_FOUND.status}
+    {"type": NOT_FOUND.type, "title": NOT_FOUND.title, "detail": NOT_FOUND.detail} | {"status": NOT_FOUND.status}
 ).encode()
 
 

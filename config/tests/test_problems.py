@@ -11,14 +11,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
 from rest_framework import exceptions
-from rest_framework.decorators import api_view, throttle_classes
+from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import errors as accounts
 from accounts.errors import RateLimited
 from alerts import errors as alerts
-from config.problems import CONTENT_TYPE, PROBLEMS, problem_of, problem_response
+from config.problem_answers import CONTENT_TYPE, problem_response
+from config.problem_guide import REQUEST_ID, explained
+from config.problems import BY_STATUS, FRAMEWORK, OUTAGES, PROBLEMS, UNEXPECTED, problem_of
 from config.urls import handler400, handler403, handler404, handler500
 from config.urls import urlpatterns as site_paths
 from marketdata import errors as marketdata
@@ -32,7 +35,7 @@ MODULES = (accounts, alerts, marketdata, mlops, forecasting, predictions)
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
 RAISED: dict[str, Exception] = {
     "unknown": SymbolUnknown("APPL", ["AAPL"]),
-    "limited": RateLimited(10, 42),
+    "limited": RateLimited(10, 60, 42),
     "no-model": NoChampion(),
     "corrupt": ArtifactCorrupt("v1", "sha256 of /srv/artifacts/v1 is wrong"),
     "gone": Http404("gone"),
@@ -48,11 +51,20 @@ def plain(request: HttpRequest, kind: str) -> HttpResponse:
 
 @api_view(["GET"])
 @throttle_classes([])
+@permission_classes([AllowAny])
 def framework(request: Request, kind: str) -> Response:
     raise RAISED[kind]
 
 
+@api_view(["POST"])
+@throttle_classes([])
+@permission_classes([AllowAny])
+def echo(request: Request) -> Response:
+    return Response(request.data)
+
+
 urlpatterns = [
+    path("api/echo", echo),
     path("api/plain/<kind>", plain),
     path("api/framework/<kind>", framework),
     path("pages/<kind>", plain),
@@ -100,7 +112,7 @@ def test_an_error_is_told_as_a_problem(browser: Client, style: str, kind: str, s
     answer = browser.get(f"/api/{style}/{kind}", headers={"X-Request-ID": "request-0001"})
     body = json.loads(answer.content)
     assert (answer.status_code, answer["Content-Type"]) == (status, CONTENT_TYPE)
-    assert (body["type"], body["status"]) == (f"urn:hindcast:problem:{slug}", status)
+    assert (body["type"], body["status"]) == (f"/api/problems#{slug}", status)
     assert body["title"]
     assert body["detail"]
     assert body["request_id"] == answer["X-Request-ID"] == "request-0001"
@@ -154,3 +166,34 @@ def test_an_error_that_inherits_from_a_known_one_gets_its_answer() -> None:
 def test_a_view_can_answer_with_a_problem_itself() -> None:
     answer = problem_response(SymbolUnknown("APPL"), RequestFactory().get("/api/v1/predict"))
     assert json.loads(answer.content)["symbol"] == "APPL"
+
+
+def test_every_problem_is_explained_where_its_type_leads(client: Client) -> None:
+    guide = explained()
+    tables = (PROBLEMS, OUTAGES, FRAMEWORK, BY_STATUS)
+    problems = [problem for table in tables for problem in table.values()] + [UNEXPECTED]
+    assert {problem.slug for problem in problems} == set(guide)
+    page = client.get("/api/problems").content.decode()
+    for problem in problems:
+        path, _, anchor = problem.type.partition("#")
+        assert path == "/api/problems"
+        assert page.count(f'id="{anchor}"') == 1
+        assert guide[anchor].advice
+
+
+def test_an_example_is_what_such_an_error_is_answered(browser: Client) -> None:
+    body = browser.get("/api/plain/unknown").json()
+    assert explained()["unknown-symbol"].example == body | {"request_id": REQUEST_ID}
+
+
+def test_a_missing_token_is_told_as_such(browser: Client) -> None:
+    strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    answer = strict.post("/api/plain/unknown")
+    assert (answer.status_code, answer.json()["type"]) == (403, "/api/problems#csrf-failed")
+    page = strict.post("/pages/unknown")
+    assert (page.status_code, page["Content-Type"]) == (403, "text/html; charset=utf-8")
+
+
+def test_json_that_is_nested_too_deeply_is_malformed(browser: Client) -> None:
+    answer = browser.post("/api/echo", b"[" * 200_000, content_type="application/json")
+    assert (answer.status_code, answer.json()["type"]) == (400, "/api/problems#malformed-request")

@@ -12,7 +12,7 @@ from config.embedded.places import ROOT
 from config.env import EnvironmentProblem, read_environment
 from marketdata.conf import BUDGETS
 
-GOOD_SECRET = "x7" * 30
+GOOD_SECRET = "hJ4kq9ZrT2" * 6
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
     "HINDCAST_SECRET_KEY": GOOD_SECRET,

@@ -13,8 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 from marketdata.live import Topic, kept_key, sequence_key
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
-from predictions import live
 from predictions.conf import HORIZONS
+from predictions.live import forecasts as live
 from predictions.readpath.bodies import body_of
 from predictions.tests.factories import bar, forecasts, model_version, stock
 
@@ -37,7 +37,7 @@ def test_forecasts_are_for_everybody() -> None:
 
 def test_a_topic_is_made_of_a_key_and_found_by_any_spelling(apple: Instrument) -> None:
     berkshire = stock("BRK.B")
-    topics = live.topics_for(["aapl", "BRK-B", "brk/b", "ZZZZ", "<b>"])
+    topics = live.topics_for(["aapl", "BRK-B", "brk/b", "ZZZZ", "<b>"], user=None)
     assert topics.found == (topic_of(apple), topic_of(berkshire))
     assert [type(error).__name__ for error in topics.refused] == ["SymbolUnknown", "SymbolMalformed"]
 
@@ -47,7 +47,7 @@ def test_many_symbols_are_found_by_one_query(
 ) -> None:
     names = [stock(f"X{number}").symbol for number in range(20)]
     with django_assert_num_queries(1):
-        assert len(live.topics_for(["AAPL", *names]).found) == 21
+        assert len(live.topics_for(["AAPL", *names], user=None).found) == 21
 
 
 def test_a_snapshot_is_the_newest_forecast_of_every_horizon(

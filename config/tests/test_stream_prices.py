@@ -54,7 +54,7 @@ async def eventually_watched(pks: set[int]) -> None:
 @pytest.mark.django_db
 def test_a_snapshot_is_the_last_close_until_there_is_a_quote() -> None:
     instrument, empty = acme(), stock("NONE")
-    topics = live.topics_for(["acme", "NONE"])
+    topics = live.topics_for(["acme", "NONE"], user=None)
     assert live.may_read(AnonymousUser())
     told = live.snapshot(topics.found, now=INSIDE)
     close = told[f"prices.instrument.{instrument.pk}"]

@@ -23,7 +23,7 @@ def test_an_api_path_with_a_slash_leads_to_the_one_without(browser: Client, meth
 def test_an_unknown_api_path_is_a_problem(browser: Client, path: str) -> None:
     answer = browser.get(path)
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
-    assert answer.json()["type"] == "urn:hindcast:problem:not-found"
+    assert answer.json()["type"] == "/api/problems#not-found"
 
 
 @pytest.mark.django_db

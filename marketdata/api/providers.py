@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -49,7 +48,8 @@ class ProvidersOut(serializers.Serializer):
 class Providers(APIView):
     """The sources of market data."""
 
-    permission_classes = (IsAdminUser,)
+    required_scope = "read"
+    staff_only = True
 
     @extend_schema(
         operation_id="providers",

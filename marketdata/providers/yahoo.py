@@ -154,7 +154,7 @@ def read_chart(reply: Any, *, first: date) -> DailyHistory:
     try:
         series = _series(reply)
         day_of = _day_reader(ZoneInfo(series["meta"]["exchangeTimezoneName"]))
-        bars = list(_bars(series, day_of))
+        bars = _told_once(list(_bars(series, day_of)))
         actions = list(_actions(series.get("events") or {}, day_of))
         basis = day_of(series["meta"]["regularMarketTime"])
     except READING_ERRORS as error:
@@ -251,6 +251,24 @@ def _bars(series: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterato
             adjusted_close=price_of(adjusted_close),
             volume=None if volume is None else int(volume),
         )
+
+
+def _told_once(bars: list[BarRecord]) -> list[BarRecord]:
+    """The bars without the newest session's first row, where a second one says the same.
+
+    Yahoo adds a row of the last trade to that of the day, and keeps both for a while after the close. Their prices are
+    the same then, and the later row has the volume of the closing auction. Where prices differ both are left, to be
+    refused: the next fetch finds one.
+    """
+    if len(bars) < 2:
+        return bars
+    *_, day, live = bars
+    same = (day.session, *_prices(day)) == (live.session, *_prices(live))
+    return [*bars[:-2], live] if same else bars
+
+
+def _prices(bar: BarRecord) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    return bar.open, bar.high, bar.low, bar.close
 
 
 def _actions(events: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterator[CorporateActionRecord]:

@@ -20,6 +20,7 @@ from marketdata.providers.bar_file import OddRow, read_chunks
 from marketdata.records import CorporateActionRecord
 from marketdata.selectors import instrument_by_symbol
 from marketdata.services.bulk_import import OfferedColumns, import_columns
+from marketdata.services.side_by_side import side_by_side
 
 SOURCE = "import"
 # So many of each kind are told one by one, the rest is counted.
@@ -54,13 +55,23 @@ class ImportReport:
         return not (failed or self.odd_rows or self.unknown)
 
 
+@dataclass(frozen=True, slots=True)
+class _TakenIn:
+    """One instrument's run, and how many of its rows were left out because their session is none of its closed ones."""
+
+    run: IngestionRun
+    not_closed: int
+    after_delisting: int
+
+
 def import_bars(
     *, path: Path, now: datetime, add_on: str = "", tell: Progress = lambda done, total: None
 ) -> ImportReport:
     """Store the believable bars of the file with the source `import`; a second call changes nothing.
 
-    Instruments that do not exist are named in the report, or added to the exchange `add_on`. `tell` hears how many
-    instruments of how many are done. Raises BarFileUnusable before anything is stored.
+    Instruments that do not exist are named in the report, or added to the exchange `add_on`. Several are taken in at
+    once, each in a transaction of its own. `tell` hears how many instruments of how many are done. Raises
+    BarFileUnusable before anything is stored.
     """
     report = ImportReport()
     with TemporaryFile() as waiting:
@@ -68,12 +79,16 @@ def import_bars(
         if not report.rows:
             raise BarFileUnusable(path.name, "it has a header and no rows")
         found = _by_instrument(symbols, rows, report, add_on=add_on)
-        for done, (instrument, places) in enumerate(found.items(), start=1):
-            columns = _in_order(rows[places])
-            run = _taken_in(instrument, columns, report, now)
-            report.runs.append(run)
-            if run.bars_quarantined:
-                _note_refused(report, instrument, columns, now)
+
+        def taken_in(instrument: Instrument) -> _TakenIn:
+            return _taken_in(instrument, _in_order(rows[found[instrument]]), now)
+
+        for done, (instrument, taken) in enumerate(zip(found, side_by_side(taken_in, list(found)), strict=True), 1):
+            report.runs.append(taken.run)
+            report.not_closed += taken.not_closed
+            report.after_delisting += taken.after_delisting
+            if taken.run.bars_quarantined:
+                _note_refused(report, instrument, rows["session"][found[instrument]], now)
             tell(done, len(found))
     return report
 
@@ -135,21 +150,20 @@ def _in_order(rows: Rows) -> BarColumns:
     return BarColumns(**{name: np.ascontiguousarray(rows[name]) for name in COLUMNS})
 
 
-def _taken_in(instrument: Instrument, columns: BarColumns, report: ImportReport, now: datetime) -> IngestionRun:
-    """One run; sessions that are still going on, and those after a delisting, are left out and counted."""
+def _taken_in(instrument: Instrument, columns: BarColumns, now: datetime) -> _TakenIn:
+    """Sessions that are still going on, and those after a delisting, are left out and counted."""
     closed, today = latest_session(instrument.mic, now), exchange_day(instrument.mic, now)
     last_final = min(closed, instrument.delisted_on or date.max)
     left_out = (columns.session > np.datetime64(last_final)) & (columns.session <= np.datetime64(today))
     not_closed = left_out & (columns.session > np.datetime64(closed))
-    report.not_closed += int(not_closed.sum())
-    report.after_delisting += int((left_out & ~not_closed).sum())
     wanted = columns.taken(~left_out)
     told = wanted.session[wanted.session <= np.datetime64(closed)]
     basis = told.max().item() if len(told) else closed
     if instrument.source == SOURCE and instrument.basis_date is not None:
         basis = max(basis, instrument.basis_date)
     offered = OfferedColumns(SOURCE, wanted, basis, _known_actions(instrument))
-    return import_columns(instrument=instrument, offered=offered, now=now)
+    run = import_columns(instrument=instrument, offered=offered, now=now)
+    return _TakenIn(run, int(not_closed.sum()), int((left_out & ~not_closed).sum()))
 
 
 def _known_actions(instrument: Instrument) -> list[CorporateActionRecord]:
@@ -160,9 +174,11 @@ def _known_actions(instrument: Instrument) -> list[CorporateActionRecord]:
     ]
 
 
-def _note_refused(report: ImportReport, instrument: Instrument, columns: BarColumns, now: datetime) -> None:
-    """What the quality rules refused of these bars, now or when they were offered before."""
-    for one in _refused(instrument, set(columns.session.tolist()), now):
+def _note_refused(
+    report: ImportReport, instrument: Instrument, sessions: NDArray[np.datetime64], now: datetime
+) -> None:
+    """What the quality rules refused of the bars of these sessions, now or when they were offered before."""
+    for one in _refused(instrument, set(sessions.tolist()), now):
         if len(report.refused) < KEPT:
             report.refused.append(one)
         else:

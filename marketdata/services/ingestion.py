@@ -9,7 +9,7 @@ from decimal import Decimal
 import structlog
 from django.db import transaction
 
-from marketdata.adjustments import basis_ratio, same_basis, split_factor, why_not_replaced
+from marketdata.adjustments import basis_ratio, no_common_session, same_basis, split_factor, why_not_replaced
 from marketdata.calendars import exchange_day, latest_session
 from marketdata.models import IngestionRun, Instrument
 from marketdata.providers.aliases import AliasedProvider
@@ -154,12 +154,16 @@ def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, n
 def _replacement(instrument: Instrument, judgement: _Judgement, stored: Mapping[date, Decimal]) -> tuple[bool, str]:
     """Whether the history would replace the stored series as a whole, and why it must not, empty when it may.
 
-    It replaces one of another source, and one of the same source whose prices stand on an older basis.
+    It replaces one of another source, and one of the same source whose prices stand on an older basis. One that goes
+    on after a pause, as a source does that tells only its newest sessions, is not joined to what ended before it.
     """
     offered = {bar.session: bar.close for bar in judgement.judged.good}
     ratio = basis_ratio(stored, offered)
-    if instrument.source in ("", judgement.source) and (ratio is None or same_basis(ratio)):
-        return False, ""
+    if instrument.source in ("", judgement.source):
+        if stored and ratio is None:
+            return False, no_common_session(stored, offered)
+        if ratio is None or same_basis(ratio):
+            return False, ""
     basis = judgement.history.basis_date
     splits = split_factor(judgement.history.actions, after=instrument.basis_date or basis, through=basis)
     return True, why_not_replaced(stored, offered, expected_ratio=1 / splits)

@@ -17,6 +17,7 @@ LONGEST_TEXT = 64
 MOST_STORED = 10
 LONGEST_NAME = 200
 CURRENCY_LETTERS = 3
+NO_SEARCH = "No source that can search is configured; Alpha Vantage can, with ALPHA_VANTAGE_API_KEY."
 
 
 @dataclass(frozen=True, slots=True)

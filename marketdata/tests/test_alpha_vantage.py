@@ -260,6 +260,50 @@ def test_bars_are_stored_with_their_split(vendor: AlphaVantage, httpserver: HTTP
 
 
 @pytest.mark.django_db
+def test_the_newest_hundred_sessions_are_not_joined_over_a_pause(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+    def compact(first: date, last: date) -> Any:
+        rows = {
+            f"{bar.session}": {
+                "1. open": f"{bar.open}",
+                "2. high": f"{bar.high}",
+                "3. low": f"{bar.low}",
+                "4. close": f"{bar.close}",
+                "5. volume": f"{bar.volume}",
+            }
+            for bar in bars_between(date(2023, 1, 3), last)
+            if bar.session >= first
+        }
+        return {"Meta Data": {"2. Symbol": "IBM"}, "Time Series (Daily)": rows}
+
+    replies: dict[str, Any] = {"TIME_SERIES_DAILY_ADJUSTED": {"Information": PREMIUM}}
+
+    def answer(request: Request) -> Response:
+        full = request.args["function"] == "TIME_SERIES_DAILY" and request.args["outputsize"] == "full"
+        reply = {"Information": PREMIUM} if full else replies[request.args["function"]]
+        return Response(json.dumps(reply), content_type="application/json")
+
+    httpserver.expect_request("/query").respond_with_handler(answer)
+    ibm = stock(symbol="IBM")
+
+    def brought(first: date, last: date) -> IngestionRun:
+        replies["TIME_SERIES_DAILY"] = compact(first, last)
+        now = datetime(last.year, last.month, last.day, 22, tzinfo=UTC)
+        run = ingest_all(through=last, now=now, instruments=[ibm], providers=[vendor])[0]
+        ibm.refresh_from_db()
+        return run
+
+    assert brought(date(2023, 1, 3), date(2023, 3, 1)).status == "done"
+    # One session in common is enough to go on; XNYS had 10 more up to 15 March.
+    assert brought(date(2023, 3, 1), date(2023, 3, 15)).bars_new == 10
+    refused = brought(date(2023, 3, 17), date(2023, 8, 9))
+    assert (refused.status, refused.bars_new) == ("failed", 0)
+    assert "2023-03-17 to 2023-08-09, have none in common with the stored ones, 2023-01-03 to 2023-03-15" in (
+        refused.detail
+    )
+    assert DailyBar.objects.order_by("session").last() == DailyBar.objects.get(session=date(2023, 3, 15))
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("message", [{"Information": QUOTA}, {"Error Message": QUOTA}, {"Note": f"{KEY.lower()}?"}])
 def test_the_key_is_in_no_row_and_no_line_and_the_next_source_answers(
     vendor: AlphaVantage, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture, capfd: Any, message: dict[str, str]

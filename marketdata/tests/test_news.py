@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from pytest_django import Settings
 from pytest_httpserver import HTTPServer
 
 from marketdata.errors import FailureKind
@@ -215,7 +216,10 @@ def test_a_budget_that_ends_early_leaves_out_others_each_time() -> None:
     assert first.asked == again.asked
 
 
-def test_without_any_source_nothing_is_asked(netflix: Instrument) -> None:
+def test_without_any_source_nothing_is_asked(netflix: Instrument, settings: Settings) -> None:
+    # Keys in the environment of whoever runs the tests are not for them.
+    keys = ("newsapi_key", "alpha_vantage_key", "reddit_client_id", "reddit_client_secret", "x_bearer_token")
+    settings.HINDCAST_NEWS = news_settings(**dict.fromkeys(keys, ""))
     assert ingest_news(now=NOW) == []
 
 

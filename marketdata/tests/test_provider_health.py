@@ -233,7 +233,7 @@ def test_staff_get_the_sources_in_their_order(httpserver: HTTPServer, person: Pe
 
 def test_others_do_not(client: Client, person: Person) -> None:
     nobody = client.get("/api/v1/providers")
-    assert (nobody.status_code, nobody.json()["type"]) == (401, "urn:hindcast:problem:authentication-needed")
+    assert (nobody.status_code, nobody.json()["type"]) == (401, "/api/problems#authentication-needed")
     assert client.get("/providers").headers["Location"].startswith("/accounts/login/?next=/providers")
     reader = person(False)
     assert (reader.get("/api/v1/providers").status_code, reader.get("/providers").status_code) == (403, 403)

@@ -19,7 +19,7 @@ from werkzeug import Request, Response
 from yfinance.data import YfData
 
 from marketdata.errors import ProviderRejected, ProviderUnavailable
-from marketdata.models import DailyBar, QuarantinedBar
+from marketdata.models import DailyBar, Instrument, QuarantinedBar
 from marketdata.providers.base import DailyHistory
 from marketdata.providers.sample import SampleProvider
 from marketdata.providers.yahoo import YahooProvider, price_of, read_chart, yahoo_symbol
@@ -200,6 +200,50 @@ def test_bars_of_yahoo_are_judged_before_they_are_stored(yahoo: YahooProvider, h
     assert QuarantinedBar.objects.get().rule == "missing_value"
     assert set(DailyBar.objects.values_list("source", flat=True)) == {"yahoo"}
     assert calls("answered") == before + 1
+
+
+def with_live_row(close: float = 173.93) -> Any:
+    """The recorded chart as it is just after the close: the day's row, and one of the last trade beside it."""
+    chart = recorded("yahoo_chart.json")
+    series = chart["chart"]["result"][0]
+    series["timestamp"].append(series["meta"]["regularMarketTime"])
+    for values in (series["indicators"]["quote"][0], series["indicators"]["adjclose"][0]):
+        for column in values.values():
+            column.append(column[-1])
+    series["indicators"]["quote"][0]["close"][-1] = close
+    series["indicators"]["quote"][0]["volume"][-1] += 2_000
+    return chart
+
+
+def brought(yahoo: YahooProvider, now: datetime) -> tuple[int, int]:
+    """How many bars one ingestion adds and how many it changes."""
+    instrument = Instrument.objects.get(symbol="AAPL")
+    run = ingest_all(through=LAST, now=now, instruments=[instrument], providers=[yahoo])[0]
+    return run.bars_new, run.bars_changed
+
+
+@pytest.mark.django_db
+def test_a_session_told_twice_with_the_same_prices_is_one(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(CHART).respond_with_json(with_live_row(close=173.92999267578125))
+    stock(symbol="AAPL", mic="XNAS")
+    assert brought(yahoo, datetime(2023, 9, 21, 21, tzinfo=UTC)) == (3, 0)
+    # 63,047,900 shares before the closing auction, 2,000 more with it.
+    assert DailyBar.objects.get(session=LAST).volume == 63_049_900
+    assert set(QuarantinedBar.objects.values_list("rule", flat=True)) == {"missing_value"}
+
+
+@pytest.mark.django_db
+def test_a_session_told_twice_with_two_closes_waits_for_the_next_fetch(
+    yahoo: YahooProvider, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_oneshot_request(CHART).respond_with_json(with_live_row(close=174.5))
+    stock(symbol="AAPL", mic="XNAS")
+    assert brought(yahoo, datetime(2023, 9, 21, 21, tzinfo=UTC)) == (2, 0)
+    assert not DailyBar.objects.filter(session=LAST).exists()
+    assert QuarantinedBar.objects.filter(session=LAST, rule="duplicate_session").exists()
+    httpserver.expect_oneshot_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
+    assert brought(yahoo, datetime(2023, 9, 22, 21, tzinfo=UTC)) == (1, 0)
+    assert DailyBar.objects.get(session=LAST).close == Decimal("173.93")
 
 
 @pytest.mark.django_db

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.utils.module_loading import import_string
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
@@ -20,8 +22,10 @@ Stage = ModelVersion.Stage
 
 
 @transaction.atomic
-def promote(*, version: ModelVersion, actor: AbstractBaseUser | None, reason: str, now: datetime) -> ModelVersion:
-    """Make `version` the champion, retire the one before, and note who did it and why.
+def promote(
+    *, version: ModelVersion, actor: AbstractBaseUser | None, reason: str, now: datetime, rolled_back: bool = False
+) -> ModelVersion:
+    """Make `version` the champion, retire the one before, and note who did it and why, here and in the audit.
 
     A second call for the version that already serves changes nothing. Raises PromotionRefused without a reason and
     ArtifactCorrupt when the version's files are not the registered ones; the champion then stays.
@@ -33,6 +37,9 @@ def promote(*, version: ModelVersion, actor: AbstractBaseUser | None, reason: st
     if promoted.stage != Stage.CHAMPION:
         artifacts.verify(root=artifacts.default_root(), name=promoted.artifact_path, sha256=promoted.artifact_sha256)
         _hand_over(promoted, actor, reason.strip(), now)
+        # The audit belongs to an app beside this one, which is known by its name in the settings only.
+        audit = import_string(settings.HINDCAST_ON_MODEL_CHANGE)
+        audit(actor=actor, version=promoted.version, rolled_back=rolled_back, now=now)
         log.info("champion_promoted", version=promoted.version, reason=reason, by=None if actor is None else actor.pk)
         transaction.on_commit(refresh_champion_key)
     version.stage = promoted.stage
@@ -50,7 +57,7 @@ def rollback(*, actor: AbstractBaseUser | None, reason: str, now: datetime) -> M
     before = previous_champion()
     if before is None:
         raise PromotionRefused(serving.version, "no version served before it")
-    return promote(version=before, actor=actor, reason=reason, now=now)
+    return promote(version=before, actor=actor, reason=reason, now=now, rolled_back=True)
 
 
 @transaction.atomic

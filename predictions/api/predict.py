@@ -10,18 +10,21 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.limits import bucket_of, client_address, count_call, remember, shortened
+from accounts.limits import client_address, count_call, quota_of, remember, shortened
 from marketdata import clock
 from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
-from predictions.readpath.cache import look
-from predictions.readpath.metering import PREDICTIONS
+from predictions.readpath.cache import Look, look
+from predictions.readpath.metering import LOGGED, PREDICTIONS
 from predictions.readpath.resolver import Answer, answer_for
 
 log = structlog.get_logger("hindcast.prediction")
 
+CACHE_CONTROL = "private, no-cache"
+# Where a server in front of this view leaves the call it has counted and looked up already.
+SEEN = "hindcast.seen"
 HORIZON_WORDS = {str(horizon): horizon for horizon in HORIZONS}
 
 
@@ -38,15 +41,15 @@ class PredictQuery:
 def predict(request: HttpRequest) -> HttpResponse:
     """The champion's newest forecast for one stock and horizon."""
     started, now = time.perf_counter(), clock.now()
-    bucket = bucket_of(request)
+    quota = quota_of(request)
     try:
         query = parse_query(request.GET)
     except (BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):
-        allowance = count_call(bucket)
+        allowance = count_call(quota)
         remember(request, allowance)
         allowance.require()
         raise
-    seen = look(bucket, query.symbol, query.horizon)
+    seen: Look = request.META.get(SEEN) or look(quota, query.symbol, query.horizon)
     remember(request, seen.allowance)
     seen.allowance.require()
     answer = answer_for(seen, query.symbol, query.horizon, now=now)
@@ -71,27 +74,38 @@ def parse_query(parameters: QueryDict) -> PredictQuery:
     return PredictQuery(canonical_symbol(symbol), HORIZON_WORDS[asked])
 
 
+def tag_of(body: bytes) -> str:
+    """The entity tag of an answer."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def is_held(offered: str, tag: str) -> bool:
+    """Whether the caller already holds this answer, by If-None-Match (RFC 9110: a weak comparison)."""
+    tags = {part.strip().removeprefix("W/") for part in offered.split(",")}
+    return tag in tags or "*" in tags
+
+
 def _rendered(request: HttpRequest, answer: Answer) -> HttpResponse:
     """The bytes with their tag; callers ask again each time, so that a change of model is seen at once."""
-    tag = f'"{hashlib.blake2b(answer.body, digest_size=12).hexdigest()}"'
-    if _matches(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
+    tag = tag_of(answer.body)
+    if is_held(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
         response = HttpResponse(status=304)
         del response["Content-Type"]
     else:
         response = HttpResponse(answer.body, content_type="application/json")
     response["ETag"] = tag
-    response["Cache-Control"] = "private, no-cache"
+    response["Cache-Control"] = CACHE_CONTROL
+    response["Age"] = str(answer.age_s)
     return response
 
 
-def _matches(offered: str, tag: str) -> bool:
-    """Whether the caller already holds this answer (RFC 9110: a weak comparison)."""
-    tags = {part.strip().removeprefix("W/") for part in offered.split(",")}
-    return tag in tags or "*" in tags
-
-
 def _tell_operators(request: HttpRequest, query: PredictQuery, answer: Answer, seconds: float) -> None:
+    """Count the prediction; one in a thousand gets lines in the log, here and where requests are summed up."""
     PREDICTIONS.labels(query.horizon, answer.status).inc()
+    is_logged = LOGGED.take()
+    request.is_quiet = not is_logged  # type: ignore[attr-defined]  # read back by RequestLogMiddleware
+    if not is_logged:
+        return
     log.info(
         "prediction",
         symbol=answer.symbol,

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from predictions.api.batch import BatchCreate, BatchState
 from predictions.api.ledger import Entries, Head, Heads
 from predictions.api.record import HistoryView, MetricsView
 from predictions.api.schema import documented_predict
@@ -10,6 +11,8 @@ from predictions.api.stored import ForecastReplay, ReplayAnswer, StoredForecast
 app_name = "predictions-api"
 urlpatterns = [
     path("predict", documented_predict, name="predict"),
+    path("predict/batch", BatchCreate.as_view(), name="batch"),
+    path("predict/batch/<str:batch_id>", BatchState.as_view(), name="batch-job"),
     path("forecasts/<int:forecast_id>", StoredForecast.as_view(), name="forecast"),
     path("forecasts/<int:forecast_id>/replay", ForecastReplay.as_view(), name="replay"),
     path("forecasts/<int:forecast_id>/replay/<str:token>", ReplayAnswer.as_view(), name="replay-answer"),

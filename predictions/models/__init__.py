@@ -2,6 +2,7 @@
 
 from predictions.models.accuracy_snapshot import AccuracySnapshot
 from predictions.models.accuracy_sums import AccuracyDay
+from predictions.models.batch_job import BatchJob, BatchPiece
 from predictions.models.forecast import Forecast
 from predictions.models.forecast_input import ForecastInput
 from predictions.models.ledger_check import LedgerCheck
@@ -13,6 +14,8 @@ from predictions.models.toolchain import Toolchain
 __all__ = [
     "AccuracyDay",
     "AccuracySnapshot",
+    "BatchJob",
+    "BatchPiece",
     "Forecast",
     "ForecastInput",
     "LedgerCheck",

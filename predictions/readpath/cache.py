@@ -3,7 +3,7 @@
 Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,17 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from accounts.limits import COUNT_CALL_LUA, STORE_OUTAGE, WINDOW_S, Allowance, allowance_of, count_locally, store
+from accounts.limits import (
+    COUNT_CALL_LUA,
+    STORE_OUTAGE,
+    Allowance,
+    Quota,
+    allowance_of,
+    buckets_of,
+    count_locally,
+    limits_of,
+    store,
+)
 from predictions.models import Forecast
 from predictions.readpath.bodies import ForecastBody, bodies_of, encoded
 
@@ -21,19 +31,22 @@ log = structlog.get_logger(__name__)
 CHAMPION_KEY = "champion"
 PHYSICAL_LIFE = timedelta(days=7)
 CLAIM_LIFE_MS = 5_000
-FIELDS = ("until", "fresh", "stale", "status", "was_stale")
+FIELDS = ("made", "until", "fresh", "stale", "status", "was_stale")
 
-# KEYS[2] names the champion; ARGV[2] the limit, ARGV[3] `symbol:horizon`. A refused call reads nothing.
+# KEYS[3] names the champion; ARGV[4] is `symbol:horizon`. A refused call reads nothing.
 READ_LUA = (
     COUNT_CALL_LUA
-    + """
-if count > tonumber(ARGV[2]) then return {count, left_ms} end
-local version = redis.call('GET', KEYS[2])
-if not version then return {count, left_ms} end
-local found = redis.call('HMGET', 'fc:' .. version .. ':' .. ARGV[3], 'until', 'fresh', 'stale', 'status', 'was_stale')
-return {count, left_ms, version, found[1], found[2], found[3], found[4], found[5]}
+    + f"""
+if counted[1] > 0 then return counted end
+local version = redis.call('GET', KEYS[3])
+if not version then return counted end
+counted[6] = version
+local found = redis.call('HMGET', 'fc:' .. version .. ':' .. ARGV[4], {", ".join(repr(name) for name in FIELDS)})
+for place = 1, {len(FIELDS)} do counted[6 + place] = found[place] end
+return counted
 """
 )
+COUNTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class Kept:
 
     version: str
     status: str
+    made_at: float
     fresh_until: float
     fresh: bytes
     stale: bytes
@@ -50,6 +64,10 @@ class Kept:
     def is_fresh(self, now: datetime) -> bool:
         """Whether the fresh form may still be told as such."""
         return now.timestamp() < self.fresh_until
+
+    def age_s(self, now: datetime) -> int:
+        """How long ago it was made."""
+        return max(0, int(now.timestamp() - self.made_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +85,34 @@ def key_of(version: str, symbol: str, horizon: int) -> str:
     return f"fc:{version}:{symbol}:{horizon}"
 
 
-def look(bucket: str, symbol: str, horizon: int) -> Look:
+def look(quota: Quota, symbol: str, horizon: int) -> Look:
     """Count the call and fetch the champion's answer in one trip; without the store, count in this process."""
     if not STORE_OUTAGE.is_on:
-        limit = settings.HINDCAST_LIMITS.anonymous_per_minute
-        client = store()
-        script = client.register_script(READ_LUA)
+        script = store().register_script(READ_LUA)
         try:
-            reply = script(keys=[bucket, CHAMPION_KEY], args=[WINDOW_S * 1000, limit, f"{symbol}:{horizon}"])
+            reply = script(keys=keys_of(quota), args=arguments_of(quota, symbol, horizon))
         except RedisError as error:
             _note_outage(error)
         else:
-            version = reply[2].decode() if len(reply) > 2 else None
-            allowance = allowance_of(limit, int(reply[0]), int(reply[1]))
-            return Look(allowance, version, _kept(reply[2:]), reachable=True)
-    return Look(count_locally(bucket), None, None, reachable=False)
+            return look_of(quota, reply)
+    return Look(count_locally(quota), None, None, reachable=False)
+
+
+def keys_of(quota: Quota) -> list[str]:
+    """The keys that the reading script is given."""
+    return [*buckets_of(quota), CHAMPION_KEY]
+
+
+def arguments_of(quota: Quota, symbol: str, horizon: int) -> list[int | str]:
+    """The arguments that the reading script is given."""
+    return [*limits_of(quota, cost=1), f"{symbol}:{horizon}"]
+
+
+def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
+    """What the reading script's reply says."""
+    found = list(reply[COUNTED:])
+    version = found[0].decode() if found else None
+    return Look(allowance_of(quota, reply[:COUNTED]), version, _kept(found), reachable=True)
 
 
 def peek(symbol: str, horizon: int) -> Kept | None:
@@ -97,6 +128,26 @@ def peek(symbol: str, horizon: int) -> Kept | None:
         return None
 
 
+def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[str, Kept]]:
+    """Who serves, and the kept answers for canonical symbols; (None, {}) when nobody is known or the store is away."""
+    if STORE_OUTAGE.is_on:
+        return None, {}
+    client: Any = store()
+    try:
+        version = client.get(CHAMPION_KEY)
+        if version is None:
+            return None, {}
+        trip = client.pipeline(transaction=False)
+        for symbol in symbols:
+            trip.hmget(key_of(version.decode(), symbol, horizon), FIELDS)
+        found = zip(symbols, trip.execute(), strict=True)
+    except RedisError as error:
+        _note_outage(error)
+        return None, {}
+    kept = {symbol: _kept([version, *parts]) for symbol, parts in found}
+    return version.decode(), {symbol: one for symbol, one in kept.items() if one is not None}
+
+
 def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastBody]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
@@ -105,6 +156,7 @@ def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[F
     for forecast, body in zip(forecasts, bodies, strict=True):
         key = key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions)
         forms = {
+            "made": repr(now.timestamp()),
             "until": repr(fresh_until.timestamp()),
             "fresh": encoded(body),
             "stale": encoded({**body, "stale": True}),
@@ -141,11 +193,11 @@ def _claim_key(symbol: str, horizon: int) -> str:
     return f"fc-claim:{symbol}:{horizon}"
 
 
-def _kept(found: list[bytes | None]) -> Kept | None:
-    if not found or any(part is None for part in found):
+def _kept(found: Sequence[bytes | None]) -> Kept | None:
+    if len(found) <= len(FIELDS) or any(part is None for part in found):
         return None
-    version, until, fresh, stale, status, was_stale = (part or b"" for part in found)
-    return Kept(version.decode(), status.decode(), float(until), fresh, stale, was_stale == b"1")
+    version, made, until, fresh, stale, status, was_stale = (part or b"" for part in found)
+    return Kept(version.decode(), status.decode(), float(made), float(until), fresh, stale, was_stale == b"1")
 
 
 def _note_outage(error: RedisError) -> None:

@@ -29,7 +29,7 @@ WAIT_STEPS = 20
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The bytes that go out, and what the log line says about them."""
+    """The bytes that go out, how long ago they were made, and what the log line says about them."""
 
     body: bytes
     symbol: str
@@ -37,6 +37,7 @@ class Answer:
     status: str
     stale: bool
     source: Literal["cache", "database"]
+    age_s: int = 0
 
 
 def answer_for(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
@@ -47,16 +48,26 @@ def answer_for(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answe
     """
     if look.kept is not None and look.kept.is_fresh(now):
         CACHE_READS.labels("hit").inc()
-        return _from_cache(look.kept, symbol, stale=look.kept.was_stale)
+        return _from_cache(look.kept, symbol, stale=look.kept.was_stale, now=now)
     if not look.reachable:
         CACHE_READS.labels("unavailable").inc()
         return _from_database(symbol, horizon, keep=False, now=now)
     if cache.claim(symbol, horizon):
-        return _renewed(look, symbol, horizon, now=now)
+        return _claimed(look, symbol, horizon, now=now)
     if look.kept is not None:
         CACHE_READS.labels("stale").inc()
-        return _from_cache(look.kept, symbol, stale=True)
+        return _from_cache(look.kept, symbol, stale=True, now=now)
     return _awaited(look, symbol, horizon, now=now)
+
+
+def _claimed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
+    """Renew the answer, unless whoever held the claim before has done so since the caller looked."""
+    kept = cache.peek(symbol, horizon)
+    if kept is None or not kept.is_fresh(now):
+        return _renewed(look, symbol, horizon, now=now)
+    cache.release(symbol, horizon)
+    CACHE_READS.labels("hit").inc()
+    return _from_cache(kept, symbol, stale=kept.was_stale, now=now)
 
 
 def _renewed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
@@ -72,7 +83,7 @@ def _renewed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
         if kept is None:
             raise
         log.warning("answered_stale", symbol=symbol, horizon=horizon, reason=type(error).__name__)
-        return _from_cache(kept, symbol, stale=True)
+        return _from_cache(kept, symbol, stale=True, now=now)
     finally:
         cache.release(symbol, horizon)
 
@@ -84,14 +95,15 @@ def _awaited(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
         kept = cache.peek(symbol, horizon)
         if kept is not None and kept.is_fresh(now):
             CACHE_READS.labels("hit").inc()
-            return _from_cache(kept, symbol, stale=kept.was_stale)
+            return _from_cache(kept, symbol, stale=kept.was_stale, now=now)
         if cache.claim(symbol, horizon):
-            break
+            return _claimed(look, symbol, horizon, now=now)
     return _renewed(look, symbol, horizon, now=now)
 
 
-def _from_cache(kept: Kept, symbol: str, *, stale: bool) -> Answer:
-    return Answer(kept.stale if stale else kept.fresh, symbol, kept.version, kept.status, stale, "cache")
+def _from_cache(kept: Kept, symbol: str, *, stale: bool, now: datetime) -> Answer:
+    body = kept.stale if stale else kept.fresh
+    return Answer(body, symbol, kept.version, kept.status, stale, "cache", kept.age_s(now))
 
 
 def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:

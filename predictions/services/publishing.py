@@ -21,7 +21,7 @@ from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
 from mlops.services.serving import forecasts_from
 from predictions.errors import OriginRefused
-from predictions.live import ForecastMessage, push_forecasts
+from predictions.live.forecasts import ForecastMessage, push_forecasts
 from predictions.models import Forecast, ForecastInput, Toolchain
 from predictions.readpath.cache import keep
 from predictions.selectors.forecasts import forecasts_said, live_forecasts

@@ -78,7 +78,7 @@ def test_who_holds_a_stored_forecast_is_told_nothing_new(client: Client, rows: l
 @pytest.mark.parametrize("key", ["4711", "9" * 30])
 def test_an_unknown_forecast_is_a_problem(client: Client, key: str) -> None:
     answer = client.get(f"/api/v1/forecasts/{key}")
-    assert (answer.status_code, answer.json()["type"]) == (404, "urn:hindcast:problem:unknown-forecast")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/api/problems#unknown-forecast")
     assert "RateLimit" in answer
 
 
@@ -126,7 +126,7 @@ def test_an_empty_ledger_has_a_head_that_says_so(client: Client, schema: dict[st
 )  # fmt: skip
 def test_what_cannot_be_answered_is_a_problem(client: Client, query: str, status: int, slug: str) -> None:
     answer = client.get(f"/api/v1/ledger/{query}")
-    assert (answer.status_code, answer.json()["type"]) == (status, f"urn:hindcast:problem:{slug}")
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/api/problems#{slug}")
 
 
 def fetched(client: Client, limit: int) -> Iterator[str]:

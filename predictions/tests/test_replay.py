@@ -161,7 +161,7 @@ def test_a_replay_by_http_comes_from_a_worker(
     validator(schema, operation, "200").validate(answer.json())
     (artifact_root / "v1" / "serving" / "bundle.json").write_text("{}")
     refused = client.get(path)
-    assert (refused.status_code, refused.json()["type"]) == (422, "urn:hindcast:problem:replay-impossible")
+    assert (refused.status_code, refused.json()["type"]) == (422, "/api/problems#replay-impossible")
     assert "serving/bundle.json has changed" in refused.json()["detail"]
 
 
@@ -188,7 +188,7 @@ def test_who_waits_too_long_is_told_where_the_answer_will_be(
     done = client.get(path)
     assert (done.status_code, done.json()["identical"]) == (200, True)
     elsewhere = path.replace(f"/{row.pk}/", f"/{row.pk + 1}/")
-    assert client.get(elsewhere).json()["type"] == "urn:hindcast:problem:unknown-replay"
+    assert client.get(elsewhere).json()["type"] == "/api/problems#unknown-replay"
 
 
 @pytest.mark.usefixtures("unattended")
@@ -220,13 +220,13 @@ def test_what_cannot_be_replayed_is_refused_at_once(client: Client) -> None:
     model_version()
     silent = abstention(Instrument.objects.create(symbol="AAPL", name="Apple", source="sample"))
     answer = client.get(f"/api/v1/forecasts/{silent.pk}/replay")
-    assert (answer.status_code, answer.json()["type"]) == (422, "urn:hindcast:problem:replay-impossible")
-    assert client.get("/api/v1/forecasts/999999/replay").json()["type"] == "urn:hindcast:problem:unknown-forecast"
+    assert (answer.status_code, answer.json()["type"]) == (422, "/api/problems#replay-impossible")
+    assert client.get("/api/v1/forecasts/999999/replay").json()["type"] == "/api/problems#unknown-forecast"
     unknown = client.get(f"/api/v1/forecasts/{silent.pk}/replay/nobody-asked")
-    assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:hindcast:problem:unknown-replay")
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/api/problems#unknown-replay")
 
 
 def test_an_outage_of_the_broker_is_told(published: list[Forecast], client: Client, broken_broker: None) -> None:
     answer = client.get(f"/api/v1/forecasts/{published[0].pk}/replay")
-    assert (answer.status_code, answer.json()["type"]) == (503, "urn:hindcast:problem:storage-unavailable")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/api/problems#storage-unavailable")
     assert answer["Retry-After"] == "5"

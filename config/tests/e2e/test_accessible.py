@@ -13,6 +13,8 @@ PATHS = [
     "/stocks/AAPL/prices",
     "/accounts/login/",
     "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/terms",
     "/stocks/AAPL",
 ]
 

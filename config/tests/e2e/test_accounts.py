@@ -1,27 +1,121 @@
-"""A person makes an account, signs out and signs in again."""
+"""A person's way through an account in the browser: made, proven by mail, changed, taken along, deleted."""
 
-from playwright.sync_api import expect
+import json
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+from allauth.account.models import EmailAddress
+from playwright.sync_api import Page, expect
+from pytest_django import Settings
+
+from accounts.models import User
 from config.tests.e2e.conftest import PHONE, OpenPage
+from config.tests.e2e.mailbox import Mailbox
 
 EMAIL = "ada.lovelace@example.com"
+NEW_EMAIL = "countess@example.com"
 PASSWORD = "correct horse battery"
+NEW_PASSWORD = "another fine horse"
 
 
-def test_sign_up_sign_out_and_sign_in(open_page: OpenPage) -> None:
-    page = open_page("/accounts/signup/")
+@pytest.fixture
+def mailbox(settings: Settings) -> Iterator[Mailbox]:
+    """A real mail server, which makes proven addresses a must."""
+    box = Mailbox()
+    box.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    yield box
+    box.stop()
+
+
+def sign_up(page: Page) -> None:
+    """Fill in the form for a new account."""
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password (again)").fill(PASSWORD)
+    page.get_by_label("I accept the").check()
     page.get_by_role("button", name="Make the account").click()
-    expect(page.get_by_role("link", name=EMAIL)).to_be_visible()
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
-    page.get_by_role("link", name="Sign in").click()
-    page.get_by_label("Email").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    """Fill in the form of whoever has an account."""
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("link", name=EMAIL)).to_be_visible()
+
+
+def test_an_account_from_its_making_to_its_end(open_page: OpenPage, mailbox: Mailbox) -> None:
+    page = open_page("/accounts/signup/")
+    sign_up(page)
+    expect(page.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+    page.goto(mailbox.link_to(EMAIL, "Confirm your e-mail address"))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    sign_in(page, EMAIL, PASSWORD)
+    page.get_by_role("link", name=EMAIL).click()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+
+    page.get_by_role("link", name="Change the e-mail address").click()
+    page.get_by_label("Email").fill(NEW_EMAIL)
+    page.get_by_role("button", name="Send the link").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text(f"We wrote to {NEW_EMAIL}")).to_be_visible()
+    page.goto(mailbox.link_to(NEW_EMAIL, "Confirm your e-mail address"))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page.get_by_role("link", name=NEW_EMAIL)).to_be_visible()
+
+    page.get_by_role("link", name="Change the password").click()
+    page.get_by_label("Current Password").fill(PASSWORD)
+    page.get_by_label("New Password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("New Password (again)").fill(NEW_PASSWORD)
+    page.get_by_role("button", name="Change the password").click()
+    page.goto("/accounts/")
+    expect(page.get_by_role("cell", name="password changed")).to_be_visible()
+    with page.expect_download() as awaited:
+        page.get_by_role("button", name="Download your data").click()
+    handed_over = json.loads(Path(awaited.value.path()).read_text())
+    assert handed_over["account"]["email"] == NEW_EMAIL
+    page.get_by_role("button", name="Sign out").first.click()
+    sign_in(page, NEW_EMAIL, NEW_PASSWORD)
+
+    page.goto("/accounts/")
+    page.get_by_role("link", name="Delete the account").click()
+    page.get_by_label("Your password").fill(NEW_PASSWORD)
+    page.get_by_label("I understand").check()
+    page.get_by_role("button", name="Delete the account").click()
+    expect(page.get_by_text("Your account is deleted")).to_be_visible()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    assert not User.objects.exists()
+
+
+def test_a_clone_lets_whoever_signs_up_in_at_once(open_page: OpenPage) -> None:
+    page = open_page("/accounts/signup/", viewport=PHONE)
+    sign_up(page)
+    page.get_by_role("link", name=EMAIL).click()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    expect(page.get_by_role("cell", name="signed in")).to_be_visible()
+
+
+def test_a_forgotten_password_is_set_anew(open_page: OpenPage, mailbox: Mailbox) -> None:
+    ada = User.objects.create_user(EMAIL, PASSWORD)
+    EmailAddress.objects.create(user=ada, email=EMAIL, verified=True, primary=True)
+    page = open_page("/accounts/password/reset/", viewport=PHONE)
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_role("button", name="Send the link").click()
+    page.goto(mailbox.link_to(EMAIL, "Set a new password"))
+    page.get_by_label("New Password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("New Password (again)").fill(NEW_PASSWORD)
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.get_by_role("heading", name="Your password is changed")).to_be_visible()
+    sign_in(page, EMAIL, NEW_PASSWORD)
+    expect(page.get_by_role("heading", name="Before you go on")).to_be_visible()
+    page.get_by_label("I accept the").check()
+    page.get_by_role("button", name="Agree and sign in").click()
+    expect(page.get_by_role("link", name=EMAIL)).to_be_attached()
 
 
 def test_a_refused_sign_in_says_why_and_keeps_the_address(open_page: OpenPage) -> None:

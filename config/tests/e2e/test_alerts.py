@@ -1,8 +1,10 @@
 """A person sets alerts from a stock's page and from the list, is told what to mend, and deletes one."""
 
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
+from accounts.services.agreements import accept_documents
 from alerts.models import Rule
 from config.tests.e2e.conftest import PHONE, OpenPage
 from predictions.tests.scene import Scene
@@ -13,7 +15,7 @@ PASSWORD = "correct horse battery"
 
 def signed_in(page: Page) -> None:
     """Sign in from the invitation, which leads to the alerts."""
-    User.objects.create_user(EMAIL, PASSWORD)
+    accept_documents(user=User.objects.create_user(EMAIL, PASSWORD), now=timezone.now())
     page.get_by_role("region", name="Alerts for AAPL").get_by_role("link", name="Sign in").click()
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)

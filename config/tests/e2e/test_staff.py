@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 from pytest_django import Settings
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
+from accounts.services.agreements import accept_documents
 from config.tests.e2e.conftest import OpenPage
 from mlops.models import AliasChange, ModelVersion, TrainingRun
 from mlops.selectors import champion
@@ -26,11 +28,12 @@ def rival(shown: Scene, settings: Settings, tmp_path: Path) -> ModelVersion:
 
 
 def test_staff_promote_a_version_and_ask_for_a_training(open_page: OpenPage, rival: ModelVersion) -> None:
-    User.objects.create_superuser(EMAIL, PASSWORD)
-    page = open_page("/admin/login/")
-    page.locator("#id_username").fill(EMAIL)
-    page.locator("#id_password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    staff = User.objects.create_superuser(EMAIL, PASSWORD)
+    accept_documents(user=staff, now=timezone.now())
+    page = open_page("/admin/")
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
     page.goto(f"/admin/mlops/modelversion/{rival.pk}/change/")
     page.get_by_role("link", name="Promote").click()
     page.locator("textarea[name=reason]").fill("looks right")
@@ -38,6 +41,8 @@ def test_staff_promote_a_version_and_ask_for_a_training(open_page: OpenPage, riv
     expect(page.locator("body")).to_contain_text("v2 is the champion. Its forecasts are being published.")
     assert champion() == rival
     assert AliasChange.objects.get(version=rival).reason == "looks right"
+    promoted = AuditEvent.objects.get(kind=AuditEvent.Kind.MODEL_PROMOTED)
+    assert (promoted.user, promoted.detail, promoted.network) == (staff, "v2", "127.0.0.0/24")
     page.goto("/admin/mlops/trainingrun/")
     page.get_by_role("link", name="Train now").click()
     page.locator("textarea[name=reason]").fill("new prices")

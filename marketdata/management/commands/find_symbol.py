@@ -9,11 +9,10 @@ from rich.table import Table
 
 from marketdata.errors import ListingUnusable, SymbolMalformed
 from marketdata.records import SymbolMatch
-from marketdata.services.symbol_search import LONGEST_TEXT, Found, add_instrument, find_instruments
+from marketdata.services.symbol_search import LONGEST_TEXT, NO_SEARCH, Found, add_instrument, find_instruments
 
 BAD_ARGUMENTS = 2
 REPORT_WIDTH = 110
-NO_SEARCH = "No source that can search is configured; Alpha Vantage can, with ALPHA_VANTAGE_API_KEY."
 
 
 class Command(BaseCommand):

@@ -33,7 +33,7 @@ def may_read(user: object) -> bool:
     return True
 
 
-def topics_for(symbols: Sequence[str]) -> Topics:
+def topics_for(symbols: Sequence[str], *, user: object) -> Topics:
     """The topic of each symbol, however it is written, and an error for each that has none."""
     return instrument_topics(symbols, TOPIC_PREFIX)
 

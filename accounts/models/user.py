@@ -6,6 +6,9 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.conf import DEFAULT_PLAN
+from accounts.models.plan import Plan
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes users by e-mail address; there is no separate user name."""
@@ -35,6 +38,7 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]  # AbstractUser declares a field that is removed here
     email = models.EmailField("e-mail address", unique=True)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, default=DEFAULT_PLAN, related_name="users")
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

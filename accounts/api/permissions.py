@@ -1,0 +1,29 @@
+"""Default permission of every view of the API: its scope, and whether it is for staff."""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from accounts.callers import caller_of
+
+PUBLIC = "public"
+
+
+class CallerPermission(BasePermission):
+    """A view says `required_scope` and, if it is for staff, `staff_only = True`; one that says nothing is closed.
+
+    `required_scope = "public"` is for calls that come before signing in.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Whether the caller may; a key without the scope raises ScopeMissing, which names it."""
+        scope = getattr(view, "required_scope", None)
+        if scope is None:
+            return False
+        caller = caller_of(request._request)
+        if scope != PUBLIC and scope not in caller.scopes:
+            if caller.kind == "anonymous":
+                return False
+            caller.require(scope)
+        return caller.is_staff or not getattr(view, "staff_only", False)

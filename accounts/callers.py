@@ -1,0 +1,195 @@
+"""Who is calling: by API key, by token, by session, or nobody we know; and what they may do how often."""
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.conf import ANONYMOUS_PLAN
+from accounts.errors import CredentialsRefused, ScopeMissing
+from accounts.key_table import HeardTable
+from accounts.keys import checked_key, digest_of
+from accounts.limits import bucket_of, count_call, remember
+from accounts.models import ApiKey, Scope, TokenFamily, User
+from accounts.tokens import verified_family
+
+FOREVER = float("inf")
+EVERY_SCOPE = frozenset(Scope.values)
+# What costs little is open to everybody, a few times a minute for each address; what belongs to somebody never is.
+ANONYMOUS_SCOPES = frozenset({Scope.READ.value, Scope.PREDICT.value})
+BEARER = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and within which limits; None is no limit. `bucket` counts their calls, `policy` names the limits."""
+
+    kind: Literal["anonymous", "user", "key"]
+    bucket: str
+    policy: str
+    per_minute: int | None
+    per_day: int | None
+    user_id: int | None
+    key_id: int | None
+    scopes: frozenset[str]
+    is_staff: bool
+
+    def require(self, scope: str) -> None:
+        """Raise ScopeMissing when the key may not do this."""
+        if scope not in self.scopes:
+            raise ScopeMissing(scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a key, a token's family or a person: the caller, or why there is none."""
+
+    user_id: int | None
+    caller: Caller | None
+    refusal: str = ""
+    expires_at: float = FOREVER
+    expired: str = "expired-key"
+
+    def required(self) -> Caller:
+        """The caller; raises CredentialsRefused."""
+        if self.caller is None:
+            raise CredentialsRefused(self.refusal)
+        if self.expires_at <= time.time():
+            raise CredentialsRefused(self.expired)
+        return self.caller
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Who sent the request: by `X-API-Key`, by `Authorization: Bearer`, by the session, in this order.
+
+    Asked again it answers the same. Raises CredentialsRefused for credentials that cannot be used; that counts as a
+    call of the address they come from, and RateLimited when it is one too many.
+    """
+    kept: Caller | None = getattr(request, "caller", None)
+    if kept is None:
+        try:
+            kept = _identified(request)
+        except CredentialsRefused:
+            allowance = count_call(anonymous_caller(bucket_of(request)))
+            remember(request, allowance)
+            allowance.require()
+            raise
+        request.caller = kept  # type: ignore[attr-defined]  # read back above, by the throttle and by the logs
+    return kept
+
+
+def comes_by_header(request: HttpRequest) -> bool:
+    """Whether the caller shows a key or a token, which no browser adds by itself as it adds cookies."""
+    meta = request.META
+    return bool(meta.get("HTTP_X_API_KEY")) or _bearer(meta.get("HTTP_AUTHORIZATION", "")) is not None
+
+
+def known_caller(*, api_key: str, authorization: str) -> Caller | None:
+    """The caller with these headers (empty: not sent) by plain reads only, for event loops.
+
+    None says that `caller_of` must be asked: this process does not know them yet, or neither header was sent.
+    Raises CredentialsRefused.
+    """
+    name: Hashable
+    if api_key:
+        name = digest_of(checked_key(api_key), key_secret())
+    elif (token := _bearer(authorization)) is not None:
+        name = verified_family(token)
+    else:
+        return None
+    standing = _table().known(name)
+    return None if standing is None else standing.required()
+
+
+def anonymous_caller(bucket: str) -> Caller:
+    """Whoever shows no credentials, counted by where the call comes from."""
+    limit = settings.HINDCAST_LIMITS.anonymous_per_minute
+    return Caller("anonymous", bucket, ANONYMOUS_PLAN, limit, None, None, None, ANONYMOUS_SCOPES, False)
+
+
+def key_secret() -> str:
+    """What digests of keys are made with."""
+    return settings.HINDCAST_IDENTITY.key_secret or settings.SECRET_KEY
+
+
+def _bearer(authorization: str) -> str | None:
+    """The token of the header; other schemes are between the client and a proxy in front of us."""
+    scheme, _, token = authorization.strip().partition(" ")
+    return token.strip() if scheme.lower() == BEARER else None
+
+
+def _identified(request: HttpRequest) -> Caller:
+    api_key = request.META.get("HTTP_X_API_KEY", "")
+    if api_key:
+        digest = digest_of(checked_key(api_key), key_secret())
+        return _required(digest, lambda: _key_standing(digest), missing="unknown-key")
+    token = _bearer(request.META.get("HTTP_AUTHORIZATION", ""))
+    if token is not None:
+        family = verified_family(token)
+        return _required(family, lambda: _family_standing(family), missing="revoked-token")
+    if settings.SESSION_COOKIE_NAME in request.COOKIES:
+        user_id = getattr(request, "user", None) and request.user.pk
+        if user_id is not None:
+            return _required(user_id, lambda: _user_standing(user_id), missing="inactive-account")
+    return anonymous_caller(bucket_of(request))
+
+
+def _required(name: Hashable, load: Callable[[], Standing | None], *, missing: str) -> Caller:
+    standing = _table().found(name, load)
+    if standing is None:
+        raise CredentialsRefused(missing)
+    return standing.required()
+
+
+def _table() -> HeardTable[Standing]:
+    return _table_at(settings.HINDCAST_SITE.redis_url)
+
+
+@lru_cache(maxsize=4)
+def _table_at(url: str) -> HeardTable[Standing]:
+    return HeardTable(url)
+
+
+def _key_standing(digest: str) -> Standing | None:
+    key = ApiKey.objects.select_related("owner__plan").filter(digest=digest).first()
+    if key is None:
+        return None
+    if key.revoked_at is not None:
+        return Standing(key.owner_id, None, "revoked-key")
+    if not key.owner.is_active:
+        return Standing(key.owner_id, None, "inactive-account")
+    expires_at = FOREVER if key.expires_at is None else key.expires_at.timestamp()
+    return Standing(key.owner_id, _caller_by_key(key), expires_at=expires_at)
+
+
+def _family_standing(family_id: UUID) -> Standing | None:
+    family = TokenFamily.objects.select_related("user__plan").filter(pk=family_id).first()
+    if family is None:
+        return None
+    if family.revoked_at is not None or family.session_hash != family.user.get_session_auth_hash():
+        return Standing(family.user_id, None, "revoked-token")
+    return _standing_of(family.user)
+
+
+def _user_standing(user_id: int) -> Standing | None:
+    user = User.objects.select_related("plan").filter(pk=user_id).first()
+    return None if user is None else _standing_of(user)
+
+
+def _standing_of(user: User) -> Standing:
+    if not user.is_active:
+        return Standing(user.pk, None, "inactive-account")
+    bucket, plan = f"limit:user:{user.pk}", user.plan
+    caller = Caller("user", bucket, plan.name, plan.per_minute, plan.per_day, user.pk, None, EVERY_SCOPE, user.is_staff)
+    return Standing(user.pk, caller)
+
+
+def _caller_by_key(key: ApiKey) -> Caller:
+    plan, scopes = key.owner.plan, frozenset(key.scopes)
+    bucket, owner = f"limit:key:{key.pk}", key.owner
+    return Caller("key", bucket, plan.name, plan.per_minute, plan.per_day, owner.pk, key.pk, scopes, owner.is_staff)

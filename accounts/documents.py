@@ -1,0 +1,39 @@
+"""The texts that people agree to, and the one that tells what is kept about them.
+
+Whoever changes a text gives it a new version, and everybody is asked again at the next sign-in; a test compares the
+digests, so that a text cannot change under its version.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text: `version` is the day from which it holds, `sha256` is of its template."""
+
+    slug: str
+    title: str
+    version: str
+    sha256: str
+
+    @property
+    def template(self) -> str:
+        """The template with the text."""
+        return f"accounts/texts/{self.slug}.html"
+
+
+TERMS = Document(
+    "terms", "Terms of use", "2026-11-25", "76b6b5303025b9b4a1539e0f0faac5fdc92307b7ef83d85ac5d3c801034b3560"
+)
+DISCLAIMER = Document(
+    "disclaimer", "Disclaimer", "2026-11-25", "d225b9d0ee1345a5c8934eaa1e1baf5ad3860363b56a27180e193c139c4478f1"
+)
+PRIVACY = Document(
+    "privacy",
+    "What is kept about you",
+    "2026-11-25",
+    "9a3e29b78117f06ce0ab8b2aff4b359d2a264aac1bb7c2df84c8de7689189af9",
+)
+
+DOCUMENTS = {document.slug: document for document in (TERMS, DISCLAIMER, PRIVACY)}
+TO_BE_ACCEPTED = (TERMS, DISCLAIMER)

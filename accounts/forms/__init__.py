@@ -1,0 +1,1 @@
+"""The forms of an account that sign-in itself does not bring."""

@@ -1,0 +1,51 @@
+"""API keys as text: `hc_`, 32 random characters, 6 of a checksum. Typos are refused without looking anything up."""
+
+import hmac
+import secrets
+import string
+import zlib
+
+from accounts.errors import CredentialsRefused
+
+MARK = "hc_"
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+RANDOM_CHARACTERS = 32
+CHECK_CHARACTERS = 6
+KEY_CHARACTERS = len(MARK) + RANDOM_CHARACTERS + CHECK_CHARACTERS
+SHOWN_CHARACTERS = len(MARK) + 8
+_ALPHABET = frozenset(ALPHABET)
+
+
+def make_key() -> str:
+    """A new key with 190 bits of chance."""
+    body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
+    return f"{MARK}{body}{_checksum(body)}"
+
+
+def checked_key(text: str) -> str:
+    """The key, if it can be one. Raises CredentialsRefused for anything else."""
+    body, check = text[len(MARK) : -CHECK_CHARACTERS], text[-CHECK_CHARACTERS:]
+    if len(text) != KEY_CHARACTERS or not text.startswith(MARK) or not _ALPHABET.issuperset(text[len(MARK) :]):
+        raise CredentialsRefused("malformed-key")
+    if check != _checksum(body):
+        raise CredentialsRefused("malformed-key")
+    return text
+
+
+def shown_prefix(key: str) -> str:
+    """The first characters, by which people tell their keys apart."""
+    return key[:SHOWN_CHARACTERS]
+
+
+def digest_of(key: str, secret: str) -> str:
+    """HMAC-SHA256 in hexadecimal: what is stored, worth nothing without the server's secret."""
+    return hmac.digest(secret.encode(), key.encode(), "sha256").hex()
+
+
+def _checksum(body: str) -> str:
+    """CRC-32 of the body, base 62, most significant first."""
+    rest, signs = zlib.crc32(body.encode()), []
+    for _ in range(CHECK_CHARACTERS):
+        rest, sign = divmod(rest, len(ALPHABET))
+        signs.append(ALPHABET[sign])
+    return "".join(reversed(signs))

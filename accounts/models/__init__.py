@@ -1,0 +1,21 @@
+"""People, what they may use, agreed to and did, and the keys and tokens that stand for them."""
+
+from accounts.models.acceptance import Acceptance
+from accounts.models.api_key import ApiKey, Scope
+from accounts.models.audit_event import AuditEvent
+from accounts.models.idempotent_call import IdempotentCall
+from accounts.models.plan import Plan
+from accounts.models.token_family import TokenFamily
+from accounts.models.user import User, UserManager
+
+__all__ = [
+    "Acceptance",
+    "ApiKey",
+    "AuditEvent",
+    "IdempotentCall",
+    "Plan",
+    "Scope",
+    "TokenFamily",
+    "User",
+    "UserManager",
+]

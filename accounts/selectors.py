@@ -1,0 +1,84 @@
+"""What is read of people: what they have agreed to, what happened lately, and all of it for themselves."""
+
+from datetime import datetime
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
+from django.db.models import QuerySet
+
+from accounts.documents import TO_BE_ACCEPTED
+from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
+
+RECENT_EVENTS = 10
+EXPORTED_EVENTS = 10_000
+
+
+def lacks_agreement(user: User) -> bool:
+    """Whether the person has yet to accept today's version of some text."""
+    accepted = set(Acceptance.objects.filter(user=user).values_list("document", "version"))
+    return any((document.slug, document.version) not in accepted for document in TO_BE_ACCEPTED)
+
+
+def recent_events(user: User) -> QuerySet[AuditEvent]:
+    """What happened to the account last, newest first."""
+    return AuditEvent.objects.filter(user=user)[:RECENT_EVENTS]
+
+
+def acceptances_of(user: User) -> QuerySet[Acceptance]:
+    """What the person agreed to, newest first."""
+    return Acceptance.objects.filter(user=user)
+
+
+def vendors_of(user: User) -> QuerySet[SocialAccount]:
+    """The vendors whose word signs the person in."""
+    return SocialAccount.objects.filter(user=user).order_by("provider")
+
+
+def export_for(user: User) -> dict[str, Any]:
+    """Everything that this app keeps about the person, as JSON can hold it; no password, key or token is in it."""
+    return {
+        "email": user.email,
+        "name": user.get_full_name(),
+        "made_at": user.date_joined.isoformat(),
+        "last_sign_in_at": _told(user.last_login),
+        "is_staff": user.is_staff,
+        "plan": user.plan_id,
+        "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
+        "vendors": [
+            {"vendor": vendor.provider, "name_there": vendor.uid, "joined_at": vendor.date_joined.isoformat()}
+            for vendor in vendors_of(user)
+        ],
+        "keys": [
+            {
+                "begins_with": key.prefix,
+                "name": key.name,
+                "scopes": key.scopes,
+                "made_at": key.created_at.isoformat(),
+                "expires_at": _told(key.expires_at),
+                "last_used_at": _told(key.last_used_at),
+                "revoked_at": _told(key.revoked_at),
+            }
+            for key in ApiKey.objects.filter(owner=user)
+        ],
+        "sign_ins_by_api": [
+            {
+                "at": row.created_at.isoformat(),
+                "ends_at": row.expires_at.isoformat(),
+                "revoked_at": _told(row.revoked_at),
+            }
+            for row in TokenFamily.objects.filter(user=user)
+        ],
+        "agreements": [
+            {"text": row.document, "version": row.version, "at": row.accepted_at.isoformat(), "network": row.network}
+            for row in acceptances_of(user)
+        ],
+        "events": [
+            {"what": row.kind, "detail": row.detail, "at": row.recorded_at.isoformat(), "network": row.network}
+            for row in AuditEvent.objects.filter(user=user)[:EXPORTED_EVENTS]
+        ],
+    }
+
+
+def _told(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()

@@ -1,0 +1,22 @@
+"""Agreeing to the terms and the disclaimer."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.documents import TO_BE_ACCEPTED
+from accounts.models import Acceptance, User
+from accounts.services.audit import network_of_request
+
+
+@transaction.atomic
+def accept_documents(*, user: User, now: datetime) -> None:
+    """Record that the person accepts today's versions of what has to be accepted; again changes nothing."""
+    network = network_of_request()
+    for document in TO_BE_ACCEPTED:
+        Acceptance.objects.get_or_create(
+            user=user,
+            document=document.slug,
+            version=document.version,
+            defaults={"accepted_at": now, "network": network},
+        )

@@ -1,0 +1,52 @@
+"""People, keys and tokens for tests."""
+
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.callers import key_secret
+from accounts.keys import digest_of, make_key, shown_prefix
+from accounts.models import ApiKey, TokenFamily, User
+from accounts.real_time import real_now
+from accounts.tokens import FAMILY_CLAIM
+
+PASSWORD = "correct horse battery"
+_numbers = count(1)
+
+
+def person(email: str = "", **fields: Any) -> User:
+    """A person who can sign in with PASSWORD."""
+    return User.objects.create_user(email or f"person{next(_numbers)}@example.com", PASSWORD, **fields)
+
+
+def key_of(
+    owner: User, *scopes: str, expires_at: datetime | None = None, revoked_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """A stored key and its text; it may only read unless scopes are named."""
+    text = make_key()
+    row = ApiKey.objects.create(
+        owner=owner,
+        name="test",
+        prefix=shown_prefix(text),
+        digest=digest_of(text, key_secret()),
+        scopes=list(scopes or ("read",)),
+        expires_at=expires_at,
+        revoked_at=revoked_at,
+    )
+    return row, text
+
+
+def family_of(user: User) -> TokenFamily:
+    """A sign-in by API that was not revoked."""
+    return TokenFamily.objects.create(
+        user=user, session_hash=user.get_session_auth_hash(), expires_at=real_now() + timedelta(days=1)
+    )
+
+
+def token_for(user: User) -> str:
+    """An access token of a new family."""
+    access = AccessToken()
+    access[FAMILY_CLAIM] = family_of(user).pk.hex
+    return str(access)

@@ -1,0 +1,136 @@
+"""What people change about their account: address, password, and whether there is one at all."""
+
+import pytest
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from django.core import mail
+from django.test import Client
+
+from accounts.models import AuditEvent, User
+from accounts.tests.conftest import PASSWORD
+from accounts.tests.test_registration import link_in
+
+Kind = AuditEvent.Kind
+
+pytestmark = pytest.mark.django_db
+
+
+def kinds_of(user: User) -> list[str]:
+    """What happened to the account, newest first."""
+    return list(AuditEvent.objects.filter(user=user).values_list("kind", flat=True))
+
+
+def test_the_settings_show_the_last_sign_ins_and_what_was_agreed_to(signed_in: Client, ada: User) -> None:
+    Client().post("/accounts/login/", {"login": ada.email, "password": "wrong"}, REMOTE_ADDR="203.0.113.77")
+    page = signed_in.get("/accounts/").content.decode()
+    for words in (ada.email, "signed in", "sign-in refused", "203.0.113.0/24", "Terms</a> of 2026-11-25"):
+        assert words in page
+    assert "203.0.113.77" not in page
+
+
+@pytest.mark.parametrize("path", ["/accounts/", "/accounts/delete", "/accounts/email/", "/accounts/password/change/"])
+def test_the_pages_are_for_whoever_is_signed_in(client: Client, path: str) -> None:
+    assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
+
+
+def test_an_address_changes_when_the_new_one_is_proven(signed_in: Client, ada: User) -> None:
+    asked = signed_in.post("/accounts/email/", {"email": "ada@new.example", "action_add": ""})
+    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    assert mail.outbox == []
+    signed_in.post(asked["Location"], {"password": PASSWORD, "next": "/accounts/email/"})
+    (message,) = mail.outbox
+    assert message.to == ["ada@new.example"]
+    ada.refresh_from_db()
+    assert ada.email == "ada@example.com"
+    page = signed_in.get("/accounts/email/").content.decode()
+    assert "We wrote to <strong>ada@new.example</strong>" in page
+    signed_in.post(link_in(message))
+    ada.refresh_from_db()
+    assert ada.email == "ada@new.example"
+    assert mail.outbox[1].to == ["ada@example.com"]
+    assert mail.outbox[1].subject == "Your e-mail address was changed"
+    assert kinds_of(ada)[0] == Kind.EMAIL_CHANGED
+    fresh = Client()
+    assert fresh.post("/accounts/login/", {"login": "ada@new.example", "password": PASSWORD})["Location"] == "/"
+    assert "_auth_user_id" in fresh.session
+
+
+def test_the_last_address_asked_for_is_the_one_that_counts(signed_in: Client, ada: User) -> None:
+    EmailAddress.objects.create(user=ada, email="ada@first.example")
+    asked = signed_in.post("/accounts/email/", {"email": "ada@second.example", "action_add": ""})
+    signed_in.post(asked["Location"], {"password": PASSWORD, "next": "/accounts/email/"})
+    emails = EmailAddress.objects.filter(user=ada).values_list("email", flat=True)
+    assert sorted(emails) == ["ada@example.com", "ada@second.example"]
+
+
+def test_an_address_that_somebody_else_signs_in_with_is_not_taken_over(signed_in: Client, ada: User) -> None:
+    address = EmailAddress.objects.create(user=ada, email="grace@example.com")
+    User.objects.create_user("grace@example.com", PASSWORD)
+    link = f"/accounts/confirm-email/{EmailConfirmationHMAC.create(address).key}/"
+    page = signed_in.post(link, follow=True).content.decode()
+    assert "That address belongs to another account here." in page
+    ada.refresh_from_db()
+    assert ada.email == "ada@example.com"
+
+
+def test_a_forgotten_password_is_set_anew_by_mail_once(client: Client, ada: User) -> None:
+    client.post("/accounts/password/reset/", {"email": ada.email})
+    (message,) = mail.outbox
+    form_at = client.get(link_in(message))["Location"]
+    new = "another fine horse"
+    assert client.post(form_at, {"password1": new, "password2": new}).status_code == 302
+    ada.refresh_from_db()
+    assert ada.check_password(new)
+    assert kinds_of(ada) == [Kind.PASSWORD_RESET]
+    assert mail.outbox[1].subject == "Your password was changed"
+    assert "This link no longer works" in Client().get(link_in(message), follow=True).content.decode()
+
+
+def test_a_reset_says_the_same_for_an_address_that_nobody_has(ada: User) -> None:
+    answers = [
+        Client().post("/accounts/password/reset/", {"email": email}, follow=True).content
+        for email in (ada.email, "nobody@example.com")
+    ]
+    assert answers[0] == answers[1]
+    assert [(m.to, m.subject) for m in mail.outbox] == [
+        ([ada.email], "Set a new password"),
+        (["nobody@example.com"], "There is no account with this address"),
+    ]
+
+
+def test_an_account_goes_with_all_that_is_its_owners(signed_in: Client, ada: User) -> None:
+    refused = signed_in.post("/accounts/delete", {"password": "wrong", "understood": "on"})
+    assert refused.status_code == 422
+    assert "That is not your password. Nothing was deleted." in refused.content.decode()
+    number = ada.pk
+    done = signed_in.post("/accounts/delete", {"password": PASSWORD, "understood": "on"}, follow=True)
+    assert "Your account is deleted" in done.content.decode()
+    assert not User.objects.filter(pk=number).exists()
+    assert not EmailAddress.objects.exists()
+    assert signed_in.get("/accounts/").status_code == 302
+    last = AuditEvent.objects.filter(user_id=number).first()
+    assert last is not None
+    assert (last.kind, last.user_id) == (Kind.ACCOUNT_DELETED, number)
+
+
+def test_the_only_administrator_stays(client: Client) -> None:
+    root = User.objects.create_superuser("root@example.com", PASSWORD)
+    client.force_login(root)
+    refused = client.post("/accounts/delete", {"password": PASSWORD, "understood": "on"})
+    assert "This is the only administrator" in refused.content.decode()
+    assert User.objects.filter(pk=root.pk).exists()
+    User.objects.create_superuser("second@example.com", PASSWORD)
+    assert client.post("/accounts/delete", {"password": PASSWORD, "understood": "on"}).status_code == 302
+    assert not User.objects.filter(pk=root.pk).exists()
+
+
+def test_without_a_password_a_recent_sign_in_proves_the_owner(client: Client, ada: User) -> None:
+    ada.set_unusable_password()
+    ada.save()
+    client.force_login(ada)
+    answer = client.post("/accounts/delete", {"understood": "on"})
+    assert answer["Location"] == "/accounts/login/?next=/accounts/delete"
+    assert User.objects.filter(pk=ada.pk).exists()
+
+
+def test_the_head_of_every_page_leads_to_the_account(signed_in: Client) -> None:
+    assert 'href="/accounts/" title="Your account"' in signed_in.get("/alerts/").content.decode()

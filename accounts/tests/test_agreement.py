@@ -1,0 +1,75 @@
+"""Terms and disclaimer: a new version is asked for before anybody is signed in, and no text changes unnoticed."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.utils import timezone
+
+from accounts import documents, selectors
+from accounts.models import Acceptance, User
+from accounts.services import agreements
+from accounts.tests.conftest import PASSWORD
+from config.embedded.places import ROOT
+
+pytestmark = pytest.mark.django_db
+
+LOGIN = "/accounts/login/"
+
+
+@pytest.fixture
+def _terms_changed(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = (replace(documents.TERMS, version="2030-01-01"), documents.DISCLAIMER)
+    monkeypatch.setattr(selectors, "TO_BE_ACCEPTED", changed)
+    monkeypatch.setattr(agreements, "TO_BE_ACCEPTED", changed)
+
+
+@pytest.mark.usefixtures("_terms_changed")
+def test_a_changed_text_is_asked_for_before_the_sign_in(client: Client, ada: User) -> None:
+    answer = client.post(f"{LOGIN}?next=/alerts/", {"login": ada.email, "password": PASSWORD, "next": "/alerts/"})
+    assert answer["Location"] == "/accounts/agreement"
+    assert "_auth_user_id" not in client.session
+    assert "These texts have changed" in client.get("/accounts/agreement").content.decode()
+    refused = client.post("/accounts/agreement", {})
+    assert refused.status_code == 422
+    assert "_auth_user_id" not in client.session
+    agreed = client.post("/accounts/agreement", {"agreement": "on"})
+    assert agreed["Location"] == "/alerts/"
+    assert client.session["_auth_user_id"] == str(ada.pk)
+    assert Acceptance.objects.filter(user=ada, document="terms").count() == 2
+    again = Client()
+    assert again.post(LOGIN, {"login": ada.email, "password": PASSWORD})["Location"] == "/"
+
+
+def test_whoever_was_made_by_staff_is_asked_too(client: Client) -> None:
+    User.objects.create_user("new@example.com", PASSWORD)
+    client.post(LOGIN, {"login": "new@example.com", "password": PASSWORD})
+    assert "Two short texts belong to an account" in client.get("/accounts/agreement").content.decode()
+
+
+def test_the_page_is_nothing_to_whoever_is_not_about_to_sign_in(client: Client, ada: User) -> None:
+    assert client.get("/accounts/agreement")["Location"] == LOGIN
+    client.force_login(ada)
+    assert client.get("/accounts/agreement")["Location"] == "/"
+
+
+def test_agreeing_again_changes_nothing(ada: User) -> None:
+    before = list(Acceptance.objects.values())
+    agreements.accept_documents(user=ada, now=timezone.now())
+    assert len(before) == 2
+    assert list(Acceptance.objects.values()) == before
+    with pytest.raises(IntegrityError, match="acceptance_once_per_version"), transaction.atomic():
+        Acceptance.objects.create(
+            user=ada, document="terms", version=documents.TERMS.version, accepted_at=timezone.now()
+        )
+
+
+@pytest.mark.parametrize("document", documents.DOCUMENTS.values(), ids=list(documents.DOCUMENTS))
+def test_a_text_is_shown_and_does_not_change_under_its_version(client: Client, document: documents.Document) -> None:
+    page = client.get(f"/{document.slug}")
+    assert page.status_code == 200
+    assert f"Version of {document.version}" in page.content.decode()
+    digest = hashlib.sha256((ROOT / "templates" / document.template).read_bytes()).hexdigest()
+    assert digest == document.sha256, f"give {document.slug} a new version and the digest {digest}"

@@ -1,0 +1,163 @@
+"""What every view of the API does by default: who is asked for, which scope, and what is counted for whom."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.test import Client, override_settings
+from django.urls import path
+from pytest_django import Settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.limits import store
+from accounts.real_time import real_now
+from accounts.tests.factories import key_of, person, token_for
+
+pytestmark = pytest.mark.django_db
+
+
+class Told(APIView):
+    """Says who asked."""
+
+    required_scope = "read"
+
+    def get(self, request: Request) -> Response:
+        """The person's key; reading it asks the database."""
+        return Response({"user": request.user.pk})
+
+    def post(self, request: Request) -> Response:
+        """The same, for calls that change something."""
+        return self.get(request)
+
+
+class Quick(Told):
+    """Does not care who asks."""
+
+    def get(self, request: Request) -> Response:
+        return Response({})
+
+
+class Managed(Told):
+    """Changes what belongs to somebody."""
+
+    required_scope = "manage"
+
+
+class ForStaff(Told):
+    """Is for staff."""
+
+    staff_only = True
+
+
+class Silent(Told):
+    """Forgot to say what it needs."""
+
+    required_scope: Any = None
+
+
+urlpatterns = [
+    path("api/told", Told.as_view()),
+    path("api/quick", Quick.as_view()),
+    path("api/managed", Managed.as_view()),
+    path("api/staff", ForStaff.as_view()),
+    path("api/silent", Silent.as_view()),
+]
+
+
+@pytest.fixture
+def browser(settings: Settings) -> Iterator[Client]:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
+    store().delete("limit:address:127.0.0.1/32")
+    with override_settings(ROOT_URLCONF=__name__):
+        yield Client(raise_request_exception=False)
+
+
+def slug(answer: Any) -> str:
+    return str(answer.json()["type"]).rsplit("#", 1)[1]
+
+
+def test_a_view_knows_the_owner_of_a_key_and_of_a_token(browser: Client) -> None:
+    user = person()
+    assert browser.get("/api/told", headers={"x-api-key": key_of(user)[1]}).json() == {"user": user.pk}
+    assert browser.get("/api/told", headers={"authorization": f"Bearer {token_for(user)}"}).json() == {"user": user.pk}
+    browser.force_login(user)
+    assert browser.get("/api/told").json() == {"user": user.pk}
+    browser.logout()
+    assert browser.get("/api/told").json() == {"user": None}
+
+
+def test_a_refused_key_says_why_and_how_to_sign_in(browser: Client) -> None:
+    _, text = key_of(person(), revoked_at=real_now())
+    answer = browser.get("/api/told", headers={"x-api-key": text})
+    assert (answer.status_code, slug(answer), answer.json()["reason"]) == (401, "credentials-refused", "revoked-key")
+    assert answer["WWW-Authenticate"] == 'Bearer realm="hindcast"'
+
+
+def test_refused_keys_count_for_the_address_they_come_from(browser: Client, settings: Settings) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=3)
+    statuses = [browser.get("/api/told", headers={"x-api-key": "hc_guess"}).status_code for _ in range(5)]
+    assert statuses == [401, 401, 401, 429, 429]
+
+
+def test_a_key_is_held_to_its_scopes(browser: Client) -> None:
+    _, text = key_of(person(), "read")
+    answer = browser.get("/api/managed", headers={"x-api-key": text})
+    assert (answer.status_code, slug(answer), answer.json()["scope"]) == (403, "scope-missing", "manage")
+    assert browser.get("/api/managed", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 200
+    assert browser.get("/api/told", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 403
+
+
+def test_without_credentials_what_belongs_to_somebody_asks_to_sign_in(browser: Client) -> None:
+    answer = browser.get("/api/managed")
+    assert (answer.status_code, slug(answer)) == (401, "authentication-needed")
+    assert "Bearer" in answer["WWW-Authenticate"]
+
+
+def test_staff_views_are_for_staff_whatever_the_scope(browser: Client) -> None:
+    _, text = key_of(person(), "read", "predict", "manage")
+    assert browser.get("/api/staff", headers={"x-api-key": text}).status_code == 403
+    assert browser.get("/api/staff").status_code == 401
+    assert browser.get("/api/staff", headers={"x-api-key": key_of(person(is_staff=True))[1]}).status_code == 200
+    assert browser.get("/api/staff", headers={"authorization": f"Bearer {token_for(person(is_staff=True))}"}).json()
+
+
+def test_a_view_that_says_nothing_is_closed(browser: Client) -> None:
+    browser.force_login(person(is_staff=True))
+    assert browser.get("/api/silent").status_code == 403
+
+
+def test_only_a_session_needs_the_token_of_forms(settings: Settings) -> None:
+    strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    user = person()
+    with override_settings(ROOT_URLCONF=__name__):
+        assert strict.post("/api/told", headers={"x-api-key": key_of(user)[1]}).status_code == 200
+        strict.force_login(user)
+        answer = strict.post("/api/told")
+        assert (answer.status_code, slug(answer)) == (403, "csrf-failed")
+        with_key = strict.post("/api/told", headers={"x-api-key": key_of(user)[1]})
+        assert with_key.status_code == 200
+
+
+def test_each_key_has_a_bucket_of_its_own_with_the_limits_of_its_plan(browser: Client) -> None:
+    user = person()
+    answers = [browser.get("/api/told", headers={"x-api-key": key_of(user)[1]}) for _ in range(2)]
+    assert {answer["RateLimit-Policy"] for answer in answers} == {'"free";q=60;w=60, "free-day";q=5000;w=86400'}
+    assert all("r=59;" in answer["RateLimit"] for answer in answers)
+    assert browser.get("/api/told")["RateLimit-Policy"] == '"anonymous";q=100;w=60'
+
+
+def test_who_is_asking_costs_no_query_unless_a_view_wants_to_know(
+    browser: Client, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    _, text = key_of(person())
+    headers = {"x-api-key": text}
+    for _ in range(3):
+        browser.get("/api/quick", headers=headers)
+    with django_assert_num_queries(0):
+        assert browser.get("/api/quick", headers=headers).status_code == 200
+    with django_assert_num_queries(1):
+        assert browser.get("/api/told", headers=headers).status_code == 200

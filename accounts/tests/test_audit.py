@@ -1,0 +1,51 @@
+"""The audit: what is written into it stays, staff read it, and it tells no more than it must."""
+
+import pytest
+from django.db import InternalError, connection, transaction
+from django.db.utils import IntegrityError
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import AuditEvent, User
+from accounts.services.audit import record
+from accounts.tests.conftest import PASSWORD
+
+Kind = AuditEvent.Kind
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE accounts_auditevent SET detail = 'else'", "DELETE FROM accounts_auditevent"]
+)
+def test_a_row_can_only_be_added(ada: User, change: str) -> None:
+    record(kind=Kind.KEY_MADE, user=ada, now=timezone.now(), detail="hc_ab12")
+    with pytest.raises((IntegrityError, InternalError), match="append-only"), transaction.atomic():
+        connection.cursor().execute(change)
+    event = AuditEvent.objects.get()
+    assert (event.kind, event.detail, event.network) == (Kind.KEY_MADE, "hc_ab12", "")
+
+
+def test_what_was_typed_at_the_door_is_not_kept(client: Client, ada: User) -> None:
+    client.post("/accounts/login/", {"login": ada.email, "password": "secret-one"})
+    client.post("/accounts/login/", {"login": "secret-two@example.com", "password": "x"})
+    rows = AuditEvent.objects.order_by("pk").values_list("kind", "user_id", "detail")
+    assert list(rows) == [
+        (Kind.SIGN_IN_FAILED, ada.pk, ""),
+        (Kind.SIGN_IN_FAILED, None, "no such account"),
+    ]
+
+
+def test_staff_read_it_and_cannot_change_it(client: Client, ada: User) -> None:
+    record(kind=Kind.KEY_REVOKED, user=ada, now=timezone.now(), detail="hc_ab12")
+    record(kind=Kind.KEY_MADE, user=User(pk=4711), now=timezone.now())
+    client.force_login(User.objects.create_superuser("root@example.com", PASSWORD))
+    page = client.get("/admin/accounts/auditevent/").content.decode()
+    assert ada.email in page
+    assert "hc_ab12" in page
+    assert "deleted account 4711" in page
+    assert client.get("/admin/accounts/auditevent/add/").status_code == 403
+    event = AuditEvent.objects.first()
+    assert event is not None
+    assert client.post(f"/admin/accounts/auditevent/{event.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert client.get("/admin/accounts/acceptance/").status_code == 200

@@ -1,0 +1,78 @@
+"""A call that is sent again under its key happens once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
+
+from accounts.errors import IdempotencyKeyInUse, IdempotencyKeyReused
+from accounts.models import IdempotentCall, Plan
+from accounts.services.idempotency import LIFE, LONGEST_CALL, answered_once, forget_old_calls
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def call(key: str = "a-key") -> HttpRequest:
+    return RequestFactory().post("/things", headers={"Idempotency-Key": key})
+
+
+def make() -> HttpResponse:
+    """Make a thing: one more row each time."""
+    Plan.objects.create(name=f"thing-{Plan.objects.count()}")
+    return HttpResponse(b"made", status=201, headers={"Location": "/things/1", "X-Other": "not kept"})
+
+
+def test_the_first_answer_is_told_again_and_nothing_else_happens() -> None:
+    before = Plan.objects.count()
+    answers = [answered_once(call(), b"{}", make, caller="ada", now=NOW) for _ in range(3)]
+    assert [(one.status_code, one.content, one["Location"]) for one in answers] == [(201, b"made", "/things/1")] * 3
+    assert [one.get("Idempotency-Replayed") for one in answers] == [None, "true", "true"]
+    assert Plan.objects.count() == before + 1
+
+
+def test_an_error_undoes_everything_and_frees_the_key() -> None:
+    def fails() -> HttpResponse:
+        make()
+        raise ValueError("halfway")
+
+    before = Plan.objects.count()
+    with pytest.raises(ValueError, match="halfway"):
+        answered_once(call(), b"{}", fails, caller="ada", now=NOW)
+    assert (Plan.objects.count(), IdempotentCall.objects.count()) == (before, 0)
+    assert answered_once(call(), b"{}", make, caller="ada", now=NOW).status_code == 201
+
+
+@pytest.mark.parametrize(("path", "body"), [("/things", b"[]"), ("/others", b"{}")])
+def test_another_call_under_the_key_is_refused(path: str, body: bytes) -> None:
+    answered_once(call(), b"{}", make, caller="ada", now=NOW)
+    other = RequestFactory().post(path, headers={"Idempotency-Key": "a-key"})
+    with pytest.raises(IdempotencyKeyReused):
+        answered_once(other, body, make, caller="ada", now=NOW)
+
+
+def test_while_the_first_is_answered_the_second_waits_its_turn() -> None:
+    def asks_again() -> HttpResponse:
+        with pytest.raises(IdempotencyKeyInUse):
+            answered_once(call(), b"{}", make, caller="ada", now=NOW + LONGEST_CALL)
+        return make()
+
+    before = Plan.objects.count()
+    assert answered_once(call(), b"{}", asks_again, caller="ada", now=NOW).status_code == 201
+    assert Plan.objects.count() == before + 1
+
+
+def test_a_call_whose_process_died_is_made_by_the_next() -> None:
+    answered_once(call(), b"{}", make, caller="ada", now=NOW)
+    IdempotentCall.objects.update(status=None, body=None)
+    later = NOW + LONGEST_CALL + timedelta(seconds=1)
+    assert "Idempotency-Replayed" not in answered_once(call(), b"{}", make, caller="ada", now=later)
+
+
+def test_keys_are_forgotten_after_a_day() -> None:
+    answered_once(call("old"), b"{}", make, caller="ada", now=NOW)
+    answered_once(call("new"), b"{}", make, caller="ada", now=NOW + timedelta(hours=1))
+    assert forget_old_calls(now=NOW + LIFE + timedelta(minutes=1)) == 1
+    assert IdempotentCall.objects.get().key == "new"

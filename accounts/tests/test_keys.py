@@ -1,0 +1,59 @@
+"""API keys as text: how they look, and that a typo is seen at once."""
+
+import string
+
+import pytest
+
+from accounts.errors import CredentialsRefused
+from accounts.keys import ALPHABET, KEY_CHARACTERS, checked_key, digest_of, make_key, shown_prefix
+
+
+def test_a_new_key_is_accepted_and_never_the_same() -> None:
+    keys = {make_key() for _ in range(200)}
+    assert len(keys) == 200
+    assert {checked_key(key) for key in keys} == keys
+    assert {len(key) for key in keys} == {KEY_CHARACTERS}
+    assert all(key.startswith("hc_") and set(key[3:]) <= set(string.ascii_letters + string.digits) for key in keys)
+
+
+def test_every_single_mistyped_character_is_refused() -> None:
+    key = make_key()
+    typos = [
+        key[:place] + other + key[place + 1 :]
+        for place in range(3, KEY_CHARACTERS)
+        for other in ALPHABET[:10]
+        if other != key[place]
+    ]
+    assert len(typos) > 300
+    for typo in typos:
+        with pytest.raises(CredentialsRefused) as refused:
+            checked_key(typo)
+        assert refused.value.reason == "malformed-key"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hc_", "hc_short", "x" * 41, "sk_" + "0" * 38, "hc_" + "é" * 38, "hc_" + "0" * 400]
+)
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(CredentialsRefused):
+        checked_key(text)
+
+
+def test_two_neighbours_that_changed_places_are_refused() -> None:
+    key = make_key()
+    place = next(place for place in range(3, 34) if key[place] != key[place + 1])
+    swapped = key[:place] + key[place + 1] + key[place] + key[place + 2 :]
+    with pytest.raises(CredentialsRefused):
+        checked_key(swapped)
+
+
+def test_the_digest_depends_on_key_and_secret() -> None:
+    # HMAC-SHA256, RFC 4231, test case 2.
+    expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert digest_of("what do ya want for nothing?", "Jefe") == expected
+    assert digest_of("what do ya want for nothing?", "other") != expected
+
+
+def test_people_see_eleven_characters() -> None:
+    key = make_key()
+    assert shown_prefix(key) == key[:11]

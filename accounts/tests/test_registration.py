@@ -1,0 +1,107 @@
+"""Making an account: agreement is recorded, an address is proven where mail leaves, and nobody learns who is here."""
+
+import re
+
+import pytest
+from django.core import mail
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import Acceptance, AuditEvent, User
+from accounts.tests.conftest import PASSWORD
+from config.embedded.running import free_port
+
+pytestmark = pytest.mark.django_db
+
+SIGN_UP = "/accounts/signup/"
+FORM = {"email": "Grace@Example.com", "password1": PASSWORD, "password2": PASSWORD, "agreement": "on"}
+
+
+@pytest.fixture
+def _mail_leaves(settings: Settings) -> None:
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+
+
+def link_in(message: mail.EmailMessage) -> str:
+    """The path of the link that a message asks to follow."""
+    found = re.search(r"http://testserver(\S+)", str(message.body))
+    assert found is not None
+    return found[1]
+
+
+def test_who_signs_up_is_signed_in_and_their_agreement_is_recorded(client: Client) -> None:
+    answer = client.post(SIGN_UP, FORM, REMOTE_ADDR="203.0.113.77")
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    grace = User.objects.get(email="grace@example.com")
+    assert client.session["_auth_user_id"] == str(grace.pk)
+    accepted = Acceptance.objects.filter(user=grace).values_list("document", "version", "network")
+    assert sorted(accepted) == [
+        ("disclaimer", "2026-11-25", "203.0.113.0/24"),
+        ("terms", "2026-11-25", "203.0.113.0/24"),
+    ]
+    kinds = AuditEvent.objects.filter(user=grace).values_list("kind", flat=True)
+    assert sorted(kinds) == ["signed_in", "signed_up"]
+    assert mail.outbox == []
+
+
+def test_without_agreement_there_is_no_account(client: Client) -> None:
+    page = client.post(SIGN_UP, {**FORM, "agreement": ""})
+    assert "Without your agreement we cannot make an account for you." in page.content.decode()
+    assert not User.objects.exists()
+
+
+def test_the_box_links_to_the_texts(client: Client) -> None:
+    page = client.get(SIGN_UP).content.decode()
+    assert 'I accept the <a href="/terms">terms of use</a>' in page
+    assert 'have read the <a href="/disclaimer">disclaimer</a>' in page
+
+
+@pytest.mark.usefixtures("_mail_leaves")
+def test_an_address_is_proven_by_a_link_that_only_a_press_of_the_button_uses(client: Client) -> None:
+    answer = client.post(SIGN_UP, FORM)
+    assert answer["Location"] == "/accounts/confirm-email/"
+    assert "_auth_user_id" not in client.session
+    (message,) = mail.outbox
+    assert (message.to, message.subject) == (["grace@example.com"], "Confirm your e-mail address")
+    link = link_in(message)
+    assert "Is <strong>grace@example.com</strong> yours?" in client.get(link).content.decode()
+    refused = client.post("/accounts/login/", {"login": "grace@example.com", "password": PASSWORD})
+    assert refused["Location"] == "/accounts/confirm-email/"
+    assert client.post(link)["Location"] == "/accounts/login/"
+    let_in = client.post("/accounts/login/", {"login": "grace@example.com", "password": PASSWORD})
+    assert let_in["Location"] == "/"
+    assert "_auth_user_id" in client.session
+    assert "This link no longer works" in Client().get("/accounts/confirm-email/nonsense/").content.decode()
+
+
+@pytest.mark.usefixtures("_mail_leaves")
+def test_who_has_an_account_already_is_told_by_mail_only(ada: User) -> None:
+    taken, free = Client(), Client()
+    there = taken.post(SIGN_UP, {**FORM, "email": ada.email})
+    new = free.post(SIGN_UP, FORM)
+    assert (there.status_code, there["Location"]) == (new.status_code, new["Location"])
+    pages = [browser.get("/accounts/confirm-email/").content.decode() for browser in (taken, free)]
+    assert pages[0].replace(ada.email, "grace@example.com") == pages[1]
+    assert [(m.to, m.subject) for m in mail.outbox] == [
+        ([ada.email], "You have an account already"),
+        (["grace@example.com"], "Confirm your e-mail address"),
+    ]
+    assert User.objects.filter(email=ada.email).count() == 1
+    assert ada.check_password(PASSWORD)
+
+
+@pytest.mark.usefixtures("_mail_leaves")
+def test_a_mail_server_that_is_away_is_told(client: Client, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
+    page = client.post(SIGN_UP, FORM)
+    assert page.status_code == 503
+    assert page["Retry-After"] == "60"
+    assert "Our mail server does not take messages just now." in page.content.decode()
+
+
+def test_staff_come_in_by_the_same_door(client: Client, ada: User) -> None:
+    answer = client.get("/admin/login/?next=/admin/accounts/user/")
+    assert answer["Location"] == "/accounts/login/?next=%2Fadmin%2Faccounts%2Fuser%2F"
+    client.force_login(ada)
+    assert client.get("/admin/login/").status_code == 403

@@ -1,0 +1,37 @@
+"""What a person's data are, put together from every app that keeps some."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from accounts import selectors as accounts
+from accounts.models import AuditEvent, User
+from accounts.real_time import real_now
+from accounts.services.audit import record
+from accounts.views import person_of
+from alerts import selectors as alerts
+from predictions.selectors import batch
+
+EXPORTS: Mapping[str, Callable[[User], dict[str, Any]]] = {
+    "account": accounts.export_for,
+    "alerts": alerts.export_for,
+    "predictions": batch.export_for,
+}
+
+
+@require_POST
+@never_cache
+@login_required
+def download(request: HttpRequest) -> HttpResponse:
+    """Everything that is kept about the person, as one JSON file."""
+    user, now = person_of(request), real_now()
+    record(kind=AuditEvent.Kind.DATA_EXPORTED, user=user, now=now)
+    whole = {"exported_at": now.isoformat(), **{name: export(user) for name, export in EXPORTS.items()}}
+    answer = HttpResponse(json.dumps(whole, indent=2, ensure_ascii=False), content_type="application/json")
+    answer["Content-Disposition"] = f'attachment; filename="hindcast-{now:%Y-%m-%d}.json"'
+    return answer

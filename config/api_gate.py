@@ -1,0 +1,65 @@
+"""Refuses calls of the API that no view should have to read: broken addresses, and sizes nobody needs."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from config.errors import AddressMalformed, AddressTooLong, BodyTooLarge, HeadersTooLarge, LengthMissing, RequestRefused
+from config.problem_answers import API_PREFIX, problem_response
+
+LONGEST_ADDRESS = 8_192
+LARGEST_HEADERS = 16_384
+BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class ApiGateMiddleware:
+    """Answers what cannot be read with a problem; everything outside the API passes."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(API_PREFIX):
+            try:
+                check_request(request, body_limit=settings.HINDCAST_SITE.body_bytes)
+            except RequestRefused as error:
+                return problem_response(error, request)
+        return self.get_response(request)
+
+
+def check_request(request: HttpRequest, *, body_limit: int) -> None:
+    """Raise the RequestRefused that fits, if one does; the body is judged by its announced length, in bytes."""
+    query = request.META.get("QUERY_STRING", "")
+    if len(query) + len(request.path_info) > LONGEST_ADDRESS:
+        raise AddressTooLong(LONGEST_ADDRESS)
+    if "\x00" in request.path_info:
+        raise AddressMalformed("a NUL byte")
+    if "%" in query or not query.isascii():
+        _check_query(query)
+    if sum(len(value) for name, value in request.META.items() if name.startswith("HTTP_")) > LARGEST_HEADERS:
+        raise HeadersTooLarge(LARGEST_HEADERS)
+    _check_length(request, body_limit)
+
+
+def _check_query(query: str) -> None:
+    """What is percent-encoded must be whole, and UTF-8 without NUL bytes."""
+    if BROKEN_PERCENT.search(query):
+        raise AddressMalformed("a percent sign that two hexadecimal digits do not follow")
+    raw = unquote_to_bytes(query.encode("latin-1", "replace"))
+    if b"\x00" in raw:
+        raise AddressMalformed("a NUL byte")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise AddressMalformed("bytes that are no UTF-8") from error
+
+
+def _check_length(request: HttpRequest, limit: int) -> None:
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+        raise LengthMissing
+    if not announced.isdecimal() or int(announced[:20]) > limit:
+        raise BodyTooLarge(limit)

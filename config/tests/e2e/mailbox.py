@@ -1,0 +1,54 @@
+"""A mail server that keeps what it is given, and the links in it."""
+
+import re
+import time
+from email.message import Message
+from email.parser import BytesParser
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from config.embedded.running import HOST, free_port
+
+WAIT_S = 10.0
+
+
+class Mailbox:
+    """Takes every message; `start` it before and `stop` it after."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self._server = Controller(self, hostname=HOST, port=free_port())
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.port)
+
+    def start(self) -> None:
+        """Listen from now on."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._server.stop()
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        """What the server calls with each message."""
+        content: Any = envelope.content
+        self.messages.append(BytesParser().parsebytes(content))
+        return "250 taken"
+
+    def link_to(self, address: str, subject: str) -> str:
+        """The path that the newest message to this address with this subject asks to follow."""
+        ends = time.monotonic() + WAIT_S
+        while time.monotonic() < ends:
+            for message in reversed(self.messages):
+                if (message["To"], message["Subject"]) == (address, subject):
+                    text = bytes(message.get_payload(decode=True)).decode()
+                    found = re.search(r"http://[^/]+(/accounts/\S+)", text)
+                    assert found is not None, text
+                    return found[1]
+            time.sleep(0.05)
+        raise AssertionError(f"No message {subject!r} came for {address}.")

@@ -1,0 +1,108 @@
+"""Staff find symbols in the admin as `manage.py find_symbol` does, and add what a source offers."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+from pytest_httpserver import HTTPServer
+
+from accounts.models import User
+from marketdata.models import Instrument, SymbolAlias
+from marketdata.selectors import instrument_by_symbol
+from marketdata.tests.factories import stock
+from marketdata.tests.test_find_symbol import MATCHES, vendor
+
+__all__ = ["vendor"]
+pytestmark = pytest.mark.django_db
+
+
+def page_of(client: Client, text: str | None = None) -> Any:
+    address = reverse("admin:marketdata_instrument_find_symbol")
+    return client.get(address, {} if text is None else {"text": text})
+
+
+def words_of(response: Any) -> str:
+    assert response.status_code == 200
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+def offers_in(response: Any) -> dict[str, str]:
+    """What the button beside each symbol sends."""
+    found = re.findall(
+        r'name="offer" value="([^"]+)".*?Add <span class="sr-only">([^<]+)</span>', response.content.decode(), re.DOTALL
+    )
+    return {symbol: offer for offer, symbol in found}
+
+
+def added(client: Client, offer: str, **fields: str) -> str:
+    """What staff are told once they have taken an offer."""
+    address = reverse("admin:marketdata_instrument_find_symbol")
+    return words_of(client.post(address, {"offer": offer, **fields}, follow=True))
+
+
+def test_stored_and_offered_instruments_are_listed_and_one_is_added(admin_client: Client, vendor: HTTPServer) -> None:
+    stock("TESC", name="Tesco Holdings")
+    vendor.expect_request("/query").respond_with_json(MATCHES)
+    found = page_of(admin_client, "tesco")
+    words = words_of(found)
+    assert "TESC Tesco Holdings XNYS USD Stored" in words
+    assert "TSCO.L Tesco PLC XLON Equity GBX alpha_vantage Add TSCO.L" in words
+    offer = offers_in(found)["TSCO.L"]
+    assert "TSCO.L is added" in added(admin_client, offer)
+    new = instrument_by_symbol("TSCO.L")
+    assert (new.name, new.mic, new.currency) == ("Tesco PLC", "XLON", "GBX")
+    assert SymbolAlias.objects.get(instrument=new).symbol == "TSCO.LON"
+    assert "in the catalogue already" in added(admin_client, offer)
+    # What came back from the browser was enough: the source was asked once.
+    assert len(vendor.log) == 1
+
+
+def test_an_unknown_exchange_is_named_by_staff(admin_client: Client, vendor: HTTPServer) -> None:
+    elsewhere = {**MATCHES["bestMatches"][0], "1. symbol": "000001.SHZ", "4. region": "Shenzhen"}
+    vendor.expect_request("/query").respond_with_json({"bestMatches": [elsewhere]})
+    found = page_of(admin_client, "ping an")
+    assert "not known (Shenzhen)" in words_of(found)
+    offer = offers_in(found)["000001.SZ"]
+    assert "name the exchange&#x27;s MIC" in added(admin_client, offer)
+    assert "XXXX has no calendar" in added(admin_client, offer, mic="XXXX")
+    assert not Instrument.objects.exists()
+    assert "000001.SZ is added" in added(admin_client, offer, mic="xshg")
+
+
+def test_an_offer_that_was_altered_is_not_taken(admin_client: Client, vendor: HTTPServer) -> None:
+    vendor.expect_request("/query").respond_with_json(MATCHES)
+    offer = offers_in(page_of(admin_client, "tesco"))["TSCO.L"]
+    assert "That offer has lapsed; search again." in added(admin_client, "A" + offer[1:])
+    assert not Instrument.objects.exists()
+
+
+def test_what_cannot_be_searched_for_and_what_is_not_found(admin_client: Client, vendor: HTTPServer) -> None:
+    vendor.expect_request("/query").respond_with_json({"Information": "25 requests per day for QK7SECRETKEY42."})
+    assert "This field is required." in words_of(page_of(admin_client, "  "))
+    assert "at most 64 characters" in words_of(page_of(admin_client, "x" * 65))
+    assert "Null characters" in words_of(page_of(admin_client, "a\0b"))
+    assert not vendor.log
+    failed = words_of(page_of(admin_client, "zzzz"))
+    assert "alpha_vantage: " in failed
+    assert "Nothing matches “zzzz”." in failed
+    assert "SECRET" not in failed
+
+
+def test_without_a_source_the_catalogue_answers(admin_client: Client) -> None:
+    stock("ACME")
+    words = words_of(page_of(admin_client, "acme"))
+    assert "ACME ACME Corporation XNYS USD Stored" in words
+    assert "ALPHA_VANTAGE_API_KEY" in words
+    listed = admin_client.get(reverse("admin:marketdata_instrument_changelist")).content.decode()
+    assert f'href="{reverse("admin:marketdata_instrument_find_symbol")}"' in listed
+
+
+def test_who_may_not_add_instruments_does_not_search(client: Client) -> None:
+    reader = User.objects.create_user("reader@example.com", "a-long-password-7", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_instrument"))
+    client.force_login(reader)
+    assert page_of(client).status_code == 403
+    assert client.post(reverse("admin:marketdata_instrument_find_symbol"), {"offer": "x"}).status_code == 403

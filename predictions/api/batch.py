@@ -1,0 +1,187 @@
+"""`/predict/batch`: many stocks in one call, at once or as a job."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils.module_loading import import_string
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.exceptions import APIException, NotFound
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.callers import caller_of
+from accounts.models import Scope
+from accounts.services.idempotency import answered_once
+from marketdata import clock
+from marketdata.api.documents import HEADERS, header, problems
+from marketdata.api.views import parsed
+from predictions.api.batch_forms import (
+    CANCELLED,
+    JOB,
+    WAITING,
+    BatchIn,
+    BatchJobOut,
+    BatchOut,
+    BatchPageOut,
+    PageIn,
+)
+from predictions.conf import MOST_AT_ONCE
+from predictions.errors import BatchNeedsOwner
+from predictions.jobs import enqueue_pieces
+from predictions.models import BatchJob, BatchPiece
+from predictions.readpath.bodies import encoded
+from predictions.readpath.many import PROBLEM, Said, said_about
+from predictions.selectors.batch import job_of, piece_of
+from predictions.services.batch import cancel_batch, error_of, open_batch
+
+POLL_AFTER_S = "1"
+JSON = "application/json"
+NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+class BatchCreate(APIView):
+    """Many stocks in one call."""
+
+    required_scope = "read"
+
+    def cost_of(self, request: Request) -> int:
+        """One call a symbol; a body that cannot be read is one call."""
+        try:
+            asked: Any = request.data
+        except APIException:
+            return 1
+        symbols = asked.get("symbols") if isinstance(asked, dict) else None
+        return max(1, len(symbols)) if isinstance(symbols, list) else 1
+
+    @extend_schema(
+        operation_id="predict_batch",
+        tags=["forecasts"],
+        summary="Forecasts for many stocks",
+        description="Up to 50 symbols are answered at once; up to 10,000 become a job, whose address stands in "
+        "`Location` and whose progress is also told on the stream's channel `jobs`. A symbol that has no forecast gets "
+        "a problem of its own and spoils nothing for the others. Each symbol counts as one call, "
+        "and a job for more of them than a minute allows takes a whole minute.",
+        request=BatchIn,
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="Of your choice, one for each call: sent again within a day, the first answer comes again.",
+            ),
+            *HEADERS[1:],
+            header("Location", "Where the job's answers will be.", ["202"]),
+            header("Idempotency-Replayed", "`true` when the answer is an earlier one.", ["200", "202"]),
+        ],
+        responses={200: BatchOut, 202: BatchJobOut, **problems(400, 401, 403, 409, 413, 415, 422, 429, 503)},
+        examples=[
+            OpenApiExample("two stocks", value={"symbols": ["AAPL", "BRK.B"], "horizon": 5}, request_only=True),
+            OpenApiExample("a job", value=JOB, response_only=True, status_codes=["202"]),
+        ],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Answer at once, or open a job and say where it is; the same again under the same key."""
+        form = BatchIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        words, horizon = form.validated_data["symbols"], form.validated_data["horizon"]
+        return answered_once(
+            request._request,
+            encoded(form.validated_data),
+            partial(self._answer, request, words, horizon),
+            caller=caller_of(request._request).bucket,
+            now=clock.now(),
+        )
+
+    def _answer(self, request: Request, words: list[str], horizon: int) -> HttpResponse:
+        if len(words) <= MOST_AT_ONCE:
+            return _at_once(said_about(words, horizon, now=clock.now()))
+        caller = caller_of(request._request)
+        if caller.user_id is None:
+            raise BatchNeedsOwner(MOST_AT_ONCE)
+        caller.require(Scope.PREDICT)
+        job = open_batch(owner_id=caller.user_id, words=words, horizon=horizon, now=clock.now())
+        enqueue_pieces(job.pieces.order_by("number").values_list("pk", flat=True))
+        told = BatchJobOut(job).data
+        headers = NOT_KEPT | {"Location": told["url"], "Retry-After": POLL_AFTER_S}
+        return HttpResponse(JSONRenderer().render(told), status=202, content_type=JSON, headers=headers)
+
+
+class BatchState(APIView):
+    """One job of the caller's."""
+
+    @property
+    def required_scope(self) -> str:
+        """Whoever may read may look; stopping is for those who may start."""
+        return "read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "predict"
+
+    @extend_schema(
+        operation_id="batch_job",
+        tags=["forecasts"],
+        summary="How a batch gets on, and its answers",
+        parameters=[PageIn, *HEADERS[1:]],
+        responses={200: BatchPageOut, **problems(400, 401, 404, 429)},
+    )
+    def get(self, request: Request, batch_id: str) -> Response:
+        """Its state and a page of answers; those that are not there yet say so."""
+        number = parsed(PageIn, request)["page"]
+        job = job_of(request.user.pk, batch_id)
+        piece = piece_of(job, number)
+        if piece is None:
+            raise NotFound(f"The batch has no page {number}.")
+        told = BatchJobOut(job).data
+        page = {"page": number, "next_page": number + 1 if number < told["pages"] else None}
+        return Response({**told, **page, "predictions": _answers(job, piece)}, headers=NOT_KEPT)
+
+    @extend_schema(
+        operation_id="cancel_batch",
+        tags=["forecasts"],
+        summary="Cancel a batch",
+        description="What is answered already stays until the job expires.",
+        parameters=HEADERS[1:],
+        responses={200: BatchJobOut, **problems(401, 404, 409, 429)},
+    )
+    def delete(self, request: Request, batch_id: str) -> Response:
+        """Stop it; a second call changes nothing."""
+        job = cancel_batch(job_pk=job_of(request.user.pk, batch_id).pk, now=clock.now())
+        return Response(BatchJobOut(job).data, headers=NOT_KEPT)
+
+
+def _at_once(told: list[Said]) -> HttpResponse:
+    """The answers, put together from ready-made bytes."""
+    body = b'{"predictions":[' + b",".join(_encoded(said) for said in told) + b"]}"
+    return HttpResponse(body, content_type=JSON, headers=NOT_KEPT)
+
+
+def _encoded(said: Said) -> bytes:
+    head = json.dumps({"symbol": said.word, "status": said.status}, separators=(",", ":")).encode()
+    if said.body is not None:
+        return head[:-1] + b',"forecast":' + said.body + b"}"
+    assert said.error is not None
+    return head[:-1] + b',"problem":' + encoded(_problem(said.error)) + b"}"
+
+
+def _answers(job: BatchJob, piece: BatchPiece) -> list[dict[str, Any]]:
+    """A page's answers as they are told; before a worker has them, each symbol says how it stands."""
+    if piece.answers is None:
+        status = CANCELLED if job.state == BatchJob.State.CANCELLED else WAITING
+        return [{"symbol": word, "status": status} for word in piece.symbols]
+    return [_told(answer) for answer in piece.answers]
+
+
+def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
+    if answer["status"] != PROBLEM:
+        return dict(answer)
+    return {"symbol": answer["symbol"], "status": PROBLEM, "problem": _problem(error_of(answer))}
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    """The error in the form that a call of its own would have answered with."""
+    described: Callable[[Exception], dict[str, Any]] = import_string(settings.HINDCAST_PROBLEM_OF)
+    return described(error)

@@ -1,0 +1,108 @@
+"""What a batch takes and answers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from marketdata.api.documents import ProblemOut
+from predictions.api.serializers import ForecastOut
+from predictions.conf import BATCH_LIFE, DEFAULT_HORIZON, HORIZONS, MOST_IN_A_BATCH, PIECE
+from predictions.models import BatchJob, Forecast
+from predictions.models.batch_job import LONGEST_WORD
+from predictions.readpath.many import PROBLEM
+
+WAITING, CANCELLED = "waiting", "cancelled"
+JOB = {
+    "id": "3f0c5a52-6a5f-4f0e-9e55-0d3a9b1f7c11",
+    "status": "running",
+    "horizon": 5,
+    "total": 500,
+    "done": 300,
+    "problems": 1,
+    "pages": 5,
+    "created_at": "2026-03-02T22:05:00Z",
+    "finished_at": None,
+    "expires_at": "2026-03-09T22:05:00Z",
+    "url": "/api/v1/predict/batch/3f0c5a52-6a5f-4f0e-9e55-0d3a9b1f7c11",
+}
+
+
+class BatchIn(serializers.Serializer):
+    """Which stocks, and how far ahead; a symbol that is written twice is answered once."""
+
+    symbols = serializers.ListField(
+        child=serializers.CharField(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH
+    )
+    horizon = serializers.ChoiceField(choices=HORIZONS, default=DEFAULT_HORIZON, help_text="Sessions ahead.")
+
+    def validate_symbols(self, symbols: list[str]) -> list[str]:
+        """Each once, in the order of their first mention."""
+        return list(dict.fromkeys(symbols))
+
+
+@extend_schema_serializer(component_name="BatchAnswer")
+class BatchAnswerOut(serializers.Serializer):
+    """What there is to say about one symbol."""
+
+    symbol = serializers.CharField(help_text="As it was asked for.")
+    status = serializers.ChoiceField(choices=[*Forecast.Status.values, PROBLEM, WAITING, CANCELLED])
+    forecast = ForecastOut(required=False)
+    problem = ProblemOut(required=False)
+
+
+@extend_schema_serializer(component_name="Batch")
+class BatchOut(serializers.Serializer):
+    """Up to fifty answers at once."""
+
+    predictions = BatchAnswerOut(many=True)
+
+
+@extend_schema_serializer(component_name="BatchJob")
+class BatchJobOut(serializers.Serializer):
+    """How far a job has come, in symbols."""
+
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=BatchJob.State.values, source="state")
+    horizon = serializers.ChoiceField(choices=HORIZONS, source="horizon_sessions")
+    total = serializers.IntegerField()
+    done = serializers.IntegerField(help_text="Answered, with or without a forecast.")
+    problems = serializers.IntegerField(help_text="Answered without a forecast.")
+    pages = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+
+    def get_pages(self, job: BatchJob) -> int:
+        """Pages of at most a hundred symbols."""
+        return -(-job.total // PIECE)
+
+    def get_expires_at(self, job: BatchJob) -> datetime:
+        """When the job and its answers are deleted."""
+        return (job.created_at + BATCH_LIFE).astimezone(UTC)
+
+    @extend_schema_field(serializers.CharField(help_text="Where its answers stand."))
+    def get_url(self, job: BatchJob) -> str:
+        """The address to poll."""
+        return reverse("predictions-api:batch-job", args=(job.pk,))
+
+
+@extend_schema_serializer(component_name="BatchPage")
+class BatchPageOut(BatchJobOut):
+    """A job and one page of its answers, in the order in which the symbols were given."""
+
+    page = serializers.IntegerField()
+    next_page = serializers.IntegerField(allow_null=True)
+    predictions = BatchAnswerOut(many=True)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        raise NotImplementedError("pages are put together from answers as they are kept")
+
+
+class PageIn(serializers.Serializer):
+    """Which page of the answers."""
+
+    page = serializers.IntegerField(default=1, min_value=1, max_value=MOST_IN_A_BATCH // PIECE)

@@ -1,0 +1,1 @@
+"""What this app says over the stream: one module a channel."""

@@ -1,0 +1,115 @@
+"""Batches: a question about many stocks is cut into pieces, which any worker may answer, each of them once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from marketdata.errors import SymbolMalformed, SymbolUnknown
+from predictions.conf import BATCH_LIFE, PIECE
+from predictions.errors import BatchFinished, ForecastUnavailable
+from predictions.live.jobs import push_progress
+from predictions.models import BatchJob, BatchPiece
+from predictions.readpath.many import PROBLEM, Said, said_about
+from predictions.selectors.batch import free_pieces
+
+
+@transaction.atomic
+def open_batch(*, owner_id: int, words: Sequence[str], horizon: int, now: datetime) -> BatchJob:
+    """Note what is asked, in pieces; a second call is a second job."""
+    job = BatchJob.objects.create(owner_id=owner_id, horizon_sessions=horizon, total=len(words), created_at=now)
+    starts = range(0, len(words), PIECE)
+    BatchPiece.objects.bulk_create(
+        BatchPiece(job=job, number=number, symbols=list(words[start : start + PIECE]))
+        for number, start in enumerate(starts, start=1)
+    )
+    return job
+
+
+def answer_piece(*, piece_pk: int, now: datetime) -> bool:
+    """Answer one piece; returns whether this call did.
+
+    Nothing happens while another worker has it, or when it is answered or its job cancelled. A piece whose worker died
+    is answered again by whoever finds it; only one set of answers is ever kept.
+    """
+    if not free_pieces(now=now).filter(pk=piece_pk).update(claimed_at=now):
+        return False
+    piece = BatchPiece.objects.select_related("job").get(pk=piece_pk)
+    try:
+        told = said_about(piece.symbols, piece.job.horizon_sessions, now=now)
+        answers = [stored(said) for said in told]
+    except BaseException:
+        BatchPiece.objects.filter(pk=piece_pk, claimed_at=now).update(claimed_at=None)
+        raise
+    return _keep(piece, answers, claimed_at=now)
+
+
+@transaction.atomic
+def _keep(piece: BatchPiece, answers: Sequence[Mapping[str, Any]], *, claimed_at: datetime) -> bool:
+    """Store the answers and count them, unless the job was cancelled or the claim ran out meanwhile."""
+    job = BatchJob.objects.select_for_update().get(pk=piece.job_id)
+    mine = BatchPiece.objects.filter(pk=piece.pk, claimed_at=claimed_at, answers__isnull=True)
+    if not job.is_open or not mine.update(answers=list(answers)):
+        return False
+    job.done += len(answers)
+    job.problems += sum(answer["status"] == PROBLEM for answer in answers)
+    finished = job.done == job.total
+    job.state = BatchJob.State.DONE if finished else BatchJob.State.RUNNING
+    job.finished_at = claimed_at if finished else None
+    job.save(update_fields=["done", "problems", "state", "finished_at"])
+    transaction.on_commit(partial(push_progress, job, now=claimed_at))
+    return True
+
+
+@transaction.atomic
+def cancel_batch(*, job_pk: UUID, now: datetime) -> BatchJob:
+    """Stop a job; what is answered stays. A second call changes nothing. Raises BatchFinished when all is answered."""
+    job = BatchJob.objects.select_for_update().get(pk=job_pk)
+    if job.state == BatchJob.State.DONE:
+        raise BatchFinished(str(job.pk))
+    if job.is_open:
+        job.state, job.finished_at = BatchJob.State.CANCELLED, now
+        job.save(update_fields=["state", "finished_at"])
+        transaction.on_commit(partial(push_progress, job, now=now))
+    return job
+
+
+def forget_old_batches(*, now: datetime) -> int:
+    """Delete the jobs whose time is over; returns how many."""
+    old = BatchJob.objects.filter(created_at__lt=now - BATCH_LIFE)
+    return old.delete()[1].get("predictions.BatchJob", 0)
+
+
+def stored(said: Said) -> dict[str, Any]:
+    """An answer as a piece keeps it. Raises the error of an outage, which is no answer."""
+    if said.body is not None:
+        return {"symbol": said.word, "status": said.status, "forecast": json.loads(said.body)}
+    for kind, name in _NAMES.items():
+        if isinstance(said.error, kind):
+            facts = {fact: getattr(said.error, fact) for fact in _FACTS[name]}
+            return {"symbol": said.word, "status": PROBLEM, "error": {"kind": name, **facts}}
+    assert said.error is not None
+    raise said.error
+
+
+def error_of(answer: Mapping[str, Any]) -> Exception:
+    """The error that a kept answer stands for."""
+    facts = dict(answer["error"])
+    kind = next(kind for kind, name in _NAMES.items() if name == facts["kind"])
+    return kind(*(facts[fact] for fact in _FACTS[facts["kind"]]))
+
+
+_NAMES: dict[type[Exception], str] = {
+    SymbolMalformed: "malformed-symbol",
+    SymbolUnknown: "unknown-symbol",
+    ForecastUnavailable: "forecast-unavailable",
+}
+_FACTS = {
+    "malformed-symbol": ("symbol",),
+    "unknown-symbol": ("symbol", "suggestions"),
+    "forecast-unavailable": ("symbol", "horizon"),
+}

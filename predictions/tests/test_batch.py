@@ -1,0 +1,315 @@
+"""Many stocks in one call: answered at once, or as a job that is cut into pieces."""
+
+import json
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, OperationalError, transaction
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
+
+from accounts.limits import store
+from accounts.models import Plan, User
+from marketdata import clock
+from marketdata.live import kept_key
+from predictions import tasks
+from predictions.conf import BATCH_LIFE, LONGEST_PIECE, PIECE
+from predictions.models import BatchJob, BatchPiece, Forecast
+from predictions.readpath import many
+from predictions.selectors.batch import free_pieces
+from predictions.services.batch import answer_piece, forget_old_batches, open_batch
+from predictions.tests.factories import abstention, forecasts, model_version, stock
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
+
+ADDRESS = reverse("predictions-api:batch")
+
+
+@pytest.fixture(autouse=True)
+def _room(settings: Settings, db: None) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
+    Plan.objects.update(per_minute=None, per_day=None)
+
+
+@pytest.fixture
+def ada(client: Client) -> User:
+    person = User.objects.create_user("ada@example.com", "correct horse")
+    client.force_login(person)
+    return person
+
+
+@pytest.fixture
+def said() -> list[Forecast]:
+    """Forecasts of Apple, Berkshire and NVIDIA; nothing was said about Meta."""
+    model_version()
+    abstention(stock("NVDA"))
+    stock("META")
+    return forecasts([stock("AAPL"), stock("BRK.B")])
+
+
+def ask(client: Client, symbols: list[Any], **more: Any) -> Any:
+    return client.post(ADDRESS, json.dumps({"symbols": symbols, **more}), content_type="application/json")
+
+
+def words(count: int) -> list[str]:
+    return [f"X{number}" for number in range(count)]
+
+
+def test_one_call_answers_for_all_in_the_order_of_the_question(client: Client, said: list[Forecast]) -> None:
+    answer = ask(client, ["NVDA", "AAPLX", "brk/b", "no such thing", "META", "AAPL", "AAPL"])
+    assert answer.status_code == 200
+    told = answer.json()["predictions"]
+    assert [(one["symbol"], one["status"]) for one in told] == [
+        ("NVDA", "abstained"),
+        ("AAPLX", "problem"),
+        ("brk/b", "issued"),
+        ("no such thing", "problem"),
+        ("META", "problem"),
+        ("AAPL", "issued"),
+    ]
+    assert told[2]["forecast"]["id"] == said[1].pk
+    assert told[5]["forecast"] == client.get("/api/v1/predict?symbol=AAPL").json()
+    problems = [told[place]["problem"] for place in (1, 3, 4)]
+    assert [(one["type"].rpartition("#")[2], one["status"]) for one in problems] == [
+        ("unknown-symbol", 404),
+        ("malformed-symbol", 400),
+        ("forecast-unavailable", 503),
+    ]
+    assert problems[0]["suggestions"][0] == "AAPL"
+
+
+def test_each_symbol_counts_as_a_call(client: Client, said: list[Forecast], settings: Settings) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=10)
+    assert ask(client, ["AAPL", "BRK.B", "META"])["RateLimit"].startswith('"anonymous";r=7;')
+    refused = ask(client, words(8))
+    assert (refused.status_code, refused["RateLimit"].split(";")[1]) == (429, "r=7")
+    assert client.post(ADDRESS, "{", content_type="application/json").status_code == 400
+    assert ask(client, ["AAPL"])["RateLimit"].startswith('"anonymous";r=5;')
+
+
+def test_the_second_call_asks_the_database_nothing(
+    client: Client, said: list[Forecast], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    first = ask(client, ["AAPL", "BRK.B"]).json()
+    with django_assert_num_queries(0):
+        assert ask(client, ["AAPL", "BRK.B"]).json() == first
+
+
+def test_the_number_of_queries_does_not_grow_with_the_symbols(
+    said: list[Forecast], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    more = [stock(f"Y{number}") for number in range(30)]
+    forecasts(more)
+    now = clock.now()
+    many.said_about(["NVDA"], 5, now=now)
+    with django_assert_num_queries(6):
+        few = many.said_about(["AAPL", "BRK.B"], 5, now=now)
+    with django_assert_num_queries(6):
+        rest = many.said_about([one.symbol for one in more], 5, now=now)
+    assert all(one.body for one in [*few, *rest])
+
+
+@pytest.mark.parametrize(
+    ("body", "at_fault"),
+    [
+        ({"symbols": []}, "symbols"),
+        ({}, "symbols"),
+        ({"symbols": "AAPL"}, "symbols"),
+        ({"symbols": [{"a": 1}]}, "symbols"),
+        ({"symbols": ["A" * 65]}, "symbols"),
+        ({"symbols": ["A\0"]}, "symbols"),
+        ({"symbols": ["AAPL"], "horizon": 3}, "horizon"),
+        ({"symbols": [f"X{number}" for number in range(10_001)]}, "symbols"),
+    ],
+)
+def test_a_question_that_cannot_be_meant_is_refused(client: Client, body: dict[str, Any], at_fault: str) -> None:
+    answer = client.post(ADDRESS, json.dumps(body), content_type="application/json")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [at_fault])
+    assert BatchJob.objects.count() == 0
+
+
+def test_while_the_database_is_away_kept_answers_are_told_and_the_rest_says_so(
+    client: Client, said: list[Forecast], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(client, ["AAPL"])
+
+    def away(*_: object, **__: object) -> Any:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(many, "champion", away)
+    told = ask(client, ["AAPL", "BRK.B"]).json()["predictions"]
+    assert (told[0]["status"], told[1]["problem"]["status"]) == ("issued", 503)
+    key = next(store().scan_iter("fc:*:AAPL:5"))
+    store().hset(key, "until", "0")
+    (old,) = ask(client, ["AAPL"]).json()["predictions"]
+    assert old["forecast"]["stale"] is True
+    assert ask(client, ["BRK.B"]).status_code == 503
+
+
+def test_without_the_store_the_database_answers(client: Client, said: list[Forecast], no_store: None) -> None:
+    (told,) = ask(client, ["AAPL"]).json()["predictions"]
+    assert told["forecast"]["id"] == said[0].pk
+
+
+def test_a_job_belongs_to_somebody(client: Client, said: list[Forecast]) -> None:
+    answer = ask(client, words(51))
+    assert (answer.status_code, answer.json()["type"].rpartition("#")[2]) == (401, "batch-needs-owner")
+    assert BatchJob.objects.count() == 0
+
+
+def test_many_symbols_become_a_job_that_is_answered_page_by_page(
+    client: Client, ada: User, said: list[Forecast], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks() as sent:
+        answer = ask(client, ["AAPL", *words(PIECE + 4), "no such thing"])
+    assert (answer.status_code, len(sent)) == (202, 1)
+    job = answer.json()
+    assert (job["status"], job["total"], job["pages"], job["url"]) == ("waiting", PIECE + 6, 2, answer["Location"])
+    page = client.get(answer["Location"]).json()
+    assert [one["status"] for one in page["predictions"]] == ["waiting"] * PIECE
+    assert (page["page"], page["next_page"]) == (1, 2)
+
+    now = clock.now()
+    with django_capture_on_commit_callbacks(execute=True):
+        first, second = BatchPiece.objects.order_by("number").values_list("pk", flat=True)
+        assert answer_piece(piece_pk=second, now=now)
+    page = client.get(answer["Location"], {"page": 2}).json()
+    assert (page["status"], page["done"], page["problems"], page["next_page"]) == ("running", 6, 6, None)
+    assert page["predictions"][-1]["problem"]["title"] == "Not a symbol"
+    assert page["predictions"][0]["problem"]["title"] == "No such symbol"
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert answer_piece(piece_pk=first, now=now)
+    page = client.get(answer["Location"]).json()
+    assert (page["status"], page["done"], page["problems"]) == ("done", PIECE + 6, PIECE + 5)
+    assert page["predictions"][0]["forecast"]["id"] == said[0].pk
+    assert page["finished_at"] is not None
+    kept: Any = store().lrange(kept_key(f"jobs.batch.{job['id']}"), 0, -1)
+    changes = [json.loads(text) for text in kept]
+    assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
+    assert client.get(answer["Location"], {"page": 3}).status_code == 404
+
+
+def send_with_key(client: Client, symbols: list[str], key: str) -> Any:
+    body = json.dumps({"symbols": symbols})
+    return client.post(ADDRESS, body, content_type="application/json", headers={"Idempotency-Key": key})
+
+
+def test_the_same_key_opens_no_second_job(client: Client, ada: User, said: list[Forecast]) -> None:
+    first = send_with_key(client, words(60), "a-key")
+    again = send_with_key(client, words(60), "a-key")
+    assert (first.status_code, again.status_code, BatchJob.objects.count()) == (202, 202, 1)
+    assert (again.json(), again["Location"]) == (first.json(), first["Location"])
+    assert ("Idempotency-Replayed" in first, again["Idempotency-Replayed"]) == (False, "true")
+    other = send_with_key(client, words(61), "a-key")
+    assert (other.status_code, other.json()["title"]) == (422, "The key belongs to another call")
+    assert send_with_key(client, words(60), "b-key").json()["id"] != first.json()["id"]
+
+
+def test_a_key_is_the_callers_own(client: Client, ada: User, said: list[Forecast]) -> None:
+    first = send_with_key(client, words(60), "a-key").json()
+    client.force_login(User.objects.create_user("eve@example.com", "correct horse"))
+    assert send_with_key(client, words(60), "a-key").json()["id"] != first["id"]
+
+
+def test_a_refused_call_leaves_its_key_free(client: Client, said: list[Forecast]) -> None:
+    assert send_with_key(client, words(60), "a-key").status_code == 401
+    assert send_with_key(client, ["AAPL"], "a-key").status_code == 200
+    assert send_with_key(client, ["AAPL"], "not a key").status_code == 400
+
+
+def test_a_piece_is_answered_once_whoever_tries(ada: User, said: list[Forecast]) -> None:
+    now = clock.now()
+    open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=now)
+    (piece,) = BatchPiece.objects.all()
+    BatchPiece.objects.update(claimed_at=now - LONGEST_PIECE)
+    assert not answer_piece(piece_pk=piece.pk, now=now)
+    later = now + timedelta(seconds=1)
+    assert [one.pk for one in free_pieces(now=later)] == [piece.pk]
+    assert answer_piece(piece_pk=piece.pk, now=later)
+    assert not answer_piece(piece_pk=piece.pk, now=later + 2 * LONGEST_PIECE)
+    job = BatchJob.objects.get()
+    assert (job.done, job.state) == (1, "done")
+
+
+def test_an_outage_leaves_the_piece_to_the_next_worker(
+    ada: User, said: list[Forecast], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
+    (piece,) = BatchPiece.objects.all()
+
+    def away(*_: object, **__: object) -> Any:
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(many, "champion", away)
+        with pytest.raises(OperationalError):
+            answer_piece(piece_pk=piece.pk, now=clock.now())
+    assert answer_piece(piece_pk=piece.pk, now=clock.now())
+
+
+def test_a_cancelled_job_keeps_what_is_answered_and_does_no_more(
+    client: Client, ada: User, said: list[Forecast]
+) -> None:
+    now = clock.now()
+    job = open_batch(owner_id=ada.pk, words=words(PIECE + 1), horizon=5, now=now)
+    first, second = BatchPiece.objects.order_by("number")
+    assert answer_piece(piece_pk=first.pk, now=now)
+    address = reverse("predictions-api:batch-job", args=(job.pk,))
+    told = client.delete(address).json()
+    assert (told["status"], told["done"], told["total"]) == ("cancelled", PIECE, PIECE + 1)
+    assert client.delete(address).json() == told
+    assert not answer_piece(piece_pk=second.pk, now=now)
+    assert client.get(address, {"page": 2}).json()["predictions"] == [{"symbol": "X100", "status": "cancelled"}]
+    assert client.get(address).json()["predictions"][0]["status"] == "problem"
+
+
+def test_what_is_done_cannot_be_cancelled(client: Client, ada: User, said: list[Forecast]) -> None:
+    job = open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
+    answer_piece(piece_pk=job.pieces.get().pk, now=clock.now())
+    answer = client.delete(reverse("predictions-api:batch-job", args=(job.pk,)))
+    assert (answer.status_code, answer.json()["title"]) == (409, "The batch is done")
+
+
+@pytest.mark.parametrize("key", ["nothing", str(uuid.uuid4())])
+def test_other_peoples_jobs_and_those_that_never_were_are_not_found(client: Client, ada: User, key: str) -> None:
+    other = User.objects.create_user("eve@example.com", "correct horse")
+    theirs = open_batch(owner_id=other.pk, words=["AAPL"], horizon=5, now=clock.now())
+    for address in (reverse("predictions-api:batch-job", args=(one,)) for one in (key, theirs.pk)):
+        for answer in (client.get(address), client.delete(address)):
+            assert (answer.status_code, answer.json()["title"]) == (404, "No such batch")
+    theirs.refresh_from_db()
+    assert theirs.state == "waiting"
+
+
+def test_lost_messages_are_found_and_old_jobs_forgotten(
+    ada: User, said: list[Forecast], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
+    old = open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now() - BATCH_LIFE - timedelta(minutes=1))
+    with django_capture_on_commit_callbacks() as sent:
+        tasks.sweep_batches()
+    assert len(sent) == 1
+    assert not BatchJob.objects.filter(pk=old.pk).exists()
+    assert BatchPiece.objects.count() == 1
+    assert forget_old_batches(now=clock.now()) == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"done": 2},
+        {"problems": 1},
+        {"state": "done"},
+        {"state": "cancelled"},
+        {"finished_at": datetime(2030, 1, 1, tzinfo=UTC)},
+    ],
+)
+def test_counts_and_states_agree(ada: User, fields: dict[str, Any]) -> None:
+    open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
+    with pytest.raises(IntegrityError, match="batch_job"), transaction.atomic():
+        BatchJob.objects.update(**fields)
