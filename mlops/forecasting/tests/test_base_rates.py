@@ -18,15 +18,15 @@ SESSIONS = 5040
 
 
 def a_past(
-    *, rising: float, swing: float = 0.0, unchanged: float = 0.0, since: int = 0
+    *, rising: float, swing: float = 0.0, still_since: int = SESSIONS
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Lessons, labels and rows of ten stocks, of which a share rises, more and less in turn by `swing` in blocks of 60
-    sessions, and from a session on a share stands still."""
+    sessions; the first and the last of them, one that rose and one that did not, stand still from a session on."""
     rows = np.repeat(np.arange(SESSIONS, dtype=np.intp), 10)
     stock = np.tile(np.arange(10), SESSIONS)
-    share = rising + np.where(rows // 60 % 2, swing, -swing)
-    labels = np.where(stock < np.round(10 * share), 1.0, 0.0)
-    still = (stock >= 10 * (1 - unchanged)) & (rows >= since)
+    still = np.isin(stock, (0, 9)) & (rows >= still_since)
+    rises = stock < np.round(10 * (rising + np.where(rows // 60 % 2, swing, -swing)))
+    labels = np.where(rises & ~still, 1.0, 0.0)
     lessons = np.where(still, np.nan, labels)
     return (*(np.tile(each[:, None], (1, len(HORIZONS))) for each in (lessons, labels)), rows)
 
@@ -52,18 +52,19 @@ def test_a_single_block_of_sessions_says_nothing_of_the_long_run() -> None:
 
 
 def test_what_stands_still_is_no_fall_to_learn_from_but_no_rise_either() -> None:
-    rates = rates_of(UP, *a_past(rising=0.4, unchanged=0.2))
+    rates = rates_of(UP, *a_past(rising=0.5, still_since=0))
     # Four of the eight that moved rose, and eight in ten move.
     np.testing.assert_allclose(rates.learned, [0.5] * 4, atol=1e-4)
     np.testing.assert_allclose(rates.base, [0.4] * 4, atol=1e-4)
 
 
 def test_the_last_year_says_how_many_stand_still() -> None:
-    everywhere = rates_of(UP, *a_past(rising=0.4, unchanged=0.2, since=SESSIONS - 252))
-    half_of_it = rates_of(UP, *a_past(rising=0.4, unchanged=0.2, since=SESSIONS - 126))
-    # The rates of those that moved are nearly the same; 80 % of the last year's closes changed in one case, 90 % in the
-    # other.
-    assert half_of_it.base[0] / everywhere.base[0] == pytest.approx(0.9 / 0.8, rel=0.01)
+    # Two in ten over half of the last year: nine in ten closes changed, and half of them rose.
+    rates = rates_of(UP, *a_past(rising=0.5, still_since=SESSIONS - 126))
+    np.testing.assert_allclose(rates.base, [0.45] * 4, atol=1e-4)
+    long_ago = a_past(rising=0.5)
+    long_ago[0][:20] = np.nan
+    np.testing.assert_allclose(rates_of(UP, *long_ago).base, [0.5] * 4, atol=1e-4)
 
 
 def test_other_questions_are_counted_as_they_are() -> None:
