@@ -162,7 +162,7 @@ def _searched(learned: LearningSet, members: MemberSettings) -> TreeSettings:
     """Search before the first replayed session, so that the replay stays out of sample."""
     first = fold_bounds(learned.rows)[0][0]
     before = learned.take(learned.rows < first)
-    labels = known_before(before.labels[UP], before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
+    labels = known_before(before.lessons(UP), before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
     return search_trees(before.direction, labels, members, gap=SEARCHED_HORIZON)
 
 

@@ -28,7 +28,12 @@ def a_past(
     rises = stock < np.round(10 * (rising + np.where(rows // 60 % 2, swing, -swing)))
     labels = np.where(rises & ~still, 1.0, 0.0)
     lessons = np.where(still, np.nan, labels)
-    return (*(np.tile(each[:, None], (1, len(HORIZONS))) for each in (lessons, labels)), rows)
+    return _everywhere(lessons), _everywhere(labels), rows
+
+
+def _everywhere(values: FloatArray) -> FloatArray:
+    """The same at every horizon."""
+    return np.tile(values[:, None], (1, len(HORIZONS)))
 
 
 def test_what_never_wavers_is_as_it_was_counted() -> None:
@@ -47,8 +52,9 @@ def test_an_unsure_rate_is_drawn_towards_what_is_usual() -> None:
 
 
 def test_a_single_block_of_sessions_says_nothing_of_the_long_run() -> None:
-    lessons, labels, rows = (each[:600] for each in a_past(rising=0.9))
-    np.testing.assert_allclose(rates_of(UP, lessons, labels, rows).base, [0.51, 0.54, 0.56, 0.58])
+    lessons, labels, rows = a_past(rising=0.9)
+    rates = rates_of(UP, lessons[:600], labels[:600], rows[:600])
+    np.testing.assert_allclose(rates.base, [0.51, 0.54, 0.56, 0.58])
 
 
 def test_what_stands_still_is_no_fall_to_learn_from_but_no_rise_either() -> None:
