@@ -1,5 +1,7 @@
 """What can be wrong with a request before anybody looks at what it asks for."""
 
+from collections.abc import Sequence
+
 
 class RequestRefused(Exception):
     """Base of every error of this kind."""
@@ -48,3 +50,18 @@ class CsrfFailed(RequestRefused):
 
     def __init__(self) -> None:
         super().__init__("Send the value of the cookie csrftoken as X-CSRFToken, or use an API key, which needs none.")
+
+
+class Crowded(RequestRefused):
+    """As many requests as may wait for this process are waiting."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many calls are being answered at this moment. Try again in a second.")
+
+
+class NotInSandbox(RequestRefused):
+    """The sandbox has no answer to this call; `calls` are those it answers."""
+
+    def __init__(self, calls: Sequence[str]) -> None:
+        super().__init__(f"The sandbox key answers only GET of {', '.join(calls)}. Use a key of your own for the rest.")
+        self.calls = tuple(calls)

@@ -33,6 +33,8 @@ def facts_of(error: Exception) -> dict[str, Any]:
         "title": problem.title,
         "detail": problem.detail or _sentence(error),
     }
+    if isinstance(error, exceptions.ValidationError):
+        body["errors"] = error.detail
     return body | {name: _plain(getattr(error, name)) for name in problem.facts}
 
 
@@ -63,8 +65,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     set_rollback()
     _tell_operators(error, problem)
     body = facts_of(error) | {"status": problem.status, "request_id": request_id_of(request)}
-    if isinstance(error, exceptions.ValidationError):
-        body["errors"] = error.detail
     headers = dict(framework_answer.items()) if framework_answer is not None else {}
     headers.pop("Content-Type", None)
     return Response(body, status=problem.status, headers=headers | _headers(error, problem), content_type=CONTENT_TYPE)

@@ -1,5 +1,6 @@
 """Every problem with an error that really has it, and what the caller can do: for the schema and the page about it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +27,9 @@ _REQUESTS: dict[Exception, str] = {
     requests.AddressTooLong(8192): "Ask for fewer things in one call.",
     requests.HeadersTooLarge(16384): "Send fewer or shorter headers; old cookies are a usual cause.",
     requests.BodyTooLarge(1048576): "Split what you send over several calls.",
+    requests.Crowded(): "Wait as many seconds as Retry-After says.",
     requests.LengthMissing(): "Send a Content-Length; bodies in chunks are not read.",
+    requests.NotInSandbox(["history", "metrics", "predict", "prices", "symbols"]): "Make a key of your own.",
     requests.CsrfFailed(): "Calls that rest on the session cookie and change something need the token. Use a key or a "
     "bearer token outside the browser.",
     exceptions.ValidationError({"days": ["Ensure this value is less than or equal to 3650."]}): "`errors` names each "
@@ -50,6 +53,14 @@ _DOMAIN: dict[Exception, str] = {
     accounts.CredentialsRefused(
         "revoked-key"
     ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
+    accounts.SignInRefused(): "Look at both; which of them is wrong is told to nobody. A new password is set on the "
+    "page for signing in.",
+    accounts.AddressUnproven(): "Follow the link in the mail, or sign in on the site to get another one.",
+    accounts.AddressTaken(): "Sign in instead, or set a new password on the page for signing in.",
+    accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
+    accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
+    accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
+    accounts.TooManyKeys(10): "Revoke a key that you no longer need.",
     accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
     accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
     accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",
@@ -63,6 +74,8 @@ _DOMAIN: dict[Exception, str] = {
     "searches by name.",
     marketdata.ListingUnusable("TSCO.L", "the source names no currency"): "Nothing was added. Ask for another listing.",
     marketdata.SessionUnknown("XNYS", "2023-09-23"): "Take a day on which the exchange was open.",
+    marketdata.PeriodEmpty("2024-01-02", "2023-01-02"): "Let `from` be the earlier day.",
+    marketdata.InstantAhead("2100-01-01T00:00:00Z"): "Leave `known_at` out for what is known now.",
     marketdata.ProviderUnavailable("yahoo", "no answer"): "Ask again after the seconds in `Retry-After`.",
     marketdata.ProviderRejected("yahoo", "refused"): "Asking again does not help; ask for another symbol.",
     marketdata.BarFileUnusable("bars.csv", "it has no column `close`"): "Mend the file; nothing of it was stored.",
@@ -105,8 +118,9 @@ class Explained:
 def example_of(error: Exception) -> dict[str, Any]:
     """The body that answers this error."""
     problem = problem_of(error) or UNEXPECTED
-    body = {**facts_of(error), "status": problem.status, "request_id": REQUEST_ID}
-    return body | ({"errors": error.detail} if isinstance(error, exceptions.ValidationError) else {})
+    told = {**facts_of(error), "status": problem.status, "request_id": REQUEST_ID}
+    plain: dict[str, Any] = json.loads(json.dumps(told))
+    return plain
 
 
 def explained() -> dict[str, Explained]:

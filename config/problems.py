@@ -52,7 +52,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     requests.AddressTooLong: Problem(414, "address-too-long", "The address is too long", ("limit",)),
     requests.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large", ("limit",)),
     requests.BodyTooLarge: Problem(413, "body-too-large", "The body is too large", ("limit",)),
+    requests.Crowded: Problem(503, "crowded", "Too much at once", retry_after_s=1),
     requests.LengthMissing: Problem(411, "length-missing", "The body has no length"),
+    requests.NotInSandbox: Problem(404, "not-in-sandbox", "Not in the sandbox", ("calls",)),
     requests.CsrfFailed: Problem(403, "csrf-failed", "The form is not from this site"),
     accounts.RateLimited: Problem(429, "rate-limited", "Too many calls", ("limit",)),
     accounts.LastAdministrator: Problem(409, "last-administrator", "The last administrator stays"),
@@ -64,6 +66,15 @@ PROBLEMS: dict[type[Exception], Problem] = {
         retry_after_s=60,
     ),
     accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
+    accounts.SignInRefused: Problem(401, "sign-in-refused", "Not signed in"),
+    accounts.AddressUnproven: Problem(403, "address-unconfirmed", "The address is not confirmed"),
+    accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
+    accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
+    accounts.AttemptsUncounted: Problem(
+        503, "sign-in-unavailable", "Signing in is not possible now", retry_after_s=RETRY_AFTER_OUTAGE_S
+    ),
+    accounts.KeyUnknown: Problem(404, "unknown-key", "No such API key", ("key_id",)),
+    accounts.TooManyKeys: Problem(409, "too-many-keys", "No room for another key", ("limit",)),
     accounts.IdempotencyKeyMalformed: Problem(400, "malformed-idempotency-key", "Not an idempotency key"),
     accounts.IdempotencyKeyReused: Problem(422, "idempotency-key-reused", "The key belongs to another call"),
     accounts.IdempotencyKeyInUse: Problem(409, "idempotency-key-in-use", "The call is still being answered"),
@@ -73,7 +84,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     marketdata.ListingUnusable: Problem(
         422, "unusable-listing", "The listing cannot be followed", ("symbol", "reason")
     ),
-    marketdata.SessionUnknown: Problem(400, "unknown-session", "Not a session", ("mic", "day")),
+    marketdata.SessionUnknown: Problem(404, "unknown-session", "Not a session", ("mic", "day")),
+    marketdata.PeriodEmpty: Problem(404, "empty-period", "Nothing lies between", ("first", "last")),
+    marketdata.InstantAhead: Problem(409, "instant-ahead", "That instant has not come", ("known_at",)),
     marketdata.ProviderUnavailable: Problem(
         503,
         "provider-unavailable",
@@ -136,7 +149,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     predictions.HeadUnknown: Problem(404, "unknown-head", "No head of that day", ("day",)),
     predictions.ReplayUnknown: Problem(404, "unknown-replay", "No such replay"),
     predictions.ReplayImpossible: Problem(
-        422, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
+        409, "replay-impossible", "Cannot be computed again", ("forecast_id", "reason")
     ),
     predictions.BatchUnknown: Problem(404, "unknown-batch", "No such batch"),
     predictions.BatchFinished: Problem(409, "batch-finished", "The batch is done"),

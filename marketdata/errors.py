@@ -100,6 +100,23 @@ class SessionUnknown(MarketDataError):
         self.day = day
 
 
+class PeriodEmpty(MarketDataError):
+    """The first day that is asked for lies after the last one."""
+
+    def __init__(self, first: str, last: str) -> None:
+        super().__init__(f"No session lies between: from={first} is later than to={last}.")
+        self.first = first
+        self.last = last
+
+
+class InstantAhead(MarketDataError):
+    """What could be known at an instant is asked for before it has come."""
+
+    def __init__(self, known_at: str) -> None:
+        super().__init__(f"known_at={known_at} lies in the future; nobody can tell what will be known then.")
+        self.known_at = known_at
+
+
 class ListingUnusable(MarketDataError):
     """What a source says about a listing is too little to follow it; nothing was added."""
 

@@ -34,6 +34,7 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"
 APPEND_SLASH = False
+API_VERSION = "1.0.0"
 DATA_UPLOAD_MAX_MEMORY_SIZE = SITE.body_bytes
 CSRF_FAILURE_VIEW = "config.problem_answers.csrf_failure"
 
@@ -73,10 +74,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.fastpath.middleware.PlainReadMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.request_log.RequestLogMiddleware",
     "config.api_gate.ApiGateMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
+    "config.sandbox.SandboxMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -183,8 +186,20 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hindcast",
-    "DESCRIPTION": "Stock forecasts that keep score of themselves.",
-    "VERSION": "1",
+    "DESCRIPTION": (
+        "Stock forecasts that keep score of themselves. Most reading calls need no key; with one the limits are wider. "
+        "Every refusal and failure is a problem (RFC 9457) whose `type` leads to its explanation. Every answer tells "
+        "what is left of the limit. A statistical forecast with its uncertainty, not investment advice."
+    ),
+    "VERSION": API_VERSION,
+    "EXTERNAL_DOCS": {"url": "/api/start", "description": "Getting started"},
+    "TAGS": [
+        {"name": "forecasts", "description": "What is expected, how sure that is, and every forecast ever made."},
+        {"name": "record", "description": "How good the forecasts have been."},
+        {"name": "market data", "description": "Instruments, prices, quotes and news."},
+        {"name": "ledger", "description": "The chain that proves that no forecast was changed."},
+    ],
+    "DEFAULT_GENERATOR_CLASS": "config.openapi_kept.KeptGenerator",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -192,6 +207,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.openapi.complete"],
     "ENUM_NAME_OVERRIDES": {
         "ForecastKindEnum": ["live", "shadow", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],

@@ -12,10 +12,16 @@ COUNTED = ["200", "304", "400", "404", "429"]
 class ProblemOut(serializers.Serializer):
     """What went wrong (RFC 9457), with further facts such as `symbol` and `suggestions`."""
 
-    type = serializers.CharField()
+    type = serializers.CharField(help_text="Where this kind of problem is explained; go by it.")
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
+    request_id = serializers.CharField(
+        required=False, help_text="Names the call in the log; a problem inside a larger answer has none of its own."
+    )
+    errors = serializers.DictField(  # type: ignore[assignment]  # shadows what only forms use
+        required=False, help_text="What is wrong with each field, for `invalid-request`."
+    )
 
 
 def header(name: str, description: str, statuses: list[str]) -> OpenApiParameter:

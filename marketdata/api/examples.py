@@ -59,3 +59,60 @@ QUOTES = {
     ],
     "missing": [{"symbol": "APPL", "detail": "No price is stored for APPL."}],
 }
+ANSWERS = {
+    "sentiment": {
+        "symbol": "AAPL",
+        "scorer": "lexicon",
+        "latest": {
+            "session": "2023-09-21",
+            "score": 0.2031,
+            "count": 1,
+            "dispersion": None,
+            "scores": {"lexicon": {"score": 0.2031, "count": 1, "dispersion": None}},
+        },
+        "days": [
+            {"session": "2023-09-20", "score": None, "count": 0, "dispersion": None, "scores": {}},
+            {
+                "session": "2023-09-21",
+                "score": 0.2031,
+                "count": 1,
+                "dispersion": None,
+                "scores": {"lexicon": {"score": 0.2031, "count": 1, "dispersion": None}},
+            },
+        ],
+        "articles": [
+            {
+                "title": "Apple shares rise on strong demand",
+                "url": "https://example.com/apple-shares-rise-on-strong-demand",
+                "source": "Example",
+                "provider": "newsapi",
+                "is_social": False,
+                "published_at": "2023-09-21T14:05:00Z",
+                "session": "2023-09-21",
+                "relevance": 1.0,
+                "scores": {"lexicon": {"label": "positive", "score": 0.2031}},
+            }
+        ],
+        "next_cursor": None,
+        "next": None,
+    },
+    "providers": {
+        "providers": [
+            {
+                "provider": "sample",
+                "uses": ["prices"],
+                "state": "ok",
+                "detail": "",
+                "checked_at": "2023-09-21T22:00:00Z",
+                "latency_ms": 3,
+                "last_success_at": "2023-09-21T22:00:00Z",
+                "last_failure_at": None,
+                "error_kinds": {},
+                "calls_today": 12,
+                "calls_left": None,
+                "runs_out_at": None,
+                "rests_until": None,
+            }
+        ]
+    },
+}

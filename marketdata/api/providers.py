@@ -2,12 +2,13 @@
 
 from typing import ClassVar
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from marketdata.api.documents import problems
 from marketdata.models import ProviderHealth
 from marketdata.selectors import provider_healths
 
@@ -57,12 +58,7 @@ class Providers(APIView):
         summary="How the sources of market data are",
         description="For staff. As the last probe found them; a source without its key is `off`, and `runs_out_at` "
         "goes by the calls of the last hour.",
-        responses={
-            200: ProvidersOut,
-            401: OpenApiResponse(description="Not signed in."),
-            403: OpenApiResponse(description="Not staff."),
-            429: OpenApiResponse(description="Too many calls."),
-        },
+        responses={200: ProvidersOut, **problems(401, 403, 429)},
     )
     def get(self, request: Request) -> Response:
         """Every source of this installation."""

@@ -22,8 +22,8 @@ class CsvRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         context = dict(renderer_context or {})
-        view, response = context["view"], context["response"]
-        if response.exception:
+        view = context["view"]
+        if not is_table(context):
             return bytes(JSONRenderer().render(data, JSONRenderer.media_type, context))
         table = StringIO()
         writer = csv.writer(table, lineterminator="\r\n")
@@ -31,6 +31,11 @@ class CsvRenderer(BaseRenderer):
         for row in data[view.csv_rows]:
             writer.writerow([_cell(row[name]) for name in view.csv_columns])
         return table.getvalue().encode()
+
+
+def is_table(context: Mapping[str, Any]) -> bool:
+    """Whether the answer is what was asked for, and neither a problem nor what an address says of itself."""
+    return not context["response"].exception and context["request"].method != "OPTIONS"
 
 
 def _cell(value: Any) -> Any:

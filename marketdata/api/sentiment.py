@@ -11,7 +11,9 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from marketdata import clock
-from marketdata.api.sentiment_bodies import PROBLEM_TYPE, SentimentOut, SentimentProblemOut, SentimentQuery
+from marketdata.api.documents import problems
+from marketdata.api.sentiment_bodies import SentimentOut, SentimentQuery
+from marketdata.api.views import parsed
 from marketdata.models import ArticleMention
 from marketdata.news_selectors import DayMoods, MentionsPage, mentions_page, moods_by_session, sessions_of_last_days
 from marketdata.selectors import instrument_by_symbol
@@ -34,19 +36,11 @@ class SentimentView(APIView):
             OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
             SentimentQuery,
         ],
-        responses={
-            200: SentimentOut,
-            (400, PROBLEM_TYPE): SentimentProblemOut,
-            (404, PROBLEM_TYPE): SentimentProblemOut,
-            (429, PROBLEM_TYPE): SentimentProblemOut,
-            (503, PROBLEM_TYPE): SentimentProblemOut,
-        },
+        responses={200: SentimentOut, **problems(400, 404, 429, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
         """The last sessions, oldest first, and a page of their articles, newest first."""
-        query = SentimentQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
+        asked = parsed(SentimentQuery, request)
         instrument = instrument_by_symbol(symbol)
         sessions = sessions_of_last_days(instrument.mic, days=asked["days"], now=clock.now())
         scorer = settings.HINDCAST_NEWS.scorer

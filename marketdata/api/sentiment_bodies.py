@@ -7,16 +7,16 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from marketdata.api.fields import WholeNumber
 from marketdata.models import MentionScore
 
-PROBLEM_TYPE = "application/problem+json"
 LONGEST_WINDOW_DAYS = 90
 LARGEST_PAGE = 100
-CURSOR = re.compile(r"(\d{1,17})-(\d{1,18})")
+CURSOR = re.compile(r"([0-9]{1,17})-([0-9]{1,18})")
 DECIMALS = 4
 
 
-@extend_schema_field({"type": "string"})
+@extend_schema_field({"type": "string", "pattern": f"^{CURSOR.pattern}$"})
 class CursorField(serializers.Field):
     """A place in the order of articles, as an earlier answer told it."""
 
@@ -35,12 +35,10 @@ class CursorField(serializers.Field):
 class SentimentQuery(serializers.Serializer):
     """How far back, and which page of the articles."""
 
-    days = serializers.IntegerField(
+    days = WholeNumber(
         min_value=1, max_value=LONGEST_WINDOW_DAYS, default=30, help_text="Calendar days back from today."
     )
-    limit = serializers.IntegerField(
-        min_value=1, max_value=LARGEST_PAGE, default=20, help_text="Articles in one answer."
-    )
+    limit = WholeNumber(min_value=1, max_value=LARGEST_PAGE, default=20, help_text="Articles in one answer.")
     cursor = CursorField(required=False, help_text="`next_cursor` of the answer before.")
 
 
@@ -103,13 +101,3 @@ class SentimentOut(serializers.Serializer):
     articles = ArticleOut(many=True, help_text="Newest first.")
     next_cursor = serializers.CharField(allow_null=True)
     next = serializers.CharField(allow_null=True, help_text="The address of the next page of articles.")
-
-
-@extend_schema_serializer(component_name="MarketDataProblem")
-class SentimentProblemOut(serializers.Serializer):
-    """What went wrong (RFC 9457), with further facts such as `symbol` and `suggestions`."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()

@@ -8,6 +8,8 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from marketdata import clock
+from marketdata.api.fields import Flag, Line, WholeNumber
+from marketdata.errors import InstantAhead, PeriodEmpty
 
 MOST_BARS = 5_000
 USUAL_BARS = 1_000
@@ -22,23 +24,21 @@ LONGEST_LIST = 1_000
 class SymbolsIn(serializers.Serializer):
     """Which instruments are looked for."""
 
-    search = serializers.CharField(
-        required=False, max_length=LONGEST_SEARCH, help_text="Symbol or name, roughly: `aple` finds Apple."
-    )
-    limit = serializers.IntegerField(default=USUAL_FOUND, min_value=1, max_value=MOST_FOUND)
-    page = serializers.IntegerField(default=1, min_value=1, max_value=MOST_PAGES)
+    search = Line(required=False, max_length=LONGEST_SEARCH, help_text="Symbol or name, roughly: `aple` finds Apple.")
+    limit = WholeNumber(default=USUAL_FOUND, min_value=1, max_value=MOST_FOUND)
+    page = WholeNumber(default=1, min_value=1, max_value=MOST_PAGES)
 
 
 class _PricesIn(serializers.Serializer):
     def validate_known_at(self, known_at: datetime) -> datetime:
         if known_at > clock.now():
-            raise serializers.ValidationError("It must not lie in the future.")
+            raise InstantAhead(known_at.isoformat())
         return known_at
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         first, last = attrs.get("from"), attrs.get("to")
         if first and last and first > last:
-            raise serializers.ValidationError({"from": [f"It must not lie after {last}."]})
+            raise PeriodEmpty(first.isoformat(), last.isoformat())
         return attrs
 
 
@@ -56,10 +56,10 @@ PricesIn = type(
             required=False,
             help_text="Only what could be known then: sessions that had closed, on the price basis of that time.",
         ),
-        "adjusted": serializers.BooleanField(
+        "adjusted": Flag(
             default=False, help_text="Whether dividends, too, are taken out of the prices; splits always are."
         ),
-        "limit": serializers.IntegerField(default=USUAL_BARS, min_value=1, max_value=MOST_BARS),
+        "limit": WholeNumber(default=USUAL_BARS, min_value=1, max_value=MOST_BARS),
     },
 )
 
@@ -67,9 +67,7 @@ PricesIn = type(
 class QuotesIn(serializers.Serializer):
     """Whose newest price is wanted."""
 
-    symbols = serializers.CharField(
-        max_length=LONGEST_LIST, help_text=f"Up to {MOST_SYMBOLS} symbols with commas between them."
-    )
+    symbols = Line(max_length=LONGEST_LIST, help_text=f"Up to {MOST_SYMBOLS} symbols with commas between them.")
 
     def validate_symbols(self, symbols: str) -> list[str]:
         named = list(dict.fromkeys(word for word in re.split(r"[,\s]+", symbols) if word))

@@ -28,7 +28,7 @@ class ReadView(APIView):
 
     required_scope = "read"
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer["Cache-Control"] = "private, no-cache"
         return answer
@@ -145,7 +145,8 @@ def parsed(kind: type[serializers.Serializer], request: Request) -> dict[str, An
     }
     if repeated:
         raise serializers.ValidationError(repeated)
-    read = kind(data=request.query_params)
+    # A plain mapping: the framework takes an empty word of a query for one that is missing.
+    read = kind(data=request.query_params.dict())
     read.is_valid(raise_exception=True)
     values: dict[str, Any] = read.validated_data
     return values

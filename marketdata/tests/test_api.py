@@ -164,13 +164,14 @@ def test_an_answer_that_the_caller_holds_is_not_sent_again(ask: Ask, acme: Instr
     ("path", "query", "field"),
     [
         ("prices/ACME", {"from": "yesterday"}, "from"),
-        ("prices/ACME", {"from": "2023-03-30", "to": "2023-03-29"}, "from"),
-        ("prices/ACME", {"known_at": "2999-01-01T00:00:00Z"}, "known_at"),
+        ("prices/ACME", {"limit": ""}, "limit"),
+        ("prices/ACME", {"limit": "1_000"}, "limit"),
+        ("prices/ACME", {"adjusted": "1"}, "adjusted"),
         ("prices/ACME", {"limit": 5_001}, "limit"),
         ("prices/ACME", {"adjusted": "perhaps"}, "adjusted"),
         ("prices/ACME", {"from": ["2023-03-30", "2023-03-29"]}, "from"),
         ("symbols", {"search": "x" * 65}, "search"),
-        ("symbols", {"search": "a\x00b"}, "search"),
+        ("symbols", {"search": "a\x01b"}, "search"),
         ("symbols", {"limit": 0}, "limit"),
         ("symbols", {"page": 1_001}, "page"),
         ("quotes", {}, "symbols"),
@@ -186,6 +187,29 @@ def test_what_cannot_be_answered_is_named(
     assert (answer.status_code, answer["Content-Type"]) == (400, PROBLEM)
     assert list(answer.json()["errors"]) == [field]
     judge(schema, path.replace("ACME", "{symbol}"), "400").validate(answer.json())
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "slug"),
+    [
+        ({"from": "2023-03-30", "to": "2023-03-29"}, 404, "empty-period"),
+        ({"known_at": "2999-01-01T00:00:00Z"}, 409, "instant-ahead"),
+        ({"known_at": "1989-01-01T00:00:00Z"}, 404, "unknown-session"),
+    ],
+)
+def test_what_no_time_holds_is_a_problem_of_its_own(
+    ask: Ask, acme: Instrument, schema: dict[str, Any], query: dict[str, str], status: int, slug: str
+) -> None:
+    answer = ask("prices/ACME", query)
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/api/problems#{slug}")
+    judge(schema, "prices/{symbol}", str(status)).validate(answer.json())
+
+
+@pytest.mark.parametrize("path", ["prices/ACME?format=csv", "prices/ACME"])
+def test_an_address_says_what_it_takes(ask: Ask, client: Client, acme: Instrument, path: str) -> None:
+    answer = client.options(f"/api/v1/{path}")
+    assert answer.status_code == 200
+    assert "GET" in answer["Allow"]
 
 
 @pytest.mark.parametrize(("symbol", "status"), [("NONE", 404), ("A$B", 400)])

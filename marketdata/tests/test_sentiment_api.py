@@ -153,7 +153,7 @@ def test_answers_conform_to_the_schema(client: Client, netflix: Instrument) -> N
     judge.validate(body)
     assert not judge.is_valid({**body, "articles": [{"title": "x"}]})
     assert {one["name"] for one in operation["parameters"]} == {"symbol", "days", "limit", "cursor"}
-    assert set(operation["responses"]) == {"200", "400", "404", "429", "503"}
+    assert set(operation["responses"]) == {"200", "400", "401", "403", "404", "429", "503", "default"}
 
 
 def test_times_are_utc(client: Client, netflix: Instrument) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -10,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata.api.documents import HEADERS, UNCHANGED, header, problems
+from marketdata.api.renderers import is_table
 from marketdata.api.views import ReadView, parsed
 from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
 from predictions.models import LedgerHead
@@ -30,7 +32,7 @@ class NdjsonRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         context = dict(renderer_context or {})
-        if context["response"].exception:
+        if not is_table(context):
             return bytes(JSONRenderer().render(data, JSONRenderer.media_type, context))
         return str(data).encode()
 
@@ -92,12 +94,13 @@ class Entries(ReadView):
         parameters=[EntriesIn, *HEADERS, header("Link", "Where the next lines are; absent at the end.", ["200"])],
         responses={(200, NDJSON): str, 304: UNCHANGED, **problems(400, 429)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """A part of the export."""
         asked = parsed(EntriesIn, request)
         rows = list(sealed_rows(after=asked["after"], most=asked["limit"] + 1))
         part = rows[: asked["limit"]]
-        answer = Response("".join(row.line for row in part))
+        # Not the framework's own answer, which loses its type when there are no lines.
+        answer = HttpResponse("".join(row.line for row in part), content_type=f"{NDJSON}; charset=utf-8")
         if len(rows) > len(part):
             following = f"{reverse('predictions-api:ledger-entries')}?after={part[-1].key}&limit={asked['limit']}"
             answer["Link"] = f'<{following}>; rel="next"'

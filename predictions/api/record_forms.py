@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from marketdata.api.fields import WholeNumber
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
@@ -15,35 +16,33 @@ from predictions.selectors.metrics import window_name
 LONGEST_HISTORY_DAYS = 3_650
 LARGEST_PAGE = 1_000
 USUAL_PAGE = 100
-CURSOR = re.compile(r"(\d{4}-\d{2}-\d{2})\.(\d{1,3})\.([a-z]{1,8})\.(\d{1,18})")
+CURSOR = re.compile(r"([1-9][0-9]{5})\.([1-9][0-9]{0,2})\.(live|shadow|hindcast)\.([1-9][0-9]{0,17})")
 WINDOW_NAMES = {window_name(days): days for days in WINDOWS}
 SHOWN_KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value)
 
 
-@extend_schema_field({"type": "string"})
+@extend_schema_field({"type": "string", "pattern": f"^{CURSOR.pattern}$"})
 class PlaceField(serializers.Field):
     """A place in the order of forecasts, as an earlier answer told it."""
 
     def to_internal_value(self, data: Any) -> tuple[date, int, str, int]:
         """Target, horizon, kind and key of the last forecast that was shown."""
         found = CURSOR.fullmatch(str(data))
-        try:
-            if found:
-                return date.fromisoformat(found[1]), int(found[2]), found[3], int(found[4])
-        except ValueError:
-            pass
-        raise serializers.ValidationError("This is no cursor of an earlier answer.")
+        if not found:
+            raise serializers.ValidationError("This is no cursor of an earlier answer.")
+        return date.fromordinal(int(found[1])), int(found[2]), found[3], int(found[4])
 
 
 def cursor_of(place: tuple[date, int, str, int]) -> str:
-    """The place as it is told."""
-    return ".".join(str(part) for part in place)
+    """The place as it is told; the day is a number, so that whatever has the form of a cursor is one."""
+    day, *rest = place
+    return ".".join(str(part) for part in (day.toordinal(), *rest))
 
 
 class HistoryIn(serializers.Serializer):
     """Which forecasts of a stock are wanted."""
 
-    days = serializers.IntegerField(
+    days = WholeNumber(
         min_value=1,
         max_value=LONGEST_HISTORY_DAYS,
         default=30,
@@ -53,8 +52,13 @@ class HistoryIn(serializers.Serializer):
     kind = serializers.ChoiceField(
         choices=Forecast.Kind.values, required=False, help_text="Live and hindcast, each named as such, if left out."
     )
-    limit = serializers.IntegerField(default=USUAL_PAGE, min_value=1, max_value=LARGEST_PAGE)
+    limit = WholeNumber(default=USUAL_PAGE, min_value=1, max_value=LARGEST_PAGE)
     cursor = PlaceField(required=False, help_text="`next_cursor` of the answer before.")
+
+
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"})
+class VersionField(serializers.CharField):
+    """The name of a model version."""
 
 
 class MetricsIn(serializers.Serializer):
@@ -69,7 +73,7 @@ class MetricsIn(serializers.Serializer):
         required=False,
         help_text="Live as soon as one of them is scored, hindcasts until then, if left out; never both.",
     )
-    version = serializers.CharField(required=False, max_length=64, help_text="One model version; all if left out.")
+    version = VersionField(required=False, max_length=64, help_text="One model version; all if left out.")
 
 
 def _share(help_text: str = "") -> serializers.FloatField:

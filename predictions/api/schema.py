@@ -1,24 +1,19 @@
 """How the plain read view enters the OpenAPI schema."""
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from marketdata.api.documents import ProblemOut
+from marketdata.api.documents import HEADERS, UNCHANGED, problems
 from marketdata.selectors import LONGEST_SYMBOL, SYMBOL
 from predictions.api.predict import predict
 from predictions.api.serializers import ForecastOut
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 
-PROBLEM_TYPE = "application/problem+json"
 # Symbols are asked for in either case.
 SYMBOL_TEXT = {"type": "string", "maxLength": LONGEST_SYMBOL, "pattern": f"^{SYMBOL.pattern.replace('A-Z', 'A-Za-z')}$"}
-
-
-def _header(name: str, description: str, statuses: list[str]) -> OpenApiParameter:
-    return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, response=statuses)
 
 
 class PredictDocument(APIView):
@@ -40,21 +35,9 @@ class PredictDocument(APIView):
             OpenApiParameter(
                 "horizon", OpenApiTypes.INT, enum=HORIZONS, default=DEFAULT_HORIZON, description="Sessions ahead."
             ),
-            _header("ETag", "Names this answer; send it back as If-None-Match.", ["200", "304"]),
-            _header("RateLimit-Policy", "The limit and its window in seconds.", ["200", "304", "400", "404", "429"]),
-            _header(
-                "RateLimit", "Calls left and seconds until the window closes.", ["200", "304", "400", "404", "429"]
-            ),
-            _header("Retry-After", "Seconds to wait.", ["429", "503"]),
+            *HEADERS,
         ],
-        responses={
-            200: ForecastOut,
-            304: OpenApiResponse(description="The answer the caller holds is still the newest."),
-            (400, PROBLEM_TYPE): ProblemOut,
-            (404, PROBLEM_TYPE): ProblemOut,
-            (429, PROBLEM_TYPE): ProblemOut,
-            (503, PROBLEM_TYPE): ProblemOut,
-        },
+        responses={200: ForecastOut, 304: UNCHANGED, **problems(400, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
         """Only described here."""

@@ -42,7 +42,7 @@ class StoredForecast(ReadView):
         forecast = forecast_by_id(forecast_id)
         return Response(stored_body(forecast), headers={"ETag": f'"{forecast.entry_hash}"'})
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)
         if answer.status_code == 200:
             answer["Cache-Control"] = LASTING
@@ -61,7 +61,7 @@ class ForecastReplay(APIView):
         description="A worker computes it from the stored inputs and the registered files of its model. The answer "
         "comes within five seconds, or else a `202` says where it will be.",
         parameters=REPLAY_HEADERS,
-        responses={200: ReplayOut, 202: ReplayWaitingOut, **problems(404, 422, 429, 503)},
+        responses={200: ReplayOut, 202: ReplayWaitingOut, **problems(404, 409, 429, 503)},
     )
     def get(self, request: Request, forecast_id: int) -> Response:
         """Ask a worker, wait a little."""
@@ -78,7 +78,7 @@ class ReplayAnswer(APIView):
         tags=["forecasts"],
         summary="A replay that was asked for",
         parameters=REPLAY_HEADERS,
-        responses={200: ReplayOut, 202: ReplayWaitingOut, **problems(404, 422, 429, 503)},
+        responses={200: ReplayOut, 202: ReplayWaitingOut, **problems(404, 409, 429, 503)},
     )
     def get(self, request: Request, forecast_id: int, token: str) -> Response:
         """How it stands; no waiting here."""

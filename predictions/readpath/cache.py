@@ -6,10 +6,12 @@ Each key holds a fresh and a stale form. The stale one lives for days, so that a
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
 from django.conf import settings
+from redis import Redis
 from redis.exceptions import RedisError
 
 from accounts.limits import (
@@ -24,7 +26,8 @@ from accounts.limits import (
     store,
 )
 from predictions.models import Forecast
-from predictions.readpath.bodies import ForecastBody, bodies_of, encoded
+from predictions.models.forecast_row import ForecastRow
+from predictions.readpath.bodies import ReadyAnswer, answers_of
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +35,7 @@ CHAMPION_KEY = "champion"
 PHYSICAL_LIFE = timedelta(days=7)
 CLAIM_LIFE_MS = 5_000
 FIELDS = ("made", "until", "fresh", "stale", "status", "was_stale")
+KEPT_AT_A_TIME = 50
 
 # KEYS[3] names the champion; ARGV[4] is `symbol:horizon`. A refused call reads nothing.
 READ_LUA = (
@@ -47,6 +51,16 @@ return counted
 """
 )
 COUNTED = 5
+
+# ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale and status.
+KEEP_LUA = """
+for place, key in ipairs(KEYS) do
+  local own = 3 * place + 1
+  redis.call('HSET', key, 'made', ARGV[1], 'until', ARGV[2], 'was_stale', ARGV[3],
+    'fresh', ARGV[own + 1], 'stale', ARGV[own + 2], 'status', ARGV[own + 3])
+  redis.call('EXPIRE', key, ARGV[4])
+end
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +101,27 @@ def key_of(version: str, symbol: str, horizon: int) -> str:
 
 def look(quota: Quota, symbol: str, horizon: int) -> Look:
     """Count the call and fetch the champion's answer in one trip; without the store, count in this process."""
-    if not STORE_OUTAGE.is_on:
-        script = store().register_script(READ_LUA)
-        try:
-            reply = script(keys=keys_of(quota), args=arguments_of(quota, symbol, horizon))
-        except RedisError as error:
-            _note_outage(error)
-        else:
-            return look_of(quota, reply)
-    return Look(count_locally(quota), None, None, reachable=False)
+    reply = asked(quota, symbol, horizon)
+    if reply is None:
+        return Look(count_locally(quota), None, None, reachable=False)
+    return look_of(quota, reply)
+
+
+def asked(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
+    """What the reading script replies; None while the store does not answer."""
+    if STORE_OUTAGE.is_on:
+        return None
+    try:
+        reply: Sequence[Any] = _reading_script(store())(keys=keys_of(quota), args=arguments_of(quota, symbol, horizon))
+    except RedisError as error:
+        _note_outage(error)
+        return None
+    return reply
+
+
+@lru_cache(maxsize=4)
+def _reading_script(client: Redis) -> Any:
+    return client.register_script(READ_LUA)
 
 
 def keys_of(quota: Quota) -> list[str]:
@@ -103,9 +129,9 @@ def keys_of(quota: Quota) -> list[str]:
     return [*buckets_of(quota), CHAMPION_KEY]
 
 
-def arguments_of(quota: Quota, symbol: str, horizon: int) -> list[int | str]:
+def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1) -> list[int | str]:
     """The arguments that the reading script is given."""
-    return [*limits_of(quota, cost=1), f"{symbol}:{horizon}"]
+    return [*limits_of(quota, cost), f"{symbol}:{horizon}"]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
@@ -148,28 +174,39 @@ def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[
     return version.decode(), {symbol: one for symbol, one in kept.items() if one is not None}
 
 
-def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastBody]:
+def keep(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    bodies = bodies_of(forecasts, stale=stale, fresh_until=fresh_until)
-    trip = store().pipeline(transaction=False)
-    for forecast, body in zip(forecasts, bodies, strict=True):
-        key = key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions)
-        forms = {
-            "made": repr(now.timestamp()),
-            "until": repr(fresh_until.timestamp()),
-            "fresh": encoded(body),
-            "stale": encoded({**body, "stale": True}),
-            "status": str(forecast.status),
-            "was_stale": int(stale),
-        }
-        trip.hset(key, mapping=forms)
-        trip.expire(key, PHYSICAL_LIFE)
+    answers = answers_of(forecasts, stale=stale, fresh_until=fresh_until)
+    entries = [
+        (
+            key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions),
+            (answer.text, answer.stale_text, str(forecast.status).encode()),
+        )
+        for forecast, answer in zip(forecasts, answers, strict=True)
+    ]
     try:
-        trip.execute()
+        write(entries, now=now, fresh_until=fresh_until, stale=stale)
     except RedisError as error:
         _note_outage(error)
-    return bodies
+    return answers
+
+
+def write(
+    entries: Sequence[tuple[str, tuple[bytes, bytes, bytes]]], *, now: datetime, fresh_until: datetime, stale: bool
+) -> None:
+    """Write (key, (fresh form, stale form, status)) in one trip, many with one command. Raises RedisError."""
+    life_s = int(PHYSICAL_LIFE.total_seconds())
+    shared = repr(now.timestamp()), repr(fresh_until.timestamp()), int(stale), life_s
+    client = store()
+    script = client.register_script(KEEP_LUA)
+    trip = client.pipeline(transaction=False)
+    for start in range(0, len(entries), KEPT_AT_A_TIME):
+        part = entries[start : start + KEPT_AT_A_TIME]
+        script(
+            keys=[key for key, _ in part], args=[*shared, *(form for _, forms in part for form in forms)], client=trip
+        )
+    trip.execute()
 
 
 def claim(symbol: str, horizon: int) -> bool:

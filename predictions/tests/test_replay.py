@@ -161,7 +161,7 @@ def test_a_replay_by_http_comes_from_a_worker(
     validator(schema, operation, "200").validate(answer.json())
     (artifact_root / "v1" / "serving" / "bundle.json").write_text("{}")
     refused = client.get(path)
-    assert (refused.status_code, refused.json()["type"]) == (422, "/api/problems#replay-impossible")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/api/problems#replay-impossible")
     assert "serving/bundle.json has changed" in refused.json()["detail"]
 
 
@@ -220,7 +220,7 @@ def test_what_cannot_be_replayed_is_refused_at_once(client: Client) -> None:
     model_version()
     silent = abstention(Instrument.objects.create(symbol="AAPL", name="Apple", source="sample"))
     answer = client.get(f"/api/v1/forecasts/{silent.pk}/replay")
-    assert (answer.status_code, answer.json()["type"]) == (422, "/api/problems#replay-impossible")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/api/problems#replay-impossible")
     assert client.get("/api/v1/forecasts/999999/replay").json()["type"] == "/api/problems#unknown-forecast"
     unknown = client.get(f"/api/v1/forecasts/{silent.pk}/replay/nobody-asked")
     assert (unknown.status_code, unknown.json()["type"]) == (404, "/api/problems#unknown-replay")

@@ -1,0 +1,21 @@
+"""The schema, made once in each process: making it takes a second, and anybody may ask for it."""
+
+from functools import lru_cache
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+
+
+@lru_cache(maxsize=1)
+def whole_schema() -> dict[str, Any]:
+    """Every call of the API, whoever asks; not to be changed."""
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return made
+
+
+class KeptGenerator(SchemaGenerator):
+    """What the served schema and the pages about it are made with."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
+        """The kept schema, which is the same for everybody."""
+        return whole_schema()

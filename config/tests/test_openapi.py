@@ -1,0 +1,101 @@
+"""The OpenAPI schema: every call is described, with an example of its answer and of every problem, and examples fit."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
+
+from config.openapi import OF_CALLS, SECURITY_SCHEMES, operations_of
+from config.problem_answers import CONTENT_TYPE
+from config.problem_guide import explained
+
+SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+OPERATIONS = {operation["operationId"]: operation for _, operation in operations_of(SCHEMA)}
+every_call = pytest.mark.parametrize("name", OPERATIONS)
+
+
+def examples(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], str, Any]]:
+    """Status, media type, schema, name and value of each example of an answer."""
+    for status, response in operation["responses"].items():
+        for media_type, content in response.get("content", {}).items():
+            for name, example in content.get("examples", {}).items():
+                yield status, media_type, content["schema"], name, example["value"]
+
+
+def judge(schema: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator({**schema, "components": SCHEMA["components"]})
+
+
+def test_the_schema_is_one_of_openapi_3_1() -> None:
+    assert SCHEMA["openapi"].startswith("3.1")
+    assert len(OPERATIONS) >= 14
+    assert set(SCHEMA["components"]["securitySchemes"]) == {"apiKey", "bearer", "session"} == set(SECURITY_SCHEMES)
+    assert set(OF_CALLS) <= set(OPERATIONS)
+    assert {tag for one in OPERATIONS.values() for tag in one["tags"]} == {tag["name"] for tag in SCHEMA["tags"]}
+
+
+@every_call
+def test_a_call_is_described(name: str) -> None:
+    operation = OPERATIONS[name]
+    assert operation["summary"]
+    assert operation["description"]
+    assert "security" in operation
+    for parameter in operation.get("parameters", []):
+        assert parameter.get("description"), parameter["name"]
+        if parameter["in"] == "path":
+            assert parameter.get("example") is not None, parameter["name"]
+
+
+@every_call
+def test_every_answer_has_an_example_that_fits(name: str) -> None:
+    told: dict[str, set[str]] = {}
+    for status, media_type, schema, example_name, value in examples(OPERATIONS[name]):
+        judge(schema).validate(value)
+        told.setdefault(status, set()).add(media_type)
+        if media_type == CONTENT_TYPE:
+            assert example_name in explained()
+            assert status in (str(value["status"]), "default")
+    for status, response in OPERATIONS[name]["responses"].items():
+        assert told.get(status, set()) == set(response.get("content", {})), status
+    body = OPERATIONS[name].get("requestBody", {}).get("content", {}).get("application/json")
+    if body is not None:
+        assert body.get("examples")
+        for example in body["examples"].values():
+            judge(body["schema"]).validate(example["value"])
+
+
+@every_call
+def test_limits_are_told_with_every_answer(name: str) -> None:
+    responses = OPERATIONS[name]["responses"]
+    assert {"429", "default"} <= set(responses)
+    assert any(status.startswith("2") for status in responses)
+    for status, response in responses.items():
+        assert {"RateLimit", "RateLimit-Policy", "X-Request-ID"} <= set(response["headers"])
+        assert ("Retry-After" in response["headers"]) or status not in ("429", "503")
+    assert set(SCHEMA["components"]["headers"]) >= {"RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"}
+
+
+@every_call
+def test_text_and_numbers_have_limits(name: str) -> None:
+    """No field of a question is without bounds."""
+    operation = OPERATIONS[name]
+    fields = {one["name"]: one["schema"] for one in operation.get("parameters", [])}
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        body = content["schema"]
+        body = SCHEMA["components"]["schemas"][body["$ref"].rsplit("/", 1)[1]] if "$ref" in body else body
+        fields |= body.get("properties", {})
+    for field, schema in fields.items():
+        if schema.get("type") == "string" and "enum" not in schema and "format" not in schema:
+            assert "maxLength" in schema or "pattern" in schema, field
+        if schema.get("type") == "integer" and "enum" not in schema:
+            assert {"minimum", "maximum"} <= set(schema), field
+
+
+def test_the_schema_is_served_as_it_is_judged_here(client: Client) -> None:
+    served = client.get("/api/schema?format=json").json()
+    assert served["paths"].keys() == SCHEMA["paths"].keys()
+    assert served["info"]["version"] == SCHEMA["info"]["version"]
+    assert client.get("/api/schema").status_code == 200

@@ -1,0 +1,124 @@
+"""Every call of the schema refuses what it cannot take in one and the same shape."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from pytest_django import Settings
+
+from config.openapi import API
+from config.problem_answers import CONTENT_TYPE
+from config.problem_guide import explained
+
+pytestmark = pytest.mark.django_db
+
+SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+METHODS = ("get", "post", "put", "patch", "delete")
+PATHS = {path: item for path, item in SCHEMA["paths"].items() if path.startswith(API)}
+CALLS = [(path, method) for path, item in PATHS.items() for method in METHODS if method in item]
+WITH_BODY = [(path, method) for path, method in CALLS if "requestBody" in PATHS[path][method]]
+# The plain read view answers JSON whatever is accepted.
+ONE_FORM_ONLY = {"/api/v1/predict"}
+every_call = pytest.mark.parametrize(("path", "method"), CALLS)
+MALFORMED = {
+    "not JSON": b"{symbols: AAPL}",
+    "cut off": b'{"symbols": ["AAPL"',
+    "not a number": b'{"horizon": NaN}',
+    "not UTF-8": b'{"symbols": ["\xff"]}',
+    "nested": b"[" * 100_000,
+}
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(settings: Settings) -> Ask:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
+    client = Client(raise_request_exception=False)
+    return client.generic
+
+
+def address(path: str, query: str = "") -> str:
+    """The path with the examples of its parameters."""
+    for item in PATHS[path].values():
+        for parameter in item.get("parameters", []) if isinstance(item, dict) else []:
+            if parameter["in"] == "path":
+                path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
+    return f"{path}?{query}" if query else path
+
+
+def assert_problem(answer: Any, *statuses: int) -> dict[str, Any]:
+    """Assert that this is a problem as every other one, and hand its body on."""
+    assert answer.status_code in statuses, answer.content
+    assert answer["Content-Type"] == CONTENT_TYPE
+    body: dict[str, Any] = json.loads(answer.content)
+    assert {"type", "title", "status", "detail", "request_id"} <= body.keys()
+    assert body["status"] == answer.status_code
+    assert body["request_id"] == answer["X-Request-ID"] != ""
+    assert body["type"].removeprefix("/api/problems#") in explained()
+    assert not any(word in json.dumps(body) for word in ("Traceback", "django", "psycopg", "/work", ".py"))
+    return body
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_method_that_is_not_taken_is_refused_with_those_that_are(ask: Ask, path: str) -> None:
+    other = next(method for method in ("patch", "put", "delete") if method not in PATHS[path])
+    answer = ask(other, address(path))
+    if answer.status_code in (401, 403) and all(any(PATHS[path][m].get("security", [])) for m in PATHS[path]):
+        assert_problem(answer, 401, 403)
+        return
+    assert_problem(answer, 405)
+    assert {method.upper() for method in PATHS[path] if method in METHODS} <= set(answer["Allow"].split(", "))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_with_something_behind_it_is_not_found(ask: Ask, path: str) -> None:
+    assert_problem(ask("get", f"{address(path)}/and/more/of/it"), 404)
+
+
+@every_call
+def test_a_form_that_nobody_makes_is_refused(ask: Ask, path: str, method: str) -> None:
+    if path in ONE_FORM_ONLY:
+        assert ask(method, address(path), HTTP_ACCEPT="image/png").status_code != 406
+    else:
+        assert_problem(ask(method, address(path), HTTP_ACCEPT="image/png"), 406, 401, 403)
+
+
+@every_call
+@pytest.mark.parametrize(
+    ("query", "status"), [("a=%00", 400), ("a=%ZZ", 400), ("a=%C3%28", 400), ("a=" + "b" * 10_000, 414)]
+)
+def test_an_address_that_cannot_be_read_is_refused(ask: Ask, path: str, method: str, query: str, status: int) -> None:
+    assert_problem(ask(method, address(path, query)), status)
+
+
+@every_call
+def test_what_is_said_twice_is_refused(ask: Ask, path: str, method: str) -> None:
+    named = [one["name"] for one in PATHS[path][method].get("parameters", []) if one["in"] == "query"]
+    for name in named:
+        if name != "format":
+            assert_problem(ask(method, address(path, f"{name}=5&{name}=5")), 400)
+    assert all(name.isidentifier() for name in named)
+
+
+@every_call
+def test_headers_and_bodies_have_limits(ask: Ask, path: str, method: str) -> None:
+    assert_problem(ask(method, address(path), HTTP_X_LONG="a" * 20_000), 431)
+    assert_problem(ask(method, address(path), b" " * (2**20 + 1), content_type="application/json"), 413)
+
+
+def test_a_body_that_is_no_json_is_refused(ask: Ask) -> None:
+    for path, method in WITH_BODY:
+        assert_problem(ask(method, address(path), b"<a/>", content_type="application/xml"), 415, 401, 403)
+        for body in MALFORMED.values():
+            assert_problem(ask(method, address(path), body, content_type="application/json"), 400, 401, 403)
+    assert all(method in ("post", "put", "patch", "delete") for _, method in WITH_BODY)
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/v1", "/api/v2/predict", "/api/v1//predict"])
+def test_what_is_not_there_is_a_problem(ask: Ask, path: str) -> None:
+    assert_problem(ask("get", path), 404)

@@ -1,0 +1,37 @@
+"""Fields of questions that take exactly what the schema says, and nothing that merely looks like it."""
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+# Any text with a sign that is no space, and without control characters.
+LINE = r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"
+
+
+class WholeNumber(serializers.IntegerField):
+    """Decimal digits: not `5.0`, not `1_000`, not digits of other scripts."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """The number; raises ValidationError."""
+        if isinstance(data, bool) or not WHOLE_NUMBER.fullmatch(str(data)):
+            self.fail("invalid")
+        return int(data)
+
+
+class Flag(serializers.BooleanField):
+    """`true` or `false`, as JSON spells them."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Whether it is set; raises ValidationError."""
+        if data not in (True, False, "true", "false") or isinstance(data, int) is not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data in (True, "true")
+
+
+class Line(serializers.RegexField):
+    """Some words on one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(LINE, **options)

@@ -1,0 +1,28 @@
+"""Answers as they look, for the documentation and for callers with the sandbox key; by operation."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from predictions.api.batch_forms import JOB
+
+ANSWERS: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text(encoding="utf-8"))
+
+_SAID = {"symbol": "AAPL", "status": "issued", "forecast": ANSWERS["predict"]}
+_REFUSED = {
+    "symbol": "APPL",
+    "status": "problem",
+    "problem": {
+        "type": "/api/problems#unknown-symbol",
+        "title": "No such symbol",
+        "detail": "There is no instrument with the symbol APPL.",
+        "symbol": "APPL",
+        "suggestions": ["AAPL"],
+        "status": 404,
+    },
+}
+ANSWERS |= {
+    "predict_batch": {"predictions": [_SAID, _REFUSED]},
+    "batch_job": {**JOB, "page": 1, "next_page": 2, "predictions": [_SAID, _REFUSED]},
+    "cancel_batch": {**JOB, "status": "cancelled"},
+}
