@@ -10,7 +10,7 @@ LOCKED := base ml embedded finbert dev sdk
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-ingest bench-features bench-ledger bench-history bench-publish sdk check install lock clean browser
+.PHONY: help demo test test-slow bench-ingest bench-features bench-ledger bench-history bench-publish sdk check audit install lock clean browser
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ sdk: runtime ## make typed Python and TypeScript clients of the API in build/sdk
 
 check: install ## run every check that is not a test
 	@deploy/check $(VENV)/bin
+
+audit: install ## look the requirements up among known vulnerabilities (needs the network)
+	@deploy/audit $(VENV)/bin
 
 install: runtime ## make .venv with everything for development
 	@$(call sync,dev)

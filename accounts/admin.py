@@ -5,20 +5,36 @@ from typing import Any, ClassVar
 
 from allauth.socialaccount.models import SocialApp, SocialToken
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, TokenFamily, User
-from marketdata.admin import ReadOnlyAdmin
+from accounts.real_time import real_now
+from accounts.services.audit import record
+from accounts.services.deletion import delete_account
+from marketdata.admin import ReadOnly, ReadOnlyAdmin
+
+Kind = AuditEvent.Kind
 
 # Vendors are set up by the environment, and their tokens are not kept.
 import_module("allauth.socialaccount.admin")
 admin.site.unregister((Group, SocialApp, SocialToken))
+
+
+class AcceptanceInline(ReadOnly, TabularInline):
+    """What the person agreed to; it goes with the account."""
+
+    model = Acceptance
+    fields = ("document", "version", "accepted_at", "network")
+    extra = 0
 
 
 @admin.register(User)
@@ -42,6 +58,32 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     )
     add_fieldsets = ((None, {"fields": ["email", "usable_password", "password1", "password2"]}),)
 
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> "list[type[InlineModelAdmin[Any, Any]]]":
+        return [] if obj is None else [AcceptanceInline]
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What is a person's goes with the account, also where staff may not delete it by itself."""
+        listed, counts, _refused, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, set(), protected
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> LogEntry:
+        """Let the person see among the last events that staff changed the account, or its password."""
+        record(kind=Kind.CHANGED_BY_STAFF, user=obj, now=real_now(), detail=_by(request))
+        return super().log_change(request, obj, message)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        delete_account(user=obj, now=real_now(), detail=_by(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            self.delete_model(request, user)
+
+
+def _by(request: HttpRequest) -> str:
+    return f"by account {request.user.pk}"
+
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
@@ -62,14 +104,6 @@ class AuditEventAdmin(ReadOnlyAdmin):
         if event.user_id is None:
             return "nobody known"
         return f"deleted account {event.user_id}" if event.user is None else event.user.email
-
-
-@admin.register(Acceptance)
-class AcceptanceAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["accepted_at", "user", "document", "version", "network"]
-    list_filter: ClassVar = ["document", "version"]
-    search_fields: ClassVar = ["user__email"]
-    list_select_related: ClassVar = ["user"]
 
 
 @admin.register(Plan)

@@ -24,7 +24,8 @@ from mlops.models import ModelVersion
 from mlops.services.serving import bundle_of
 from predictions.conf import DISCLAIMER
 from predictions.models import Toolchain
-from predictions.readpath.bodies import encoded
+from predictions.readpath.bodies import ReadyAnswer, encoded
+from predictions.readpath.cache import write
 from predictions.sealing import COLUMNS, GENESIS, instant_text, jsonb_text, link, said
 from predictions.selectors.record import records_of
 
@@ -148,18 +149,15 @@ def body_of(texts, drivers, version, record, horizon):
 
 def tell(bodies, version, now):
     until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    trip = store().pipeline(transaction=False)
-    trip.set("champion", version)
-    by_instrument = {}
+    store().set("champion", version)
+    by_instrument, entries = {}, []
     for instrument_id, body in bodies:
         body["fresh_until"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        told = ReadyAnswer(body, encoded(body))
         key = f"fc:{version}:{body['symbol']}:{body['horizon']}"
-        forms = {"until": repr(until.timestamp()), "fresh": encoded(body), "stale": encoded({**body, "stale": True}),
-                 "status": body["status"], "was_stale": 0}  # fmt: skip
-        trip.hset(key, mapping=forms)
-        trip.expire(key, timedelta(days=7))
+        entries.append((key, (told.text, told.stale_text, body["status"].encode())))
         by_instrument.setdefault(instrument_id, []).append(body)
-    trip.execute()
+    write(entries, now=now, fresh_until=until, stale=False)
     publish_all([
         (f"forecasts.instrument.{key}", {"type": "change", "channel": "forecasts", "symbol": told[0]["symbol"],
                                          "as_of": told[0]["as_of"], "stale": False, "forecasts": told})

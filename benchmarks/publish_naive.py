@@ -9,10 +9,11 @@ from mlops.forecasting.types import PRICE_FIELDS, Panel
 from mlops.models import ModelVersion
 from mlops.services.serving import bundle_of
 from predictions.live.forecasts import push_forecasts
-from predictions.models import Forecast, Toolchain
+from predictions.models import Forecast, ForecastInput, Toolchain
 from predictions.readpath.cache import keep
 from predictions.services import ledger
-from predictions.services.rows import Occasion, input_of, row_of
+from predictions.services.input_blocks import packed
+from predictions.services.rows import Occasion, rows_of
 
 
 def published_one_by_one(instruments, *, now):
@@ -28,14 +29,27 @@ def published_one_by_one(instruments, *, now):
         for said in forecast_panel(bundle_of(version, "serving"), panel, origin=origin):
             with transaction.atomic():
                 ledger.hold_chain()
-                row = row_of(said, instrument, occasion)
-                row.inputs = input_of(said, instrument, occasion)
-                if row.inputs is not None:
-                    known = type(row.inputs).objects.filter(sha256=row.inputs.sha256, instrument=instrument).first()
-                    if known is None:
-                        row.inputs.save()
-                    row.inputs = known or row.inputs
+                row = model_of(said, instrument, occasion)
+                if said.inputs is not None:
+                    row.inputs = stored_input(said, instrument, occasion)
                 ledger.seal([row], after=ledger.head())
                 row.save(force_insert=True)
-            bodies = keep([row], stale=False, now=now)
-            push_forecasts([{"instrument_id": instrument.pk, "body": body} for body in bodies])
+            answers = keep([row], stale=False, now=now)
+            push_forecasts([{"instrument_id": instrument.pk, "answer": answer} for answer in answers])
+
+
+def model_of(said, instrument, occasion):
+    (row,) = rows_of([said], {said.symbol: instrument}, occasion, inputs={})
+    names = [field.name for field in Forecast._meta.concrete_fields if field.name not in ("id", "inputs")]
+    return Forecast(**{name: getattr(row, name) for name in names})
+
+
+def stored_input(said, instrument, occasion):
+    block = packed(said.inputs)
+    known = ForecastInput.objects.filter(sha256=block.sha256, instrument=instrument).first()
+    if known is not None:
+        return known
+    return ForecastInput.objects.create(
+        instrument=instrument, origin=occasion.origin, feature_set=occasion.version.feature_set, sha256=block.sha256,
+        rows=block.rows, columns=block.columns, block=block.compressed(),
+    )  # fmt: skip

@@ -17,6 +17,7 @@ PARAMETERS: Mapping[str, tuple[dict[str, Any], Any, str]] = {
     "symbol": (SYMBOL_TEXT, "AAPL", "Such as AAPL or BRK.B."),
     "forecast_id": (ID, 2481, "From an answer of `/predict` or `/history`."),
     "batch_id": ({"type": "string", "format": "uuid"}, JOB["id"], "From the `Location` of a `202`."),
+    "Idempotency-Key": ({"type": "string", "pattern": "^[!-~]{1,255}$"}, JOB["id"], "Of your choice."),
     "token": ({"type": "string", "minLength": 1, "maxLength": 64}, "6f1f0f3e", "From the `Location` of a `202`."),
 }
 SANDBOXED = ("Forecast", "History", "Metrics", "Symbols", "Prices", "Problem")
@@ -63,7 +64,12 @@ OF_CALLS: Mapping[str, list[str]] = {
     "replay_answer": ["unknown-replay", "replay-impossible"],
     "ledger_head": ["unknown-head"],
     "metrics": ["unknown-version"],
-    "predict_batch": ["batch-needs-owner"],
+    "predict_batch": [
+        "batch-needs-owner",
+        "malformed-idempotency-key",
+        "idempotency-key-reused",
+        "idempotency-key-in-use",
+    ],
     "batch_job": ["unknown-batch", "not-found"],
     "cancel_batch": ["unknown-batch", "batch-finished"],
     "prices": ["empty-period", "unknown-session", "instant-ahead"],
@@ -119,9 +125,9 @@ def _describe_parameters(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", []):
         if parameter["name"] in WORDS:
             parameter.setdefault("description", WORDS[parameter["name"]])
-        if parameter["in"] == "path" and parameter["name"] in PARAMETERS:
+        if parameter["in"] in ("path", "header") and parameter["name"] in PARAMETERS:
             schema, example, words = PARAMETERS[parameter["name"]]
-            parameter.update(schema=schema, example=example, description=words)
+            parameter.update(schema=schema, example=example, description=parameter.get("description", words))
 
 
 def _add_problems(operation: dict[str, Any], guide: Mapping[str, Explained]) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import structlog
 from django.db import connection
+from psycopg.sql import SQL, Literal
 
 from marketdata.blocks import CHECKSUM, ROW, SEGMENT_ROWS, WIDTH, BarArray, unpacked
 from marketdata.models import Instrument
@@ -13,15 +14,16 @@ from marketdata.selectors import bar_values
 
 log = structlog.get_logger(__name__)
 
-WHOLE = "SELECT instrument_id, body, checksums FROM marketdata_barblock WHERE instrument_id = ANY(%(pks)s)"
+WHOLE = "SELECT instrument_id, body, checksums FROM marketdata_barblock WHERE instrument_id = ANY({pks})"
 TAIL = """
-SELECT instrument_id, substring(body FROM skipped * %(segment)s * %(row)s + 1),
-    substring(checksums FROM skipped * %(sum)s + 1)
+SELECT instrument_id, substring(body FROM skipped * {segment} * {row} + 1),
+    substring(checksums FROM skipped * {sum} + 1)
 FROM (
-    SELECT instrument_id, body, checksums, greatest(row_count - %(latest)s, 0) / %(segment)s AS skipped
-    FROM marketdata_barblock WHERE instrument_id = ANY(%(pks)s)
+    SELECT instrument_id, body, checksums, greatest(row_count - {latest}, 0) / {segment} AS skipped
+    FROM marketdata_barblock WHERE instrument_id = ANY({pks})
 ) AS block
 """
+IN_BINARY = "COPY ({query}) TO STDOUT (FORMAT BINARY)"
 EMPTY = np.empty((0, WIDTH))
 UNIX_EPOCH = date(1970, 1, 1)
 
@@ -54,13 +56,13 @@ def from_blocks(pks: list[int], *, latest: int | None = None) -> dict[int, BarAr
 
 def _stored(pks: list[int], latest: int | None) -> list[tuple[int, bytes, bytes]]:
     """Blocks, only the segments that the latest rows are in."""
-    with connection.cursor() as cursor:
-        if latest is None:
-            cursor.execute(WHOLE, {"pks": pks})
-        else:
-            parts = {"latest": latest, "segment": SEGMENT_ROWS, "row": ROW.itemsize, "sum": CHECKSUM.itemsize}
-            cursor.execute(TAIL, {"pks": pks, **parts})
-        return list(cursor.fetchall())
+    parts = {"latest": latest, "segment": SEGMENT_ROWS, "row": ROW.itemsize, "sum": CHECKSUM.itemsize, "pks": pks}
+    query = SQL(WHOLE if latest is None else TAIL).format(**{name: Literal(part) for name, part in parts.items()})
+    # As text the bytes would be twice as many, to be written there and read here.
+    in_binary = SQL(IN_BINARY).format(query=query)
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(in_binary) as copy:
+        copy.set_types(["int8", "bytea", "bytea"])
+        return list(copy.rows())
 
 
 def _from_rows(instruments: Collection[Instrument]) -> dict[int, BarArray]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -106,11 +107,22 @@ def instant_text(instant: datetime) -> str:
 def jsonb_text(value: Any) -> str:
     """A JSON value as PostgreSQL writes it once stored: keys by length, then bytes; numbers without an exponent."""
     if isinstance(value, dict):
-        pairs = sorted(value.items(), key=lambda pair: (len(pair[0].encode()), pair[0].encode()))
-        return "{" + ", ".join(f"{encode_basestring(name)}: {jsonb_text(part)}" for name, part in pairs) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(jsonb_text, value)) + "]"
+        parts = [
+            f"{label}{encode_basestring(part) if type(part := value[name]) is str else jsonb_text(part)}"
+            for name, label in _labels(tuple(value))
+        ]
+        return "{" + ", ".join(parts) + "}"
     if isinstance(value, float):
         # There is no negative zero in the database.
-        return format(Decimal(repr(value + 0.0)), "f")
+        text = repr(value + 0.0)
+        return format(Decimal(text), "f") if "e" in text else text
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(jsonb_text, value)) + "]"
     return encode_basestring(value) if isinstance(value, str) else json.dumps(value)
+
+
+@lru_cache(maxsize=64)
+def _labels(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """An object's keys in their stored order, each with how it is written."""
+    ordered = sorted(names, key=lambda name: (len(name.encode()), name.encode()))
+    return [(name, f"{encode_basestring(name)}: ") for name in ordered]

@@ -24,6 +24,7 @@ class AuditEvent(models.Model):
         KEY_MADE = "key_made", "API key made"
         KEY_REVOKED = "key_revoked", "API key revoked"
         DATA_EXPORTED = "data_exported", "data exported"
+        CHANGED_BY_STAFF = "changed_by_staff", "changed by staff"
         ACCOUNT_DELETED = "account_deleted", "account deleted"
         MODEL_PROMOTED = "model_promoted", "model promoted"
         MODEL_ROLLED_BACK = "model_rolled_back", "model rolled back"

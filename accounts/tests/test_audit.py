@@ -48,4 +48,21 @@ def test_staff_read_it_and_cannot_change_it(client: Client, ada: User) -> None:
     event = AuditEvent.objects.first()
     assert event is not None
     assert client.post(f"/admin/accounts/auditevent/{event.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert client.get("/admin/accounts/acceptance/").status_code == 200
+    assert "disclaimer" in client.get(f"/admin/accounts/user/{ada.pk}/change/").content.decode()
+
+
+def test_what_staff_do_to_an_account_is_recorded_and_shown_to_its_owner(
+    client: Client, signed_in: Client, ada: User
+) -> None:
+    root = User.objects.create_superuser("root@example.com", PASSWORD)
+    staff = Client()
+    staff.force_login(root)
+    new = {"usable_password": "true", "password1": "another fine horse", "password2": "another fine horse"}
+    assert staff.post(f"/admin/accounts/user/{ada.pk}/password/", new).status_code == 302
+    client.force_login(User.objects.get(pk=ada.pk))
+    page = client.get("/accounts/").content.decode()
+    assert f'changed by staff <span class="quiet">(by account {root.pk})</span>' in page
+    assert staff.post(f"/admin/accounts/user/{ada.pk}/delete/", {"post": "yes"}).status_code == 302
+    last = AuditEvent.objects.filter(user_id=ada.pk).first()
+    assert last is not None
+    assert (last.kind, last.detail) == (Kind.ACCOUNT_DELETED, f"by account {root.pk}")

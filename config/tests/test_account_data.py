@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from accounts.models import AuditEvent, User
+from accounts.services.agreements import accept_documents
 from alerts.models import Alert, DeliveryAttempt, Rule
 from alerts.tests.factories import FIRST, NOW, price_rule
 from config.account_export import EXPORTS
@@ -97,6 +98,14 @@ def test_an_export_is_asked_for_by_its_owner(client: Client, ada: User) -> None:
     assert client.post("/accounts/export")["Location"].startswith("/accounts/login/")
     client.force_login(ada)
     assert client.get("/accounts/export").status_code == 405
+
+
+def test_staff_can_delete_whoever_has_everything(client: Client, ada: User) -> None:
+    accept_documents(user=ada, now=NOW)
+    client.force_login(User.objects.create_superuser("root@example.com", PASSWORD))
+    assert client.post(f"/admin/accounts/user/{ada.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(pk=ada.pk).exists()
+    assert not Rule.objects.exists()
 
 
 def test_alerts_go_with_the_account_and_other_peoples_stay(client: Client, ada: User) -> None:

@@ -147,7 +147,12 @@ def test_the_broker_is_redis_until_another_is_named() -> None:
     [
         ({"HINDCAST_SECRET_KEY": ""}, "HINDCAST_SECRET_KEY must be set"),
         ({"HINDCAST_SECRET_KEY": "short"}, "at least 50 characters"),
+        ({"HINDCAST_SECRET_KEY": "django-insecure-" + GOOD_SECRET}, "must be random, not a word or an example"),
+        ({"HINDCAST_SECRET_KEY": "ab" * 30}, "must be random, not a word or an example"),
         ({"HINDCAST_ALLOWED_HOSTS": "*"}, "must name the hosts"),
+        ({"HINDCAST_ALLOWED_HOSTS": "hindcast.example,.hindcast.example"}, "must name the hosts"),
+        ({"DEBUG": "True"}, "DEBUG is set; production answers errors without their inside"),
+        ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG is set"),
         ({"DATABASE_URL": ""}, "DATABASE_URL must be set"),
     ],
 )
@@ -168,6 +173,11 @@ def test_production_tells_its_own_complaints_with_all_others(tmp_path: Path) -> 
 
 def test_production_starts_with_what_it_needs(tmp_path: Path) -> None:
     assert _import_settings(PRODUCTION, tmp_path).stdout.split() == ["False", "True", "True"]
+
+
+def test_production_travels_encrypted_only(tmp_path: Path) -> None:
+    names = ("SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY")
+    assert _import_settings(PRODUCTION, tmp_path, *names).stdout.split() == ["31536000", "True", "True", "True"]
 
 
 def test_a_clone_keeps_a_secret_key_of_its_own(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
 from predictions.live import forecasts as live
-from predictions.readpath.bodies import body_of
+from predictions.readpath.bodies import answers_of
 from predictions.tests.factories import bar, forecasts, model_version, stock
 
 NOW = datetime(2023, 9, 15, 1, 0, tzinfo=UTC)
@@ -81,7 +81,8 @@ def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> Non
     for instrument in (apple, nvidia):
         store.delete(sequence_key(topic_of(instrument).name), kept_key(topic_of(instrument).name))
     messages: list[live.ForecastMessage] = [
-        {"instrument_id": row.instrument_id, "body": body_of(row, stale=False, fresh_until=NOW)} for row in rows
+        {"instrument_id": row.instrument_id, "answer": answer}
+        for row, answer in zip(rows, answers_of(rows, stale=False, fresh_until=NOW), strict=True)
     ]
     assert live.push_forecasts(messages) == 2
     (text,) = store.lrange(kept_key(topic_of(apple).name), 0, -1)
@@ -93,7 +94,7 @@ def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> Non
         "AAPL",
     )
     assert [body["horizon"] for body in message["forecasts"]] == [1, 5, 10, 20]
-    assert message["forecasts"][0] == json.loads(json.dumps(messages[0]["body"]))
+    assert message["forecasts"][0] == json.loads(messages[0]["answer"].text)
 
 
 def test_nothing_to_tell_sends_nothing() -> None:
@@ -103,9 +104,7 @@ def test_nothing_to_tell_sends_nothing() -> None:
 def test_a_push_that_cannot_be_sent_spoils_nothing(apple: Instrument) -> None:
     (row,) = forecasts([apple])
     elsewhere = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
-    message: live.ForecastMessage = {
-        "instrument_id": apple.pk,
-        "body": body_of(row, stale=False, fresh_until=NOW),
-    }
+    (answer,) = answers_of([row], stale=False, fresh_until=NOW)
+    message: live.ForecastMessage = {"instrument_id": apple.pk, "answer": answer}
     with override_settings(CACHES=elsewhere):
         assert live.push_forecasts([message]) == 0

@@ -21,7 +21,7 @@ def say(own: OwnRedis, levels: Levels, symbol: str, level: int) -> None:
     topic = levels.name_of(symbol)
     with redis.Redis.from_url(own.url) as client:
         keys = [sequence_key(topic), kept_key(topic)]
-        client.register_script(PUBLISH)(keys=keys, args=[text, KEPT_MESSAGES, channel_name(topic, 0)])
+        client.register_script(PUBLISH)(keys=keys, args=[KEPT_MESSAGES, text, channel_name(topic, 0)])
 
 
 async def test_after_redis_was_away_every_socket_gets_a_snapshot_and_changes_again(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def reasons_to_abstain(standpoint: Standpoint, inputs: FloatArray, known: Featur
         return [f"its newest bar is {standpoint.sessions_behind} sessions older than the newest of the others"]
     if standpoint.bars < NEEDED_SESSIONS:
         return [f"it has {standpoint.bars} sessions of history; {NEEDED_SESSIONS} are needed"]
-    missing = [name for name, value in zip(known.names, inputs.tolist(), strict=True) if not np.isfinite(value)]
+    missing = [known.names[place] for place in np.flatnonzero(~np.isfinite(inputs)).tolist()]
     unknown = [name for name in missing if name not in NEWS_NAMES]
     if unknown:
         return [f"there are gaps in its history: {words_for(unknown[0])} cannot be computed"[:LONGEST_REASON]]

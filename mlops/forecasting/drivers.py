@@ -20,19 +20,21 @@ class Driver:
     direction: str
 
 
-def top_drivers(names: tuple[str, ...], contributions: FloatArray) -> tuple[Driver, ...]:
-    """The five features that moved the logit most, strongest first; those without any effect are left out.
+def top_drivers(names: tuple[str, ...], contributions: FloatArray) -> list[tuple[Driver, ...]]:
+    """The five features that moved each logit most, strongest first; those without any effect are left out.
 
-    contributions: shape (k,), in log odds, for `names`.
+    contributions: shape (n, k), in log odds, for `names`.
     """
-    order = np.argsort(-np.abs(contributions), kind="stable")[:MOST_DRIVERS]
-    return tuple(
-        Driver(
-            name=names[place],
-            words=words_for(names[place]),
-            contribution=float(contributions[place]),
-            direction="up" if contributions[place] > 0 else "down",
+    order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :MOST_DRIVERS]
+    strongest = np.take_along_axis(contributions, order, axis=1)
+    words = [words_for(name) for name in names]
+    return [
+        tuple(
+            [
+                Driver(names[place], words[place], contribution, "up" if contribution > 0 else "down")
+                for place, contribution in zip(places, moved, strict=True)
+                if contribution != 0
+            ]
         )
-        for place in order.tolist()
-        if contributions[place] != 0
-    )
+        for places, moved in zip(order.tolist(), strongest.tolist(), strict=True)
+    ]

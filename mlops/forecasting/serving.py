@@ -1,8 +1,10 @@
 """Forecasting with a bundle: every symbol and horizon of a panel in one batch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
+from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,19 +76,6 @@ class Estimates:
         return Estimates(**{each.name: getattr(self, each.name)[chosen] for each in fields(self)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """The instruments that are spoken about, with everything computed for them."""
-
-    bundle: Bundle
-    symbols: tuple[str, ...]
-    inputs: tuple[FloatArray, ...]
-    estimates: Estimates
-    prices: FloatArray
-    contributions: FloatArray
-    risk_levels: list[list[str]]
-
-
 def forecast_panel(bundle: Bundle, panel: Panel, *, origin: date) -> list[InstrumentForecast]:
     """A forecast for every symbol and horizon from the close of `origin`, ordered by symbol column, then horizon.
 
@@ -121,17 +110,27 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
     volatility = samples_of_blocks(blocks[:, :, split:CLOSE])
     estimates = estimate(bundle, direction, volatility, symbols)
     late = np.sqrt(1 + blocks[:, -1, SESSIONS_BEHIND, None, None] / np.array(HORIZONS)[None, :, None])
-    batch = _Batch(
-        bundle=bundle,
-        symbols=symbols,
-        inputs=tuple(blocks),
-        estimates=estimates,
-        prices=_prices(blocks[:, -1, CLOSE], estimates, late),
-        contributions=_contributions(bundle.heads[UP], direction),
-        risk_levels=bundle.risk.levels(estimates.big_move),
-    )
-    places = range(len(symbols))
-    return [_issued(batch, place, position) for place in places for position in range(len(HORIZONS))]
+    close = blocks[:, -1, CLOSE]
+    risk_levels = [level for levels in bundle.risk.levels(estimates.big_move) for level in levels]
+    signals = _signals(bundle, estimates, risk_levels)
+    columns = {
+        "symbol": [symbol for symbol in symbols for _ in HORIZONS],
+        "horizon_sessions": HORIZONS * len(symbols),
+        "last_price": np.repeat(close, len(HORIZONS)).tolist(),
+        **_numbers(bundle, estimates),
+        **_intervals(_prices(close, estimates, late).reshape(-1, 1 + 2 * len(LEVELS))),
+        "signal": [signal.name for signal in signals],
+        "signal_meaning": [signal.meaning for signal in signals],
+        "signal_reason": [signal.reason for signal in signals],
+        "risk_level": risk_levels,
+        "drivers": top_drivers(bundle.direction_names, _contributions(bundle.heads[UP], direction)),
+        # One array for all horizons of a symbol, so that they are seen to share it.
+        "inputs": [block for block in blocks for _ in HORIZONS],
+    }
+    return [
+        InstrumentForecast(status=ISSUED, **dict(zip(columns, told, strict=True)))
+        for told in zip(*columns.values(), strict=True)
+    ]
 
 
 def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: tuple[str, ...]) -> Estimates:
@@ -150,35 +149,23 @@ def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: t
 
 
 def _contributions(head: Head, samples: Samples) -> FloatArray:
-    """What every feature does, through the trees, to the log odds that are published; shape (n, h, k)."""
+    """What every feature does, through the trees, to the log odds that are published; shape (n * h, k)."""
     share = head.weights / len(head.members)
     contributions: FloatArray = tree_contributions(head.members[XGBOOST], samples) * share[None, :, None]
-    return contributions
+    return contributions.reshape(-1, contributions.shape[2])
 
 
-def _issued(batch: _Batch, place: int, position: int) -> InstrumentForecast:
-    estimates, signal = batch.estimates, _signal(batch, place, position)
-    up = float(estimates.up[place, position])
-    return InstrumentForecast(
-        symbol=batch.symbols[place],
-        horizon_sessions=HORIZONS[position],
-        status=ISSUED,
-        last_price=float(batch.inputs[place][-1, CLOSE]),
-        predicted_price=float(batch.prices[place, position, 0]),
-        probability_up=up,
-        base_rate_up=float(batch.bundle.heads[UP].base_rates[position]),
-        probability_beats_median=_known(estimates.beats_median[place, position]),
-        signal=signal.name,
-        signal_meaning=signal.meaning,
-        signal_reason=signal.reason,
-        confidence=max(up, 1 - up),
-        intervals=_intervals(batch.prices[place, position]),
-        volatility_rises=_known(estimates.volatility_rises[place, position]),
-        big_move=_known(estimates.big_move[place, position]),
-        risk_level=batch.risk_levels[place][position],
-        drivers=top_drivers(batch.bundle.direction_names, batch.contributions[place, position]),
-        inputs=batch.inputs[place],
-    )
+def _numbers(bundle: Bundle, estimates: Estimates) -> dict[str, list[Any]]:
+    """The probabilities by name, for each symbol one a horizon; None where a question is not asked."""
+    up = estimates.up.ravel()
+    return {
+        "probability_up": up.tolist(),
+        "base_rate_up": bundle.heads[UP].base_rates.tolist() * len(estimates.up),
+        "probability_beats_median": _known(estimates.beats_median),
+        "confidence": np.maximum(up, 1 - up).tolist(),
+        "volatility_rises": _known(estimates.volatility_rises),
+        "big_move": _known(estimates.big_move),
+    }
 
 
 def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[Standpoint]]:
@@ -212,25 +199,30 @@ def _prices(close: FloatArray, estimates: Estimates, late: FloatArray) -> FloatA
     return prices
 
 
-def _intervals(prices: FloatArray) -> dict[int, tuple[float, float]]:
-    lower, upper = prices[1 : 1 + len(LEVELS)].tolist(), prices[1 + len(LEVELS) :].tolist()
-    return {level: (lower[place], upper[place]) for place, level in enumerate(LEVELS)}
+def _intervals(prices: FloatArray) -> dict[str, list[Any]]:
+    """The expected prices and the intervals around them, from rows of _prices."""
+    bounds = [prices[:, first :: len(LEVELS)][:, :2].tolist() for first in range(1, 1 + len(LEVELS))]
+    return {
+        "predicted_price": prices[:, 0].tolist(),
+        "intervals": [dict(zip(LEVELS, map(tuple, row), strict=True)) for row in zip(*bounds, strict=True)],
+    }
 
 
-def _signal(batch: _Batch, place: int, position: int) -> Signal:
-    bundle, estimates = batch.bundle, batch.estimates
+def _signals(bundle: Bundle, estimates: Estimates, risk_levels: Sequence[str]) -> list[Signal]:
+    """The signal of each symbol and horizon."""
     relative = bundle.heads.get(BEATS_MEDIAN)
-    standing = Standing(
-        rise_edge=float(estimates.up[place, position] - bundle.heads[UP].base_rates[position]),
-        lag_edge=_known(relative.base_rates[position] - estimates.beats_median[place, position]) if relative else None,
-        risk_is_high=batch.risk_levels[place][position] == HIGH,
-    )
-    return decide(standing, bundle.rules, HORIZONS[position])
+    rises = (estimates.up - bundle.heads[UP].base_rates).ravel().tolist()
+    lags = _known(relative.base_rates - estimates.beats_median) if relative else [None] * len(rises)
+    horizons = HORIZONS * len(estimates.up)
+    return [
+        decide(Standing(rise_edge=rise, lag_edge=lag, risk_is_high=level == HIGH), bundle.rules, horizon)
+        for rise, lag, level, horizon in zip(rises, lags, risk_levels, horizons, strict=True)
+    ]
 
 
-def _known(value: float) -> float | None:
-    """NaN becomes None."""
-    return float(value) if np.isfinite(value) else None
+def _known(values: FloatArray) -> list[float | None]:
+    """The numbers in one row, NaN as None."""
+    return [value if isfinite(value) else None for value in values.ravel().tolist()]
 
 
 def _abstentions(symbol: str, reasons: Iterable[str]) -> list[InstrumentForecast]:

@@ -9,10 +9,10 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from marketdata.interest import note_watched
-from marketdata.live import Topic, Topics, instrument_topics, publish_all
+from marketdata.live import Topic, Topics, instrument_topics, publish_texts
 from marketdata.selectors import store_is_stale
 from predictions.conf import HORIZONS
-from predictions.readpath.bodies import ForecastBody, bodies_of
+from predictions.readpath.bodies import ForecastBody, ReadyAnswer, bodies_of, encoded
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
@@ -22,10 +22,10 @@ TOPIC_PREFIX = "forecasts.instrument."
 
 
 class ForecastMessage(TypedDict):
-    """One published forecast: whose it is, and its API body."""
+    """One published forecast: whose it is, and the API's answer."""
 
     instrument_id: int
-    body: Mapping[str, Any]
+    answer: ReadyAnswer
 
 
 def may_read(user: object) -> bool:
@@ -60,25 +60,33 @@ def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
 
     A store that cannot be reached costs the push and nothing else: an open page is brought up to date when it is back.
     """
-    bodies: dict[int, list[Mapping[str, Any]]] = {}
+    told: dict[int, list[ReadyAnswer]] = {}
     for message in messages:
-        bodies.setdefault(message["instrument_id"], []).append(message["body"])
-    outgoing = [
-        (f"{TOPIC_PREFIX}{key}", {"type": "change", "channel": NAME, **_content(told[0]["symbol"], told)})
-        for key, told in bodies.items()
-    ]
+        told.setdefault(message["instrument_id"], []).append(message["answer"])
+    outgoing = [(f"{TOPIC_PREFIX}{key}", _text(of_one)) for key, of_one in told.items()]
     try:
-        return len(publish_all(outgoing))
+        return len(publish_texts(outgoing))
     except RedisError as error:
         log.warning("forecasts_not_pushed", topics=len(outgoing), reason=type(error).__name__)
         return 0
 
 
+def _text(told: Sequence[ReadyAnswer]) -> bytes:
+    """The message about one stock, put together from answers that are bytes already."""
+    bodies = [answer.body for answer in told]
+    head = {"type": "change", "channel": NAME, **_head(bodies[0]["symbol"], bodies)}
+    return encoded(head)[:-1] + b',"forecasts":[' + b",".join([answer.text for answer in told]) + b"]}"
+
+
 def _content(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The part that a snapshot and a change share; `as_of` is the newest session any of the forecasts knew."""
+    """The part that a snapshot and a change share."""
+    return {**_head(symbol, bodies), "forecasts": list(bodies)}
+
+
+def _head(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """`as_of` is the newest session any of the forecasts knew."""
     return {
         "symbol": symbol,
         "as_of": max((body["as_of"] for body in bodies), default=None),
         "stale": any(body["stale"] for body in bodies),
-        "forecasts": list(bodies),
     }

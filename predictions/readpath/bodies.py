@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
-from predictions.selectors.record import Record, Scope, record_of, records_of
+from predictions.models.forecast_row import ForecastRow
+from predictions.selectors.record import Record, Scope, records_of
 
 LEVELS = (80, 95, 99)
+FRESH, STALE = b'"stale":false', b'"stale":true'
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class Risk(TypedDict):
@@ -55,30 +60,45 @@ class ForecastBody(SaidBody):
     fresh_until: str
 
 
-def bodies_of(forecasts: Sequence[Forecast], *, stale: bool, fresh_until: datetime) -> list[ForecastBody]:
-    """The answers for some forecasts, whose records are read at once."""
+@dataclass(frozen=True, slots=True)
+class ReadyAnswer:
+    """An answer, and its bytes."""
+
+    body: ForecastBody
+    text: bytes
+
+    @property
+    def stale_text(self) -> bytes:
+        """The bytes that tell the same as stale."""
+        # Within a string its quotes would be escaped, so that only the name and its value can read like this.
+        return self.text.replace(FRESH, STALE)
+
+
+def answers_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, fresh_until: datetime) -> list[ReadyAnswer]:
+    """The answers for some forecasts with their bytes."""
+    bodies = bodies_of(forecasts, stale=stale, fresh_until=fresh_until)
+    return [ReadyAnswer(body, encoded(body)) for body in bodies]
+
+
+def bodies_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, fresh_until: datetime) -> list[ForecastBody]:
+    """The answers for some forecasts, whose records are read at once; select instrument and model version with them.
+
+    What a version said that serves no longer is stale, whatever `stale` says of the prices.
+    """
     records = records_of([_scope(forecast) for forecast in forecasts]) if forecasts else {}
+    until = fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return [
-        body_of(forecast, stale=stale, fresh_until=fresh_until, record=records[_scope(forecast)])
+        {
+            **said_body(forecast),
+            "record": records[_scope(forecast)],
+            "stale": stale or not forecast.serves,
+            "fresh_until": until,
+        }
         for forecast in forecasts
     ]
 
 
-def body_of(forecast: Forecast, *, stale: bool, fresh_until: datetime, record: Record | None = None) -> ForecastBody:
-    """The answer for a forecast; reads its instrument and model version, so select them with it.
-
-    The record is read where it is not given. What a version said that serves no longer is stale, whatever `stale` says
-    of the prices.
-    """
-    return {
-        **said_body(forecast),
-        "record": record or record_of(*_scope(forecast)),
-        "stale": stale or not forecast.serves,
-        "fresh_until": fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-
-
-def said_body(forecast: Forecast) -> SaidBody:
+def said_body(forecast: Forecast | ForecastRow) -> SaidBody:
     """What never changes about a forecast."""
     return {
         "id": forecast.pk,
@@ -126,17 +146,17 @@ def stored_body(forecast: Forecast) -> dict[str, Any]:
 
 def encoded(body: Mapping[str, Any]) -> bytes:
     """The bytes that go out. Raises ValueError for a number JSON has no word for."""
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(body).encode()
 
 
-def _scope(forecast: Forecast) -> Scope:
+def _scope(forecast: Forecast | ForecastRow) -> Scope:
     return str(forecast.kind), forecast.horizon_sessions, forecast.instrument_id
 
 
-def _number(value: Decimal | None) -> float | None:
+def _number(value: Decimal | str | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _interval(forecast: Forecast, level: int) -> list[float] | None:
+def _interval(forecast: Forecast | ForecastRow, level: int) -> list[float] | None:
     lower, upper = getattr(forecast, f"lower_{level}"), getattr(forecast, f"upper_{level}")
     return None if lower is None or upper is None else [float(lower), float(upper)]

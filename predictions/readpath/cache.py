@@ -24,7 +24,8 @@ from accounts.limits import (
     store,
 )
 from predictions.models import Forecast
-from predictions.readpath.bodies import ForecastBody, bodies_of, encoded
+from predictions.models.forecast_row import ForecastRow
+from predictions.readpath.bodies import ReadyAnswer, answers_of
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ CHAMPION_KEY = "champion"
 PHYSICAL_LIFE = timedelta(days=7)
 CLAIM_LIFE_MS = 5_000
 FIELDS = ("made", "until", "fresh", "stale", "status", "was_stale")
+KEPT_AT_A_TIME = 50
 
 # KEYS[3] names the champion; ARGV[4] is `symbol:horizon`. A refused call reads nothing.
 READ_LUA = (
@@ -47,6 +49,16 @@ return counted
 """
 )
 COUNTED = 5
+
+# ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale and status.
+KEEP_LUA = """
+for place, key in ipairs(KEYS) do
+  local own = 3 * place + 1
+  redis.call('HSET', key, 'made', ARGV[1], 'until', ARGV[2], 'was_stale', ARGV[3],
+    'fresh', ARGV[own + 1], 'stale', ARGV[own + 2], 'status', ARGV[own + 3])
+  redis.call('EXPIRE', key, ARGV[4])
+end
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,28 +160,39 @@ def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[
     return version.decode(), {symbol: one for symbol, one in kept.items() if one is not None}
 
 
-def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastBody]:
+def keep(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    bodies = bodies_of(forecasts, stale=stale, fresh_until=fresh_until)
-    trip = store().pipeline(transaction=False)
-    for forecast, body in zip(forecasts, bodies, strict=True):
-        key = key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions)
-        forms = {
-            "made": repr(now.timestamp()),
-            "until": repr(fresh_until.timestamp()),
-            "fresh": encoded(body),
-            "stale": encoded({**body, "stale": True}),
-            "status": str(forecast.status),
-            "was_stale": int(stale),
-        }
-        trip.hset(key, mapping=forms)
-        trip.expire(key, PHYSICAL_LIFE)
+    answers = answers_of(forecasts, stale=stale, fresh_until=fresh_until)
+    entries = [
+        (
+            key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions),
+            (answer.text, answer.stale_text, str(forecast.status).encode()),
+        )
+        for forecast, answer in zip(forecasts, answers, strict=True)
+    ]
     try:
-        trip.execute()
+        write(entries, now=now, fresh_until=fresh_until, stale=stale)
     except RedisError as error:
         _note_outage(error)
-    return bodies
+    return answers
+
+
+def write(
+    entries: Sequence[tuple[str, tuple[bytes, bytes, bytes]]], *, now: datetime, fresh_until: datetime, stale: bool
+) -> None:
+    """Write (key, (fresh form, stale form, status)) in one trip, many with one command. Raises RedisError."""
+    life_s = int(PHYSICAL_LIFE.total_seconds())
+    shared = repr(now.timestamp()), repr(fresh_until.timestamp()), int(stale), life_s
+    client = store()
+    script = client.register_script(KEEP_LUA)
+    trip = client.pipeline(transaction=False)
+    for start in range(0, len(entries), KEPT_AT_A_TIME):
+        part = entries[start : start + KEPT_AT_A_TIME]
+        script(
+            keys=[key for key, _ in part], args=[*shared, *(form for _, forms in part for form in forms)], client=trip
+        )
+    trip.execute()
 
 
 def claim(symbol: str, horizon: int) -> bool:

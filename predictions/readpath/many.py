@@ -15,7 +15,7 @@ from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
 from predictions.models import Forecast
 from predictions.readpath import cache
-from predictions.readpath.bodies import bodies_of, encoded
+from predictions.readpath.bodies import answers_of
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
@@ -106,8 +106,8 @@ def _bodies(forecasts: Iterable[Forecast], *, now: datetime) -> dict[int, bytes]
     others = [forecast for forecast in forecasts if not forecast.serves]
     stale = store_is_stale(now=now)
     fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    bodies = [
+    answers = [
         *(cache.keep(serving, stale=stale, now=now) if serving else ()),
-        *bodies_of(others, stale=True, fresh_until=fresh_until),
+        *answers_of(others, stale=True, fresh_until=fresh_until),
     ]
-    return {forecast.instrument_id: encoded(body) for forecast, body in zip([*serving, *others], bodies, strict=True)}
+    return {forecast.instrument_id: told.text for forecast, told in zip([*serving, *others], answers, strict=True)}

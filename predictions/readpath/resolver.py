@@ -15,7 +15,7 @@ from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
 from predictions.readpath import cache
-from predictions.readpath.bodies import body_of, encoded
+from predictions.readpath.bodies import answers_of
 from predictions.readpath.cache import Kept, Look
 from predictions.readpath.metering import CACHE_READS
 from predictions.selectors.forecasts import latest_forecast
@@ -125,9 +125,9 @@ def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
         raise ForecastUnavailable(instrument.symbol, horizon)
     stale = store_is_stale(now=now) or not forecast.serves
     if keep and forecast.serves:
-        (body,) = cache.keep([forecast], stale=stale, now=now)
+        (told,) = cache.keep([forecast], stale=stale, now=now)
     else:
         fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-        body = body_of(forecast, stale=stale, fresh_until=fresh_until)
+        (told,) = answers_of([forecast], stale=stale, fresh_until=fresh_until)
     version = forecast.model_version.version
-    return Answer(encoded(body), instrument.symbol, version, str(forecast.status), stale, "database")
+    return Answer(told.text, instrument.symbol, version, str(forecast.status), stale, "database")

@@ -1,29 +1,34 @@
 """Storing many forecasts at once: one COPY, instead of an INSERT with a parameter for every value."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from predictions.models import Forecast
+from predictions.models.forecast_row import ForecastRow
+from predictions.sealing import COLUMNS
 
-_FIELDS = Forecast._meta.concrete_fields
-_COPY = f'COPY "{Forecast._meta.db_table}" ({", ".join(str(field.column) for field in _FIELDS)}) FROM STDIN'
-_NAMES = tuple(field.attname for field in _FIELDS)
+# The other columns are the texts that were sealed.
+_OTHERS = ("reasons", "inputs_id", "toolchain_id", "previous_hash", "entry_hash")
+_SEALED = tuple(
+    field.attname for field in Forecast._meta.concrete_fields if field.attname in COLUMNS and field.attname != "reasons"
+)
+_COPY = f'COPY "{Forecast._meta.db_table}" ({", ".join([*_SEALED, *_OTHERS])}) FROM STDIN'
+_TEXTS = itemgetter(*(COLUMNS.index(name) for name in _SEALED))
 
 
-def copy_in(forecasts: Sequence[Forecast]) -> None:
-    """Insert rows that have their keys and seals; constraints and triggers hold as for any insert."""
+def copy_in(sealed: Iterable[tuple[ForecastRow, Sequence[str | None]]]) -> list[ForecastRow]:
+    """Insert rows that have their keys and seals, as they come; constraints and triggers hold as for any insert.
+
+    Each with its stored texts. While the database takes a row in, the next one can be made.
+    """
+    rows = []
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for forecast in forecasts:
-            copy.write_row([_value(name, getattr(forecast, name)) for name in _NAMES])
-    for forecast in forecasts:
-        forecast._state.adding, forecast._state.db = False, connection.alias
-
-
-def _value(name: str, value: Any) -> Any:
-    """A value as psycopg writes it; of a choice the text and not its name."""
-    if name == "drivers":
-        return Jsonb(value)
-    return str(value) if isinstance(value, str) else value
+        for row, texts in sealed:
+            reasons = list(row.reasons) or "{}"
+            copy.write_row(
+                (*_TEXTS(texts), reasons, row.inputs_id, row.toolchain_id, row.previous_hash, row.entry_hash)
+            )
+            rows.append(row)
+    return rows

@@ -3,15 +3,17 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import structlog
 from django.db import connection, transaction
 
 from predictions.models import Forecast, LedgerHead
+from predictions.models.forecast_row import ForecastRow
 from predictions.sealing import COLUMNS, GENESIS, head_text, instant_text, jsonb_text, link, outcome_text, said
 from predictions.selectors.ledger import chain_end, newest_head, outcome_key, outcome_rows
 from predictions.services.scorekeeping import hold_score
@@ -19,9 +21,15 @@ from predictions.services.scorekeeping import hold_score
 log = structlog.get_logger(__name__)
 
 CHAIN_LOCK = 0x7072_0001
-NEXT_KEYS = """
-SELECT nextval(pg_get_serial_sequence('predictions_forecast', 'id')) FROM generate_series(1, %s) ORDER BY 1
-"""
+NEXT_KEYS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s) ORDER BY 1"
+
+Row = TypeVar("Row", Forecast, ForecastRow)
+
+# Of what a forecast refers to the content is sealed, and so it is read through the reference.
+_SEALED_BY_CONTENT = {"inputs_sha256": "inputs", "model_sha256": "model_version.artifact_sha256"}
+_READ = attrgetter(*(_SEALED_BY_CONTENT.get(name, name) for name in COLUMNS))
+_LIST = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_DRIVERS, _REASONS, _INPUTS, _TOOLCHAIN = map(COLUMNS.index, ("drivers", "reasons", "inputs_sha256", "toolchain"))
 
 
 def hold_chain() -> None:
@@ -35,19 +43,31 @@ def head() -> str:
     return Forecast.objects.order_by("-pk").values_list("entry_hash", flat=True).first() or GENESIS
 
 
+def next_keys(table: str, count: int) -> list[int]:
+    """Keys for so many new rows, ascending."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_KEYS, [table, count])
+        return [key for (key,) in cursor.fetchall()]
+
+
 def seal(forecasts: Sequence[Forecast], *, after: str) -> None:
     """Give the rows their keys and chain them in their order, the first one onto the hash `after`.
 
     Numbers must have their stored decimals. The caller holds the chain, so that keys rise along it.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT_KEYS, [len(forecasts)])
-        keys = [key for (key,) in cursor.fetchall()]
+    for _ in sealed(forecasts, keys=next_keys("predictions_forecast", len(forecasts)), after=after):
+        pass
+
+
+def sealed(forecasts: Iterable[Row], *, keys: Sequence[int], after: str) -> Iterator[tuple[Row, list[str | None]]]:
+    """The rows with their keys and hashes, one after the other, each with its stored texts; see `seal`."""
     previous = after
     for forecast, key in zip(forecasts, keys, strict=True):
         forecast.pk = key
         forecast.previous_hash = previous
-        forecast.entry_hash = previous = entry_hash(forecast)
+        texts = stored_texts(forecast)
+        forecast.entry_hash = previous = link(previous, said(texts))
+        yield forecast, texts
 
 
 def entry_hash(forecast: Forecast) -> str:
@@ -55,16 +75,14 @@ def entry_hash(forecast: Forecast) -> str:
     return link(forecast.previous_hash, said(stored_texts(forecast)))
 
 
-def stored_texts(forecast: Forecast) -> list[str | None]:
+def stored_texts(forecast: Forecast | ForecastRow) -> list[str | None]:
     """What PostgreSQL will say each of the sealed columns holds; reads the row's inputs, model and toolchain."""
-    told: dict[str, Any] = {
-        "drivers": jsonb_text(forecast.drivers),
-        "reasons": json.dumps(list(forecast.reasons), ensure_ascii=False, separators=(",", ":")),
-        "inputs_sha256": None if forecast.inputs is None else forecast.inputs.sha256,
-        "model_sha256": forecast.model_version.artifact_sha256,
-        "toolchain": None if forecast.toolchain is None else forecast.toolchain.versions,
-    }
-    return [_text(told[name] if name in told else getattr(forecast, name)) for name in COLUMNS]
+    told: list[Any] = list(_READ(forecast))
+    told[_DRIVERS] = jsonb_text(told[_DRIVERS])
+    told[_REASONS] = _LIST.encode(list(told[_REASONS]))
+    told[_INPUTS] = told[_INPUTS] and told[_INPUTS].sha256
+    told[_TOOLCHAIN] = told[_TOOLCHAIN] and told[_TOOLCHAIN].versions
+    return [value if value is None or type(value) is str else _text(value) for value in told]
 
 
 @transaction.atomic
@@ -129,10 +147,8 @@ def sha256_of(block: bytes) -> str:
         return ""
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any) -> str:
     """Decimals with the digits they are stored with, instants in UTC, dates as ISO, the rest as it is written."""
-    if value is None:
-        return None
     if isinstance(value, Decimal):
         return f"{value:.6f}"
     if isinstance(value, datetime):

@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 from django.db import transaction
+from django.db.models import Count
 
 from marketdata.models import Instrument
 from marketdata.selectors import HOME_EXCHANGE, active_instruments, newest_session, store_is_stale
@@ -22,12 +23,14 @@ from mlops.services.registry import refresh_champion_key
 from mlops.services.serving import forecasts_from
 from predictions.errors import OriginRefused
 from predictions.live.forecasts import ForecastMessage, push_forecasts
-from predictions.models import Forecast, ForecastInput, Toolchain
+from predictions.models import Forecast, Toolchain
+from predictions.models.forecast_row import ForecastRow
 from predictions.readpath.cache import keep
 from predictions.selectors.forecasts import forecasts_said, live_forecasts
 from predictions.services import ledger
 from predictions.services.forecast_copy import copy_in
-from predictions.services.rows import Occasion, input_of, rows_of
+from predictions.services.input_blocks import stored_inputs
+from predictions.services.rows import Occasion, rows_of
 
 log = structlog.get_logger(__name__)
 
@@ -87,12 +90,9 @@ def store_forecasts(
     ledger.hold_chain()
     known = _said(occasion)
     fresh = [forecast for forecast in said if (instruments[forecast.symbol].pk, forecast.horizon_sessions) not in known]
-    inputs = _stored_inputs(fresh, instruments, occasion)
-    rows = rows_of(fresh, instruments, occasion)
-    for row in rows:
-        row.inputs = inputs.get((row.instrument_id, row.horizon_sessions))
-    ledger.seal(rows, after=ledger.head())
-    copy_in(rows)
+    inputs = stored_inputs(fresh, instruments, occasion)
+    keys, head = ledger.next_keys("predictions_forecast", len(fresh)), ledger.head()
+    rows = copy_in(ledger.sealed(rows_of(fresh, instruments, occasion, inputs=inputs), keys=keys, after=head))
     if rows and occasion.kind == Forecast.Kind.LIVE:
         transaction.on_commit(partial(_tell, rows, occasion.now))
     log.info("forecasts_published", origin=occasion.origin.isoformat(), version=occasion.version.version,
@@ -113,37 +113,13 @@ def _occasion(version: ModelVersion, origin: date | None, now: datetime) -> Occa
     return Occasion(version, origin, Forecast.Kind.HINDCAST, now)
 
 
-def _stored_inputs(
-    said: Sequence[InstrumentForecast], instruments: Mapping[str, Instrument], occasion: Occasion
-) -> dict[tuple[int, int], ForecastInput]:
-    """The input block of each (instrument key, horizon), each distinct block stored once."""
-    wanted: dict[tuple[int, int], ForecastInput] = {}
-    packed: dict[tuple[str, int], ForecastInput | None] = {}
-    for forecast in said:
-        instrument = instruments[forecast.symbol]
-        # All horizons of a symbol were computed from one array, which `said` keeps alive: it is packed once.
-        key = forecast.symbol, id(forecast.inputs)
-        if key not in packed:
-            packed[key] = input_of(forecast, instrument, occasion)
-        block = packed[key]
-        if block is not None:
-            wanted[instrument.pk, forecast.horizon_sessions] = block
-    distinct = {(block.instrument_id, block.sha256): block for block in wanted.values()}
-    ForecastInput.objects.bulk_create(distinct.values(), ignore_conflicts=True)
-    stored = ForecastInput.objects.filter(origin=occasion.origin, feature_set=occasion.version.feature_set).defer(
-        "block"
-    )
-    by_hash = {(block.instrument_id, block.sha256): block for block in stored}
-    return {key: by_hash[block.instrument_id, block.sha256] for key, block in wanted.items()}
-
-
-def _tell(forecasts: Sequence[Forecast], now: datetime) -> None:
+def _tell(forecasts: Sequence[Forecast | ForecastRow], now: datetime) -> None:
     """Put the answers where readers look first, then push them to whoever follows."""
     refresh_champion_key()
     stale = store_is_stale(now=now)
     messages: list[ForecastMessage] = [
-        {"instrument_id": row.instrument_id, "body": body}
-        for row, body in zip(forecasts, keep(forecasts, stale=stale, now=now), strict=True)
+        {"instrument_id": row.instrument_id, "answer": answer}
+        for row, answer in zip(forecasts, keep(forecasts, stale=stale, now=now), strict=True)
     ]
     push_forecasts(messages)
 
@@ -153,14 +129,12 @@ def _said(occasion: Occasion) -> set[tuple[int, int]]:
 
 
 def _report(occasion: Occasion, *, created: int) -> PublishReport:
-    rows = Forecast.objects.filter(
-        model_version=occasion.version, origin=occasion.origin, kind=occasion.kind
-    ).values_list("status", flat=True)
-    statuses = list(rows)
+    said = Forecast.objects.filter(model_version=occasion.version, origin=occasion.origin, kind=occasion.kind)
+    counts = dict(said.order_by().values_list("status").annotate(Count("pk")))
     return PublishReport(
         origin=occasion.origin,
         version=occasion.version.version,
         created=created,
-        existing=len(statuses) - created,
-        abstained=statuses.count(Forecast.Status.ABSTAINED),
+        existing=sum(counts.values()) - created,
+        abstained=counts.get(Forecast.Status.ABSTAINED.value, 0),
     )

@@ -14,12 +14,13 @@ from mlops.forecasting.types import FloatArray
 from mlops.services.serving import load_bundle_checked
 from predictions.errors import ReplayImpossible
 from predictions.models import Forecast, ForecastInput
+from predictions.models.forecast_row import ForecastRow, InputKey
 from predictions.readpath.replays import Replay, answer
 from predictions.sealing import COLUMNS, link
 from predictions.selectors.forecasts import forecast_by_id
 from predictions.selectors.ledger import sealed_rows
 from predictions.services.ledger import sha256_of, stored_texts
-from predictions.services.rows import Occasion, row_of
+from predictions.services.rows import Occasion, rows_of
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +80,8 @@ def replay_forecast(*, forecast_id: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _again(forecast: Forecast) -> Forecast:
-    """The unsaved row that the stored block and the registered files make."""
+def _again(forecast: Forecast) -> ForecastRow:
+    """The row that the stored block and the registered files make."""
     if forecast.inputs is None:
         raise ReplayImpossible(forecast.pk, "it abstained, so nothing was computed")
     block = _numbers(forecast, forecast.inputs)
@@ -93,9 +94,9 @@ def _again(forecast: Forecast) -> Forecast:
     spoken = forecast_blocks(bundle, block[None], (forecast.symbol,))
     (one,) = (each for each in spoken if each.horizon_sessions == forecast.horizon_sessions)
     occasion = Occasion(version, forecast.origin, forecast.kind, forecast.recorded_at, forecast.toolchain)
-    again = row_of(one, forecast.instrument, occasion, tick=forecast.tick)
-    again.inputs = forecast.inputs
-    return again
+    inputs = {(one.symbol, one.horizon_sessions): InputKey(forecast.inputs.pk, forecast.inputs.sha256)}
+    instruments = {one.symbol: forecast.instrument}
+    return next(rows_of([one], instruments, occasion, inputs=inputs, tick=forecast.tick))
 
 
 def _numbers(forecast: Forecast, inputs: ForecastInput) -> FloatArray:

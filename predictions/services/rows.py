@@ -1,25 +1,35 @@
 """A model's forecasts as rows to store: rounded, with target sessions; an unusable number becomes an abstention."""
 
-import hashlib
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
 from marketdata.calendars import session_after
 from marketdata.models import Instrument
+from mlops.forecasting.drivers import Driver
 from mlops.forecasting.serving import InstrumentForecast
 from mlops.forecasting.types import FloatArray
 from mlops.models import ModelVersion
 from mlops.services.serving import Fit
-from predictions.models import Forecast, ForecastInput, Toolchain
-from predictions.services.rounding import LEVELS, PriceBand, band_on_tick, probability, stored_price
+from predictions.models import Forecast, Toolchain
+from predictions.models.forecast_row import ForecastRow, InputKey
+from predictions.sealing import instant_text
+from predictions.services.rounding import LADDER, ladders_on_tick, probabilities, stored_prices
 
 UNUSABLE = "the model gave numbers that cannot be used"
 REASON_LENGTH = 200
+PROBABILITIES = (
+    "probability_up", "base_rate_up", "probability_beats_median", "confidence", "volatility_rises", "big_move",
+)  # fmt: skip
+NO_LADDER = (np.nan,) * len(LADDER)
+
+# The key of each (symbol, horizon)'s input block.
+InputKeys = Mapping[tuple[str, int], InputKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,91 +48,102 @@ class Occasion:
         return "holdout" if self.kind == Forecast.Kind.HINDCAST else "serving"
 
 
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """The stored text of one forecast's numbers; None where one cannot be used."""
+
+    last_price: str | None
+    ladder: tuple[str, ...] | None
+    probabilities: tuple[str | None, ...]
+
+
 def rows_of(
-    said: Iterable[InstrumentForecast], instruments: Mapping[str, Instrument], occasion: Occasion
-) -> list[Forecast]:
-    """One unsaved row for each forecast, in the order of symbols and horizons."""
-    ordered = sorted(said, key=lambda forecast: (forecast.symbol, forecast.horizon_sessions))
-    return [row_of(forecast, instruments[forecast.symbol], occasion) for forecast in ordered]
+    said: Iterable[InstrumentForecast],
+    instruments: Mapping[str, Instrument],
+    occasion: Occasion,
+    *,
+    inputs: InputKeys,
+    tick: Decimal | None = None,
+) -> Iterator[ForecastRow]:
+    """A row for each forecast, in the order of symbols and horizons, its prices on `tick`, by default the instrument's.
+
+    Rows are made one after the other, as they are asked for.
+    """
+    ordered = sorted(said, key=attrgetter("symbol", "horizon_sessions"))
+    ticks = [tick or instruments[forecast.symbol].tick for forecast in ordered]
+    targets: dict[tuple[str, int], date] = {}
+    recorded_at = instant_text(occasion.now)
+    for forecast, own_tick, numbers in zip(ordered, ticks, _numbers(ordered, ticks), strict=True):
+        instrument, horizon = instruments[forecast.symbol], forecast.horizon_sessions
+        if (instrument.mic, horizon) not in targets:
+            targets[instrument.mic, horizon] = session_after(instrument.mic, occasion.origin, horizon)
+        yield ForecastRow(
+            instrument=instrument,
+            symbol=forecast.symbol,
+            tick=f"{own_tick:.6f}",
+            origin=occasion.origin,
+            horizon_sessions=horizon,
+            target=targets[instrument.mic, horizon],
+            kind=str(occasion.kind),
+            last_price=numbers.last_price,
+            model_version=occasion.version,
+            fit=occasion.fit,
+            toolchain=occasion.toolchain,
+            data_source=instrument.source,
+            basis_date=instrument.basis_date,
+            inputs=inputs.get((forecast.symbol, horizon)),
+            recorded_at=recorded_at,
+            **_told(forecast, numbers),
+        )
 
 
-def input_of(forecast: InstrumentForecast, instrument: Instrument, occasion: Occasion) -> ForecastInput | None:
-    """The block the forecast was computed from, little-endian float64 in row order, compressed; None without one."""
-    if forecast.inputs is None:
-        return None
-    numbers: FloatArray = np.atleast_2d(forecast.inputs)
-    raw = np.ascontiguousarray(numbers, dtype="<f8").tobytes()
-    return ForecastInput(
-        instrument=instrument,
-        origin=occasion.origin,
-        feature_set=occasion.version.feature_set,
-        sha256=hashlib.sha256(raw).hexdigest(),
-        rows=numbers.shape[0],
-        columns=numbers.shape[1],
-        block=zlib.compress(raw),
+def _told(said: InstrumentForecast, numbers: _Numbers) -> dict[str, Any]:
+    """What the model said, or why it said nothing, also when a number that has to be there cannot be used."""
+    issued = said.status == Forecast.Status.ISSUED
+    if issued and (numbers.ladder is None or None in (numbers.last_price, numbers.probabilities[0])):
+        return {"status": Forecast.Status.ABSTAINED.value, "reasons": [UNUSABLE]}
+    reasons = [reason[:REASON_LENGTH] for reason in said.reasons]
+    if not issued or numbers.ladder is None:
+        return {"status": Forecast.Status.ABSTAINED.value, "reasons": reasons}
+    return {
+        "status": Forecast.Status.ISSUED.value,
+        "reasons": reasons,
+        "signal": said.signal,
+        "signal_meaning": said.signal_meaning,
+        "signal_reason": said.signal_reason[:REASON_LENGTH],
+        "risk_level": said.risk_level,
+        "drivers": [_driver(driver) for driver in said.drivers],
+        **dict(zip(LADDER, numbers.ladder, strict=True)),
+        **dict(zip(PROBABILITIES, numbers.probabilities, strict=True)),
+    }
+
+
+def _driver(driver: Driver) -> dict[str, Any]:
+    return {
+        "name": driver.name,
+        "words": driver.words,
+        "contribution": round(driver.contribution, 6) + 0.0,
+        "direction": driver.direction,
+    }
+
+
+def _numbers(said: Sequence[InstrumentForecast], ticks: Sequence[Decimal]) -> Iterator[_Numbers]:
+    last_prices = stored_prices(_column(said, "last_price"))
+    ladders = ladders_on_tick(
+        np.array([_ladder(one) for one in said], dtype=np.float64).reshape(-1, len(LADDER)), ticks
     )
+    chances = zip(*(probabilities(_column(said, name)) for name in PROBABILITIES), strict=True)
+    return map(_Numbers, last_prices, ladders, chances)
 
 
-def row_of(
-    said: InstrumentForecast, instrument: Instrument, occasion: Occasion, *, tick: Decimal | None = None
-) -> Forecast:
-    """The unsaved row of one forecast, its prices on `tick`, by default the instrument's."""
-    row = Forecast(
-        instrument=instrument,
-        symbol=said.symbol,
-        tick=tick or instrument.tick,
-        origin=occasion.origin,
-        horizon_sessions=said.horizon_sessions,
-        target=session_after(instrument.mic, occasion.origin, said.horizon_sessions),
-        kind=occasion.kind,
-        last_price=stored_price(said.last_price),
-        model_version=occasion.version,
-        fit=occasion.fit,
-        toolchain=occasion.toolchain,
-        data_source=instrument.source,
-        basis_date=instrument.basis_date,
-        recorded_at=occasion.now,
-    )
-    if said.status != Forecast.Status.ISSUED:
-        return _abstaining(row, said.reasons)
-    up = probability(said.probability_up)
-    band = band_on_tick(said.predicted_price, said.intervals, tick=tick or instrument.tick)
-    if up is None or band is None or row.last_price is None:
-        return _abstaining(row, [UNUSABLE])
-    row.probability_up = up
-    return _issued(row, said, band)
+def _column(said: Sequence[InstrumentForecast], name: str) -> FloatArray:
+    """One number of each forecast, NaN where it is None."""
+    return np.array([getattr(one, name) for one in said], dtype=np.float64)
 
 
-def _abstaining(row: Forecast, reasons: Iterable[str]) -> Forecast:
-    row.status = Forecast.Status.ABSTAINED
-    row.reasons = [reason[:REASON_LENGTH] for reason in reasons]
-    return row
-
-
-def _issued(row: Forecast, said: InstrumentForecast, band: PriceBand) -> Forecast:
-    row.status = Forecast.Status.ISSUED
-    row.reasons = [reason[:REASON_LENGTH] for reason in said.reasons]
-    row.predicted_price = band.price
-    for level in LEVELS:
-        lower, upper = band.intervals[level]
-        setattr(row, f"lower_{level}", lower)
-        setattr(row, f"upper_{level}", upper)
-    row.base_rate_up = probability(said.base_rate_up)
-    row.probability_beats_median = probability(said.probability_beats_median)
-    row.confidence = probability(said.confidence)
-    row.volatility_rises = probability(said.volatility_rises)
-    row.big_move = probability(said.big_move)
-    row.signal = said.signal
-    row.signal_meaning = said.signal_meaning
-    row.signal_reason = said.signal_reason[:REASON_LENGTH]
-    row.risk_level = said.risk_level
-    row.drivers = [
-        {
-            "name": driver.name,
-            "words": driver.words,
-            "contribution": round(float(driver.contribution), 6) + 0.0,
-            "direction": driver.direction,
-        }
-        for driver in said.drivers
-    ]
-    return row
+def _ladder(said: InstrumentForecast) -> tuple[float | None, ...]:
+    try:
+        (low_80, high_80), (low_95, high_95), (low_99, high_99) = map((said.intervals or {}).__getitem__, (80, 95, 99))
+    except KeyError:
+        return NO_LADDER
+    return low_99, low_95, low_80, said.predicted_price, high_80, high_95, high_99

@@ -2,65 +2,33 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
 from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
-from prometheus_client import REGISTRY
 from pytest_django import DjangoAssertNumQueries, Settings
-from structlog.testing import capture_logs
 
-from accounts.limits import AddressQuota, store
+from accounts.limits import store
 from config.database.base import gate_of
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
 from predictions.readpath import cache
-from predictions.readpath.metering import Sample
 from predictions.readpath.resolver import DATABASE_OUTAGE
 from predictions.selectors.forecasts import latest_forecast
+from predictions.tests.asking import Ask, ask, assert_refused, kept, told, told_in_metrics
 from predictions.tests.factories import NOW, abstention, bar, forecast, forecasts, model_version, stock
 
+__all__ = ["ask", "told"]
+
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
-
-PROBLEM = "application/problem+json"
-Ask = Callable[..., Any]
-
-
-@pytest.fixture
-def ask(client: Client, settings: Settings) -> Ask:
-    """Call the API from one address with room for a hundred calls."""
-    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
-
-    def call(query: str = "symbol=AAPL&horizon=5", **headers: str) -> Any:
-        return client.get(f"{reverse('predictions-api:predict')}?{query}", headers=headers)
-
-    return call
-
-
-@pytest.fixture
-def told() -> Forecast:
-    """A stored forecast for AAPL over 5 sessions by the champion v1."""
-    model_version()
-    return forecast(stock())
-
-
-def kept(told: Forecast, *, stale: bool = False, now: datetime = NOW) -> None:
-    """Put a forecast where readers look first."""
-    refresh_champion_key()
-    cache.keep([told], stale=stale, now=now)
-
-
-def told_in_metrics(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 NOTHING_SCORED = {"accuracy": None, "base_rate": None, "n": 0, "coverage_95": None}
@@ -213,17 +181,6 @@ def test_without_either_store_the_caller_is_asked_to_come_back(told: Forecast, a
     assert_refused(ask(), 503, "/api/problems#storage-unavailable")
 
 
-def assert_refused(response: Any, status: int, kind: str) -> dict[str, Any]:
-    """Assert that this is a problem of that kind, and hand its body on."""
-    assert (response.status_code, response["Content-Type"]) == (status, PROBLEM)
-    body: dict[str, Any] = response.json()
-    assert (body["status"], body["type"]) == (status, kind)
-    assert "RateLimit" in response
-    if status in (429, 503):
-        assert int(response["Retry-After"]) > 0
-    return body
-
-
 @pytest.mark.parametrize(
     ("query", "kind"),
     [
@@ -276,26 +233,6 @@ def test_a_known_stock_without_a_forecast_is_asked_for_later(told: Forecast, ask
     assert (body["symbol"], body["horizon"]) == ("NVDA", 5)
 
 
-def test_the_call_after_the_last_waits_for_the_window(told: Forecast, ask: Ask, settings: Settings) -> None:
-    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=2)
-    assert [ask().status_code, ask("symbol=").status_code] == [200, 400]
-    response = ask()
-    body = assert_refused(response, 429, "/api/problems#rate-limited")
-    assert body["limit"] == 2
-    assert 1 <= int(response["Retry-After"]) <= 60
-    assert response["RateLimit"].startswith('"anonymous";r=0;t=')
-    assert_refused(ask("symbol="), 429, "/api/problems#rate-limited")
-
-
-def test_the_last_call_is_answered_from_the_store_and_one_too_many_reads_nothing(told: Forecast) -> None:
-    kept(told)
-    quota = AddressQuota("limit:test", "anonymous", 2, None)
-    looks = [cache.look(quota, "AAPL", 5) for _ in range(3)]
-    assert [look.kept is not None for look in looks] == [True, True, False]
-    assert [look.allowance.windows[0].used for look in looks] == [1, 2, 2]
-    assert [look.allowance.refused_by is not None for look in looks] == [False, False, True]
-
-
 def test_an_answer_the_caller_holds_is_not_sent_again(told: Forecast, ask: Ask) -> None:
     kept(told, now=datetime.now(UTC))
     tag = ask()["ETag"]
@@ -316,43 +253,6 @@ def test_a_promotion_changes_the_next_answer(told: Forecast, ask: Ask) -> None:
     refresh_champion_key()
     body = ask().json()
     assert (body["id"], body["model_version"]) == (newer.pk, "v2")
-
-
-def test_each_prediction_is_counted_and_the_first_of_a_thousand_gets_a_line(
-    told: Forecast, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("predictions.api.predict.LOGGED", Sample())
-    counted = told_in_metrics("hindcast_predictions_total", horizon="5", status="issued")
-    with capture_logs() as lines:
-        for _ in range(3):
-            ask()
-    (line,) = [line for line in lines if line["event"] == "prediction"]
-    assert line.pop("duration_ms") > 0
-    assert line == {
-        "event": "prediction",
-        "log_level": "info",
-        "symbol": "AAPL",
-        "horizon": 5,
-        "version": "v1",
-        "status": "issued",
-        "stale": True,
-        "source": "database",
-        "client": "127.0.0.0/24",
-    }
-    assert len([line for line in lines if line["event"] == "request"]) == 1
-    assert told_in_metrics("hindcast_predictions_total", horizon="5", status="issued") == counted + 3
-
-
-def test_a_refusal_is_always_logged(told: Forecast, ask: Ask) -> None:
-    with capture_logs() as lines:
-        for _ in range(2):
-            ask("symbol=")
-    assert [line["status"] for line in lines if line["event"] == "request"] == [400, 400]
-
-
-def test_a_sample_is_the_first_of_every_so_many() -> None:
-    sample = Sample(one_in=3)
-    assert [sample.take() for _ in range(7)] == [True, False, False, True, False, False, True]
 
 
 def test_the_age_of_an_answer_is_told(told: Forecast, ask: Ask) -> None:

@@ -142,8 +142,8 @@ def test_an_abstention_is_stored_and_told_with_its_reasons(
 def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., PublishReport]) -> None:
     publish()
     redis: Any = store()
-    until, fresh, stale, status, _ = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
-    assert float(until) == NOW.timestamp() + 600
+    made, until, fresh, stale, status, _ = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
+    assert (float(made), float(until)) == (NOW.timestamp(), NOW.timestamp() + 600)
     assert b'"predicted_price":101.23,' in fresh
     assert b'"stale":true' in stale
     assert status == b"issued"
@@ -169,8 +169,8 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
 ) -> None:
     stocks = {symbol: stock(symbol) for symbol in ("AAPL", "META", "NVDA", "NFLX")}
     forecasts = [said(symbol, horizon) for symbol in stocks for horizon in (1, 5, 10, 20)]
-    # savepoint and its release, lock, what is known, input blocks and their keys, head, rows, report
-    with django_assert_num_queries(10):
+    # savepoint and its release, lock, what is known; known input blocks, keys and new ones; keys, head, rows; report
+    with django_assert_num_queries(11):
         store_forecasts(said=forecasts, instruments=stocks, occasion=Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW))
     assert Forecast.objects.count() == 16
 

@@ -1,88 +1,125 @@
-"""Rounding to the tick: intervals still hold the price and each other."""
+"""Rounding to the tick: intervals still hold the price and each other, and no digit is left to float arithmetic."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions.services.rounding import band_on_tick, probability, stored_price
+from predictions.services.rounding import ladders_on_tick, probabilities, stored_prices
 
 TICKS = [Decimal(tick) for tick in ("0.000001", "0.0001", "0.01", "0.05", "0.25", "1", "5")]
+CENT = Decimal("0.01")
+STORED = Decimal("0.000001")
 
 
 @st.composite
-def ladders(draw: st.DrawFn) -> tuple[float, dict[int, tuple[float, float]]]:
+def ladders(draw: st.DrawFn) -> list[float]:
     """A price with enclosing intervals, as a model gives them; wide ones may reach below zero."""
-    price = draw(st.floats(1e-7, 1e6))
-    steps = [draw(st.floats(0, 2 * price)) for _ in range(6)]
-    intervals, lower, upper = {}, price, price
-    for level, down, up in zip((80, 95, 99), steps[:3], steps[3:], strict=True):
-        lower, upper = lower - down, upper + up
-        intervals[level] = (lower, upper)
-    return price, intervals
+    price = draw(st.floats(1e-7, 1e6) | st.decimals("0.0001", 1000, places=4).map(float))
+    steps = st.floats(0, 2 * price) | st.just(0.0)
+    lowers, uppers = [price], [price]
+    for _ in range(3):
+        lowers.insert(0, lowers[0] - draw(steps))
+        uppers.append(uppers[-1] + draw(steps))
+    return [*lowers, *uppers[1:]]
 
 
+@settings(deadline=None)
 @given(ladder=ladders(), tick=st.sampled_from(TICKS))
-def test_intervals_stay_nested_around_the_price_and_above_zero(
-    ladder: tuple[float, dict[int, tuple[float, float]]], tick: Decimal
-) -> None:
-    band = band_on_tick(ladder[0], ladder[1], tick=tick)
-    assert band is not None
-    lowers = [band.intervals[level][0] for level in (99, 95, 80)]
-    uppers = [band.intervals[level][1] for level in (80, 95, 99)]
-    steps = [*lowers, band.price, *uppers]
+def test_every_price_is_the_exact_multiple_of_its_tick(ladder: list[float], tick: Decimal) -> None:
+    (rounded,) = ladders_on_tick(np.array([ladder]), [tick])
+    assert rounded is not None
+    roundings = [*[ROUND_FLOOR] * 3, ROUND_HALF_EVEN, *[ROUND_CEILING] * 3]
+    exact = [
+        (max((Decimal(repr(value)) / tick).quantize(Decimal(1), rounding=rounding), Decimal(1)) * tick).quantize(STORED)
+        for value, rounding in zip(ladder, roundings, strict=True)
+    ]
+    assert rounded == tuple(map(str, exact))
+
+
+@settings(deadline=None)
+@given(ladder=ladders(), tick=st.sampled_from(TICKS))
+def test_intervals_stay_nested_around_the_price_and_above_zero(ladder: list[float], tick: Decimal) -> None:
+    (rounded,) = ladders_on_tick(np.array([ladder]), [tick])
+    assert rounded is not None
+    steps = [Decimal(text) for text in rounded]
     assert steps == sorted(steps)
     assert steps[0] >= tick
     assert all(step % tick == 0 for step in steps)
 
 
 def test_the_price_goes_to_the_nearest_tick_and_bounds_go_outwards() -> None:
-    band = band_on_tick(
-        100.004, {80: (99.996, 100.006), 95: (98.7749, 101.2201), 99: (97.0, 102.0)}, tick=Decimal("0.01")
-    )
-    assert band is not None
-    assert band.price == Decimal("100.00")
-    assert band.intervals == {
-        80: (Decimal("99.99"), Decimal("100.01")),
-        95: (Decimal("98.77"), Decimal("101.23")),
-        99: (Decimal("97.00"), Decimal("102.00")),
-    }
+    (rounded,) = ladders_on_tick(np.array([[97.0, 98.7749, 99.996, 100.004, 100.006, 101.2201, 102.0]]), [CENT])
+    assert rounded == (
+        "97.000000", "98.770000", "99.990000", "100.000000", "100.010000", "101.230000", "102.000000",
+    )  # fmt: skip
 
 
 def test_a_price_exactly_on_its_bound_stays_inside() -> None:
-    band = band_on_tick(1.239, {80: (1.239, 1.239), 95: (1.2, 1.3), 99: (1.1, 1.4)}, tick=Decimal("0.01"))
-    assert band is not None
-    assert (band.intervals[80], band.price) == ((Decimal("1.23"), Decimal("1.24")), Decimal("1.24"))
+    (rounded,) = ladders_on_tick(np.array([[1.1, 1.2, 1.239, 1.239, 1.239, 1.3, 1.4]]), [CENT])
+    assert rounded is not None
+    assert rounded[2:5] == ("1.230000", "1.240000", "1.240000")
+
+
+def test_a_float_counts_as_its_shortest_decimal() -> None:
+    # 1.15 is stored a little below, 1.1 a little above; half a tick goes to the even one: 1.005 to 1.00, 1.015 to 1.02.
+    (low,) = ladders_on_tick(np.array([[1.0, 1.0, 1.0, 1.005, 1.1, 1.15, 1.15]]), [CENT])
+    (high,) = ladders_on_tick(np.array([[1.0, 1.0, 1.0, 1.015, 1.1, 1.15, 1.15]]), [CENT])
+    assert low is not None
+    assert high is not None
+    assert low[3:6] == ("1.000000", "1.100000", "1.150000")
+    assert high[3] == "1.020000"
 
 
 @pytest.mark.parametrize(
-    ("price", "interval_80"),
+    "ladder",
     [
-        (float("nan"), (99.0, 101.0)),
-        (-1.0, (-2.0, 1.0)),
-        (100.0, (100.5, 101.0)),
-        (100.0, (101.0, 99.0)),
-        (100.0, (80.0, 101.0)),
-        (100.0, (99.0, float("inf"))),
+        [85.0, 90.0, 99.0, float("nan"), 101.0, 110.0, 115.0],
+        [-9.0, -3.0, -2.0, -1.0, 1.0, 110.0, 115.0],
+        [85.0, 90.0, 100.5, 100.0, 101.0, 110.0, 115.0],
+        [85.0, 90.0, 101.0, 100.0, 99.0, 110.0, 115.0],
+        [85.0, 90.0, 80.0, 100.0, 101.0, 110.0, 115.0],
+        [85.0, 90.0, 99.0, 100.0, float("inf"), float("inf"), float("inf")],
+        [85.0, 90.0, 99.0, 100.0, 101.0, 110.0, 1e12],
     ],
 )
-def test_numbers_that_do_not_enclose_each_other_are_refused(price: float, interval_80: tuple[float, float]) -> None:
-    assert band_on_tick(price, {80: interval_80, 95: (90.0, 110.0), 99: (85.0, 115.0)}, tick=Decimal("0.01")) is None
-
-
-def test_a_missing_interval_is_refused() -> None:
-    assert band_on_tick(100.0, {80: (99.0, 101.0), 95: (90.0, 110.0)}, tick=Decimal("0.01")) is None
+def test_numbers_that_do_not_enclose_each_other_are_refused_and_spoil_no_others(ladder: list[float]) -> None:
+    good = [95.0, 97.0, 99.0, 100.0, 101.0, 102.0, 103.0]
+    first, refused, last = ladders_on_tick(np.array([good, ladder, good]), [CENT, CENT, Decimal(5)])
+    assert refused is None
+    assert first is not None
+    assert last is not None
+    assert (first[3], last[2:5]) == ("100.000000", ("95.000000", "100.000000", "105.000000"))
 
 
 @pytest.mark.parametrize(
     ("value", "stored"),
-    [(0.5312345, "0.531234"), (0.0, "0.000001"), (1.0, "0.999999"), (float("nan"), None), (1.2, None), (None, None)],
-)
-def test_probabilities_have_six_decimals_and_claim_nothing_for_certain(value: float | None, stored: str | None) -> None:
-    assert probability(value) == (None if stored is None else Decimal(stored))
+    [(0.5312345, "0.531234"), (0.5312355, "0.531236"), (0.0, "0.000001"), (1.0, "0.999999"), (float("nan"), None),
+     (1.2, None), (-0.1, None)],
+)  # fmt: skip
+def test_probabilities_have_six_decimals_and_claim_nothing_for_certain(value: float, stored: str | None) -> None:
+    assert probabilities(np.array([0.25, value])) == ["0.250000", stored]
 
 
-@pytest.mark.parametrize(("value", "stored"), [(13.94749999, "13.947500"), (0.0, None), (float("inf"), None)])
+@settings(deadline=None)
+@given(value=st.floats(0, 1) | st.decimals(0, 1, places=7).map(float))
+def test_a_probability_is_rounded_as_its_shortest_decimal(value: float) -> None:
+    exact = min(max(Decimal(repr(value)).quantize(STORED), STORED), 1 - STORED)
+    assert probabilities(np.array([value])) == [f"{exact:.6f}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [(13.94749999, "13.947500"), (999999999.1234565, "999999999.123456"), (0.0, None), (float("inf"), None),
+     (1e12, None)],
+)  # fmt: skip
 def test_prices_are_stored_with_six_decimals(value: float, stored: str | None) -> None:
-    assert stored_price(value) == (None if stored is None else Decimal(stored))
+    assert stored_prices(np.array([value])) == [stored]
+
+
+@settings(deadline=None)
+@given(value=st.floats(1e-7, 1e11))
+def test_a_price_is_rounded_as_its_shortest_decimal(value: float) -> None:
+    assert stored_prices(np.array([value])) == [f"{Decimal(repr(value)).quantize(STORED):.6f}"]

@@ -2,8 +2,11 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from accounts.models import User
+from accounts.services.agreements import accept_documents
 from config.tests.e2e.conftest import PHONE, OpenPage, Scheme
 
 PATHS = [
@@ -28,3 +31,21 @@ def test_axe_finds_nothing(open_page: OpenPage, scheme: Scheme) -> None:
         report = Axe().run(page)
         assert report.response["passes"], "axe looked at the page"
         assert report.violations_count == 0, f"{path} {report.generate_report()}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_pages_of_an_account(open_page: OpenPage, scheme: Scheme) -> None:
+    ada = User.objects.create_user("ada@example.com", "correct horse battery")
+    accept_documents(user=ada, now=timezone.now())
+    page = open_page("/accounts/login/", viewport=PHONE, scheme=scheme)
+    page.get_by_label("Email").fill(ada.email)
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name=ada.email)).to_be_attached()
+    for path in ("/accounts/", "/accounts/email/", "/accounts/password/change/", "/accounts/delete"):
+        page.goto(path)
+        report = Axe().run(page)
+        assert report.response["passes"], "axe looked at the page"
+        assert report.violations_count == 0, f"{path} {report.generate_report()}"
+        fits = "document.documentElement.scrollWidth <= window.innerWidth"
+        assert page.evaluate(fits), f"{path} is wider than a phone"
