@@ -6,11 +6,11 @@ PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 # Where PyTorch's CPU build is looked for first; plain pip would take the far larger CUDA build on x86-64 Linux.
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 RUNTIME := base ml embedded
-LOCKED := base ml embedded finbert dev sdk
+LOCKED := base ml embedded finbert dev bench sdk
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-ingest bench-features bench-ledger bench-history bench-publish sdk check audit install lock clean browser
+.PHONY: help demo test test-slow bench-api bench-ingest bench-features bench-ledger bench-history bench-publish sdk check audit install lock clean browser
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: install browser ## run the tests (all but the slow ones)
 
 test-slow: install browser ## run the slow tests
 	@$(PYTHON) -m pytest -m slow
+
+bench-api: install ## measure the API beside FastAPI with slowapi and a bare server (ARGS="--seconds 10 --rounds 5")
+	@$(PYTHON) -m benchmarks.api $(ARGS)
 
 bench-ingest: install ## measure how fast bars are stored and read (ARGS=--full: 2.5 million bars)
 	@$(PYTHON) -m benchmarks.ingest $(ARGS)

@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from accounts.conf import ANONYMOUS_PLAN
 from accounts.errors import CredentialsRefused, ScopeMissing
 from accounts.key_table import HeardTable
-from accounts.keys import checked_key, digest_of
-from accounts.limits import bucket_of, count_call, remember
+from accounts.keys import KEY_CHARACTERS, checked_key, digest_of
+from accounts.limits import bucket_of, take_call
 from accounts.models import ApiKey, Scope, TokenFamily, User
 from accounts.tokens import verified_family
 
@@ -75,9 +75,7 @@ def caller_of(request: HttpRequest) -> Caller:
         try:
             kept = _identified(request)
         except CredentialsRefused:
-            allowance = count_call(anonymous_caller(bucket_of(request)))
-            remember(request, allowance)
-            allowance.require()
+            take_call(request, anonymous_caller(bucket_of(request)))
             raise
         request.caller = kept  # type: ignore[attr-defined]  # read back above, by the throttle and by the logs
     return kept
@@ -96,8 +94,11 @@ def known_caller(*, api_key: str, authorization: str) -> Caller | None:
     Raises CredentialsRefused.
     """
     name: Hashable
-    if api_key:
-        name = digest_of(checked_key(api_key), key_secret())
+    if len(api_key) == KEY_CHARACTERS:
+        # What is known was checked when it became known.
+        name = digest_of(api_key, key_secret())
+    elif api_key:
+        return None
     elif (token := _bearer(authorization)) is not None:
         name = verified_family(token)
     else:

@@ -87,3 +87,55 @@ class ScopeMissing(AccountError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"This key lacks the scope `{scope}`.")
         self.scope = scope
+
+
+class SignInRefused(AccountError):
+    """Address and password do not belong together; which of the two is wrong is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("The e-mail address and the password do not belong together.")
+
+
+class AddressUnproven(AccountError):
+    """The address was not yet confirmed by the mail sent to it."""
+
+    def __init__(self) -> None:
+        super().__init__("Confirm your e-mail address first, by the link that was sent to it.")
+
+
+class AddressTaken(AccountError):
+    """There is an account with this address; told only where addresses are not verified by mail."""
+
+    def __init__(self) -> None:
+        super().__init__("There is an account with this address already.")
+
+
+class TooManyAttempts(AccountError):
+    """Too many attempts to sign in or register; `retry_after_s` says when the next one is welcome."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"There were too many attempts. Try again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
+
+
+class AttemptsUncounted(AccountError):
+    """Attempts cannot be counted, so none is let through."""
+
+    def __init__(self) -> None:
+        super().__init__("Signing in is not possible for the moment. Try again in a few seconds.")
+
+
+class KeyUnknown(AccountError):
+    """The person has no key with this id."""
+
+    def __init__(self, key_id: int) -> None:
+        super().__init__(f"You have no API key {key_id}.")
+        self.key_id = key_id
+
+
+class TooManyKeys(AccountError):
+    """The person has as many usable keys as one may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have {limit} usable API keys, which is the most. Revoke one first.")
+        self.limit = limit

@@ -1,9 +1,11 @@
 """API keys as text: `hc_`, 32 random characters, 6 of a checksum. Typos are refused without looking anything up."""
 
-import hmac
 import secrets
 import string
 import zlib
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
 
 from accounts.errors import CredentialsRefused
 
@@ -13,6 +15,7 @@ RANDOM_CHARACTERS = 32
 CHECK_CHARACTERS = 6
 KEY_CHARACTERS = len(MARK) + RANDOM_CHARACTERS + CHECK_CHARACTERS
 SHOWN_CHARACTERS = len(MARK) + 8
+BLOCK_BYTES = 64
 _ALPHABET = frozenset(ALPHABET)
 
 
@@ -39,7 +42,18 @@ def shown_prefix(key: str) -> str:
 
 def digest_of(key: str, secret: str) -> str:
     """HMAC-SHA256 in hexadecimal: what is stored, worth nothing without the server's secret."""
-    return hmac.digest(secret.encode(), key.encode(), "sha256").hex()
+    inner, outer = (started.copy() for started in _started(secret))
+    inner.update(key.encode())
+    outer.update(inner.digest())
+    return str(outer.hexdigest())
+
+
+@lru_cache(maxsize=4)
+def _started(secret: str) -> tuple[Any, Any]:
+    """The two hashes of RFC 2104 with the secret read in, which takes longer than all the rest."""
+    block = secret.encode()
+    block = (sha256(block).digest() if len(block) > BLOCK_BYTES else block).ljust(BLOCK_BYTES, b"\0")
+    return sha256(bytes(byte ^ 0x36 for byte in block)), sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 def _checksum(body: str) -> str:

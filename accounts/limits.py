@@ -261,14 +261,18 @@ def quota_of(request: HttpRequest) -> Quota:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Who is calling: the peer, or what the outermost trusted proxy noted about its own peer.
+    """Who is calling: the peer, or what the outermost trusted proxy noted about its own peer."""
+    return address_behind(str(request.META.get("REMOTE_ADDR", "")), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def address_behind(peer: str, forwarded: str) -> str:
+    """The client's address, from the peer's and the header X-Forwarded-For.
 
     Each proxy appends the address it was called from, so with n trusted proxies the n-th entry from the right is the
     first that a caller cannot have written. An entry that is no address counts as the peer's.
     """
-    peer = str(request.META.get("REMOTE_ADDR", ""))
     trusted = settings.HINDCAST_LIMITS.trusted_proxies
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     if not trusted or not hops:
         return peer
     named = hops[-min(trusted, len(hops))]
@@ -281,13 +285,25 @@ def shortened(address: str) -> str:
 
 
 def bucket_of(request: HttpRequest) -> str:
-    """The key that counts this caller: the IPv4 address, or the /64 of an IPv6 one, which is what one household has."""
-    return f"limit:address:{_network(client_address(request), v4_bits=32, v6_bits=64) or 'unknown'}"
+    """The key that counts this caller."""
+    return address_bucket(client_address(request))
+
+
+def address_bucket(address: str) -> str:
+    """The key that counts an IPv4 address, or the /64 of an IPv6 one, which is what one household has."""
+    return f"limit:address:{_network(address, v4_bits=32, v6_bits=64) or 'unknown'}"
 
 
 def remember(request: HttpRequest, allowance: Allowance) -> None:
     """Keep the allowance with the request, so that its answer tells it, whatever that answer becomes."""
     request.rate_limit = allowance  # type: ignore[attr-defined]  # read back by RateLimitHeadersMiddleware
+
+
+def take_call(request: HttpRequest, quota: Quota, cost: int = 1) -> None:
+    """Count a call that stands for `cost` of them; raises RateLimited, and the answer tells what is left."""
+    allowance = count_call(quota, cost)
+    remember(request, allowance)
+    allowance.require()
 
 
 class RateLimitHeadersMiddleware:
@@ -313,9 +329,8 @@ class SharedThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Count the call; raises RateLimited, which says more than a bare refusal."""
-        allowance = count_call(quota_of(request._request), view.cost_of(request) if hasattr(view, "cost_of") else 1)
-        remember(request._request, allowance)
-        allowance.require()
+        cost = view.cost_of(request) if hasattr(view, "cost_of") else 1
+        take_call(request._request, quota_of(request._request), cost)
         return True
 
 

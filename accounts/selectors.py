@@ -1,11 +1,11 @@
-"""What is read of people: what they have agreed to, what happened lately, and all of it for themselves."""
+"""What is read of people: their keys, what they agreed to, what happened lately, and all of it for themselves."""
 
 from datetime import datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.documents import TO_BE_ACCEPTED
 from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
@@ -35,6 +35,16 @@ def vendors_of(user: User) -> QuerySet[SocialAccount]:
     return SocialAccount.objects.filter(user=user).order_by("provider")
 
 
+def keys_of(owner: User) -> QuerySet[ApiKey]:
+    """All keys that the person ever made, newest first."""
+    return ApiKey.objects.filter(owner=owner)
+
+
+def usable_keys(owner: User, *, now: datetime) -> QuerySet[ApiKey]:
+    """The keys of the person that are neither revoked nor expired."""
+    return keys_of(owner).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True)
+
+
 def export_for(user: User) -> dict[str, Any]:
     """Everything that this app keeps about the person, as JSON can hold it; no password, key or token is in it."""
     return {
@@ -59,7 +69,7 @@ def export_for(user: User) -> dict[str, Any]:
                 "last_used_at": _told(key.last_used_at),
                 "revoked_at": _told(key.revoked_at),
             }
-            for key in ApiKey.objects.filter(owner=user)
+            for key in keys_of(user)
         ],
         "sign_ins_by_api": [
             {

@@ -52,8 +52,8 @@ def programs(port: int, variables: dict[str, str]) -> list[Program]:
            "--workers", "1", "--blocking-threads", "4", "--no-ws", "--log-level", "warning",
            "config.wsgi:application")  # fmt: skip
     edge = (sys.executable, "-m", "uvicorn", "--host", HOST, "--port", str(port + 1), "--no-access-log",
-            "--log-level", "warning", "--ws-per-message-deflate", "false", "--timeout-graceful-shutdown", "3",
-            "config.edge:application")  # fmt: skip
+            "--no-proxy-headers", "--log-level", "warning", "--ws-per-message-deflate", "false",
+            "--timeout-graceful-shutdown", "3", "config.edge:application")  # fmt: skip
     worker = (*CELERY, "worker", "-n", "worker@%h", "-P", "threads", "-c", WORKER_THREADS, "-Q", "work", *QUIET_WORKER)
     trainer = (*CELERY, "worker", "-n", "trainer@%h", "-P", "solo", "-Q", "training", *QUIET_WORKER)
     beat = (*CELERY, "beat", "--pidfile=")

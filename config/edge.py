@@ -1,16 +1,18 @@
-"""The `edge` process: the live stream at `/ws/stream` and nothing else.
+"""The `edge` process: the live stream at `/ws/stream`, plain calls of `GET /api/v1/predict`, and nothing else.
 
-uvicorn config.edge:application --port 8001 --no-access-log --ws-per-message-deflate false --ws-max-size 1048576
+uvicorn config.edge:application --port 8001 --no-access-log --no-proxy-headers --ws-per-message-deflate false
 """
 
 import os
 
-import django
 from django.conf import settings
+from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
-django.setup()
+django_application = get_wsgi_application()
 
-from config.stream.routing import stream_application  # noqa: E402  # models can be imported once Django is set up
+from config.fastpath.application import EdgeHttp  # noqa: E402  # models can be imported once Django is set up
+from config.stream.routing import stream_application  # noqa: E402
 
-application = stream_application(settings.HINDCAST_SITE.redis_url)
+reads = EdgeHttp(settings.HINDCAST_SITE.redis_url, django_application)
+application = stream_application(settings.HINDCAST_SITE.redis_url, http=reads, services=[reads])

@@ -52,6 +52,13 @@ class CsrfFailed(RequestRefused):
         super().__init__("Send the value of the cookie csrftoken as X-CSRFToken, or use an API key, which needs none.")
 
 
+class Crowded(RequestRefused):
+    """As many requests as may wait for this process are waiting."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many calls are being answered at this moment. Try again in a second.")
+
+
 class NotInSandbox(RequestRefused):
     """The sandbox has no answer to this call; `calls` are those it answers."""
 

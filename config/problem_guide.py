@@ -27,6 +27,7 @@ _REQUESTS: dict[Exception, str] = {
     requests.AddressTooLong(8192): "Ask for fewer things in one call.",
     requests.HeadersTooLarge(16384): "Send fewer or shorter headers; old cookies are a usual cause.",
     requests.BodyTooLarge(1048576): "Split what you send over several calls.",
+    requests.Crowded(): "Wait as many seconds as Retry-After says.",
     requests.LengthMissing(): "Send a Content-Length; bodies in chunks are not read.",
     requests.NotInSandbox(["history", "metrics", "predict", "prices", "symbols"]): "Make a key of your own.",
     requests.CsrfFailed(): "Calls that rest on the session cookie and change something need the token. Use a key or a "
@@ -52,6 +53,14 @@ _DOMAIN: dict[Exception, str] = {
     accounts.CredentialsRefused(
         "revoked-key"
     ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
+    accounts.SignInRefused(): "Look at both; which of them is wrong is told to nobody. A new password is set on the "
+    "page for signing in.",
+    accounts.AddressUnproven(): "Follow the link in the mail, or sign in on the site to get another one.",
+    accounts.AddressTaken(): "Sign in instead, or set a new password on the page for signing in.",
+    accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
+    accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
+    accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
+    accounts.TooManyKeys(10): "Revoke a key that you no longer need.",
     accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
     accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
     accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",

@@ -52,6 +52,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     requests.AddressTooLong: Problem(414, "address-too-long", "The address is too long", ("limit",)),
     requests.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large", ("limit",)),
     requests.BodyTooLarge: Problem(413, "body-too-large", "The body is too large", ("limit",)),
+    requests.Crowded: Problem(503, "crowded", "Too much at once", retry_after_s=1),
     requests.LengthMissing: Problem(411, "length-missing", "The body has no length"),
     requests.NotInSandbox: Problem(404, "not-in-sandbox", "Not in the sandbox", ("calls",)),
     requests.CsrfFailed: Problem(403, "csrf-failed", "The form is not from this site"),
@@ -65,6 +66,15 @@ PROBLEMS: dict[type[Exception], Problem] = {
         retry_after_s=60,
     ),
     accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
+    accounts.SignInRefused: Problem(401, "sign-in-refused", "Not signed in"),
+    accounts.AddressUnproven: Problem(403, "address-unconfirmed", "The address is not confirmed"),
+    accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
+    accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
+    accounts.AttemptsUncounted: Problem(
+        503, "sign-in-unavailable", "Signing in is not possible now", retry_after_s=RETRY_AFTER_OUTAGE_S
+    ),
+    accounts.KeyUnknown: Problem(404, "unknown-key", "No such API key", ("key_id",)),
+    accounts.TooManyKeys: Problem(409, "too-many-keys", "No room for another key", ("limit",)),
     accounts.IdempotencyKeyMalformed: Problem(400, "malformed-idempotency-key", "Not an idempotency key"),
     accounts.IdempotencyKeyReused: Problem(422, "idempotency-key-reused", "The key belongs to another call"),
     accounts.IdempotencyKeyInUse: Problem(409, "idempotency-key-in-use", "The call is still being answered"),

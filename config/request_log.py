@@ -1,8 +1,8 @@
 """One log line per request, and the id that ties every line of a request together."""
 
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 
 import structlog
@@ -48,7 +48,7 @@ class RequestLogMiddleware:
 
 def accepted_id(offered: str) -> str:
     """The id a caller gave, if it is harmless to write into a log; else a new one."""
-    return offered if _ACCEPTED_ID.fullmatch(offered) else uuid.uuid4().hex
+    return offered if _ACCEPTED_ID.fullmatch(offered) else secrets.token_hex(16)
 
 
 def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) -> None:

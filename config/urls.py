@@ -33,6 +33,7 @@ urlpatterns = [
     path("accounts/export", account_export.download, name="account_export"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("predictions.api.urls")),
     path("api/v1/", include("marketdata.api.urls")),
     path("api/schema", SpectacularAPIView.as_view(throttle_classes=[]), name="schema"),

@@ -59,7 +59,8 @@ class CallerScheme(OpenApiAuthenticationExtension):
         if scope == PUBLIC:
             return [{}]
         named: list[dict[str, list[Any]]] = [{name: []} for name in self.name]
-        is_open = scope in ANONYMOUS_SCOPES and not getattr(view, "staff_only", False)
+        is_closed = getattr(view, "staff_only", False) or getattr(view, "needs_account", False)
+        is_open = scope in ANONYMOUS_SCOPES and not is_closed
         return [*named, {}] if is_open else named
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ PUBLIC = "public"
 
 
 class CallerPermission(BasePermission):
-    """A view says `required_scope` and, if it is for staff, `staff_only = True`; one that says nothing is closed.
+    """A view says `required_scope`, and `staff_only = True` or `needs_account = True`; one that says nothing is closed.
 
     `required_scope = "public"` is for calls that come before signing in.
     """
@@ -22,6 +22,8 @@ class CallerPermission(BasePermission):
         if scope is None:
             return False
         caller = caller_of(request._request)
+        if caller.user_id is None and getattr(view, "needs_account", False):
+            return False
         if scope != PUBLIC and scope not in caller.scopes:
             if caller.kind == "anonymous":
                 return False

@@ -1,0 +1,1 @@
+"""What is done with accounts, keys and tokens."""

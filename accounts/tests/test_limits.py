@@ -11,8 +11,6 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.errors import RateLimited
 from accounts.limits import (
@@ -21,7 +19,6 @@ from accounts.limits import (
     Allowance,
     LocalCounter,
     RateLimitHeadersMiddleware,
-    SharedThrottle,
     Window,
     bucket_of,
     client_address,
@@ -151,7 +148,7 @@ def test_three_processes_share_one_limit(bucket: str) -> None:
     variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test"}
     command = [sys.executable, "-c", CALLER, bucket]
     callers = [subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    allowed = [int(caller.communicate(timeout=60)[0]) for caller in callers]
+    allowed = [int(caller.communicate(timeout=300)[0]) for caller in callers]
     assert sum(allowed) == 50
     assert count_call(quota(bucket, 50, 1_000)).windows[1].used == 50
 
@@ -228,18 +225,3 @@ def test_every_answer_to_a_counted_call_carries_the_headers() -> None:
     answer = RateLimitHeadersMiddleware(view)
     assert answer(RequestFactory().get("/?counted"))["RateLimit"] == '"anonymous";r=0;t=9'
     assert "RateLimit" not in answer(RequestFactory().get("/"))
-
-
-def test_calls_through_the_framework_draw_on_the_same_bucket(settings: Settings) -> None:
-    allow(settings, 3)
-    plain = RequestFactory().get("/", REMOTE_ADDR="203.0.113.77")
-    store().delete(bucket_of(plain))
-
-    class CountsAsTwo(APIView):
-        def cost_of(self, request: Request) -> int:
-            return 2
-
-    assert SharedThrottle().allow_request(Request(plain), APIView())
-    assert SharedThrottle().allow_request(Request(plain), CountsAsTwo())
-    with pytest.raises(RateLimited):
-        SharedThrottle().allow_request(Request(plain), APIView())

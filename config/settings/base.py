@@ -74,6 +74,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.fastpath.middleware.PlainReadMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.request_log.RequestLogMiddleware",
     "config.api_gate.ApiGateMiddleware",
@@ -194,6 +195,7 @@ SPECTACULAR_SETTINGS = {
     "EXTERNAL_DOCS": {"url": "/api/start", "description": "Getting started"},
     "TAGS": [
         {"name": "forecasts", "description": "What is expected, how sure that is, and every forecast ever made."},
+        {"name": "accounts", "description": "Who you are: registration, tokens, keys."},
         {"name": "record", "description": "How good the forecasts have been."},
         {"name": "market data", "description": "Instruments, prices, quotes and news."},
         {"name": "ledger", "description": "The chain that proves that no forecast was changed."},

@@ -1,8 +1,8 @@
 """The socket's address, and the answers of the `edge` process to everything else."""
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
@@ -21,13 +21,27 @@ from predictions.live import forecasts, jobs
 CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts, jobs)}
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Service(Protocol):
+    """Something that runs beside the answers as long as the server does."""
+
+    def start(self) -> None: ...
+    async def close(self) -> None: ...
+
+
 _NOT_FOUND_BODY = json.dumps(
     {"type": NOT_FOUND.type, "title": NOT_FOUND.title, "detail": NOT_FOUND.detail} | {"status": NOT_FOUND.status}
 ).encode()
 
 
-def stream_application(redis_url: str, http: Asgi | None = None, channels: Channels = CHANNELS) -> Asgi:
-    """The whole ASGI application around one hub: the stream at `/ws/stream`, and `http` or a 404 for the rest."""
+def stream_application(
+    redis_url: str, http: Asgi | None = None, channels: Channels = CHANNELS, services: Sequence[Service] = ()
+) -> Asgi:
+    """The whole ASGI application around one hub: the stream at `/ws/stream`, and `http` or a 404 for the rest.
+
+    The services are started and closed with the server.
+    """
     hub = Hub(redis_url)
     stream: Any = SignedInUser(StreamConsumer(hub, channels))
     nothing: Any = refuse_socket
@@ -37,24 +51,26 @@ def stream_application(redis_url: str, http: Asgi | None = None, channels: Chann
         {
             "websocket": PagesOfThisSite(sockets, origins),
             "http": http or answer_not_found,
-            "lifespan": Lifespan(hub),
+            "lifespan": Lifespan([hub, *services]),
         }
     )
     return application
 
 
 class Lifespan:
-    """Connects the hub when the server starts, and disconnects it when the server stops."""
+    """Starts what runs beside the answers when the server starts, and closes it when the server stops."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._services = services
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        self._hub.start()
+        for service in self._services:
+            service.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._hub.close()
+        for service in self._services:
+            await service.close()
         forget_this_process()
         await send({"type": "lifespan.shutdown.complete"})
 

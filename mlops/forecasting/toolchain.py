@@ -18,6 +18,10 @@ LIBRARIES = {
     "xgboost": ("xgboost-cpu", "xgboost"),
 }
 PACKAGE = Path(__file__).parent
+# What learns from the past or judges it has had its say once a model's files are written.
+BEFORE_SERVING = frozenset(
+    {"tests", "backtest", "leaks", "fitting", "learning", "past", "holdout", "gate", "targets", "splits"}
+)
 
 
 @lru_cache(maxsize=1)
@@ -30,7 +34,7 @@ def _toolchain() -> tuple[tuple[str, str], ...]:
 
 
 def toolchain() -> dict[str, str]:
-    """Name and version of everything that can change the last digit; `source` is a digest of this package's code.
+    """Name and version of everything that can change the last digit; `source` is a digest of the code that serves.
 
     Loads torch, so only workers ask.
     """
@@ -38,10 +42,10 @@ def toolchain() -> dict[str, str]:
 
 
 def source_digest(package: Path) -> str:
-    """The first 16 digits of a SHA-256 over the package's modules, tests left out."""
+    """The first 16 digits of a SHA-256 over the package's modules, without those that only learn or judge."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
-        if "tests" not in path.parts:
+        if BEFORE_SERVING.isdisjoint(path.relative_to(package).with_suffix("").parts):
             digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

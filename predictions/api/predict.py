@@ -10,7 +10,10 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.limits import client_address, count_call, quota_of, remember, shortened
+from accounts.callers import caller_of
+from accounts.errors import ScopeMissing
+from accounts.limits import client_address, remember, shortened, take_call
+from accounts.models import Scope
 from marketdata import clock
 from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
@@ -41,15 +44,14 @@ class PredictQuery:
 def predict(request: HttpRequest) -> HttpResponse:
     """The champion's newest forecast for one stock and horizon."""
     started, now = time.perf_counter(), clock.now()
-    quota = quota_of(request)
+    caller = caller_of(request)
     try:
+        caller.require(Scope.READ)
         query = parse_query(request.GET)
-    except (BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):
-        allowance = count_call(quota)
-        remember(request, allowance)
-        allowance.require()
+    except (ScopeMissing, BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):
+        take_call(request, caller)
         raise
-    seen: Look = request.META.get(SEEN) or look(quota, query.symbol, query.horizon)
+    seen: Look = request.META.get(SEEN) or look(caller, query.symbol, query.horizon)
     remember(request, seen.allowance)
     seen.allowance.require()
     answer = answer_for(seen, query.symbol, query.horizon, now=now)

@@ -6,10 +6,12 @@ Each key holds a fresh and a stale form. The stale one lives for days, so that a
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
 from django.conf import settings
+from redis import Redis
 from redis.exceptions import RedisError
 
 from accounts.limits import (
@@ -99,15 +101,27 @@ def key_of(version: str, symbol: str, horizon: int) -> str:
 
 def look(quota: Quota, symbol: str, horizon: int) -> Look:
     """Count the call and fetch the champion's answer in one trip; without the store, count in this process."""
-    if not STORE_OUTAGE.is_on:
-        script = store().register_script(READ_LUA)
-        try:
-            reply = script(keys=keys_of(quota), args=arguments_of(quota, symbol, horizon))
-        except RedisError as error:
-            _note_outage(error)
-        else:
-            return look_of(quota, reply)
-    return Look(count_locally(quota), None, None, reachable=False)
+    reply = asked(quota, symbol, horizon)
+    if reply is None:
+        return Look(count_locally(quota), None, None, reachable=False)
+    return look_of(quota, reply)
+
+
+def asked(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
+    """What the reading script replies; None while the store does not answer."""
+    if STORE_OUTAGE.is_on:
+        return None
+    try:
+        reply: Sequence[Any] = _reading_script(store())(keys=keys_of(quota), args=arguments_of(quota, symbol, horizon))
+    except RedisError as error:
+        _note_outage(error)
+        return None
+    return reply
+
+
+@lru_cache(maxsize=4)
+def _reading_script(client: Redis) -> Any:
+    return client.register_script(READ_LUA)
 
 
 def keys_of(quota: Quota) -> list[str]:
@@ -115,9 +129,9 @@ def keys_of(quota: Quota) -> list[str]:
     return [*buckets_of(quota), CHAMPION_KEY]
 
 
-def arguments_of(quota: Quota, symbol: str, horizon: int) -> list[int | str]:
+def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1) -> list[int | str]:
     """The arguments that the reading script is given."""
-    return [*limits_of(quota, cost=1), f"{symbol}:{horizon}"]
+    return [*limits_of(quota, cost), f"{symbol}:{horizon}"]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:

@@ -37,7 +37,7 @@ def _room(settings: Settings, db: None) -> None:
 
 @pytest.fixture
 def ada(client: Client) -> User:
-    person = User.objects.create_user("ada@example.com", "correct horse")
+    person = User.objects.create_user("ada@example.com", "correct horse", plan_id="unlimited")
     client.force_login(person)
     return person
 

@@ -18,7 +18,8 @@ HOST = "localhost"
 class Edge:
     """The `edge` process, as it is run in earnest, on a port of its own; it can be stopped and started again."""
 
-    def __init__(self) -> None:
+    def __init__(self, **variables: str) -> None:
+        self._variables = variables
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.address = f"ws://{HOST}:{self.port}/ws/stream"
@@ -28,9 +29,11 @@ class Edge:
         own = urlsplit(os.environ["DATABASE_URL"])
         database = urlunsplit(own._replace(path=f"/{connection.settings_dict['NAME']}"))
         command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port)]
-        quiet = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+        quiet = ["--no-access-log", "--no-proxy-headers", "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
         self._process = subprocess.Popen(
-            [*command, *quiet, "config.edge:application"], cwd=ROOT, env={**os.environ, "DATABASE_URL": database}
+            [*command, *quiet, "config.edge:application"],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": database, **self._variables},
         )
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

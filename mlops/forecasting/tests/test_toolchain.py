@@ -1,12 +1,16 @@
 """What a number was computed with is told by name and version."""
 
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import xgboost
 
-from mlops.forecasting.toolchain import source_digest, toolchain
+from mlops.forecasting.toolchain import BEFORE_SERVING, source_digest, toolchain
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_versions_are_those_that_are_installed() -> None:
@@ -16,14 +20,29 @@ def test_versions_are_those_that_are_installed() -> None:
     assert "not installed" not in told.values()
 
 
-def test_the_digest_follows_the_code_and_not_its_tests(tmp_path: Path) -> None:
+def test_the_digest_follows_what_serves(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
-    code, test = tmp_path / "a.py", tmp_path / "tests" / "test_a.py"
+    code, test, learns = tmp_path / "a.py", tmp_path / "tests" / "test_a.py", tmp_path / "fitting.py"
     code.write_text("x = 1\n")
-    test.write_text("y = 1\n")
     digest = source_digest(tmp_path)
-    test.write_text("y = 2\n")
+    for left_out in (test, learns):
+        left_out.write_text("y = 2\n")
     assert source_digest(tmp_path) == digest
     code.write_text("x = 2\n")
     assert source_digest(tmp_path) != digest
     assert len(digest) == 16
+
+
+LOADED = """
+import sys
+import mlops.forecasting.serving, mlops.forecasting.storage
+import mlops.forecasting.models.lstm_member, mlops.forecasting.models.xgboost_quantiles
+print(*[name for name in sys.modules if name.startswith("mlops.forecasting.")])
+"""
+
+
+def test_nothing_that_serves_is_left_out_of_the_digest() -> None:
+    told = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = told.stdout.split()
+    assert len(loaded) > 20
+    assert [name for name in loaded if not BEFORE_SERVING.isdisjoint(name.split("."))] == []

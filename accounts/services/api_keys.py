@@ -1,0 +1,52 @@
+"""Making and revoking API keys."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.callers import key_secret
+from accounts.errors import KeyUnknown, TooManyKeys
+from accounts.keys import digest_of, make_key, shown_prefix
+from accounts.models import ApiKey, AuditEvent, User
+from accounts.selectors import usable_keys
+from accounts.services.audit import record
+
+MOST_KEYS = 10
+
+
+@transaction.atomic
+def make_api_key(
+    *, owner: User, name: str, scopes: Collection[str], expires_at: datetime | None, now: datetime
+) -> tuple[ApiKey, str]:
+    """Store a new key; returns the row and the key's text, which nobody can read again.
+
+    Each call makes another key. Raises TooManyKeys.
+    """
+    User.objects.select_for_update().get(pk=owner.pk)
+    if usable_keys(owner, now=now).count() >= MOST_KEYS:
+        raise TooManyKeys(MOST_KEYS)
+    text = make_key()
+    row = ApiKey.objects.create(
+        owner=owner,
+        name=name,
+        prefix=shown_prefix(text),
+        digest=digest_of(text, key_secret()),
+        scopes=sorted(set(scopes)),
+        expires_at=expires_at,
+    )
+    record(kind=AuditEvent.Kind.KEY_MADE, user=owner, now=now, detail=f"{row.prefix} {name}")
+    return row, text
+
+
+@transaction.atomic
+def revoke_api_key(*, owner: User, key_id: int, now: datetime) -> ApiKey:
+    """End a key of this person in every process; revoking again changes nothing. Raises KeyUnknown."""
+    key = ApiKey.objects.select_for_update().filter(owner=owner, pk=key_id).first()
+    if key is None:
+        raise KeyUnknown(key_id)
+    if key.revoked_at is None:
+        key.revoked_at = now
+        key.save(update_fields=["revoked_at"])
+        record(kind=AuditEvent.Kind.KEY_REVOKED, user=owner, now=now, detail=f"{key.prefix} {key.name}")
+    return key

@@ -1,0 +1,111 @@
+"""Signing in by API: pairs of tokens, their renewal, and the end of a family of them.
+
+A refresh token is good for one renewal. One that is shown again was stolen before or after, so its family ends.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
+
+from accounts.errors import CredentialsRefused
+from accounts.models import TokenFamily, User
+from accounts.tokens import FAMILY_CLAIM, LONGEST_TOKEN
+
+USER_CLAIM = "user_id"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """An access token with its lifetime, and what renews it once."""
+
+    access: str
+    refresh: str
+    expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a refresh token with a good signature says."""
+
+    family: UUID
+    jti: str
+
+
+@transaction.atomic
+def open_family(*, user: User, now: datetime) -> TokenPair:
+    """The tokens of a new sign-in; each call opens another family."""
+    refresh = RefreshToken()
+    family = TokenFamily.objects.create(
+        user=user, session_hash=user.get_session_auth_hash(), expires_at=now + refresh.lifetime
+    )
+    return _issued(family, refresh, now)
+
+
+def renew_tokens(*, refresh: str, now: datetime) -> TokenPair:
+    """Exchange a refresh token for a new pair. Raises CredentialsRefused; a token shown again ends its family."""
+    shown = _read(refresh)
+    with transaction.atomic():
+        family = TokenFamily.objects.select_for_update(of=("self",)).select_related("user").filter(pk=shown.family)
+        pair = _renewed(family.first(), shown.jti, now)
+    if pair is None:
+        raise CredentialsRefused("revoked-token")
+    return pair
+
+
+@transaction.atomic
+def end_family(*, refresh: str, now: datetime) -> None:
+    """End the family of this token with all its tokens; again changes nothing. Raises CredentialsRefused."""
+    family = TokenFamily.objects.select_for_update().filter(pk=_read(refresh).family).first()
+    if family is not None:
+        _revoke(family, "signed out", now)
+
+
+def _renewed(family: TokenFamily | None, jti: str, now: datetime) -> TokenPair | None:
+    if family is None or family.revoked_at is not None or not family.user.is_active:
+        return None
+    if family.session_hash != family.user.get_session_auth_hash():
+        return None
+    outstanding = OutstandingToken.objects.filter(jti=jti).first()
+    if outstanding is None or BlacklistedToken.objects.filter(token=outstanding).exists():
+        _revoke(family, "replayed", now)
+        return None
+    BlacklistedToken.objects.create(token=outstanding)
+    refresh = RefreshToken()
+    TokenFamily.objects.filter(pk=family.pk).update(expires_at=now + refresh.lifetime)
+    return _issued(family, refresh, now)
+
+
+def _issued(family: TokenFamily, refresh: RefreshToken, now: datetime) -> TokenPair:
+    """Sign a pair. The list of refresh tokens keeps their ids only, as a token itself would be a secret."""
+    refresh[USER_CLAIM] = str(family.user_id)
+    refresh[FAMILY_CLAIM] = family.pk.hex
+    access = refresh.access_token
+    OutstandingToken.objects.create(
+        user=family.user, jti=refresh["jti"], token="", created_at=now, expires_at=now + refresh.lifetime
+    )
+    return TokenPair(str(access), str(refresh), int(access.lifetime.total_seconds()))
+
+
+def _revoke(family: TokenFamily, reason: str, now: datetime) -> None:
+    if family.revoked_at is None:
+        family.revoked_at, family.reason = now, reason
+        family.save(update_fields=["revoked_at", "reason"])
+
+
+def _read(text: str) -> _Shown:
+    if len(text) > LONGEST_TOKEN:
+        raise CredentialsRefused("invalid-token")
+    try:
+        token = UntypedToken(text)  # type: ignore[arg-type]  # the text of a token is what it reads
+        if token["token_type"] != RefreshToken.token_type:
+            raise CredentialsRefused("invalid-token")
+        return _Shown(UUID(str(token[FAMILY_CLAIM])), str(token["jti"]))
+    except ExpiredTokenError as error:
+        raise CredentialsRefused("expired-token") from error
+    except (TokenError, KeyError, ValueError) as error:
+        raise CredentialsRefused("invalid-token") from error

@@ -1,0 +1,60 @@
+"""The cases of `benchmarks.api`; importable once Django is set up."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from benchmarks import api_reads, api_report, api_turns
+from benchmarks.api_load import Wrk
+from benchmarks.api_scene import Scene, prepared
+from benchmarks.api_servers import Server, ours, peer
+
+DATABASE = "hindcast_bench"
+Figures = dict[str, float]
+
+
+def run(wrk: str, python: Path, *, seconds: int, rounds: int, is_quick: bool) -> None:
+    """Measure on a database of its own, print tables and, as the last line, one JSON object."""
+    connection.settings_dict["TEST"]["NAME"] = DATABASE
+    former = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        loads, figures = _measured(Wrk(wrk, seconds), python, prepared(), rounds=rounds, is_quick=is_quick)
+    finally:
+        connection.close()
+        connection.creation.destroy_test_db(former, verbosity=0)
+    api_report.tell(loads, figures)
+
+
+def _measured(wrk: Wrk, python: Path, scene: Scene, *, rounds: int, is_quick: bool) -> tuple[api_turns.Loads, Figures]:
+    folder = Path(settings.HINDCAST_SITE.data_dir) / "bench-api"
+    folder.mkdir(parents=True, exist_ok=True)
+    variables = scene.variables(folder)
+    with _all_of_them(python, variables, scene, folder) as servers:
+        loads = api_turns.taken(wrk, servers, scene, rounds)
+        figures: Figures = {}
+        for name, key_id in scene.doomed_ids.items():
+            revoke = partial(api_reads.revoke, key_id)
+            figures[f"revoked_{name}_ms"] = api_reads.revocation_ms(servers[name], scene, revoke)
+        if not is_quick:
+            figures |= api_reads.other_reads(wrk, servers["web"], scene)
+            figures |= api_reads.with_an_empty_store(servers, scene)
+    if not is_quick:
+        figures |= api_reads.without_the_store(variables, folder, scene)
+    return loads, figures
+
+
+@contextmanager
+def _all_of_them(python: Path, variables: Mapping[str, str], scene: Scene, folder: Path) -> Iterator[dict[str, Server]]:
+    theirs = {"REDIS_URL": variables["REDIS_URL"], "PEER_KEY": scene.key, "PEER_SECRET": scene.peer_secret}
+    with ExitStack() as stack:
+        yield {
+            "bare": stack.enter_context(peer("bare", "bare", python, theirs, folder)),
+            "fastapi": stack.enter_context(peer("fastapi", "fastapi_app", python, theirs, folder)),
+            "web": stack.enter_context(ours("web", variables, folder)),
+            "edge": stack.enter_context(ours("edge", variables, folder)),
+        }

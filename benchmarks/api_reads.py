@@ -1,0 +1,126 @@
+"""The other reads, an empty store, no store at all, and a key that is revoked while it is used."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import httpx
+from django.utils import timezone
+
+from accounts.limits import store
+from accounts.models import ApiKey
+from benchmarks.api_load import Wrk
+from benchmarks.api_scene import Scene
+from benchmarks.api_servers import Server, ours
+from benchmarks.api_turns import PATH
+
+CONNECTIONS = 16
+BURSTS = 20
+PATIENCE_S = 10.0
+NOWHERE = "redis://127.0.0.1:1/0"
+READS = {
+    "symbols": "/api/v1/symbols?search=app",
+    "prices": "/api/v1/prices/AAPL",
+    "quotes": "/api/v1/quotes?symbols=AAPL,NVDA,BRK.B",
+    "sentiment": "/api/v1/sentiment/AAPL",
+    "history": "/api/v1/history/AAPL?days=30",
+    "metrics": "/api/v1/metrics",
+    "forecast": "/api/v1/forecasts/{forecast_id}",
+    "ledger_heads": "/api/v1/ledger/heads",
+}
+
+
+def other_reads(wrk: Wrk, web: Server, scene: Scene) -> dict[str, float]:
+    """The 95th percentile of each other read call, at 16 connections."""
+    figures = {}
+    for name, path in _paths(scene).items():
+        load = wrk.load(web, path, scene.headers("web", "key"), CONNECTIONS)
+        if load.failed:
+            raise SystemExit(f"{path} failed {load.failed} times.")
+        figures[f"read_{name}_p95_ms"] = load.p95_ms
+    return figures | {"reads_p95_ms": max(figures.values())}
+
+
+def with_an_empty_store(servers: Mapping[str, Server], scene: Scene) -> dict[str, float]:
+    """The 95th percentile of the first 16 calls at once after everything in the store was forgotten."""
+    figures = {}
+    for name in ("web", "edge"):
+        taken: list[float] = []
+        for _ in range(BURSTS):
+            store().flushdb()
+            taken += _burst(servers[name].url(PATH), scene.headers(name, "key"))
+        figures[f"empty_{name}_p95_ms"] = _p95(taken)
+    return figures
+
+
+def without_the_store(variables: Mapping[str, str], folder: Path, scene: Scene) -> dict[str, float]:
+    """The same with nobody listening where the store should be: everything comes from PostgreSQL."""
+    figures = {}
+    for name in ("web", "edge"):
+        with ours(name, {**variables, "REDIS_URL": NOWHERE}, folder) as server:
+            paths = [PATH, *(_paths(scene).values() if name == "web" else ())]
+            taken = [one for path in paths for one in _burst(server.url(path), scene.headers(name, "key"))]
+            figures[f"storeless_{name}_p95_ms"] = _p95(taken)
+    return figures
+
+
+def revocation_ms(server: Server, scene: Scene, revoke: Callable[[], Any]) -> float:
+    """Milliseconds from the commit of a revocation until the key is refused, while others go on calling."""
+    ended = threading.Event()
+
+    def others() -> None:
+        with httpx.Client(headers=scene.headers(server.name, "key")) as client:
+            while not ended.is_set():
+                client.get(server.url(PATH))
+
+    with ThreadPoolExecutor(4) as pool, httpx.Client(headers={"X-API-Key": scene.doomed_keys[server.name]}) as client:
+        for _ in range(4):
+            pool.submit(others)
+        try:
+            for _ in range(50):
+                client.get(server.url(PATH)).raise_for_status()
+            revoke()
+            began = time.monotonic()
+            while client.get(server.url(PATH)).status_code != httpx.codes.UNAUTHORIZED:
+                if time.monotonic() > began + PATIENCE_S:
+                    raise SystemExit(f"{server.name} still accepts a revoked key after {PATIENCE_S:.0f} s.")
+            return 1000 * (time.monotonic() - began)
+        finally:
+            ended.set()
+
+
+def revoke(key_id: int) -> None:
+    """As the person does who lost it."""
+    key = ApiKey.objects.get(pk=key_id)
+    key.revoked_at = timezone.now()
+    key.save()
+
+
+def _paths(scene: Scene) -> dict[str, str]:
+    return {name: path.format(forecast_id=scene.forecast_id) for name, path in READS.items()}
+
+
+def _burst(url: str, headers: Mapping[str, str]) -> list[float]:
+    """Milliseconds that each of 16 calls takes which are sent at once; raises SystemExit when one is not answered."""
+    gate = threading.Barrier(CONNECTIONS)
+
+    def call(_: int) -> float:
+        with httpx.Client(headers=dict(headers), timeout=30) as client:
+            gate.wait()
+            began = time.perf_counter()
+            answer = client.get(url)
+            taken = time.perf_counter() - began
+        if answer.status_code != httpx.codes.OK:
+            raise SystemExit(f"{url} answered {answer.status_code}: {answer.text[:200]}")
+        return 1000 * taken
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        return list(pool.map(call, range(CONNECTIONS)))
+
+
+def _p95(taken: list[float]) -> float:
+    return quantiles(taken, n=20)[18]

@@ -1,0 +1,69 @@
+"""How `benchmarks.api` tells what it measured."""
+
+import json
+import os
+import platform
+import sys
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.api_turns import CONNECTIONS, MEANS, SERVERS, Loads, figures_of, ratios_of
+
+WORDS = {
+    "bare": "a bare ASGI server, 565 bytes",
+    "fastapi": "FastAPI + slowapi + Redis",
+    "web": "web (Granian, WSGI)",
+    "edge": "edge (uvicorn, ASGI)",
+}
+
+
+def tell(loads: Loads, figures: dict[str, float]) -> None:
+    """Print the tables and, as the last line, one JSON object."""
+    console = Console(file=sys.stdout, width=120)
+    console.print(_turns(loads))
+    ratios = ratios_of(loads)
+    for title, rows in (("Ratios within this run", ratios), ("Beside them, milliseconds", figures)):
+        table = Table(title=title)
+        table.add_column("what", no_wrap=True)
+        table.add_column("measured", justify="right")
+        for name, value in rows.items():
+            table.add_row(name, f"{value:.2f}")
+        console.print(table)
+    summary = {
+        "bench": "api",
+        "ratios": {name: round(value, 3) for name, value in ratios.items()},
+        "figures": {name: round(value, 3) for name, value in (figures_of(loads) | figures).items()},
+        "machine": machine(),
+    }
+    sys.stdout.write(json.dumps(summary) + "\n")
+
+
+def machine() -> str:
+    """What all of it ran on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+
+
+def _turns(loads: Loads) -> Table:
+    table = Table(title="GET /api/v1/predict, one process each, load from the same machine")
+    for name in ("server", "by", "connections", "calls/s", "p50 ms", "p95 ms", "p99 ms", "CPU us/call"):
+        table.add_column(name, justify="left" if name in ("server", "by") else "right", no_wrap=True)
+    for count in CONNECTIONS:
+        for means in MEANS:
+            for name in SERVERS:
+                turns = loads[name, means, count]
+                cells = [
+                    median(getattr(turn, figure) for turn in turns)
+                    for figure in ("per_second", "p50_ms", "p95_ms", "p99_ms", "cpu_us")
+                ]
+                table.add_row(
+                    WORDS[name],
+                    means,
+                    str(count),
+                    f"{cells[0]:,.0f}",
+                    *[f"{cell:.1f}" for cell in cells[1:4]],
+                    f"{cells[4]:.0f}",
+                )
+    return table

@@ -1,0 +1,37 @@
+"""What `edge` answers over plain HTTP: the one read, and 404 at every other path."""
+
+from typing import Any
+
+from config.fastpath.asking import READ_PATH
+from config.fastpath.inside import Inside, Wsgi
+from config.fastpath.pipe import Pipe
+from config.fastpath.reads import LOAD_SCRIPT, Reads
+from config.fastpath.tally import Tally
+from config.stream.routing import answer_not_found
+
+
+class EdgeHttp:
+    """An ASGI application for HTTP, with a connection to the store while it runs."""
+
+    def __init__(self, redis_url: str, django: Wsgi) -> None:
+        self._pipe = Pipe(redis_url, preamble=[LOAD_SCRIPT])
+        self._inside = Inside(django)
+        self._tally = Tally()
+        self._reads = Reads(self._pipe, self._inside, self._tally)
+
+    def start(self) -> None:
+        """Connect in the background; until then Django answers."""
+        self._pipe.start()
+        self._tally.start()
+
+    async def close(self) -> None:
+        """Tell what was counted and give everything back."""
+        await self._pipe.close()
+        await self._tally.close()
+        self._inside.close()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == READ_PATH:
+            await self._reads(scope, receive, send)
+        else:
+            await answer_not_found(scope, receive, send)

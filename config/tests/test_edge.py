@@ -1,0 +1,225 @@
+"""The `edge` process over HTTP: the same answers as Django's, by itself where nothing is unusual."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker, Settings
+
+from accounts.limits import store
+from accounts.models import Plan
+from accounts.tests.factories import key_of, person
+from config.tests.e2e.edge import Edge
+from mlops.services.registry import refresh_champion_key
+from predictions.models import Forecast
+from predictions.readpath import cache
+from predictions.tests.factories import forecast, model_version, stock
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+PATH = "/api/v1/predict?symbol=AAPL&horizon=5"
+NOWHERE = "redis://127.0.0.1:1/0"
+# What differs from call to call, or is the server's own.
+OWN = {"date", "server", "x-request-id", "ratelimit", "age", "connection", "keep-alive"}
+
+
+@pytest.fixture(scope="module")
+def edge(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    yield from _served(django_db_blocker)
+
+
+@pytest.fixture(scope="module")
+def storeless_edge(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    yield from _served(django_db_blocker, REDIS_URL=NOWHERE)
+
+
+def _served(blocker: DjangoDbBlocker, **variables: str) -> Iterator[str]:
+    process = Edge(**variables)
+    with blocker.unblock():
+        process.start()
+    yield f"http://127.0.0.1:{process.port}"
+    process.stop()
+
+
+@pytest.fixture(autouse=True)
+def _empty_store() -> None:
+    client = store()
+    for pattern in ("fc:*", "fc-claim:*", "limit:*", "champion"):
+        for key in client.scan_iter(pattern):
+            client.delete(key)
+
+
+@pytest.fixture
+def told() -> Forecast:
+    model_version()
+    said = forecast(stock())
+    refresh_champion_key()
+    return said
+
+
+@pytest.fixture
+def key(told: Forecast) -> str:
+    text: str = key_of(person())[1]
+    return text
+
+
+def keep(told: Forecast, *, age_s: float = 0) -> None:
+    cache.keep([told], stale=False, now=datetime.now(UTC) - timedelta(seconds=age_s))
+
+
+def by(key: str, **headers: str) -> dict[str, str]:
+    return {"X-API-Key": key, **headers}
+
+
+def assert_problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    body: dict[str, Any] = answer.json()
+    assert body["type"].endswith(kind)
+    assert body["request_id"] == answer.headers["x-request-id"]
+    return body
+
+
+def test_the_answer_is_djangos_to_the_last_header(edge: str, told: Forecast, key: str) -> None:
+    keep(told)
+    for _ in range(2):
+        answer = httpx.get(edge + PATH, headers=by(key))
+        assert answer.status_code == 200
+        # An Origin that may not read answers makes Django answer a call that is plain otherwise.
+        by_view = httpx.get(edge + PATH, headers=by(key, Origin="https://elsewhere.example"))
+        assert by_view.content == answer.content
+        assert by_view.json()["id"] == told.pk
+        assert _constant(by_view) == _constant(answer)
+    web = Client().get(PATH, headers=by(key))
+    assert web.content == answer.content
+    assert {name.lower() for name in web.headers} - OWN == {name.lower() for name in answer.headers} - OWN
+
+
+def _constant(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name not in OWN}
+
+
+def test_calls_are_counted_by_key_for_the_whole_api(edge: str, told: Forecast, key: str) -> None:
+    keep(told)
+    remaining = [httpx.get(edge + PATH, headers=by(key)).headers["ratelimit"] for _ in range(3)]
+    assert [one.split(";")[1] for one in remaining] == ["r=59", "r=58", "r=57"]
+    assert Client().get(PATH, headers=by(key))["RateLimit"].startswith('"free";r=56;')
+    assert Client().get(PATH, headers=by(key))["RateLimit-Policy"] == '"free";q=60;w=60, "free-day";q=5000;w=86400'
+
+
+def test_one_call_too_many_is_refused_by_edge_itself(edge: str, told: Forecast) -> None:
+    keep(told)
+    answers = [httpx.get(edge + PATH) for _ in range(12)]
+    assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
+    body = assert_problem(answers[-1], 429, "rate-limited")
+    assert body["limit"] == 10
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert answers[-1].headers["ratelimit"].startswith('"anonymous";r=0;')
+
+
+def test_a_limit_that_staff_changed_holds_within_a_second(edge: str, told: Forecast, key: str) -> None:
+    keep(told)
+    httpx.get(edge + PATH, headers=by(key))
+    plan = Plan.objects.get(name="free")
+    plan.per_minute = 7
+    plan.save()
+    time.sleep(1)
+    assert httpx.get(edge + PATH, headers=by(key)).headers["ratelimit-policy"].startswith('"free";q=7;')
+
+
+def test_a_revoked_key_is_refused_within_a_second(edge: str, told: Forecast) -> None:
+    keep(told)
+    row, text = key_of(person())
+    assert {httpx.get(edge + PATH, headers=by(text)).status_code for _ in range(5)} == {200}
+    row.revoked_at = timezone.now()
+    row.save()
+    time.sleep(1)
+    body = assert_problem(httpx.get(edge + PATH, headers=by(text)), 401, "credentials-refused")
+    assert body["reason"] == "revoked-key"
+
+
+def test_an_answer_the_caller_holds_is_not_sent_again(edge: str, told: Forecast, key: str) -> None:
+    keep(told, age_s=42)
+    httpx.get(edge + PATH, headers=by(key))
+    whole = httpx.get(edge + PATH, headers=by(key))
+    assert whole.headers["age"] in ("42", "43")
+    again = httpx.get(edge + PATH, headers=by(key, **{"If-None-Match": whole.headers["etag"]}))
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", whole.headers["etag"])
+    assert "ratelimit" in again.headers
+
+
+def test_a_name_for_the_request_is_kept(edge: str, told: Forecast, key: str) -> None:
+    keep(told)
+    for _ in range(2):
+        answer = httpx.get(edge + PATH, headers=by(key, **{"X-Request-ID": "made-by-caller-1"}))
+        assert answer.headers["x-request-id"] == "made-by-caller-1"
+
+
+@pytest.mark.parametrize("age_s", [None, 3_600])
+def test_a_miss_and_an_expired_answer_are_renewed_from_the_database(
+    edge: str, told: Forecast, key: str, age_s: float | None
+) -> None:
+    if age_s is not None:
+        keep(told, age_s=age_s)
+    body = httpx.get(edge + PATH, headers=by(key)).json()
+    assert body["id"] == told.pk
+    assert datetime.fromisoformat(body["fresh_until"]) > datetime.now(UTC)
+    assert store().exists(cache.key_of("v1", "AAPL", 5)) == 1
+    answer = httpx.get(edge + PATH, headers=by(key))
+    assert answer.json() == body
+    assert answer.headers["ratelimit"].startswith('"free";r=58;')
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "status", "kind"),
+    [
+        ("GET", "symbol=", 400, "malformed-request"),
+        ("GET", "symbol=AAPL&horizon=3", 400, "unknown-horizon"),
+        ("GET", "symbol=A%00PL", 400, ""),
+        ("GET", "symbol=AAPLE", 404, "unknown-symbol"),
+        ("POST", "symbol=AAPL", 405, "method-not-allowed"),
+    ],
+)
+def test_whatever_is_unusual_is_djangos(
+    edge: str, told: Forecast, key: str, method: str, query: str, status: int, kind: str
+) -> None:
+    answer = httpx.request(method, f"{edge}/api/v1/predict?{query}", headers=by(key))
+    assert_problem(answer, status, kind)
+
+
+def test_head_has_no_body_and_a_host_that_is_not_ours_is_refused(edge: str, told: Forecast, key: str) -> None:
+    keep(told)
+    head = httpx.head(edge + PATH, headers=by(key))
+    assert (head.status_code, head.content) == (200, b"")
+    assert httpx.get(edge + PATH, headers=by(key, Host="elsewhere.example")).status_code == 400
+
+
+def test_every_other_path_is_a_problem(edge: str) -> None:
+    for path in ("/", "/api/v1/metrics", "/admin/", "/api/v1/predict/batch"):
+        answer = httpx.get(edge + path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+        assert json.loads(answer.content)["status"] == 404
+
+
+def test_without_the_store_the_database_answers(storeless_edge: str, told: Forecast, key: str) -> None:
+    for _ in range(3):
+        answer = httpx.get(storeless_edge + PATH, headers=by(key), timeout=30)
+        assert (answer.status_code, answer.json()["id"]) == (200, told.pk)
+    assert answer.headers["ratelimit"].startswith('"free";r=57;')
+
+
+def test_the_way_through_web_is_the_same_as_through_the_view(told: Forecast, key: str, settings: Settings) -> None:
+    keep(told)
+    short, whole = Client(), Client()
+    by_middleware = short.get(PATH, headers=by(key))
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.startswith("config.fastpath")]
+    by_view = whole.get(PATH, headers=by(key))
+    assert by_middleware.content == by_view.content
+    assert {name.lower(): value for name, value in by_middleware.headers.items() if name.lower() not in OWN} == {
+        name.lower(): value for name, value in by_view.headers.items() if name.lower() not in OWN
+    }
