@@ -32,7 +32,7 @@ PRIVACY = Document(
     "privacy",
     "What is kept about you",
     "2026-11-25",
-    "9a3e29b78117f06ce0ab8b2aff4b359d2a264aac1bb7c2df84c8de7689189af9",
+    "9656ac9ad3b501580946e45e481d88ffe68f9c4cc63ea10466237dc3b55a475b",
 )
 
 DOCUMENTS = {document.slug: document for document in (TERMS, DISCLAIMER, PRIVACY)}

@@ -17,7 +17,7 @@ DATABASE = "hindcast_bench"
 Figures = dict[str, float]
 
 
-def run(wrk: str, python: Path, *, seconds: int, rounds: int, is_quick: bool) -> None:
+def run(wrk: str, python: Path, *, seconds: int, rounds: int, is_quick: bool, page: Path | None) -> None:
     """Measure on a database of its own, print tables and, as the last line, one JSON object."""
     connection.settings_dict["TEST"]["NAME"] = DATABASE
     former = connection.settings_dict["NAME"]
@@ -27,7 +27,7 @@ def run(wrk: str, python: Path, *, seconds: int, rounds: int, is_quick: bool) ->
     finally:
         connection.close()
         connection.creation.destroy_test_db(former, verbosity=0)
-    api_report.tell(loads, figures)
+    api_report.tell(loads, figures, page)
 
 
 def _measured(wrk: Wrk, python: Path, scene: Scene, *, rounds: int, is_quick: bool) -> tuple[api_turns.Loads, Figures]:

@@ -180,6 +180,15 @@ def test_production_travels_encrypted_only(tmp_path: Path) -> None:
     assert _import_settings(PRODUCTION, tmp_path, *names).stdout.split() == ["31536000", "True", "True", "True"]
 
 
+def test_a_form_may_lead_to_a_vendor_only_where_one_is_set_up(tmp_path: Path) -> None:
+    github = {"GITHUB_CLIENT_ID": "an-id", "GITHUB_CLIENT_SECRET": "hunter2"}
+    with_it = _import_settings({**PRODUCTION, **github}, tmp_path, "CONTENT_SECURITY_POLICY").stdout
+    assert "'form-action': [\"'self'\", 'https://github.com']" in with_it
+    without = _import_settings(PRODUCTION, tmp_path, "CONTENT_SECURITY_POLICY").stdout
+    assert "'form-action': [\"'self'\"]" in without
+    assert "unsafe" not in with_it
+
+
 def test_a_clone_keeps_a_secret_key_of_its_own(tmp_path: Path) -> None:
     variables = {"DJANGO_SETTINGS_MODULE": "config.settings.local"}
     first, second = (_import_settings(variables, tmp_path, "SECRET_KEY").stdout for _ in range(2))

@@ -1,0 +1,55 @@
+"""The pages of keys and usage: only for the owner, and a key is shown once."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.callers import key_secret
+from accounts.keys import checked_key, digest_of
+from accounts.models import ApiKey
+from accounts.services.api_keys import MOST_KEYS
+from accounts.tests.factories import key_of, person
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/accounts/keys"
+
+
+def test_the_pages_ask_to_sign_in(client: Client) -> None:
+    for path in (PAGE, "/accounts/usage"):
+        assert client.get(path)["Location"] == f"{reverse('account_login')}?next={path}"
+    assert client.post(reverse("accounts:revoke-key", args=[1])).status_code == 302
+
+
+def test_a_new_key_is_shown_once_and_only_its_digest_kept(client: Client) -> None:
+    client.force_login(person())
+    page = client.post(PAGE, {"name": "notebook", "read": "on", "life": "30"})
+    assert (page.status_code, "no-store" in page["Cache-Control"]) == (200, True)
+    row = ApiKey.objects.get()
+    shown = checked_key(page.context["new_key"])
+    assert shown in page.content.decode()
+    assert (row.digest, row.scopes) == (digest_of(shown, key_secret()), ["read"])
+    assert row.expires_at is not None
+    assert (row.expires_at - row.created_at).days in (29, 30)
+    assert shown not in client.get(PAGE).content.decode()
+
+
+def test_a_key_for_nothing_and_one_too_many_are_refused(client: Client) -> None:
+    user = person()
+    client.force_login(user)
+    page = client.post(PAGE, {"name": "notebook", "life": ""})
+    assert (page.status_code, ApiKey.objects.count()) == (422, 0)
+    for _ in range(MOST_KEYS):
+        key_of(user)
+    page = client.post(PAGE, {"name": "one more", "read": "on", "life": ""})
+    assert (page.status_code, ApiKey.objects.count()) == (422, MOST_KEYS)
+    assert "Revoke one first" in page.content.decode()
+
+
+def test_the_keys_of_others_are_neither_shown_nor_revoked(client: Client) -> None:
+    theirs, _ = key_of(person())
+    client.force_login(person())
+    assert theirs.prefix not in client.get(PAGE).content.decode()
+    assert client.post(reverse("accounts:revoke-key", args=[theirs.pk])).status_code == 404
+    theirs.refresh_from_db()
+    assert theirs.revoked_at is None
