@@ -34,9 +34,7 @@ JOB = {
 class BatchIn(serializers.Serializer):
     """Which stocks, and how far ahead; a symbol that is written twice is answered once."""
 
-    symbols = serializers.ListField(
-        child=Line(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH
-    )
+    symbols = serializers.ListField(child=Line(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH)
     horizon = serializers.ChoiceField(choices=HORIZONS, default=DEFAULT_HORIZON, help_text="Sessions ahead.")
 
     def validate_symbols(self, symbols: list[str]) -> list[str]:
