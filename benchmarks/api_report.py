@@ -20,7 +20,7 @@ WORDS = {
 }
 
 
-def tell(loads: Loads, figures: dict[str, float], page: Path | None) -> None:
+def tell(loads: Loads, figures: dict[str, float], machine: str, page: Path | None) -> None:
     """Print the tables and, as the last line, one JSON object; write the page anew where one is named."""
     console = Console(file=sys.stdout, width=120)
     console.print(_turns(loads))
@@ -33,20 +33,21 @@ def tell(loads: Loads, figures: dict[str, float], page: Path | None) -> None:
             table.add_row(name, f"{value:.2f}")
         console.print(table)
     if page is not None:
-        api_page.write(page, loads, ratios, figures, machine())
+        api_page.write(page, loads, ratios, figures, machine)
     summary = {
         "bench": "api",
         "ratios": {name: round(value, 3) for name, value in ratios.items()},
         "figures": {name: round(value, 3) for name, value in (figures_of(loads) | figures).items()},
-        "machine": machine(),
+        "machine": machine,
     }
     sys.stdout.write(json.dumps(summary) + "\n")
 
 
 def machine() -> str:
-    """What all of it ran on."""
+    """What all of it runs on, and how busy that is with other things; to be asked before the measuring."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    system = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    return f"{cores} cores, {system}, load average {os.getloadavg()[0]:.1f} before the run"
 
 
 def _turns(loads: Loads) -> Table:
