@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from allauth.socialaccount.models import SocialApp, SocialToken
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import InlineModelAdmin
@@ -16,6 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts.conf import ANONYMOUS_PLAN
 from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
 from accounts.real_time import real_now
 from accounts.services.audit import record
@@ -110,7 +112,19 @@ class AuditEventAdmin(ReadOnlyAdmin):
 class PlanAdmin(ModelAdmin):
     """Limits; what is saved here holds in every process within a second."""
 
-    list_display = ("name", "per_minute", "per_day")
+    list_display = ("name", "calls_a_minute", "per_day")
+
+    @admin.display(description="calls a minute", ordering="per_minute")
+    def calls_a_minute(self, plan: Plan) -> str:
+        """The limit that holds: for callers without credentials that is a setting, which no query has to find."""
+        if plan.name == ANONYMOUS_PLAN:
+            return f"{settings.HINDCAST_LIMITS.anonymous_per_minute} (HINDCAST_LIMIT_ANONYMOUS)"
+        return "no limit" if plan.per_minute is None else str(plan.per_minute)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The plan of callers without credentials is set by the environment."""
+        is_set_elsewhere = isinstance(obj, Plan) and obj.name == ANONYMOUS_PLAN
+        return not is_set_elsewhere and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """The name of a stored plan stays, because people point to it."""

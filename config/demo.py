@@ -10,11 +10,14 @@ from pathlib import Path
 
 import httpx
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from accounts.models import Scope, User
+from accounts.real_time import real_now
+from accounts.selectors import keys_of
+from accounts.services.api_keys import make_api_key
 from config.embedded.places import ROOT
 from config.embedded.running import HOST
 from config.processes import Program
@@ -30,10 +33,11 @@ QUIET_WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The staff account; `password` is known only when the account was just made."""
+    """The staff account; `password` and `api_key` are known only when they were just made."""
 
     email: str
     password: str | None
+    api_key: str | None
 
 
 def demo_variables(port: int, folder: Path, given: dict[str, str]) -> dict[str, str]:
@@ -90,13 +94,15 @@ def collect_static() -> bool:
 
 
 def ensure_staff() -> Login:
-    """The staff account, made with a random password when there is none."""
-    users = get_user_model().objects
-    if users.filter(email=STAFF).exists():
-        return Login(STAFF, None)
-    password = secrets.token_urlsafe(12)
-    users.create_superuser(STAFF, password)
-    return Login(STAFF, password)
+    """The staff account with a random password and an API key, each made when there is none."""
+    user, password = User.objects.filter(email=STAFF).first(), None
+    if user is None:
+        password = secrets.token_urlsafe(12)
+        user = User.objects.create_superuser(STAFF, password, plan_id="unlimited")
+    now, api_key = real_now(), None
+    if not keys_of(user).exists():
+        _, api_key = make_api_key(owner=user, name="demo", scopes=Scope.values, expires_at=None, now=now)
+    return Login(STAFF, password, api_key)
 
 
 def login_line(port: int, login: Login) -> str:
@@ -104,6 +110,12 @@ def login_line(port: int, login: Login) -> str:
     reset = f".venv/bin/python manage.py changepassword {login.email}"
     password = login.password or f"as printed at its first start; `{reset}` sets a new one"
     return f"staff login         http://{HOST}:{port}/admin/  {login.email}  password: {password}"
+
+
+def key_line(port: int, login: Login) -> str:
+    """The key for programs, told once."""
+    told = login.api_key or f"as printed at its first start; http://{HOST}:{port}/accounts/keys makes another"
+    return f"staff API key       {told}"
 
 
 def run_command(*command: str, variables: dict[str, str], needed: bool = True) -> None:

@@ -21,6 +21,7 @@ from config.demo import (
     empty_metrics,
     ensure_staff,
     is_ready,
+    key_line,
     login_line,
     programs,
     run_command,
@@ -92,6 +93,7 @@ class Command(BaseCommand):
                 "",
                 f"The time-lapse is running:  http://{HOST}:{site.port}",
                 f"  {login_line(site.port, login)}",
+                f"  {key_line(site.port, login)}",
                 f"  {rules} alert rules of that person write to {settings.EMAIL_FILE_PATH}",
                 f"  from {plan.first} on, {len(plan.told)} sessions, one every {plan.every_s:g} s; Ctrl-C ends it.",
             )

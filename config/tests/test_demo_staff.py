@@ -1,0 +1,26 @@
+"""The demo's staff account: made once, with a password and a key that are told once."""
+
+import pytest
+
+from accounts.callers import key_secret
+from accounts.keys import checked_key, digest_of
+from accounts.models import ApiKey, User
+from config.demo import ensure_staff, key_line, login_line
+
+pytestmark = pytest.mark.django_db
+
+
+def test_staff_get_a_password_and_a_key_that_are_told_once() -> None:
+    first = ensure_staff()
+    user = User.objects.get()
+    assert first.password is not None
+    assert first.api_key is not None
+    assert user.check_password(first.password)
+    assert (user.is_superuser, user.plan_id) == (True, "unlimited")
+    assert ApiKey.objects.get(digest=digest_of(checked_key(first.api_key), key_secret())).owner == user
+    assert first.api_key in key_line(8000, first)
+    again = ensure_staff()
+    assert (again.password, again.api_key) == (None, None)
+    assert (User.objects.count(), ApiKey.objects.count()) == (1, 1)
+    assert "first start" in login_line(8000, again)
+    assert "/accounts/keys" in key_line(8000, again)
