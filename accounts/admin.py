@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, TokenFamily, User
+from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
 from accounts.real_time import real_now
 from accounts.services.audit import record
 from accounts.services.deletion import delete_account
@@ -149,3 +149,32 @@ class TokenFamilyAdmin(_NeverAdded):
     search_fields = ("user__email",)
     readonly_fields = ("user", "created_at", "expires_at")
     fields: ClassVar = ["user", "created_at", "expires_at", "revoked_at", "reason"]
+
+
+@admin.register(UsageDay)
+class UsageDayAdmin(_NeverAdded):
+    """Calls by person, key, day and endpoint."""
+
+    list_display = ("day", "user", "key", "endpoint", "calls", "errors")
+    list_select_related = ("user", "key")
+    list_filter = ("day", "endpoint")
+    search_fields = ("user__email", "key__prefix")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Counts are only looked at."""
+        return False
+
+
+@admin.register(RequestLog)
+class RequestLogAdmin(_NeverAdded):
+    """Calls of the API, as long as they are kept."""
+
+    list_display = ("at", "method", "path", "status", "duration_ms", "user", "key", "network")
+    list_select_related = ("user", "key")
+    list_filter = ("status", "method")
+    search_fields = ("path", "user__email", "request_id")
+    show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What happened is only looked at."""
+        return False

@@ -75,6 +75,14 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
-    """`key_secret` makes the digests of API keys; without it the site's secret key does, and keys end with that."""
+    """`key_secret` makes the digests of API keys; without it the site's secret key does, and keys end with that.
+
+    Requests are kept for `request_log_days`.
+    """
 
     key_secret: str = field(default="", repr=False)
+    request_log_days: int = 30
+
+    def __post_init__(self) -> None:
+        if self.request_log_days < 1:
+            raise ValueError(f"must be at least 1, not {self.request_log_days}")

@@ -203,7 +203,13 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         ),
     )
     accounts = reader.build("GOOGLE_*, GITHUB_*", lambda: read_accounts(reader))
-    identity = IdentitySettings(key_secret=reader.secret("HINDCAST_KEY_SECRET"))
+    identity = reader.build(
+        "HINDCAST_REQUEST_LOG_DAYS",
+        lambda: IdentitySettings(
+            key_secret=reader.secret("HINDCAST_KEY_SECRET"),
+            request_log_days=reader.integer("HINDCAST_REQUEST_LOG_DAYS", 30),
+        ),
+    )
     alerts = reader.build(
         "HINDCAST_RULES_PER_USER, HINDCAST_SITE_URL",
         lambda: AlertSettings(
@@ -215,7 +221,9 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         "HINDCAST_NEWS_TIMEOUT_S, HINDCAST_NEWS_LOOKBACK_DAYS, REDDIT_*",
         lambda: read_news(reader, alpha_vantage=(key, alpha_vantage_url)),
     )
-    if reader.complaints or not (marketdata and models and forecasts and limits and accounts and alerts and news):
+    if reader.complaints or not (
+        marketdata and models and forecasts and limits and identity and accounts and alerts and news
+    ):
         raise EnvironmentProblem(reader.complaints)
     return Environment(site, marketdata, models, forecasts, limits, accounts, identity, alerts, news)
 

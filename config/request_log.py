@@ -10,10 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from accounts.limits import client_address, shortened
-from config.problem_answers import API_PREFIX, answer_to, as_problem
+from accounts.usage import USAGE, Call
+from config.problem_answers import API_PREFIX, answer_to, as_problem, request_id_of
 
 log = structlog.get_logger("hindcast.request")
 
+API_CALLS = "/api/v1/"
 REQUEST_ID_HEADER = "X-Request-ID"
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 
@@ -35,8 +37,11 @@ class RequestLogMiddleware:
             if request.path.startswith(API_PREFIX) and response.status_code >= 400 and not response.streaming:
                 response = as_problem(response, request)
             response[REQUEST_ID_HEADER] = request_id
-            if response.status_code not in (200, 304) or not getattr(request, "is_quiet", False):
-                _write_line(request, response, time.perf_counter() - started)
+            seconds, is_told = time.perf_counter() - started, not getattr(request, "is_quiet", False)
+            if is_told or response.status_code not in (200, 304):
+                _write_line(request, response, seconds)
+            if request.path.startswith(API_CALLS):
+                _count(request, response, seconds, is_told=is_told)
         finally:
             structlog.contextvars.clear_contextvars()
         return response
@@ -49,6 +54,18 @@ class RequestLogMiddleware:
 def accepted_id(offered: str) -> str:
     """The id a caller gave, if it is harmless to write into a log; else a new one."""
     return offered if _ACCEPTED_ID.fullmatch(offered) else secrets.token_hex(16)
+
+
+def _count(request: HttpRequest, response: HttpResponse, seconds: float, *, is_told: bool) -> None:
+    """Count the call for its caller, and keep a row of it unless it is one of very many like it."""
+    caller, match = getattr(request, "caller", None), request.resolver_match
+    endpoint = "" if match is None else match.route.removeprefix(API_CALLS[1:])
+    if caller is not None:
+        USAGE.count(caller, endpoint, response.status_code)
+    if not is_told and response.status_code in (200, 304):
+        return
+    where = (str(request.method), endpoint, request.path, response.status_code)
+    USAGE.write_down(caller, Call(*where, seconds, shortened(client_address(request)), request_id_of(request)))
 
 
 def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) -> None:

@@ -33,3 +33,10 @@ KEY = {
 NEW_KEY = {"name": "notebook", "scopes": ["read"], "expires_at": None}
 MADE_KEY = {**KEY, "key": "hc_7Qm2xVbAexampleexampleexampleexampl000000"}
 REGISTERED = {"account": ACCOUNT, "api_key": {**MADE_KEY, "name": "first key", "scopes": ["manage", "predict", "read"]}}
+USAGE = {
+    "plan": "free",
+    "per_minute": 60,
+    "per_day": 5000,
+    "today": [{"key": "hc_7Qm2xVbA", "name": "notebook", "calls": 42, "left": 4958}],
+    "days": [{"day": "2023-09-21", "endpoint": "predict", "key": "hc_7Qm2xVbA", "calls": 42, "errors": 0}],
+}

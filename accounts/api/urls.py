@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.api.auth import Key, Keys, Me, Refresh, Register, SignIn, SignOut
+from accounts.api.usage import UsageView
 
 app_name = "accounts-api"
 urlpatterns = [
@@ -13,4 +14,5 @@ urlpatterns = [
     path("auth/me", Me.as_view(), name="me"),
     path("auth/keys", Keys.as_view(), name="keys"),
     path("auth/keys/<int:key_id>", Key.as_view(), name="key"),
+    path("usage", UsageView.as_view(), name="usage"),
 ]

@@ -5,7 +5,9 @@ from accounts.models.api_key import ApiKey, Scope
 from accounts.models.audit_event import AuditEvent
 from accounts.models.idempotent_call import IdempotentCall
 from accounts.models.plan import Plan
+from accounts.models.request_log import RequestLog
 from accounts.models.token_family import TokenFamily
+from accounts.models.usage_day import UsageDay
 from accounts.models.user import User, UserManager
 
 __all__ = [
@@ -14,8 +16,10 @@ __all__ = [
     "AuditEvent",
     "IdempotentCall",
     "Plan",
+    "RequestLog",
     "Scope",
     "TokenFamily",
+    "UsageDay",
     "User",
     "UserManager",
 ]

@@ -11,3 +11,5 @@ DATABASES["default"]["OPTIONS"].pop("pool")
 # Static files are read from where they are written; nothing has to be collected before a test.
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
+# Usage is stored when a test says so: a thread of its own would write beside the test's transaction.
+HINDCAST_FLUSH_USAGE = False

@@ -1,0 +1,17 @@
+"""Background work about accounts."""
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+
+from accounts.real_time import real_now
+from accounts.services.retention import delete_what_is_old
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="accounts.delete_what_is_old")
+def delete_old_rows() -> None:
+    """Keep to the retention; may run twice."""
+    days = settings.HINDCAST_IDENTITY.request_log_days
+    log.info("retention", **delete_what_is_old(request_log_days=days, now=real_now()))

@@ -1,0 +1,141 @@
+"""Calls are counted for whoever makes them, stored beside the answer, shown, and forgotten in time."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from accounts import usage
+from accounts.callers import Caller
+from accounts.models import ApiKey, RequestLog, TokenFamily, UsageDay, User
+from accounts.real_time import real_now
+from accounts.services.retention import delete_what_is_old
+from accounts.tests.factories import family_of, key_of, person, token_for
+from accounts.usage import USAGE, Usage
+from marketdata.tests.factories import stock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser(settings: Settings) -> Client:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
+    USAGE.flush()
+    UsageDay.objects.all().delete()
+    RequestLog.objects.all().delete()
+    return Client(raise_request_exception=False)
+
+
+def counted(user: User) -> list[tuple[Any, ...]]:
+    rows = UsageDay.objects.filter(user=user).order_by("endpoint", "key")
+    return list(rows.values_list("endpoint", "key", "calls", "errors"))
+
+
+def test_calls_are_counted_by_person_key_day_and_endpoint(browser: Client) -> None:
+    stock("AAPL")
+    user = person()
+    key, text = key_of(user)
+    by_key, by_token = {"x-api-key": text}, {"authorization": f"Bearer {token_for(user)}"}
+    for path in ("symbols", "symbols", "prices/AAPL", "prices/NONE"):
+        browser.get(f"/api/v1/{path}", headers=by_key)
+    browser.get("/api/v1/symbols", headers=by_token)
+    assert counted(user) == []
+    USAGE.flush()
+    assert counted(user) == [("prices/<str:symbol>", key.pk, 2, 1), ("symbols", key.pk, 2, 0), ("symbols", None, 1, 0)]
+    browser.get("/api/v1/symbols", headers=by_key)
+    browser.get("/api/v1/symbols", headers=by_token)
+    USAGE.flush()
+    assert counted(user)[1:] == [("symbols", key.pk, 3, 0), ("symbols", None, 2, 0)]
+    assert {row.day for row in UsageDay.objects.all()} == {real_now().date()}
+    assert ApiKey.objects.get().last_used_at is not None
+
+
+def test_a_request_is_kept_without_query_and_body(browser: Client) -> None:
+    user = person()
+    key, text = key_of(user)
+    headers = {"x-api-key": text, "x-request-id": "request-0001"}
+    browser.get("/api/v1/symbols?search=secret", headers=headers, REMOTE_ADDR="203.0.113.77")
+    browser.post(
+        "/api/v1/auth/token", {"email": "ada@example.com", "password": "secret"}, content_type="application/json"
+    )
+    USAGE.flush()
+    refused, read = RequestLog.objects.order_by("-pk")
+    assert (read.user_id, read.key_id, read.method, read.endpoint) == (user.pk, key.pk, "GET", "symbols")
+    assert (read.path, read.status, read.network) == ("/api/v1/symbols", 200, "203.0.113.0/24")
+    assert read.request_id == "request-0001"
+    assert read.duration_ms > 0
+    assert (refused.user_id, refused.status) == (None, 401)
+    assert "secret" not in str(list(RequestLog.objects.values()))
+
+
+def test_what_the_database_does_not_take_is_stored_later(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = person()
+    browser.get("/api/v1/symbols", headers={"x-api-key": key_of(user)[1]})
+
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(usage, "_store_counts", away)
+        USAGE.flush()
+    assert counted(user) == []
+    USAGE.flush()
+    assert [calls for _, _, calls, _ in counted(user)] == [1]
+    assert RequestLog.objects.count() == 1
+
+
+def test_counts_of_an_account_that_is_gone_spoil_no_others(browser: Client) -> None:
+    gone, here = person(), person()
+    for user in (gone, here):
+        browser.get("/api/v1/symbols", headers={"x-api-key": key_of(user)[1]})
+    gone.delete()
+    USAGE.flush()
+    assert UsageDay.objects.count() == 1
+    assert len(counted(here)) == 1
+
+
+def test_counting_asks_nothing_of_the_database(browser: Client, django_assert_num_queries: Any) -> None:
+    user = person()
+    caller = Caller("user", "limit:user:0", "free", 60, 5000, user.pk, None, frozenset({"read"}), False)
+    counts = Usage()
+    with django_assert_num_queries(0):
+        counts.count(caller, "predict", 200, times=1000)
+    counts.flush()
+    assert counted(user) == [("predict", None, 1000, 0)]
+
+
+def test_usage_is_told_against_the_limits(browser: Client) -> None:
+    user = person()
+    _, text = key_of(user)
+    headers = {"x-api-key": text}
+    for _ in range(3):
+        browser.get("/api/v1/symbols", headers=headers)
+    USAGE.flush()
+    told = browser.get("/api/v1/usage", headers=headers).json()
+    assert (told["plan"], told["per_minute"], told["per_day"]) == ("free", 60, 5000)
+    assert told["today"] == [{"key": text[:11], "name": "test", "calls": 3, "left": 4997}]
+    today = real_now().date().isoformat()
+    assert told["days"] == [{"day": today, "endpoint": "symbols", "key": text[:11], "calls": 3, "errors": 0}]
+    assert browser.get("/api/v1/usage").status_code == 401
+    assert browser.get("/api/v1/usage?days=0", headers=headers).status_code == 400
+    other = browser.get("/api/v1/usage", headers={"x-api-key": key_of(person())[1]}).json()
+    assert (other["today"], other["days"]) == ([], [])
+
+
+def test_old_requests_and_tokens_are_deleted(browser: Client) -> None:
+    now = real_now()
+    for days in (31, 29):
+        RequestLog.objects.create(
+            at=now - timedelta(days=days), method="GET", endpoint="symbols", path="/", status=200, duration_ms=1
+        )
+    old = family_of(person())
+    TokenFamily.objects.filter(pk=old.pk).update(expires_at=now - timedelta(seconds=1))
+    kept = family_of(person())
+    gone = delete_what_is_old(request_log_days=30, now=now)
+    assert gone == {"requests": 1, "tokens": 0, "families": 1}
+    assert TokenFamily.objects.get() == kept
+    assert delete_what_is_old(request_log_days=30, now=now) == {"requests": 0, "tokens": 0, "families": 0}
