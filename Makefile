@@ -6,11 +6,11 @@ PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 # Where PyTorch's CPU build is looked for first; plain pip would take the far larger CUDA build on x86-64 Linux.
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 RUNTIME := base ml embedded
-LOCKED := base ml embedded finbert dev bench
+LOCKED := base ml embedded finbert dev bench sdk
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-api bench-ingest bench-features bench-ledger bench-history bench-publish check audit install lock clean browser
+.PHONY: help demo test test-slow bench-api bench-ingest bench-features bench-ledger bench-history bench-publish sdk check audit install lock clean browser
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,10 @@ bench-ledger: install ## measure how fast the record is verified (ARGS="--rows 5
 
 bench-publish: install ## measure how fast forecasts are published, beside the least that does the same and a loop
 	@$(PYTHON) -m benchmarks.publish $(ARGS)
+
+sdk: runtime ## make typed Python and TypeScript clients of the API in build/sdk
+	@mkdir -p build/sdk && $(PYTHON) manage.py spectacular --format openapi-json --file build/sdk/openapi.json
+	@PYTHON=$(PYTHON) deploy/sdk/generate build/sdk/openapi.json build/sdk
 
 check: install ## run every check that is not a test
 	@deploy/check $(VENV)/bin
@@ -89,5 +93,5 @@ lock: install ## pin the requirements again (needs uv)
 
 clean: ## remove .venv, .data and what the servers keep outside the clone
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m config.embedded forget; fi
-	@rm -rf $(VENV) .data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .data build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

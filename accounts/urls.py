@@ -2,15 +2,17 @@
 
 from django.urls import path
 
-from accounts.views import account_settings, agreement, delete, key_revoke, keys, text
+from accounts import key_pages
+from accounts.views import account_settings, agreement, delete, text
 
 app_name = "accounts"
 urlpatterns = [
     path("accounts/", account_settings, name="settings"),
     path("accounts/agreement", agreement, name="agreement"),
     path("accounts/delete", delete, name="delete"),
-    path("accounts/keys", keys, name="keys"),
-    path("accounts/keys/<int:pk>/revoke", key_revoke, name="key_revoke"),
+    path("accounts/keys", key_pages.keys, name="keys"),
+    path("accounts/keys/<int:key_id>/revoke", key_pages.revoke, name="revoke-key"),
+    path("accounts/usage", key_pages.usage, name="usage"),
     path("terms", text, {"slug": "terms"}, name="terms"),
     path("disclaimer", text, {"slug": "disclaimer"}, name="disclaimer"),
     path("privacy", text, {"slug": "privacy"}, name="privacy"),

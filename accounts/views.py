@@ -1,7 +1,6 @@
 """The pages of an account that sign-in itself does not bring: settings, agreement, texts, deletion."""
 
 import time
-from datetime import datetime
 
 from allauth.account.internal.decorators import login_stage_required
 from allauth.account.internal.flows.login import get_authentication_records
@@ -13,18 +12,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.documents import DOCUMENTS
-from accounts.errors import LastAdministrator, TooManyKeys
+from accounts.errors import LastAdministrator
 from accounts.forms.account import DeletionForm
 from accounts.forms.agreement import AgreementFields
-from accounts.forms.keys import KeyForm
 from accounts.models import User
 from accounts.real_time import real_now
-from accounts.selectors import acceptances_of, keys_of, recent_events, vendors_of
+from accounts.selectors import acceptances_of, recent_events, vendors_of
 from accounts.services.agreements import accept_documents
-from accounts.services.api_keys import make_api_key, revoke_api_key
 from accounts.services.deletion import delete_account
 from accounts.stages import AgreementStage
 
@@ -83,46 +80,6 @@ def delete(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Your account is deleted, with everything that was yours.")
             return redirect("predictions:home")
     return render(request, "accounts/delete.html", {"form": form}, status=422 if form.errors else 200)
-
-
-@require_http_methods(["GET", "POST"])
-@never_cache
-@login_required
-def keys(request: HttpRequest) -> HttpResponse:
-    """The person's API keys and the form for another one, whose text is shown in the answer and never again."""
-    user, now = person_of(request), real_now()
-    form = KeyForm(request.POST if request.method == "POST" else None)
-    text = _made_key(form, user, now) if request.method == "POST" else ""
-    context = {
-        "form": KeyForm() if text else form,
-        "text": text,
-        "keys": [(key, key.state_at(now)) for key in keys_of(user)],
-    }
-    return render(request, "accounts/keys.html", context, status=422 if form.errors else 200)
-
-
-@require_POST
-@login_required
-def key_revoke(request: HttpRequest, pk: int) -> HttpResponse:
-    """End one of the person's own keys; anybody else's does not exist."""
-    key = revoke_api_key(owner=person_of(request), key_id=pk, now=real_now())
-    messages.success(request, f"Revoked: {key.name}. Programs that use it are refused from now on.")
-    return redirect("accounts:keys")
-
-
-def _made_key(form: KeyForm, user: User, now: datetime) -> str:
-    """The text of a new key, empty when the form says what is wrong."""
-    if not form.is_valid():
-        return ""
-    asked = form.cleaned_data
-    try:
-        _key, text = make_api_key(
-            owner=user, name=asked["name"], scopes=asked["scopes"], expires_at=form.expires_at(now), now=now
-        )
-    except TooManyKeys as error:
-        form.add_error(None, str(error))
-        return ""
-    return text
 
 
 def person_of(request: HttpRequest) -> User:

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="how long each turn lasts (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="how many turns everybody gets (default: 3)")
     parser.add_argument("--quick", action="store_true", help="leave out the other reads and the outages")
+    parser.add_argument("--page", type=Path, help="a Markdown file to write the tables to, such as docs/benchmarks.md")
     options = parser.parse_args()
     if options.seconds < 1 or options.rounds < 1:
         parser.error("--seconds and --rounds must be at least 1.")
@@ -33,7 +34,9 @@ def main() -> None:
         # Settings, and with them everything else, read the addresses that the line above provides.
         django.setup()
         cases = import_module("benchmarks.api_cases")
-        cases.run(wrk, python, seconds=options.seconds, rounds=options.rounds, is_quick=options.quick)
+        cases.run(
+            wrk, python, seconds=options.seconds, rounds=options.rounds, is_quick=options.quick, page=options.page
+        )
 
 
 def found_wrk() -> str:

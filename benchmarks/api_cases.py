@@ -17,8 +17,9 @@ DATABASE = "hindcast_bench"
 Figures = dict[str, float]
 
 
-def run(wrk: str, python: Path, *, seconds: int, rounds: int, is_quick: bool) -> None:
+def run(wrk: str, python: Path, *, seconds: int, rounds: int, is_quick: bool, page: Path | None) -> None:
     """Measure on a database of its own, print tables and, as the last line, one JSON object."""
+    machine = api_report.machine()
     connection.settings_dict["TEST"]["NAME"] = DATABASE
     former = connection.settings_dict["NAME"]
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
@@ -27,7 +28,7 @@ def run(wrk: str, python: Path, *, seconds: int, rounds: int, is_quick: bool) ->
     finally:
         connection.close()
         connection.creation.destroy_test_db(former, verbosity=0)
-    api_report.tell(loads, figures)
+    api_report.tell(loads, figures, machine, page)
 
 
 def _measured(wrk: Wrk, python: Path, scene: Scene, *, rounds: int, is_quick: bool) -> tuple[api_turns.Loads, Figures]:

@@ -4,12 +4,13 @@ import json
 import os
 import platform
 import sys
-from statistics import median
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.api_turns import CONNECTIONS, MEANS, SERVERS, Loads, figures_of, ratios_of
+from benchmarks import api_page
+from benchmarks.api_turns import CONNECTIONS, MEANS, SERVERS, Loads, figures_of, middle, ratios_of
 
 WORDS = {
     "bare": "a bare ASGI server, 565 bytes",
@@ -19,8 +20,8 @@ WORDS = {
 }
 
 
-def tell(loads: Loads, figures: dict[str, float]) -> None:
-    """Print the tables and, as the last line, one JSON object."""
+def tell(loads: Loads, figures: dict[str, float], machine: str, page: Path | None) -> None:
+    """Print the tables and, as the last line, one JSON object; write the page anew where one is named."""
     console = Console(file=sys.stdout, width=120)
     console.print(_turns(loads))
     ratios = ratios_of(loads)
@@ -31,19 +32,22 @@ def tell(loads: Loads, figures: dict[str, float]) -> None:
         for name, value in rows.items():
             table.add_row(name, f"{value:.2f}")
         console.print(table)
+    if page is not None:
+        api_page.write(page, loads, ratios, figures, machine)
     summary = {
         "bench": "api",
         "ratios": {name: round(value, 3) for name, value in ratios.items()},
         "figures": {name: round(value, 3) for name, value in (figures_of(loads) | figures).items()},
-        "machine": machine(),
+        "machine": machine,
     }
     sys.stdout.write(json.dumps(summary) + "\n")
 
 
 def machine() -> str:
-    """What all of it ran on."""
+    """What all of it runs on, and how busy that is with other things; to be asked before the measuring."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    system = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    return f"{cores} cores, {system}, load average {os.getloadavg()[0]:.1f} before the run"
 
 
 def _turns(loads: Loads) -> Table:
@@ -54,16 +58,7 @@ def _turns(loads: Loads) -> Table:
         for means in MEANS:
             for name in SERVERS:
                 turns = loads[name, means, count]
-                cells = [
-                    median(getattr(turn, figure) for turn in turns)
-                    for figure in ("per_second", "p50_ms", "p95_ms", "p99_ms", "cpu_us")
-                ]
-                table.add_row(
-                    WORDS[name],
-                    means,
-                    str(count),
-                    f"{cells[0]:,.0f}",
-                    *[f"{cell:.1f}" for cell in cells[1:4]],
-                    f"{cells[4]:.0f}",
-                )
+                speed, cpu = f"{middle(turns, 'per_second'):,.0f}", f"{middle(turns, 'cpu_us'):.0f}"
+                latencies = [f"{middle(turns, figure):.1f}" for figure in ("p50_ms", "p95_ms", "p99_ms")]
+                table.add_row(WORDS[name], means, str(count), speed, *latencies, cpu)
     return table

@@ -44,10 +44,15 @@ def ratios_of(loads: Loads) -> dict[str, float]:
     return ratios
 
 
+def middle(turns: list[Load], figure: str) -> float:
+    """The median of a figure over the rounds."""
+    return float(median(getattr(turn, figure) for turn in turns))
+
+
 def figures_of(loads: Loads) -> dict[str, float]:
     """Medians over the rounds."""
     figures: dict[str, float] = {}
     for (name, means, count), turns in loads.items():
         for figure in ("per_second", "p50_ms", "p95_ms", "p99_ms", "cpu_us"):
-            figures[f"{name}_{means}_c{count}_{figure}"] = median(getattr(turn, figure) for turn in turns)
+            figures[f"{name}_{means}_c{count}_{figure}"] = middle(turns, figure)
     return figures

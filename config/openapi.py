@@ -16,6 +16,7 @@ ANSWERS: Mapping[str, Any] = {**marketdata_examples.ANSWERS, **predictions_examp
 PARAMETERS: Mapping[str, tuple[dict[str, Any], Any, str]] = {
     "symbol": (SYMBOL_TEXT, "AAPL", "Such as AAPL or BRK.B."),
     "forecast_id": (ID, 2481, "From an answer of `/predict` or `/history`."),
+    "key_id": (ID, 7, "From the list of your keys."),
     "batch_id": ({"type": "string", "format": "uuid"}, JOB["id"], "From the `Location` of a `202`."),
     "token": ({"type": "string", "minLength": 1, "maxLength": 64}, "6f1f0f3e", "From the `Location` of a `202`."),
 }
@@ -63,7 +64,12 @@ OF_CALLS: Mapping[str, list[str]] = {
     "replay_answer": ["unknown-replay", "replay-impossible"],
     "ledger_head": ["unknown-head"],
     "metrics": ["unknown-version"],
-    "predict_batch": ["batch-needs-owner"],
+    "predict_batch": [
+        "batch-needs-owner",
+        "malformed-idempotency-key",
+        "idempotency-key-reused",
+        "idempotency-key-in-use",
+    ],
     "batch_job": ["unknown-batch", "not-found"],
     "cancel_batch": ["unknown-batch", "batch-finished"],
     "prices": ["empty-period", "unknown-session", "instant-ahead"],
@@ -73,6 +79,10 @@ OF_CALLS: Mapping[str, list[str]] = {
 LINKS: Mapping[str, Mapping[str, dict[str, str]]] = {
     "predict": {"forecast": {"forecast_id": "$response.body#/id"}, "history": {"symbol": "$response.body#/symbol"}},
     "history": {"forecast": {"forecast_id": "$response.body#/forecasts/0/id"}},
+    "predict_batch": {
+        "batch_job": {"batch_id": "$response.body#/id"},
+        "cancel_batch": {"batch_id": "$response.body#/id"},
+    },
     "forecast": {"replay": {"forecast_id": "$response.body#/id"}},
     "symbols": {
         call: {"symbol": "$response.body#/symbols/0/symbol"} for call in ("predict", "prices", "sentiment", "history")
@@ -94,6 +104,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     for _, operation in operations_of(result):
         _secure(operation)
         _describe_parameters(operation)
+        _tell_idempotency(operation)
         _add_problems(operation, guide)
         _add_headers(operation)
         _add_answer(operation)
@@ -122,6 +133,18 @@ def _describe_parameters(operation: dict[str, Any]) -> None:
         if parameter["in"] == "path" and parameter["name"] in PARAMETERS:
             schema, example, words = PARAMETERS[parameter["name"]]
             parameter.update(schema=schema, example=example, description=words)
+
+
+def _tell_idempotency(operation: dict[str, Any]) -> None:
+    """The key in words rather than as a parameter: a key that comes again with another body is refused.
+
+    No schema can say so, and tools that make calls from a schema would take such a refusal for a fault.
+    """
+    named = [one for one in operation.get("parameters", []) if one["name"] == "Idempotency-Key"]
+    if named:
+        operation["parameters"].remove(named[0])
+        told = "Takes the header `Idempotency-Key`, 1 to 255 visible characters: "
+        operation["description"] += f" {told}{named[0]['description'][0].lower()}{named[0]['description'][1:]}"
 
 
 def _add_problems(operation: dict[str, Any], guide: Mapping[str, Explained]) -> None:
@@ -176,6 +199,7 @@ def _add_links(operation: dict[str, Any]) -> None:
     """Where an answer leads: calls that take what it names."""
     links = LINKS.get(operation["operationId"])
     if links:
-        operation["responses"]["200"]["links"] = {
+        made = "202" if "202" in operation["responses"] else "200"
+        operation["responses"][made]["links"] = {
             call: {"operationId": call, "parameters": parameters} for call, parameters in links.items()
         }

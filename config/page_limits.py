@@ -43,7 +43,6 @@ LIMITS: Mapping[str, tuple[PageLimit, ...]] = {
     "account_signup": (PageLimit("20/m", _address), PageLimit("5/10m", _typed("email"))),
     "account_reset_password": (PageLimit("20/m", _address), PageLimit("5/10m", _typed("email"))),
     "accounts:delete": (PageLimit("10/5m", _person),),
-    "accounts:keys": (PageLimit("10/m", _person),),
     "account_export": (PageLimit("10/m", _person),),
 }
 

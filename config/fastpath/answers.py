@@ -1,7 +1,7 @@
 """The bytes and headers that plain calls are answered with, the same from `web` and from `edge`."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +12,21 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
+from accounts import usage
+from accounts.callers import Caller
 from accounts.errors import RateLimited
 from accounts.limits import Allowance, shortened
+from accounts.usage import USAGE
 from config.fastpath.asking import READ_PATH, Call
 from config.problem_answers import problem_response
-from config.request_log import REQUEST_ID_HEADER
+from config.request_log import API_CALLS, REQUEST_ID_HEADER
 from predictions.api.predict import CACHE_CONTROL, is_held, tag_of
 from predictions.readpath.cache import COUNTED, FIELDS
 from predictions.readpath.metering import LOGGED
 
 log = structlog.get_logger("hindcast.request")
 
+ENDPOINT = READ_PATH.removeprefix(API_CALLS)
 Headers = list[tuple[bytes, bytes]]
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
@@ -52,9 +56,10 @@ def is_fresh(found: Sequence[Any]) -> bool:
 
 
 class Answers:
-    """Makes replies; what middleware adds to every answer is asked of it once."""
+    """Makes replies and counts each for its caller; what middleware adds to every answer is asked of it once."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[Caller, int], None]) -> None:
+        self._count = count
         self._constant = {secure: _constant_headers(secure) for secure in (False, True)}
 
     def told(self, call: Call, allowance: Allowance, found: Sequence[Any], began: float) -> Reply:
@@ -73,6 +78,7 @@ class Answers:
             reply = Reply(304, headers, b"")
         else:
             reply = Reply(200, [_JSON, (b"content-length", b"%d" % len(body)), *headers], body)
+        self._count(call.caller, reply.status)
         if LOGGED.take():
             write_line(call, reply.status, time.perf_counter() - began)
         return reply
@@ -81,6 +87,7 @@ class Answers:
         """Too many calls; said here, because whoever calls too often would keep Django busy."""
         reply = _refusal(allowance, call.request_id)
         reply.headers += self._common(call, allowance)
+        self._count(call.caller, reply.status)
         write_line(call, reply.status, time.perf_counter() - began)
         return reply
 
@@ -101,7 +108,9 @@ def problem_reply(error: Exception, request_id: str) -> Reply:
 
 
 def write_line(call: Call, status: int, seconds: float) -> None:
-    """The line that RequestLogMiddleware writes for the calls that Django answers."""
+    """The line and the row that RequestLogMiddleware writes for the calls that Django answers."""
+    network = shortened(call.address)
+    USAGE.write_down(call.caller, usage.Call("GET", ENDPOINT, READ_PATH, status, seconds, network, call.request_id))
     log.info(
         "request",
         method="GET",
@@ -109,7 +118,7 @@ def write_line(call: Call, status: int, seconds: float) -> None:
         route=READ_PATH[1:],
         status=status,
         duration_ms=round(seconds * 1000, 2),
-        client=shortened(call.address),
+        client=network,
         user=call.caller.user_id,
         request_id=call.request_id,
         symbol=call.query.symbol,

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from accounts.callers import Caller
 from accounts.errors import CredentialsRefused
 from accounts.limits import allowance_of
-from config.fastpath.answers import Answers, Reply, is_fresh
+from accounts.usage import USAGE
+from config.fastpath.answers import ENDPOINT, Answers, Reply, is_fresh
 from config.fastpath.asking import READ_PATH, Reader
 from config.fastpath.tally import count_told, kind_of
 from predictions.api.predict import SEEN
@@ -21,7 +23,7 @@ class PlainReadMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
         self._reader = Reader()
-        self._answers = Answers()
+        self._answers = Answers(_count)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info == READ_PATH and SEEN not in request.META:
@@ -50,6 +52,10 @@ class PlainReadMiddleware:
             return None
         count_told(kind_of(call, found))
         return self._answers.told(call, allowance, found, began)
+
+
+def _count(caller: Caller, status: int) -> None:
+    USAGE.count(caller, ENDPOINT, status)
 
 
 def _response(reply: Reply) -> HttpResponse:

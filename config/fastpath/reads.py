@@ -34,7 +34,7 @@ class Reads:
         self._inside = inside
         self._tally = tally
         self._reader = Reader()
-        self._answers = Answers()
+        self._answers = Answers(tally.answered)
         self._filling: dict[tuple[str, int], asyncio.Event] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

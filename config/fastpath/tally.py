@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from config.fastpath.answers import is_fresh
+from accounts.callers import Caller
+from accounts.usage import USAGE
+from config.fastpath.answers import ENDPOINT, is_fresh
 from config.fastpath.asking import Call
 from predictions.readpath.cache import COUNTED, FIELDS
 from predictions.readpath.metering import CACHE_READS, PREDICTIONS
@@ -33,6 +35,8 @@ class Tally:
 
     def __init__(self) -> None:
         self._told: Counter[Kind] = Counter()
+        self._answered: Counter[tuple[str, int]] = Counter()
+        self._callers: dict[str, Caller] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -52,10 +56,19 @@ class Tally:
         """Count an answer."""
         self._told[kind_of(call, found)] += 1
 
+    def answered(self, caller: Caller, status: int) -> None:
+        """Count a call for its caller."""
+        self._answered[caller.bucket, status] += 1
+        self._callers[caller.bucket] = caller
+
     def _flush(self) -> None:
         told, self._told = self._told, Counter()
         for kind, times in told.items():
             count_told(kind, times)
+        answered, self._answered = self._answered, Counter()
+        callers, self._callers = self._callers, {}
+        for (bucket, status), times in answered.items():
+            USAGE.count(callers[bucket], ENDPOINT, status, times)
 
     async def _flush_for_ever(self) -> None:
         while True:

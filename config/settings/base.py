@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
     "EXTERNAL_DOCS": {"url": "/api/start", "description": "Getting started"},
     "TAGS": [
         {"name": "forecasts", "description": "What is expected, how sure that is, and every forecast ever made."},
+        {"name": "accounts", "description": "Who you are: registration, tokens, keys."},
         {"name": "record", "description": "How good the forecasts have been."},
         {"name": "market data", "description": "Instruments, prices, quotes and news."},
         {"name": "ledger", "description": "The chain that proves that no forecast was changed."},

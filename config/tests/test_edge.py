@@ -1,5 +1,6 @@
 """The `edge` process over HTTP: the same answers as Django's, by itself where nothing is unusual."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -12,9 +13,12 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
+from accounts.callers import known_caller
 from accounts.limits import store
-from accounts.models import Plan
+from accounts.models import Plan, UsageDay
 from accounts.tests.factories import key_of, person
+from accounts.usage import USAGE
+from config.fastpath.tally import Tally
 from config.tests.e2e.edge import Edge
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
@@ -141,6 +145,26 @@ def test_a_revoked_key_is_refused_within_a_second(edge: str, told: Forecast) -> 
     time.sleep(1)
     body = assert_problem(httpx.get(edge + PATH, headers=by(text)), 401, "credentials-refused")
     assert body["reason"] == "revoked-key"
+
+
+def test_plain_calls_are_counted_for_their_key_by_web_and_by_edge(told: Forecast) -> None:
+    keep(told)
+    row, text = key_of(person())
+    statuses = [Client().get(PATH, headers=by(text)).status_code for _ in range(3)]
+    assert statuses == [200] * 3
+    caller = known_caller(api_key=text, authorization="")
+    assert caller is not None
+    tally = Tally()
+    for status in (200, 304, 200, 200, 200, 429):
+        tally.answered(caller, status)
+    asyncio.run(tally.close())
+    USAGE.flush()
+    assert _counted(row.pk) == (9, 1)
+
+
+def _counted(key_id: int) -> tuple[int, int]:
+    days = UsageDay.objects.filter(key_id=key_id, endpoint="predict")
+    return sum(day.calls for day in days), sum(day.errors for day in days)
 
 
 def test_an_answer_the_caller_holds_is_not_sent_again(edge: str, told: Forecast, key: str) -> None:

@@ -206,7 +206,7 @@ def test_behind_tls_only_encrypted_calls_are_plain_and_the_answer_insists_on_it(
     assert reader.call_of("GET", QUERY, "203.0.113.5", HEADERS) is None
     call = reader.call_of("GET", QUERY, "203.0.113.5", {**HEADERS, "HTTP_X_FORWARDED_PROTO": "https"})
     assert call is not None
-    assert dict(Answers()._constant[call.is_secure])[b"strict-transport-security"] == b"max-age=60"
+    assert dict(Answers(Tally().answered)._constant[call.is_secure])[b"strict-transport-security"] == b"max-age=60"
 
 
 def test_on_the_clock_of_a_time_lapse_every_call_is_djangos(settings: Settings) -> None:

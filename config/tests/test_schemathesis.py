@@ -12,7 +12,7 @@ from config.tests.api_site import called_market, served_site
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 EXAMPLES = 15
-LEAST_CALLS = 14
+LEAST_CALLS = 25
 SEED = 20230921
 ROOM = {"HINDCAST_LIMIT_ANONYMOUS": "1000000"}
 

@@ -35,3 +35,9 @@ class Line(serializers.RegexField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(LINE, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The words without space around them; raises ValidationError, also for a number."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))

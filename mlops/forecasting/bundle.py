@@ -9,6 +9,7 @@ from mlops.forecasting.features.news import reads_news
 from mlops.forecasting.intervals.conformal import Bands
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.models.base import Member
+from mlops.forecasting.models.catalog import EDGE_MEMBERS
 from mlops.forecasting.models.reach import Reach
 from mlops.forecasting.models.samples import Samples
 from mlops.forecasting.models.settings import TreeSettings
@@ -26,18 +27,39 @@ VOLATILITY_HEADS = (VOLATILITY_RISES, BIG_MOVE)
 class Head:
     """One question asked at every horizon, and the members who answer it.
 
-    base_rates: shape (h,), how often it was true before the training ended; weights: shape (h,), the members' share
-    beside the base rate. Both are NaN at a horizon where the question is not asked.
+    base_rates: shape (h,), how often it is true as far as the training knows; shifts: shape (h,), what stands between
+    the log odds that the members learned to start from and those of the base rate; weights: shape (h,), the members'
+    share beside the base rate. All are NaN at a horizon where the question is not asked.
     """
 
     members: Mapping[str, Member]
     base_rates: FloatArray
+    shifts: FloatArray
     weights: FloatArray
+
+    def answers(self, samples: Samples) -> "Answers":
+        """What the head says of each sample."""
+        logits = {name: member.logits(samples) + self.shifts for name, member in self.members.items()}
+        followed = mean_logits(logits[name] for name in EDGE_MEMBERS)
+        return Answers(
+            probability=shrunk_probability(mean_logits(logits.values()), self.base_rates, self.weights),
+            edge=shrunk_probability(followed, self.base_rates, self.weights) - self.base_rates,
+        )
 
     def probabilities(self, samples: Samples) -> FloatArray:
         """Probability that the answer is yes, shape (n, h)."""
-        logits = mean_logits([member.logits(samples) for member in self.members.values()])
-        return shrunk_probability(logits, self.base_rates, self.weights)
+        return self.answers(samples).probability
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a head says of each sample, all of shape (n, h).
+
+    probability: that the answer is yes; edge: how far those members that signals follow stand above the base rate.
+    """
+
+    probability: FloatArray
+    edge: FloatArray
 
 
 @dataclass(frozen=True, slots=True)

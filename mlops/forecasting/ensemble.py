@@ -1,6 +1,6 @@
 """How the members become one probability, and a probability becomes an expected return."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -50,9 +50,9 @@ def _mean_log_loss(probability: FloatArray, truth: FloatArray) -> float:
     return float(-np.log(np.where(truth > 0.5, probability, 1 - probability)).mean())
 
 
-def mean_logits(logits: Sequence[FloatArray]) -> FloatArray:
+def mean_logits(logits: Iterable[FloatArray]) -> FloatArray:
     """The members' logits with equal weights, shape (n, h) as each of theirs."""
-    mean: FloatArray = np.mean(np.stack(logits), axis=0)
+    mean: FloatArray = np.mean(np.stack(list(logits)), axis=0)
     return mean
 
 

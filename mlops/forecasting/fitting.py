@@ -36,10 +36,9 @@ from mlops.forecasting.signals import (
     LAG_NEEDS_INSTRUMENTS,
     LAG_SHARE,
     RISE_SHARE,
-    EarnedRule,
     PastCalls,
     SignalRules,
-    learn_rule,
+    learn_rules,
 )
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel, Progress
 
@@ -57,6 +56,7 @@ SEARCHED_HORIZON = 5
 RISK_QUANTILES = (0.25, 0.75, 0.95)
 VOLATILITY_INVERSE_PENALTY = 0.1
 FEWEST_SESSIONS = 504
+TREES_NEED_SESSIONS = 1260
 DONE = 1.0
 
 
@@ -125,7 +125,7 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
         volatility=volatility,
         bands=bands,
         reach=reach,
-        rules=learn_rules(past, weights, instruments=len(known.symbols)),
+        rules=rules_of(past, weights, instruments=len(known.symbols)),
         risk=_risk_scale(learned, heads[BIG_MOVE]),
         inputs=_ranges(learned, cube),
     )
@@ -133,49 +133,36 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
     return bundle
 
 
-def learn_rules(past: PastForecasts, weights: Mapping[str, FloatArray], *, instruments: int) -> SignalRules:
+def rules_of(past: PastForecasts, weights: Mapping[str, FloatArray], *, instruments: int) -> SignalRules:
     """The signal rules that the past forecasts support, by horizon; nothing for one session ahead."""
-    rise, lag = {}, {}
-    for position, horizon in enumerate(HORIZONS):
-        if horizon == 1:
-            continue
-        rising = _rule(past, UP, position, weights, share=RISE_SHARE)
-        if rising is not None:
-            rise[horizon] = rising
-        lagging = None
-        if instruments >= LAG_NEEDS_INSTRUMENTS:
-            lagging = _rule(past, BEATS_MEDIAN, position, weights, share=LAG_SHARE, falling=True)
-        if lagging is not None:
-            lag[horizon] = lagging
-    return SignalRules(rise, lag)
+    rise = learn_rules(_calls(past, UP, weights), share=RISE_SHARE)
+    if instruments < LAG_NEEDS_INSTRUMENTS:
+        return SignalRules(rise, {})
+    return SignalRules(rise, learn_rules(_calls(past, BEATS_MEDIAN, weights, falling=True), share=LAG_SHARE))
 
 
-def _rule(
-    past: PastForecasts,
-    head: str,
-    position: int,
-    weights: Mapping[str, FloatArray],
-    *,
-    share: float,
-    falling: bool = False,
-) -> EarnedRule | None:
-    labels = past.labels[head][:, position]
-    known = np.isfinite(labels)
-    base = past.base_rates[head][known, position]
-    edges = shrunk_probability(past.logits[head][known, position], base, weights[head][position]) - base
-    calls = PastCalls(
-        edges=-edges if falling else edges,
-        came_true=1 - labels[known] if falling else labels[known],
-        rows=past.rows[known],
-    )
-    return learn_rule(calls, share=share)
+def _calls(
+    past: PastForecasts, head: str, weights: Mapping[str, FloatArray], *, falling: bool = False
+) -> dict[int, PastCalls]:
+    calls = {}
+    for position, horizon in enumerate(HORIZONS[1:], start=1):
+        labels = past.labels[head][:, position]
+        known = np.isfinite(labels)
+        base = past.base_rates[head][known, position]
+        edges = shrunk_probability(past.edge_logits[head][known, position], base, weights[head][position]) - base
+        calls[horizon] = PastCalls(
+            edges=-edges if falling else edges,
+            came_true=1 - labels[known] if falling else labels[known],
+            rows=past.rows[known],
+        )
+    return calls
 
 
 def _searched(learned: LearningSet, members: MemberSettings) -> TreeSettings:
     """Search before the first replayed session, so that the replay stays out of sample."""
     first = fold_bounds(learned.rows)[0][0]
     before = learned.take(learned.rows < first)
-    labels = known_before(before.labels[UP], before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
+    labels = known_before(before.lessons(UP), before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
     return search_trees(before.direction, labels, members, gap=SEARCHED_HORIZON)
 
 
@@ -188,16 +175,14 @@ def _fit_heads(
     for number, head in enumerate(questions):
         progress(number / len(questions), f"learning: {head.replace('_', ' ')}")
         own = replace(members, inverse_penalty=VOLATILITY_INVERSE_PENALTY) if head in VOLATILITY_HEADS else members
-        heads[head] = fit_head(
-            head, learned.samples_for(head), learned.labels[head], own, weights=weights.get(head, certain)
-        )
+        heads[head] = fit_head(head, learned, own, weights=weights.get(head, certain))
     return heads
 
 
 def _bands(
     learned: LearningSet, volatility: VolatilityModel, base_rates: FloatArray, members: MemberSettings
 ) -> tuple[Bands, Reach]:
-    """Score the last five years with the volatility model that will be served, around the base rate's return.
+    """Score the last ten years with the volatility model that will be served, around the base rate's return.
 
     The quantile trees learn from all years, and each sample is scored by those that have not seen its dates. They are
     not tried with five years or fewer, where they have never won.
@@ -206,7 +191,7 @@ def _bands(
     scores = np.abs(learned.log_returns / volatility.sigma(features) - standard_scores(base_rates))
     since = learned.sessions - CALIBRATION_SESSIONS
     reach, unseen = no_reach(), np.ones((*scores.shape, len(LEVELS)))
-    if len(np.unique(learned.rows)) > CALIBRATION_SESSIONS:
+    if len(np.unique(learned.rows)) > TREES_NEED_SESSIONS:
         reach, unseen = fit_reach(features, scores, learned.rows, members, since=since)
     recent = learned.rows >= since
     past = PastScores(

@@ -79,6 +79,7 @@ class _Rows:
     log_return: FloatArray
     expected: FloatArray
     widths: FloatArray
+    rise_edge: FloatArray
     said: Mapping[str, FloatArray]
     came: Mapping[str, FloatArray]
 
@@ -109,6 +110,7 @@ def _rows_of(position: int, learned: LearningSet, estimates: Estimates, known: P
         log_return=learned.log_returns[:, position],
         expected=estimates.log_return[:, position],
         widths=estimates.widths[:, position],
+        rise_edge=estimates.rise_edge[:, position],
         said={head: values[:, position] for head, values in said.items()},
         came={head: values[:, position] for head, values in learned.labels.items()},
     )
@@ -132,7 +134,7 @@ def _figures(rows: _Rows, bundle: Bundle, position: int) -> Figures:
             "beats_median": _side_figures(rows, BEATS_MEDIAN),
             "volatility_rises": _side_figures(rows, VOLATILITY_RISES),
             "big_move": _side_figures(rows, BIG_MOVE),
-            "buy": _buy_figures(rows, base_rate, bundle.rules.rise.get(HORIZONS[position])),
+            "buy": _buy_figures(rows, bundle.rules.rise.get(HORIZONS[position])),
         }
     )
     return figures
@@ -146,11 +148,11 @@ def _side_figures(rows: _Rows, head: str) -> Figures | None:
     return {name: getattr(scores, name) for name in SIDE_FIGURES}
 
 
-def _buy_figures(rows: _Rows, base_rate: FloatArray, rule: EarnedRule | None) -> Figures | None:
+def _buy_figures(rows: _Rows, rule: EarnedRule | None) -> Figures | None:
     """How often a BUY rose, and how often the other instruments of the same days did; None without an earned rule."""
     if rule is None or not rule.earned:
         return None
-    bought = rows.said[UP] - base_rate >= rule.threshold
+    bought = rows.rise_edge >= rule.threshold
     _, place = np.unique(rows.sessions, return_inverse=True)
     that_day = np.bincount(place, weights=rows.came[UP]) / np.bincount(place)
     return {

@@ -44,6 +44,13 @@ class LearningSet:
         """The features a head looks at."""
         return self.volatility if head in VOLATILITY_HEADS else self.direction
 
+    def lessons(self, head: str) -> FloatArray:
+        """The labels that members learn from, shape (n, h): of "up" without those whose close came back unchanged.
+
+        Prices in coarse steps often stay where they are, and that says nothing of the direction.
+        """
+        return np.where(self.log_returns == 0, np.nan, self.labels[head]) if head == UP else self.labels[head]
+
     def take(self, chosen: np.ndarray) -> "LearningSet":
         """The places at these positions or under this mask."""
         return LearningSet(

@@ -6,11 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from mlops.forecasting.base_rates import rates_of
 from mlops.forecasting.bundle import DIRECTION_HEADS, UP
 from mlops.forecasting.ensemble import mean_logits
-from mlops.forecasting.heads import base_rates_of, members_of
+from mlops.forecasting.heads import members_of
 from mlops.forecasting.learning import LearningSet, known_before
-from mlops.forecasting.models.catalog import member_class
+from mlops.forecasting.models.catalog import EDGE_MEMBERS, member_class
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.models.settings import MemberSettings
 from mlops.forecasting.types import FloatArray, Progress
@@ -23,10 +24,12 @@ FOLDS = 4
 class PastForecasts:
     """What earlier fits said, one place a row, and what came true; all of shape (n, h).
 
-    base_rates: the up-rate each fit knew; rows, columns: shape (n,), session and symbol.
+    edge_logits: of those members alone that signals follow; base_rates: the up-rate each fit knew; rows, columns: shape
+    (n,), session and symbol.
     """
 
     logits: Mapping[str, FloatArray]
+    edge_logits: Mapping[str, FloatArray]
     base_rates: Mapping[str, FloatArray]
     labels: Mapping[str, FloatArray]
     rows: IntArray
@@ -54,14 +57,22 @@ def past_forecasts(learned: LearningSet, settings: MemberSettings, progress: Pro
 def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettings) -> PastForecasts:
     before = learned.take(learned.rows < first)
     ahead = learned.take((learned.rows >= first) & (learned.rows < end))
-    logits, rates = {}, {}
+    logits, edge_logits, rates = {}, {}, {}
     for head in asked(learned):
-        labels = known_before(before.labels[head], before.rows, first)
-        members = [member_class(name).fit(before.direction, labels, settings) for name in members_of(head)]
-        logits[head] = mean_logits([member.logits(ahead.direction) for member in members])
-        rates[head] = np.broadcast_to(base_rates_of(labels), logits[head].shape)
+        lessons, labels = (
+            known_before(each, before.rows, first) for each in (before.lessons(head), before.labels[head])
+        )
+        known = rates_of(head, lessons, labels, before.rows)
+        said = {
+            name: member_class(name).fit(before.direction, lessons, settings).logits(ahead.direction) + known.shifts
+            for name in members_of(head)
+        }
+        logits[head] = mean_logits(said.values())
+        edge_logits[head] = mean_logits(said[name] for name in EDGE_MEMBERS)
+        rates[head] = np.broadcast_to(known.base, logits[head].shape)
     return PastForecasts(
         logits=logits,
+        edge_logits=edge_logits,
         base_rates=rates,
         labels={head: ahead.labels[head] for head in logits},
         rows=ahead.rows,
@@ -78,6 +89,7 @@ def _joined(folds: Sequence[PastForecasts]) -> PastForecasts:
     heads = folds[0].logits
     return PastForecasts(
         logits={head: np.concatenate([fold.logits[head] for fold in folds]) for head in heads},
+        edge_logits={head: np.concatenate([fold.edge_logits[head] for fold in folds]) for head in heads},
         base_rates={head: np.concatenate([fold.base_rates[head] for fold in folds]) for head in heads},
         labels={head: np.concatenate([fold.labels[head] for fold in folds]) for head in heads},
         rows=np.concatenate([fold.rows for fold in folds]),

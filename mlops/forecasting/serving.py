@@ -65,6 +65,7 @@ class Estimates:
     """All numbers of a batch: probabilities of shape (n, h), half widths of shape (n, h, 3), log returns (n, h)."""
 
     up: FloatArray
+    rise_edge: FloatArray
     beats_median: FloatArray
     volatility_rises: FloatArray
     big_move: FloatArray
@@ -135,15 +136,16 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
 
 def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: tuple[str, ...]) -> Estimates:
     """Every number of the batch, one symbol a sample. The expected return is the one that P(up) implies."""
-    up = bundle.heads[UP].probabilities(direction)
+    rise = bundle.heads[UP].answers(direction)
     relative = bundle.heads.get(BEATS_MEDIAN)
     sigma = bundle.volatility.sigma(volatility.latest())
     return Estimates(
-        up=up,
-        beats_median=relative.probabilities(direction) if relative else np.full_like(up, np.nan),
+        up=rise.probability,
+        rise_edge=rise.edge,
+        beats_median=relative.probabilities(direction) if relative else np.full_like(rise.edge, np.nan),
         volatility_rises=bundle.heads[VOLATILITY_RISES].probabilities(volatility),
         big_move=bundle.heads[BIG_MOVE].probabilities(volatility),
-        log_return=sigma * standard_scores(up),
+        log_return=sigma * standard_scores(rise.probability),
         widths=bundle.widths(sigma, volatility, symbols),
     )
 
@@ -211,7 +213,7 @@ def _intervals(prices: FloatArray) -> dict[str, list[Any]]:
 def _signals(bundle: Bundle, estimates: Estimates, risk_levels: Sequence[str]) -> list[Signal]:
     """The signal of each symbol and horizon."""
     relative = bundle.heads.get(BEATS_MEDIAN)
-    rises = (estimates.up - bundle.heads[UP].base_rates).ravel().tolist()
+    rises = estimates.rise_edge.ravel().tolist()
     lags = _known(relative.base_rates - estimates.beats_median) if relative else [None] * len(rises)
     horizons = HORIZONS * len(estimates.up)
     return [

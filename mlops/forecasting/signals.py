@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -19,8 +20,9 @@ FEWEST_SIGNALS = 100
 FEWEST_SESSIONS = 250
 SMALLEST_EDGE = 1e-6
 BOOTSTRAP_SEED = 0
-# Three horizons try to earn a signal on mostly the same days, so each has to be surer than one alone would.
+# Three horizons try to earn a signal on mostly the same days: all together beyond doubt, then each by itself likely.
 EARNED_CONFIDENCE = 0.975
+LIKELY_CONFIDENCE = 0.8
 NO_EDGE = "no demonstrated edge"
 TOO_SHORT = "one session ahead is too noisy for a signal"
 
@@ -30,21 +32,23 @@ class EarnedRule:
     """A threshold and what crossing it was worth in the past.
 
     threshold: on P minus the base rate; lift: how much more often the signalled thing came true than among the same
-    days' instruments, with bounds that each hold with 97.5 % confidence; coverage: share of forecasts
-    that cross the threshold.
+    days' instruments, with bounds that each hold with 97.5 % confidence; likely: a lower bound with 80 %; together: the
+    lower bound of the mean lift at all horizons, with 97.5 %; coverage: share of forecasts that cross the threshold.
     """
 
     threshold: float
     lift: float
     lower: float
     upper: float
+    likely: float
+    together: float
     coverage: float
     count: int
 
     @property
     def earned(self) -> bool:
-        """Whether the lift is above zero beyond doubt."""
-        return self.count >= FEWEST_SIGNALS and self.lower > 0
+        """Whether the lift at all horizons is above zero beyond doubt, and at this one in all likelihood."""
+        return self.count >= FEWEST_SIGNALS and self.together > 0 and self.likely > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a signal is decided on, for one instrument and horizon."""
+    """What a signal is decided on, for one instrument and horizon.
+
+    Edges are how far its head's edge members stand from the base rate, signed so that large means signalled.
+    """
 
     rise_edge: float
     lag_edge: float | None
@@ -86,11 +93,37 @@ class PastCalls:
     rows: IntArray
 
 
-def learn_rule(past: PastCalls, *, share: float) -> EarnedRule | None:
-    """The threshold that the top `share` of past edges crossed, with the lift it had over the same days.
+@dataclass(frozen=True, slots=True)
+class _Crossing:
+    """The past forecasts of one horizon that crossed a threshold.
 
-    None when there are fewer than 250 sessions of forecasts, or when no forecast stands above the base rate.
+    gains: what they were worth beside the others of each session, shape (sessions,), in units of their mean number a
+    session, so that the mean is the lift.
     """
+
+    threshold: float
+    sessions: IntArray
+    gains: FloatArray
+    coverage: float
+    count: int
+
+
+def learn_rules(past: Mapping[int, PastCalls], *, share: float) -> dict[int, EarnedRule]:
+    """By horizon the threshold that the top `share` of past edges crossed, with the lift it had over the same days.
+
+    No rule where there are fewer than 250 sessions of forecasts, or when no forecast stands above the base rate.
+    """
+    crossings = {horizon: _crossing(calls, share) for horizon, calls in past.items()}
+    found = {horizon: crossing for horizon, crossing in crossings.items() if crossing is not None}
+    if not found:
+        return {}
+    shared = reduce(np.intersect1d, [each.sessions for each in found.values()])
+    mean = np.mean([each.gains[np.isin(each.sessions, shared)] for each in found.values()], axis=0)
+    together, _ = studentised_bounds(mean, seed=BOOTSTRAP_SEED, confidence=EARNED_CONFIDENCE)
+    return {horizon: _rule(each, together) for horizon, each in found.items()}
+
+
+def _crossing(past: PastCalls, share: float) -> _Crossing | None:
     sessions, places = np.unique(past.rows, return_inverse=True)
     if len(sessions) < FEWEST_SESSIONS:
         return None
@@ -100,16 +133,27 @@ def learn_rule(past: PastCalls, *, share: float) -> EarnedRule | None:
         return None
     that_day = np.bincount(places, weights=past.came_true) / np.bincount(places)
     gained = np.where(chosen, past.came_true - that_day[places], 0.0)
-    gains: FloatArray = np.bincount(places, weights=gained).astype(np.float64)
-    signals_a_session = chosen.sum() / len(sessions)
-    lower, upper = studentised_bounds(gains, seed=BOOTSTRAP_SEED, confidence=EARNED_CONFIDENCE)
-    return EarnedRule(
+    return _Crossing(
         threshold=threshold,
-        lift=float(gains.mean() / signals_a_session),
-        lower=float(lower / signals_a_session),
-        upper=float(upper / signals_a_session),
+        sessions=sessions,
+        gains=np.bincount(places, weights=gained) * len(sessions) / chosen.sum(),
         coverage=float(chosen.mean()),
         count=int(chosen.sum()),
+    )
+
+
+def _rule(crossing: _Crossing, together: float) -> EarnedRule:
+    lower, upper = studentised_bounds(crossing.gains, seed=BOOTSTRAP_SEED, confidence=EARNED_CONFIDENCE)
+    likely, _ = studentised_bounds(crossing.gains, seed=BOOTSTRAP_SEED, confidence=LIKELY_CONFIDENCE)
+    return EarnedRule(
+        threshold=crossing.threshold,
+        lift=float(crossing.gains.mean()),
+        lower=lower,
+        upper=upper,
+        likely=likely,
+        together=together,
+        coverage=crossing.coverage,
+        count=crossing.count,
     )
 
 
@@ -119,7 +163,7 @@ def decide(standing: Standing, rules: SignalRules, horizon: int) -> Signal:
         return Signal(HOLD, "", TOO_SHORT)
     rise, lag = rules.rise.get(horizon), rules.lag.get(horizon)
     if rise and rise.earned and standing.rise_edge >= rise.threshold:
-        return Signal(BUY, RISE, f"P(up) is {_points(standing.rise_edge)} above the base rate; {_worth(rise, 'rose')}")
+        return Signal(BUY, RISE, f"a rise is {_points(standing.rise_edge)} likelier than usual; {_worth(rise, 'rose')}")
     if lag and lag.earned and standing.lag_edge is not None and standing.lag_edge >= lag.threshold:
         return Signal(SELL, LAG, f"expected to lag the other stocks; {_worth(lag, 'lagged')}")
     if standing.risk_is_high:
@@ -127,7 +171,7 @@ def decide(standing: Standing, rules: SignalRules, horizon: int) -> Signal:
             SELL, RISK, "a move of more than 5 % is among the likeliest twentieth; this says nothing of direction"
         )
     if rise and rise.earned:
-        return Signal(HOLD, "", f"P(up) is less than {_points(rise.threshold)} above the base rate")
+        return Signal(HOLD, "", f"a rise is less than {_points(rise.threshold)} likelier than usual")
     return Signal(HOLD, "", NO_EDGE)
 
 

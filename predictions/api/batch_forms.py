@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from marketdata.api.documents import ProblemOut
+from marketdata.api.fields import Line
 from predictions.api.serializers import ForecastOut
 from predictions.conf import BATCH_LIFE, DEFAULT_HORIZON, HORIZONS, MOST_IN_A_BATCH, PIECE
 from predictions.models import BatchJob, Forecast
@@ -33,9 +34,7 @@ JOB = {
 class BatchIn(serializers.Serializer):
     """Which stocks, and how far ahead; a symbol that is written twice is answered once."""
 
-    symbols = serializers.ListField(
-        child=serializers.CharField(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH
-    )
+    symbols = serializers.ListField(child=Line(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH)
     horizon = serializers.ChoiceField(choices=HORIZONS, default=DEFAULT_HORIZON, help_text="Sessions ahead.")
 
     def validate_symbols(self, symbols: list[str]) -> list[str]:

@@ -19,6 +19,8 @@ SYMBOL_TEXT = {"type": "string", "maxLength": LONGEST_SYMBOL, "pattern": f"^{SYM
 class PredictDocument(APIView):
     """Describes `predict` to the schema; it never runs."""
 
+    required_scope = "read"
+
     @extend_schema(
         operation_id="predict",
         tags=["forecasts"],

@@ -151,8 +151,7 @@ class _Made:
         rule = self.bundle.rules.rise.get(HORIZONS[self.position])
         if rule is None or not rule.earned:
             return np.zeros(len(self.learned.rows), dtype=bool)
-        base_rate = self.bundle.heads[UP].base_rates[self.position]
-        return np.asarray(self.estimates.up[:, self.position] - base_rate >= rule.threshold)
+        return np.asarray(self.estimates.rise_edge[:, self.position] >= rule.threshold)
 
     def _relative_calls(self, limits: FloatArray) -> NDArray[np.int8]:
         edges = _relative_edges(self.bundle, self.estimates.beats_median)[:, self.position, None]

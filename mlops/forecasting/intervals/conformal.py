@@ -11,7 +11,7 @@ from mlops.forecasting.metrics.paired import FEWEST_SESSIONS, session_means, stu
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.types import HORIZONS, FloatArray
 
-CALIBRATION_SESSIONS = 1260
+CALIBRATION_SESSIONS = 2520
 SHRUNK_BY_SAMPLES = 50
 SMALLEST_STEP = 1.001
 REACH_SHARE = 0.5

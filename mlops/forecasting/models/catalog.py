@@ -20,6 +20,8 @@ _MEMBERS = {
     LOGISTIC: ("mlops.forecasting.models.logistic_member", "LogisticMember"),
 }
 MEMBER_NAMES = tuple(_MEMBERS)
+# Whom a signal follows: the LSTM moves all instruments of a day together, and a signal has to beat the others of it.
+EDGE_MEMBERS = (XGBOOST, LOGISTIC)
 
 
 def member_class(name: str) -> type[Member]:

@@ -141,7 +141,9 @@ def test_in_random_walks_no_edge_is_found() -> None:
     for figures in figures_by_horizon.values():
         assert figures["log_loss_ci"][1] > 0
         assert figures["log_loss_vs_climatology"] < 5e-4
-        assert abs(figures["accuracy"] - max(figures["base_rate"], 1 - figures["base_rate"])) < 0.02
+        # No better than the better side, no worse than "always up", which a base rate near one half may or may not say.
+        assert figures["accuracy"] < max(figures["base_rate"], 1 - figures["base_rate"]) + 0.02
+        assert figures["accuracy"] > figures["base_rate"] - 0.02
         # 25 stocks and 30 stretches of 20 sessions: a standard error of .008 at the longest horizon.
         assert abs(figures["interval_95"]["coverage"] - 0.95) < 0.02
         assert abs(figures["rank_ic"]) < 0.03

@@ -7,7 +7,7 @@ import pytest
 
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.errors import TooLittleHistory
-from mlops.forecasting.fitting import fit_bundle, learn_rules
+from mlops.forecasting.fitting import fit_bundle, rules_of
 from mlops.forecasting.learning import known_before, learning_set
 from mlops.forecasting.models.catalog import search_trees
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
@@ -39,8 +39,13 @@ def test_base_rates_are_counted_up_to_the_end_of_training() -> None:
     bundle, panel = small_bundle(), small_panel()
     close = panel.close[: len(panel.sessions) - HELD_OUT]
     rises = (close[5:] > close[:-5])[252:]
-    # Features are known from the 253rd session on, and half a case is added to either side.
-    assert bundle.heads[UP].base_rates[1] == pytest.approx((rises.sum() + 0.5) / (rises.size + 1))
+    # Features are known from the 253rd session on, and half a case is added to either side; the usual rate is .54.
+    counted = (rises.sum() + 0.5) / (rises.size + 1)
+    base_rate = bundle.heads[UP].base_rates[1]
+    assert min(counted, 0.54) < base_rate < max(counted, 0.54)
+    # What the members learned to start from is the counted rate.
+    shift = np.log(base_rate / (1 - base_rate)) - np.log(counted / (1 - counted))
+    assert bundle.heads[UP].shifts[1] == pytest.approx(shift)
 
 
 def test_bars_after_the_end_of_training_change_nothing() -> None:
@@ -164,14 +169,15 @@ def test_those_who_lagged_as_forecast_earn_the_signal_to_sell(instruments: int, 
     # P(up) says nothing; the half with the lower P(beats median) lags in seven cases of ten, the other in three
     lags = rng.random(shape) < np.where(low, 0.7, 0.3)
     past = PastForecasts(
-        logits={UP: np.zeros(shape), BEATS_MEDIAN: logits},
+        logits={UP: np.zeros(shape), BEATS_MEDIAN: -logits},
+        edge_logits={UP: np.zeros(shape), BEATS_MEDIAN: logits},
         base_rates={head: np.full(shape, 0.5) for head in (UP, BEATS_MEDIAN)},
         labels={UP: (rng.random(shape) < 0.5).astype(float), BEATS_MEDIAN: np.where(lags, 0.0, 1.0)},
         rows=np.repeat(np.arange(600), instruments),
         columns=np.tile(np.arange(instruments), 600),
     )
     weights = {head: np.ones(len(HORIZONS)) for head in (UP, BEATS_MEDIAN)}
-    rules = learn_rules(past, weights, instruments=instruments)
+    rules = rules_of(past, weights, instruments=instruments)
     assert (set(rules.rise), set(rules.lag)) == (set(), lagging)
     assert all(rule.earned and 0.1 < rule.lift < 0.25 for rule in rules.lag.values())
 

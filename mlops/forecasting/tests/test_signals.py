@@ -11,17 +11,24 @@ from mlops.forecasting.signals import (
     SignalRules,
     Standing,
     decide,
-    learn_rule,
+    learn_rules,
 )
 
-EARNED = EarnedRule(threshold=0.02, lift=0.03, lower=0.01, upper=0.05, coverage=0.1, count=900)
-UNEARNED = EarnedRule(threshold=0.02, lift=0.03, lower=-0.01, upper=0.07, coverage=0.1, count=900)
+EARNED = EarnedRule(
+    threshold=0.02, lift=0.03, lower=0.01, upper=0.05, likely=0.02, together=0.01, coverage=0.1, count=900
+)
+UNEARNED = replace(EARNED, together=-0.01)
 NOTHING = SignalRules(rise={}, lag={})
 
 
-def past_calls(*, informed: float, sessions: int = 600, symbols: int = 8) -> PastCalls:
+def learned(past: PastCalls) -> EarnedRule | None:
+    """The rule of a horizon alone, for the top tenth."""
+    return learn_rules({5: past}, share=0.1).get(5)
+
+
+def past_calls(*, informed: float, sessions: int = 600, symbols: int = 8, seed: int = 9) -> PastCalls:
     """Edges that shift the chance of a rise by `informed` when they are in the top half."""
-    rng = np.random.default_rng(9)
+    rng = np.random.default_rng(seed)
     edges = rng.uniform(-0.05, 0.05, sessions * symbols)
     chance = 0.5 + informed * np.sign(edges)
     came_true = (rng.random(len(edges)) < chance).astype(np.float64)
@@ -29,7 +36,7 @@ def past_calls(*, informed: float, sessions: int = 600, symbols: int = 8) -> Pas
 
 
 def test_a_real_edge_is_earned() -> None:
-    rule = learn_rule(past_calls(informed=0.1), share=0.1)
+    rule = learned(past_calls(informed=0.1))
     assert rule is not None
     assert rule.earned
     # The top tenth of a uniform edge on -0.05..0.05 begins at 0.04, and lies 10 points above a day's mean of one half;
@@ -41,9 +48,30 @@ def test_a_real_edge_is_earned() -> None:
 
 
 def test_chance_is_not_earned() -> None:
-    rule = learn_rule(past_calls(informed=0.0), share=0.1)
+    rule = learned(past_calls(informed=0.0))
     assert rule is not None
     assert not rule.earned
+
+
+def test_a_horizon_is_carried_by_the_others_only_where_it_gained_itself() -> None:
+    strong = {5: past_calls(informed=0.1), 10: past_calls(informed=0.1, seed=10)}
+    # Where the strongest rose less often than the others, a good mean of three earns nothing.
+    rules = learn_rules({**strong, 20: past_calls(informed=-0.05, seed=11)}, share=0.1)
+    assert [rules[horizon].earned for horizon in (5, 10, 20)] == [True, True, False]
+    assert rules[20].together == rules[5].together > 0
+    # A weak lift that alone would not be beyond doubt is earned beside two strong ones.
+    weak = past_calls(informed=0.015, sessions=900, seed=13)
+    assert learn_rules({20: weak}, share=0.1)[20].likely > 0 > learn_rules({20: weak}, share=0.1)[20].lower
+    assert learn_rules({**strong, 20: weak}, share=0.1)[20].earned
+
+
+def test_the_mean_is_taken_over_the_sessions_that_all_horizons_have() -> None:
+    whole = past_calls(informed=0.1)
+    later = whole.rows >= 200
+    part = PastCalls(whole.edges[later], whole.came_true[later], whole.rows[later])
+    rules = learn_rules({5: whole, 10: part}, share=0.1)
+    assert rules[5].together == rules[10].together > 0
+    assert set(learn_rules({5: whole, 20: past_calls(informed=0.1, sessions=249)}, share=0.1)) == {5}
 
 
 def test_a_hundred_signals_are_the_fewest_that_earn_anything() -> None:
@@ -52,20 +80,20 @@ def test_a_hundred_signals_are_the_fewest_that_earn_anything() -> None:
 
 
 def test_a_short_past_supports_no_rule() -> None:
-    assert learn_rule(past_calls(informed=0.1, sessions=249), share=0.1) is None
+    assert learned(past_calls(informed=0.1, sessions=249)) is None
 
 
 def test_equal_forecasts_support_no_rule() -> None:
     calls = past_calls(informed=0.0)
     rounding = 1e-16 * np.sign(calls.edges)
-    assert learn_rule(PastCalls(rounding, calls.came_true, calls.rows), share=0.1) is None
+    assert learned(PastCalls(rounding, calls.came_true, calls.rows)) is None
 
 
 def test_a_rising_market_is_no_edge() -> None:
     # All instruments rise on the same days; picking days is worth nothing against the same days' others.
     rows = np.repeat(np.arange(600), 8)
     rising = np.repeat((np.random.default_rng(1).random(600) < 0.6).astype(np.float64), 8)
-    rule = learn_rule(PastCalls(rising - 0.5, rising, rows), share=0.1)
+    rule = learned(PastCalls(rising - 0.5, rising, rows))
     assert rule is None or not rule.earned
 
 

@@ -1,0 +1,43 @@
+"""A person makes an API key in the browser, uses it, sees what was used, and revokes it."""
+
+import httpx
+from playwright.sync_api import expect
+
+from accounts.models import ApiKey, User
+from accounts.real_time import real_now
+from accounts.services.agreements import accept_documents
+from accounts.usage import USAGE
+from config.tests.e2e.conftest import PHONE, OpenPage
+
+EMAIL = "ada.lovelace@example.com"
+PASSWORD = "correct horse battery"
+
+
+def test_a_key_is_made_used_seen_and_revoked(open_page: OpenPage, site: str) -> None:
+    accept_documents(user=User.objects.create_user(EMAIL, PASSWORD), now=real_now())
+    page = open_page("/accounts/keys", viewport=PHONE)
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="API keys")).to_be_visible()
+    page.get_by_label("Name").fill("notebook")
+    page.get_by_label("Read forecasts").uncheck()
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("alert")).to_contain_text("tick at least one box")
+    page.get_by_label("Read forecasts").check()
+    page.get_by_role("button", name="Make the key").click()
+    key = page.get_by_role("status").locator(".key").inner_text()
+    headers = {"X-API-Key": key}
+    answer = httpx.get(f"{site}/api/v1/symbols", headers=headers)
+    assert (answer.status_code, answer.headers["RateLimit-Policy"].split(";")[0]) == (200, '"free"')
+    USAGE.flush()
+    page.goto("/accounts/usage")
+    row = page.get_by_role("row", name="notebook")
+    expect(row).to_contain_text("4,999")
+    page.goto("/accounts/keys")
+    expect(page.get_by_text(key)).to_have_count(0)
+    page.get_by_role("button", name="Revoke the key notebook").click()
+    expect(page.get_by_role("row", name="notebook")).to_contain_text("revoked")
+    assert ApiKey.objects.get().revoked_at is not None
+    refused = httpx.get(f"{site}/api/v1/symbols", headers=headers)
+    assert (refused.status_code, refused.json()["reason"]) == (401, "revoked-key")

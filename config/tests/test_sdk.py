@@ -1,0 +1,65 @@
+"""Clients that standard generators make from the served schema, used against the server that served it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.embedded.places import ROOT
+from config.tests.api_site import called_market, served_site
+
+pytestmark = pytest.mark.slow
+
+SDK = ROOT / "deploy" / "sdk"
+# What the generators are installed in is kept between runs; the clients are made anew.
+FOLDER = ROOT / "build" / "sdk-test"
+ROOM = {"HINDCAST_LIMIT_ANONYMOUS": "1000"}
+COMPILER = FOLDER / "typescript" / "node_modules" / ".bin" / "tsc"
+
+
+@pytest.fixture
+def address(transactional_db: None, tmp_path: Path) -> Iterator[str]:
+    """The served site, with the clients made from its schema."""
+    called_market()
+    shutil.rmtree(FOLDER / "python", ignore_errors=True)
+    with served_site(tmp_path, ROOM) as found:
+        run([str(SDK / "generate"), f"{found}/api/schema?format=json", str(FOLDER)], PYTHON=sys.executable)
+        yield found
+
+
+def run(command: Sequence[str], folder: Path = ROOT, **variables: str) -> str:
+    """What the command prints."""
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, **variables}, capture_output=True, text=True, timeout=500, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_clients_do_what_they_promise(address: str) -> None:
+    program = [str(FOLDER / "env" / "bin" / "python"), str(SDK / "example.py"), address]
+    said: dict[str, Any] = json.loads(run(program, PYTHONPATH=str(FOLDER / "python")))
+    assert (said["symbol"], said["target_date"], said["range"]) == ("AAPL", "2023-09-28", [97.0, 107.0])
+    assert (said["past"], said["bars"], said["found"][0]) == (10, 5, "AAPL")
+    # Three stocks, 29 sessions each.
+    assert said["scored"] == 87
+    assert said["refused"] == [404, "/api/problems#unknown-symbol", ["AAPL"]]
+    if COMPILER.exists():
+        assert_typescript(address)
+
+
+def assert_typescript(address: str) -> None:
+    """The example passes the strict compiler, and what it was compiled to speaks with the server."""
+    place = FOLDER / "typescript"
+    shutil.copy(SDK / "example.ts", place)
+    run([str(COMPILER), "--project", "."], place)
+    said: dict[str, Any] = json.loads(run(["node", "example.js", address], place))
+    assert (said["symbol"], said["target_date"], said["price"]) == ("AAPL", "2023-09-28", 102)
+    assert said["scored"] == 87
+    assert said["refused"] == [404, "/api/problems#unknown-symbol"]

@@ -1,0 +1,71 @@
+"""How often the answer to a question is yes: counted, and for a rise drawn towards what stocks have long done."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlops.forecasting.bundle import UP
+from mlops.forecasting.ensemble import logit_of
+from mlops.forecasting.metrics.bootstrap import BLOCK_SESSIONS, FEWEST_BLOCKS
+from mlops.forecasting.models.samples import IntArray
+from mlops.forecasting.types import HORIZONS, FloatArray
+
+# Share of rises among the closes that changed, 1, 5, 10 and 20 sessions ahead: 20 US stocks, 1991 to 2003.
+USUAL_RISES = np.array([0.51, 0.54, 0.56, 0.58])
+# How far markets lie apart in the long run, as a standard deviation; a lasting difference grows with the root of time.
+APART = 0.02 * np.sqrt(np.array(HORIZONS) / 20)
+RECENT_SESSIONS = 252
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """base: shape (h,), how often yes is to be expected; learned: shape (h,), how often the members are told yes.
+
+    Both are NaN where nothing is known, and never exactly 0 or 1.
+    """
+
+    base: FloatArray
+    learned: FloatArray
+
+    @property
+    def shifts(self) -> FloatArray:
+        """What has to be added to the members' log odds for them to start from the base rate, shape (h,)."""
+        return logit_of(self.base) - logit_of(self.learned)
+
+
+def rates_of(head: str, lessons: FloatArray, labels: FloatArray, rows: IntArray) -> Rates:
+    """The rates of a head; lessons, labels: shape (n, h), NaN where not known; rows: shape (n,), sessions.
+
+    A rise is as frequent as it was among the closes that changed, drawn towards what is usual by as much as that is
+    surer than what was counted, times the share of closes that changed over the last year.
+    """
+    learned = _shares(lessons)
+    if head != UP or not len(rows):
+        return Rates(learned, learned)
+    errors = np.array([_squared_error(each, rows) for each in lessons.T])
+    usual = 1 - APART**2 / (errors + APART**2)
+    known = np.isfinite(labels)
+    recent = (rows > rows.max() - RECENT_SESSIONS)[:, None]
+    changed = (np.isfinite(lessons) & recent).sum(axis=0) / np.maximum((known & recent).sum(axis=0), 1)
+    drawn = (1 - usual) * learned + usual * USUAL_RISES
+    return Rates(np.where(changed > 0, drawn * changed, learned), learned)
+
+
+def _squared_error(lessons: FloatArray, rows: IntArray) -> float:
+    """Of the share of yes, as it differs between blocks of 60 sessions; infinite with fewer than two blocks."""
+    known = np.isfinite(lessons)
+    if not known.any():
+        return float("inf")
+    blocks = (rows[known] - rows[known].min()) // BLOCK_SESSIONS
+    counts = np.bincount(blocks)
+    surplus = np.bincount(blocks, weights=lessons[known] - lessons[known].mean())[counts > 0]
+    if len(surplus) < FEWEST_BLOCKS:
+        return float("inf")
+    return float((surplus**2).sum() / (len(surplus) - 1) * len(surplus) / known.sum() ** 2)
+
+
+def _shares(labels: FloatArray) -> FloatArray:
+    """How often each horizon's label was 1, half a yes and half a no added, shape (h,); NaN where none is known."""
+    known = np.isfinite(labels).sum(axis=0)
+    shares: FloatArray = np.where(known > 0, (np.nansum(labels, axis=0) + 0.5) / (known + 1.0), np.nan)
+    return shares
