@@ -1,4 +1,5 @@
-"""Who may open the socket: pages of this site and of the front ends it names, as whoever is signed in there."""
+"""Who may open the socket: pages of this site and of the front ends it names, as whoever is signed in there, and
+programs with a key or a token."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,19 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
+from accounts.callers import caller_of
+from accounts.errors import AccountError
+from accounts.models import Scope, User
 from config.stream.threads import in_thread
 
 log = structlog.get_logger(__name__)
 
 SIGN_IN_SECONDS = 3.0
+CREDENTIALS = {
+    b"x-api-key": "HTTP_X_API_KEY",
+    b"authorization": "HTTP_AUTHORIZATION",
+    b"x-forwarded-for": "HTTP_X_FORWARDED_FOR",
+}
 
 
 class PagesOfThisSite(OriginValidator):
@@ -31,14 +40,37 @@ class PagesOfThisSite(OriginValidator):
 
 
 class SignedInUser:
-    """Puts the session's user into the scope; nobody is signed in when the session cannot be read."""
+    """Puts whoever shows a key, a token or a session into the scope as `user`.
+
+    Nobody is signed in when the session cannot be read; a key or token that cannot be used opens no socket.
+    """
 
     def __init__(self, application: Any) -> None:
         self._application = application
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
-        user = await _user_of(_cookie(scope["headers"], settings.SESSION_COOKIE_NAME))
+        shown = {name: value.decode("latin-1") for name, value in scope["headers"] if name in CREDENTIALS}
+        try:
+            if shown.keys() - {b"x-forwarded-for"}:
+                user = await asyncio.wait_for(in_thread(_user_by_header, shown, scope), SIGN_IN_SECONDS)
+            else:
+                user = await _user_of(_cookie(scope["headers"], settings.SESSION_COOKIE_NAME))
+        except (AccountError, DatabaseError, TimeoutError) as error:
+            log.warning("stream_credentials_refused", reason=str(error) or type(error).__name__)
+            await receive()
+            await send({"type": "websocket.close"})
+            return
         await self._application({**scope, "user": user}, receive, send)
+
+
+def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> object:
+    """The person behind a key or a token. Raises CredentialsRefused, ScopeMissing, RateLimited."""
+    request = HttpRequest()
+    request.META = {CREDENTIALS[name]: value for name, value in shown.items()}
+    request.META["REMOTE_ADDR"] = (scope.get("client") or [""])[0]
+    caller = caller_of(request)
+    caller.require(Scope.READ)
+    return AnonymousUser() if caller.user_id is None else User.objects.get(pk=caller.user_id)
 
 
 async def _user_of(session_key: str) -> object:

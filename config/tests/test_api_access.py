@@ -1,0 +1,180 @@
+"""Every call of the API by everybody who might try: taken from the paths, so that a new call must say who may."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django import Settings
+
+from accounts.models import ApiKey, User
+from accounts.real_time import real_now
+from accounts.tests.factories import key_of, person, token_for
+from predictions.models import BatchJob
+from predictions.services.batch import open_batch
+from predictions.tests.scene import NOW, Scene, scene
+
+pytestmark = pytest.mark.django_db
+
+API = "api/v1/"
+CALLERS = ("anonymous", "other user", "read-only key", "expired key", "revoked key", "staff", "owner")
+OK = (200, 201, 202, 204, 304)
+# What a call answers to callers without anything wrong with them; a body that is empty or a missing parameter is 400.
+MET = (*OK, 400, 404, 422, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One method of one path, and who may: everybody, people, or staff; `scope` is what a key needs.
+
+    `owned`: the object is the owner's, and nobody else's business.
+    """
+
+    method: str
+    route: str
+    audience: str
+    scope: str = "read"
+    owned: bool = False
+
+
+CALLS = (
+    Call("GET", "predict", "everybody"),
+    Call("POST", "predict/batch", "everybody"),
+    Call("GET", "predict/batch/<str:batch_id>", "everybody", owned=True),
+    Call("DELETE", "predict/batch/<str:batch_id>", "everybody", "predict", owned=True),
+    Call("GET", "forecasts/<int:forecast_id>", "everybody"),
+    Call("GET", "forecasts/<int:forecast_id>/replay/<str:token>", "everybody"),
+    Call("GET", "ledger/head", "everybody"),
+    Call("GET", "ledger/heads", "everybody"),
+    Call("GET", "ledger/entries", "everybody"),
+    Call("GET", "history/<str:symbol>", "everybody"),
+    Call("GET", "metrics", "everybody"),
+    Call("GET", "symbols", "everybody"),
+    Call("GET", "prices/<str:symbol>", "everybody"),
+    Call("GET", "quotes", "everybody"),
+    Call("GET", "sentiment/<str:symbol>", "everybody"),
+    Call("GET", "providers", "staff"),
+    Call("POST", "auth/register", "everybody", "public"),
+    Call("POST", "auth/token", "everybody", "public"),
+    Call("POST", "auth/token/refresh", "everybody", "public"),
+    Call("POST", "auth/logout", "everybody", "public"),
+    Call("GET", "auth/me", "people"),
+    Call("GET", "auth/keys", "people", "manage"),
+    Call("POST", "auth/keys", "people", "manage"),
+    Call("DELETE", "auth/keys/<int:key_id>", "people", "manage", owned=True),
+    Call("GET", "usage", "people"),
+)
+# Waits for a worker; its own tests ask it.
+ELSEWHERE = {("GET", "forecasts/<int:forecast_id>/replay")}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is there to be asked for: the owner, one of their keys and batches, and a public scene."""
+
+    owner: User
+    key: ApiKey
+    batch: BatchJob
+    shown: Scene
+
+    def path_of(self, route: str) -> str:
+        """The route with what really exists in its place holders."""
+        forecast = next(iter(self.shown.forecasts.values()))
+        places = {
+            "<str:batch_id>": str(self.batch.pk),
+            "<int:forecast_id>": str(forecast.pk),
+            "<str:token>": "none",
+            "<str:symbol>": "AAPL",
+            "<int:key_id>": str(self.key.pk),
+        }
+        for place, value in places.items():
+            route = route.replace(place, value)
+        return f"/{API}{route}"
+
+
+@pytest.fixture
+def world(settings: Settings) -> World:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
+    shown, owner = scene(), person(plan_id="unlimited")
+    batch = open_batch(owner_id=owner.pk, words=["AAPL"], horizon=5, now=NOW)
+    return World(owner, key_of(owner)[0], batch, shown)
+
+
+def headers_of(caller: str, world: World) -> dict[str, str]:
+    """What the caller shows; every key but the read-only one may do everything, so that only its state stops it."""
+    everything, past = ("read", "predict", "manage"), real_now() - timedelta(seconds=1)
+    other = person(plan_id="unlimited")
+    match caller:
+        case "other user":
+            return {"authorization": f"Bearer {token_for(other)}"}
+        case "read-only key":
+            return {"x-api-key": key_of(world.owner, "read")[1]}
+        case "expired key":
+            return {"x-api-key": key_of(world.owner, *everything, expires_at=past)[1]}
+        case "revoked key":
+            return {"x-api-key": key_of(world.owner, *everything, revoked_at=past)[1]}
+        case "staff":
+            return {"authorization": f"Bearer {token_for(person(is_staff=True, plan_id='unlimited'))}"}
+        case "owner":
+            return {"x-api-key": key_of(world.owner, *everything)[1]}
+    return {}
+
+
+def expected(call: Call, caller: str) -> tuple[int, ...]:
+    """The statuses that this caller may get."""
+    if caller in ("expired key", "revoked key"):
+        return (401,)
+    if caller == "anonymous" and call.audience != "everybody":
+        return (401,)
+    if caller == "read-only key" and call.scope not in ("read", "public"):
+        return (403,)
+    if call.audience == "staff" and caller != "staff":
+        return (403,)
+    if call.owned and caller in ("anonymous", "other user", "staff"):
+        return (401, 404) if caller == "anonymous" else (404,)
+    if call.owned:
+        return OK
+    return (*MET, 401) if call.scope == "public" else MET
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    """Method and route of every call under the API's prefix."""
+    for prefix, pattern in _patterns(get_resolver().url_patterns, ""):
+        route = prefix + str(pattern.pattern)
+        if route.startswith(API):
+            view: Any = getattr(pattern.callback, "cls", None)
+            for method in ("get", "post", "put", "patch", "delete"):
+                if hasattr(view, method):
+                    yield method.upper(), route.removeprefix(API)
+
+
+def _patterns(patterns: list[Any], prefix: str) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern.url_patterns, prefix + str(pattern.pattern))
+        else:
+            yield prefix, pattern
+
+
+def test_every_call_of_the_api_says_who_may() -> None:
+    named = {(call.method, call.route) for call in CALLS} | ELSEWHERE
+    assert len(named) == len(CALLS) + len(ELSEWHERE)
+    assert set(routes()) == named
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.route}")
+def test_each_caller_gets_what_is_theirs(world: World, call: Call, caller: str) -> None:
+    browser = Client(raise_request_exception=False)
+    headers = headers_of(caller, world)
+    path = world.path_of(call.route)
+    answer = browser.generic(call.method, path, b"{}", content_type="application/json", headers=headers)
+    assert answer.status_code in expected(call, caller), answer.content[:300]
+    if answer.status_code >= 400:
+        assert answer["Content-Type"] == "application/problem+json"
+    world.key.refresh_from_db()
+    is_theirs = caller == "owner" and call.route == "auth/keys/<int:key_id>"
+    assert (world.key.revoked_at is not None) is is_theirs
