@@ -32,7 +32,7 @@ PRIVACY = Document(
     "privacy",
     "What is kept about you",
     "2026-11-25",
-    "9656ac9ad3b501580946e45e481d88ffe68f9c4cc63ea10466237dc3b55a475b",
+    "65b793090a0ad85bcdc9bf6f178971923024777b64bcc3762bbd60b54daace01",
 )
 
 DOCUMENTS = {document.slug: document for document in (TERMS, DISCLAIMER, PRIVACY)}

@@ -8,10 +8,10 @@ from allauth.socialaccount.models import SocialAccount
 from django.db.models import Q, QuerySet
 
 from accounts.documents import TO_BE_ACCEPTED
-from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
+from accounts.models import Acceptance, ApiKey, AuditEvent, RequestLog, TokenFamily, UsageDay, User
 
 RECENT_EVENTS = 10
-EXPORTED_EVENTS = 10_000
+EXPORTED_ROWS = 10_000
 
 
 def lacks_agreement(user: User) -> bool:
@@ -79,13 +79,28 @@ def export_for(user: User) -> dict[str, Any]:
             }
             for row in TokenFamily.objects.filter(user=user)
         ],
+        "usage": [
+            {"day": row.day.isoformat(), "endpoint": row.endpoint, "calls": row.calls, "errors": row.errors}
+            for row in UsageDay.objects.filter(user=user)
+        ],
+        "calls": [
+            {
+                "at": row.at.isoformat(),
+                "method": row.method,
+                "path": row.path,
+                "status": row.status,
+                "duration_ms": row.duration_ms,
+                "network": row.network,
+            }
+            for row in RequestLog.objects.filter(user=user)[:EXPORTED_ROWS]
+        ],
         "agreements": [
             {"text": row.document, "version": row.version, "at": row.accepted_at.isoformat(), "network": row.network}
             for row in acceptances_of(user)
         ],
         "events": [
             {"what": row.kind, "detail": row.detail, "at": row.recorded_at.isoformat(), "network": row.network}
-            for row in AuditEvent.objects.filter(user=user)[:EXPORTED_EVENTS]
+            for row in AuditEvent.objects.filter(user=user)[:EXPORTED_ROWS]
         ],
     }
 

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, RequestLog, UsageDay, User
 from accounts.services.agreements import accept_documents
 from alerts.models import Alert, DeliveryAttempt, Rule
 from alerts.tests.factories import FIRST, NOW, price_rule
@@ -25,6 +25,8 @@ ACCOUNTED_FOR = {
     "accounts.Acceptance": "account: agreements",
     "accounts.AuditEvent": "account: events",
     "accounts.ApiKey": "account: keys",
+    "accounts.UsageDay": "account: usage",
+    "accounts.RequestLog": "account: calls",
     "accounts.TokenFamily": "account: sign_ins_by_api",
     "token_blacklist.OutstandingToken": "account: sign_ins_by_api",
     "socialaccount.SocialAccount": "account: vendors",
@@ -44,6 +46,10 @@ def ada() -> User:
     rule = price_rule(user, stock("AAPL"), "150")
     alert = Alert.objects.create(rule=rule, session=FIRST, subject="AAPL above 150", body="So it is.", raised_at=NOW)
     DeliveryAttempt.objects.create(alert=alert, channel="email", recipient=user.email, status="sent", started_at=NOW)
+    UsageDay.objects.create(user=user, day=FIRST, endpoint="predict", calls=3, errors=0)
+    RequestLog.objects.create(
+        at=NOW, user=user, method="GET", endpoint="predict", path="/api/v1/predict", status=200, duration_ms=1.5
+    )
     open_batch(owner_id=user.pk, words=["AAPL", "BRK.B"], horizon=5, now=NOW)
     return user
 
@@ -69,6 +75,8 @@ def test_a_person_is_handed_everything_of_every_app(client: Client, ada: User) -
     (alert,) = rule["alerts"]
     assert alert["body"] == "So it is."
     assert alert["deliveries"] == [{"channel": "email", "to": "ada@example.com", "status": "sent"}]
+    assert [(row["endpoint"], row["calls"]) for row in whole["account"]["usage"]] == [("predict", 3)]
+    assert [(row["path"], row["status"]) for row in whole["account"]["calls"]] == [("/api/v1/predict", 200)]
     (asked,) = whole["predictions"]["batches"]
     assert (asked["symbols"], asked["horizon"], asked["state"]) == (["AAPL", "BRK.B"], 5, "waiting")
     assert ada.password not in json.dumps(whole)
