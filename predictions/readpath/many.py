@@ -16,6 +16,7 @@ from predictions.errors import ForecastUnavailable
 from predictions.models import Forecast
 from predictions.readpath import cache
 from predictions.readpath.bodies import answers_of
+from predictions.readpath.spellings import remember_spelling
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
@@ -83,6 +84,8 @@ def _from_database(symbols: Sequence[str], horizon: int, *, now: datetime) -> di
     """Read the newest forecast of each, and keep what serves for the next callers."""
     champion()
     instruments = instruments_by_symbols(symbols)
+    for symbol, instrument in instruments.items():
+        remember_spelling(symbol, instrument.symbol)
     forecasts = latest_forecasts(horizon, among={instrument.pk for instrument in instruments.values()})
     bodies = _bodies(forecasts.values(), now=now)
     told: dict[str, Said] = {}
