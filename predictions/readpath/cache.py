@@ -228,7 +228,7 @@ def release(symbol: str, horizon: int) -> None:
 
 
 def _claim_key(symbol: str, horizon: int) -> str:
-    return f"fc-claim:{meant_by(symbol)}:{horizon}"
+    return f"fc-claim:{symbol}:{horizon}"
 
 
 def _kept(found: Sequence[bytes | None]) -> Kept | None:

@@ -121,7 +121,7 @@ def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> A
 def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
     champion()
     instrument = instrument_by_symbol(symbol)
-    remember_spelling(symbol, instrument.symbol)
+    remember_spelling(symbol, instrument.symbol, now_s=time.monotonic())
     forecast = latest_forecast(instrument, horizon)
     if forecast is None:
         raise ForecastUnavailable(instrument.symbol, horizon)

@@ -9,13 +9,13 @@ CAPACITY = 5_000
 _meant: dict[str, tuple[str, float]] = {}
 
 
-def remember_spelling(written: str, symbol: str) -> None:
-    """Note that `written` means the instrument with this symbol; believed for a minute, in this process."""
+def remember_spelling(written: str, symbol: str, *, now_s: float) -> None:
+    """Note at `now_s` (monotonic) what `written` means; that is believed for a minute, in this process."""
     if written == symbol:
         return
     if len(_meant) >= CAPACITY:
         _meant.clear()
-    _meant[written] = symbol, time.monotonic() + LIFE_S
+    _meant[written] = symbol, now_s + LIFE_S
 
 
 def meant_by(written: str) -> str:

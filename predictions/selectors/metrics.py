@@ -138,7 +138,8 @@ def window_name(days: int) -> str:
 
 def _over_time(asked: Asked, as_of: date | None) -> list[Period]:
     """By day up to 90 days, by week up to a year, by month beyond; oldest first."""
-    conditions, named = ["d.kind = %(kind)s"], {"kind": asked.kind, "version": asked.version, "horizon": asked.horizon}
+    conditions = ["d.kind = %(kind)s"]
+    named: dict[str, Any] = {"kind": asked.kind, "version": asked.version, "horizon": asked.horizon}
     if asked.version is None:
         conditions.append("d.model_version_id IS NULL")
     else:
