@@ -1,8 +1,9 @@
 """The one limiter: how often a caller may ask, counted in the store and shared by every way into the API.
 
 A window opens with a caller's first call and closes by itself; all calls of the API draw on one bucket a caller, and a
-call that is refused is not counted. One that stands for more calls than a minute allows takes a whole minute. Without
-the store each process counts for itself, so that an outage neither locks everybody out nor opens the gates.
+call that is refused is not counted. One that stands for more calls than a minute allows takes five sixths of a minute,
+which leaves room to ask how it gets on. Without the store each process counts for itself, so that an outage neither
+locks everybody out nor opens the gates.
 """
 
 import math
@@ -55,7 +56,8 @@ local function take(key, cost, limit, window_ms)
   return used, left_ms, false
 end
 local counted = {0, 0, 0, 0, 0}
-local minute_cost = math.min(tonumber(ARGV[1]), tonumber(ARGV[2]))
+local minute_cost, per_minute = tonumber(ARGV[1]), tonumber(ARGV[2])
+if minute_cost > per_minute then minute_cost = per_minute - math.floor(per_minute / 6) end
 local over
 counted[2], counted[3], over = take(KEYS[1], minute_cost, ARGV[2], 60000)
 if over then
@@ -202,7 +204,7 @@ class LocalCounter:
         with self._lock:
             minute = self._window(minute_key, MINUTE_S, now_s)
             day = self._window(day_key, DAY_S, now_s) if per_day else (0, now_s)
-            minute_cost = min(cost, per_minute)
+            minute_cost = cost if cost <= per_minute else per_minute - per_minute // 6
             refused = 1 if minute[0] + minute_cost > per_minute else 2 if per_day and day[0] + cost > per_day else 0
             taken, taken_of_minute = (0, 0) if refused else (cost, minute_cost)
             self._keep(minute_key, minute[0] + taken_of_minute, minute[1])

@@ -15,7 +15,9 @@ EXPORTED_ROWS = 10_000
 
 
 def lacks_agreement(user: User) -> bool:
-    """Whether the person has yet to accept today's version of some text."""
+    """Whether the person has yet to accept today's version of some text; staff speak for whoever runs the site."""
+    if user.is_staff:
+        return False
     accepted = set(Acceptance.objects.filter(user=user).values_list("document", "version"))
     return any((document.slug, document.version) not in accepted for document in TO_BE_ACCEPTED)
 

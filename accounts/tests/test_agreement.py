@@ -49,6 +49,12 @@ def test_whoever_was_made_by_staff_is_asked_too(client: Client) -> None:
     assert "Two short texts belong to an account" in client.get("/accounts/agreement").content.decode()
 
 
+def test_staff_act_for_the_site_and_are_not_asked(client: Client) -> None:
+    User.objects.create_superuser("staff@example.com", PASSWORD)
+    client.post(f"{LOGIN}?next=/admin/", {"login": "staff@example.com", "password": PASSWORD})
+    assert client.get("/admin/").status_code == 200
+
+
 def test_the_page_is_nothing_to_whoever_is_not_about_to_sign_in(client: Client, ada: User) -> None:
     assert client.get("/accounts/agreement")["Location"] == LOGIN
     client.force_login(ada)

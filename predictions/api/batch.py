@@ -67,7 +67,7 @@ class BatchCreate(APIView):
         description="Up to 50 symbols are answered at once; up to 10,000 become a job, whose address stands in "
         "`Location` and whose progress is also told on the stream's channel `jobs`. A symbol that has no forecast gets "
         "a problem of its own and spoils nothing for the others. Each symbol counts as one call, "
-        "and a job for more of them than a minute allows takes a whole minute.",
+        "and a job for more of them than a minute allows takes five sixths of a minute.",
         request=BatchIn,
         parameters=[
             OpenApiParameter(

@@ -4,12 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import expect
 from pytest_django import Settings
 
 from accounts.models import AuditEvent, User
-from accounts.services.agreements import accept_documents
 from config.tests.e2e.conftest import OpenPage
 from mlops.models import AliasChange, ModelVersion, TrainingRun
 from mlops.selectors import champion
@@ -29,7 +27,6 @@ def rival(shown: Scene, settings: Settings, tmp_path: Path) -> ModelVersion:
 
 def test_staff_promote_a_version_and_ask_for_a_training(open_page: OpenPage, rival: ModelVersion) -> None:
     staff = User.objects.create_superuser(EMAIL, PASSWORD)
-    accept_documents(user=staff, now=timezone.now())
     page = open_page("/admin/")
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
