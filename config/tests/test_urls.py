@@ -51,5 +51,5 @@ def test_documentation_comes_from_this_site(browser: Client, path: str) -> None:
 def test_the_proxy_sends_to_the_stream_process_only_what_it_answers() -> None:
     configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
     blocks = re.findall(r"location ([^{]+) \{([^}]*)\}", configuration)
-    assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["/ws/"]
+    assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["/ws/", "= /api/v1/predict"]
     assert [path for path, block in blocks if "proxy_pass http://web;" in block] == ["/"]
