@@ -25,7 +25,7 @@ def person(name: str) -> User:
 
 
 def batch_of(owner: User) -> BatchJob:
-    return open_batch(owner_id=owner.pk, words=["AAPL"], horizon=5, now=clock.now())
+    return open_batch(owner_id=owner.pk, words=["NOBODY"], horizon=5, now=clock.now())
 
 
 def test_only_people_who_are_signed_in_have_jobs() -> None:

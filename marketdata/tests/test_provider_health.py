@@ -254,4 +254,4 @@ def test_staff_see_the_page_and_the_rows(httpserver: HTTPServer, person: Person)
 def test_the_schema_knows_the_call(client: Client) -> None:
     described = client.get("/api/schema?format=json").json()
     assert "/api/v1/providers" in described["paths"]
-    assert set(described["paths"]["/api/v1/providers"]["get"]["responses"]) == {"200", "401", "403", "429"}
+    assert described["paths"]["/api/v1/providers"]["get"]["responses"].keys() >= {"200", "401", "403", "429"}

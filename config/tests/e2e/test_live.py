@@ -57,7 +57,8 @@ def shows(page: Page, price: int, version: str) -> None:
 def test_a_publication_reaches_open_pages_without_reload(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
     pages = [followed(open_page, path) for path in ("/stocks/AAPL", "/")]
     expect(pages[0].locator("[data-chart]")).to_have_attribute("data-drawn", "")
-    publish(shown, 117, successor="v2")
+    with pages[0].expect_response(lambda answer: "/chart" in answer.url):
+        publish(shown, 117, successor="v2")
     for page in pages:
         shows(page, 117, "v2")
     with pages[0].expect_response(lambda answer: "/chart" in answer.url) as asked:
