@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 MINUTE_S = 60
 DAY_S = 86_400
+OF_DAY = ":day"
 # What is told where a plan has no limit; the field of the header has room for no infinity.
 UNLIMITED = 1_000_000_000
 LOCAL_WINDOWS = 20_000
@@ -131,7 +132,7 @@ class Allowance:
 
 def buckets_of(quota: Quota) -> list[str]:
     """The keys that a call is counted under."""
-    return [quota.bucket, f"{quota.bucket}:day"]
+    return [quota.bucket, f"{quota.bucket}{OF_DAY}"]
 
 
 def limits_of(quota: Quota, cost: int) -> list[int]:
@@ -246,6 +247,17 @@ def count_call(quota: Quota, cost: int = 1) -> Allowance:
     return allowance_of(quota, counted, cost)
 
 
+def taken_today(buckets: Sequence[str]) -> list[int] | None:
+    """What each bucket has given of its day, in their order; None while the store does not answer."""
+    if not buckets:
+        return []
+    try:
+        found: Any = store().mget([f"{bucket}{OF_DAY}" for bucket in buckets])
+    except RedisError:
+        return None
+    return [int(taken or 0) for taken in found]
+
+
 @dataclass(frozen=True, slots=True)
 class AddressQuota:
     """What an address may do whose callers have no key."""
@@ -291,6 +303,16 @@ def bucket_of(request: HttpRequest) -> str:
     return address_bucket(client_address(request))
 
 
+def key_bucket(key_id: int) -> str:
+    """What counts the calls by this API key."""
+    return f"limit:key:{key_id}"
+
+
+def user_bucket(user_id: int) -> str:
+    """What counts the calls of this person by tokens and pages."""
+    return f"limit:user:{user_id}"
+
+
 def address_bucket(address: str) -> str:
     """The key that counts an IPv4 address, or the /64 of an IPv6 one, which is what one household has."""
     return f"limit:address:{_network(address, v4_bits=32, v6_bits=64) or 'unknown'}"
@@ -306,6 +328,18 @@ def take_call(request: HttpRequest, quota: Quota, cost: int = 1) -> None:
     allowance = count_call(quota, cost)
     remember(request, allowance)
     allowance.require()
+
+
+def is_counted(request: HttpRequest) -> bool:
+    """Whether somebody has counted this call."""
+    return hasattr(request, "rate_limit")
+
+
+def next_call_s(request: HttpRequest, at_least: int) -> int:
+    """In how many seconds the caller of this request may call again: `at_least`, later where a window is used up."""
+    allowance: Allowance | None = getattr(request, "rate_limit", None)
+    windows = () if allowance is None else allowance.windows
+    return max([at_least, *[window.reset_s for window in windows if not window.remaining]])
 
 
 class RateLimitHeadersMiddleware:

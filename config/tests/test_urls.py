@@ -30,7 +30,10 @@ def test_an_unknown_api_path_is_a_problem(browser: Client, path: str) -> None:
 def test_an_unknown_page_is_a_page(browser: Client) -> None:
     answer = browser.get("/nothing/here")
     assert answer.status_code == 404
-    assert "There is nothing at this address" in answer.content.decode()
+    page = answer.content.decode()
+    assert "There is nothing at this address" in page
+    assert "URLResolver" not in page
+    assert "It may have been typed wrongly" in page
 
 
 def test_the_schema_is_openapi_3_1_in_both_forms(browser: Client) -> None:
@@ -51,5 +54,5 @@ def test_documentation_comes_from_this_site(browser: Client, path: str) -> None:
 def test_the_proxy_sends_to_the_stream_process_only_what_it_answers() -> None:
     configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
     blocks = re.findall(r"location ([^{]+) \{([^}]*)\}", configuration)
-    assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["/ws/"]
+    assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["/ws/", "= /api/v1/predict"]
     assert [path for path, block in blocks if "proxy_pass http://web;" in block] == ["/"]
