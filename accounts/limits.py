@@ -126,8 +126,13 @@ class Allowance:
         """Raise RateLimited when the call is one too many."""
         if self.refused_by is not None:
             refused = self.refused_by
-            cost = min(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
+            cost = cost_of_minute(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
             raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost)
+
+
+def cost_of_minute(cost: int, per_minute: int) -> int:
+    """What a call that stands for `cost` of them takes of a minute, as the script has it."""
+    return cost if cost <= per_minute else per_minute - per_minute // 6
 
 
 def buckets_of(quota: Quota) -> list[str]:
@@ -205,7 +210,7 @@ class LocalCounter:
         with self._lock:
             minute = self._window(minute_key, MINUTE_S, now_s)
             day = self._window(day_key, DAY_S, now_s) if per_day else (0, now_s)
-            minute_cost = cost if cost <= per_minute else per_minute - per_minute // 6
+            minute_cost = cost_of_minute(cost, per_minute)
             refused = 1 if minute[0] + minute_cost > per_minute else 2 if per_day and day[0] + cost > per_day else 0
             taken, taken_of_minute = (0, 0) if refused else (cost, minute_cost)
             self._keep(minute_key, minute[0] + taken_of_minute, minute[1])
