@@ -238,13 +238,17 @@ def count_locally(quota: Quota, cost: int = 1) -> Allowance:
     return _local.count(quota, cost, now_s=time.monotonic())
 
 
+@lru_cache(maxsize=4)
+def _counting_script(client: Redis) -> Any:
+    return client.register_script(_COUNT_ONLY_LUA)
+
+
 def count_call(quota: Quota, cost: int = 1) -> Allowance:
     """Count a call that stands for `cost` of them; never fails: an outage of the counter is not the caller's fault."""
     if STORE_OUTAGE.is_on:
         return count_locally(quota, cost)
     try:
-        script = store().register_script(_COUNT_ONLY_LUA)
-        counted = script(keys=buckets_of(quota), args=limits_of(quota, cost))
+        counted = _counting_script(store())(keys=buckets_of(quota), args=limits_of(quota, cost))
     except RedisError as error:
         STORE_OUTAGE.begin()
         log.warning("limits_counted_locally", reason=type(error).__name__)

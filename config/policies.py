@@ -8,6 +8,8 @@ from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from config.request_log import API_CALLS
+
 # The admin's scripts evaluate the expressions in its markup; all three set styles from scripts.
 EXCEPTIONS: Mapping[str, Mapping[str, list[Any]]] = {
     "/admin": {"script-src": [SELF, UNSAFE_EVAL, NONCE], "style-src": [SELF, UNSAFE_INLINE]},
@@ -18,6 +20,12 @@ EXCEPTIONS: Mapping[str, Mapping[str, list[Any]]] = {
 
 class PagePolicyMiddleware(CSPMiddleware):
     """Sends the site's policy, with the directives that are others under some paths."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """The answer with its policy; those of the API's calls have none."""
+        if request.path_info.startswith(API_CALLS):
+            return response
+        return super().process_response(request, response)
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -26,6 +26,10 @@ def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
+    # First, as they are looked up most often.
+    path("api/v1/", include("accounts.api.urls")),
+    path("api/v1/", include("predictions.api.urls")),
+    path("api/v1/", include("marketdata.api.urls")),
     path("", include("predictions.urls")),
     path("", include("marketdata.urls")),
     path("alerts/", include("alerts.urls")),
@@ -33,9 +37,6 @@ urlpatterns = [
     path("accounts/export", account_export.download, name="account_export"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("accounts.api.urls")),
-    path("api/v1/", include("predictions.api.urls")),
-    path("api/v1/", include("marketdata.api.urls")),
     path("api/schema", SpectacularAPIView.as_view(throttle_classes=[]), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", throttle_classes=[]), name="docs"),
     path("api/start", api_pages.start, name="api-start"),

@@ -6,14 +6,23 @@ from datetime import date, datetime, timedelta
 from math import prod
 from typing import TypedDict
 
-from django.db.models import QuerySet
-
 from marketdata.calendars import FIRST_DAY, latest_session
-from marketdata.models import CorporateAction, DailyBar, Instrument
-from marketdata.selectors import bars_for, is_behind
+from marketdata.models import CorporateAction, Instrument
+from marketdata.rows import rows_of
+from marketdata.selectors import is_behind
 
 STORED_DECIMALS = 6
 USUAL_SPAN = timedelta(days=365)
+NEWEST_SQL = """
+SELECT session, close, adjusted_close FROM marketdata_dailybar
+WHERE instrument_id = %(instrument)s AND is_final AND session <= %(until)s ORDER BY session DESC LIMIT 1
+"""
+BARS_SQL = """
+SELECT session, open::float8, high::float8, low::float8, close::float8, adjusted_close::float8, volume
+FROM marketdata_dailybar
+WHERE instrument_id = %(instrument)s AND is_final AND session BETWEEN %(first)s AND %(last)s
+ORDER BY session LIMIT %(rows)s
+"""
 
 
 class PriceRow(TypedDict):
@@ -74,31 +83,28 @@ def price_series(instrument: Instrument, wanted: Wanted, *, now: datetime) -> Pr
     A session is known from its close on; splits and dividends after the newest known session are taken back. Raises
     SessionUnknown when `known_at` lies before the calendar. Two queries, one more with `known_at`.
     """
-    known = bars_for(instrument)
-    if wanted.known_at is not None:
-        known = known.filter(session__lte=latest_session(instrument.mic, wanted.known_at))
-    newest = known.order_by("-session").values_list("session", "close", "adjusted_close").first()
-    if newest is None:
+    until = date.max if wanted.known_at is None else latest_session(instrument.mic, wanted.known_at)
+    found = rows_of(NEWEST_SQL, {"instrument": instrument.pk, "until": until})
+    if not found:
         return PriceSeries(instrument, None, instrument.basis_date, True, [], None, wanted.known_at)
-    as_of, close, adjusted_close = newest
+    as_of, close, adjusted_close = found[0]
     scale, basis = _Scale(1.0, 1.0), instrument.basis_date
     if wanted.known_at is not None:
         splits = _splits_after(instrument, as_of)
         scale, basis = _Scale(splits, splits * float(close / adjusted_close)), as_of
     last = min(wanted.last or as_of, as_of)
     first = wanted.first or max(last, FIRST_DAY) - wanted.span
-    rows = list(_rows(known.filter(session__gte=first, session__lte=last), scale, wanted))
+    rows = list(_rows(instrument, first, last, scale, wanted))
     kept, rest = rows[: wanted.most], rows[wanted.most :]
     stale = is_behind(instrument.mic, as_of, wanted.known_at or now)
     more_from = rest[0]["session"] if rest else None
     return PriceSeries(instrument, as_of, basis, stale, kept, more_from, wanted.known_at)
 
 
-def _rows(bars: QuerySet[DailyBar], scale: _Scale, wanted: Wanted) -> Iterator[PriceRow]:
+def _rows(instrument: Instrument, first: date, last: date, scale: _Scale, wanted: Wanted) -> Iterator[PriceRow]:
     """One bar more than is wanted, so that it is seen whether there are more."""
-    columns = bars.values_list("session", "open", "high", "low", "close", "adjusted_close", "volume")
-    for session, *prices, volume in columns[: wanted.most + 1]:
-        opened, high, low, close, adjusted_close = map(float, prices)
+    asked = {"instrument": instrument.pk, "first": first, "last": last, "rows": wanted.most + 1}
+    for session, opened, high, low, close, adjusted_close, volume in rows_of(BARS_SQL, asked):
         told = adjusted_close * scale.adjusted
         factor = told / close if wanted.adjusted else scale.price
         yield {

@@ -6,15 +6,28 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-
 from marketdata.calendars import close_instant
-from marketdata.models import DailyBar, Instrument, Quote
-from marketdata.selectors import instruments_by_symbols, is_behind
+from marketdata.models import Instrument, Quote
+from marketdata.selectors import CALLED_SQL, MEANT_SQL, is_behind, meant_by, spellings_of
 
 STORED_DECIMALS = 6
 # As old as a delayed quote may be, and the pause until the next one.
 LONGEST_SILENCE = timedelta(minutes=20)
+
+QUOTED = ("price", "as_of", "session", "previous_close", "source", "is_delayed", "received_at")
+PRICED_SQL = f"""
+SELECT last.session AS close_session, last.close, last.source AS close_source, before.close AS close_before,
+    {", ".join(f"q.{name} AS quote_{name}" for name in QUOTED)}, i.*, {CALLED_SQL}
+LEFT JOIN marketdata_quote q ON q.instrument_id = i.id
+LEFT JOIN LATERAL (
+    SELECT b.session, b.close, b.source FROM marketdata_dailybar b
+    WHERE b.instrument_id = i.id AND b.is_final ORDER BY b.session DESC LIMIT 1) last ON true
+LEFT JOIN LATERAL (
+    SELECT b.close FROM marketdata_dailybar b
+    WHERE b.instrument_id = i.id AND b.is_final AND b.session < last.session ORDER BY b.session DESC LIMIT 1
+) before ON true
+WHERE (last.session IS NOT NULL OR q.instrument_id IS NOT NULL)
+"""
 
 
 class PriceContent(TypedDict):
@@ -80,30 +93,32 @@ class LatestPrice:
 
 def latest_prices(symbols: Collection[str], *, now: datetime) -> dict[str, LatestPrice]:
     """The newest price of the instrument that each canonical symbol means, where there is one; one query."""
-    found = instruments_by_symbols(symbols, among=_priced())
-    return {symbol: _latest(instrument, now) for symbol, instrument in found.items()}
+    wanted = {symbol: spellings_of(symbol) for symbol in symbols}
+    priced = _priced(MEANT_SQL, {"spellings": list(set().union(*wanted.values()))})
+    return {symbol: _latest(instrument, now) for symbol, instrument in meant_by(wanted, priced).items()}
 
 
 def latest_prices_by_pk(pks: Iterable[int], *, now: datetime) -> dict[int, LatestPrice]:
     """The newest price of each of these instruments, where there is one; one query."""
-    return {instrument.pk: _latest(instrument, now) for instrument in _priced().filter(pk__in=list(pks))}
+    priced = _priced("i.id = ANY(%(pks)s)", {"pks": list(pks), "spellings": []})
+    return {instrument.pk: _latest(instrument, now) for instrument in priced}
 
 
-def _priced() -> QuerySet[Instrument, Instrument]:
-    """Instruments that have a price, with their quote and their last two final closes."""
-    bars = DailyBar.objects.filter(instrument=OuterRef("pk"), is_final=True).order_by("-session")
-    told = Instrument.objects.select_related("quote").annotate(
-        close_session=Subquery(bars.values("session")[:1]),
-        close=Subquery(bars.values("close")[:1]),
-        close_before=Subquery(bars.values("close")[1:2]),
-        close_source=Subquery(bars.values("source")[:1]),
-    )
-    return told.filter(Q(close_session__isnull=False) | Q(quote__isnull=False))
+def _priced(condition: str, parameters: dict[str, Any]) -> list[Any]:
+    """Those instruments that have a price, with their quote and their last two final closes."""
+    return list(Instrument.objects.raw(f"{PRICED_SQL} AND {condition}", parameters))
+
+
+def _quote_of(instrument: Any) -> Quote | None:
+    """The quote that was read with the instrument."""
+    if instrument.quote_price is None:
+        return None
+    return Quote(pk=instrument.pk, **{name: getattr(instrument, f"quote_{name}") for name in QUOTED})
 
 
 def _latest(instrument: Any, now: datetime) -> LatestPrice:
     """The quote where it is of a later session than the last close, else that close."""
-    quote: Quote | None = getattr(instrument, "quote", None)
+    quote = _quote_of(instrument)
     closed: date | None = instrument.close_session
     if quote is not None and (closed is None or quote.session > closed):
         return LatestPrice(

@@ -9,6 +9,8 @@ from marketdata.calendars import sessions_between
 from marketdata.models import ArticleMention, Instrument, SentimentDay
 from marketdata.sentiment.dating import session_that_knows
 
+MOODS_SQL = "SELECT * FROM marketdata_sentimentday WHERE instrument_id = %(instrument)s AND session = ANY(%(sessions)s)"
+
 
 @dataclass(frozen=True, slots=True)
 class DayMoods:
@@ -35,7 +37,7 @@ def sessions_of_last_days(mic: str, *, days: int, now: datetime) -> list[date]:
 def moods_by_session(instrument: Instrument, sessions: Sequence[date]) -> list[DayMoods]:
     """Every one of the sessions with its moods, oldest first; one query."""
     found: dict[date, dict[str, SentimentDay]] = defaultdict(dict)
-    for row in SentimentDay.objects.filter(instrument=instrument, session__in=sessions):
+    for row in SentimentDay.objects.raw(MOODS_SQL, {"instrument": instrument.pk, "sessions": list(sessions)}):
         found[row.session][row.scorer] = row
     return [DayMoods(session, found.get(session, {})) for session in sessions]
 

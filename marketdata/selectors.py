@@ -1,15 +1,14 @@
 """Reading market data: instruments by symbol, bars, and how old the newest of them is."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
-from django.db.models import Case, F, FloatField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, FloatField, Max, Q, QuerySet, Value, When
 from django.db.models.functions import Greatest
 
 from marketdata import clock
@@ -17,6 +16,7 @@ from marketdata.calendars import latest_session, sessions_behind
 from marketdata.conf import Source, sources_of
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.models import DailyBar, Instrument, ProviderHealth, SymbolAlias
+from marketdata.rows import rows_of
 
 HOME_EXCHANGE = "XNYS"
 SUGGESTIONS = 5
@@ -25,6 +25,18 @@ SYMBOL = re.compile(r"\^?[A-Z0-9]{1,10}(?:[.\-/=][A-Z0-9]{1,6})*")
 LONGEST_SYMBOL = 15
 SEPARATORS = ".-/"
 WITHOUT_KEY = "Off: it has no key."
+
+CALLED_SQL = """ARRAY(
+    SELECT a.symbol FROM marketdata_symbolalias a WHERE a.instrument_id = i.id AND a.symbol = ANY(%(spellings)s)
+) AS also_called FROM marketdata_instrument i"""
+MEANT_SQL = """(i.symbol = ANY(%(spellings)s) OR i.id IN (
+    SELECT a.instrument_id FROM marketdata_symbolalias a WHERE a.symbol = ANY(%(spellings)s)))"""
+NEWEST_SQL = """
+SELECT max(newest.session) FROM marketdata_instrument i CROSS JOIN LATERAL (
+    SELECT b.session FROM marketdata_dailybar b
+    WHERE b.instrument_id = i.id AND b.is_final ORDER BY b.session DESC LIMIT 1) newest
+WHERE i.is_active
+"""
 
 BarValues = tuple[int, date, Decimal, Decimal, Decimal, Decimal, Decimal, int]
 
@@ -47,19 +59,17 @@ def instrument_by_symbol(text: str) -> Instrument:
     return found
 
 
-def instruments_by_symbols(
-    symbols: Collection[str], *, among: QuerySet[Instrument] | None = None
-) -> dict[str, Instrument]:
+def instruments_by_symbols(symbols: Collection[str]) -> dict[str, Instrument]:
     """The instrument that each of the canonical symbols means, where there is one; one query."""
-    wanted = {symbol: _spellings(symbol) for symbol in symbols}
-    spellings = set().union(*wanted.values())
-    aliases = SymbolAlias.objects.filter(symbol__in=spellings)
-    candidates = list(
-        (Instrument.objects.all() if among is None else among)
-        .filter(Q(symbol__in=spellings) | Q(pk__in=aliases.values("instrument_id")))
-        .annotate(also_called=ArraySubquery(aliases.filter(instrument=OuterRef("pk")).values("symbol")))
-    )
-    found: dict[str, Instrument] = {}
+    wanted = {symbol: spellings_of(symbol) for symbol in symbols}
+    spellings = list(set().union(*wanted.values()))
+    candidates = Instrument.objects.raw(f"SELECT i.*, {CALLED_SQL} WHERE {MEANT_SQL}", {"spellings": spellings})
+    return meant_by(wanted, list(candidates))
+
+
+def meant_by(wanted: Mapping[str, set[str]], candidates: Sequence[Any]) -> dict[str, Any]:
+    """Of instruments with `also_called`, the one that each symbol with its spellings means, where there is one."""
+    found: dict[str, Any] = {}
     for symbol, written in wanted.items():
         meant = [one for one in candidates if one.symbol in written or written & set(one.also_called)]
         if meant:
@@ -131,9 +141,7 @@ def bar_values(instruments: Iterable[Instrument], *, through: date | None) -> It
 
 def newest_session() -> date | None:
     """The last session of which an active instrument has a final bar."""
-    newest = DailyBar.objects.filter(instrument=OuterRef("pk"), is_final=True).order_by("-session")
-    found = active_instruments().aggregate(newest=Max(Subquery(newest.values("session")[:1])))
-    session: date | None = found["newest"]
+    session: date | None = rows_of(NEWEST_SQL)[0][0]
     return session
 
 
@@ -193,7 +201,7 @@ def installed_sources() -> list[Source]:
     return sources_of(settings.HINDCAST_MARKETDATA, settings.HINDCAST_NEWS)
 
 
-def _spellings(symbol: str) -> set[str]:
+def spellings_of(symbol: str) -> set[str]:
     """The ways in which vendors write the same symbol."""
     plain = re.sub(f"[{re.escape(SEPARATORS)}]", ".", symbol)
     return {plain.replace(".", separator) for separator in SEPARATORS} | {symbol}

@@ -41,7 +41,7 @@ class CallerAuthentication(SessionAuthentication):
 
 def _person(person_id: int) -> User:
     try:
-        return User.objects.get(pk=person_id)
+        return User.objects.select_related("plan").get(pk=person_id)
     except User.DoesNotExist as error:
         raise CredentialsRefused("inactive-account") from error
 

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from marketdata import clock
 from marketdata.api.documents import problems
-from marketdata.api.sentiment_bodies import SentimentOut, SentimentQuery
+from marketdata.api.sentiment_bodies import SentimentOut, SentimentQuery, told
 from marketdata.api.views import parsed
 from marketdata.models import ArticleMention
 from marketdata.news_selectors import DayMoods, MentionsPage, mentions_page, moods_by_session, sessions_of_last_days
@@ -56,17 +56,17 @@ class SentimentView(APIView):
             "next_cursor": cursor,
             "next": _next(request, instrument.symbol, asked, cursor),
         }
-        return Response(SentimentOut(body).data, headers={"Cache-Control": "private, max-age=60"})
+        return Response(body, headers={"Cache-Control": "private, max-age=60"})
 
 
 def _day(one: DayMoods, scorer: str) -> dict[str, object]:
     """The scorer's figures of a session in front, everybody's under `scores`."""
     scores = {
-        name: {"score": mood.score, "count": mood.count, "dispersion": mood.dispersion}
+        name: {"score": told(mood.score), "count": mood.count, "dispersion": told(mood.dispersion)}
         for name, mood in sorted(one.moods.items())
     }
     own = scores.get(scorer, {"score": None, "count": 0, "dispersion": None})
-    return {"session": one.session, **own, "scores": scores}
+    return {**own, "session": one.session, "scores": scores}
 
 
 def _article(mention: ArticleMention) -> dict[str, object]:
@@ -79,8 +79,8 @@ def _article(mention: ArticleMention) -> dict[str, object]:
         "is_social": article.is_social,
         "published_at": article.published_at,
         "session": mention.session,
-        "relevance": mention.relevance,
-        "scores": {one.scorer: {"label": one.label, "score": one.score} for one in mention.scores.all()},
+        "relevance": told(mention.relevance),
+        "scores": {one.scorer: {"label": one.label, "score": told(one.score)} for one in mention.scores.all()},
     }
 
 

@@ -42,21 +42,22 @@ class SentimentQuery(serializers.Serializer):
     cursor = CursorField(required=False, help_text="`next_cursor` of the answer before.")
 
 
-class RoundedField(serializers.FloatField):
-    """A figure with four decimals."""
-
-    def to_representation(self, value: Any) -> float:  # type: ignore[override]  # the stubs say text
-        """The rounded figure."""
-        return round(float(value), DECIMALS)
+def told(figure: float | None) -> float | None:
+    """A figure as it is told: with four decimals."""
+    return None if figure is None else round(figure, DECIMALS)
 
 
 @extend_schema_serializer(component_name="Mood")
 class MoodOut(serializers.Serializer):
     """Articles weighed by relevance, recency and source."""
 
-    score = RoundedField(min_value=-1.0, max_value=1.0, allow_null=True, help_text="Null where nobody wrote anything.")
+    score = serializers.FloatField(
+        min_value=-1.0, max_value=1.0, allow_null=True, help_text="Null where nobody wrote anything."
+    )
     count = serializers.IntegerField(min_value=0, help_text="Articles.")
-    dispersion = RoundedField(min_value=0.0, allow_null=True, help_text="Their spread; null below two articles.")
+    dispersion = serializers.FloatField(
+        min_value=0.0, allow_null=True, help_text="Their spread; null below two articles."
+    )
 
 
 @extend_schema_serializer(component_name="SentimentDay")
@@ -72,7 +73,7 @@ class ArticleScoreOut(serializers.Serializer):
     """One scorer's view of an article."""
 
     label = serializers.ChoiceField(choices=MentionScore.Label.values)  # type: ignore[assignment]  # what callers see
-    score = RoundedField(min_value=-1.0, max_value=1.0)
+    score = serializers.FloatField(min_value=-1.0, max_value=1.0)
 
 
 @extend_schema_serializer(component_name="Article")
@@ -86,7 +87,7 @@ class ArticleOut(serializers.Serializer):
     is_social = serializers.BooleanField(help_text="A post rather than an article.")
     published_at = serializers.DateTimeField()
     session = serializers.DateField(help_text="The session that could know it.")
-    relevance = RoundedField(min_value=0.0, max_value=1.0)
+    relevance = serializers.FloatField(min_value=0.0, max_value=1.0)
     scores = serializers.DictField(child=ArticleScoreOut())
 
 

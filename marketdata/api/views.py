@@ -1,5 +1,6 @@
 """`/symbols`, `/prices/{symbol}` and `/quotes`: parse, one call, plain values."""
 
+from functools import cache
 from typing import Any
 
 from django.utils.decorators import method_decorator
@@ -137,17 +138,25 @@ class QuoteList(ReadView):
         )
 
 
+@cache
+def _fields_of(kind: type[serializers.Serializer]) -> Any:
+    return kind().fields
+
+
 def parsed(kind: type[serializers.Serializer], request: Request) -> dict[str, Any]:
     """The query's parameters; raises ValidationError, also for one that is given twice."""
+    parameters = request.query_params
+    # A plain mapping: the framework takes an empty word of a query for one that is missing.
+    read = kind(data=parameters.dict())
+    # Each form would copy its fields, which keep nothing about a call.
+    read.fields = _fields_of(kind)
     repeated = {
         name: [f"Say it once, not {len(values)} times."]
-        for name, values in request.query_params.lists()
-        if len(values) > 1 and name in kind().fields
+        for name, values in parameters.lists()
+        if len(values) > 1 and name in read.fields
     }
     if repeated:
         raise serializers.ValidationError(repeated)
-    # A plain mapping: the framework takes an empty word of a query for one that is missing.
-    read = kind(data=request.query_params.dict())
     read.is_valid(raise_exception=True)
     values: dict[str, Any] = read.validated_data
     return values

@@ -54,7 +54,8 @@ class Head(ReadView):
         if day is not None:
             head = _told(head_of(day))
             return Response({name: head[name] for name in ("count", "last_forecast", "head_hash")} | {"day_head": head})
-        end, newest = chain_end(), newest_head()
+        newest = newest_head()
+        end = chain_end(newest)
         return Response(
             {
                 "count": end.count,

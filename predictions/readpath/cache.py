@@ -28,6 +28,7 @@ from accounts.limits import (
 from predictions.models import Forecast
 from predictions.models.forecast_row import ForecastRow
 from predictions.readpath.bodies import ReadyAnswer, answers_of
+from predictions.readpath.spellings import meant_by
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,7 @@ class Look:
 
 def key_of(version: str, symbol: str, horizon: int) -> str:
     """The key of one answer."""
-    return f"fc:{version}:{symbol}:{horizon}"
+    return f"fc:{version}:{meant_by(symbol)}:{horizon}"
 
 
 def look(quota: Quota, symbol: str, horizon: int) -> Look:
@@ -131,7 +132,7 @@ def keys_of(quota: Quota) -> list[str]:
 
 def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1) -> list[int | str]:
     """The arguments that the reading script is given."""
-    return [*limits_of(quota, cost), f"{symbol}:{horizon}"]
+    return [*limits_of(quota, cost), f"{meant_by(symbol)}:{horizon}"]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:

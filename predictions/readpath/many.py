@@ -1,5 +1,6 @@
 """What there is to say about many symbols at once: kept answers first, the rest in a fixed number of queries."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from predictions.errors import ForecastUnavailable
 from predictions.models import Forecast
 from predictions.readpath import cache
 from predictions.readpath.bodies import answers_of
+from predictions.readpath.spellings import remember_spelling
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
@@ -83,6 +85,8 @@ def _from_database(symbols: Sequence[str], horizon: int, *, now: datetime) -> di
     """Read the newest forecast of each, and keep what serves for the next callers."""
     champion()
     instruments = instruments_by_symbols(symbols)
+    for symbol, meant in instruments.items():
+        remember_spelling(symbol, meant.symbol, now_s=time.monotonic())
     forecasts = latest_forecasts(horizon, among={instrument.pk for instrument in instruments.values()})
     bodies = _bodies(forecasts.values(), now=now)
     told: dict[str, Said] = {}

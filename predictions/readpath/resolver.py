@@ -18,6 +18,7 @@ from predictions.readpath import cache
 from predictions.readpath.bodies import answers_of
 from predictions.readpath.cache import Kept, Look
 from predictions.readpath.metering import CACHE_READS
+from predictions.readpath.spellings import remember_spelling
 from predictions.selectors.forecasts import latest_forecast
 
 log = structlog.get_logger(__name__)
@@ -120,6 +121,7 @@ def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> A
 def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
     champion()
     instrument = instrument_by_symbol(symbol)
+    remember_spelling(symbol, instrument.symbol, now_s=time.monotonic())
     forecast = latest_forecast(instrument, horizon)
     if forecast is None:
         raise ForecastUnavailable(instrument.symbol, horizon)

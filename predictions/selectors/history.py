@@ -6,54 +6,70 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, FilteredRelation, OuterRef, Q, Subquery
-
 from marketdata.models import Instrument
+from marketdata.rows import rows_of
 from marketdata.selectors import newest_session
-from predictions.models import AccuracySnapshot, Forecast, Outcome, Scorekeeping
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 from predictions.scores import SUM_NAMES, Figures, added, figures_of
 
 Place = tuple[date, int, str, int]
 
-ORDER = ("-target", "-horizon_sessions", "-kind", "-id")
-# The name in the answer, and where it is read.
+# The name in the answer, and where it is read: `f` the forecast, `o` its first outcome.
 COLUMNS: dict[str, str] = {
-    "id": "id",
-    "as_of": "origin",
-    "target_date": "target",
-    "horizon": "horizon_sessions",
-    "kind": "kind",
-    "status": "status",
-    "model_version": "model_version__version",
-    "data_source": "data_source",
-    "recorded_at": "recorded_at",
-    "last_price": "last_price",
-    "predicted_price": "predicted_price",
-    "probability_up": "probability_up",
-    "base_rate_up": "base_rate_up",
-    "signal": "signal",
-    "signal_meaning": "signal_meaning",
-    "lower_80": "lower_80",
-    "upper_80": "upper_80",
-    "lower_95": "lower_95",
-    "upper_95": "upper_95",
-    "lower_99": "lower_99",
-    "upper_99": "upper_99",
-    "volatility_rises": "volatility_rises",
-    "actual_price": "first__actual_price",
-    "error": "first__error",
-    "went_up": "first__went_up",
-    "direction_right": "first__direction_right",
-    "inside_80": "first__inside_80",
-    "inside_95": "first__inside_95",
-    "inside_99": "first__inside_99",
-    "volatility_rose": "first__volatility_rose",
-    "call_right": "first__call_right",
-    "scored_at": "first__recorded_at",
-    "corrected_price": "corrected_price",
+    "id": "f.id",
+    "as_of": "f.origin",
+    "target_date": "f.target",
+    "horizon": "f.horizon_sessions",
+    "kind": "f.kind",
+    "status": "f.status",
+    "model_version": "v.version",
+    "data_source": "f.data_source",
+    "recorded_at": "f.recorded_at",
+    "last_price": "f.last_price",
+    "predicted_price": "f.predicted_price",
+    "probability_up": "f.probability_up",
+    "base_rate_up": "f.base_rate_up",
+    "signal": "f.signal",
+    "signal_meaning": "f.signal_meaning",
+    "lower_80": "f.lower_80",
+    "upper_80": "f.upper_80",
+    "lower_95": "f.lower_95",
+    "upper_95": "f.upper_95",
+    "lower_99": "f.lower_99",
+    "upper_99": "f.upper_99",
+    "volatility_rises": "f.volatility_rises",
+    "actual_price": "o.actual_price",
+    "error": "o.error",
+    "went_up": "o.went_up",
+    "direction_right": "o.direction_right",
+    "inside_80": "o.inside_80",
+    "inside_95": "o.inside_95",
+    "inside_99": "o.inside_99",
+    "volatility_rose": "o.volatility_rose",
+    "call_right": "o.call_right",
+    "scored_at": "o.recorded_at",
+    "corrected_price": """(
+        SELECT l.actual_price FROM predictions_outcome l
+        WHERE l.forecast_id = f.id AND l.revision > 0 ORDER BY l.revision DESC LIMIT 1)""",
 }
 WORDS = ("signal", "signal_meaning")
+PAGE_SQL = f"""
+SELECT {", ".join(COLUMNS.values())} FROM predictions_forecast f
+JOIN mlops_modelversion v ON v.id = f.model_version_id
+LEFT JOIN predictions_outcome o ON o.forecast_id = f.id AND o.revision = 0
+WHERE f.instrument_id = %(instrument)s AND f.kind = ANY(%(kinds)s)
+"""
+ORDER_SQL = " ORDER BY f.target DESC, f.horizon_sessions DESC, f.kind DESC, f.id DESC LIMIT %(rows)s"
+AFTER_SQL = """
+AND f.target <= %(after_target)s AND (f.target < %(after_target)s OR f.horizon_sessions < %(after_horizon)s
+    OR (f.horizon_sessions = %(after_horizon)s AND f.kind < %(after_kind)s)
+    OR (f.horizon_sessions = %(after_horizon)s AND f.kind = %(after_kind)s AND f.id < %(after_key)s))
+"""
+FIGURES_SQL = f"""
+SELECT kind, {", ".join(SUM_NAMES)} FROM predictions_accuracysnapshot
+WHERE instrument_id = %(instrument)s AND model_version_id IS NULL AND window_days = %(window)s
+AND kind = ANY(%(kinds)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +107,41 @@ def history_of(instrument: Instrument, wanted: Wanted) -> History:
 
 def record_ends_with() -> date | None:
     """The session with which the windows of the record end; before the first scoring, the newest one stored."""
-    state = Scorekeeping.objects.values_list("as_of", flat=True).first()
-    return state or newest_session()
+    found = rows_of("SELECT as_of FROM predictions_scorekeeping")
+    return (found[0][0] if found else None) or newest_session()
 
 
 def _page(instrument: Instrument, wanted: Wanted, as_of: date | None) -> list[dict[str, Any]]:
-    said = Forecast.objects.filter(instrument=instrument, kind__in=list(wanted.kinds))
+    """One row more than a page holds, so that it is seen whether there are more."""
+    asked: dict[str, Any] = {
+        "instrument": instrument.pk,
+        "kinds": [str(kind) for kind in wanted.kinds],
+        "rows": wanted.limit + 1,
+    }
+    conditions = ""
     if as_of is not None:
-        said = said.filter(target__gt=as_of - timedelta(days=wanted.days))
+        conditions += " AND f.target > %(before)s"
+        asked["before"] = as_of - timedelta(days=wanted.days)
     if wanted.horizon is not None:
-        said = said.filter(horizon_sessions=wanted.horizon)
+        conditions += " AND f.horizon_sessions = %(horizon)s"
+        asked["horizon"] = wanted.horizon
     if wanted.after is not None:
-        target, horizon, kind, key = wanted.after
-        said = said.filter(target__lte=target).filter(
-            Q(target__lt=target)
-            | Q(horizon_sessions__lt=horizon)
-            | Q(horizon_sessions=horizon, kind__lt=kind)
-            | Q(horizon_sessions=horizon, kind=kind, id__lt=key)
-        )
-    later = Outcome.objects.filter(forecast=OuterRef("pk"), revision__gt=0).order_by("-revision")
-    met = said.annotate(
-        first=FilteredRelation("outcomes", condition=Q(outcomes__revision=0)),
-        corrected_price=Subquery(later.values("actual_price")[:1]),
-    ).order_by(*ORDER)
-    # A name in the answer may be that of another column, so the columns are read first and named afterwards.
-    rows = met.values_list(*(F(path) if "__" in path else path for path in COLUMNS.values()))
-    return [dict(zip(COLUMNS, row, strict=True)) for row in rows[: wanted.limit + 1]]
+        conditions += AFTER_SQL
+        names = ("after_target", "after_horizon", "after_kind", "after_key")
+        asked |= zip(names, wanted.after, strict=True)
+    rows = rows_of(PAGE_SQL + conditions + ORDER_SQL, asked)
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
 def _figures(instrument: Instrument, wanted: Wanted, window: int) -> dict[str, Figures]:
-    rows = AccuracySnapshot.objects.filter(
-        instrument=instrument, model_version=None, window_days=window, kind__in=list(wanted.kinds)
-    )
-    if wanted.horizon is not None:
-        rows = rows.filter(horizon_sessions=wanted.horizon)
-    found = list(rows.values("kind", *SUM_NAMES))
+    asked = {
+        "instrument": instrument.pk,
+        "window": window,
+        "kinds": [str(kind) for kind in wanted.kinds],
+        "horizon": wanted.horizon,
+    }
+    horizon = "" if wanted.horizon is None else " AND horizon_sessions = %(horizon)s"
+    found = [dict(zip(("kind", *SUM_NAMES), row, strict=True)) for row in rows_of(FIGURES_SQL + horizon, asked)]
     return {kind: figures_of(added(row for row in found if row["kind"] == kind)) for kind in wanted.kinds}
 
 

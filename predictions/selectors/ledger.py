@@ -8,8 +8,9 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import QuerySet
 
+from marketdata.rows import rows_of
 from predictions.errors import HeadUnknown
-from predictions.models import Forecast, LedgerCheck, LedgerHead
+from predictions.models import LedgerCheck, LedgerHead
 from predictions.sealing import COLUMNS, GENESIS, OUTCOME_COLUMNS, line_of, said
 
 # How a column's stored text is written where that depends on settings, or is not the column itself.
@@ -33,6 +34,10 @@ COPY_BLOCKS = """
 COPY (
     SELECT i.id, i.sha256, i.block FROM predictions_forecastinput i WHERE i.id > %s ORDER BY i.id LIMIT %s
 ) TO STDOUT (FORMAT BINARY)
+"""
+END_SQL = """
+SELECT f.id, f.entry_hash, (SELECT count(*) FROM predictions_forecast c WHERE c.id > %(since)s AND c.id <= f.id)
+FROM predictions_forecast f ORDER BY f.id DESC LIMIT 1
 """
 LAST_KEY = 2**63 - 1
 ROWS_AT_A_TIME = 5_000
@@ -126,15 +131,14 @@ def _piece(after: int, through: int, most: int) -> list[SealedRow]:
         return [SealedRow(row[0], row[1], row[2:]) for row in cursor.fetchall()]
 
 
-def chain_end() -> ChainEnd:
-    """Where the chain ends now; counts only the rows since the newest head."""
-    newest = Forecast.objects.order_by("-pk").values_list("pk", "entry_hash").first()
-    if newest is None:
-        return ChainEnd(0, None, GENESIS)
-    last, head_hash = newest
-    head = newest_head()
+def chain_end(head: LedgerHead | None) -> ChainEnd:
+    """Where the chain ends now; counts only the rows since `head`, which is the newest one that was taken."""
     counted, since = (0, 0) if head is None else (head.count, head.last_forecast_id)
-    return ChainEnd(counted + Forecast.objects.filter(pk__gt=since, pk__lte=last).count(), last, head_hash)
+    newest = rows_of(END_SQL, {"since": since})
+    if not newest:
+        return ChainEnd(0, None, GENESIS)
+    last, head_hash, more = newest[0]
+    return ChainEnd(counted + more, last, head_hash)
 
 
 def head_of(day: date) -> LedgerHead:

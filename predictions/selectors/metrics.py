@@ -5,16 +5,29 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypedDict
 
-from django.db.models import Max, Min, Sum
-from django.db.models.functions import Trunc
-
-from predictions.models import AccuracyDay, AccuracySnapshot, Forecast, Scorekeeping
+from marketdata.rows import rows_of
+from predictions.models import Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 from predictions.scores import SUM_NAMES, CalibrationBin, Figures, Sums, added, calibration_of, figures_of, share
 
 # The longest window whose days are told one by one, and the longest told by weeks.
 BY_DAY, BY_WEEK = 90, 365
 TIMED = ("n", "hits", "ups", "inside_80", "inside_95", "inside_99", "brier")
+ROW_NAMES = ("version", "horizon_sessions", "window_days", "verdict", "needed_n", *SUM_NAMES)
+ROWS_SQL = f"""
+SELECT v.version, s.horizon_sessions, s.window_days, s.verdict, s.needed_n, {", ".join(f"s.{one}" for one in SUM_NAMES)}
+FROM predictions_accuracysnapshot s LEFT JOIN mlops_modelversion v ON v.id = s.model_version_id
+WHERE s.kind = %s AND s.instrument_id IS NULL ORDER BY s.horizon_sessions, s.model_version_id DESC
+"""
+SCORED_SQL = f"""
+SELECT kind, sum(n) FROM predictions_accuracysnapshot
+WHERE instrument_id IS NULL AND model_version_id IS NULL AND window_days = {ALL_TIME} GROUP BY kind
+"""
+PERIOD_NAMES = ("first", "last", *TIMED)
+PERIODS_SQL = f"""
+SELECT min(d.target), max(d.target), {", ".join(f"sum(d.{one})" for one in TIMED)} FROM predictions_accuracyday d
+WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target) ORDER BY date_trunc('{{step}}', d.target)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +71,7 @@ class Metrics:
 
 def scored_by_kind() -> dict[str, int]:
     """How many forecasts of each kind have been scored, over all horizons."""
-    rows = AccuracySnapshot.objects.filter(instrument=None, model_version=None, window_days=ALL_TIME)
-    counts = dict.fromkeys(Forecast.Kind.values, 0)
-    counts.update(rows.order_by().values("kind").annotate(total=Sum("n")).values_list("kind", "total"))
-    return counts
+    return dict.fromkeys(Forecast.Kind.values, 0) | {kind: int(total) for kind, total in rows_of(SCORED_SQL)}
 
 
 def told_first(counts: Mapping[str, int]) -> str:
@@ -72,17 +82,16 @@ def told_first(counts: Mapping[str, int]) -> str:
 
 def metrics_of(asked: Asked) -> Metrics:
     """One part of the record; three queries."""
-    state = Scorekeeping.objects.first()
-    as_of = state.as_of if state else None
+    as_of, updated_at = (rows_of("SELECT as_of, updated_at FROM predictions_scorekeeping") or [(None, None)])[0]
     rows = _rows(asked)
-    whole = [row for row in rows if row["model_version__version"] == asked.version]
+    whole = [row for row in rows if row["version"] == asked.version]
     window = [row for row in whole if row["window_days"] == asked.window_days]
     here = [row for row in window if asked.horizon in (None, row["horizon_sessions"])]
     sums = added(here)
     return Metrics(
         asked=asked,
         as_of=as_of,
-        updated_at=state.updated_at if state else None,
+        updated_at=updated_at,
         figures=figures_of(sums),
         calibration=calibration_of(sums),
         by_horizon=[_of_horizon(row, whole) for row in window],
@@ -93,9 +102,7 @@ def metrics_of(asked: Asked) -> Metrics:
 
 
 def _rows(asked: Asked) -> list[dict[str, Any]]:
-    found = AccuracySnapshot.objects.filter(kind=asked.kind, instrument=None)
-    names = ("model_version__version", "horizon_sessions", "window_days", "verdict", "needed_n", *SUM_NAMES)
-    return list(found.order_by("horizon_sessions", "-model_version_id").values(*names))
+    return [dict(zip(ROW_NAMES, row, strict=True)) for row in rows_of(ROWS_SQL, [asked.kind])]
 
 
 def _of_horizon(row: Mapping[str, Any], whole: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -110,7 +117,7 @@ def _by_model(rows: Iterable[Mapping[str, Any]], asked: Asked) -> list[dict[str,
     """Every version that has something scored in the window, the newest first."""
     versions: dict[str, list[Sums]] = {}
     for row in rows:
-        version, horizon = row["model_version__version"], row["horizon_sessions"]
+        version, horizon = row["version"], row["horizon_sessions"]
         if version and row["window_days"] == asked.window_days and asked.horizon in (None, horizon):
             versions.setdefault(version, []).append(row)
     return [{"model_version": version, **figures_of(added(sums))} for version, sums in versions.items()]
@@ -131,37 +138,33 @@ def window_name(days: int) -> str:
 
 def _over_time(asked: Asked, as_of: date | None) -> list[Period]:
     """By day up to 90 days, by week up to a year, by month beyond; oldest first."""
-    days = AccuracyDay.objects.filter(kind=asked.kind)
+    conditions = ["d.kind = %(kind)s"]
+    named: dict[str, Any] = {"kind": asked.kind, "version": asked.version, "horizon": asked.horizon}
     if asked.version is None:
-        days = days.filter(model_version=None)
+        conditions.append("d.model_version_id IS NULL")
     else:
-        days = days.filter(model_version__version=asked.version)
+        conditions.append("d.model_version_id = (SELECT v.id FROM mlops_modelversion v WHERE v.version = %(version)s)")
     if asked.horizon is not None:
-        days = days.filter(horizon_sessions=asked.horizon)
+        conditions.append("d.horizon_sessions = %(horizon)s")
     if asked.window_days and as_of:
-        days = days.filter(target__gt=as_of - timedelta(days=asked.window_days))
+        conditions.append("d.target > %(before)s")
+        named["before"] = as_of - timedelta(days=asked.window_days)
     length = asked.window_days or BY_WEEK + 1
     step = "day" if length <= BY_DAY else "week" if length <= BY_WEEK else "month"
-    summed = (
-        days.order_by()
-        .annotate(period=Trunc("target", step))
-        .values("period")
-        .annotate(first=Min("target"), last=Max("target"), **{f"sum_{name}": Sum(name) for name in TIMED})
-        .order_by("period")
-    )
-    return [_period(row) for row in summed]
+    found = rows_of(PERIODS_SQL.format(step=step, conditions=" AND ".join(conditions)), named)
+    return [_period(dict(zip(PERIOD_NAMES, row, strict=True))) for row in found]
 
 
 def _period(row: Mapping[str, Any]) -> Period:
-    n = row["sum_n"]
+    n = int(row["n"])
     return {
         "first": row["first"],
         "last": row["last"],
         "n": n,
-        "accuracy": share(row["sum_hits"], n),
-        "base_rate": share(row["sum_ups"], n),
-        "coverage_80": share(row["sum_inside_80"], n),
-        "coverage_95": share(row["sum_inside_95"], n),
-        "coverage_99": share(row["sum_inside_99"], n),
-        "brier": share(row["sum_brier"], n),
+        "accuracy": share(row["hits"], n),
+        "base_rate": share(row["ups"], n),
+        "coverage_80": share(row["inside_80"], n),
+        "coverage_95": share(row["inside_95"], n),
+        "coverage_99": share(row["inside_99"], n),
+        "brier": share(row["brier"], n),
     }

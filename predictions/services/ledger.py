@@ -96,7 +96,7 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
     newest, day = newest_head(), now.astimezone(UTC).date()
     if newest is not None and newest.day >= day:
         return newest, False
-    end = chain_end()
+    end = chain_end(newest)
     if end.last_forecast is None:
         return None, False
     taken = LedgerHead(

@@ -20,7 +20,7 @@ from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
-from predictions.readpath import cache
+from predictions.readpath import cache, spellings
 from predictions.readpath.resolver import DATABASE_OUTAGE
 from predictions.selectors.forecasts import latest_forecast
 from predictions.tests.asking import Ask, ask, assert_refused, kept, told, told_in_metrics
@@ -215,6 +215,24 @@ def test_five_sessions_are_the_default_and_other_spellings_are_understood(ask: A
     berkshire = forecast(stock("BRK.B", mic="XNYS"))
     for spelling in ("BRK.B", "brk-b", "BRK/B", "%20brk.b%20"):
         assert ask(f"symbol={spelling}").json()["id"] == berkshire.pk
+
+
+def test_another_spelling_is_looked_up_once(ask: Ask, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    model_version()
+    berkshire = forecast(stock("BRK.B", mic="XNYS"))
+    refresh_champion_key()
+    assert ask("symbol=BRK-B").status_code == 200
+    with django_assert_num_queries(0):
+        assert ask("symbol=BRK-B").json()["id"] == ask("symbol=BRK.B").json()["id"] == berkshire.pk
+
+
+def test_what_a_spelling_meant_is_believed_for_a_minute() -> None:
+    noted = time.monotonic()
+    spellings.remember_spelling("OLD", "NEW", now_s=noted - spellings.LIFE_S + 5)
+    spellings.remember_spelling("NEW", "NEW", now_s=noted)
+    assert (spellings.meant_by("OLD"), spellings.meant_by("NEW")) == ("NEW", "NEW")
+    spellings.remember_spelling("OLD", "NEW", now_s=noted - spellings.LIFE_S)
+    assert spellings.meant_by("OLD") == "OLD"
 
 
 def test_an_unknown_symbol_gets_suggestions(told: Forecast, ask: Ask) -> None:

@@ -1,0 +1,24 @@
+"""What other spellings of symbols mean, so that `BRK-B` finds the answer that is kept for `BRK.B`."""
+
+import time
+
+LIFE_S = 60.0
+CAPACITY = 5_000
+
+# What was written: the symbol that is meant, and until when (monotonic) that is believed.
+_meant: dict[str, tuple[str, float]] = {}
+
+
+def remember_spelling(written: str, symbol: str, *, now_s: float) -> None:
+    """Note at `now_s` (monotonic) what `written` means; that is believed for a minute, in this process."""
+    if written == symbol:
+        return
+    if len(_meant) >= CAPACITY:
+        _meant.clear()
+    _meant[written] = symbol, now_s + LIFE_S
+
+
+def meant_by(written: str) -> str:
+    """The symbol that is meant, as far as this process knows; else `written` itself. One plain read."""
+    known = _meant.get(written)
+    return written if known is None or known[1] < time.monotonic() else known[0]
