@@ -140,7 +140,7 @@ USAGE = Usage()
 
 
 def readable(path: str) -> str:
-    """The path with a replacement character for what PostgreSQL holds in no text: NUL, and halves of surrogate pairs."""
+    """The path with other characters for what PostgreSQL holds in no text: NUL, and halves of surrogate pairs."""
     return path.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
