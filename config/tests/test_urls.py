@@ -30,6 +30,17 @@ def test_an_unknown_api_path_is_a_problem(browser: Client, path: str) -> None:
 def test_an_unknown_page_is_a_page(browser: Client) -> None:
     answer = browser.get("/nothing/here")
     assert answer.status_code == 404
+    page = answer.content.decode()
+    assert "There is nothing at this address" in page
+    assert "URLResolver" not in page
+    assert "It may have been typed wrongly" in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/models/%00", "/stocks/%00", "/admin/accounts/plan/%00/change/"])
+def test_a_page_with_a_nul_byte_in_its_address_is_none(browser: Client, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status_code == 404
     assert "There is nothing at this address" in answer.content.decode()
 
 

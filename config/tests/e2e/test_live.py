@@ -49,7 +49,7 @@ def followed(open_page: OpenPage, path: str) -> Page:
 
 def shows(page: Page, price: int, version: str) -> None:
     """The page shows a publication and was not loaded again."""
-    expect(page.locator("main")).to_contain_text(f"${price}.00", timeout=10_000)
+    expect(page.locator("main")).to_contain_text(f"${price}.00", timeout=40_000)
     expect(page.locator(".provenance")).to_contain_text(re.compile(rf"model {version}\b"))
     assert page.evaluate("window.stillTheSame") is True
 
