@@ -14,7 +14,7 @@ from accounts.conf import ANONYMOUS_PLAN
 from accounts.errors import CredentialsRefused, ScopeMissing
 from accounts.key_table import HeardTable
 from accounts.keys import KEY_CHARACTERS, checked_key, digest_of
-from accounts.limits import bucket_of, take_call
+from accounts.limits import bucket_of, key_bucket, take_call, user_bucket
 from accounts.models import ApiKey, Scope, TokenFamily, User
 from accounts.tokens import verified_family
 
@@ -185,12 +185,12 @@ def _user_standing(user_id: int) -> Standing | None:
 def _standing_of(user: User) -> Standing:
     if not user.is_active:
         return Standing(user.pk, None, "inactive-account")
-    bucket, plan = f"limit:user:{user.pk}", user.plan
+    bucket, plan = user_bucket(user.pk), user.plan
     caller = Caller("user", bucket, plan.name, plan.per_minute, plan.per_day, user.pk, None, EVERY_SCOPE, user.is_staff)
     return Standing(user.pk, caller)
 
 
 def _caller_by_key(key: ApiKey) -> Caller:
     plan, scopes = key.owner.plan, frozenset(key.scopes)
-    bucket, owner = f"limit:key:{key.pk}", key.owner
+    bucket, owner = key_bucket(key.pk), key.owner
     return Caller("key", bucket, plan.name, plan.per_minute, plan.per_day, owner.pk, key.pk, scopes, owner.is_staff)

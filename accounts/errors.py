@@ -41,6 +41,7 @@ REFUSALS = {
     "unknown-key": "There is no such API key.",
     "revoked-key": "This API key was revoked.",
     "expired-key": "This API key has expired.",
+    "key-as-token": "This is an API key: send it as X-API-Key, not as a Bearer token.",
     "invalid-token": "This token is not valid.",
     "expired-token": "This token has expired; get a new one with the refresh token.",
     "revoked-token": "This token was revoked; sign in again.",

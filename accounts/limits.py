@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 MINUTE_S = 60
 DAY_S = 86_400
+OF_DAY = ":day"
 # What is told where a plan has no limit; the field of the header has room for no infinity.
 UNLIMITED = 1_000_000_000
 LOCAL_WINDOWS = 20_000
@@ -125,13 +126,18 @@ class Allowance:
         """Raise RateLimited when the call is one too many."""
         if self.refused_by is not None:
             refused = self.refused_by
-            cost = min(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
+            cost = cost_of_minute(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
             raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost)
+
+
+def cost_of_minute(cost: int, per_minute: int) -> int:
+    """What a call that stands for `cost` of them takes of a minute, as the script has it."""
+    return cost if cost <= per_minute else per_minute - per_minute // 6
 
 
 def buckets_of(quota: Quota) -> list[str]:
     """The keys that a call is counted under."""
-    return [quota.bucket, f"{quota.bucket}:day"]
+    return [quota.bucket, f"{quota.bucket}{OF_DAY}"]
 
 
 def limits_of(quota: Quota, cost: int) -> list[int]:
@@ -204,7 +210,7 @@ class LocalCounter:
         with self._lock:
             minute = self._window(minute_key, MINUTE_S, now_s)
             day = self._window(day_key, DAY_S, now_s) if per_day else (0, now_s)
-            minute_cost = cost if cost <= per_minute else per_minute - per_minute // 6
+            minute_cost = cost_of_minute(cost, per_minute)
             refused = 1 if minute[0] + minute_cost > per_minute else 2 if per_day and day[0] + cost > per_day else 0
             taken, taken_of_minute = (0, 0) if refused else (cost, minute_cost)
             self._keep(minute_key, minute[0] + taken_of_minute, minute[1])
@@ -248,6 +254,17 @@ def count_call(quota: Quota, cost: int = 1) -> Allowance:
         log.warning("limits_counted_locally", reason=type(error).__name__)
         return count_locally(quota, cost)
     return allowance_of(quota, counted, cost)
+
+
+def taken_today(buckets: Sequence[str]) -> list[int] | None:
+    """What each bucket has given of its day, in their order; None while the store does not answer."""
+    if not buckets:
+        return []
+    try:
+        found: Any = store().mget([f"{bucket}{OF_DAY}" for bucket in buckets])
+    except RedisError:
+        return None
+    return [int(taken or 0) for taken in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +312,16 @@ def bucket_of(request: HttpRequest) -> str:
     return address_bucket(client_address(request))
 
 
+def key_bucket(key_id: int) -> str:
+    """What counts the calls by this API key."""
+    return f"limit:key:{key_id}"
+
+
+def user_bucket(user_id: int) -> str:
+    """What counts the calls of this person by tokens and pages."""
+    return f"limit:user:{user_id}"
+
+
 def address_bucket(address: str) -> str:
     """The key that counts an IPv4 address, or the /64 of an IPv6 one, which is what one household has."""
     return f"limit:address:{_network(address, v4_bits=32, v6_bits=64) or 'unknown'}"
@@ -310,6 +337,18 @@ def take_call(request: HttpRequest, quota: Quota, cost: int = 1) -> None:
     allowance = count_call(quota, cost)
     remember(request, allowance)
     allowance.require()
+
+
+def is_counted(request: HttpRequest) -> bool:
+    """Whether somebody has counted this call."""
+    return hasattr(request, "rate_limit")
+
+
+def next_call_s(request: HttpRequest, at_least: int) -> int:
+    """In how many seconds the caller of this request may call again: `at_least`, later where a window is used up."""
+    allowance: Allowance | None = getattr(request, "rate_limit", None)
+    windows = () if allowance is None else allowance.windows
+    return max([at_least, *[window.reset_s for window in windows if not window.remaining]])
 
 
 class RateLimitHeadersMiddleware:

@@ -7,6 +7,7 @@ from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.errors import CredentialsRefused
+from accounts.keys import MARK
 
 FAMILY_CLAIM = "family"
 LONGEST_TOKEN = 2_000
@@ -35,6 +36,8 @@ def verified_family(token: str) -> UUID:
 
 
 def _verified(token: str) -> tuple[UUID, float]:
+    if token.startswith(MARK):
+        raise CredentialsRefused("key-as-token")
     if len(token) > LONGEST_TOKEN:
         raise CredentialsRefused("invalid-token")
     try:

@@ -10,7 +10,7 @@ from threading import Lock, Thread
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, DataError, connection
 
 from accounts.callers import Caller
 from accounts.models import ApiKey, RequestLog
@@ -86,7 +86,7 @@ class Usage:
                 key_id=None if caller is None else caller.key_id,
                 method=call.method[:8],
                 endpoint=call.endpoint[:LONGEST_ENDPOINT],
-                path=call.path[:LONGEST_PATH],
+                path=readable(call.path)[:LONGEST_PATH],
                 status=call.status,
                 duration_ms=round(call.duration_s * 1000, 2),
                 network=call.network,
@@ -105,6 +105,9 @@ class Usage:
             _store_counts(calls, errors, now=real_now())
             calls, errors = Counter(), Counter()
             RequestLog.objects.bulk_create(rows)
+        except DataError:
+            # Tried again they would be refused again, and hold up all that come after them.
+            log.exception("requests_not_written_down", rows=len(rows))
         except DatabaseError as error:
             log.warning("usage_not_stored", reason=type(error).__name__, calls=sum(calls.values()), rows=len(rows))
             with self._lock:
@@ -134,6 +137,11 @@ class Usage:
 
 
 USAGE = Usage()
+
+
+def readable(path: str) -> str:
+    """The path with other characters for what PostgreSQL holds in no text: NUL, and halves of surrogate pairs."""
+    return path.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _store_counts(calls: Counter[_Kind], errors: Counter[_Kind], *, now: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from django.db.models import Sum
 
+from accounts.limits import key_bucket, taken_today, user_bucket
 from accounts.models import UsageDay, User
 
 
@@ -26,15 +27,19 @@ def usage_rows(user: User, *, today: date, days: int) -> Sequence[UsageDay]:
 
 
 def used_on(user: User, day: date) -> list[Used]:
-    """What was used of the day's limit, which each key has for itself."""
-    rows = UsageDay.objects.filter(user=user, day=day).values("key__prefix", "key__name").order_by("key")
+    """What was called on this day, and what is left now of the day's limit, which each key has for itself.
+
+    What is left is what the limiter says, which counts a batch by its symbols and a refused call not at all; while
+    it cannot be asked each call stands for one.
+    """
+    by_key = UsageDay.objects.filter(user=user, day=day).values("key", "key__prefix", "key__name").order_by("key")
+    rows = list(by_key.annotate(sum=Sum("calls")))
     limit = user.plan.per_day
+    if limit is None:
+        return [Used(row["key__prefix"], row["key__name"] or "", row["sum"], None) for row in rows]
+    taken = taken_today([user_bucket(user.pk) if row["key"] is None else key_bucket(row["key"]) for row in rows])
+    spent = [row["sum"] for row in rows] if taken is None else taken
     return [
-        Used(
-            row["key__prefix"],
-            row["key__name"] or "",
-            row["sum"],
-            None if limit is None else max(0, limit - row["sum"]),
-        )
-        for row in rows.annotate(sum=Sum("calls"))
+        Used(row["key__prefix"], row["key__name"] or "", row["sum"], max(0, limit - gone))
+        for row, gone in zip(rows, spent, strict=True)
     ]

@@ -7,8 +7,11 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from accounts.errors import RateLimited
+from accounts.limits import is_counted, quota_of, take_call
 from config.errors import AddressMalformed, AddressTooLong, BodyTooLarge, HeadersTooLarge, LengthMissing, RequestRefused
 from config.problem_answers import API_PREFIX, problem_response
+from config.request_log import API_CALLS
 
 LONGEST_ADDRESS = 8_192
 LARGEST_HEADERS = 16_384
@@ -22,12 +25,30 @@ class ApiGateMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(API_PREFIX):
-            try:
-                check_request(request, body_limit=settings.HINDCAST_SITE.body_bytes)
-            except RequestRefused as error:
-                return problem_response(error, request)
-        return self.get_response(request)
+        if not request.path_info.startswith(API_PREFIX):
+            return self.get_response(request)
+        try:
+            check_request(request, body_limit=settings.HINDCAST_SITE.body_bytes)
+            response = self.get_response(request)
+        except RequestRefused as error:
+            response = problem_response(error, request)
+        return _counted(request, response)
+
+
+def _counted(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The answer to a call that counts: also where it was refused before anybody counted it, so that no call is free.
+
+    The questions that browsers ask by themselves before a call (CORS) are not counted.
+    """
+    is_preflight = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
+    if is_counted(request) or is_preflight or not request.path_info.startswith(API_CALLS):
+        return response
+    try:
+        take_call(request, quota_of(request))
+    except RateLimited as error:
+        # What was done is told; a refusal gives way to the one that says when to come back.
+        return response if response.status_code < 300 else problem_response(error, request)
+    return response
 
 
 def check_request(request: HttpRequest, *, body_limit: int) -> None:

@@ -8,6 +8,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import Resolver404
 from django.views import csrf, defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
+ABOUT_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "content-disposition", "etag"})
 
 
 def facts_of(error: Exception) -> dict[str, Any]:
@@ -76,8 +78,9 @@ def as_problem(response: HttpResponse, request: HttpRequest) -> HttpResponse:
     if problem is None or "json" in response.get("Content-Type", ""):
         return response
     answer = _answer(problem, _described(problem), request)
-    if response.has_header("Allow"):
-        answer["Allow"] = response["Allow"]
+    for name, value in response.items():
+        if name.lower() not in ABOUT_THE_BODY:
+            answer[name] = value
     answer.cookies = response.cookies
     return answer
 
@@ -127,7 +130,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Handler of 404 for the whole site."""
     if request.path.startswith(API_PREFIX):
         return _answer(NOT_FOUND, _described(NOT_FOUND), request)
-    return render(request, "404.html", {"detail": _sentence(exception)}, status=NOT_FOUND.status)
+    # What the router says lists every path of the site; that is for nobody.
+    detail = "" if isinstance(exception, Resolver404) else _sentence(exception)
+    return render(request, "404.html", {"detail": detail}, status=NOT_FOUND.status)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -182,7 +182,7 @@ FRAMEWORK: dict[type[Exception], Problem] = {
     exceptions.AuthenticationFailed: Problem(401, "authentication-failed", "Not signed in"),
     exceptions.NotAuthenticated: Problem(401, "authentication-needed", "Not signed in"),
     exceptions.PermissionDenied: Problem(403, "forbidden", "Not allowed"),
-    exceptions.NotFound: NOT_FOUND,
+    exceptions.NotFound: Problem(404, "not-found", "Not found"),
     exceptions.MethodNotAllowed: Problem(405, "method-not-allowed", "Method not allowed"),
     exceptions.NotAcceptable: Problem(406, "not-acceptable", "Not available in this form"),
     exceptions.UnsupportedMediaType: Problem(415, "unsupported-media-type", "Content of this type is not read"),

@@ -165,6 +165,10 @@ def test_what_is_no_token_is_refused(text: str) -> None:
     assert reason_of(lambda: by_token(text)) == "invalid-token"
 
 
+def test_a_key_sent_as_a_token_is_told_its_header() -> None:
+    assert reason_of(lambda: by_token(key_of(person())[1])) == "key-as-token"
+
+
 def test_tokens_that_cannot_be_used_say_why(committed: Committing) -> None:
     user = person()
     family = family_of(user)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.test import Client
 from pytest_django import Settings
 
@@ -15,7 +15,7 @@ from accounts.models import ApiKey, RequestLog, TokenFamily, UsageDay, User
 from accounts.real_time import real_now
 from accounts.services.retention import delete_what_is_old
 from accounts.tests.factories import family_of, key_of, person, token_for
-from accounts.usage import USAGE, Usage
+from accounts.usage import USAGE, Call, Usage
 from marketdata.tests.factories import stock
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +98,24 @@ def test_counts_of_an_account_that_is_gone_spoil_no_others(browser: Client) -> N
     assert len(counted(here)) == 1
 
 
+def test_a_path_that_no_text_can_hold_spoils_no_other_row(browser: Client) -> None:
+    browser.get("/api/v1/history/%00")
+    browser.get("/api/v1/nothing/%ED%A0%80")
+    browser.get("/api/v1/symbols")
+    USAGE.flush()
+    paths = list(RequestLog.objects.order_by("pk").values_list("path", flat=True))
+    assert (len(paths), paths[0], paths[2]) == (3, "/api/v1/history/\ufffd", "/api/v1/symbols")
+
+
+def test_rows_that_the_database_refuses_hold_up_nothing(browser: Client) -> None:
+    USAGE.write_down(None, Call("GET", "symbols", "/api/v1/symbols", 200, 1.0, "", "a\x00b"))
+    with transaction.atomic():
+        USAGE.flush()
+    browser.get("/api/v1/symbols")
+    USAGE.flush()
+    assert [row.path for row in RequestLog.objects.all()] == ["/api/v1/symbols"]
+
+
 def test_counting_asks_nothing_of_the_database(browser: Client, django_assert_num_queries: Any) -> None:
     user = person()
     caller = Caller("user", "limit:user:0", "free", 60, 5000, user.pk, None, frozenset({"read"}), False)
@@ -117,13 +135,26 @@ def test_usage_is_told_against_the_limits(browser: Client) -> None:
     USAGE.flush()
     told = browser.get("/api/v1/usage", headers=headers).json()
     assert (told["plan"], told["per_minute"], told["per_day"]) == ("free", 60, 5000)
-    assert told["today"] == [{"key": text[:11], "name": "test", "calls": 3, "left": 4997}]
+    assert told["today"] == [{"key": text[:11], "name": "test", "calls": 3, "left": 4996}]
     today = real_now().date().isoformat()
     assert told["days"] == [{"day": today, "endpoint": "symbols", "key": text[:11], "calls": 3, "errors": 0}]
     assert browser.get("/api/v1/usage").status_code == 401
     assert browser.get("/api/v1/usage?days=0", headers=headers).status_code == 400
     other = browser.get("/api/v1/usage", headers={"x-api-key": key_of(person())[1]}).json()
     assert (other["today"], other["days"]) == ([], [])
+
+
+def test_a_batch_takes_from_the_days_limit_as_many_calls_as_it_has_symbols(browser: Client) -> None:
+    _, text = key_of(person())
+    headers = {"x-api-key": text}
+    answer = browser.post(
+        "/api/v1/predict/batch", {"symbols": ["AAPL", "META", "NVDA"]}, "application/json", headers=headers
+    )
+    assert answer["RateLimit"].startswith('"free";r=57;')
+    USAGE.flush()
+    told = browser.get("/api/v1/usage", headers=headers).json()["today"]
+    # 5,000 less three symbols and this very call.
+    assert told == [{"key": text[:11], "name": "test", "calls": 1, "left": 4996}]
 
 
 def test_old_requests_and_tokens_are_deleted(browser: Client) -> None:

@@ -78,8 +78,8 @@ MIDDLEWARE = [
     "config.fastpath.middleware.PlainReadMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.request_log.RequestLogMiddleware",
-    "config.api_gate.ApiGateMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
+    "config.api_gate.ApiGateMiddleware",
     "config.sandbox.SandboxMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -219,9 +219,12 @@ SPECTACULAR_SETTINGS = {
     },
 }
 CORS_ALLOWED_ORIGINS = list(SITE.cors_origins)
-CORS_ALLOW_HEADERS = [*default_headers, "if-none-match", "x-request-id"]
+CORS_ALLOW_HEADERS = [*default_headers, "x-api-key", "idempotency-key", "if-none-match", "x-request-id"]
 CORS_URLS_REGEX = r"^/api/.*$"
-CORS_EXPOSE_HEADERS = ["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID", "Location", "ETag"]
+CORS_EXPOSE_HEADERS = [
+    "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID", "Location", "Link", "ETag", "Age",
+    "Idempotency-Replayed",
+]  # fmt: skip
 
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/api/v1/", "/api/schema"],

@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
+from accounts.limits import address_bucket, store
+from accounts.tests.factories import key_of, person
 from config.api_gate import LARGEST_HEADERS, LONGEST_ADDRESS, ApiGateMiddleware, check_request
 from config.errors import BodyTooLarge, LengthMissing
 
@@ -73,3 +75,48 @@ def test_pages_are_left_alone() -> None:
     gate = ApiGateMiddleware(lambda request: HttpResponse("passed"))
     request: HttpRequest = RequestFactory().get("/stocks", QUERY_STRING="q=%00")
     assert gate(request).content == b"passed"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("get", "nothing", 404),
+        ("get", "symbols/", 308),
+        ("get", "predict?symbol=%ZZ", 400),
+        ("get", "usage", 401),
+        ("post", "predict?symbol=AAPL", 405),
+    ],
+)
+def test_a_call_that_is_refused_unseen_counts_like_any_other(
+    browser: Client, settings: Settings, method: str, path: str, status: int
+) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=2)
+    address = f"203.0.113.{status % 200}"
+    store().delete(address_bucket(address))
+    answers = [getattr(browser, method)(f"/api/v1/{path}", REMOTE_ADDR=address) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [status, status, 429]
+    assert [answer["RateLimit"].split(";")[1] for answer in answers] == ["r=1", "r=0", "r=0"]
+    assert answers[2]["Retry-After"]
+
+
+@pytest.mark.django_db
+def test_a_key_without_the_scope_draws_on_its_own_bucket(browser: Client) -> None:
+    answer = browser.get("/api/v1/auth/keys", headers={"X-API-Key": key_of(person())[1]})
+    assert (answer.status_code, answer["RateLimit"].split(";")[1]) == (403, "r=59")
+
+
+def test_browsers_of_named_sites_may_send_keys_and_read_what_is_left(browser: Client, settings: Settings) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
+    asked = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "x-api-key,idempotency-key",
+    }
+    preflight = browser.options("/api/v1/predict/batch", headers=asked)
+    allowed = {name.strip() for name in preflight["Access-Control-Allow-Headers"].split(",")}
+    assert {"x-api-key", "idempotency-key", "authorization", "if-none-match"} <= allowed
+    assert "RateLimit" not in preflight
+    answer = browser.get("/api/v1/nothing", headers={"Origin": "https://app.example"})
+    exposed = {name.strip() for name in answer["Access-Control-Expose-Headers"].split(",")}
+    assert {"RateLimit", "Age", "Link", "Idempotency-Replayed", "Location"} <= exposed

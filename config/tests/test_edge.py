@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from predictions.tests.factories import forecast, model_version, stock
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
 PATH = "/api/v1/predict?symbol=AAPL&horizon=5"
+ANONYMOUS_LIMIT = 10
 NOWHERE = "redis://127.0.0.1:1/0"
 # What differs from call to call, or is the server's own.
 OWN = {"date", "server", "x-request-id", "ratelimit", "age", "connection", "keep-alive"}
@@ -44,11 +46,16 @@ def storeless_edge(django_db_setup: None, django_db_blocker: DjangoDbBlocker) ->
 
 
 def _served(blocker: DjangoDbBlocker, **variables: str) -> Iterator[str]:
-    process = Edge(**variables)
+    process = Edge(HINDCAST_LIMIT_ANONYMOUS=str(ANONYMOUS_LIMIT), **variables)
     with blocker.unblock():
         process.start()
     yield f"http://127.0.0.1:{process.port}"
     process.stop()
+
+
+@pytest.fixture(autouse=True)
+def _same_limit(settings: Settings) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=ANONYMOUS_LIMIT)
 
 
 @pytest.fixture(autouse=True)

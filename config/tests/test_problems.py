@@ -39,6 +39,7 @@ RAISED: dict[str, Exception] = {
     "no-model": NoChampion(),
     "corrupt": ArtifactCorrupt("v1", "sha256 of /srv/artifacts/v1 is wrong"),
     "gone": Http404("gone"),
+    "missing": exceptions.NotFound("There is no page 6."),
     "outage": OperationalError("connection to 10.0.0.7 refused"),
     "bug": ZeroDivisionError("secret inside"),
     "invalid": exceptions.ValidationError({"symbols": ["This list is empty."]}),
@@ -138,6 +139,10 @@ def test_a_problem_keeps_the_facts_of_its_error(browser: Client) -> None:
 @pytest.mark.parametrize(("kind", "seconds"), [("limited", "42"), ("no-model", "60"), ("outage", "5")])
 def test_who_should_come_back_later_is_told_when(browser: Client, style: str, kind: str, seconds: str) -> None:
     assert browser.get(f"/api/{style}/{kind}")["Retry-After"] == seconds
+
+
+def test_what_is_missing_is_named(browser: Client) -> None:
+    assert browser.get("/api/framework/missing").json()["detail"] == "There is no page 6."
 
 
 def test_a_method_that_is_not_taken_says_which_are(browser: Client) -> None:

@@ -30,7 +30,10 @@ def test_an_unknown_api_path_is_a_problem(browser: Client, path: str) -> None:
 def test_an_unknown_page_is_a_page(browser: Client) -> None:
     answer = browser.get("/nothing/here")
     assert answer.status_code == 404
-    assert "There is nothing at this address" in answer.content.decode()
+    page = answer.content.decode()
+    assert "There is nothing at this address" in page
+    assert "URLResolver" not in page
+    assert "It may have been typed wrongly" in page
 
 
 def test_the_schema_is_openapi_3_1_in_both_forms(browser: Client) -> None:

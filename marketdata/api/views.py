@@ -31,7 +31,8 @@ class ReadView(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)
-        answer["Cache-Control"] = "private, no-cache"
+        # A refusal is never the newest answer, so it gets no ETag either.
+        answer["Cache-Control"] = "private, no-cache" if answer.status_code < 400 else "no-store"
         return answer
 
 

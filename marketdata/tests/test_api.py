@@ -158,6 +158,8 @@ def test_an_answer_that_the_caller_holds_is_not_sent_again(ask: Ask, acme: Instr
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
     stored_bar(acme, date(2023, 4, 3))
     assert ask("prices/ACME", **{"if-none-match": tag}).status_code == 200
+    refused = ask("prices/NOPE")
+    assert (refused.status_code, "ETag" in refused, refused["Cache-Control"]) == (404, False, "no-store")
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from django.http import HttpResponse
 from django.utils.module_loading import import_string
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import NotFound
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.callers import caller_of
+from accounts.limits import next_call_s
 from accounts.models import Scope
 from accounts.services.idempotency import answered_once
 from marketdata import clock
@@ -41,7 +42,7 @@ from predictions.readpath.many import PROBLEM, Said, said_about
 from predictions.selectors.batch import job_of, piece_of
 from predictions.services.batch import cancel_batch, error_of, open_batch
 
-POLL_AFTER_S = "1"
+POLL_AFTER_S = 1
 JSON = "application/json"
 NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -52,11 +53,8 @@ class BatchCreate(APIView):
     required_scope = "read"
 
     def cost_of(self, request: Request) -> int:
-        """One call a symbol; a body that cannot be read is one call."""
-        try:
-            asked: Any = request.data
-        except APIException:
-            return 1
+        """One call a symbol; a body that cannot be read is refused here, as it can be read only once."""
+        asked: Any = request.data
         symbols = asked.get("symbols") if isinstance(asked, dict) else None
         return max(1, len(symbols)) if isinstance(symbols, list) else 1
 
@@ -109,7 +107,7 @@ class BatchCreate(APIView):
         job = open_batch(owner_id=caller.user_id, words=words, horizon=horizon, now=clock.now())
         enqueue_pieces(job.pieces.order_by("number").values_list("pk", flat=True))
         told = BatchJobOut(job).data
-        headers = NOT_KEPT | {"Location": told["url"], "Retry-After": POLL_AFTER_S}
+        headers = NOT_KEPT | {"Location": told["url"], "Retry-After": str(next_call_s(request._request, POLL_AFTER_S))}
         return HttpResponse(JSONRenderer().render(told), status=202, content_type=JSON, headers=headers)
 
 

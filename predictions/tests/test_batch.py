@@ -132,6 +132,24 @@ def test_a_question_that_cannot_be_meant_is_refused(client: Client, body: dict[s
     assert BatchJob.objects.count() == 0
 
 
+@pytest.mark.parametrize("body", [b'{"symbols":', b"\xff\xfe", b'{"symbols": [], "horizon": NaN}', b"[" * 9_000])
+def test_a_body_that_cannot_be_read_is_called_that(client: Client, body: bytes) -> None:
+    answer = client.post(ADDRESS, body, content_type="application/json")
+    assert (answer.status_code, answer.json()["title"]) == (400, "The request cannot be read")
+    assert "RateLimit" in answer
+
+
+def test_whoever_has_used_up_the_minute_is_told_when_the_job_can_be_asked_for(
+    client: Client, ada: User, said: list[Forecast]
+) -> None:
+    assert ask(client, words(60))["Retry-After"] == "1"
+    Plan.objects.filter(pk="free").update(per_minute=60)
+    client.force_login(User.objects.create_user("eve@example.com", "correct horse", plan_id="free"))
+    answer = ask(client, words(60))
+    assert answer.status_code == 202
+    assert 55 <= int(answer["Retry-After"]) <= 60
+
+
 def test_while_the_database_is_away_kept_answers_are_told_and_the_rest_says_so(
     client: Client, said: list[Forecast], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +209,8 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     kept: Any = store().lrange(kept_key(f"jobs.batch.{job['id']}"), 0, -1)
     changes = [json.loads(text) for text in kept]
     assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
-    assert client.get(answer["Location"], {"page": 3}).status_code == 404
+    beyond = client.get(answer["Location"], {"page": 3})
+    assert (beyond.status_code, beyond.json()["detail"]) == (404, "The batch has no page 3.")
 
 
 def send_with_key(client: Client, symbols: list[str], key: str) -> Any:
