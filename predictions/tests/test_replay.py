@@ -213,7 +213,7 @@ def test_a_failure_in_the_worker_is_told_and_rises(published: list[Forecast], cl
     with pytest.raises(ValueError, match="reshape"):
         tasks.replay(waiting.token, published[0].pk)
     answer = client.get(f"/api/v1/forecasts/{published[0].pk}/replay/{waiting.token}")
-    assert (answer.status_code, "operators have been told" in answer.json()["detail"]) == (422, True)
+    assert (answer.status_code, "operators have been told" in answer.json()["detail"]) == (409, True)
 
 
 def test_what_cannot_be_replayed_is_refused_at_once(client: Client) -> None:
