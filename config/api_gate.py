@@ -1,11 +1,12 @@
-"""Refuses calls of the API that no view should have to read: broken addresses, and sizes nobody needs."""
+"""Refuses calls that no view should have to read: broken addresses, and sizes nobody needs; what is refused counts."""
 
 import re
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from accounts.errors import RateLimited
 from accounts.limits import is_counted, quota_of, take_call
@@ -19,7 +20,7 @@ BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class ApiGateMiddleware:
-    """Answers what cannot be read with a problem; everything outside the API passes."""
+    """Answers what cannot be read with a problem; outside the API only NUL bytes in the path are not let through."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -33,6 +34,11 @@ class ApiGateMiddleware:
         except RequestRefused as error:
             response = problem_response(error, request)
         return _counted(request, response)
+
+    def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> None:
+        """No page has a NUL byte in its address, and no query of the database may have one. Raises Http404."""
+        if "\x00" in request.path_info:
+            raise Http404
 
 
 def _counted(request: HttpRequest, response: HttpResponse) -> HttpResponse:

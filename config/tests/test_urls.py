@@ -36,6 +36,14 @@ def test_an_unknown_page_is_a_page(browser: Client) -> None:
     assert "It may have been typed wrongly" in page
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/models/%00", "/stocks/%00", "/admin/accounts/plan/%00/change/"])
+def test_a_page_with_a_nul_byte_in_its_address_is_none(browser: Client, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.content.decode()
+
+
 def test_the_schema_is_openapi_3_1_in_both_forms(browser: Client) -> None:
     as_json = browser.get("/api/schema?format=json").json()
     assert as_json["openapi"].startswith("3.1")
