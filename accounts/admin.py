@@ -126,6 +126,11 @@ class PlanAdmin(ModelAdmin):
         is_set_elsewhere = isinstance(obj, Plan) and obj.name == ANONYMOUS_PLAN
         return not is_set_elsewhere and super().has_change_permission(request, obj)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A limit allows at least one call, as the table has it; the form says so in words."""
+        least = {"min_value": 1} if db_field.name in ("per_minute", "per_day") else {}
+        return super().formfield_for_dbfield(db_field, request, **least, **kwargs)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """The name of a stored plan stays, because people point to it."""
         return [] if obj is None else ["name"]

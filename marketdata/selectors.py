@@ -7,9 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
-from django.db.models import Case, F, FloatField, Max, Q, QuerySet, Value, When
-from django.db.models.functions import Greatest
+from django.db.models import Max, QuerySet
 
 from marketdata import clock
 from marketdata.calendars import latest_session, sessions_behind
@@ -31,6 +29,15 @@ CALLED_SQL = """ARRAY(
 ) AS also_called FROM marketdata_instrument i"""
 MEANT_SQL = """(i.symbol = ANY(%(spellings)s) OR i.id IN (
     SELECT a.instrument_id FROM marketdata_symbolalias a WHERE a.symbol = ANY(%(spellings)s)))"""
+SEARCH_SQL = """
+SELECT i.* FROM marketdata_instrument i CROSS JOIN LATERAL (SELECT
+    greatest(similarity(i.symbol, %(text)s), word_similarity(%(text)s, i.name)) AS likeness,
+    upper(i.symbol) LIKE upper(%(prefix)s) AS begins) seen
+WHERE (seen.begins OR seen.likeness >= %(least)s OR i.id IN (
+    SELECT a.instrument_id FROM marketdata_symbolalias a WHERE upper(a.symbol) LIKE upper(%(prefix)s)))
+"""
+SEARCH_ORDER_SQL = "ORDER BY seen.begins DESC, seen.likeness DESC, i.symbol, i.id LIMIT %(most)s OFFSET %(start)s"
+LISTED_SQL = "SELECT * FROM marketdata_instrument ORDER BY symbol, id LIMIT %(most)s OFFSET %(start)s"
 NEWEST_SQL = """
 SELECT max(newest.session) FROM marketdata_instrument i CROSS JOIN LATERAL (
     SELECT b.session FROM marketdata_dailybar b
@@ -92,29 +99,37 @@ def canonical_symbol(text: str) -> str:
     return symbol
 
 
-def search_instruments(text: str) -> QuerySet[Instrument]:
-    """Instruments by the first letters of symbol, name or alias, or by likeness to them; best first."""
-    likeness = Greatest(
-        TrigramSimilarity("symbol", text), TrigramWordSimilarity(text, "name"), output_field=FloatField()
-    )
-    begins = Case(When(symbol__istartswith=text, then=Value(1.0)), default=Value(0.0), output_field=FloatField())
-    called = Instrument.objects.filter(aliases__symbol__istartswith=text).values("pk")
-    return (
-        Instrument.objects.annotate(likeness=likeness, begins=begins)
-        .filter(Q(begins=1.0) | Q(likeness__gte=LEAST_SIMILARITY) | Q(pk__in=called))
-        .order_by("-begins", "-likeness", "symbol", "pk")
-    )
+def search_instruments(text: str, *, most: int, start: int = 0, only_active: bool = False) -> list[Instrument]:
+    """Instruments by the first letters of symbol, name or alias, or by likeness to them; best first, from `start`."""
+    prefix = re.sub(r"([\\%_])", r"\\\1", text) + "%"
+    asked = {"text": text, "prefix": prefix, "least": LEAST_SIMILARITY, "most": most, "start": start}
+    active = " AND i.is_active" if only_active else ""
+    return list(Instrument.objects.raw(f"{SEARCH_SQL}{active} {SEARCH_ORDER_SQL}", asked))
 
 
-def listed_instruments(text: str) -> QuerySet[Instrument, Any]:
+def listed_instruments(text: str, *, most: int, start: int = 0) -> list[dict[str, Any]]:
     """What is told about the instruments that match `text`, best first; about all, by symbol, for an empty one."""
-    found = search_instruments(text) if text else Instrument.objects.order_by("symbol", "pk")
-    return found.values("symbol", "name", "sector", "currency", "delisted_on", exchange=F("mic"), active=F("is_active"))
+    if text:
+        found = search_instruments(text, most=most, start=start)
+    else:
+        found = list(Instrument.objects.raw(LISTED_SQL, {"most": most, "start": start}))
+    return [
+        {
+            "symbol": one.symbol,
+            "name": one.name,
+            "sector": one.sector,
+            "currency": one.currency,
+            "delisted_on": one.delisted_on,
+            "exchange": one.mic,
+            "active": one.is_active,
+        }
+        for one in found
+    ]
 
 
 def suggestions_for(symbol: str) -> list[str]:
     """The active symbols nearest to `symbol`, by their first letters or by likeness of symbol or name; best first."""
-    return list(search_instruments(symbol).filter(is_active=True).values_list("symbol", flat=True)[:SUGGESTIONS])
+    return [one.symbol for one in search_instruments(symbol, most=SUGGESTIONS, only_active=True)]
 
 
 def bars_for(instrument: Instrument, *, first: date | None = None, last: date | None = None) -> QuerySet[DailyBar]:

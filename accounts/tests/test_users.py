@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Plan, User
 
 pytestmark = pytest.mark.django_db
 
@@ -90,6 +90,15 @@ def test_staff_can_open_a_user_and_the_groups(staff: Client) -> None:
     assert page.status_code == 200
     assert b"ada@example.com" in page.content
     assert staff.get(reverse("admin:auth_group_changelist")).status_code == 200
+
+
+def test_a_plan_that_allows_no_call_is_refused_in_words(staff: Client) -> None:
+    address = reverse("admin:accounts_plan_change", args=["free"])
+    page = staff.post(address, {"per_minute": "0", "per_day": ""}).content.decode()
+    assert "greater than or equal to 1" in page
+    assert "plan_limits_allow" not in page
+    assert staff.post(address, {"per_minute": "1", "per_day": ""}).status_code == 302
+    assert Plan.objects.get(pk="free").per_minute == 1
 
 
 def test_people_who_are_not_staff_do_not_get_in(client: Client) -> None:

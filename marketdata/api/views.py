@@ -51,7 +51,7 @@ class SymbolList(ReadView):
         """Instruments that match, one more than a page holds to see whether there is another."""
         asked = parsed(SymbolsIn, request)
         start, limit = (asked["page"] - 1) * asked["limit"], asked["limit"]
-        found = list(listed_instruments(asked.get("search", ""))[start : start + limit + 1])
+        found = listed_instruments(asked.get("search", ""), most=limit + 1, start=start)
         return Response({"symbols": found[:limit], "next_page": asked["page"] + 1 if len(found) > limit else None})
 
 

@@ -35,7 +35,7 @@ class Found:
 
 def find_instruments(text: str, *, providers: Sequence[Provider] | None = None) -> Found:
     """What there is for the text; sources are asked in order until one answers. Providers are those of the settings."""
-    stored = list(search_instruments(text)[:MOST_STORED])
+    stored = search_instruments(text, most=MOST_STORED)
     source, problem = "", ""
     for provider in configured_providers() if providers is None else providers:
         if not isinstance(provider, SearchProvider):

@@ -15,7 +15,7 @@ from predictions.errors import ReplayImpossible, ReplayUnknown
 from predictions.jobs import request_replay
 from predictions.readpath.bodies import stored_body
 from predictions.readpath.replays import Replay, replay_of
-from predictions.selectors.forecasts import forecast_by_id
+from predictions.selectors.forecasts import told_forecast
 
 LASTING = "private, max-age=3600, immutable"
 WAITING_S = "1"
@@ -39,7 +39,7 @@ class StoredForecast(ReadView):
     )
     def get(self, request: Request, forecast_id: int) -> Response:
         """What was said, and how it is sealed."""
-        forecast = forecast_by_id(forecast_id)
+        forecast = told_forecast(forecast_id)
         return Response(stored_body(forecast), headers={"ETag": f'"{forecast.entry_hash}"'})
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:

@@ -2,17 +2,31 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, F, Func, OuterRef, QuerySet, Subquery
+from django.db.models import BooleanField, F, Func, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
 from predictions.errors import ForecastUnknown, ReplayImpossible
-from predictions.models import Forecast
+from predictions.models import Forecast, ForecastInput, Toolchain
+
+# Of the rows that a forecast refers to, what is told with it.
+TOLD_OF: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+    "instrument": (Instrument, ("symbol",)),
+    "model_version": (ModelVersion, ("version", "artifact_sha256")),
+    "toolchain": (Toolchain, ("versions",)),
+    "inputs": (ForecastInput, ("sha256",)),
+}
+TOLD_SQL = f"""
+SELECT f.*, {", ".join(f"{to}.{name} AS {to}_{name}" for to, (_, names) in TOLD_OF.items() for name in names)}
+FROM predictions_forecast f
+{" ".join(f"LEFT JOIN {model._meta.db_table} {to} ON {to}.id = f.{to}_id" for to, (model, _) in TOLD_OF.items())}
+WHERE f.id = %(forecast)s
+"""
 
 
 def live_forecasts() -> QuerySet[Forecast]:
@@ -56,6 +70,23 @@ def forecast_by_id(forecast_id: int) -> Forecast:
     if forecast is None:
         raise ForecastUnknown(forecast_id)
     return forecast
+
+
+def told_forecast(forecast_id: int) -> Forecast:
+    """One stored forecast, and what is told of the rows it refers to; the rest of them is read when it is asked for.
+
+    Raises ForecastUnknown.
+    """
+    found: list[Any] = list(Forecast.objects.raw(TOLD_SQL, {"forecast": forecast_id}))
+    if not found:
+        raise ForecastUnknown(forecast_id)
+    forecast = found[0]
+    for relation, (model, names) in TOLD_OF.items():
+        key = getattr(forecast, f"{relation}_id")
+        told = [getattr(forecast, f"{relation}_{name}") for name in names]
+        row = None if key is None else model.from_db(forecast._state.db, ["id", *names], [key, *told])
+        setattr(forecast, relation, row)
+    return cast(Forecast, forecast)
 
 
 def replayable_forecast(forecast_id: int) -> Forecast:
