@@ -53,18 +53,22 @@ COLUMNS: dict[str, str] = {
         WHERE l.forecast_id = f.id AND l.revision > 0 ORDER BY l.revision DESC LIMIT 1)""",
 }
 WORDS = ("signal", "signal_meaning")
+ORDER_SQL = "{0}.target DESC, {0}.horizon_sessions DESC, {0}.kind DESC, {0}.id DESC"
+# The keys of a page stand in one index, in this order; nothing else is read of what the page does not show.
 PAGE_SQL = f"""
-SELECT {", ".join(COLUMNS.values())} FROM predictions_forecast f
+SELECT {", ".join(COLUMNS.values())} FROM (
+    SELECT p.id FROM predictions_forecast p
+    WHERE p.instrument_id = %(instrument)s AND p.kind = ANY(%(kinds)s){{conditions}}
+    ORDER BY {ORDER_SQL.format("p")} LIMIT %(rows)s
+) page
+JOIN predictions_forecast f ON f.id = page.id
 JOIN mlops_modelversion v ON v.id = f.model_version_id
 LEFT JOIN predictions_outcome o ON o.forecast_id = f.id AND o.revision = 0
-WHERE f.instrument_id = %(instrument)s AND f.kind = ANY(%(kinds)s)
+ORDER BY {ORDER_SQL.format("f")}
 """
-ORDER_SQL = " ORDER BY f.target DESC, f.horizon_sessions DESC, f.kind DESC, f.id DESC LIMIT %(rows)s"
 AFTER_SQL = """
-AND f.target <= %(after_target)s AND (f.target < %(after_target)s OR f.horizon_sessions < %(after_horizon)s
-    OR (f.horizon_sessions = %(after_horizon)s AND f.kind < %(after_kind)s)
-    OR (f.horizon_sessions = %(after_horizon)s AND f.kind = %(after_kind)s AND f.id < %(after_key)s))
-"""
+    AND (p.target, p.horizon_sessions, p.kind, p.id)
+        < (%(after_target)s, %(after_horizon)s, %(after_kind)s, %(after_key)s)"""
 FIGURES_SQL = f"""
 SELECT kind, {", ".join(SUM_NAMES)} FROM predictions_accuracysnapshot
 WHERE instrument_id = %(instrument)s AND model_version_id IS NULL AND window_days = %(window)s
@@ -120,16 +124,16 @@ def _page(instrument: Instrument, wanted: Wanted, as_of: date | None) -> list[di
     }
     conditions = ""
     if as_of is not None:
-        conditions += " AND f.target > %(before)s"
+        conditions += " AND p.target > %(before)s"
         asked["before"] = as_of - timedelta(days=wanted.days)
     if wanted.horizon is not None:
-        conditions += " AND f.horizon_sessions = %(horizon)s"
+        conditions += " AND p.horizon_sessions = %(horizon)s"
         asked["horizon"] = wanted.horizon
     if wanted.after is not None:
         conditions += AFTER_SQL
         names = ("after_target", "after_horizon", "after_kind", "after_key")
         asked |= zip(names, wanted.after, strict=True)
-    rows = rows_of(PAGE_SQL + conditions + ORDER_SQL, asked)
+    rows = rows_of(PAGE_SQL.format(conditions=conditions), asked)
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 

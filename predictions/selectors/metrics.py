@@ -17,7 +17,9 @@ ROW_NAMES = ("version", "horizon_sessions", "window_days", "verdict", "needed_n"
 ROWS_SQL = f"""
 SELECT v.version, s.horizon_sessions, s.window_days, s.verdict, s.needed_n, {", ".join(f"s.{one}" for one in SUM_NAMES)}
 FROM predictions_accuracysnapshot s LEFT JOIN mlops_modelversion v ON v.id = s.model_version_id
-WHERE s.kind = %s AND s.instrument_id IS NULL ORDER BY s.horizon_sessions, s.model_version_id DESC
+WHERE s.kind = %(kind)s AND s.instrument_id IS NULL
+AND (s.window_days = %(window)s OR v.version IS NOT DISTINCT FROM %(version)s)
+ORDER BY s.horizon_sessions, s.model_version_id DESC
 """
 SCORED_SQL = f"""
 SELECT kind, sum(n) FROM predictions_accuracysnapshot
@@ -102,7 +104,9 @@ def metrics_of(asked: Asked) -> Metrics:
 
 
 def _rows(asked: Asked) -> list[dict[str, Any]]:
-    return [dict(zip(ROW_NAMES, row, strict=True)) for row in rows_of(ROWS_SQL, [asked.kind])]
+    """Every version's sums over the window asked for, and over the other windows those of the version asked for."""
+    named = {"kind": asked.kind, "window": asked.window_days, "version": asked.version}
+    return [dict(zip(ROW_NAMES, row, strict=True)) for row in rows_of(ROWS_SQL, named)]
 
 
 def _of_horizon(row: Mapping[str, Any], whole: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
