@@ -20,7 +20,7 @@ from predictions.conf import HORIZONS
 from predictions.models.accuracy_snapshot import WINDOWS
 from predictions.selectors.forecasts import latest_forecasts
 from predictions.selectors.history import Wanted, history_of
-from predictions.selectors.metrics import Asked, metrics_of, scored_by_kind
+from predictions.selectors.metrics import Asked, metrics_of
 from predictions.selectors.pages import stock
 from predictions.selectors.record import records_of
 from predictions.selectors.record_page import KINDS, record_page
@@ -108,8 +108,7 @@ def _a_history(ledger: Ledger, chance: random.Random, *, deep: bool = False) -> 
 
 def _some_metrics(ledger: Ledger, chance: random.Random) -> None:
     version = chance.choice((None, None, None, chance.choice(ledger.versions).version))
-    scored_by_kind()
-    metrics_of(Asked(chance.choice(BOTH), chance.choice((None, *HORIZONS)), chance.choice(WINDOWS), version))
+    metrics_of(Asked(chance.choice((None, *BOTH)), chance.choice((None, *HORIZONS)), chance.choice(WINDOWS), version))
 
 
 def _database_ms(work: Callable[[], object]) -> float:

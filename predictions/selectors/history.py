@@ -70,9 +70,9 @@ AFTER_SQL = """
     AND (p.target, p.horizon_sessions, p.kind, p.id)
         < (%(after_target)s, %(after_horizon)s, %(after_kind)s, %(after_key)s)"""
 FIGURES_SQL = f"""
-SELECT kind, {", ".join(SUM_NAMES)} FROM predictions_accuracysnapshot
-WHERE instrument_id = %(instrument)s AND model_version_id IS NULL AND window_days = %(window)s
-AND kind = ANY(%(kinds)s)
+SELECT k.as_of, s.kind, {", ".join(f"s.{one}" for one in SUM_NAMES)} FROM predictions_scorekeeping k
+LEFT JOIN predictions_accuracysnapshot s ON s.instrument_id = %(instrument)s AND s.model_version_id IS NULL
+    AND s.window_days = %(window)s AND s.kind = ANY(%(kinds)s)
 """
 
 
@@ -99,20 +99,14 @@ class History:
 
 
 def history_of(instrument: Instrument, wanted: Wanted) -> History:
-    """The history of one instrument; three indexed reads at any number of forecasts."""
-    as_of = record_ends_with()
+    """The history of one instrument; two indexed reads at any number of forecasts."""
+    window = next((days for days in sorted(WINDOWS) if days and wanted.days <= days), ALL_TIME)
+    as_of, figures = _standing(instrument, wanted, window)
     found = _page(instrument, wanted, as_of)
     shown = found[: wanted.limit]
     last = shown[-1] if len(found) > wanted.limit else None
     place = (last["target_date"], last["horizon"], last["kind"], last["id"]) if last else None
-    window = next((days for days in sorted(WINDOWS) if days and wanted.days <= days), ALL_TIME)
-    return History(as_of, [_plain(row) for row in shown], place, window, _figures(instrument, wanted, window))
-
-
-def record_ends_with() -> date | None:
-    """The session with which the windows of the record end; before the first scoring, the newest one stored."""
-    found = rows_of("SELECT as_of FROM predictions_scorekeeping")
-    return (found[0][0] if found else None) or newest_session()
+    return History(as_of, [_plain(row) for row in shown], place, window, figures)
 
 
 def _page(instrument: Instrument, wanted: Wanted, as_of: date | None) -> list[dict[str, Any]]:
@@ -137,16 +131,19 @@ def _page(instrument: Instrument, wanted: Wanted, as_of: date | None) -> list[di
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
-def _figures(instrument: Instrument, wanted: Wanted, window: int) -> dict[str, Figures]:
+def _standing(instrument: Instrument, wanted: Wanted, window: int) -> tuple[date | None, dict[str, Figures]]:
+    """Where the windows end (before the first scoring at the newest session stored), and the figures of each kind."""
     asked = {
         "instrument": instrument.pk,
         "window": window,
         "kinds": [str(kind) for kind in wanted.kinds],
         "horizon": wanted.horizon,
     }
-    horizon = "" if wanted.horizon is None else " AND horizon_sessions = %(horizon)s"
-    found = [dict(zip(("kind", *SUM_NAMES), row, strict=True)) for row in rows_of(FIGURES_SQL + horizon, asked)]
-    return {kind: figures_of(added(row for row in found if row["kind"] == kind)) for kind in wanted.kinds}
+    horizon = "" if wanted.horizon is None else " AND s.horizon_sessions = %(horizon)s"
+    found = rows_of(FIGURES_SQL + horizon, asked)
+    sums = [dict(zip(("kind", *SUM_NAMES), row[1:], strict=True)) for row in found if row[1] is not None]
+    figures = {kind: figures_of(added(row for row in sums if row["kind"] == kind)) for kind in wanted.kinds}
+    return (found[0][0] if found else None) or newest_session(), figures
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
