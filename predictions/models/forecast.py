@@ -79,7 +79,7 @@ class Forecast(models.Model):
     inputs = models.ForeignKey("predictions.ForecastInput", on_delete=models.PROTECT, null=True, related_name="+")
     recorded_at = models.DateTimeField()
     previous_hash = models.CharField(max_length=64)
-    entry_hash = models.CharField(max_length=64, unique=True)
+    entry_hash = models.CharField(max_length=64)
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -87,6 +87,8 @@ class Forecast(models.Model):
             models.UniqueConstraint(
                 fields=["instrument", "origin", "horizon_sessions", "model_version", "kind"], name="forecast_said_once"
             ),
+            # Not `unique=True`, with which a second index would be kept for prefixes, that nobody looks for.
+            models.UniqueConstraint(fields=["entry_hash"], name="forecast_hash_once"),
             models.CheckConstraint(condition=Q(fit__in=["serving", "holdout"]), name="forecast_fit_known"),
             models.CheckConstraint(condition=Q(target__gt=F("origin")), name="forecast_target_after_origin"),
             models.CheckConstraint(

@@ -8,11 +8,11 @@ from typing import Any, TypedDict
 from marketdata.rows import rows_of
 from predictions.models import Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
+from predictions.models.accuracy_sums import TIMED
 from predictions.scores import SUM_NAMES, CalibrationBin, Figures, Sums, added, calibration_of, figures_of, share
 
 # The longest window whose days are told one by one, and the longest told by weeks.
 BY_DAY, BY_WEEK = 90, 365
-TIMED = ("n", "hits", "ups", "inside_80", "inside_95", "inside_99", "brier")
 ROW_NAMES = ("version", "horizon_sessions", "window_days", "verdict", "needed_n", *SUM_NAMES)
 ROWS_SQL = f"""
 SELECT v.version, s.horizon_sessions, s.window_days, s.verdict, s.needed_n, {", ".join(f"s.{one}" for one in SUM_NAMES)}
@@ -30,7 +30,7 @@ SELECT k.as_of, k.updated_at, s.kind, s.total FROM predictions_scorekeeping k LE
 PERIOD_NAMES = ("first", "last", *TIMED)
 PERIODS_SQL = f"""
 SELECT min(d.target), max(d.target), {", ".join(f"sum(d.{one})" for one in TIMED)} FROM predictions_accuracyday d
-WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target) ORDER BY date_trunc('{{step}}', d.target)
+WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target::timestamp) ORDER BY 1
 """
 
 
