@@ -13,9 +13,10 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from accounts import usage
+from accounts.allowances import Allowance, allowance_of, left_after
 from accounts.callers import Caller
 from accounts.errors import RateLimited
-from accounts.limits import Allowance, allowance_of, left_after, shortened
+from accounts.limits import shortened
 from accounts.usage import USAGE
 from config.fastpath.asking import READ_PATH, Call
 from config.fastpath.held import Form, HeldAnswer

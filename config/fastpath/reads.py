@@ -42,7 +42,8 @@ class Reads:
         began = time.perf_counter()
         counted = scope.get("state", {}).get(COUNTED_CALL)
         if counted is not None:
-            return await self._filled(scope, *counted, began)
+            call, found = counted
+            return await self._filled(scope, call, found, began)
         try:
             call = self._call_of(scope)
             if call is None:

@@ -15,17 +15,8 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
-from accounts.limits import (
-    COUNT_CALL_LUA,
-    STORE_OUTAGE,
-    Allowance,
-    Quota,
-    allowance_of,
-    buckets_of,
-    count_locally,
-    limits_of,
-    store,
-)
+from accounts.allowances import Allowance, Quota, allowance_of, buckets_of, limits_of
+from accounts.limits import COUNT_CALL_LUA, STORE_OUTAGE, count_locally, store
 from predictions.models import Forecast
 from predictions.models.forecast_row import ForecastRow
 from predictions.readpath.bodies import ReadyAnswer, answers_of, tag_of
