@@ -82,6 +82,9 @@ class PlainProtocol(HttpToolsProtocol):
                 self._counted = call, found
         except RedisError:
             pass
+        except Exception:
+            # The caller shall hear of it, by the way that knows how to say so, and the calls behind this one shall not.
+            self.logger.exception("Exception on the short way")
         if self.transport.is_closing():
             return
         if reply is None:

@@ -85,8 +85,9 @@ class Served:
     def __init__(self, application: Any, **options: Any) -> None:
         self._listener = socket.create_server((HOST, 0))
         self.port = int(self._listener.getsockname()[1])
-        usual = {"log_config": None, "lifespan": "on", "ws_per_message_deflate": False, "timeout_graceful_shutdown": 1}
-        self.server = uvicorn.Server(uvicorn.Config(application, **{**usual, **options}))
+        usual = {"lifespan": "on", "proxy_headers": False, "ws_per_message_deflate": False}
+        chosen = {**usual, "log_config": None, "timeout_graceful_shutdown": 1, **options}
+        self.server = uvicorn.Server(uvicorn.Config(application, **chosen))
         self.thread = threading.Thread(target=self.server.run, args=([self._listener],), daemon=True)
 
     def start(self) -> None:

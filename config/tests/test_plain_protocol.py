@@ -313,6 +313,14 @@ def test_an_expired_answer_is_djangos_to_renew_and_counted_once(
     assert counted(own_redis) == 1
 
 
+def test_nonsense_in_the_store_costs_the_call_that_reads_it(edge: Served, own_redis: OwnRedis) -> None:
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.hset("fc:v1:AAPL:5", mapping={"until": "soon"})
+    assert Wire(edge.port).say(get()).hear()[0] == 500
+    keep(own_redis)
+    assert Wire(edge.port).say(get()).hear()[2] == BODY
+
+
 def test_who_leaves_before_the_answer_disturbs_nobody(edge: Served, own_redis: OwnRedis) -> None:
     gone, stays = Wire(edge.port), Wire(edge.port)
     with own_redis.silent():
