@@ -79,11 +79,14 @@ class Reader:
         is_secure = bool(self._proxy_header) and get(self._proxy_header) == self._proxy_word
         if (self._must_be_secure and not is_secure) or not self._is_our_name(get("HTTP_HOST", "")):
             return None
-        key, authorization = get("HTTP_X_API_KEY", ""), get("HTTP_AUTHORIZATION", "")
+        key, authorization = get("HTTP_X_API_KEY"), get("HTTP_AUTHORIZATION")
+        if key == "" or authorization == "":
+            # They got lost on their way.
+            return None
         if not key and not authorization and self._session in get("HTTP_COOKIE", ""):
             return None
         return Ask(
-            asked, key, authorization, get("HTTP_X_FORWARDED_FOR", ""), get("HTTP_IF_NONE_MATCH", ""),
+            asked, key or "", authorization or "", get("HTTP_X_FORWARDED_FOR", ""), get("HTTP_IF_NONE_MATCH", ""),
             offered_id(get("HTTP_X_REQUEST_ID", "")), is_secure,
         )  # fmt: skip
 
