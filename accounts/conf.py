@@ -22,14 +22,21 @@ SEEDED_PLANS: tuple[tuple[str, int | None, int | None], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """`anonymous_per_minute` read calls per client address; the last `trusted_proxies` hops may name the client."""
+    """`anonymous_per_minute` read calls per client address; the last `trusted_proxies` hops may name the client.
+
+    Attempts at the doors: `attempts_per_address` to sign in a minute and to register an hour, `attempts_per_account`
+    to sign in within five minutes.
+    """
 
     anonymous_per_minute: int
     trusted_proxies: int
+    attempts_per_address: int = 20
+    attempts_per_account: int = 10
 
     def __post_init__(self) -> None:
-        if self.anonymous_per_minute < 1:
-            raise ValueError(f"must be at least 1, not {self.anonymous_per_minute}")
+        for least_one in (self.anonymous_per_minute, self.attempts_per_address, self.attempts_per_account):
+            if least_one < 1:
+                raise ValueError(f"must be at least 1, not {least_one}")
         if self.trusted_proxies < 0:
             raise ValueError("must not be negative")
 

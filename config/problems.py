@@ -71,7 +71,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
     accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
     accounts.AttemptsUncounted: Problem(
-        503, "sign-in-unavailable", "Signing in is not possible now", retry_after_s=RETRY_AFTER_OUTAGE_S
+        503,
+        "sign-in-unavailable",
+        "Signing in is not possible now",
+        detail="A store that counts attempts is out of reach. Nothing was lost; try again in a few seconds.",
+        retry_after_s=RETRY_AFTER_OUTAGE_S,
     ),
     accounts.KeyUnknown: Problem(404, "unknown-key", "No such API key", ("key_id",)),
     accounts.TooManyKeys: Problem(409, "too-many-keys", "No room for another key", ("limit",)),

@@ -60,9 +60,9 @@ class Register(APIView):
     )
     def post(self, request: Request) -> Response:
         """Count the attempt, then make the account."""
-        count_registration(request._request)
         asked = _valid(RegisterIn, request)
         email, password = asked["email"], asked["password"]
+        count_registration(request._request, email)
         if _must_be_proven():
             register_unproven(request=request._request, email=email, password=password, now=real_now())
             return Response({"detail": PENDING}, status=202, headers=NOT_KEPT)

@@ -222,6 +222,7 @@ def test_what_is_no_refresh_token_is_refused(browser: Client, kind: str) -> None
 def test_attempts_to_sign_in_are_limited_by_account_and_by_address(browser: Client) -> None:
     statuses = [sign_in(browser, "ada@example.com", "wrong").status_code for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
+    assert [sign_in(browser, f"other{n}@example.com", "wrong").status_code for n in range(8)] == [401] * 8
     answer = sign_in(browser, "other@example.com", "wrong")
     assert problem(answer) == (429, "too-many-attempts")
     assert 1 <= int(answer["Retry-After"]) <= 60
