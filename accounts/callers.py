@@ -84,7 +84,7 @@ def caller_of(request: HttpRequest) -> Caller:
 def comes_by_header(request: HttpRequest) -> bool:
     """Whether the caller shows a key or a token, which no browser adds by itself as it adds cookies."""
     meta = request.META
-    return bool(meta.get("HTTP_X_API_KEY")) or _bearer(meta.get("HTTP_AUTHORIZATION", "")) is not None
+    return "HTTP_X_API_KEY" in meta or _bearer(meta.get("HTTP_AUTHORIZATION", "")) is not None
 
 
 def known_caller(*, api_key: str, authorization: str) -> Caller | None:
@@ -125,11 +125,15 @@ def _bearer(authorization: str) -> str | None:
 
 
 def _identified(request: HttpRequest) -> Caller:
-    api_key = request.META.get("HTTP_X_API_KEY", "")
-    if api_key:
+    api_key = request.META.get("HTTP_X_API_KEY")
+    # Empty it is refused too: a variable that was not set, or bytes that a server in front could not read.
+    if api_key is not None:
         digest = digest_of(checked_key(api_key), key_secret())
         return _required(digest, lambda: _key_standing(digest), missing="unknown-key")
-    token = _bearer(request.META.get("HTTP_AUTHORIZATION", ""))
+    authorization = request.META.get("HTTP_AUTHORIZATION")
+    if authorization is not None and not authorization.strip():
+        raise CredentialsRefused("invalid-token")
+    token = _bearer(authorization or "")
     if token is not None:
         family = verified_family(token)
         return _required(family, lambda: _family_standing(family), missing="revoked-token")

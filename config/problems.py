@@ -69,6 +69,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.SignInRefused: Problem(401, "sign-in-refused", "Not signed in"),
     accounts.AddressUnproven: Problem(403, "address-unconfirmed", "The address is not confirmed"),
     accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
+    accounts.PasswordRefused: Problem(409, "password-refused", "The password will not do", ("reasons",)),
+    accounts.ExpiryRefused: Problem(409, "expiry-refused", "The key cannot end then", ("most_days",)),
     accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
     accounts.AttemptsUncounted: Problem(
         503,
