@@ -47,6 +47,7 @@ REFUSALS = {
     "invalid-token": "This token is not valid.",
     "expired-token": "This token has expired; get a new one with the refresh token.",
     "revoked-token": "This token was revoked; sign in again.",
+    "ended-session": "This session has ended; sign in again.",
     "inactive-account": "This account is not active.",
 }
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 from django.utils import timezone
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from accounts.models import ApiKey, User
 from accounts.tests.factories import PASSWORD, key_of, person
@@ -117,3 +119,21 @@ def test_a_key_revoked_while_the_store_was_away_is_refused_once_it_is_back(
     ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
     own.start()
     assert_refused_everywhere(processes, headers, since=time.monotonic())
+
+
+def test_an_open_stream_is_closed_though_its_process_cannot_hear_of_the_end(
+    processes: list[str], owner: User, own: OwnRedis
+) -> None:
+    row, text = key_of(owner)
+    address = processes[-1].replace("http", "ws")
+    with connect(f"{address}/ws/stream", additional_headers={"X-API-Key": text}, proxy=None) as socket:
+        socket.send('{"action": "ping"}')
+        assert socket.recv(5) == '{"type":"pong"}'
+        own.stop()
+        ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
+        since = time.monotonic()
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(10)
+        assert time.monotonic() - since < 2 * WITHIN_S + 1
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "revoked-key")

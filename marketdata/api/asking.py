@@ -23,6 +23,8 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who asks and how often, then whether every name in the query is known. Raises ValidationError."""
         super().initial(request, *args, **kwargs)
+        if not hasattr(self, str(request.method).lower()):
+            return
         forms = [FORM_OF_ANSWER] if len(self.renderer_classes) > 1 else []
         is_read = request.method in ("GET", "HEAD") and self.query_form is not None
         require_known(request.query_params, [*forms, *(fields_of(self.query_form) if is_read else ())])
