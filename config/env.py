@@ -206,10 +206,11 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     )
     accounts = reader.build("GOOGLE_*, GITHUB_*", lambda: read_accounts(reader))
     identity = reader.build(
-        "HINDCAST_REQUEST_LOG_DAYS",
+        "HINDCAST_REQUEST_LOG_DAYS, HINDCAST_AUDIT_DAYS",
         lambda: IdentitySettings(
             key_secret=reader.secret("HINDCAST_KEY_SECRET"),
             request_log_days=reader.integer("HINDCAST_REQUEST_LOG_DAYS", 30),
+            audit_days=reader.integer("HINDCAST_AUDIT_DAYS", 730),
         ),
     )
     alerts = reader.build(
