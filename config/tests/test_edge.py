@@ -227,7 +227,7 @@ def test_whatever_is_unusual_is_djangos(
 @pytest.mark.parametrize("shown", [{"X-API-Key": ""}, {"X-API-Key": "hc_\xe9"}, {"Authorization": ""}])
 def test_credentials_that_got_lost_on_their_way_are_refused(edge: str, told: Forecast, shown: dict[str, str]) -> None:
     keep(told)
-    answer = httpx.get(edge + PATH, headers={name: value.encode("latin-1") for name, value in shown.items()})
+    answer = httpx.get(edge + PATH, headers=[(name.encode(), value.encode("latin-1")) for name, value in shown.items()])
     assert_problem(answer, 401, "credentials-refused")
 
 

@@ -44,7 +44,8 @@ class BodyIn(serializers.Serializer):
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            raise serializers.ValidationError({**error.detail, **unknown}) from error
+            wrong: Any = error.detail
+            raise serializers.ValidationError({**wrong, **unknown}) from error
         if unknown:
             raise serializers.ValidationError(unknown)
         return values
