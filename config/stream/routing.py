@@ -12,6 +12,7 @@ from config.problem_answers import CONTENT_TYPE
 from config.problems import NOT_FOUND
 from config.stream.access import PagesOfThisSite, SignedInUser
 from config.stream.consumer import StreamConsumer
+from config.stream.guard import Guard
 from config.stream.hub import Hub
 from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
@@ -42,8 +43,8 @@ def stream_application(
 
     The services are started and closed with the server.
     """
-    hub = Hub(redis_url)
-    stream: Any = SignedInUser(StreamConsumer(hub, channels))
+    hub, guard = Hub(redis_url), Guard()
+    stream: Any = SignedInUser(StreamConsumer(hub, channels, guard))
     nothing: Any = refuse_socket
     sockets = URLRouter([path("ws/stream", stream), re_path("", nothing)])
     origins = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
@@ -51,7 +52,7 @@ def stream_application(
         {
             "websocket": PagesOfThisSite(sockets, origins),
             "http": http or answer_not_found,
-            "lifespan": Lifespan([hub, *services]),
+            "lifespan": Lifespan([hub, guard, *services]),
         }
     )
     return application

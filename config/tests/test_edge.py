@@ -226,6 +226,7 @@ def test_a_miss_and_an_expired_answer_are_renewed_from_the_database(
     [
         ("GET", "symbol=", 400, "malformed-request"),
         ("GET", "symbol=AAPL&horizon=3", 400, "unknown-horizon"),
+        ("GET", "symbol=AAPL&horizn=5", 400, "malformed-request"),
         ("GET", "symbol=A%00PL", 400, ""),
         ("GET", "symbol=AAPLE", 404, "unknown-symbol"),
         ("POST", "symbol=AAPL", 405, "method-not-allowed"),
@@ -236,6 +237,13 @@ def test_whatever_is_unusual_is_djangos(
 ) -> None:
     answer = httpx.request(method, f"{edge}/api/v1/predict?{query}", headers=by(key))
     assert_problem(answer, status, kind)
+
+
+@pytest.mark.parametrize("shown", [{"X-API-Key": ""}, {"X-API-Key": "hc_\xe9"}, {"Authorization": ""}])
+def test_credentials_that_got_lost_on_their_way_are_refused(edge: str, told: Forecast, shown: dict[str, str]) -> None:
+    keep(told)
+    answer = httpx.get(edge + PATH, headers=[(name.encode(), value.encode("latin-1")) for name, value in shown.items()])
+    assert_problem(answer, 401, "credentials-refused")
 
 
 def test_head_has_no_body_and_a_host_that_is_not_ours_is_refused(edge: str, told: Forecast, key: str) -> None:
