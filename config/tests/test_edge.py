@@ -1,7 +1,6 @@
 """The `edge` process over HTTP: the same answers as Django's, by itself where nothing is unusual."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -255,9 +254,9 @@ def test_head_has_no_body_and_a_host_that_is_not_ours_is_refused(edge: str, told
 
 def test_every_other_path_is_a_problem(edge: str) -> None:
     for path in ("/", "/api/v1/metrics", "/admin/", "/api/v1/predict/batch"):
-        answer = httpx.get(edge + path)
-        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
-        assert json.loads(answer.content)["status"] == 404
+        assert_problem(httpx.get(edge + path), 404, "#not-found")
+    named = httpx.get(edge + "/", headers={"X-Request-ID": "made-by-caller-1"})
+    assert named.headers["x-request-id"] == "made-by-caller-1"
 
 
 def test_without_the_store_the_database_answers(storeless_edge: str, told: Forecast, key: str) -> None:
