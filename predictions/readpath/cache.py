@@ -3,31 +3,22 @@
 Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
 """
 
-from collections.abc import Collection, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import structlog
-from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
-from accounts.limits import (
-    COUNT_CALL_LUA,
-    STORE_OUTAGE,
-    Allowance,
-    Quota,
-    allowance_of,
-    buckets_of,
-    count_locally,
-    limits_of,
-    store,
-)
+from accounts.allowances import Allowance, Quota, allowance_of, buckets_of, limits_of
+from accounts.limits import COUNT_CALL_LUA, STORE_OUTAGE, count_locally, store
 from predictions.models import Forecast
 from predictions.models.forecast_row import ForecastRow
-from predictions.readpath.bodies import ReadyAnswer, answers_of
+from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until, tag_of
 from predictions.readpath.spellings import meant_by
 
 log = structlog.get_logger(__name__)
@@ -35,10 +26,16 @@ log = structlog.get_logger(__name__)
 CHAMPION_KEY = "champion"
 PHYSICAL_LIFE = timedelta(days=7)
 CLAIM_LIFE_MS = 5_000
-FIELDS = ("made", "until", "fresh", "stale", "status", "was_stale")
+FACTS = ("made", "until", "status", "was_stale", "tag")
+FORMS = ("fresh", "stale")
+FIELDS = FACTS + FORMS
 KEPT_AT_A_TIME = 50
 
-# KEYS[3] names the champion; ARGV[4] is `symbol:horizon`. A refused call reads nothing.
+# A key, and what it holds: fresh form, stale form, status.
+Entry = tuple[str, tuple[bytes, bytes, bytes]]
+
+# KEYS[3] names the champion; ARGV[4] is `symbol:horizon`, ARGV[5] the tag of what the asking process holds: forms with
+# that tag are not sent again. A refused call reads nothing.
 READ_LUA = (
     COUNT_CALL_LUA
     + f"""
@@ -46,19 +43,25 @@ if counted[1] > 0 then return counted end
 local version = redis.call('GET', KEYS[3])
 if not version then return counted end
 counted[6] = version
-local found = redis.call('HMGET', 'fc:' .. version .. ':' .. ARGV[4], {", ".join(repr(name) for name in FIELDS)})
-for place = 1, {len(FIELDS)} do counted[6 + place] = found[place] end
+local key = 'fc:' .. version .. ':' .. ARGV[4]
+local found = redis.call('HMGET', key, {", ".join(repr(name) for name in FACTS)})
+for place = 1, {len(FACTS)} do counted[6 + place] = found[place] end
+if found[{len(FACTS)}] ~= ARGV[5] then
+  local forms = redis.call('HMGET', key, {", ".join(repr(name) for name in FORMS)})
+  for place = 1, {len(FORMS)} do counted[{6 + len(FACTS)} + place] = forms[place] end
+end
 return counted
 """
 )
+READ_SHA = hashlib.sha1(READ_LUA.encode(), usedforsecurity=False).hexdigest()
 COUNTED = 5
 
-# ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale and status.
+# ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale, status and tag.
 KEEP_LUA = """
 for place, key in ipairs(KEYS) do
-  local own = 3 * place + 1
+  local own = 4 * place
   redis.call('HSET', key, 'made', ARGV[1], 'until', ARGV[2], 'was_stale', ARGV[3],
-    'fresh', ARGV[own + 1], 'stale', ARGV[own + 2], 'status', ARGV[own + 3])
+    'fresh', ARGV[own + 1], 'stale', ARGV[own + 2], 'status', ARGV[own + 3], 'tag', ARGV[own + 4])
   redis.call('EXPIRE', key, ARGV[4])
 end
 """
@@ -130,9 +133,9 @@ def keys_of(quota: Quota) -> list[str]:
     return [*buckets_of(quota), CHAMPION_KEY]
 
 
-def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1) -> list[int | str]:
-    """The arguments that the reading script is given."""
-    return [*limits_of(quota, cost), f"{meant_by(symbol)}:{horizon}"]
+def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1, held: bytes = b"") -> list[int | str | bytes]:
+    """The arguments that the reading script is given; `held` is the tag of the forms that need not be sent."""
+    return [*limits_of(quota, cost), f"{meant_by(symbol)}:{horizon}", held]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
@@ -177,26 +180,32 @@ def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[
 
 def keep(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
-    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    answers = answers_of(forecasts, stale=stale, fresh_until=fresh_until)
-    entries = [
-        (
-            key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions),
-            (answer.text, answer.stale_text, str(forecast.status).encode()),
-        )
-        for forecast, answer in zip(forecasts, answers, strict=True)
-    ]
-    try:
-        write(entries, now=now, fresh_until=fresh_until, stale=stale)
-    except RedisError as error:
-        _note_outage(error)
+    return keep_made([answers_of(forecasts, stale=stale, now=now)], stale=stale, now=now)
+
+
+def keep_made(parts: Iterable[Sequence[ReadyAnswer]], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
+    """Write both forms of answers, each part in one trip as soon as it is made; returns all of them."""
+    answers: list[ReadyAnswer] = []
+    reachable = True
+    for part in parts:
+        answers.extend(part)
+        try:
+            if reachable:
+                write([_entry(answer) for answer in part], now=now, fresh_until=fresh_until(now), stale=stale)
+        except RedisError as error:
+            reachable = False
+            _note_outage(error)
     return answers
 
 
-def write(
-    entries: Sequence[tuple[str, tuple[bytes, bytes, bytes]]], *, now: datetime, fresh_until: datetime, stale: bool
-) -> None:
-    """Write (key, (fresh form, stale form, status)) in one trip, many with one command. Raises RedisError."""
+def _entry(answer: ReadyAnswer) -> Entry:
+    body = answer.body
+    key = key_of(body["model_version"], body["symbol"], body["horizon"])
+    return key, (answer.text, answer.stale_text, body["status"].encode())
+
+
+def write(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, stale: bool) -> None:
+    """Write entries in one trip, many with one command. Raises RedisError."""
     life_s = int(PHYSICAL_LIFE.total_seconds())
     shared = repr(now.timestamp()), repr(fresh_until.timestamp()), int(stale), life_s
     client = store()
@@ -204,9 +213,8 @@ def write(
     trip = client.pipeline(transaction=False)
     for start in range(0, len(entries), KEPT_AT_A_TIME):
         part = entries[start : start + KEPT_AT_A_TIME]
-        script(
-            keys=[key for key, _ in part], args=[*shared, *(form for _, forms in part for form in forms)], client=trip
-        )
+        forms = [text for _, (fresh, stale, status) in part for text in (fresh, stale, status, tag_of(fresh))]
+        script(keys=[key for key, _ in part], args=[*shared, *forms], client=trip)
     trip.execute()
 
 
@@ -234,7 +242,7 @@ def _claim_key(symbol: str, horizon: int) -> str:
 def _kept(found: Sequence[bytes | None]) -> Kept | None:
     if len(found) <= len(FIELDS) or any(part is None for part in found):
         return None
-    version, made, until, fresh, stale, status, was_stale = (part or b"" for part in found)
+    version, made, until, status, was_stale, _, fresh, stale = (part or b"" for part in found)
     return Kept(version.decode(), status.decode(), float(made), float(until), fresh, stale, was_stale == b"1")
 
 
