@@ -16,7 +16,7 @@ from mlops.forecasting.abstention import (
     has_expired,
     reasons_to_abstain,
 )
-from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, HIGH, UP, VOLATILITY_RISES, Bundle, Head
+from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, HIGH, UP, VOLATILITY_RISES, Bundle
 from mlops.forecasting.drivers import Driver, top_drivers
 from mlops.forecasting.ensemble import standard_scores
 from mlops.forecasting.features.news import features_of
@@ -124,7 +124,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
         "signal_meaning": [signal.meaning for signal in signals],
         "signal_reason": [signal.reason for signal in signals],
         "risk_level": risk_levels,
-        "drivers": top_drivers(bundle.direction_names, _contributions(bundle.heads[UP], direction)),
+        "drivers": _drivers(bundle, direction),
         # One array for all horizons of a symbol, so that they are seen to share it.
         "inputs": [block for block in blocks for _ in HORIZONS],
     }
@@ -150,11 +150,13 @@ def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: t
     )
 
 
-def _contributions(head: Head, samples: Samples) -> FloatArray:
-    """What every feature does, through the trees, to the log odds that are published; shape (n * h, k)."""
-    share = head.weights / len(head.members)
-    contributions: FloatArray = tree_contributions(head.members[XGBOOST], samples) * share[None, :, None]
-    return contributions.reshape(-1, contributions.shape[2])
+def _drivers(bundle: Bundle, direction: Samples) -> list[tuple[Driver, ...]]:
+    """What moved the published log odds of a rise most, through the trees, for each symbol one a horizon."""
+    head = bundle.heads[UP]
+    sight, share = head.sights[XGBOOST], head.weights / len(head.members)
+    contributions = tree_contributions(head.members[XGBOOST], direction.seeing(sight)) * share[None, :, None]
+    names = tuple(bundle.direction_names[place] for place in sight.tolist())
+    return top_drivers(names, contributions.reshape(-1, len(names)))
 
 
 def _numbers(bundle: Bundle, estimates: Estimates) -> dict[str, list[Any]]:
