@@ -108,7 +108,7 @@ class Bundle:
     inputs: FeatureRange
 
     def widths(self, sigma: FloatArray, volatility: Samples, symbols: tuple[str, ...]) -> FloatArray:
-        """Half widths of the intervals in log return, shape (n, h, 3), for volatilities `sigma` of shape (n, h)."""
+        """How far the intervals go below and above, in log return, shape (n, h, 2, 3), for `sigma` of shape (n, h)."""
         return self.bands.widths(sigma, self.reach.reach(volatility.latest()), symbols)
 
     @property

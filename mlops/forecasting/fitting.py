@@ -189,11 +189,11 @@ def _bands(
     not tried with five years or fewer, where they have never won.
     """
     features = learned.volatility.latest()
-    scores = np.abs(learned.log_returns / volatility.sigma(features) - standard_scores(base_rates))
+    scores = learned.log_returns / volatility.sigma(features) - standard_scores(base_rates)
     since = learned.sessions - CALIBRATION_SESSIONS
     reach, unseen = no_reach(), np.ones((*scores.shape, len(LEVELS)))
     if len(np.unique(learned.rows)) > TREES_NEED_SESSIONS:
-        reach, unseen = fit_reach(features, scores, learned.rows, members, since=since)
+        reach, unseen = fit_reach(features, np.abs(scores), learned.rows, members, since=since)
     recent = learned.rows >= since
     past = PastScores(
         scores=scores[recent], reach=unseen[recent], rows=learned.rows[recent], columns=learned.columns[recent]

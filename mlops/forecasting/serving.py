@@ -62,7 +62,7 @@ class InstrumentForecast:
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """All numbers of a batch: probabilities of shape (n, h), half widths of shape (n, h, 3), log returns (n, h)."""
+    """All numbers of a batch: probabilities and log returns of shape (n, h), widths below and above (n, h, 2, 3)."""
 
     up: FloatArray
     rise_edge: FloatArray
@@ -110,7 +110,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
     direction = samples_of_blocks(blocks[:, :, :split])
     volatility = samples_of_blocks(blocks[:, :, split:CLOSE])
     estimates = estimate(bundle, direction, volatility, symbols)
-    late = np.sqrt(1 + blocks[:, -1, SESSIONS_BEHIND, None, None] / np.array(HORIZONS)[None, :, None])
+    late = np.sqrt(1 + blocks[:, -1, SESSIONS_BEHIND, None] / np.array(HORIZONS))
     close = blocks[:, -1, CLOSE]
     risk_levels = [level for levels in bundle.risk.levels(estimates.big_move) for level in levels]
     signals = _signals(bundle, estimates, risk_levels)
@@ -196,9 +196,9 @@ def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[Standpoint
 def _prices(close: FloatArray, estimates: Estimates, late: FloatArray) -> FloatArray:
     """Expected price, then lower and upper bound at every level, shape (n, h, 1 + 2 * levels)."""
     centre = estimates.log_return[:, :, None]
-    widths = estimates.widths * late
+    widths = estimates.widths * late[:, :, None, None]
     prices: FloatArray = close[:, None, None] * np.exp(
-        np.concatenate([centre, centre - widths, centre + widths], axis=2)
+        np.concatenate([centre, centre - widths[:, :, 0], centre + widths[:, :, 1]], axis=2)
     )
     return prices
 
