@@ -53,9 +53,9 @@ def percent(share: float | None, *, decimals: int = 1) -> str:
     return NOT_MEASURED if share is None else f"{100 * share:.{decimals}f} %"
 
 
-def decimals(figure: float | None) -> str:
-    """A figure with three decimals, or a dash."""
-    return NOT_MEASURED if figure is None else f"{figure:.3f}"
+def decimals(figure: float | None, *, places: int = 3) -> str:
+    """A figure with so many decimals, or a dash."""
+    return NOT_MEASURED if figure is None else f"{figure:.{places}f}"
 
 
 def _score(horizon_sessions: int, measured: Mapping[str, Any]) -> HorizonScore:

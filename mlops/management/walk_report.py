@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mlops.scorecard import NOT_MEASURED, decimals, percent
+from mlops.management.walk_words import points, tenthousandths, with_bounds
+from mlops.scorecard import decimals, percent
 
 WIDTH = 124
 Figures = Mapping[str, Any]
@@ -31,12 +32,12 @@ def _direction(horizons: Figures) -> Table:
         (
             horizon,
             f"{one['n']:,}",
-            _with_bounds(one["accuracy"], one["accuracy_ci"]),
+            with_bounds(one["accuracy"], one["accuracy_ci"]),
             percent(one["base_rate"]),
             percent(one["buy"]["accuracy"]),
             percent(one["buy"]["coverage"]),
-            _points(one["buy"]["lift_same_day"], one["buy"]["lift_ci"]),
-            _with_bounds(one["relative"]["accuracy"], one["relative"]["ci"]),
+            points(one["buy"]["lift_same_day"], one["buy"]["lift_ci"]),
+            with_bounds(one["relative"]["accuracy"], one["relative"]["ci"]),
             percent(one["relative"]["coverage"]),
         )
         for horizon, one in horizons.items()
@@ -59,7 +60,7 @@ def _probabilities(horizons: Figures) -> Table:
     rows = [
         (
             horizon,
-            _tenthousandths(one["log_loss_vs_climatology"], one["log_loss_ci"]),
+            tenthousandths(one["log_loss_vs_climatology"], one["log_loss_ci"]),
             percent(one["brier_skill"], decimals=2),
             decimals(one["auc"]),
             decimals(one["calibration_error"]),
@@ -119,10 +120,10 @@ def _news(ablation: Figures) -> Table:
         (
             horizon,
             f"{one['n']:,}",
-            _tenthousandths(one["log_loss_difference"], one["log_loss_ci"]),
+            tenthousandths(one["log_loss_difference"], one["log_loss_ci"]),
             percent(one["volatility_accuracy"]),
             percent(one["volatility_accuracy_without"]),
-            _points(one["volatility_accuracy_difference"], one["volatility_ci"]),
+            points(one["volatility_accuracy_difference"], one["volatility_ci"]),
         )
         for horizon, one in ablation["horizons"].items()
     ]
@@ -152,27 +153,3 @@ def closing_sentences(figures: Figures) -> list[str]:
         f"{figures['seconds']:.0f} s in all; the last fit took {figures['train_seconds']:.0f} s of one processor, all "
         f"fits {figures['train_seconds_all_fits']:.0f} s.",
     ]
-
-
-def _with_bounds(share: float | None, bounds: Sequence[float] | None) -> str:
-    return percent(share) if share is None or bounds is None else f"{percent(share)} {_bounds(bounds, 100, '.1f')}"
-
-
-def _points(share: float | None, bounds: Sequence[float] | None) -> str:
-    return _signed(share, bounds, scale=100, form="+.1f")
-
-
-def _tenthousandths(figure: float | None, bounds: Sequence[float] | None) -> str:
-    return _signed(figure, bounds, scale=10_000, form="+.1f")
-
-
-def _signed(figure: float | None, bounds: Sequence[float] | None, *, scale: float, form: str) -> str:
-    if figure is None:
-        return NOT_MEASURED
-    told = f"{scale * figure:{form}}"
-    return told if bounds is None else f"{told} {_bounds(bounds, scale, form)}"
-
-
-def _bounds(bounds: Sequence[float], scale: float, form: str) -> str:
-    low, high = bounds
-    return f"[{scale * low:{form}}, {scale * high:{form}}]"

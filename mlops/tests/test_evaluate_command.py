@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from config.embedded import needs_servers
 from mlops.forecasting.figures import Figures
 from mlops.forecasting.tests.small import light_settings, small_panel
+from mlops.management.walk_page import walk_page
 from mlops.management.walk_report import walk_report
 from mlops.services.walk_forward import WalkPlan, evaluate_file
 
@@ -58,6 +59,7 @@ def test_it_needs_no_server() -> None:
         (("--test-from", "2015-06-01"), "105 sessions of history are too few; 504 are needed."),
         (("--test-from", "2031-01-01"), "needs 80 sessions from there on, and the bars end on 2017-12-01."),
         (("--test-from", "2017-04-24", "--json", "/none/out.json"), "there is no folder /none"),
+        (("--test-from", "2017-04-24", "--page", "/none/out.md"), "there is no folder /none"),
         (("--test-from", "2017-04-24", "--sentiment", "/none.csv"), "none.csv cannot be used"),
     ],
 )
@@ -130,12 +132,27 @@ def test_the_tables_say_what_was_measured(figures: Figures) -> None:
     assert max(map(len, told.splitlines()[:-3])) <= 124
 
 
+def test_the_page_says_the_same(figures: Figures) -> None:
+    lines = walk_page(figures).splitlines()
+    assert lines[0] == "|  | 1 session | 5 sessions |"
+    cells = {line.split(" | ")[0].removeprefix("| "): line.removesuffix(" |").split(" | ")[1:] for line in lines}
+    week = figures["horizons"]["5"]
+    low, high = week["accuracy_ci"]
+    assert cells["right on all days"][1] == f"{100 * week['accuracy']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+    assert cells["volatility rises: right"] == ["-", f"{100 * week['volatility_rises']['accuracy']:.1f} %"]
+    assert cells["its worst year"][1].endswith("(2017)")
+    assert "BUY right" not in cells
+
+
 @pytest.mark.slow
 def test_the_command_itself(closes: Path, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
-    told = evaluate(closes, "--test-from", "2017-04-24", "--refit", "never", "--horizons", "20", "--json", str(out))
+    page = tmp_path / "figures.md"
+    asked = ("--test-from", "2017-04-24", "--refit", "never", "--horizons", "20")
+    told = evaluate(closes, *asked, "--json", str(out), "--page", str(page))
     figures = json.loads(out.read_text())
     assert list(figures["horizons"]) == ["20"]
     assert figures["sentiment_ablation"] is None
     assert figures["refit"] == "never"
     assert "Tested from 2017-04-24 with 1 fits" in told
+    assert page.read_text().startswith("|  | 20 sessions |\n")

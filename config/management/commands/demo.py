@@ -1,6 +1,7 @@
 """`manage.py demo`: the whole platform on this machine, in the foreground, until Ctrl-C."""
 
 import io
+import logging
 import os
 import signal
 from functools import partial
@@ -40,6 +41,8 @@ class Command(BaseCommand):
     help = "Prepare everything, run every process of the platform, and stop them all at Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # What there is to say here is said in words; the processes keep logs of their own.
+        logging.getLogger().setLevel(logging.ERROR)
         site = settings.HINDCAST_SITE
         variables = demo_variables(site.port, site.data_dir, dict(os.environ))
         empty_metrics(Path(variables["PROMETHEUS_MULTIPROC_DIR"]))

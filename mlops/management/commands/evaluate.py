@@ -13,9 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 from mlops.errors import MlopsError
 from mlops.forecasting.backtest.walk_forward import REFITS, YEARLY
 from mlops.forecasting.errors import ForecastingError
+from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.types import HORIZONS
 from mlops.management.progress import progress_told
+from mlops.management.walk_page import walk_page
 from mlops.management.walk_report import walk_report
 from mlops.services.walk_forward import WalkPlan, evaluate_file
 
@@ -43,6 +45,7 @@ class Command(BaseCommand):
             help="CSV or Parquet of news: symbol, date (session), score (-1 to 1), articles; judged with and without",
         )
         parser.add_argument("--json", metavar="OUT", type=Path, help="write all figures to this file")
+        parser.add_argument("--page", metavar="OUT", type=Path, help="write the figures to this file as Markdown")
         parser.add_argument("--seed", help="whole number; the same seed on the same bars gives the same figures")
         parser.add_argument("--workers", help="processes that fit at the same time (default: one a core)")
 
@@ -56,17 +59,23 @@ class Command(BaseCommand):
             workers=_whole("--workers", options["workers"], _cores(), least=1),
             news=options["sentiment"],
         )
-        out: Path | None = options["json"]
-        if out is not None and not out.parent.is_dir():
-            raise CommandError(f"{out} cannot be written: there is no folder {out.parent}.")
+        written = {options["json"]: _as_json, options["page"]: walk_page}
+        for out in filter(None, written):
+            if not out.parent.is_dir():
+                raise CommandError(f"{out} cannot be written: there is no folder {out.parent}.")
         try:
             with progress_told("evaluating", lines=True) as progress:
                 figures = evaluate_file(plan, progress)
         except (MlopsError, ForecastingError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(walk_report(figures, coloured=self.stdout.isatty()))
-        if out is not None:
-            _write(out, json.dumps(figures, indent=2) + "\n")
+        for out, told_as in written.items():
+            if out is not None:
+                _write(out, told_as(figures))
+
+
+def _as_json(figures: Figures) -> str:
+    return json.dumps(figures, indent=2) + "\n"
 
 
 def _cores() -> int:
