@@ -5,11 +5,10 @@ from datetime import date
 
 import numpy as np
 import structlog
-from django.db import connection
-from psycopg.sql import SQL, Literal
 
 from marketdata.blocks import CHECKSUM, ROW, SEGMENT_ROWS, WIDTH, BarArray, unpacked
 from marketdata.models import Instrument
+from marketdata.rows import binary_copy
 from marketdata.selectors import bar_values
 
 log = structlog.get_logger(__name__)
@@ -23,7 +22,6 @@ FROM (
     FROM marketdata_barblock WHERE instrument_id = ANY({pks})
 ) AS block
 """
-IN_BINARY = "COPY ({query}) TO STDOUT (FORMAT BINARY)"
 EMPTY = np.empty((0, WIDTH))
 UNIX_EPOCH = date(1970, 1, 1)
 
@@ -57,10 +55,8 @@ def from_blocks(pks: list[int], *, latest: int | None = None) -> dict[int, BarAr
 def _stored(pks: list[int], latest: int | None) -> list[tuple[int, bytes, bytes]]:
     """Blocks, only the segments that the latest rows are in."""
     parts = {"latest": latest, "segment": SEGMENT_ROWS, "row": ROW.itemsize, "sum": CHECKSUM.itemsize, "pks": pks}
-    query = SQL(WHOLE if latest is None else TAIL).format(**{name: Literal(part) for name, part in parts.items()})
     # As text the bytes would be twice as many, to be written there and read here.
-    in_binary = SQL(IN_BINARY).format(query=query)
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(in_binary) as copy:
+    with binary_copy(WHOLE if latest is None else TAIL, **parts) as copy:
         copy.set_types(["int8", "bytea", "bytea"])
         return list(copy.rows())
 

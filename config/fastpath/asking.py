@@ -75,6 +75,8 @@ class Reader:
 
     def _caller(self, headers: Mapping[str, str], address: str) -> Caller | None:
         key, authorization = headers.get("HTTP_X_API_KEY", ""), headers.get("HTTP_AUTHORIZATION", "")
+        if (not key and "HTTP_X_API_KEY" in headers) or (not authorization and "HTTP_AUTHORIZATION" in headers):
+            return None
         if key or authorization:
             return known_caller(api_key=key, authorization=authorization)
         if self._session in headers.get("HTTP_COOKIE", ""):

@@ -1,7 +1,6 @@
 """The `edge` process over HTTP: the same answers as Django's, by itself where nothing is unusual."""
 
 import asyncio
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -211,6 +210,7 @@ def test_a_miss_and_an_expired_answer_are_renewed_from_the_database(
     [
         ("GET", "symbol=", 400, "malformed-request"),
         ("GET", "symbol=AAPL&horizon=3", 400, "unknown-horizon"),
+        ("GET", "symbol=AAPL&horizn=5", 400, "malformed-request"),
         ("GET", "symbol=A%00PL", 400, ""),
         ("GET", "symbol=AAPLE", 404, "unknown-symbol"),
         ("POST", "symbol=AAPL", 405, "method-not-allowed"),
@@ -223,6 +223,13 @@ def test_whatever_is_unusual_is_djangos(
     assert_problem(answer, status, kind)
 
 
+@pytest.mark.parametrize("shown", [{"X-API-Key": ""}, {"X-API-Key": "hc_\xe9"}, {"Authorization": ""}])
+def test_credentials_that_got_lost_on_their_way_are_refused(edge: str, told: Forecast, shown: dict[str, str]) -> None:
+    keep(told)
+    answer = httpx.get(edge + PATH, headers=[(name.encode(), value.encode("latin-1")) for name, value in shown.items()])
+    assert_problem(answer, 401, "credentials-refused")
+
+
 def test_head_has_no_body_and_a_host_that_is_not_ours_is_refused(edge: str, told: Forecast, key: str) -> None:
     keep(told)
     head = httpx.head(edge + PATH, headers=by(key))
@@ -232,9 +239,9 @@ def test_head_has_no_body_and_a_host_that_is_not_ours_is_refused(edge: str, told
 
 def test_every_other_path_is_a_problem(edge: str) -> None:
     for path in ("/", "/api/v1/metrics", "/admin/", "/api/v1/predict/batch"):
-        answer = httpx.get(edge + path)
-        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
-        assert json.loads(answer.content)["status"] == 404
+        assert_problem(httpx.get(edge + path), 404, "#not-found")
+    named = httpx.get(edge + "/", headers={"X-Request-ID": "made-by-caller-1"})
+    assert named.headers["x-request-id"] == "made-by-caller-1"
 
 
 def test_without_the_store_the_database_answers(storeless_edge: str, told: Forecast, key: str) -> None:

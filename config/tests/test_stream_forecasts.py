@@ -82,7 +82,7 @@ def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> Non
         store.delete(sequence_key(topic_of(instrument).name), kept_key(topic_of(instrument).name))
     messages: list[live.ForecastMessage] = [
         {"instrument_id": row.instrument_id, "answer": answer}
-        for row, answer in zip(rows, answers_of(rows, stale=False, fresh_until=NOW), strict=True)
+        for row, answer in zip(rows, answers_of(rows, stale=False, now=NOW), strict=True)
     ]
     assert live.push_forecasts(messages) == 2
     (text,) = store.lrange(kept_key(topic_of(apple).name), 0, -1)
@@ -104,7 +104,7 @@ def test_nothing_to_tell_sends_nothing() -> None:
 def test_a_push_that_cannot_be_sent_spoils_nothing(apple: Instrument) -> None:
     (row,) = forecasts([apple])
     elsewhere = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
-    (answer,) = answers_of([row], stale=False, fresh_until=NOW)
+    (answer,) = answers_of([row], stale=False, now=NOW)
     message: live.ForecastMessage = {"instrument_id": apple.pk, "answer": answer}
     with override_settings(CACHES=elsewhere):
         assert live.push_forecasts([message]) == 0

@@ -14,6 +14,7 @@ from marketdata.copy_format import ExactBars, copied_in, copied_out, exact_bars
 from marketdata.models import CorporateAction, DailyBar, Instrument, QuarantinedBar
 from marketdata.quality import Refused
 from marketdata.records import BarRecord, CorporateActionRecord
+from marketdata.rows import binary_copy
 
 LONGEST_REASON = 300
 EXACT_IN_FLOAT = 2**53
@@ -36,11 +37,9 @@ INSERT INTO marketdata_barblock (instrument_id, row_count, body, checksums) VALU
 ON CONFLICT (instrument_id) DO UPDATE SET
     row_count = EXCLUDED.row_count, body = EXCLUDED.body, checksums = EXCLUDED.checksums
 """
-COPY_OUT = """
-COPY (
-    SELECT session, open::float8, high::float8, low::float8, close::float8, adjusted_close::float8, volume::float8
-    FROM marketdata_dailybar WHERE instrument_id = %s AND is_final ORDER BY session
-) TO STDOUT (FORMAT BINARY)
+STORED = """
+SELECT session, open::float8, high::float8, low::float8, close::float8, adjusted_close::float8, volume::float8
+FROM marketdata_dailybar WHERE instrument_id = {instrument} AND is_final ORDER BY session
 """
 # What is stored already is left out by a join, because a conflict would lock, and so rewrite, every row.
 MERGE = """
@@ -128,7 +127,7 @@ def _not_stored(instrument: Instrument, bars: ExactBars, source: str) -> ExactBa
 
 
 def _stored_array(instrument: Instrument) -> BarArray:
-    with connection.cursor() as cursor, cursor.copy(COPY_OUT, (instrument.pk,)) as copy:
+    with binary_copy(STORED, instrument=instrument.pk) as copy:
         return copied_out(b"".join(copy))
 
 

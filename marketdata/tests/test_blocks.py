@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
@@ -64,6 +65,17 @@ def test_a_written_series_has_its_block() -> None:
     found = bar_arrays([instrument])[instrument.pk]
     np.testing.assert_array_equal(found, rows_of(instrument))
     assert (len(found), BarBlock.objects.get().row_count) == (len(LONG), len(LONG))
+
+
+@pytest.mark.django_db
+def test_bars_are_written_and_read_while_queries_are_noted() -> None:
+    instrument = write(stock(), LONG[:-1])
+    with CaptureQueriesContext(connection) as noted:
+        write(instrument)
+        found = bar_arrays([instrument])[instrument.pk]
+    np.testing.assert_array_equal(found, rows_of(instrument))
+    # The new bars in, all bars out, and their block out.
+    assert sum("COPY" in query["sql"] for query in noted.captured_queries) == 3
 
 
 PRICE = st.decimals(min_value="0.000001", max_value="999999999.999999", places=6)

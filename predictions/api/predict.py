@@ -28,6 +28,8 @@ log = structlog.get_logger("hindcast.prediction")
 CACHE_CONTROL = "private, no-cache"
 # Where a server in front of this view leaves the call it has counted and looked up already.
 SEEN = "hindcast.seen"
+NAMES = ("symbol", "horizon")
+LONGEST_NAME = 60
 HORIZON_WORDS = {str(horizon): horizon for horizon in HORIZONS}
 
 
@@ -60,11 +62,13 @@ def predict(request: HttpRequest) -> HttpResponse:
 
 
 def parse_query(parameters: QueryDict) -> PredictQuery:
-    """Read `symbol` and `horizon`; other parameters are ignored.
+    """Read `symbol` and `horizon`.
 
-    Raises BadRequest for a missing or repeated parameter, SymbolMalformed, HorizonUnknown.
+    Raises BadRequest for a missing, repeated or unknown parameter, SymbolMalformed, HorizonUnknown.
     """
-    for name in ("symbol", "horizon"):
+    for name in parameters:
+        if name not in NAMES:
+            raise BadRequest(f"There is no parameter {name[:LONGEST_NAME]}; say symbol and, if you like, horizon.")
         if len(parameters.getlist(name)) > 1:
             raise BadRequest(f"Say {name} once, not {len(parameters.getlist(name))} times.")
     symbol = parameters.get("symbol", "").strip()

@@ -1,11 +1,10 @@
 """The live channel "forecasts": what a page is told when a stock's forecasts change."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypedDict
 
 import structlog
-from django.conf import settings
 from redis.exceptions import RedisError
 
 from marketdata.interest import note_watched
@@ -41,11 +40,10 @@ def topics_for(symbols: Sequence[str], *, user: object) -> Topics:
 def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
     """What each topic would say now, by topic name: the champion's latest forecast for every horizon."""
     stale = store_is_stale(now=now)
-    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     keys = {topic.name: topic.instrument_pk for topic in topics}
     latest = [one for horizon in HORIZONS for one in latest_forecasts(horizon, among=keys.values()).values()]
     bodies: dict[int, list[ForecastBody]] = {key: [] for key in keys.values()}
-    for forecast, body in zip(latest, bodies_of(latest, stale=stale, fresh_until=fresh_until), strict=True):
+    for forecast, body in zip(latest, bodies_of(latest, stale=stale, now=now), strict=True):
         bodies[forecast.instrument_id].append(body)
     return {topic.name: _content(topic.symbol, bodies[keys[topic.name]]) for topic in topics}
 

@@ -1,11 +1,15 @@
 """What the API says about a forecast: built once here for the API, live messages and pages."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypedDict
+
+from django.conf import settings
 
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
@@ -14,6 +18,9 @@ from predictions.selectors.record import Record, Scope, records_of
 
 LEVELS = (80, 95, 99)
 FRESH, STALE = b'"stale":false', b'"stale":true'
+MADE_AT_A_TIME = 400
+
+Records = Mapping[Scope, Record]
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -74,28 +81,37 @@ class ReadyAnswer:
         return self.text.replace(FRESH, STALE)
 
 
-def answers_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, fresh_until: datetime) -> list[ReadyAnswer]:
+def fresh_until(now: datetime) -> datetime:
+    """Until when an answer that is made now counts as fresh."""
+    return now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+
+
+def answers_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """The answers for some forecasts with their bytes."""
-    bodies = bodies_of(forecasts, stale=stale, fresh_until=fresh_until)
-    return [ReadyAnswer(body, encoded(body)) for body in bodies]
+    return _answers(forecasts, records=_records(forecasts), stale=stale, now=now)
 
 
-def bodies_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, fresh_until: datetime) -> list[ForecastBody]:
+def answers_ahead(
+    forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime
+) -> Iterator[list[ReadyAnswer]]:
+    """The same, part by part: a thread makes them from now on, while the caller waits for the database or the store.
+
+    It asks the database nothing, where it would be somebody else than the caller.
+    """
+    records = _records(forecasts)
+    parts = [forecasts[start : start + MADE_AT_A_TIME] for start in range(0, len(forecasts), MADE_AT_A_TIME)]
+    maker = ThreadPoolExecutor(max_workers=1)
+    made = maker.map(partial(_answers, records=records, stale=stale, now=now), parts)
+    maker.shutdown(wait=False)
+    return made
+
+
+def bodies_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ForecastBody]:
     """The answers for some forecasts, whose records are read at once; select instrument and model version with them.
 
     What a version said that serves no longer is stale, whatever `stale` says of the prices.
     """
-    records = records_of([_scope(forecast) for forecast in forecasts]) if forecasts else {}
-    until = fresh_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return [
-        {
-            **said_body(forecast),
-            "record": records[_scope(forecast)],
-            "stale": stale or not forecast.serves,
-            "fresh_until": until,
-        }
-        for forecast in forecasts
-    ]
+    return _bodies(forecasts, records=_records(forecasts), stale=stale, now=now)
 
 
 def said_body(forecast: Forecast | ForecastRow) -> SaidBody:
@@ -147,6 +163,31 @@ def stored_body(forecast: Forecast) -> dict[str, Any]:
 def encoded(body: Mapping[str, Any]) -> bytes:
     """The bytes that go out. Raises ValueError for a number JSON has no word for."""
     return _ENCODER.encode(body).encode()
+
+
+def _records(forecasts: Sequence[Forecast | ForecastRow]) -> Records:
+    return records_of([_scope(forecast) for forecast in forecasts]) if forecasts else {}
+
+
+def _answers(
+    forecasts: Sequence[Forecast | ForecastRow], *, records: Records, stale: bool, now: datetime
+) -> list[ReadyAnswer]:
+    return [ReadyAnswer(body, encoded(body)) for body in _bodies(forecasts, records=records, stale=stale, now=now)]
+
+
+def _bodies(
+    forecasts: Sequence[Forecast | ForecastRow], *, records: Records, stale: bool, now: datetime
+) -> list[ForecastBody]:
+    until = fresh_until(now).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [
+        {
+            **said_body(forecast),
+            "record": records[_scope(forecast)],
+            "stale": stale or not forecast.serves,
+            "fresh_until": until,
+        }
+        for forecast in forecasts
+    ]
 
 
 def _scope(forecast: Forecast | ForecastRow) -> Scope:

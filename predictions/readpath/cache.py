@@ -3,14 +3,13 @@
 Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import structlog
-from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -27,7 +26,7 @@ from accounts.limits import (
 )
 from predictions.models import Forecast
 from predictions.models.forecast_row import ForecastRow
-from predictions.readpath.bodies import ReadyAnswer, answers_of
+from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until
 from predictions.readpath.spellings import meant_by
 
 log = structlog.get_logger(__name__)
@@ -37,6 +36,9 @@ PHYSICAL_LIFE = timedelta(days=7)
 CLAIM_LIFE_MS = 5_000
 FIELDS = ("made", "until", "fresh", "stale", "status", "was_stale")
 KEPT_AT_A_TIME = 50
+
+# A key, and what it holds: fresh form, stale form, status.
+Entry = tuple[str, tuple[bytes, bytes, bytes]]
 
 # KEYS[3] names the champion; ARGV[4] is `symbol:horizon`. A refused call reads nothing.
 READ_LUA = (
@@ -177,26 +179,32 @@ def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[
 
 def keep(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
-    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    answers = answers_of(forecasts, stale=stale, fresh_until=fresh_until)
-    entries = [
-        (
-            key_of(forecast.model_version.version, forecast.instrument.symbol, forecast.horizon_sessions),
-            (answer.text, answer.stale_text, str(forecast.status).encode()),
-        )
-        for forecast, answer in zip(forecasts, answers, strict=True)
-    ]
-    try:
-        write(entries, now=now, fresh_until=fresh_until, stale=stale)
-    except RedisError as error:
-        _note_outage(error)
+    return keep_made([answers_of(forecasts, stale=stale, now=now)], stale=stale, now=now)
+
+
+def keep_made(parts: Iterable[Sequence[ReadyAnswer]], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
+    """Write both forms of answers, each part in one trip as soon as it is made; returns all of them."""
+    answers: list[ReadyAnswer] = []
+    reachable = True
+    for part in parts:
+        answers.extend(part)
+        try:
+            if reachable:
+                write([_entry(answer) for answer in part], now=now, fresh_until=fresh_until(now), stale=stale)
+        except RedisError as error:
+            reachable = False
+            _note_outage(error)
     return answers
 
 
-def write(
-    entries: Sequence[tuple[str, tuple[bytes, bytes, bytes]]], *, now: datetime, fresh_until: datetime, stale: bool
-) -> None:
-    """Write (key, (fresh form, stale form, status)) in one trip, many with one command. Raises RedisError."""
+def _entry(answer: ReadyAnswer) -> Entry:
+    body = answer.body
+    key = key_of(body["model_version"], body["symbol"], body["horizon"])
+    return key, (answer.text, answer.stale_text, body["status"].encode())
+
+
+def write(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, stale: bool) -> None:
+    """Write entries in one trip, many with one command. Raises RedisError."""
     life_s = int(PHYSICAL_LIFE.total_seconds())
     shared = repr(now.timestamp()), repr(fresh_until.timestamp()), int(stale), life_s
     client = store()

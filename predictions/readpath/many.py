@@ -3,10 +3,9 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from marketdata.errors import SymbolMalformed, SymbolUnknown
@@ -109,9 +108,8 @@ def _bodies(forecasts: Iterable[Forecast], *, now: datetime) -> dict[int, bytes]
     serving = [forecast for forecast in forecasts if forecast.serves]
     others = [forecast for forecast in forecasts if not forecast.serves]
     stale = store_is_stale(now=now)
-    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     answers = [
         *(cache.keep(serving, stale=stale, now=now) if serving else ()),
-        *answers_of(others, stale=True, fresh_until=fresh_until),
+        *answers_of(others, stale=True, now=now),
     ]
     return {forecast.instrument_id: told.text for forecast, told in zip([*serving, *others], answers, strict=True)}

@@ -2,11 +2,10 @@
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from accounts.limits import Outage
@@ -129,7 +128,6 @@ def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
     if keep and forecast.serves:
         (told,) = cache.keep([forecast], stale=stale, now=now)
     else:
-        fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-        (told,) = answers_of([forecast], stale=stale, fresh_until=fresh_until)
+        (told,) = answers_of([forecast], stale=stale, now=now)
     version = forecast.model_version.version
     return Answer(told.text, instrument.symbol, version, str(forecast.status), stale, "database")

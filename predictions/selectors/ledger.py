@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import QuerySet
 
-from marketdata.rows import rows_of
+from marketdata.rows import binary_copy, rows_of
 from predictions.errors import HeadUnknown
 from predictions.models import LedgerCheck, LedgerHead
 from predictions.sealing import COLUMNS, GENESIS, OUTCOME_COLUMNS, line_of, said
@@ -30,11 +30,7 @@ OUTCOMES = f"""
 SELECT {", ".join(f"({EXPRESSIONS.get(name, f'f.{name}')})::text" for name in OUTCOME_COLUMNS)}
 FROM predictions_outcome f WHERE f.id > %s ORDER BY f.id LIMIT %s
 """
-COPY_BLOCKS = """
-COPY (
-    SELECT i.id, i.sha256, i.block FROM predictions_forecastinput i WHERE i.id > %s ORDER BY i.id LIMIT %s
-) TO STDOUT (FORMAT BINARY)
-"""
+BLOCKS = "SELECT id, sha256, block FROM predictions_forecastinput WHERE id > {after} ORDER BY id LIMIT {most}"
 END_SQL = """
 SELECT f.id, f.entry_hash, (SELECT count(*) FROM predictions_forecast c WHERE c.id > %(since)s AND c.id <= f.id)
 FROM predictions_forecast f ORDER BY f.id DESC LIMIT 1
@@ -99,7 +95,7 @@ def input_blocks() -> Iterator[tuple[int, str, bytes]]:
     """Key, registered hash and compressed numbers of every input block, in the order of keys."""
     after = 0
     while True:
-        with connection.cursor() as cursor, cursor.copy(COPY_BLOCKS, (after, BLOCKS_AT_A_TIME)) as copy:
+        with binary_copy(BLOCKS, after=after, most=BLOCKS_AT_A_TIME) as copy:
             copy.set_types(["int8", "varchar", "bytea"])
             piece = list(copy.rows())
         yield from piece

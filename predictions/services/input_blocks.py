@@ -2,9 +2,10 @@
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from django.db import connection
@@ -80,13 +81,17 @@ def _added(blocks: Mapping[tuple[int, str], PackedBlock], occasion: Occasion) ->
         return {}
     keys = next_keys("predictions_forecastinput", len(blocks))
     shared = occasion.origin, occasion.version.feature_set
-    with (
-        ThreadPoolExecutor(COMPRESSING) as pool,
-        connection.cursor() as cursor,
-        cursor.copy(COPY) as copy,
-    ):
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.set_types(TYPES)
-        compressed = pool.map(PackedBlock.compressed, blocks.values())
-        for key, ((instrument, sha256), block), stored in zip(keys, blocks.items(), compressed, strict=True):
-            copy.write_row((key, instrument, *shared, sha256, block.rows, block.columns, stored))
+        stored = _compressed(list(blocks.values()))
+        for key, ((instrument, sha256), block), numbers in zip(keys, blocks.items(), stored, strict=True):
+            copy.write_row((key, instrument, *shared, sha256, block.rows, block.columns, numbers))
     return dict(zip(blocks, keys, strict=True))
+
+
+def _compressed(blocks: Sequence[PackedBlock]) -> Iterator[bytes]:
+    """The bytes that are stored of each block; threads share the work in as few pieces as there are threads."""
+    share = -(-len(blocks) // COMPRESSING)
+    with ThreadPoolExecutor(COMPRESSING) as pool:
+        pieces = [blocks[start : start + share] for start in range(0, len(blocks), share)]
+        return chain.from_iterable(pool.map(lambda piece: [block.compressed() for block in piece], pieces))

@@ -1,9 +1,8 @@
 """Publishing: the champion's forecasts for every active instrument, stored for good, then told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 
 import structlog
 from django.db import transaction
@@ -25,7 +24,8 @@ from predictions.errors import OriginRefused
 from predictions.live.forecasts import ForecastMessage, push_forecasts
 from predictions.models import Forecast, Toolchain
 from predictions.models.forecast_row import ForecastRow
-from predictions.readpath.cache import keep
+from predictions.readpath.bodies import answers_ahead
+from predictions.readpath.cache import keep_made
 from predictions.selectors.forecasts import forecasts_said, live_forecasts
 from predictions.services import ledger
 from predictions.services.forecast_copy import copy_in
@@ -78,7 +78,7 @@ def announce_champion(*, now: datetime) -> PublishReport:
     report = publish_forecasts(now=now)
     if report.created == 0:
         standing = live_forecasts().filter(model_version__version=report.version, origin=report.origin)
-        _tell(list(standing), now)
+        _telling(list(standing), now)()
     return report
 
 
@@ -94,7 +94,7 @@ def store_forecasts(
     keys, head = ledger.next_keys("predictions_forecast", len(fresh)), ledger.head()
     rows = copy_in(ledger.sealed(rows_of(fresh, instruments, occasion, inputs=inputs), keys=keys, after=head))
     if rows and occasion.kind == Forecast.Kind.LIVE:
-        transaction.on_commit(partial(_tell, rows, occasion.now))
+        transaction.on_commit(_telling(rows, occasion.now))
     log.info("forecasts_published", origin=occasion.origin.isoformat(), version=occasion.version.version,
              kind=str(occasion.kind), created=len(rows))  # fmt: skip
     return _report(occasion, created=len(rows))
@@ -113,15 +113,20 @@ def _occasion(version: ModelVersion, origin: date | None, now: datetime) -> Occa
     return Occasion(version, origin, Forecast.Kind.HINDCAST, now)
 
 
-def _tell(forecasts: Sequence[Forecast | ForecastRow], now: datetime) -> None:
-    """Put the answers where readers look first, then push them to whoever follows."""
-    refresh_champion_key()
+def _telling(forecasts: Sequence[Forecast | ForecastRow], now: datetime) -> Callable[[], None]:
+    """Begin to make the answers. What is returned puts them where readers look first, then pushes them to followers."""
     stale = store_is_stale(now=now)
-    messages: list[ForecastMessage] = [
-        {"instrument_id": row.instrument_id, "answer": answer}
-        for row, answer in zip(forecasts, keep(forecasts, stale=stale, now=now), strict=True)
-    ]
-    push_forecasts(messages)
+    parts = answers_ahead(forecasts, stale=stale, now=now)
+
+    def tell() -> None:
+        refresh_champion_key()
+        messages: list[ForecastMessage] = [
+            {"instrument_id": row.instrument_id, "answer": answer}
+            for row, answer in zip(forecasts, keep_made(parts, stale=stale, now=now), strict=True)
+        ]
+        push_forecasts(messages)
+
+    return tell
 
 
 def _said(occasion: Occasion) -> set[tuple[int, int]]:

@@ -168,7 +168,7 @@ def test_the_record_of_a_forecast_is_read_at_once_for_any_number(
         **both, **verdict, "symbol": {"accuracy": 1.0, "base_rate": 1.0, "n": 1, "coverage_95": 1.0}
     }  # fmt: skip
     assert told["live", 5, meta.pk]["symbol"] == {"accuracy": 0.0, "base_rate": 0.0, "n": 1, "coverage_95": 0.0}
-    assert bodies_of(said[:1], stale=False, fresh_until=NOW)[0]["record"] == told["live", 5, apple.pk]
+    assert bodies_of(said[:1], stale=False, now=NOW)[0]["record"] == told["live", 5, apple.pk]
 
 
 def test_where_nothing_is_scored_the_need_follows_from_how_many_stocks_there_are(apple: Instrument) -> None:

@@ -169,8 +169,9 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
 ) -> None:
     stocks = {symbol: stock(symbol) for symbol in ("AAPL", "META", "NVDA", "NFLX")}
     forecasts = [said(symbol, horizon) for symbol in stocks for horizon in (1, 5, 10, 20)]
-    # savepoint and its release, lock, what is known; known input blocks, keys and new ones; keys, head, rows; report
-    with django_assert_num_queries(11):
+    # savepoint and its release, lock, what is known; known input blocks, keys and new ones; keys, head, rows; for the
+    # answers how old the prices are, the records and how many stocks there are; report
+    with django_assert_num_queries(14):
         store_forecasts(said=forecasts, instruments=stocks, occasion=Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW))
     assert Forecast.objects.count() == 16
 

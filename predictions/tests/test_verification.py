@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from marketdata.models import Instrument
 from predictions import tasks
@@ -76,6 +78,12 @@ def fault() -> LedgerBroken:
     with pytest.raises(LedgerBroken) as broken:
         verify_ledger()
     return broken.value
+
+
+def test_it_can_be_verified_while_queries_are_noted(rows: list[Forecast]) -> None:
+    with CaptureQueriesContext(connection) as noted:
+        assert verify_ledger().inputs == ForecastInput.objects.count() > 0
+    assert any("predictions_forecastinput" in query["sql"] for query in noted.captured_queries)
 
 
 def test_what_nobody_touched_holds(rows: list[Forecast]) -> None:

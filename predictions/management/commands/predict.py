@@ -3,10 +3,9 @@
 import json
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
@@ -75,8 +74,7 @@ def _forecasts(instruments: Sequence[Instrument], horizon: int, now: datetime) -
 
 
 def _bodies(forecasts: Sequence[Forecast], stale: bool, now: datetime) -> list[Any]:
-    fresh_until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
-    return list(bodies_of(forecasts, stale=stale, fresh_until=fresh_until))
+    return list(bodies_of(forecasts, stale=stale, now=now))
 
 
 def _with_suggestions(error: SymbolUnknown) -> str:

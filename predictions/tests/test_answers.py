@@ -1,0 +1,54 @@
+"""Answers that are made ahead, while their maker's caller waits, are the same answers."""
+
+from itertools import chain
+
+import pytest
+from django.db import transaction
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+
+from accounts.limits import store
+from predictions.models import Forecast
+from predictions.readpath.bodies import MADE_AT_A_TIME, answers_ahead, answers_of
+from predictions.readpath.cache import keep_made, key_of
+from predictions.services.publishing import store_forecasts
+from predictions.services.rows import Occasion
+from predictions.tests.factories import NOW, ORIGIN, forecast, model_version, stock
+from predictions.tests.sayings import said
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
+
+
+def test_answers_made_ahead_are_those_made_at_once_in_the_same_order(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    model_version()
+    one, other = (forecast(stock(symbol)) for symbol in ("AAPL", "META"))
+    many = [one] * MADE_AT_A_TIME + [other]
+    expected = answers_of(many, stale=False, now=NOW)
+    with django_assert_num_queries(2):
+        parts = list(answers_ahead(many, stale=False, now=NOW))
+    assert [len(part) for part in parts] == [MADE_AT_A_TIME, 1]
+    assert list(chain.from_iterable(parts)) == expected
+    assert expected[-1].body["symbol"] == "META"
+
+
+@pytest.mark.usefixtures("no_store")
+def test_without_the_store_every_part_is_still_told() -> None:
+    model_version()
+    row = forecast(stock())
+    parts = [answers_of([row], stale=False, now=NOW), answers_of([row], stale=False, now=NOW)]
+    assert keep_made(parts, stale=False, now=NOW) == [*parts[0], *parts[1]]
+
+
+def test_what_is_rolled_back_is_told_nobody(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    version, apple = model_version(), stock()
+    occasion = Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW)
+    with django_capture_on_commit_callbacks(execute=True) as told, transaction.atomic():
+        store_forecasts(said=[said()], instruments={apple.symbol: apple}, occasion=occasion)
+        transaction.set_rollback(True)
+    assert (told, Forecast.objects.count()) == ([], 0)
+    with django_capture_on_commit_callbacks(execute=True):
+        store_forecasts(said=[said()], instruments={apple.symbol: apple}, occasion=occasion)
+    assert store().exists(key_of(version.version, "AAPL", 5))
