@@ -26,6 +26,8 @@ from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from accounts.anonymous import ANONYMOUS
+from accounts.conf import ANONYMOUS_PLAN
 from accounts.errors import RateLimited
 
 log = structlog.get_logger(__name__)
@@ -280,7 +282,7 @@ class AddressQuota:
 def quota_of(request: HttpRequest) -> Quota:
     """What the caller of this request may do, once `accounts.callers` has found out who it is; else its address."""
     caller: Quota | None = getattr(request, "caller", None)
-    return caller or AddressQuota(bucket_of(request), "anonymous", settings.HINDCAST_LIMITS.anonymous_per_minute, None)
+    return caller or AddressQuota(bucket_of(request), ANONYMOUS_PLAN, *ANONYMOUS.limits())
 
 
 def client_address(request: HttpRequest) -> str:

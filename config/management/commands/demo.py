@@ -11,8 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
+from accounts.selectors import anonymous_limit
 from config import embedded
 from config.demo import (
     READY_SECONDS,
@@ -57,7 +58,8 @@ class Command(BaseCommand):
     def _prepare(self, variables: dict[str, str]) -> None:
         self._say("Preparing the database and the pages")
         try:
-            call_command("migrate", interactive=False, verbosity=0)
+            connection.ensure_connection()
+            run_command("migrate", "--noinput", "--verbosity", "0", variables=variables)
         except OperationalError as error:
             raise CommandError(f"The database cannot be used: {' '.join(str(error).split())}") from error
         call_command("install_schedule", stdout=io.StringIO())
@@ -87,7 +89,7 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"The site was not ready within {READY_SECONDS:.0f} s; see {supervisor.log_of('web').parent}."
                 )
-            self._announce(site.port, login, variables["HINDCAST_LIMIT_ANONYMOUS"])
+            self._announce(site.port, login, anonymous_limit())
             supervisor.watch_until(lambda: False)
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
