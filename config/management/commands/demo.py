@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from accounts.selectors import anonymous_limit
 from config import embedded
@@ -25,6 +25,7 @@ from config.demo import (
     is_ready,
     key_line,
     login_line,
+    migrate,
     programs,
     run_command,
 )
@@ -58,8 +59,7 @@ class Command(BaseCommand):
     def _prepare(self, variables: dict[str, str]) -> None:
         self._say("Preparing the database and the pages")
         try:
-            connection.ensure_connection()
-            run_command("migrate", "--noinput", "--verbosity", "0", variables=variables)
+            migrate(variables)
         except OperationalError as error:
             raise CommandError(f"The database cannot be used: {' '.join(str(error).split())}") from error
         call_command("install_schedule", stdout=io.StringIO())

@@ -22,6 +22,7 @@ from config.demo import (
     is_ready,
     key_line,
     login_line,
+    migrate,
     programs,
     run_command,
 )
@@ -69,7 +70,7 @@ class Command(BaseCommand):
     def _prepare(self, plan: Plan, variables: dict[str, str]) -> None:
         self._say("Preparing a database and a clock of its own")
         start_over()
-        run_command("migrate", "--noinput", "--verbosity", "0", variables=variables)
+        migrate(variables)
         collect_static()
         clock.tell(instant_after(plan.first))
         self._say(f"Reading prices up to {plan.first}")
