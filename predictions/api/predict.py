@@ -1,6 +1,5 @@
 """`GET /api/v1/predict`: parse, one trip to the store, ready-made bytes."""
 
-import hashlib
 import time
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
+from predictions.readpath.bodies import tag_of
 from predictions.readpath.cache import Look, look
 from predictions.readpath.metering import LOGGED, PREDICTIONS
 from predictions.readpath.resolver import Answer, answer_for
@@ -78,11 +78,6 @@ def parse_query(parameters: QueryDict) -> PredictQuery:
     if asked not in HORIZON_WORDS:
         raise HorizonUnknown(asked, HORIZONS)
     return PredictQuery(canonical_symbol(symbol), HORIZON_WORDS[asked])
-
-
-def tag_of(body: bytes) -> str:
-    """The entity tag of an answer."""
-    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
 def is_held(offered: str, tag: str) -> bool:
