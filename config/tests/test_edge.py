@@ -58,6 +58,11 @@ def _served(blocker: DjangoDbBlocker, **variables: str) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
+def _same_limit(settings: Settings) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=ANONYMOUS_LIMIT)
+
+
+@pytest.fixture(autouse=True)
 def _empty_store() -> None:
     client = store()
     for pattern in ("fc:*", "fc-claim:*", "limit:*", "champion"):
