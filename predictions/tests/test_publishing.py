@@ -104,7 +104,7 @@ def test_a_later_horizon_joins_the_same_chain(publish: Callable[..., PublishRepo
 def test_inputs_are_stored_once_for_all_horizons(publish: Callable[..., PublishReport]) -> None:
     publish()
     block = ForecastInput.objects.get()
-    assert (block.rows, block.columns, block.feature_set) == (2, 3, "hc2")
+    assert (block.rows, block.columns, block.feature_set) == (2, 3, "hc3")
     numbers = np.frombuffer(zlib.decompress(block.block), dtype="<f8").reshape(2, 3)
     np.testing.assert_array_equal(numbers, [[0, 1, 2], [3, 4, 5]])
     assert set(Forecast.objects.values_list("inputs", flat=True)) == {block.pk}

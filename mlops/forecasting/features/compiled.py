@@ -6,7 +6,7 @@ from mlops.forecasting.features import cross_section
 from mlops.forecasting.features.compiling import compiled
 from mlops.forecasting.features.kernels_closing import fill_closing
 from mlops.forecasting.features.kernels_ranges import fill_ranges
-from mlops.forecasting.features.reference import market_columns
+from mlops.forecasting.features.reference import CHANGE_STEPS, market_columns
 from mlops.forecasting.features.registry import (
     DIRECTION_NAMES,
     MARKET_VOLATILITY_NAMES,
@@ -19,12 +19,14 @@ from mlops.forecasting.types import FloatArray, Panel
 SESSIONS_AT_ONCE = 64
 IDIO, FIRST_RANK = len(OWN_DIRECTION_NAMES), len(OWN_DIRECTION_NAMES) + 1
 FIRST_MARKET = len(OWN_VOLATILITY_NAMES)
-LAG_0, RET_5, RET_21, MOMENTUM = (OWN_DIRECTION_NAMES.index(name) for name in ("r_lag0", "ret_5", "ret_21", "mom_12_1"))
-WEEK, SIGMA, RANKED = 1, 4, 5
+LAG_0, RET_5, RET_21, RET_63, MOMENTUM = (
+    OWN_DIRECTION_NAMES.index(name) for name in ("r_lag0", "ret_5", "ret_21", "ret_63", "mom_12_1")
+)
+WEEK, SIGMA, CHANGES, RANKED = 1, 4, 5, 10
 
 
 def compiled_features(panel: Panel, *, first_row: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Direction (n - first_row, m, 25), volatility (n - first_row, m, 16) and ewma sigma (n - first_row, m).
+    """Direction (n - first_row, m, 30), volatility (n - first_row, m, 16) and ewma sigma (n - first_row, m).
 
     An instrument's sessions lie together in memory, in the order in which they are computed and in which models read.
     """
@@ -40,7 +42,7 @@ def compiled_features(panel: Panel, *, first_row: int) -> tuple[FloatArray, Floa
 def fill(panel: Panel, out: tuple[FloatArray, FloatArray, FloatArray, FloatArray], *, first_row: int) -> None:
     """Write direction, volatility, ewma sigma and returns into arrays of one row of memory an instrument.
 
-    Their shapes are (m, n - first_row, 25), (m, n - first_row, 16), (m, n - first_row) and (m, n).
+    Their shapes are (m, n - first_row, 30), (m, n - first_row, 16), (m, n - first_row) and (m, n).
     """
     direction, volatility, sigmas, returns = out
     rows, symbols = panel.close.shape
@@ -63,7 +65,7 @@ def fill(panel: Panel, out: tuple[FloatArray, FloatArray, FloatArray, FloatArray
 
 @compiled
 def _take(direction, sigmas, start, tile):  # type: ignore[no-untyped-def]  # compiled for what it is given
-    """What is compared within a session, of some sessions: shape (5, sessions, m)."""
+    """What is compared within a session, of some sessions: shape (10, sessions, m)."""
     for symbol in range(tile.shape[2]):
         for row in range(tile.shape[1]):
             own = direction[symbol, start + row]
@@ -71,7 +73,14 @@ def _take(direction, sigmas, start, tile):  # type: ignore[no-untyped-def]  # co
             tile[WEEK, row, symbol] = own[RET_5]
             tile[2, row, symbol] = own[RET_21]
             tile[3, row, symbol] = own[MOMENTUM]
-            tile[SIGMA, row, symbol] = sigmas[symbol, start + row]
+            sigma = sigmas[symbol, start + row]
+            tile[SIGMA, row, symbol] = sigma
+            # What a price did, in units that are the same for all, without the rounding of having been scaled.
+            tile[CHANGES, row, symbol] = np.rint(own[LAG_0] * sigma * CHANGE_STEPS)
+            tile[CHANGES + 1, row, symbol] = np.rint(own[RET_5] * sigma * CHANGE_STEPS)
+            tile[CHANGES + 2, row, symbol] = np.rint(own[RET_21] * sigma * CHANGE_STEPS)
+            tile[CHANGES + 3, row, symbol] = np.rint(own[RET_63] * sigma * CHANGE_STEPS)
+            tile[CHANGES + 4, row, symbol] = np.rint(own[MOMENTUM] * sigma * CHANGE_STEPS)
 
 
 @compiled

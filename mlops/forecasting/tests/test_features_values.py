@@ -179,12 +179,31 @@ def test_the_named_columns_hold_what_their_names_say() -> None:
     assert own["sma_50"] == pytest.approx(np.log(prices[-1] / prices[-50:].mean()) / sigma / np.sqrt(50))
     assert own["idio_5"] == pytest.approx((weeks[1] - weeks.mean()) / sigma / np.sqrt(5))
     assert own["rank_ret_5"] in (0.25, 0.75)
+    # Of two instruments the one that gained more has 1.5 / 2, the other .5 / 2, however volatile they are.
+    for name, span, skip in (("1", 1, 0), ("5", 5, 0), ("21", 21, 0), ("63", 63, 0), ("mom", 252, 21)):
+        first, second = panel.close[-1 - skip] / panel.close[-1 - span]
+        assert own[f"rank_change_{name}"] == (0.75 if second > first else 0.25)
     for window in (5, 10, 20, 21):
         assert risk[f"log_rv_{window}"] == pytest.approx(np.log(squares[-window:].mean()))
     assert risk["own_ret_5"] == own["ret_5"]
     assert risk["drawdown_252"] == pytest.approx(np.log(prices[-1] / prices[-252:].max()))
     market = returns.mean(axis=1) ** 2
     assert risk["market_vol_ratio"] == pytest.approx(np.log(market[-5:].mean() / market[-63:].mean()) / 2)
+
+
+def test_prices_that_did_the_same_share_their_rank_whatever_their_volatility() -> None:
+    panel = synthetic_panel(sessions=300, symbols=3)
+    for name in ("open", "high", "low", "close"):
+        # The second is three times the first, but for another past, so that it was wilder.
+        prices = getattr(panel, name)
+        prices[:, 1] = 3 * prices[:, 0]
+        prices[:40, 1] *= 1.5
+    cube = build_features(panel)
+    own = dict(zip(cube.direction_names, cube.direction[-1].T, strict=True))
+    assert cube.ewma_sigma[-1, 0] != cube.ewma_sigma[-1, 1]
+    for span in (1, 5, 21, 63):
+        ranks = own[f"rank_change_{span}"]
+        assert ranks[0] == ranks[1] in (2 / 6, 4 / 6)
 
 
 def test_what_volatility_is_compared_with_is_a_feature_at_every_horizon() -> None:
