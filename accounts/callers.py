@@ -81,10 +81,62 @@ def caller_of(request: HttpRequest) -> Caller:
     return kept
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key, a token's sign-in or a session, by the name under which it is looked up."""
+
+    name: Hashable
+    load: Callable[[], Standing | None]
+    missing: str
+
+    def caller(self) -> Caller:
+        """Whom it stands for now. Raises CredentialsRefused once it cannot be used."""
+        standing = _table().found(self.name, self.load)
+        if standing is None:
+            raise CredentialsRefused(self.missing)
+        return standing.required()
+
+
+def credential_of(request: HttpRequest) -> Credential | None:
+    """What the request shows; None where it shows nothing. Raises CredentialsRefused for what can be nothing."""
+    api_key = request.META.get("HTTP_X_API_KEY")
+    # Empty it is refused too: a variable that was not set, or bytes that a server in front could not read.
+    if api_key is not None:
+        digest = digest_of(checked_key(api_key), key_secret())
+        return Credential(digest, lambda: _key_standing(digest), "unknown-key")
+    authorization = request.META.get("HTTP_AUTHORIZATION")
+    if authorization is not None and not authorization.strip():
+        raise CredentialsRefused("invalid-token")
+    token = _bearer(authorization or "")
+    if token is not None:
+        family = verified_family(token)
+        return Credential(family, lambda: _family_standing(family), "revoked-token")
+    if settings.SESSION_COOKIE_NAME in request.COOKIES:
+        user_id = getattr(request, "user", None) and request.user.pk
+        if user_id is not None:
+            return Credential(user_id, lambda: _user_standing(user_id), "inactive-account")
+    return None
+
+
+def watch_changes(watcher: Callable[[int | None], None]) -> None:
+    """Have somebody called, in a thread of ours, whenever something about a person (None: everybody) has changed."""
+    _table().watch(watcher)
+
+
+def forget_watcher(watcher: Callable[[int | None], None]) -> None:
+    """Call them no longer."""
+    _table().unwatch(watcher)
+
+
+def hears_changes() -> bool:
+    """Whether this process would hear of a change now."""
+    return _table().is_heard
+
+
 def comes_by_header(request: HttpRequest) -> bool:
     """Whether the caller shows a key or a token, which no browser adds by itself as it adds cookies."""
     meta = request.META
-    return bool(meta.get("HTTP_X_API_KEY")) or _bearer(meta.get("HTTP_AUTHORIZATION", "")) is not None
+    return "HTTP_X_API_KEY" in meta or _bearer(meta.get("HTTP_AUTHORIZATION", "")) is not None
 
 
 def known_caller(*, api_key: str, authorization: str) -> Caller | None:
@@ -125,26 +177,8 @@ def _bearer(authorization: str) -> str | None:
 
 
 def _identified(request: HttpRequest) -> Caller:
-    api_key = request.META.get("HTTP_X_API_KEY", "")
-    if api_key:
-        digest = digest_of(checked_key(api_key), key_secret())
-        return _required(digest, lambda: _key_standing(digest), missing="unknown-key")
-    token = _bearer(request.META.get("HTTP_AUTHORIZATION", ""))
-    if token is not None:
-        family = verified_family(token)
-        return _required(family, lambda: _family_standing(family), missing="revoked-token")
-    if settings.SESSION_COOKIE_NAME in request.COOKIES:
-        user_id = getattr(request, "user", None) and request.user.pk
-        if user_id is not None:
-            return _required(user_id, lambda: _user_standing(user_id), missing="inactive-account")
-    return anonymous_caller(bucket_of(request))
-
-
-def _required(name: Hashable, load: Callable[[], Standing | None], *, missing: str) -> Caller:
-    standing = _table().found(name, load)
-    if standing is None:
-        raise CredentialsRefused(missing)
-    return standing.required()
+    shown = credential_of(request)
+    return anonymous_caller(bucket_of(request)) if shown is None else shown.caller()
 
 
 def _table() -> HeardTable[Standing]:

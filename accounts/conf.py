@@ -19,17 +19,27 @@ SEEDED_PLANS: tuple[tuple[str, int | None, int | None], ...] = (
     ("unlimited", None, None),
 )
 
+# The database itself lets nothing younger go.
+LEAST_AUDIT_DAYS = 90
+
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """`anonymous_per_minute` read calls per client address; the last `trusted_proxies` hops may name the client."""
+    """`anonymous_per_minute` read calls per client address; the last `trusted_proxies` hops may name the client.
+
+    Attempts at the doors: `attempts_per_address` to sign in a minute and to register an hour, `attempts_per_account`
+    to sign in within five minutes.
+    """
 
     anonymous_per_minute: int
     trusted_proxies: int
+    attempts_per_address: int = 20
+    attempts_per_account: int = 10
 
     def __post_init__(self) -> None:
-        if self.anonymous_per_minute < 1:
-            raise ValueError(f"must be at least 1, not {self.anonymous_per_minute}")
+        for least_one in (self.anonymous_per_minute, self.attempts_per_address, self.attempts_per_account):
+            if least_one < 1:
+                raise ValueError(f"must be at least 1, not {least_one}")
         if self.trusted_proxies < 0:
             raise ValueError("must not be negative")
 
@@ -77,12 +87,15 @@ class AccountSettings:
 class IdentitySettings:
     """`key_secret` makes the digests of API keys; without it the site's secret key does, and keys end with that.
 
-    Requests are kept for `request_log_days`.
+    Requests are kept for `request_log_days`, what happened to accounts for `audit_days`; 0 keeps that for ever.
     """
 
     key_secret: str = field(default="", repr=False)
     request_log_days: int = 30
+    audit_days: int = 730
 
     def __post_init__(self) -> None:
         if self.request_log_days < 1:
-            raise ValueError(f"must be at least 1, not {self.request_log_days}")
+            raise ValueError(f"requests are kept for at least 1 day, not {self.request_log_days}")
+        if self.audit_days and self.audit_days < LEAST_AUDIT_DAYS:
+            raise ValueError(f"the audit is kept for {LEAST_AUDIT_DAYS} days or more, or for ever with 0")

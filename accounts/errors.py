@@ -1,5 +1,7 @@
 """What can go wrong with people and their limits."""
 
+from collections.abc import Sequence
+
 
 class AccountError(Exception):
     """Base of every error of this app."""
@@ -45,6 +47,7 @@ REFUSALS = {
     "invalid-token": "This token is not valid.",
     "expired-token": "This token has expired; get a new one with the refresh token.",
     "revoked-token": "This token was revoked; sign in again.",
+    "ended-session": "This session has ended; sign in again.",
     "inactive-account": "This account is not active.",
 }
 
@@ -109,6 +112,22 @@ class AddressTaken(AccountError):
 
     def __init__(self) -> None:
         super().__init__("There is an account with this address already.")
+
+
+class PasswordRefused(AccountError):
+    """The password is too easily guessed; `reasons` are sentences that say why."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("Choose another password: this one is too easily guessed.")
+        self.reasons = tuple(reasons)
+
+
+class ExpiryRefused(AccountError):
+    """A key cannot end then; `most_days` is how long one may live."""
+
+    def __init__(self, most_days: int) -> None:
+        super().__init__(f"Let the key end within the next {most_days} days, or leave `expires_at` out.")
+        self.most_days = most_days
 
 
 class TooManyAttempts(AccountError):

@@ -185,12 +185,29 @@ class HeardTable(KeyTable[T]):
     def __init__(self, url: str) -> None:
         self.listener = Listener(url, self._change)
         super().__init__(self.listener.heard_at)
+        self._watchers: list[Callable[[int | None], None]] = []
+
+    def watch(self, watcher: Callable[[int | None], None]) -> None:
+        """Have somebody called in the listener's thread, with whom has changed (None: everybody)."""
+        self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Callable[[int | None], None]) -> None:
+        """Call them no longer."""
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a change would be heard of now."""
+        return time.monotonic() - self.listener.heard_at() <= HEARD_WITHIN_S
 
     def _change(self, user_id: int | None) -> None:
         if user_id is None:
             self.forget_all()
         else:
             self.forget(user_id)
+        for watcher in list(self._watchers):
+            watcher(user_id)
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,6 @@ which leaves room to ask how it gets on. Without the store each process counts f
 locks everybody out nor opens the gates.
 """
 
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -26,15 +25,20 @@ from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.errors import RateLimited
+from accounts.allowances import (
+    DAY_S,
+    MINUTE_S,
+    OF_DAY,
+    Allowance,
+    Quota,
+    allowance_of,
+    buckets_of,
+    cost_of_minute,
+    limits_of,
+)
 
 log = structlog.get_logger(__name__)
 
-MINUTE_S = 60
-DAY_S = 86_400
-OF_DAY = ":day"
-# What is told where a plan has no limit; the field of the header has room for no infinity.
-UNLIMITED = 1_000_000_000
 LOCAL_WINDOWS = 20_000
 LOCAL_CALLERS = 10_000
 OUTAGE_PAUSE_S = 1.0
@@ -76,84 +80,6 @@ elseif ARGV[3] ~= '0' then
 end
 """
 _COUNT_ONLY_LUA = COUNT_CALL_LUA + "return counted"
-
-
-class Quota(Protocol):
-    """What a caller may do: at most so many calls a minute and a day out of this bucket; None is no limit."""
-
-    @property
-    def bucket(self) -> str: ...
-    @property
-    def policy(self) -> str: ...
-    @property
-    def per_minute(self) -> int | None: ...
-    @property
-    def per_day(self) -> int | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One limit after a call: `used` calls of `limit` in a window of `width_s` that closes in `reset_s`."""
-
-    policy: str
-    limit: int
-    width_s: int
-    used: int
-    reset_s: int
-
-    @property
-    def remaining(self) -> int:
-        """Calls that are left in the window."""
-        return max(0, self.limit - self.used)
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What is left to a caller after a call that cost `cost`, and which window refused it, if one did."""
-
-    windows: tuple[Window, ...]
-    cost: int = 1
-    refused_by: Window | None = None
-
-    def headers(self) -> dict[str, str]:
-        """The headers every answer carries."""
-        return {
-            "RateLimit-Policy": ", ".join([f'"{one.policy}";q={one.limit};w={one.width_s}' for one in self.windows]),
-            "RateLimit": ", ".join([f'"{one.policy}";r={one.remaining};t={one.reset_s}' for one in self.windows]),
-        }
-
-    def require(self) -> None:
-        """Raise RateLimited when the call is one too many."""
-        if self.refused_by is not None:
-            refused = self.refused_by
-            cost = cost_of_minute(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
-            raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost)
-
-
-def cost_of_minute(cost: int, per_minute: int) -> int:
-    """What a call that stands for `cost` of them takes of a minute, as the script has it."""
-    return cost if cost <= per_minute else per_minute - per_minute // 6
-
-
-def buckets_of(quota: Quota) -> list[str]:
-    """The keys that a call is counted under."""
-    return [quota.bucket, f"{quota.bucket}{OF_DAY}"]
-
-
-def limits_of(quota: Quota, cost: int) -> list[int]:
-    """The arguments of the counting script."""
-    return [cost, UNLIMITED if quota.per_minute is None else quota.per_minute, quota.per_day or 0]
-
-
-def allowance_of(quota: Quota, counted: Sequence[int], cost: int = 1) -> Allowance:
-    """The allowance that the counting script reports."""
-    refused, used, left_ms, used_today, left_today_ms = counted
-    limit = UNLIMITED if quota.per_minute is None else quota.per_minute
-    minute = Window(quota.policy, limit, MINUTE_S, used, math.ceil(left_ms / 1000))
-    if quota.per_day is None:
-        return Allowance((minute,), cost, minute if refused else None)
-    day = Window(f"{quota.policy}-day", quota.per_day, DAY_S, used_today, math.ceil(left_today_ms / 1000))
-    return Allowance((minute, day), cost, (None, minute, day)[refused])
 
 
 class Outage:
@@ -379,6 +305,7 @@ class SharedThrottle(BaseThrottle):
         return True
 
 
+@lru_cache(maxsize=LOCAL_CALLERS)
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
         parsed = ip_address(address)

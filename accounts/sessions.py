@@ -3,8 +3,11 @@
 import re
 from typing import Any
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import cached_db, db
 from redis.exceptions import RedisError
+
+from accounts.key_table import tell_change
 
 _KEY = re.compile(r"[a-z0-9]{8,40}")
 
@@ -18,6 +21,13 @@ class SessionStore(cached_db.SessionStore):
             return dict(super().load())
         except RedisError:
             return dict(db.SessionStore.load(self))
+
+    def flush(self) -> None:
+        """End the session, and tell every process whose it was."""
+        user_id = self.get(SESSION_KEY)
+        super().flush()
+        if user_id is not None:
+            tell_change(int(user_id))
 
     def _validate_session_key(self, key: str | None) -> bool:
         return bool(key and _KEY.fullmatch(key))

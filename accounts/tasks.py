@@ -13,5 +13,6 @@ log = structlog.get_logger(__name__)
 @shared_task(name="accounts.delete_what_is_old")
 def delete_old_rows() -> None:
     """Keep to the retention; may run twice."""
-    days = settings.HINDCAST_IDENTITY.request_log_days
-    log.info("retention", **delete_what_is_old(request_log_days=days, now=real_now()))
+    kept = settings.HINDCAST_IDENTITY
+    gone = delete_what_is_old(request_log_days=kept.request_log_days, audit_days=kept.audit_days, now=real_now())
+    log.info("retention", **gone)

@@ -32,9 +32,9 @@ WORDS = {
     "ours_s": "23 columns and 5 more: the product's kernels, float64",
     "talib_s": "23 columns: TA-Lib, symbol by symbol",
     "pandas_s": "23 columns: pandas, grouped by symbol",
-    "product_limit_s": "the product's 42: numba passes, float32",
-    "product_s": "the product's 42: its kernels, float64",
-    "product_numpy_s": "the product's 42: numpy in two dimensions, the reference",
+    "product_limit_s": "the product's 47: numba passes, float32",
+    "product_s": "the product's 47: its kernels, float64",
+    "product_numpy_s": "the product's 47: numpy in two dimensions, the reference",
 }
 
 
@@ -53,11 +53,11 @@ def measured(panel: Panel, rounds: int) -> dict[str, float]:
     """The least processor seconds of each, once they have been seen to agree."""
     sessions, symbols = panel.close.shape
     prices = (panel.open, panel.high, panel.low, panel.close)
-    out = tuple(np.empty((symbols, sessions, *width)) for width in ((25,), (16,), (), ()))
+    out = tuple(np.empty((symbols, sessions, *width)) for width in ((30,), (16,), (), ()))
     by_symbol = np.ascontiguousarray(np.stack(prices).transpose(0, 2, 1))
     named = np.empty((symbols, sessions, len(COLUMNS)), dtype=np.float32)
     others = np.empty((symbols, sessions, 8), dtype=np.float32)
-    compared = np.full((sessions, symbols, 9), np.nan, dtype=np.float32)
+    compared = np.full((sessions, symbols, 14), np.nan, dtype=np.float32)
     scratch = [np.empty(sessions), np.empty(sessions)]
     shared = [np.empty((sessions, symbols)) for _ in range(3)]
     peer = np.empty((symbols, sessions, len(COLUMNS)))

@@ -148,8 +148,19 @@ def other_columns(prices, returns, weeks, scales, out):  # noqa: PLR0915  # as a
 
 
 @numba.njit(cache=True)
+def _rank(values, out):
+    """Ranks as shares between 0 and 1, equal values in any order."""
+    order = np.argsort(values)
+    known = len(values)
+    while known and np.isnan(values[order[known - 1]]):
+        known -= 1
+    for rank in range(known):
+        out[order[rank]] = (rank + 0.5) / known
+
+
+@numba.njit(cache=True)
 def compared_columns(named, returns, weeks, scales, out):
-    """The 9 that look at all instruments of a session; named: (m, n, 23) from above; out: float32 (n, m, 9)."""
+    """The 14 that look at all instruments of a session; named: (m, n, 23) from above; out: float32 (n, m, 14)."""
     symbols, rows = named.shape[0], named.shape[1]
     values = np.empty(symbols)
     variance, market5, market63, level = 0.0, 0.0, 0.0, 0.0
@@ -158,12 +169,11 @@ def compared_columns(named, returns, weeks, scales, out):
         for place, column in enumerate((0, 5, 7, 10, -1)):
             for symbol in range(symbols):
                 values[symbol] = scales[row, symbol] if column < 0 else named[symbol, row, column]
-            order = np.argsort(values)
-            known = symbols
-            while known and np.isnan(values[order[known - 1]]):
-                known -= 1
-            for rank in range(known):
-                out[row, order[rank], place] = (rank + 0.5) / known
+            _rank(values, out[row, :, place])
+        for place, column in enumerate((0, 5, 7, 8, 10)):
+            for symbol in range(symbols):
+                values[symbol] = named[symbol, row, column] * scales[row, symbol]
+            _rank(values, out[row, :, 9 + place])
         total, week = 0.0, 0.0
         for symbol in range(symbols):
             total += returns[row, symbol]

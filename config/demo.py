@@ -57,7 +57,8 @@ def programs(port: int, variables: dict[str, str]) -> list[Program]:
            "config.wsgi:application")  # fmt: skip
     edge = (sys.executable, "-m", "uvicorn", "--host", HOST, "--port", str(port + 1), "--no-access-log",
             "--no-proxy-headers", "--log-level", "warning", "--ws-per-message-deflate", "false",
-            "--timeout-graceful-shutdown", "3", "config.edge:application")  # fmt: skip
+            "--timeout-graceful-shutdown", "3", "--http", "config.edge:protocol",
+            "config.edge:application")  # fmt: skip
     worker = (*CELERY, "worker", "-n", "worker@%h", "-P", "threads", "-c", WORKER_THREADS, "-Q", "work", *QUIET_WORKER)
     trainer = (*CELERY, "worker", "-n", "trainer@%h", "-P", "solo", "-Q", "training", *QUIET_WORKER)
     beat = (*CELERY, "beat", "--pidfile=")

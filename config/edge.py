@@ -1,6 +1,7 @@
 """The `edge` process: the live stream at `/ws/stream`, plain calls of `GET /api/v1/predict`, and nothing else.
 
-uvicorn config.edge:application --port 8001 --no-access-log --no-proxy-headers --ws-per-message-deflate false
+uvicorn config.edge:application --http config.edge:protocol --port 8001 --no-access-log --no-proxy-headers \\
+    --ws-per-message-deflate false
 """
 
 import os
@@ -19,4 +20,5 @@ from config.stream.routing import stream_application  # noqa: E402
 # Loads every view, so that the first call that is not plain need not wait for that.
 resolve(READ_PATH)
 reads = EdgeHttp(settings.HINDCAST_SITE.redis_url, django_application)
+protocol = reads.protocol
 application = stream_application(settings.HINDCAST_SITE.redis_url, http=reads, services=[reads])

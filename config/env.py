@@ -196,18 +196,21 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         "HINDCAST_CACHE_SECONDS", lambda: ForecastSettings(cache_seconds=reader.integer("HINDCAST_CACHE_SECONDS", 600))
     )
     limits = reader.build(
-        "HINDCAST_LIMIT_ANONYMOUS, HINDCAST_TRUSTED_PROXIES",
+        "HINDCAST_LIMIT_ANONYMOUS, HINDCAST_LIMIT_ATTEMPTS_*, HINDCAST_TRUSTED_PROXIES",
         lambda: LimitSettings(
             anonymous_per_minute=reader.integer("HINDCAST_LIMIT_ANONYMOUS", 10),
             trusted_proxies=reader.integer("HINDCAST_TRUSTED_PROXIES", 0),
+            attempts_per_address=reader.integer("HINDCAST_LIMIT_ATTEMPTS_ADDRESS", 20),
+            attempts_per_account=reader.integer("HINDCAST_LIMIT_ATTEMPTS_ACCOUNT", 10),
         ),
     )
     accounts = reader.build("GOOGLE_*, GITHUB_*", lambda: read_accounts(reader))
     identity = reader.build(
-        "HINDCAST_REQUEST_LOG_DAYS",
+        "HINDCAST_REQUEST_LOG_DAYS, HINDCAST_AUDIT_DAYS",
         lambda: IdentitySettings(
             key_secret=reader.secret("HINDCAST_KEY_SECRET"),
             request_log_days=reader.integer("HINDCAST_REQUEST_LOG_DAYS", 30),
+            audit_days=reader.integer("HINDCAST_AUDIT_DAYS", 730),
         ),
     )
     alerts = reader.build(

@@ -54,6 +54,16 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return redacted
 
 
+class WithoutTraceback(logging.Filter):
+    """Lets a refusal through as one line of warning: where in Django it was made says nothing."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always lets it through."""
+        record.exc_info = record.exc_text = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
 def logging_config(log_format: str, level: str) -> dict[str, Any]:
     """A dictConfig for the standard library's logging; `log_format` is `json` or `console`."""
     return {
@@ -66,6 +76,7 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_ending(log_format)],
             }
         },
+        "filters": {"calm": {"()": WithoutTraceback}},
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "lines"},
         },
@@ -73,6 +84,8 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
         "loggers": {
             # The request log has its own line for every request; these would say it again.
             "django.request": {"level": "ERROR"},
+            # Whoever looks for weak sites sends names that are not ours, all day long.
+            "django.security.DisallowedHost": {"filters": ["calm"]},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "uvicorn": {"handlers": [], "propagate": True},
             "uvicorn.error": {"handlers": [], "propagate": True},

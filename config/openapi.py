@@ -105,6 +105,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
         _secure(operation)
         _describe_parameters(operation)
         _tell_idempotency(operation)
+        _close_body(operation, components["schemas"])
         _add_problems(operation, guide)
         _add_headers(operation)
         _add_answer(operation)
@@ -145,6 +146,12 @@ def _tell_idempotency(operation: dict[str, Any]) -> None:
         operation["parameters"].remove(named[0])
         told = "Takes the header `Idempotency-Key`, 1 to 255 visible characters: "
         operation["description"] += f" {told}{named[0]['description'][0].lower()}{named[0]['description'][1:]}"
+
+
+def _close_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """A body has no other fields than those."""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schemas[content["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
 
 
 def _add_problems(operation: dict[str, Any], guide: Mapping[str, Explained]) -> None:

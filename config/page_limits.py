@@ -1,54 +1,27 @@
-"""How often the doors may be tried: signing in, signing up, asking for a new password, and what asks for a password.
-
-Every attempt counts, for the address it comes from and for the account it is at, whether there is such an account or
-not. Without the store nobody gets in: an outage must not open the doors to guessing.
-"""
+"""The doors among the pages: an attempt too many is refused before its page sees it."""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django_ratelimit.core import get_usage
-from redis.exceptions import RedisError
 
-from accounts.limits import bucket_of
+from accounts.attempts import count_deletion, count_export, count_password_reset, count_registration, count_sign_in
+from accounts.errors import AttemptsUncounted, TooManyAttempts
 from config.problem_answers import answer_to
 
-
-@dataclass(frozen=True, slots=True)
-class PageLimit:
-    """`rate` attempts (django-ratelimit's words) for one value of `key`."""
-
-    rate: str
-    key: Callable[[str, HttpRequest], str]
-
-
-def _address(_group: str, request: HttpRequest) -> str:
-    return bucket_of(request)
-
-
-def _typed(field: str) -> Callable[[str, HttpRequest], str]:
-    return lambda _group, request: request.POST.get(field, "").strip().lower()
-
-
-def _person(_group: str, request: HttpRequest) -> str:
-    return str(request.user.pk) if request.user.is_authenticated else bucket_of(request)
-
-
-LIMITS: Mapping[str, tuple[PageLimit, ...]] = {
-    "account_login": (PageLimit("20/m", _address), PageLimit("10/5m", _typed("login"))),
-    "account_signup": (PageLimit("20/m", _address), PageLimit("5/10m", _typed("email"))),
-    "account_reset_password": (PageLimit("20/m", _address), PageLimit("5/10m", _typed("email"))),
-    "accounts:delete": (PageLimit("10/5m", _person),),
-    "account_export": (PageLimit("10/m", _person),),
+DOORS: Mapping[str, Callable[[HttpRequest], None]] = {
+    "account_login": lambda request: count_sign_in(request, request.POST.get("login", "")),
+    "account_signup": lambda request: count_registration(request, request.POST.get("email", "")),
+    "account_reset_password": lambda request: count_password_reset(request, request.POST.get("email", "")),
+    "accounts:delete": count_deletion,
+    "account_export": count_export,
 }
 
 
 class PageLimitMiddleware:
-    """Refuses an attempt too many before its page sees it."""
+    """Counts each attempt at a door, as `accounts.attempts` has it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -59,13 +32,15 @@ class PageLimitMiddleware:
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
         """None lets the page answer."""
         name = "" if request.resolver_match is None else request.resolver_match.view_name
-        if request.method != "POST" or name not in LIMITS:
+        if request.method != "POST" or name not in DOORS:
             return None
         try:
-            wait_s = max(_wait_s(request, name, limit) for limit in LIMITS[name])
-        except RedisError as error:
+            DOORS[name](request)
+        except TooManyAttempts as error:
+            return too_many(request, error.retry_after_s)
+        except AttemptsUncounted as error:
             return answer_to(error, request)
-        return too_many(request, wait_s) if wait_s else None
+        return None
 
 
 def too_many(request: HttpRequest, wait_s: int) -> HttpResponse:
@@ -78,9 +53,3 @@ def too_many(request: HttpRequest, wait_s: int) -> HttpResponse:
 def too_many_for_allauth(request: HttpRequest) -> HttpResponse:
     """Handler of 429 for the pages that count by themselves, all by the minute."""
     return too_many(request, 60)
-
-
-def _wait_s(request: HttpRequest, name: str, limit: PageLimit) -> int:
-    """Count the attempt; returns the seconds to wait, 0 when it is welcome."""
-    usage = get_usage(request, group=name, key=limit.key, rate=limit.rate, increment=True)
-    return max(1, usage["time_left"]) if usage and usage["should_limit"] else 0

@@ -6,6 +6,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 FORMAT = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+# The collection's own way to send a key would send an empty one, too, which is refused.
+SEND_KEY = [
+    'const key = pm.variables.get("apiKey");',
+    'if (key) { pm.request.headers.upsert({key: "X-API-Key", value: key}); }',
+]
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -17,11 +22,11 @@ def collection_of(schema: Mapping[str, Any], *, site: str) -> dict[str, Any]:
             if method in item:
                 operation = item[method]
                 folders.setdefault(operation["tags"][0], []).append(_item(path, method, operation))
-    key = [{"key": "key", "value": "X-API-Key", "type": "string"}, {"key": "in", "value": "header", "type": "string"}]
     return {
         "info": {"name": schema["info"]["title"], "description": schema["info"]["description"], "schema": FORMAT},
         "item": [{"name": name, "item": calls} for name, calls in folders.items() if calls],
-        "auth": {"type": "apikey", "apikey": [*key, {"key": "value", "value": "{{apiKey}}", "type": "string"}]},
+        "auth": {"type": "noauth"},
+        "event": [{"listen": "prerequest", "script": {"type": "text/javascript", "exec": SEND_KEY}}],
         "variable": [{"key": "baseUrl", "value": site}, {"key": "apiKey", "value": ""}],
     }
 

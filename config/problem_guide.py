@@ -57,6 +57,8 @@ _DOMAIN: dict[Exception, str] = {
     "page for signing in.",
     accounts.AddressUnproven(): "Follow the link in the mail, or sign in on the site to get another one.",
     accounts.AddressTaken(): "Sign in instead, or set a new password on the page for signing in.",
+    accounts.PasswordRefused(["This password is too common."]): "`reasons` says what is wrong with it.",
+    accounts.ExpiryRefused(3650): "Name an instant in the future, with its time zone.",
     accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
     accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
     accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",

@@ -69,9 +69,15 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.SignInRefused: Problem(401, "sign-in-refused", "Not signed in"),
     accounts.AddressUnproven: Problem(403, "address-unconfirmed", "The address is not confirmed"),
     accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
+    accounts.PasswordRefused: Problem(409, "password-refused", "The password will not do", ("reasons",)),
+    accounts.ExpiryRefused: Problem(409, "expiry-refused", "The key cannot end then", ("most_days",)),
     accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
     accounts.AttemptsUncounted: Problem(
-        503, "sign-in-unavailable", "Signing in is not possible now", retry_after_s=RETRY_AFTER_OUTAGE_S
+        503,
+        "sign-in-unavailable",
+        "Signing in is not possible now",
+        detail="A store that counts attempts is out of reach. Nothing was lost; try again in a few seconds.",
+        retry_after_s=RETRY_AFTER_OUTAGE_S,
     ),
     accounts.KeyUnknown: Problem(404, "unknown-key", "No such API key", ("key_id",)),
     accounts.TooManyKeys: Problem(409, "too-many-keys", "No room for another key", ("limit",)),

@@ -53,7 +53,17 @@ class RequestLogMiddleware:
 
 def accepted_id(offered: str) -> str:
     """The id a caller gave, if it is harmless to write into a log; else a new one."""
-    return offered if _ACCEPTED_ID.fullmatch(offered) else secrets.token_hex(16)
+    return offered_id(offered) or new_id()
+
+
+def offered_id(offered: str) -> str:
+    """The id a caller gave, if it is harmless to write into a log; else nothing."""
+    return offered if _ACCEPTED_ID.fullmatch(offered) else ""
+
+
+def new_id() -> str:
+    """A name for one request."""
+    return secrets.token_hex(16)
 
 
 def _count(request: HttpRequest, response: HttpResponse, seconds: float, *, is_told: bool) -> None:

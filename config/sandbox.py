@@ -16,6 +16,7 @@ from config.errors import NotInSandbox
 from config.problem_answers import problem_response
 from config.problems import problem_of
 from marketdata.api import examples as marketdata_examples
+from marketdata.api.asking import FORM_OF_ANSWER, fields_of, parsed, require_known
 from marketdata.api.serializers import PricesIn, SymbolsIn
 from marketdata.errors import SymbolUnknown
 from marketdata.selectors import canonical_symbol
@@ -133,10 +134,8 @@ def _prices(request: HttpRequest, symbol: str) -> dict[str, Any]:
 
 def _read(kind: type[serializers.Serializer], request: HttpRequest) -> dict[str, Any]:
     """The parameters, judged as the real call judges them."""
-    read = kind(data=request.GET.dict())
-    read.is_valid(raise_exception=True)
-    values: dict[str, Any] = read.validated_data
-    return values
+    require_known(request.GET, [FORM_OF_ANSWER, *fields_of(kind)])
+    return parsed(kind, request.GET)
 
 
 # By the first part of the path and whether a symbol follows it.

@@ -6,7 +6,6 @@ from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api import examples
 from accounts.api.forms import (
@@ -31,6 +30,7 @@ from accounts.selectors import keys_of
 from accounts.services.api_keys import make_api_key, revoke_api_key
 from accounts.services.registration import register, register_unproven, signed_in
 from accounts.services.tokens import end_family, open_family, renew_tokens
+from marketdata.api.asking import ApiView
 from marketdata.api.documents import HEADERS, problems
 
 LIMITS = HEADERS[1:]
@@ -38,7 +38,7 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 PENDING = "A mail is on its way to this address. Confirm it, then sign in."
 
 
-class Register(APIView):
+class Register(ApiView):
     """New accounts."""
 
     required_scope = PUBLIC
@@ -60,9 +60,9 @@ class Register(APIView):
     )
     def post(self, request: Request) -> Response:
         """Count the attempt, then make the account."""
-        count_registration(request._request)
         asked = _valid(RegisterIn, request)
         email, password = asked["email"], asked["password"]
+        count_registration(request._request, email)
         if _must_be_proven():
             register_unproven(request=request._request, email=email, password=password, now=real_now())
             return Response({"detail": PENDING}, status=202, headers=NOT_KEPT)
@@ -71,7 +71,7 @@ class Register(APIView):
         return Response(body, status=201, headers=NOT_KEPT)
 
 
-class SignIn(APIView):
+class SignIn(ApiView):
     """Tokens for address and password."""
 
     required_scope = PUBLIC
@@ -99,7 +99,7 @@ class SignIn(APIView):
         return Response(TokensOut(open_family(user=user, now=real_now())).data, headers=NOT_KEPT)
 
 
-class Refresh(APIView):
+class Refresh(ApiView):
     """New tokens for a refresh token."""
 
     required_scope = PUBLIC
@@ -124,7 +124,7 @@ class Refresh(APIView):
         return Response(TokensOut(pair).data, headers=NOT_KEPT)
 
 
-class SignOut(APIView):
+class SignOut(ApiView):
     """The end of a sign-in."""
 
     required_scope = PUBLIC
@@ -144,7 +144,7 @@ class SignOut(APIView):
         return Response(status=204)
 
 
-class Me(APIView):
+class Me(ApiView):
     """The account of the caller."""
 
     required_scope = "read"
@@ -163,7 +163,7 @@ class Me(APIView):
         return Response(AccountOut(request.user).data, headers=NOT_KEPT)
 
 
-class Keys(APIView):
+class Keys(ApiView):
     """The keys of the caller's account."""
 
     required_scope = "manage"
@@ -206,7 +206,7 @@ class Keys(APIView):
         return Response(_told_once(row, text), status=201, headers=NOT_KEPT)
 
 
-class Key(APIView):
+class Key(ApiView):
     """One key of the caller's account."""
 
     required_scope = "manage"

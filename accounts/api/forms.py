@@ -5,50 +5,59 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordProblem
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.errors import ExpiryRefused, PasswordRefused
 from accounts.models import ApiKey, Scope, User
 from accounts.real_time import real_now
+from marketdata.api.asking import BodyIn
+from marketdata.api.fields import Flag, Line, Text
 
 LONGEST_EMAIL = 254
+SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128
 LONGEST_LIFE_DAYS = 3650
 
 
-class RegisterIn(serializers.Serializer):
+@extend_schema_field({"type": "boolean", "const": True})
+class Consent(Flag):
+    """The one flag that has to be set."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Only yes will do."""
+        if not super().to_internal_value(data):
+            raise serializers.ValidationError("Without accepting the terms there is no account.")
+        return True
+
+
+class RegisterIn(BodyIn):
     """An address, a password, and the consent without which there is no account."""
 
     email = serializers.EmailField(max_length=LONGEST_EMAIL)
-    password = serializers.CharField(max_length=LONGEST_PASSWORD, trim_whitespace=False, write_only=True)
-    accepts_terms = serializers.BooleanField(help_text="The terms and the disclaimer, as the site shows them.")
-
-    def validate_accepts_terms(self, accepts: bool) -> bool:
-        """Only yes will do."""
-        if not accepts:
-            raise serializers.ValidationError("Without accepting the terms there is no account.")
-        return accepts
+    password = Text(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD, write_only=True)
+    accepts_terms = Consent(help_text="The terms and the disclaimer, as the site shows them.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The same rules for passwords as on the pages."""
+        """The same rules for passwords as on the pages. Raises PasswordRefused."""
         try:
             validate_password(attrs["password"], User(email=attrs["email"]))
         except PasswordProblem as problem:
-            raise serializers.ValidationError({"password": problem.messages}) from problem
+            raise PasswordRefused(problem.messages) from problem
         return attrs
 
 
-class SignInIn(serializers.Serializer):
+class SignInIn(BodyIn):
     """An address and its password."""
 
     email = serializers.EmailField(max_length=LONGEST_EMAIL)
-    password = serializers.CharField(max_length=LONGEST_PASSWORD, trim_whitespace=False, write_only=True)
+    password = Text(max_length=LONGEST_PASSWORD, write_only=True)
 
 
-class RefreshIn(serializers.Serializer):
+class RefreshIn(BodyIn):
     """A refresh token."""
 
-    refresh = serializers.CharField(max_length=2000)
+    refresh = Text(max_length=2000)
 
 
 @extend_schema_serializer(component_name="Tokens")
@@ -124,20 +133,20 @@ class PendingOut(serializers.Serializer):
     detail = serializers.CharField()
 
 
-class ApiKeyIn(serializers.Serializer):
+class ApiKeyIn(BodyIn):
     """What a new key is called, what it may do, and until when."""
 
-    name = serializers.CharField(max_length=60)
+    name = Line(max_length=60)
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=Scope.choices), min_length=1, max_length=len(Scope), default=["read"]
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
     def validate_expires_at(self, instant: Any) -> Any:
-        """In the future, and not too far."""
+        """In the future, and not too far. Raises ExpiryRefused."""
         if instant is None:
             return None
         now = real_now()
         if not now < instant <= now + timedelta(days=LONGEST_LIFE_DAYS):
-            raise serializers.ValidationError(f"Name an instant within the next {LONGEST_LIFE_DAYS} days.")
+            raise ExpiryRefused(LONGEST_LIFE_DAYS)
         return instant

@@ -6,14 +6,13 @@ from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_s
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api import examples
 from accounts.models import UsageDay, User
 from accounts.real_time import real_now
 from accounts.usage_selectors import usage_rows, used_on
+from marketdata.api.asking import ApiView
 from marketdata.api.documents import HEADERS, problems
-from marketdata.api.views import parsed
 
 LONGEST_DAYS = 90
 
@@ -54,9 +53,10 @@ class UsageOut(serializers.Serializer):
     days = UsageDayOut(many=True)
 
 
-class UsageView(APIView):
+class UsageView(ApiView):
     """How much the caller's account calls."""
 
+    query_form = UsageIn
     required_scope = "read"
     needs_account = True
 
@@ -64,13 +64,13 @@ class UsageView(APIView):
         operation_id="usage",
         tags=["accounts"],
         summary="Your calls against your limits",
-        parameters=[UsageIn, *HEADERS[1:]],
+        parameters=[query_form, *HEADERS[1:]],
         responses={200: UsageOut, **problems(400, 401, 403, 429, 503)},
         examples=[OpenApiExample("Ada", value=examples.USAGE, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
         """Today by key, and the last days by endpoint and key."""
-        days, user, today = parsed(UsageIn, request)["days"], cast(User, request.user), real_now().date()
+        days, user, today = self.asked(request)["days"], cast(User, request.user), real_now().date()
         body = {
             "plan": user.plan_id,
             "per_minute": user.plan.per_minute,

@@ -7,7 +7,7 @@ from django.db import models
 
 
 class AuditEvent(models.Model):
-    """One thing that happened; rows are only ever added.
+    """One thing that happened; rows are only added, and deleted when they have been kept long enough.
 
     The account's number stays when the account goes, and tells nobody who it was. `network` is the shortened address.
     """
@@ -28,6 +28,7 @@ class AuditEvent(models.Model):
         ACCOUNT_DELETED = "account_deleted", "account deleted"
         MODEL_PROMOTED = "model_promoted", "model promoted"
         MODEL_ROLLED_BACK = "model_rolled_back", "model rolled back"
+        AUDIT_SHORTENED = "audit_shortened", "old events deleted"
 
     kind = models.CharField(max_length=20, choices=Kind)
     user = models.ForeignKey(

@@ -2,14 +2,36 @@
 
 from datetime import datetime, timedelta
 
+from django.db import connection, transaction
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts.models import RequestLog, TokenFamily
+from accounts.models import AuditEvent, RequestLog, TokenFamily
+from accounts.services.audit import record
+
+# What the database wants to hear before it lets rows of the audit go.
+SHORTEN = "SELECT set_config('hindcast.shorten_audit', %s, true)"
 
 
-def delete_what_is_old(*, request_log_days: int, now: datetime) -> dict[str, int]:
-    """Delete requests older than the retention, and tokens nobody can use any more; again changes nothing."""
+def delete_what_is_old(*, request_log_days: int, audit_days: int, now: datetime) -> dict[str, int]:
+    """Delete what is older than its retention, and tokens nobody can use any more; again changes nothing.
+
+    `audit_days` of 0 keeps the audit for ever.
+    """
     requests, _ = RequestLog.objects.filter(at__lt=now - timedelta(days=request_log_days)).delete()
     tokens, _ = OutstandingToken.objects.filter(expires_at__lt=now).delete()
     families, _ = TokenFamily.objects.filter(expires_at__lt=now).delete()
-    return {"requests": requests, "tokens": tokens, "families": families}
+    events = _shorten_audit(before=now - timedelta(days=audit_days), now=now) if audit_days else 0
+    return {"requests": requests, "tokens": tokens, "families": families, "events": events}
+
+
+@transaction.atomic
+def _shorten_audit(*, before: datetime, now: datetime) -> int:
+    """Delete the events before an instant, and say so in the audit; returns how many they were."""
+    with connection.cursor() as cursor:
+        cursor.execute(SHORTEN, ["yes"])
+        events, _ = AuditEvent.objects.filter(recorded_at__lt=before).delete()
+        cursor.execute(SHORTEN, ["no"])
+    if events:
+        detail = f"{events} from before {before:%Y-%m-%d}"
+        record(kind=AuditEvent.Kind.AUDIT_SHORTENED, user=None, now=now, detail=detail)
+    return events

@@ -1,13 +1,18 @@
 """The audit: what is written into it stays, staff read it, and it tells no more than it must."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import InternalError, connection, transaction
 from django.db.utils import IntegrityError
 from django.test import Client
 from django.utils import timezone
 
+from accounts.conf import IdentitySettings
 from accounts.models import AuditEvent, User
+from accounts.real_time import real_now
 from accounts.services.audit import record
+from accounts.services.retention import delete_what_is_old
 from accounts.tests.conftest import PASSWORD
 
 Kind = AuditEvent.Kind
@@ -24,6 +29,43 @@ def test_a_row_can_only_be_added(ada: User, change: str) -> None:
         connection.cursor().execute(change)
     event = AuditEvent.objects.get()
     assert (event.kind, event.detail, event.network) == (Kind.KEY_MADE, "hc_ab12", "")
+
+
+def recorded(user: User, *days_ago: int) -> None:
+    for days in days_ago:
+        record(kind=Kind.SIGNED_IN, user=user, now=real_now() - timedelta(days=days))
+
+
+def test_events_are_deleted_once_they_were_kept_long_enough_and_that_is_an_event(ada: User) -> None:
+    recorded(ada, 731, 800, 729, 1)
+    now = real_now()
+    assert delete_what_is_old(request_log_days=30, audit_days=730, now=now)["events"] == 2
+    told = AuditEvent.objects.get(kind=Kind.AUDIT_SHORTENED)
+    assert told.detail == f"2 from before {now - timedelta(days=730):%Y-%m-%d}"
+    assert AuditEvent.objects.filter(kind=Kind.SIGNED_IN).count() == 2
+    assert delete_what_is_old(request_log_days=30, audit_days=730, now=now)["events"] == 0
+    assert AuditEvent.objects.count() == 3
+
+
+def test_an_audit_without_a_retention_is_kept_for_ever(ada: User) -> None:
+    recorded(ada, 4000)
+    assert delete_what_is_old(request_log_days=30, audit_days=0, now=real_now())["events"] == 0
+    assert AuditEvent.objects.count() == 1
+
+
+def test_no_retention_reaches_what_is_young_and_deleting_ends_with_it(ada: User) -> None:
+    recorded(ada, 100, 80)
+    with pytest.raises((IntegrityError, InternalError), match="append-only"), transaction.atomic():
+        delete_what_is_old(request_log_days=30, audit_days=70, now=real_now())
+    assert delete_what_is_old(request_log_days=30, audit_days=90, now=real_now())["events"] == 1
+    with pytest.raises((IntegrityError, InternalError), match="append-only"), transaction.atomic():
+        connection.cursor().execute("DELETE FROM accounts_auditevent")
+
+
+@pytest.mark.parametrize("days", [-1, 89])
+def test_a_retention_that_the_database_would_refuse_is_a_complaint(days: int) -> None:
+    with pytest.raises(ValueError, match="90 days or more, or for ever with 0"):
+        IdentitySettings(audit_days=days)
 
 
 def test_what_was_typed_at_the_door_is_not_kept(client: Client, ada: User) -> None:

@@ -83,6 +83,17 @@ def is_refused(text: str) -> bool:
     return False
 
 
+@pytest.mark.parametrize("headers", [{"x-api-key": ""}, {"x-api-key": "hc_\xe9"}])
+def test_a_key_that_got_lost_on_its_way_is_not_nobody(headers: dict[str, str]) -> None:
+    token = token_of(family_of(person()))
+    for shown in (headers, {**headers, "authorization": f"Bearer {token}"}):
+        assert reason_of(partial(caller_of, request_with(**shown))) == "malformed-key"
+
+
+def test_an_empty_authorization_is_not_nobody() -> None:
+    assert reason_of(lambda: caller_of(request_with(authorization=""))) == "invalid-token"
+
+
 def make_known(text: str) -> None:
     """Have this process know the key, as it does once its subscription stands."""
 

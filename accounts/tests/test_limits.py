@@ -12,14 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 
+from accounts.allowances import Allowance, Window, allowance_of, left_after
 from accounts.errors import RateLimited
 from accounts.limits import (
     STORE_OUTAGE,
     AddressQuota,
-    Allowance,
     LocalCounter,
     RateLimitHeadersMiddleware,
-    Window,
     bucket_of,
     client_address,
     count_call,
@@ -226,3 +225,17 @@ def test_every_answer_to_a_counted_call_carries_the_headers() -> None:
     answer = RateLimitHeadersMiddleware(view)
     assert answer(RequestFactory().get("/?counted"))["RateLimit"] == '"anonymous";r=0;t=9'
     assert "RateLimit" not in answer(RequestFactory().get("/"))
+
+
+@pytest.mark.parametrize("per_day", [None, 100])
+@pytest.mark.parametrize("counted", [(0, 1, 60_000, 1, 86_400_000), (0, 10, 1, 100, 999), (1, 12, 59_001, 101, 0)])
+def test_the_short_way_to_the_header_tells_what_the_allowance_does(
+    per_day: int | None, counted: tuple[int, int, int, int, int]
+) -> None:
+    caller = quota("limit:test", per_day=per_day)
+    assert left_after(caller, counted) == allowance_of(caller, counted).headers()["RateLimit"]
+
+
+def test_an_allowance_is_told_in_whole_seconds_and_never_below_nothing() -> None:
+    told = left_after(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
+    assert told == '"free";r=0;t=60, "free-day";r=99;t=1'

@@ -9,10 +9,11 @@ from pytest_django import Settings
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.allowances import Allowance
 from accounts.callers import caller_of
 from accounts.errors import CredentialsRefused, RateLimited
 from accounts.keys import make_key
-from accounts.limits import STORE_OUTAGE, Allowance, SharedThrottle, bucket_of, store
+from accounts.limits import STORE_OUTAGE, SharedThrottle, bucket_of, store
 from accounts.tests.factories import key_of, person
 
 ADDRESS = "203.0.113.77"

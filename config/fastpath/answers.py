@@ -1,9 +1,9 @@
-"""The bytes and headers that plain calls are answered with, the same from `web` and from `edge`."""
+"""What plain calls are answered with, the same from `web` and from `edge`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from corsheaders.middleware import CorsMiddleware
@@ -13,88 +13,102 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from accounts import usage
+from accounts.allowances import Allowance, allowance_of, left_after
 from accounts.callers import Caller
 from accounts.errors import RateLimited
-from accounts.limits import Allowance, shortened
+from accounts.limits import shortened
 from accounts.usage import USAGE
 from config.fastpath.asking import READ_PATH, Call
+from config.fastpath.held import Form, HeldAnswer
+from config.fastpath.lines import lines_of
 from config.problem_answers import problem_response
 from config.request_log import API_CALLS, REQUEST_ID_HEADER
-from predictions.api.predict import CACHE_CONTROL, is_held, tag_of
+from predictions.api.predict import is_held
 from predictions.readpath.cache import COUNTED, FIELDS
 from predictions.readpath.metering import LOGGED
 
 log = structlog.get_logger("hindcast.request")
 
 ENDPOINT = READ_PATH.removeprefix(API_CALLS)
-Headers = list[tuple[bytes, bytes]]
 
-_REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
-_JSON = (b"content-type", b"application/json")
-_CACHE_CONTROL = (b"cache-control", CACHE_CONTROL.encode())
-_WHOLE = COUNTED + 1 + len(FIELDS)
+_MADE = COUNTED + 1 + FIELDS.index("made")
+_STATUS = COUNTED + 1 + FIELDS.index("status")
 _UNTIL = COUNTED + 1 + FIELDS.index("until")
 
 
 @dataclass(slots=True)
 class Reply:
-    """What goes out."""
+    """What goes out: the status, header lines and the body."""
 
     status: int
-    headers: Headers
+    lines: bytes
     body: bytes
 
 
-def is_whole(found: Sequence[Any]) -> bool:
-    """Whether the reading script found an answer, fresh or not."""
-    return len(found) == _WHOLE and None not in found
+def is_fresh(found: Sequence[Any], now: float) -> bool:
+    """Whether what was found, a whole answer, may be told as fresh at `now` (epoch seconds)."""
+    return now < float(found[_UNTIL])
 
 
-def is_fresh(found: Sequence[Any]) -> bool:
-    """Whether it found one that may be told as fresh."""
-    return is_whole(found) and time.time() < float(found[_UNTIL])
+# Horizon, status of the forecast, whether it was told as fresh.
+Kind = tuple[int, bytes, bool]
+
+
+class Counts(Protocol):
+    """Who keeps count of what was answered."""
+
+    def told(self, kind: Kind) -> None: ...
+    def answered(self, caller: Caller, status: int) -> None: ...
 
 
 class Answers:
-    """Makes replies and counts each for its caller; what middleware adds to every answer is asked of it once."""
+    """Makes replies and counts them; what middleware adds to every answer is asked of it once."""
 
-    def __init__(self, count: Callable[[Caller, int], None]) -> None:
-        self._count = count
-        self._constant = {secure: _constant_headers(secure) for secure in (False, True)}
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._constant = {secure: _constant_lines(secure) for secure in (False, True)}
+        self._policies: dict[tuple[str, int | None, int | None], bytes] = {}
 
-    def told(self, call: Call, allowance: Allowance, found: Sequence[Any], began: float) -> Reply:
+    def told(self, call: Call, held: HeldAnswer, found: Sequence[Any], began: float) -> Reply:
         """The answer that the script found, as fresh or as stale; one in a thousand is logged."""
-        made, until, fresh, stale = found[COUNTED + 1 : COUNTED + 5]
         now = time.time()
-        body = fresh if now < float(until) else stale
-        tag = tag_of(body)
-        headers = [
-            (b"etag", tag.encode()),
-            _CACHE_CONTROL,
-            (b"age", b"%d" % max(0, now - float(made))),
-            *self._common(call, allowance),
-        ]
-        if call.offered and is_held(call.offered, tag):
-            reply = Reply(304, headers, b"")
-        else:
-            reply = Reply(200, [_JSON, (b"content-length", b"%d" % len(body)), *headers], body)
-        self._count(call.caller, reply.status)
+        fresh = is_fresh(found, now)
+        form = held.fresh if fresh else Form.of(held.stale)
+        offered = call.ask.offered_tag
+        is_known = bool(offered) and is_held(offered, form.tag)
+        status = 304 if is_known else 200
+        lines = b"%bage: %d\r\n%bratelimit: %b\r\nx-request-id: %b\r\n%b" % (
+            form.lines_if_held if is_known else form.lines,
+            max(0, now - float(found[_MADE])),
+            self._policy(call.caller, found),
+            left_after(call.caller, found[:COUNTED]).encode(),
+            call.request_id.encode(),
+            self._constant[call.ask.is_secure],
+        )
+        self._counts.told((call.query.horizon, found[_STATUS], fresh))
+        self._counts.answered(call.caller, status)
         if LOGGED.take():
-            write_line(call, reply.status, time.perf_counter() - began)
-        return reply
+            write_line(call, status, time.perf_counter() - began)
+        return Reply(status, lines, b"" if is_known else form.body)
 
-    def refused(self, call: Call, allowance: Allowance, began: float) -> Reply:
+    def refused(self, call: Call, found: Sequence[Any], began: float) -> Reply:
         """Too many calls; said here, because whoever calls too often would keep Django busy."""
+        allowance = allowance_of(call.caller, found[:COUNTED])
         reply = _refusal(allowance, call.request_id)
-        reply.headers += self._common(call, allowance)
-        self._count(call.caller, reply.status)
+        own = [*allowance.headers().items(), (REQUEST_ID_HEADER, call.request_id)]
+        reply.lines += lines_of(own) + self._constant[call.ask.is_secure]
+        self._counts.answered(call.caller, reply.status)
         write_line(call, reply.status, time.perf_counter() - began)
         return reply
 
-    def _common(self, call: Call, allowance: Allowance) -> Headers:
-        """The headers of every answer."""
-        limits = [(name.lower().encode(), value.encode()) for name, value in allowance.headers().items()]
-        return [*limits, (_REQUEST_ID, call.request_id.encode()), *self._constant[call.is_secure]]
+    def _policy(self, caller: Caller, found: Sequence[Any]) -> bytes:
+        """The line that tells the caller's limits."""
+        name = (caller.policy, caller.per_minute, caller.per_day)
+        known = self._policies.get(name)
+        if known is None:
+            told = allowance_of(caller, found[:COUNTED]).headers()["RateLimit-Policy"]
+            known = self._policies[name] = lines_of([("RateLimit-Policy", told)])
+        return known
 
 
 def problem_reply(error: Exception, request_id: str) -> Reply:
@@ -102,9 +116,8 @@ def problem_reply(error: Exception, request_id: str) -> Reply:
     request = HttpRequest()
     request.request_id = request_id  # type: ignore[attr-defined]  # read by the table of problems
     response = problem_response(error, request)
-    headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-    length = (b"content-length", b"%d" % len(response.content))
-    return Reply(response.status_code, [*headers, length], response.content)
+    length = ("content-length", str(len(response.content)))
+    return Reply(response.status_code, lines_of([*response.items(), length]), response.content)
 
 
 def write_line(call: Call, status: int, seconds: float) -> None:
@@ -134,7 +147,7 @@ def _refusal(allowance: Allowance, request_id: str) -> Reply:
     raise ValueError("the call was not refused")
 
 
-def _constant_headers(is_secure: bool) -> Headers:
+def _constant_lines(is_secure: bool) -> bytes:
     """What Django's middleware adds to every answer at this address."""
     request, response = HttpRequest(), HttpResponse()
     request.path = request.path_info = READ_PATH
@@ -145,7 +158,7 @@ def _constant_headers(is_secure: bool) -> Headers:
     XFrameOptionsMiddleware(_nothing).process_response(request, response)
     CorsMiddleware(_nothing).add_response_headers(request, response)
     del response["Content-Type"]
-    return [(name.lower().encode(), value.encode()) for name, value in response.items()]
+    return lines_of(response.items())
 
 
 def _nothing(request: HttpRequest) -> HttpResponse:

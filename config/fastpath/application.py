@@ -1,23 +1,31 @@
 """What `edge` answers over plain HTTP: the one read, and 404 at every other path."""
 
+from functools import partial
 from typing import Any
 
-from config.fastpath.asking import READ_PATH
+from config.fastpath.asking import READ_PATH, Reader
+from config.fastpath.desk import LOAD_SCRIPT, Desk
 from config.fastpath.inside import Inside, Wsgi
 from config.fastpath.pipe import Pipe
-from config.fastpath.reads import LOAD_SCRIPT, Reads
+from config.fastpath.protocol import PlainProtocol
+from config.fastpath.reads import Reads
 from config.fastpath.tally import Tally
 from config.stream.routing import answer_not_found
 
 
 class EdgeHttp:
-    """An ASGI application for HTTP, with a connection to the store while it runs."""
+    """An ASGI application for HTTP, with a connection to the store while it runs.
+
+    `protocol` is what uvicorn may make for each connection, so that plain calls take the short way.
+    """
 
     def __init__(self, redis_url: str, django: Wsgi) -> None:
         self._pipe = Pipe(redis_url, preamble=[LOAD_SCRIPT])
         self._inside = Inside(django)
         self._tally = Tally()
-        self._reads = Reads(self._pipe, self._inside, self._tally)
+        desk, reader = Desk(self._pipe, self._tally), Reader()
+        self._reads = Reads(desk, reader, self._inside)
+        self.protocol = partial(PlainProtocol, desk, reader)
 
     def start(self) -> None:
         """Connect in the background; until then Django answers."""

@@ -11,7 +11,7 @@ from django.http.request import split_domain_port, validate_host
 from accounts.callers import Caller, anonymous_caller, known_caller
 from accounts.limits import address_behind, address_bucket
 from accounts.models import Scope
-from config.request_log import accepted_id
+from config.request_log import new_id, offered_id
 from marketdata.conf import REAL_CLOCK
 from marketdata.errors import MarketDataError
 from predictions.api.predict import PredictQuery, parse_query
@@ -26,18 +26,35 @@ READ = (
     "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO",
 )  # fmt: skip
 UNUSUAL = ("HTTP_ORIGIN", "HTTP_TRANSFER_ENCODING", "HTTP_RANGE", "HTTP_EXPECT", "CONTENT_LENGTH")
+# The same headers by their names in ASGI.
+WSGI_NAMES = {name.removeprefix("HTTP_").lower().replace("_", "-").encode(): name for name in READ + UNUSUAL}
+
+
+@dataclass(slots=True)
+class Ask:
+    """What a plain request says, whenever and from wherever it comes; empty texts were not sent."""
+
+    query: PredictQuery
+    key: str
+    authorization: str
+    forwarded: str
+    offered_tag: str
+    offered_id: str
+    is_secure: bool
 
 
 @dataclass(slots=True)
 class Call:
-    """A plain call: one forecast for a caller this process knows."""
+    """A plain request of a caller this process knows."""
 
+    ask: Ask
     caller: Caller
     address: str
-    query: PredictQuery
-    offered: str
     request_id: str
-    is_secure: bool
+
+    @property
+    def query(self) -> PredictQuery:
+        return self.ask.query
 
 
 class Reader:
@@ -51,35 +68,27 @@ class Reader:
         self._must_be_secure = settings.SECURE_SSL_REDIRECT
         self._session = settings.SESSION_COOKIE_NAME
 
-    def call_of(self, method: str, query: str, peer: str, headers: Mapping[str, str]) -> Call | None:
-        """The call, or None for one that Django has to look at; headers by their names in WSGI.
-
-        Raises CredentialsRefused.
-        """
+    def ask_of(self, method: str, query: str, headers: Mapping[str, str]) -> Ask | None:
+        """What is asked, or None for a request that Django has to look at; headers by their names in WSGI."""
         asked = self._queries.get(query) or self._asked(query)
         if asked is None or method != "GET" or not self._is_real_time:
             return None
         get = headers.get
-        for name in UNUSUAL:
-            if get(name):
-                return None
+        if any(map(get, UNUSUAL)):
+            return None
         is_secure = bool(self._proxy_header) and get(self._proxy_header) == self._proxy_word
         if (self._must_be_secure and not is_secure) or not self._is_our_name(get("HTTP_HOST", "")):
             return None
-        address = address_behind(peer, get("HTTP_X_FORWARDED_FOR", ""))
-        caller = self._caller(headers, address)
-        if caller is None or Scope.READ not in caller.scopes:
+        key, authorization = get("HTTP_X_API_KEY"), get("HTTP_AUTHORIZATION")
+        if key == "" or authorization == "":
+            # They got lost on their way.
             return None
-        request_id = accepted_id(get("HTTP_X_REQUEST_ID", ""))
-        return Call(caller, address, asked, get("HTTP_IF_NONE_MATCH", ""), request_id, is_secure)
-
-    def _caller(self, headers: Mapping[str, str], address: str) -> Caller | None:
-        key, authorization = headers.get("HTTP_X_API_KEY", ""), headers.get("HTTP_AUTHORIZATION", "")
-        if key or authorization:
-            return known_caller(api_key=key, authorization=authorization)
-        if self._session in headers.get("HTTP_COOKIE", ""):
+        if not key and not authorization and self._session in get("HTTP_COOKIE", ""):
             return None
-        return anonymous_caller(address_bucket(address))
+        return Ask(
+            asked, key or "", authorization or "", get("HTTP_X_FORWARDED_FOR", ""), get("HTTP_IF_NONE_MATCH", ""),
+            offered_id(get("HTTP_X_REQUEST_ID", "")), is_secure,
+        )  # fmt: skip
 
     def _asked(self, query: str) -> PredictQuery | None:
         """What the query asks; percent signs are for the gate in front of the views to judge."""
@@ -104,3 +113,16 @@ class Reader:
                 self._hosts.clear()
             self._hosts[host] = known
         return known
+
+
+def call_of(ask: Ask, peer: str) -> Call | None:
+    """The call of whoever asks; None when Django has to find out who that is. Raises CredentialsRefused."""
+    address = address_behind(peer, ask.forwarded)
+    caller: Caller | None
+    if ask.key or ask.authorization:
+        caller = known_caller(api_key=ask.key, authorization=ask.authorization)
+    else:
+        caller = anonymous_caller(address_bucket(address))
+    if caller is None or Scope.READ not in caller.scopes:
+        return None
+    return Call(ask, caller, address, ask.offered_id or new_id())

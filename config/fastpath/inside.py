@@ -9,6 +9,7 @@ from typing import Any
 
 from config.errors import Crowded
 from config.fastpath.answers import Reply
+from config.fastpath.lines import lines_of
 
 THREADS = 4
 MOST_INSIDE = 256
@@ -50,8 +51,7 @@ class Inside:
             if close is not None:
                 close()
         status, headers = told[-1]
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        return Reply(int(status.split(" ", 1)[0]), encoded, body)
+        return Reply(int(status.split(" ", 1)[0]), lines_of(headers), body)
 
 
 def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -23,6 +23,8 @@ LONGEST_PAUSE_SECONDS = 1.0
 NOTHING = object()
 
 Command = tuple[bytes | str | int, ...]
+# Is given the reply, or the error that stands for it.
+OnReply = Callable[[Any], None]
 
 
 class Link(asyncio.Protocol):
@@ -31,7 +33,7 @@ class Link(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(notEnoughData=NOTHING)
-        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._waiting: deque[OnReply] = deque()
         self._unsent: list[bytes] = []
         self._transport: asyncio.WriteTransport | None = None
         self._moved_at = 0.0
@@ -46,31 +48,43 @@ class Link(asyncio.Protocol):
         self._moved_at = self._loop.time()
         try:
             while (reply := self._reader.gets()) is not NOTHING:
-                future = self._waiting.popleft()
-                if not future.done():
-                    future.set_result(reply)
-        except (hiredis.ProtocolError, IndexError):
+                if not self._waiting:
+                    self.abort()
+                    return
+                self._waiting.popleft()(reply)
+        except hiredis.ProtocolError:
             self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         self.closed.set()
         while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(StoreAway("The connection to the store is lost."))
+            self._waiting.popleft()(StoreAway("The connection to the store is lost."))
+
+    def send(self, packed: bytes, on_reply: OnReply) -> None:
+        """Send a command with the others of this tick. Raises StoreAway when the connection is closed."""
+        if self._transport is None:
+            raise StoreAway("There is no connection to the store.")
+        if not self._waiting:
+            self._moved_at = self._loop.time()
+        self._waiting.append(on_reply)
+        if not self._unsent:
+            self._loop.call_soon(self._write)
+        self._unsent.append(packed)
 
     def ask(self, command: Command) -> "asyncio.Future[Any]":
         """The reply to come; a reply that is an error is its value. Raises StoreAway when the connection is closed."""
-        if self._transport is None:
-            raise StoreAway("There is no connection to the store.")
         future = self._loop.create_future()
-        if not self._waiting:
-            self._moved_at = self._loop.time()
-        self._waiting.append(future)
-        if not self._unsent:
-            self._loop.call_soon(self._send)
-        self._unsent.append(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub means a tuple of any length
+
+        def on_reply(reply: Any) -> None:
+            if future.done():
+                return
+            if isinstance(reply, StoreAway):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+        self.send(hiredis.pack_command(command), on_reply)  # type: ignore[arg-type]  # its stub means a tuple of any length
         return future
 
     def is_silent(self) -> bool:
@@ -82,7 +96,7 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _send(self) -> None:
+    def _write(self) -> None:
         if self._transport is not None:
             self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
@@ -114,6 +128,15 @@ class Pipe:
         if self._link is None:
             raise StoreAway("There is no connection to the store.")
         return self._link.ask(command)
+
+    def send(self, packed: bytes, on_reply: OnReply) -> None:
+        """The same for a packed command; `on_reply` is called once, with the reply or with a StoreAway.
+
+        Raises StoreAway when there is no connection.
+        """
+        if self._link is None:
+            raise StoreAway("There is no connection to the store.")
+        self._link.send(packed, on_reply)
 
     async def _stay_connected(self) -> None:
         pause_s = FIRST_PAUSE_SECONDS

@@ -1,41 +1,45 @@
 """What is counted of the calls that are answered without Django's view."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections import defaultdict
+from functools import lru_cache
+
+from prometheus_client import Counter
 
 from accounts.callers import Caller
 from accounts.usage import USAGE
-from config.fastpath.answers import ENDPOINT, is_fresh
-from config.fastpath.asking import Call
-from predictions.readpath.cache import COUNTED, FIELDS
+from config.fastpath.answers import ENDPOINT, Kind
 from predictions.readpath.metering import CACHE_READS, PREDICTIONS
 
 FLUSH_SECONDS = 1.0
-_STATUS = COUNTED + 1 + FIELDS.index("status")
-# Horizon, status of the forecast, whether it was told as fresh.
-Kind = tuple[int, bytes, bool]
 
 
-def kind_of(call: Call, found: Sequence[Any]) -> Kind:
-    """What sort of answer the reading script found."""
-    return call.query.horizon, found[_STATUS], is_fresh(found)
+class Direct:
+    """Hands on each count at once, from any thread."""
+
+    def told(self, kind: Kind, times: int = 1) -> None:
+        """Count answers for whoever collects metrics."""
+        for counter in _counters(kind):
+            counter.inc(times)
+
+    def answered(self, caller: Caller, status: int, times: int = 1) -> None:
+        """Count calls for their caller."""
+        USAGE.count(caller, ENDPOINT, status, times)
 
 
-def count_told(kind: Kind, times: int = 1) -> None:
-    """Count answers for whoever collects metrics."""
+@lru_cache(maxsize=100)
+def _counters(kind: Kind) -> tuple[Counter, Counter]:
     horizon, status, fresh = kind
-    PREDICTIONS.labels(horizon, status.decode()).inc(times)
-    CACHE_READS.labels("hit" if fresh else "stale").inc(times)
+    return PREDICTIONS.labels(horizon, status.decode()), CACHE_READS.labels("hit" if fresh else "stale")
 
 
 class Tally:
     """Counts in plain numbers and hands on once a second: a counter that processes share writes to a file each time."""
 
     def __init__(self) -> None:
-        self._told: Counter[Kind] = Counter()
-        self._answered: Counter[tuple[str, int]] = Counter()
+        self._direct = Direct()
+        self._told: dict[Kind, int] = defaultdict(int)
+        self._answered: dict[tuple[str, int], int] = defaultdict(int)
         self._callers: dict[str, Caller] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -52,9 +56,9 @@ class Tally:
             self._task = None
         self._flush()
 
-    def told(self, call: Call, found: Sequence[Any]) -> None:
+    def told(self, kind: Kind) -> None:
         """Count an answer."""
-        self._told[kind_of(call, found)] += 1
+        self._told[kind] += 1
 
     def answered(self, caller: Caller, status: int) -> None:
         """Count a call for its caller."""
@@ -62,13 +66,13 @@ class Tally:
         self._callers[caller.bucket] = caller
 
     def _flush(self) -> None:
-        told, self._told = self._told, Counter()
+        told, self._told = self._told, defaultdict(int)
         for kind, times in told.items():
-            count_told(kind, times)
-        answered, self._answered = self._answered, Counter()
+            self._direct.told(kind, times)
+        answered, self._answered = self._answered, defaultdict(int)
         callers, self._callers = self._callers, {}
         for (bucket, status), times in answered.items():
-            USAGE.count(callers[bucket], ENDPOINT, status, times)
+            self._direct.answered(callers[bucket], status, times)
 
     async def _flush_for_ever(self) -> None:
         while True:

@@ -75,7 +75,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "config.fastpath.middleware.PlainReadMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.request_log.RequestLogMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",

@@ -1,5 +1,5 @@
 """Who may open the socket: pages of this site and of the front ends it names, as whoever is signed in there, and
-programs with a key or a token."""
+programs with a key or a token. By what somebody came in stands in the scope as `pass`, None for nobody."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,10 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
-from accounts.callers import caller_of
-from accounts.errors import AccountError
+from accounts.callers import caller_of, credential_of
+from accounts.errors import AccountError, CredentialsRefused
 from accounts.models import Scope, User
+from config.stream.guard import Pass
 from config.stream.threads import in_thread
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,9 @@ CREDENTIALS = {
     b"authorization": "HTTP_AUTHORIZATION",
     b"x-forwarded-for": "HTTP_X_FORWARDED_FOR",
 }
+
+Admitted = tuple[object, Pass | None]
+NOBODY: Admitted = (AnonymousUser(), None)
 
 
 class PagesOfThisSite(OriginValidator):
@@ -52,42 +56,60 @@ class SignedInUser:
         shown = {name: value.decode("latin-1") for name, value in scope["headers"] if name in CREDENTIALS}
         try:
             if shown.keys() - {b"x-forwarded-for"}:
-                user = await asyncio.wait_for(in_thread(_user_by_header, shown, scope), SIGN_IN_SECONDS)
+                user, held = await asyncio.wait_for(in_thread(_user_by_header, shown, scope), SIGN_IN_SECONDS)
             else:
-                user = await _user_of(_cookie(scope["headers"], settings.SESSION_COOKIE_NAME))
+                user, held = await _user_of(_cookie(scope["headers"], settings.SESSION_COOKIE_NAME))
         except (AccountError, DatabaseError, TimeoutError) as error:
             log.warning("stream_credentials_refused", reason=str(error) or type(error).__name__)
             await receive()
             await send({"type": "websocket.close"})
             return
-        await self._application({**scope, "user": user}, receive, send)
+        await self._application({**scope, "user": user, "pass": held}, receive, send)
 
 
-def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> object:
+def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> Admitted:
     """The person behind a key or a token. Raises CredentialsRefused, ScopeMissing, RateLimited."""
     request = HttpRequest()
     request.META = {CREDENTIALS[name]: value for name, value in shown.items()}
     request.META["REMOTE_ADDR"] = (scope.get("client") or [""])[0]
-    caller = caller_of(request)
+    caller, shows = caller_of(request), credential_of(request)
     caller.require(Scope.READ)
-    return AnonymousUser() if caller.user_id is None else User.objects.get(pk=caller.user_id)
+    if caller.user_id is None or shows is None:
+        return NOBODY
+    user = User.objects.get(pk=caller.user_id)
+    return user, Pass(user.pk, lambda: shows.caller().require(Scope.READ))
 
 
-async def _user_of(session_key: str) -> object:
+async def _user_of(session_key: str) -> Admitted:
     if not session_key:
-        return AnonymousUser()
+        return NOBODY
     try:
         return await asyncio.wait_for(in_thread(_session_user, session_key), SIGN_IN_SECONDS)
     except (DatabaseError, RedisError, OSError, TimeoutError) as error:
         log.warning("stream_session_unreadable", reason=type(error).__name__)
-        return AnonymousUser()
+        return NOBODY
 
 
-def _session_user(session_key: str) -> object:
+def _session_user(session_key: str) -> Admitted:
+    user = _signed_in(session_key)
+    if user.pk is None or not user.is_active:
+        return NOBODY
+    return user, Pass(user.pk, lambda: _require_session(session_key, user.pk))
+
+
+def _require_session(session_key: str, user_id: int) -> None:
+    """Raise CredentialsRefused when the session is no longer that person's."""
+    user = _signed_in(session_key)
+    if user.pk != user_id:
+        raise CredentialsRefused("ended-session")
+    if not user.is_active:
+        raise CredentialsRefused("inactive-account")
+
+
+def _signed_in(session_key: str) -> Any:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user = get_user(request)
-    return user if user.is_active else AnonymousUser()
+    return get_user(request)
 
 
 def _cookie(headers: Sequence[tuple[bytes, bytes]], name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from django.db import DatabaseError
 
+from config.stream.guard import Entry, Guard
 from config.stream.hub import Hub, SnapshotUnavailable
 from config.stream.metrics import SOCKETS, SUPERSEDED
 from config.stream.outbox import Outbox
@@ -26,6 +27,9 @@ from marketdata.live import Topic
 
 log = structlog.get_logger(__name__)
 
+# The code of a close whose reason is a word of `accounts.errors.REFUSALS`: come back with credentials that hold.
+PASS_ENDED = 4401
+
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
@@ -33,17 +37,25 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 class StreamConsumer:
     """The ASGI application of `/ws/stream`."""
 
-    def __init__(self, hub: Hub, channels: Channels) -> None:
+    def __init__(self, hub: Hub, channels: Channels, guard: Guard) -> None:
         self._hub = hub
         self._channels = channels
+        self._guard = guard
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
         await send({"type": "websocket.accept"})
         socket = Socket(self._hub, self._channels, scope["user"], send)
-        with SOCKETS.track_inprogress():
-            await socket.serve(receive)
+        entry = None if scope["pass"] is None else self._guard.admit(scope["pass"])
+        try:
+            with SOCKETS.track_inprogress():
+                await socket.serve(receive, entry)
+        finally:
+            if entry is not None:
+                self._guard.leave(entry)
+        if entry is not None and entry.reason:
+            await send({"type": "websocket.close", "code": PASS_ENDED, "reason": entry.reason})
 
 
 class Socket:
@@ -56,17 +68,18 @@ class Socket:
         self._outbox = Outbox(send)
         self._topics: dict[str, Topic] = {}
 
-    async def serve(self, receive: Receive) -> None:
-        """Read and write until one side is gone; what was followed is left in any case."""
-        reading = asyncio.create_task(self._read(receive))
-        writing = asyncio.create_task(self._outbox.write())
+    async def serve(self, receive: Receive, entry: Entry | None) -> None:
+        """Read and write until one side is gone or the pass has ended; what was followed is left in any case."""
+        tasks = [asyncio.create_task(self._read(receive)), asyncio.create_task(self._outbox.write())]
+        if entry is not None:
+            tasks.append(asyncio.create_task(_until_ended(entry)))
         try:
-            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            reading.cancel()
-            writing.cancel()
-            # A socket that vanished ends one of the two with an error that says nothing more.
-            await asyncio.gather(reading, writing, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            # A socket that vanished ends reading or writing with an error that says nothing more.
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._hub.leave(self._outbox, list(self._topics))
             SUPERSEDED.inc(self._outbox.superseded)
 
@@ -131,3 +144,7 @@ class Socket:
             self._topics.pop(topic.name, None)
         symbols = [topic.symbol for topic in topics]
         await self._outbox.answer(encoded({"type": "unsubscribed", "channel": channel.NAME, "symbols": symbols}))
+
+
+async def _until_ended(entry: Entry) -> None:
+    await entry.ended.wait()

@@ -10,8 +10,10 @@ from django.urls import path, re_path
 
 from config.problem_answers import CONTENT_TYPE
 from config.problems import NOT_FOUND
+from config.request_log import REQUEST_ID_HEADER, accepted_id
 from config.stream.access import PagesOfThisSite, SignedInUser
 from config.stream.consumer import StreamConsumer
+from config.stream.guard import Guard
 from config.stream.hub import Hub
 from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
@@ -30,9 +32,12 @@ class Service(Protocol):
     async def close(self) -> None: ...
 
 
-_NOT_FOUND_BODY = json.dumps(
-    {"type": NOT_FOUND.type, "title": NOT_FOUND.title, "detail": NOT_FOUND.detail} | {"status": NOT_FOUND.status}
-).encode()
+_NOT_FOUND = {
+    "type": NOT_FOUND.type,
+    "title": NOT_FOUND.title,
+    "detail": NOT_FOUND.detail,
+    "status": NOT_FOUND.status,
+}
 
 
 def stream_application(
@@ -42,8 +47,8 @@ def stream_application(
 
     The services are started and closed with the server.
     """
-    hub = Hub(redis_url)
-    stream: Any = SignedInUser(StreamConsumer(hub, channels))
+    hub, guard = Hub(redis_url), Guard()
+    stream: Any = SignedInUser(StreamConsumer(hub, channels, guard))
     nothing: Any = refuse_socket
     sockets = URLRouter([path("ws/stream", stream), re_path("", nothing)])
     origins = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
@@ -51,7 +56,7 @@ def stream_application(
         {
             "websocket": PagesOfThisSite(sockets, origins),
             "http": http or answer_not_found,
-            "lifespan": Lifespan([hub, *services]),
+            "lifespan": Lifespan([hub, guard, *services]),
         }
     )
     return application
@@ -83,6 +88,14 @@ async def refuse_socket(scope: Any, receive: Any, send: Any) -> None:
 
 async def answer_not_found(scope: Any, receive: Any, send: Any) -> None:
     """Pages and the API are served by another process."""
-    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(_NOT_FOUND_BODY)).encode())]
+    name = REQUEST_ID_HEADER.lower().encode()
+    offered = next((value for header, value in scope["headers"] if header == name), b"")
+    request_id = accepted_id(offered.decode("latin-1"))
+    body = json.dumps(_NOT_FOUND | {"request_id": request_id}).encode()
+    headers = [
+        (b"content-type", CONTENT_TYPE.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (name, request_id.encode()),
+    ]
     await send({"type": "http.response.start", "status": NOT_FOUND.status, "headers": headers})
-    await send({"type": "http.response.body", "body": _NOT_FOUND_BODY})
+    await send({"type": "http.response.body", "body": body})

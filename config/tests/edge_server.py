@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -74,26 +75,42 @@ class Levels:
 @contextmanager
 def running_edge(redis_url: str, channels: Channels) -> Iterator[str]:
     """Serve the stream until the block ends; gives its address."""
-    listener = socket.create_server((HOST, 0))
-    config = uvicorn.Config(
-        stream_application(redis_url, channels=channels),
-        log_config=None,
-        lifespan="on",
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
+    with served(stream_application(redis_url, channels=channels)) as server:
+        yield f"ws://{HOST}:{server.port}/ws/stream"
+
+
+class Served:
+    """uvicorn in a thread; it can be asked to end before the block around it does."""
+
+    def __init__(self, application: Any, **options: Any) -> None:
+        self._listener = socket.create_server((HOST, 0))
+        self.port = int(self._listener.getsockname()[1])
+        usual = {"lifespan": "on", "proxy_headers": False, "ws_per_message_deflate": False}
+        chosen = {**usual, "log_config": None, "timeout_graceful_shutdown": 1, **options}
+        self.server = uvicorn.Server(uvicorn.Config(application, **chosen))
+        self.thread = threading.Thread(target=self.server.run, args=([self._listener],), daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+        deadline = time.monotonic() + 10
+        while not self.server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)
+        self._listener.close()
+
+
+@contextmanager
+def served(application: Any, **options: Any) -> Iterator[Served]:
+    """Serve an application until the block ends, with uvicorn's options."""
+    running = Served(application, **options)
+    running.start()
     try:
-        yield f"ws://{HOST}:{listener.getsockname()[1]}/ws/stream"
+        yield running
     finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
+        running.stop()
 
 
 class Client:
@@ -154,6 +171,17 @@ class OwnRedis:
                     if time.monotonic() > deadline:
                         raise
                     time.sleep(0.02)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """It answers nobody until the block ends, or until it is stopped in there."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if self._process is not None:
+                self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self._process is not None:

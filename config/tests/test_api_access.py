@@ -165,6 +165,18 @@ def test_every_call_of_the_api_says_who_may() -> None:
     assert set(routes()) == named
 
 
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.route}")
+def test_a_parameter_that_a_call_does_not_know_is_named(world: World, call: Call) -> None:
+    browser = Client(raise_request_exception=False)
+    person = "staff" if call.audience == "staff" else "owner"
+    path = f"{world.path_of(call.route)}?symbol=AAPL&frobnicate=1"
+    answer = browser.generic(
+        call.method, path, b"{}", content_type="application/json", headers=headers_of(person, world)
+    )
+    assert answer.status_code == 400
+    assert "frobnicate" in answer.content.decode()
+
+
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.route}")
 def test_each_caller_gets_what_is_theirs(world: World, call: Call, caller: str) -> None:

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from config.embedded.running import free_port
-from config.page_limits import LIMITS
+from config.page_limits import DOORS
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +52,43 @@ def test_guessing_from_one_address_ends_whoever_it_is_aimed_at(ada: User) -> Non
     statuses = [attempt(f"person{number}@example.com").status_code for number in range(21)]
     assert statuses == [200] * 20 + [429]
     assert attempt(ada.email, "203.0.113.8", PASSWORD).status_code == 302
+
+
+def by_api(path: str, body: dict[str, Any], address: str) -> Any:
+    """The answer of the API to the same attempt."""
+    return Client(REMOTE_ADDR=address).post(f"/api/v1/auth/{path}", body, content_type="application/json")
+
+
+def test_attempts_at_one_account_by_page_and_by_api_add_up(ada: User) -> None:
+    for number in range(5):
+        assert attempt(ada.email, f"203.0.113.{number}").status_code == 200
+        body = {"email": ada.email.upper(), "password": "wrong"}
+        assert by_api("token", body, f"198.51.100.{number}").status_code == 401
+    assert by_api("token", {"email": ada.email, "password": PASSWORD}, "192.0.2.1").status_code == 429
+    assert attempt(ada.email, "192.0.2.2", PASSWORD).status_code == 429
+
+
+def test_attempts_from_one_address_by_page_and_by_api_add_up(ada: User) -> None:
+    for number in range(10):
+        assert attempt(f"person{number}@example.com").status_code == 200
+        body = {"email": f"other{number}@example.com", "password": "wrong"}
+        assert by_api("token", body, "203.0.113.7").status_code == 401
+    assert by_api("token", {"email": ada.email, "password": PASSWORD}, "203.0.113.7").status_code == 429
+    assert attempt(ada.email, password=PASSWORD).status_code == 429
+
+
+def test_registering_by_page_and_by_api_adds_up() -> None:
+    body = {"email": "grace@example.com", "password": PASSWORD, "accepts_terms": True}
+    statuses = [by_api("register", body, f"203.0.113.{number}").status_code for number in range(3)]
+    assert statuses == [201, 409, 409]
+    page = [Client(REMOTE_ADDR=f"203.0.113.{n}").post("/accounts/signup/", {"email": body["email"]}) for n in range(3)]
+    assert [answer.status_code for answer in page] == [200, 200, 429]
+
+
+def test_the_limits_of_the_doors_are_settings(ada: User, settings: Settings) -> None:
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, attempts_per_account=2, attempts_per_address=3)
+    assert [attempt(ada.email).status_code for _ in range(3)] == [200, 200, 429]
+    assert attempt("grace@example.com").status_code == 429
 
 
 def test_behind_a_proxy_one_caller_locks_nobody_else_out(settings: Settings) -> None:
@@ -95,5 +132,5 @@ def test_without_the_store_the_doors_stay_shut_and_say_so(
 
 
 def test_reading_a_page_counts_for_nothing(client: Client) -> None:
-    assert len(LIMITS) >= 5
+    assert len(DOORS) >= 5
     assert {client.get(LOGIN).status_code for _ in range(25)} == {200}

@@ -144,3 +144,19 @@ def test_an_error_report_names_nobody_and_holds_no_secret() -> None:
         "extra": {"dsn": "postgres://me:hunter2@db/x"},
     }
     assert stripped(event, {}) == {"request": {"url": "http://h/api"}, "extra": {"dsn": HIDDEN}}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/api/v1/predict?symbol=AAPL", "/api/v1/symbols"])
+def test_a_host_that_is_not_ours_is_refused_with_one_calm_line(path: str) -> None:
+    with lines_of("json") as written:
+        answer = Client().get(path, headers={"host": "elsewhere.example"})
+    assert answer.status_code == 400
+    if path.startswith("/api/"):
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer.json()["request_id"] == answer["X-Request-ID"]
+    told = [json.loads(line) for line in written.getvalue().splitlines()]
+    (refused,) = [line for line in told if line["event"] != "request"]
+    assert refused["level"] == "warning"
+    assert "elsewhere.example" in refused["event"]
+    assert not any("exception" in line for line in told)

@@ -86,7 +86,14 @@ COLLECTION = {
                 "properties": {"item": {"type": "array", "items": CALL, "minItems": 1}},
             },
         },
-        "auth": {"required": ["type", "apikey"], "properties": {"type": {"const": "apikey"}}},
+        "auth": {"required": ["type"], "properties": {"type": {"const": "noauth"}}},
+        "event": {
+            "type": "array",
+            "items": {
+                "required": ["listen", "script"],
+                "properties": {"script": {"properties": {"exec": {"type": "array", "items": {"type": "string"}}}}},
+            },
+        },
     },
 }
 
@@ -119,6 +126,7 @@ def test_the_collection_holds_every_call_in_the_form_of_postman(client: Client) 
     body: dict[str, Any] = answer.json()
     Draft202012Validator(COLLECTION).validate(body)
     assert {"key": "baseUrl", "value": "http://testserver"} in body["variable"]
+    assert any('upsert({key: "X-API-Key"' in line for event in body["event"] for line in event["script"]["exec"])
     calls = [call for folder in body["item"] for call in folder["item"]]
     assert sorted(call["name"] for call in calls) == sorted(one["summary"] for _, one in operations_of(whole_schema()))
     predict = next(call for call in calls if call["request"]["url"]["path"] == ["api", "v1", "predict"])

@@ -67,6 +67,16 @@ def test_every_answer_has_an_example_that_fits(name: str) -> None:
             judge(body["schema"]).validate(example["value"])
 
 
+def test_bodies_have_no_other_fields_than_those_that_are_named() -> None:
+    bodies = [one["requestBody"]["content"] for one in OPERATIONS.values() if "requestBody" in one]
+    assert len(bodies) >= 6
+    for content in bodies:
+        judged = judge(content["application/json"]["schema"])
+        example = next(iter(content["application/json"]["examples"].values()))["value"]
+        assert judged.is_valid(example)
+        assert not judged.is_valid({**example, "frobnicate": 1})
+
+
 @every_call
 def test_limits_are_told_with_every_answer(name: str) -> None:
     responses = OPERATIONS[name]["responses"]

@@ -1,14 +1,16 @@
-"""Who is asking on the stream: the session of the site, or nobody."""
+"""Who is asking on the stream, by session, key or token, and that a socket does not outlive them."""
 
 import asyncio
+import time
 
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connections
 from django.test import Client as Browser
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from accounts.models import ApiKey, TokenFamily, User
 from accounts.real_time import real_now
 from accounts.tests.factories import key_of, person, token_for
 from config.tests.edge_server import Client, Levels, open_client, running_edge
@@ -66,3 +68,77 @@ async def test_credentials_that_cannot_be_used_open_no_socket(kind: str) -> None
         async with open_client(address, additional_headers=headers):
             pass
     assert refused.value.response.status_code == 403
+
+
+def end(kind: str, cookie: str) -> None:
+    """Let what somebody came in by end, as the site does it."""
+    try:
+        match kind:
+            case "key":
+                row = ApiKey.objects.get()
+                row.revoked_at = real_now()
+                row.save()
+            case "token":
+                family = TokenFamily.objects.get()
+                family.revoked_at = real_now()
+                family.save()
+            case "session":
+                browser = Browser()
+                browser.cookies[settings.SESSION_COOKIE_NAME] = cookie.partition("=")[2]
+                assert browser.post("/accounts/logout/").status_code == 302
+            case "person":
+                somebody = User.objects.get()
+                somebody.is_active = False
+                somebody.save()
+    finally:
+        connections.close_all()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("key", "revoked-key"),
+        ("token", "revoked-token"),
+        ("session", "ended-session"),
+        ("person", "inactive-account"),
+    ],
+)
+async def test_an_open_socket_does_not_outlive_what_opened_it(kind: str, reason: str) -> None:
+    cookie = await asyncio.to_thread(session_cookie) if kind == "session" else ""
+    shown = "token" if kind == "token" else "key"
+    headers = {"Cookie": cookie} if cookie else await asyncio.to_thread(credentials, shown)
+    with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
+        async with open_client(address) as open_to_all, open_client(address, additional_headers=headers) as connection:
+            client = Client(connection)
+            assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+            await asyncio.to_thread(end, kind, cookie)
+            ended = time.monotonic()
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.receive(5)
+            assert time.monotonic() - ended < 2
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, reason)
+            assert await Client(open_to_all).ask(action="ping") == {"type": "pong"}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_socket_outlives_what_happens_to_others() -> None:
+    headers = await asyncio.to_thread(credentials, "key")
+
+    def change_others() -> None:
+        try:
+            other = person()
+            key, _ = key_of(other)
+            key.revoked_at = real_now()
+            key.save()
+        finally:
+            connections.close_all()
+
+    with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
+        async with open_client(address, additional_headers=headers) as connection:
+            client = Client(connection)
+            assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+            await asyncio.to_thread(change_others)
+            assert await client.silence(1.5)
+            assert await client.ask(action="ping") == {"type": "pong"}

@@ -30,6 +30,19 @@ class Flag(serializers.BooleanField):
         return data in (True, "true")
 
 
+class Text(serializers.CharField):
+    """Text as it is, with the space around it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text; raises ValidationError, also for a number."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
 class Line(serializers.RegexField):
     """Some words on one line."""
 

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from marketdata.api.asking import ApiView
 from marketdata.api.documents import problems
 from marketdata.models import ProviderHealth
 from marketdata.selectors import provider_healths
@@ -46,7 +46,7 @@ class ProvidersOut(serializers.Serializer):
     providers = ProviderOut(many=True)
 
 
-class Providers(APIView):
+class Providers(ApiView):
     """The sources of market data."""
 
     required_scope = "read"

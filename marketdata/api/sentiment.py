@@ -8,20 +8,20 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.views import APIView
 
 from marketdata import clock
+from marketdata.api.asking import ApiView
 from marketdata.api.documents import problems
 from marketdata.api.sentiment_bodies import SentimentOut, SentimentQuery, told
-from marketdata.api.views import parsed
 from marketdata.models import ArticleMention
 from marketdata.news_selectors import DayMoods, MentionsPage, mentions_page, moods_by_session, sessions_of_last_days
 from marketdata.selectors import instrument_by_symbol
 
 
-class SentimentView(APIView):
+class SentimentView(ApiView):
     """Daily sentiment of one stock with its articles."""
 
+    query_form = SentimentQuery
     required_scope = "read"
 
     @extend_schema(
@@ -34,13 +34,13 @@ class SentimentView(APIView):
         ),
         parameters=[
             OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
-            SentimentQuery,
+            query_form,
         ],
         responses={200: SentimentOut, **problems(400, 404, 429, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
         """The last sessions, oldest first, and a page of their articles, newest first."""
-        asked = parsed(SentimentQuery, request)
+        asked = self.asked(request)
         instrument = instrument_by_symbol(symbol)
         sessions = sessions_of_last_days(instrument.mic, days=asked["days"], now=clock.now())
         scorer = settings.HINDCAST_NEWS.scorer

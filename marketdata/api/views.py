@@ -1,19 +1,17 @@
 """`/symbols`, `/prices/{symbol}` and `/quotes`: parse, one call, plain values."""
 
-from functools import cache
 from typing import Any
 
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import conditional_page
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from marketdata import clock
 from marketdata.api import examples
+from marketdata.api.asking import ApiView
 from marketdata.api.documents import HEADERS, UNCHANGED, problems
 from marketdata.api.renderers import CsvRenderer
 from marketdata.api.serializers import PricesIn, PricesOut, QuotesIn, QuotesOut, SymbolsIn, SymbolsOut
@@ -24,7 +22,7 @@ from marketdata.selectors import canonical_symbol, instrument_by_symbol, listed_
 
 
 @method_decorator(conditional_page, name="dispatch")
-class ReadView(APIView):
+class ReadView(ApiView):
     """A call that only reads: callers hold on to an answer and ask again whether it is still the newest."""
 
     required_scope = "read"
@@ -39,17 +37,19 @@ class ReadView(APIView):
 class SymbolList(ReadView):
     """The catalogue."""
 
+    query_form = SymbolsIn
+
     @extend_schema(
         operation_id="symbols",
         tags=["market data"],
         summary="Instruments, by symbol or name",
-        parameters=[SymbolsIn, *HEADERS],
+        parameters=[query_form, *HEADERS],
         responses={200: SymbolsOut, 304: UNCHANGED, **problems(400, 429)},
         examples=[OpenApiExample("aple", value=examples.SYMBOLS, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
         """Instruments that match, one more than a page holds to see whether there is another."""
-        asked = parsed(SymbolsIn, request)
+        asked = self.asked(request)
         start, limit = (asked["page"] - 1) * asked["limit"], asked["limit"]
         found = listed_instruments(asked.get("search", ""), most=limit + 1, start=start)
         return Response({"symbols": found[:limit], "next_page": asked["page"] + 1 if len(found) > limit else None})
@@ -58,6 +58,7 @@ class SymbolList(ReadView):
 class PriceList(ReadView):
     """Daily bars of one instrument."""
 
+    query_form = PricesIn
     renderer_classes = (JSONRenderer, CsvRenderer)
     csv_rows = "bars"
     csv_columns = tuple(PriceRow.__annotations__)
@@ -67,7 +68,7 @@ class PriceList(ReadView):
         tags=["market data"],
         summary="Daily prices of one stock",
         description="JSON, or the bars as a table with `Accept: text/csv` or `?format=csv`.",
-        parameters=[PricesIn, *HEADERS],
+        parameters=[query_form, *HEADERS],
         responses={
             (200, "application/json"): PricesOut,
             (200, "text/csv"): str,
@@ -85,7 +86,7 @@ class PriceList(ReadView):
     )
     def get(self, request: Request, symbol: str) -> Response:
         """The bars that were asked for, and how far what is known reaches."""
-        asked = parsed(PricesIn, request)
+        asked = self.asked(request)
         wanted = Wanted(
             asked.get("from"), asked.get("to"), asked.get("known_at"), asked["adjusted"], most=asked["limit"]
         )
@@ -109,18 +110,20 @@ class PriceList(ReadView):
 class QuoteList(ReadView):
     """The newest prices of several instruments."""
 
+    query_form = QuotesIn
+
     @extend_schema(
         operation_id="quotes",
         tags=["market data"],
         summary="The newest prices",
         description="The quote of the running session where there is one, else the last final close.",
-        parameters=[QuotesIn, *HEADERS],
+        parameters=[query_form, *HEADERS],
         responses={200: QuotesOut, 304: UNCHANGED, **problems(400, 429)},
         examples=[OpenApiExample("AAPL, APPL", value=examples.QUOTES, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
         """A quote for every symbol that has one, and what is wrong with the others."""
-        asked = parsed(QuotesIn, request)["symbols"]
+        asked = self.asked(request)["symbols"]
         meant, missing = {}, {}
         for word in asked:
             try:
@@ -136,27 +139,3 @@ class QuoteList(ReadView):
                 "missing": [{"symbol": word, "detail": missing[word]} for word in asked if word in missing],
             }
         )
-
-
-@cache
-def _fields_of(kind: type[serializers.Serializer]) -> Any:
-    return kind().fields
-
-
-def parsed(kind: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    """The query's parameters; raises ValidationError, also for one that is given twice."""
-    parameters = request.query_params
-    # A plain mapping: the framework takes an empty word of a query for one that is missing.
-    read = kind(data=parameters.dict())
-    # Each form would copy its fields, which keep nothing about a call.
-    read.fields = _fields_of(kind)
-    repeated = {
-        name: [f"Say it once, not {len(values)} times."]
-        for name, values in parameters.lists()
-        if len(values) > 1 and name in read.fields
-    }
-    if repeated:
-        raise serializers.ValidationError(repeated)
-    read.is_valid(raise_exception=True)
-    values: dict[str, Any] = read.validated_data
-    return values

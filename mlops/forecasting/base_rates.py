@@ -6,7 +6,7 @@ import numpy as np
 
 from mlops.forecasting.bundle import UP
 from mlops.forecasting.ensemble import logit_of
-from mlops.forecasting.metrics.bootstrap import BLOCK_SESSIONS, FEWEST_BLOCKS
+from mlops.forecasting.metrics.bootstrap import squared_error
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.types import HORIZONS, FloatArray
 
@@ -42,26 +42,13 @@ def rates_of(head: str, lessons: FloatArray, labels: FloatArray, rows: IntArray)
     learned = _shares(lessons)
     if head != UP or not len(rows):
         return Rates(learned, learned)
-    errors = np.array([_squared_error(each, rows) for each in lessons.T])
+    errors = np.array([squared_error(each, rows) for each in lessons.T])
     usual = 1 - APART**2 / (errors + APART**2)
     known = np.isfinite(labels)
     recent = (rows > rows.max() - RECENT_SESSIONS)[:, None]
     changed = (np.isfinite(lessons) & recent).sum(axis=0) / np.maximum((known & recent).sum(axis=0), 1)
     drawn = (1 - usual) * learned + usual * USUAL_RISES
     return Rates(np.where(changed > 0, drawn * changed, learned), learned)
-
-
-def _squared_error(lessons: FloatArray, rows: IntArray) -> float:
-    """Of the share of yes, as it differs between blocks of 60 sessions; infinite with fewer than two blocks."""
-    known = np.isfinite(lessons)
-    if not known.any():
-        return float("inf")
-    blocks = (rows[known] - rows[known].min()) // BLOCK_SESSIONS
-    counts = np.bincount(blocks)
-    surplus = np.bincount(blocks, weights=lessons[known] - lessons[known].mean())[counts > 0]
-    if len(surplus) < FEWEST_BLOCKS:
-        return float("inf")
-    return float((surplus**2).sum() / (len(surplus) - 1) * len(surplus) / known.sum() ** 2)
 
 
 def _shares(labels: FloatArray) -> FloatArray:

@@ -9,9 +9,9 @@ from mlops.forecasting.features.news import reads_news
 from mlops.forecasting.intervals.conformal import Bands
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.models.base import Member
-from mlops.forecasting.models.catalog import EDGE_MEMBERS
+from mlops.forecasting.models.catalog import followed
 from mlops.forecasting.models.reach import Reach
-from mlops.forecasting.models.samples import Samples
+from mlops.forecasting.models.samples import IntArray, Samples
 from mlops.forecasting.models.settings import TreeSettings
 from mlops.forecasting.signals import SignalRules
 from mlops.forecasting.types import FloatArray
@@ -27,23 +27,28 @@ VOLATILITY_HEADS = (VOLATILITY_RISES, BIG_MOVE)
 class Head:
     """One question asked at every horizon, and the members who answer it.
 
-    base_rates: shape (h,), how often it is true as far as the training knows; shifts: shape (h,), what stands between
-    the log odds that the members learned to start from and those of the base rate; weights: shape (h,), the members'
-    share beside the base rate. All are NaN at a horizon where the question is not asked.
+    sights: by member the places of the features that it looks at, shape (k,), among those of its head; base_rates:
+    shape (h,), how often it is true as far as the training knows; shifts: shape (h,), what stands between the log odds
+    that the members learned to start from and those of the base rate; weights: shape (h,), the members' share beside
+    the base rate. All are NaN at a horizon where the question is not asked.
     """
 
     members: Mapping[str, Member]
+    sights: Mapping[str, IntArray]
     base_rates: FloatArray
     shifts: FloatArray
     weights: FloatArray
 
     def answers(self, samples: Samples) -> "Answers":
         """What the head says of each sample."""
-        logits = {name: member.logits(samples) + self.shifts for name, member in self.members.items()}
-        followed = mean_logits(logits[name] for name in EDGE_MEMBERS)
+        logits = {
+            name: member.logits(samples.seeing(self.sights[name])) + self.shifts
+            for name, member in self.members.items()
+        }
+        edge_logits = mean_logits(logits[name] for name in followed(logits))
         return Answers(
             probability=shrunk_probability(mean_logits(logits.values()), self.base_rates, self.weights),
-            edge=shrunk_probability(followed, self.base_rates, self.weights) - self.base_rates,
+            edge=shrunk_probability(edge_logits, self.base_rates, self.weights) - self.base_rates,
         )
 
     def probabilities(self, samples: Samples) -> FloatArray:
@@ -103,7 +108,7 @@ class Bundle:
     inputs: FeatureRange
 
     def widths(self, sigma: FloatArray, volatility: Samples, symbols: tuple[str, ...]) -> FloatArray:
-        """Half widths of the intervals in log return, shape (n, h, 3), for volatilities `sigma` of shape (n, h)."""
+        """How far the intervals go below and above, in log return, shape (n, h, 2, 3), for `sigma` of shape (n, h)."""
         return self.bands.widths(sigma, self.reach.reach(volatility.latest()), symbols)
 
     @property

@@ -22,13 +22,13 @@ from mlops.forecasting.errors import TooLittleHistory
 from mlops.forecasting.features import FEATURE_SET, FeatureCube
 from mlops.forecasting.features.news import feature_set_for, features_of, name_of
 from mlops.forecasting.gate import GateVerdict, compare_holdouts
-from mlops.forecasting.heads import fit_head
+from mlops.forecasting.heads import fit_head, sights_of
 from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
 from mlops.forecasting.intervals.conformal import CALIBRATION_SESSIONS, Bands, PastScores
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import LearningSet, known_before, learning_set
-from mlops.forecasting.models.catalog import fit_reach, no_reach, search_trees
+from mlops.forecasting.models.catalog import XGBOOST, fit_reach, no_reach, search_trees
 from mlops.forecasting.models.reach import Reach
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
 from mlops.forecasting.past import PastForecasts, asked, fold_bounds, past_forecasts
@@ -163,7 +163,8 @@ def _searched(learned: LearningSet, members: MemberSettings) -> TreeSettings:
     first = fold_bounds(learned.rows)[0][0]
     before = learned.take(learned.rows < first)
     labels = known_before(before.lessons(UP), before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
-    return search_trees(before.direction, labels, members, gap=SEARCHED_HORIZON)
+    sight = sights_of(UP, learned.direction_names)[XGBOOST]
+    return search_trees(before.direction.seeing(sight), labels, members, gap=SEARCHED_HORIZON)
 
 
 def _fit_heads(
@@ -188,11 +189,11 @@ def _bands(
     not tried with five years or fewer, where they have never won.
     """
     features = learned.volatility.latest()
-    scores = np.abs(learned.log_returns / volatility.sigma(features) - standard_scores(base_rates))
+    scores = learned.log_returns / volatility.sigma(features) - standard_scores(base_rates)
     since = learned.sessions - CALIBRATION_SESSIONS
     reach, unseen = no_reach(), np.ones((*scores.shape, len(LEVELS)))
     if len(np.unique(learned.rows)) > TREES_NEED_SESSIONS:
-        reach, unseen = fit_reach(features, scores, learned.rows, members, since=since)
+        reach, unseen = fit_reach(features, np.abs(scores), learned.rows, members, since=since)
     recent = learned.rows >= since
     past = PastScores(
         scores=scores[recent], reach=unseen[recent], rows=learned.rows[recent], columns=learned.columns[recent]

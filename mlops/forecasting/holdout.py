@@ -94,7 +94,7 @@ class _Rows:
         )
 
     def bounds(self, level: int) -> tuple[FloatArray, FloatArray]:
-        return self.expected - self.widths[:, level], self.expected + self.widths[:, level]
+        return self.expected - self.widths[:, 0, level], self.expected + self.widths[:, 1, level]
 
 
 def _rows_of(position: int, learned: LearningSet, estimates: Estimates, known: Panel) -> _Rows:

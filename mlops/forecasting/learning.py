@@ -1,7 +1,7 @@
 """The learning set: every usable place of a panel, with its features and what came true after it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class LearningSet:
 
     symbols: tuple[str, ...]
     sessions: int
+    direction_names: tuple[str, ...]
+    volatility_names: tuple[str, ...]
     direction: Samples
     volatility: Samples
     labels: Mapping[str, FloatArray]
@@ -41,8 +43,12 @@ class LearningSet:
         return self.direction.columns
 
     def samples_for(self, head: str) -> Samples:
-        """The features a head looks at."""
+        """The features that a head's members choose from."""
         return self.volatility if head in VOLATILITY_HEADS else self.direction
+
+    def names_for(self, head: str) -> tuple[str, ...]:
+        """The names of those features."""
+        return self.volatility_names if head in VOLATILITY_HEADS else self.direction_names
 
     def lessons(self, head: str) -> FloatArray:
         """The labels that members learn from, shape (n, h): of "up" without those whose close came back unchanged.
@@ -53,9 +59,8 @@ class LearningSet:
 
     def take(self, chosen: np.ndarray) -> "LearningSet":
         """The places at these positions or under this mask."""
-        return LearningSet(
-            symbols=self.symbols,
-            sessions=self.sessions,
+        return replace(
+            self,
             direction=self.direction.take(chosen),
             volatility=self.volatility.take(chosen),
             labels={name: values[chosen] for name, values in self.labels.items()},
@@ -88,6 +93,8 @@ def learning_set(panel: Panel, cube: FeatureCube | None = None) -> LearningSet:
     return LearningSet(
         symbols=panel.symbols,
         sessions=len(panel.sessions),
+        direction_names=cube.direction_names,
+        volatility_names=cube.volatility_names,
         direction=Samples(cube.direction, rows, columns),
         volatility=Samples(cube.volatility, rows, columns),
         labels=stacked,

@@ -9,9 +9,9 @@ import numpy as np
 from mlops.forecasting.base_rates import rates_of
 from mlops.forecasting.bundle import DIRECTION_HEADS, UP
 from mlops.forecasting.ensemble import mean_logits
-from mlops.forecasting.heads import members_of
+from mlops.forecasting.heads import sights_of
 from mlops.forecasting.learning import LearningSet, known_before
-from mlops.forecasting.models.catalog import EDGE_MEMBERS, member_class
+from mlops.forecasting.models.catalog import followed, member_class
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.models.settings import MemberSettings
 from mlops.forecasting.types import FloatArray, Progress
@@ -63,12 +63,12 @@ def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettin
             known_before(each, before.rows, first) for each in (before.lessons(head), before.labels[head])
         )
         known = rates_of(head, lessons, labels, before.rows)
-        said = {
-            name: member_class(name).fit(before.direction, lessons, settings).logits(ahead.direction) + known.shifts
-            for name in members_of(head)
-        }
+        said = {}
+        for name, sight in sights_of(head, learned.direction_names).items():
+            member = member_class(name).fit(before.direction.seeing(sight), lessons, settings)
+            said[name] = member.logits(ahead.direction.seeing(sight)) + known.shifts
         logits[head] = mean_logits(said.values())
-        edge_logits[head] = mean_logits(said[name] for name in EDGE_MEMBERS)
+        edge_logits[head] = mean_logits(said[name] for name in followed(said))
         rates[head] = np.broadcast_to(known.base, logits[head].shape)
     return PastForecasts(
         logits=logits,

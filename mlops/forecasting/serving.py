@@ -16,7 +16,7 @@ from mlops.forecasting.abstention import (
     has_expired,
     reasons_to_abstain,
 )
-from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, HIGH, UP, VOLATILITY_RISES, Bundle, Head
+from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, HIGH, UP, VOLATILITY_RISES, Bundle
 from mlops.forecasting.drivers import Driver, top_drivers
 from mlops.forecasting.ensemble import standard_scores
 from mlops.forecasting.features.news import features_of
@@ -62,7 +62,7 @@ class InstrumentForecast:
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """All numbers of a batch: probabilities of shape (n, h), half widths of shape (n, h, 3), log returns (n, h)."""
+    """All numbers of a batch: probabilities and log returns of shape (n, h), widths below and above (n, h, 2, 3)."""
 
     up: FloatArray
     rise_edge: FloatArray
@@ -110,7 +110,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
     direction = samples_of_blocks(blocks[:, :, :split])
     volatility = samples_of_blocks(blocks[:, :, split:CLOSE])
     estimates = estimate(bundle, direction, volatility, symbols)
-    late = np.sqrt(1 + blocks[:, -1, SESSIONS_BEHIND, None, None] / np.array(HORIZONS)[None, :, None])
+    late = np.sqrt(1 + blocks[:, -1, SESSIONS_BEHIND, None] / np.array(HORIZONS))
     close = blocks[:, -1, CLOSE]
     risk_levels = [level for levels in bundle.risk.levels(estimates.big_move) for level in levels]
     signals = _signals(bundle, estimates, risk_levels)
@@ -124,7 +124,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
         "signal_meaning": [signal.meaning for signal in signals],
         "signal_reason": [signal.reason for signal in signals],
         "risk_level": risk_levels,
-        "drivers": top_drivers(bundle.direction_names, _contributions(bundle.heads[UP], direction)),
+        "drivers": _drivers(bundle, direction),
         # One array for all horizons of a symbol, so that they are seen to share it.
         "inputs": [block for block in blocks for _ in HORIZONS],
     }
@@ -150,11 +150,13 @@ def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: t
     )
 
 
-def _contributions(head: Head, samples: Samples) -> FloatArray:
-    """What every feature does, through the trees, to the log odds that are published; shape (n * h, k)."""
-    share = head.weights / len(head.members)
-    contributions: FloatArray = tree_contributions(head.members[XGBOOST], samples) * share[None, :, None]
-    return contributions.reshape(-1, contributions.shape[2])
+def _drivers(bundle: Bundle, direction: Samples) -> list[tuple[Driver, ...]]:
+    """What moved the published log odds of a rise most, through the trees, for each symbol one a horizon."""
+    head = bundle.heads[UP]
+    sight, share = head.sights[XGBOOST], head.weights / len(head.members)
+    contributions = tree_contributions(head.members[XGBOOST], direction.seeing(sight)) * share[None, :, None]
+    names = tuple(bundle.direction_names[place] for place in sight.tolist())
+    return top_drivers(names, contributions.reshape(-1, len(names)))
 
 
 def _numbers(bundle: Bundle, estimates: Estimates) -> dict[str, list[Any]]:
@@ -194,9 +196,9 @@ def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[Standpoint
 def _prices(close: FloatArray, estimates: Estimates, late: FloatArray) -> FloatArray:
     """Expected price, then lower and upper bound at every level, shape (n, h, 1 + 2 * levels)."""
     centre = estimates.log_return[:, :, None]
-    widths = estimates.widths * late
+    widths = estimates.widths * late[:, :, None, None]
     prices: FloatArray = close[:, None, None] * np.exp(
-        np.concatenate([centre, centre - widths, centre + widths], axis=2)
+        np.concatenate([centre, centre - widths[:, :, 0], centre + widths[:, :, 1]], axis=2)
     )
     return prices
 

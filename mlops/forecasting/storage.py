@@ -19,7 +19,7 @@ from mlops.forecasting.models.settings import TreeSettings
 from mlops.forecasting.signals import EarnedRule, SignalRules
 from mlops.forecasting.types import HORIZONS, FloatArray
 
-FORMAT = 3
+FORMAT = 4
 INDEX = "bundle.json"
 MEMBER_SUFFIXES = (".safetensors", ".ubj")
 
@@ -93,6 +93,7 @@ def _index_of(bundle: Bundle) -> Json:
 def _index_of_head(head: Head) -> Json:
     return {
         "members": list(head.members),
+        "sights": {name: sight.tolist() for name, sight in head.sights.items()},
         "base_rates": _numbers(head.base_rates),
         "shifts": _numbers(head.shifts),
         "weights": _numbers(head.weights),
@@ -132,6 +133,7 @@ def _head_of(name: str, head: Json, folder: Path) -> Head:
         raise BundleUnreadable(f"it has an unknown member: {unknown[0]}")
     return Head(
         members={member: member_class(member).load(folder, _stem(name, member)) for member in head["members"]},
+        sights={name: np.array(head["sights"][name], dtype=np.intp) for name in head["members"]},
         base_rates=_array(head["base_rates"]),
         shifts=_array(head["shifts"]),
         weights=_array(head["weights"]),

@@ -43,7 +43,7 @@ def model_version(version: str = "v1", **fields: Any) -> ModelVersion:
     """A stored row, a candidate unless told otherwise; its files do not exist."""
     row = {
         "version": version,
-        "feature_set": "hc2",
+        "feature_set": "hc3",
         "seed": 7,
         "trained_through": date(2023, 9, 21),
         "holdout_trained_through": date(2022, 9, 20),

@@ -191,7 +191,7 @@ def test_a_version_trained_with_news_says_so_and_both_fits_read_them(
     sessions = market.sessions.astype(object)
     stored_moods(stocks, sessions[:528])
     version = train(PLAN, artifacts=artifact_root, now=NOW, progress=no_progress)
-    assert version.feature_set == "hc2+news"
+    assert version.feature_set == "hc3+news"
     assert bundle_of(version, "holdout").reads_news
     assert bundle_of(version, "serving").reads_news
 
@@ -202,7 +202,7 @@ def test_news_that_no_hold_out_has_judged_do_not_serve(
     # 300 of the 528 sessions before the hold-out have none, so its fit has 228; the fit on everything would have 500
     stored_moods(stocks, market.sessions.astype(object)[300:])
     version = train(PLAN, artifacts=artifact_root, now=NOW, progress=no_progress)
-    assert version.feature_set == "hc2"
+    assert version.feature_set == "hc3"
     assert not bundle_of(version, "serving").reads_news
 
 

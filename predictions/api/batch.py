@@ -14,15 +14,14 @@ from rest_framework.exceptions import NotFound
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.callers import caller_of
 from accounts.limits import next_call_s
 from accounts.models import Scope
 from accounts.services.idempotency import answered_once
 from marketdata import clock
+from marketdata.api.asking import ApiView
 from marketdata.api.documents import HEADERS, header, problems
-from marketdata.api.views import parsed
 from predictions.api.batch_forms import (
     CANCELLED,
     JOB,
@@ -47,7 +46,7 @@ JSON = "application/json"
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-class BatchCreate(APIView):
+class BatchCreate(ApiView):
     """Many stocks in one call."""
 
     required_scope = "read"
@@ -111,8 +110,10 @@ class BatchCreate(APIView):
         return HttpResponse(JSONRenderer().render(told), status=202, content_type=JSON, headers=headers)
 
 
-class BatchState(APIView):
+class BatchState(ApiView):
     """One job of the caller's."""
+
+    query_form = PageIn
 
     @property
     def required_scope(self) -> str:
@@ -123,12 +124,12 @@ class BatchState(APIView):
         operation_id="batch_job",
         tags=["forecasts"],
         summary="How a batch gets on, and its answers",
-        parameters=[PageIn, *HEADERS[1:]],
+        parameters=[query_form, *HEADERS[1:]],
         responses={200: BatchPageOut, **problems(400, 401, 404, 429)},
     )
     def get(self, request: Request, batch_id: str) -> Response:
         """Its state and a page of answers; those that are not there yet say so."""
-        number = parsed(PageIn, request)["page"]
+        number = self.asked(request)["page"]
         job = job_of(request.user.pk, batch_id)
         piece = piece_of(job, number)
         if piece is None:

@@ -7,6 +7,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from marketdata.api.asking import BodyIn
 from marketdata.api.documents import ProblemOut
 from marketdata.api.fields import Line
 from predictions.api.serializers import ForecastOut
@@ -31,7 +32,7 @@ JOB = {
 }
 
 
-class BatchIn(serializers.Serializer):
+class BatchIn(BodyIn):
     """Which stocks, and how far ahead; a symbol that is written twice is answered once."""
 
     symbols = serializers.ListField(child=Line(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from marketdata.api.documents import HEADERS, UNCHANGED, header, problems
 from marketdata.api.renderers import is_table
-from marketdata.api.views import ReadView, parsed
+from marketdata.api.views import ReadView
 from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
 from predictions.models import LedgerHead
 from predictions.sealing import instant_text
@@ -40,17 +40,19 @@ class NdjsonRenderer(BaseRenderer):
 class Head(ReadView):
     """Where the chain ends."""
 
+    query_form = HeadIn
+
     @extend_schema(
         operation_id="ledger_head",
         tags=["ledger"],
         summary="The head of the ledger",
         description="Now, or when a day's head was taken. Whoever keeps one can prove a later change.",
-        parameters=[HeadIn, *HEADERS],
+        parameters=[query_form, *HEADERS],
         responses={200: HeadOut, 304: UNCHANGED, **problems(400, 404, 429)},
     )
     def get(self, request: Request) -> Response:
         """The state asked for, and the day's head."""
-        day = parsed(HeadIn, request).get("day")
+        day = self.asked(request).get("day")
         if day is not None:
             head = _told(head_of(day))
             return Response({name: head[name] for name in ("count", "last_forecast", "head_hash")} | {"day_head": head})
@@ -84,6 +86,7 @@ class Heads(ReadView):
 class Entries(ReadView):
     """The rows of the chain."""
 
+    query_form = EntriesIn
     renderer_classes = (NdjsonRenderer,)
 
     @extend_schema(
@@ -92,12 +95,12 @@ class Entries(ReadView):
         summary="The ledger, as it was hashed",
         description="JSON lines, oldest first: two hashes, and in `said` exactly the text that was hashed. "
         "`docs/verify_ledger.py` checks such lines; `Link` leads to the next ones.",
-        parameters=[EntriesIn, *HEADERS, header("Link", "Where the next lines are; absent at the end.", ["200"])],
+        parameters=[query_form, *HEADERS, header("Link", "Where the next lines are; absent at the end.", ["200"])],
         responses={(200, NDJSON): str, 304: UNCHANGED, **problems(400, 429)},
     )
     def get(self, request: Request) -> HttpResponse:
         """A part of the export."""
-        asked = parsed(EntriesIn, request)
+        asked = self.asked(request)
         rows = list(sealed_rows(after=asked["after"], most=asked["limit"] + 1))
         part = rows[: asked["limit"]]
         # Not the framework's own answer, which loses its type when there are no lines.

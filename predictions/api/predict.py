@@ -1,6 +1,5 @@
 """`GET /api/v1/predict`: parse, one trip to the store, ready-made bytes."""
 
-import hashlib
 import time
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
+from predictions.readpath.bodies import tag_of
 from predictions.readpath.cache import Look, look
 from predictions.readpath.metering import LOGGED, PREDICTIONS
 from predictions.readpath.resolver import Answer, answer_for
@@ -28,6 +28,8 @@ log = structlog.get_logger("hindcast.prediction")
 CACHE_CONTROL = "private, no-cache"
 # Where a server in front of this view leaves the call it has counted and looked up already.
 SEEN = "hindcast.seen"
+NAMES = ("symbol", "horizon")
+LONGEST_NAME = 60
 HORIZON_WORDS = {str(horizon): horizon for horizon in HORIZONS}
 
 
@@ -60,11 +62,13 @@ def predict(request: HttpRequest) -> HttpResponse:
 
 
 def parse_query(parameters: QueryDict) -> PredictQuery:
-    """Read `symbol` and `horizon`; other parameters are ignored.
+    """Read `symbol` and `horizon`.
 
-    Raises BadRequest for a missing or repeated parameter, SymbolMalformed, HorizonUnknown.
+    Raises BadRequest for a missing, repeated or unknown parameter, SymbolMalformed, HorizonUnknown.
     """
-    for name in ("symbol", "horizon"):
+    for name in parameters:
+        if name not in NAMES:
+            raise BadRequest(f"There is no parameter {name[:LONGEST_NAME]}; say symbol and, if you like, horizon.")
         if len(parameters.getlist(name)) > 1:
             raise BadRequest(f"Say {name} once, not {len(parameters.getlist(name))} times.")
     symbol = parameters.get("symbol", "").strip()
@@ -74,11 +78,6 @@ def parse_query(parameters: QueryDict) -> PredictQuery:
     if asked not in HORIZON_WORDS:
         raise HorizonUnknown(asked, HORIZONS)
     return PredictQuery(canonical_symbol(symbol), HORIZON_WORDS[asked])
-
-
-def tag_of(body: bytes) -> str:
-    """The entity tag of an answer."""
-    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
 def is_held(offered: str, tag: str) -> bool:

@@ -12,7 +12,7 @@ from rest_framework.reverse import reverse
 
 from marketdata.api.documents import HEADERS, UNCHANGED, problems
 from marketdata.api.renderers import CsvRenderer
-from marketdata.api.views import ReadView, parsed
+from marketdata.api.views import ReadView
 from marketdata.selectors import instrument_by_symbol
 from mlops.selectors import version_named
 from predictions.api.record_forms import (
@@ -35,6 +35,7 @@ TABLES = {(200, "text/csv"): str, 304: UNCHANGED}
 class HistoryView(ReadView):
     """Past forecasts of one stock."""
 
+    query_form = HistoryIn
     renderer_classes = (JSONRenderer, CsvRenderer)
     csv_rows = "forecasts"
     csv_columns = tuple(COLUMNS)
@@ -46,14 +47,14 @@ class HistoryView(ReadView):
         description="JSON, or a table with `Accept: text/csv` or `format=csv`; the next page stands in `Link`.",
         parameters=[
             OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
-            HistoryIn,
+            query_form,
             *HEADERS,
         ],
         responses={(200, "application/json"): HistoryOut, **TABLES, **problems(400, 404, 429)},
     )
     def get(self, request: Request, symbol: str) -> Response:
         """A page of forecasts, newest target first."""
-        asked = parsed(HistoryIn, request)
+        asked = self.asked(request)
         instrument = instrument_by_symbol(symbol)
         kinds = [asked["kind"]] if "kind" in asked else SHOWN_KINDS
         wanted = Wanted(asked["days"], kinds, asked.get("horizon"), asked["limit"], asked.get("cursor"))
@@ -77,6 +78,7 @@ class HistoryView(ReadView):
 class MetricsView(ReadView):
     """How forecasts have done."""
 
+    query_form = MetricsIn
     renderer_classes = (JSONRenderer, CsvRenderer)
     csv_rows = "over_time"
     csv_columns = tuple(PeriodOut().fields)
@@ -89,12 +91,12 @@ class MetricsView(ReadView):
             "Each accuracy stands beside what always saying up gets on the same forecasts. Live forecasts and "
             "hindcasts are never mixed. With `Accept: text/csv` or `format=csv` the figures over time as a table."
         ),
-        parameters=[MetricsIn, *HEADERS],
+        parameters=[query_form, *HEADERS],
         responses={(200, "application/json"): MetricsOut, **TABLES, **problems(400, 404, 429)},
     )
     def get(self, request: Request) -> Response:
         """The part of the record that was asked for."""
-        asked = parsed(MetricsIn, request)
+        asked = self.asked(request)
         version = version_named(asked["version"]).version if "version" in asked else None
         scored = scored_by_kind()
         kind = asked.get("kind") or told_first(scored)

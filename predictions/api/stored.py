@@ -6,8 +6,8 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from marketdata.api.asking import ApiView
 from marketdata.api.documents import HEADERS, UNCHANGED, header, problems
 from marketdata.api.views import ReadView
 from predictions.api.serializers import ReplayOut, ReplayWaitingOut, StoredForecastOut
@@ -49,7 +49,7 @@ class StoredForecast(ReadView):
         return answer
 
 
-class ForecastReplay(APIView):
+class ForecastReplay(ApiView):
     """A stored forecast computed again."""
 
     required_scope = "predict"
@@ -68,7 +68,7 @@ class ForecastReplay(APIView):
         return _told(request_replay(forecast_id))
 
 
-class ReplayAnswer(APIView):
+class ReplayAnswer(ApiView):
     """A replay that was asked for before."""
 
     required_scope = "read"

@@ -1,5 +1,6 @@
 """What the API says about a forecast: built once here for the API, live messages and pages."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -163,6 +164,11 @@ def stored_body(forecast: Forecast) -> dict[str, Any]:
 def encoded(body: Mapping[str, Any]) -> bytes:
     """The bytes that go out. Raises ValueError for a number JSON has no word for."""
     return _ENCODER.encode(body).encode()
+
+
+def tag_of(text: bytes) -> str:
+    """The entity tag of an answer's bytes."""
+    return f'"{hashlib.blake2b(text, digest_size=12).hexdigest()}"'
 
 
 def _records(forecasts: Sequence[Forecast | ForecastRow]) -> Records:

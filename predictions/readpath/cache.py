@@ -3,6 +3,7 @@
 Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
 """
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,20 +14,11 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from accounts.limits import (
-    COUNT_CALL_LUA,
-    STORE_OUTAGE,
-    Allowance,
-    Quota,
-    allowance_of,
-    buckets_of,
-    count_locally,
-    limits_of,
-    store,
-)
+from accounts.allowances import Allowance, Quota, allowance_of, buckets_of, limits_of
+from accounts.limits import COUNT_CALL_LUA, STORE_OUTAGE, count_locally, store
 from predictions.models import Forecast
 from predictions.models.forecast_row import ForecastRow
-from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until
+from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until, tag_of
 from predictions.readpath.spellings import meant_by
 
 log = structlog.get_logger(__name__)
@@ -34,13 +26,16 @@ log = structlog.get_logger(__name__)
 CHAMPION_KEY = "champion"
 PHYSICAL_LIFE = timedelta(days=7)
 CLAIM_LIFE_MS = 5_000
-FIELDS = ("made", "until", "fresh", "stale", "status", "was_stale")
+FACTS = ("made", "until", "status", "was_stale", "tag")
+FORMS = ("fresh", "stale")
+FIELDS = FACTS + FORMS
 KEPT_AT_A_TIME = 50
 
 # A key, and what it holds: fresh form, stale form, status.
 Entry = tuple[str, tuple[bytes, bytes, bytes]]
 
-# KEYS[3] names the champion; ARGV[4] is `symbol:horizon`. A refused call reads nothing.
+# KEYS[3] names the champion; ARGV[4] is `symbol:horizon`, ARGV[5] the tag of what the asking process holds: forms with
+# that tag are not sent again. A refused call reads nothing.
 READ_LUA = (
     COUNT_CALL_LUA
     + f"""
@@ -48,19 +43,25 @@ if counted[1] > 0 then return counted end
 local version = redis.call('GET', KEYS[3])
 if not version then return counted end
 counted[6] = version
-local found = redis.call('HMGET', 'fc:' .. version .. ':' .. ARGV[4], {", ".join(repr(name) for name in FIELDS)})
-for place = 1, {len(FIELDS)} do counted[6 + place] = found[place] end
+local key = 'fc:' .. version .. ':' .. ARGV[4]
+local found = redis.call('HMGET', key, {", ".join(repr(name) for name in FACTS)})
+for place = 1, {len(FACTS)} do counted[6 + place] = found[place] end
+if found[{len(FACTS)}] ~= ARGV[5] then
+  local forms = redis.call('HMGET', key, {", ".join(repr(name) for name in FORMS)})
+  for place = 1, {len(FORMS)} do counted[{6 + len(FACTS)} + place] = forms[place] end
+end
 return counted
 """
 )
+READ_SHA = hashlib.sha1(READ_LUA.encode(), usedforsecurity=False).hexdigest()
 COUNTED = 5
 
-# ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale and status.
+# ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale, status and tag.
 KEEP_LUA = """
 for place, key in ipairs(KEYS) do
-  local own = 3 * place + 1
+  local own = 4 * place
   redis.call('HSET', key, 'made', ARGV[1], 'until', ARGV[2], 'was_stale', ARGV[3],
-    'fresh', ARGV[own + 1], 'stale', ARGV[own + 2], 'status', ARGV[own + 3])
+    'fresh', ARGV[own + 1], 'stale', ARGV[own + 2], 'status', ARGV[own + 3], 'tag', ARGV[own + 4])
   redis.call('EXPIRE', key, ARGV[4])
 end
 """
@@ -132,9 +133,9 @@ def keys_of(quota: Quota) -> list[str]:
     return [*buckets_of(quota), CHAMPION_KEY]
 
 
-def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1) -> list[int | str]:
-    """The arguments that the reading script is given."""
-    return [*limits_of(quota, cost), f"{meant_by(symbol)}:{horizon}"]
+def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1, held: bytes = b"") -> list[int | str | bytes]:
+    """The arguments that the reading script is given; `held` is the tag of the forms that need not be sent."""
+    return [*limits_of(quota, cost), f"{meant_by(symbol)}:{horizon}", held]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
@@ -212,9 +213,8 @@ def write(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, sta
     trip = client.pipeline(transaction=False)
     for start in range(0, len(entries), KEPT_AT_A_TIME):
         part = entries[start : start + KEPT_AT_A_TIME]
-        script(
-            keys=[key for key, _ in part], args=[*shared, *(form for _, forms in part for form in forms)], client=trip
-        )
+        forms = [text for _, (fresh, stale, status) in part for text in (fresh, stale, status, tag_of(fresh))]
+        script(keys=[key for key, _ in part], args=[*shared, *forms], client=trip)
     trip.execute()
 
 
@@ -242,7 +242,7 @@ def _claim_key(symbol: str, horizon: int) -> str:
 def _kept(found: Sequence[bytes | None]) -> Kept | None:
     if len(found) <= len(FIELDS) or any(part is None for part in found):
         return None
-    version, made, until, fresh, stale, status, was_stale = (part or b"" for part in found)
+    version, made, until, status, was_stale, _, fresh, stale = (part or b"" for part in found)
     return Kept(version.decode(), status.decode(), float(made), float(until), fresh, stale, was_stale == b"1")
 
 

@@ -206,8 +206,10 @@ def test_a_malformed_question_is_refused_and_counted(told: Forecast, ask: Ask, q
     assert response["RateLimit"].startswith('"anonymous";r=99;')
 
 
-def test_parameters_nobody_knows_are_ignored(told: Forecast, ask: Ask) -> None:
-    assert ask("symbol=AAPL&horizon=5&utm_source=mail&utm_source=web").status_code == 200
+def test_a_parameter_nobody_knows_is_named(told: Forecast, ask: Ask) -> None:
+    response = ask("symbol=AAPL&horizn=20")
+    assert_refused(response, 400, "/api/problems#malformed-request")
+    assert "horizn" in response.json()["detail"]
 
 
 def test_five_sessions_are_the_default_and_other_spellings_are_understood(ask: Ask) -> None:

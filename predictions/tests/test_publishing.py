@@ -20,6 +20,7 @@ from mlops.models import ModelVersion
 from predictions import tasks
 from predictions.errors import OriginRefused
 from predictions.models import Forecast, ForecastInput
+from predictions.readpath.bodies import tag_of
 from predictions.readpath.cache import FIELDS, key_of
 from predictions.services.publishing import PublishReport, announce_champion, publish_forecasts, store_forecasts
 from predictions.services.rows import UNUSABLE, Occasion
@@ -103,7 +104,7 @@ def test_a_later_horizon_joins_the_same_chain(publish: Callable[..., PublishRepo
 def test_inputs_are_stored_once_for_all_horizons(publish: Callable[..., PublishReport]) -> None:
     publish()
     block = ForecastInput.objects.get()
-    assert (block.rows, block.columns, block.feature_set) == (2, 3, "hc2")
+    assert (block.rows, block.columns, block.feature_set) == (2, 3, "hc3")
     numbers = np.frombuffer(zlib.decompress(block.block), dtype="<f8").reshape(2, 3)
     np.testing.assert_array_equal(numbers, [[0, 1, 2], [3, 4, 5]])
     assert set(Forecast.objects.values_list("inputs", flat=True)) == {block.pk}
@@ -142,11 +143,11 @@ def test_an_abstention_is_stored_and_told_with_its_reasons(
 def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., PublishReport]) -> None:
     publish()
     redis: Any = store()
-    made, until, fresh, stale, status, _ = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
+    made, until, status, _, tag, fresh, stale = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
     assert (float(made), float(until)) == (NOW.timestamp(), NOW.timestamp() + 600)
     assert b'"predicted_price":101.23,' in fresh
     assert b'"stale":true' in stale
-    assert status == b"issued"
+    assert (status, tag.decode()) == (b"issued", tag_of(fresh))
     assert 6 * 86_400 < redis.ttl(key_of("v1", "AAPL", 5)) <= 7 * 86_400
     assert redis.get("champion") == b"v1"
 

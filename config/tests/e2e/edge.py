@@ -3,13 +3,13 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 from urllib.parse import urlsplit, urlunsplit
 
 from django.db import connection
 from playwright.sync_api import Page
 
+from config.demo import programs
 from config.embedded.places import ROOT
 
 HOST = "localhost"
@@ -28,13 +28,9 @@ class Edge:
     def start(self) -> None:
         own = urlsplit(os.environ["DATABASE_URL"])
         database = urlunsplit(own._replace(path=f"/{connection.settings_dict['NAME']}"))
-        command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port)]
-        quiet = ["--no-access-log", "--no-proxy-headers", "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
-        self._process = subprocess.Popen(
-            [*command, *quiet, "config.edge:application"],
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": database, **self._variables},
-        )
+        (program,) = [one for one in programs(self.port - 1, {}) if one.name == "edge"]
+        variables = {**os.environ, "DATABASE_URL": database, **self._variables}
+        self._process = subprocess.Popen(program.command, cwd=ROOT, env=variables)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with socket.socket() as probe:

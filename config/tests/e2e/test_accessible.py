@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from accounts.models import User
+from accounts.models import UsageDay, User
 from accounts.services.agreements import accept_documents
 from accounts.services.api_keys import make_api_key
 from config.tests.e2e.conftest import PHONE, OpenPage, Scheme
@@ -20,6 +20,15 @@ PATHS = [
     "/accounts/password/reset/",
     "/terms",
     "/stocks/AAPL",
+]
+
+OWN_PATHS = [
+    "/accounts/",
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/keys",
+    "/accounts/usage",
+    "/accounts/delete",
 ]
 
 
@@ -38,13 +47,14 @@ def test_axe_finds_nothing(open_page: OpenPage, scheme: Scheme) -> None:
 def test_axe_finds_nothing_in_the_pages_of_an_account(open_page: OpenPage, scheme: Scheme) -> None:
     ada = User.objects.create_user("ada@example.com", "correct horse battery")
     accept_documents(user=ada, now=timezone.now())
-    make_api_key(owner=ada, name="my script", scopes=["read", "predict"], expires_at=None, now=timezone.now())
+    key, _ = make_api_key(owner=ada, name="my script", scopes=["read", "predict"], expires_at=None, now=timezone.now())
     page = open_page("/accounts/login/", viewport=PHONE, scheme=scheme)
     page.get_by_label("Email").fill(ada.email)
     page.get_by_label("Password").fill("correct horse battery")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("link", name=ada.email)).to_be_attached()
-    for path in ("/accounts/", "/accounts/email/", "/accounts/password/change/", "/accounts/delete"):
+    UsageDay.objects.create(user=ada, key=key, day=timezone.now().date(), endpoint="predict", calls=42, errors=3)
+    for path in OWN_PATHS:
         page.goto(path)
         report = Axe().run(page)
         assert report.response["passes"], "axe looked at the page"

@@ -19,12 +19,14 @@ from mlops.forecasting.types import FloatArray, Panel
 SESSIONS_AT_ONCE = 64
 IDIO, FIRST_RANK = len(OWN_DIRECTION_NAMES), len(OWN_DIRECTION_NAMES) + 1
 FIRST_MARKET = len(OWN_VOLATILITY_NAMES)
-LAG_0, RET_5, RET_21, MOMENTUM = (OWN_DIRECTION_NAMES.index(name) for name in ("r_lag0", "ret_5", "ret_21", "mom_12_1"))
-WEEK, SIGMA, RANKED = 1, 4, 5
+LAG_0, RET_5, RET_21, RET_63, MOMENTUM = (
+    OWN_DIRECTION_NAMES.index(name) for name in ("r_lag0", "ret_5", "ret_21", "ret_63", "mom_12_1")
+)
+SIGMA, CHANGES, WEEK, RANKED = 4, 5, 6, 10
 
 
 def compiled_features(panel: Panel, *, first_row: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Direction (n - first_row, m, 25), volatility (n - first_row, m, 16) and ewma sigma (n - first_row, m).
+    """Direction (n - first_row, m, 30), volatility (n - first_row, m, 16) and ewma sigma (n - first_row, m).
 
     An instrument's sessions lie together in memory, in the order in which they are computed and in which models read.
     """
@@ -40,7 +42,7 @@ def compiled_features(panel: Panel, *, first_row: int) -> tuple[FloatArray, Floa
 def fill(panel: Panel, out: tuple[FloatArray, FloatArray, FloatArray, FloatArray], *, first_row: int) -> None:
     """Write direction, volatility, ewma sigma and returns into arrays of one row of memory an instrument.
 
-    Their shapes are (m, n - first_row, 25), (m, n - first_row, 16), (m, n - first_row) and (m, n).
+    Their shapes are (m, n - first_row, 30), (m, n - first_row, 16), (m, n - first_row) and (m, n).
     """
     direction, volatility, sigmas, returns = out
     rows, symbols = panel.close.shape
@@ -54,7 +56,7 @@ def fill(panel: Panel, out: tuple[FloatArray, FloatArray, FloatArray, FloatArray
         for start in range(0, rows - first_row, SESSIONS_AT_ONCE):
             tile = np.empty((RANKED, min(SESSIONS_AT_ONCE, rows - first_row - start), symbols))
             _take(direction, sigmas, start, tile)
-            week = tile[WEEK] * tile[SIGMA]
+            week = tile[WEEK]
             beyond_market = (week - cross_section.session_mean(week)) / tile[SIGMA]
             _compare(tile, np.argsort(tile, axis=2), beyond_market, start, direction)
         market = market_columns(mean_return)
@@ -63,15 +65,22 @@ def fill(panel: Panel, out: tuple[FloatArray, FloatArray, FloatArray, FloatArray
 
 @compiled
 def _take(direction, sigmas, start, tile):  # type: ignore[no-untyped-def]  # compiled for what it is given
-    """What is compared within a session, of some sessions: shape (5, sessions, m)."""
+    """What is compared within a session, of some sessions: shape (10, sessions, m)."""
     for symbol in range(tile.shape[2]):
         for row in range(tile.shape[1]):
             own = direction[symbol, start + row]
             tile[0, row, symbol] = own[LAG_0]
-            tile[WEEK, row, symbol] = own[RET_5]
+            tile[1, row, symbol] = own[RET_5]
             tile[2, row, symbol] = own[RET_21]
             tile[3, row, symbol] = own[MOMENTUM]
-            tile[SIGMA, row, symbol] = sigmas[symbol, start + row]
+            sigma = sigmas[symbol, start + row]
+            tile[SIGMA, row, symbol] = sigma
+            # What a price did, in units that are the same for all: the changes before they were scaled.
+            tile[CHANGES, row, symbol] = own[LAG_0] * sigma
+            tile[WEEK, row, symbol] = own[RET_5] * sigma
+            tile[CHANGES + 2, row, symbol] = own[RET_21] * sigma
+            tile[CHANGES + 3, row, symbol] = own[RET_63] * sigma
+            tile[CHANGES + 4, row, symbol] = own[MOMENTUM] * sigma
 
 
 @compiled

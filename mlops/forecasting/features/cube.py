@@ -16,7 +16,7 @@ from mlops.forecasting.types import PRICE_FIELDS, FloatArray, Panel
 class FeatureCube:
     """What is known at the close of each session.
 
-    direction: shape (n, m, 25); volatility: shape (n, m, 16); the last axis in the order of names. ewma_sigma: shape
+    direction: shape (n, m, 30); volatility: shape (n, m, 16); the last axis in the order of names. ewma_sigma: shape
     (n, m), standard deviation of a session's log return. NaN where an instrument has no bar, and until it has the bars
     that a feature needs (253 for all of them).
     """

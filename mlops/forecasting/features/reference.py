@@ -24,6 +24,13 @@ VARIANCE_WINDOWS = (1, 5, 10, 20, 21, 63, 252)
 RANGE_WINDOWS = (1, 5, 21)
 MONTH, YEAR = 21, 252
 RANKED = {"rank_ret_1": "r_lag0", "rank_ret_5": "ret_5", "rank_ret_21": "ret_21", "rank_mom": "mom_12_1"}
+RANKED_CHANGES = {
+    "rank_change_1": "r_lag0",
+    "rank_change_5": "ret_5",
+    "rank_change_21": "ret_21",
+    "rank_change_63": "ret_63",
+    "rank_change_mom": "mom_12_1",
+}
 SYMBOLS_AT_ONCE = 64
 CELLS_AT_ONCE = 512
 
@@ -31,7 +38,7 @@ Columns = dict[str, FloatArray]
 
 
 def numpy_features(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Direction (n, m, 25), volatility (n, m, 16) and ewma sigma (n, m)."""
+    """Direction (n, m, 30), volatility (n, m, 16) and ewma sigma (n, m)."""
     shape = panel.close.shape
     direction = np.empty((*shape, len(DIRECTION_NAMES)))
     volatility_cube = np.empty((*shape, len(VOLATILITY_NAMES)))
@@ -113,9 +120,12 @@ def _risk_columns(log_close: FloatArray, ranges: FloatArray) -> Columns:
 
 def _relative_columns(own_direction: FloatArray, ewma_sigma: FloatArray) -> Columns:
     """The instruments of one session compared with each other."""
-    own = {name: own_direction[:, :, OWN_DIRECTION_NAMES.index(name)] for name in RANKED.values()}
+    sources = {*RANKED.values(), *RANKED_CHANGES.values()}
+    own = {name: own_direction[:, :, OWN_DIRECTION_NAMES.index(name)] for name in sources}
+    changes = {name: own[source] * ewma_sigma for name, source in RANKED_CHANGES.items()}
     ranks = {name: cross_section.session_ranks(own[source]) for name, source in RANKED.items()}
-    week = own["ret_5"] * ewma_sigma
+    ranks |= {name: cross_section.session_ranks(change) for name, change in changes.items()}
+    week = changes["rank_change_5"]
     beyond_market = (week - cross_section.session_mean(week)) / ewma_sigma
     return {**ranks, "rank_vol": cross_section.session_ranks(ewma_sigma), "idio_5": beyond_market}
 

@@ -1,6 +1,6 @@
 """The names of all features, once, in the order of the arrays' last axis."""
 
-FEATURE_SET = "hc2"
+FEATURE_SET = "hc3"
 
 OWN_DIRECTION_NAMES: tuple[str, ...] = (
     "r_lag0",
@@ -30,6 +30,11 @@ RELATIVE_DIRECTION_NAMES: tuple[str, ...] = (
     "rank_ret_21",
     "rank_mom",
     "rank_vol",
+    "rank_change_1",
+    "rank_change_5",
+    "rank_change_21",
+    "rank_change_63",
+    "rank_change_mom",
 )
 OWN_VOLATILITY_NAMES: tuple[str, ...] = (
     "log_rv_1",
@@ -52,5 +57,6 @@ MARKET_VOLATILITY_NAMES: tuple[str, ...] = (
     "market_ret_5",
 )
 
+CHANGE_NAMES = tuple(name for name in RELATIVE_DIRECTION_NAMES if name.startswith("rank_change"))
 DIRECTION_NAMES = OWN_DIRECTION_NAMES + RELATIVE_DIRECTION_NAMES
 VOLATILITY_NAMES = OWN_VOLATILITY_NAMES + MARKET_VOLATILITY_NAMES

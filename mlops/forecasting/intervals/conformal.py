@@ -1,19 +1,26 @@
-"""Bands that would have held as often as they promise: split conformal, scaled by volatility and by stock."""
+"""Bands that would have held as often as they promise: split conformal, scaled by volatility and by stock.
+
+Prices fall further than they rise, so either side is learned by itself and misses half of what may be missed.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlops.forecasting.intervals.levels import LEVELS
+from mlops.forecasting.metrics.bootstrap import squared_error
 from mlops.forecasting.metrics.paired import FEWEST_SESSIONS, session_means, studentised_bounds
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.types import HORIZONS, FloatArray
 
 CALIBRATION_SESSIONS = 2520
 SHRUNK_BY_SAMPLES = 50
+SMALLEST_WIDTH = 1e-6
 SMALLEST_STEP = 1.001
+ROUNDING = 1e-9
 REACH_SHARE = 0.5
 BOOTSTRAP_SEED = 0
 
@@ -22,9 +29,9 @@ BOOTSTRAP_SEED = 0
 class PastScores:
     """What bands are calibrated on, one place of the past a row.
 
-    scores: shape (n, h), distance from the centre in sigmas, NaN where the target is not known; reach: shape
-    (n, h, 3), how far quantile trees that had not seen the place let it go; rows, columns: shape (n,), its session and
-    its symbol.
+    scores: shape (n, h), distance above the centre in sigmas, below it less than 0, NaN where the target is not known;
+    reach: shape (n, h, 3), how far quantile trees that had not seen the place let it go; rows, columns: shape (n,), its
+    session and its symbol.
     """
 
     scores: FloatArray
@@ -37,9 +44,9 @@ class PastScores:
 class Bands:
     """How many sigmas either side of the forecast.
 
-    quantiles: shape (h, 3), ascending over LEVELS; stretch: shape (h, 3), what the trees' reach is multiplied by;
-    shares: shape (h,), how much the trees count beside the quantiles, one half or nothing; factors: one per horizon for
-    each known symbol, 1 for others.
+    quantiles: shape (h, 2, 3), below and above, ascending over LEVELS; stretch: shape (h, 2, 3), what the trees' reach
+    is multiplied by; shares: shape (h,), how much the trees count beside the quantiles, one half or nothing; factors:
+    one per horizon for each known symbol, 1 for others.
     """
 
     quantiles: FloatArray
@@ -50,35 +57,32 @@ class Bands:
     @classmethod
     def calibrate(cls, past: PastScores, symbols: tuple[str, ...]) -> Self:
         """Learn factors, quantiles and stretches from past scores, and where the trees have earned their half."""
-        factors = stock_factors(past.scores, past.columns, len(symbols))
+        factors = stock_factors(np.abs(past.scores), past.columns, len(symbols))
         scaled = past.scores / factors[past.columns]
-        quantiles = np.stack([_quantiles(scaled[:, position]) for position in range(len(HORIZONS))])
-        stretch = np.stack(
-            [_stretches(scaled[:, position], past.reach[:, position]) for position in range(len(HORIZONS))]
-        )
-        shares = np.array(
-            [
-                _earned_share(
-                    scaled[:, position], quantiles[position], stretch[position] * past.reach[:, position], past.rows
-                )
-                for position in range(len(HORIZONS))
-            ]
-        )
+        learned = [
+            _Side.both(scaled[:, position], past.reach[:, position], past.rows) for position in range(len(HORIZONS))
+        ]
+        quantiles = np.array([[side.quantiles() for side in sides] for sides in learned])
+        stretch = np.array([[side.stretches() for side in sides] for sides in learned])
+        shares = np.array([_earned_share(*each) for each in zip(learned, quantiles, stretch, strict=True)])
         return cls(quantiles, stretch, shares, {symbol: factors[column] for column, symbol in enumerate(symbols)})
 
     def widths(self, sigma: FloatArray, reach: FloatArray, symbols: tuple[str, ...]) -> FloatArray:
-        """Half widths in log return at each level, shape (n, h, 3), for one symbol a row of `sigma` (n, h)."""
+        """How far below and above the forecast each level goes in log return, shape (n, h, 2, 3).
+
+        sigma: shape (n, h), one symbol a row; reach: shape (n, h, 3).
+        """
         everyone = np.ones(len(self.quantiles))
         factors = np.array([self.factors.get(symbol, everyone) for symbol in symbols])
-        share = self.shares[:, None]
-        widths: FloatArray = (sigma * factors)[:, :, None] * (
-            (1 - share) * self.quantiles + share * _nested(self.stretch * reach)
+        share = self.shares[:, None, None]
+        widths: FloatArray = (sigma * factors)[:, :, None, None] * (
+            (1 - share) * self.quantiles + share * _nested(self.stretch * reach[:, :, None, :])
         )
         return widths
 
 
 def stock_factors(scores: FloatArray, columns: IntArray, symbols: int) -> FloatArray:
-    """A stock's mean score over everyone's, drawn to 1 when it has few; shape (symbols, h)."""
+    """A stock's mean distance over everyone's, drawn to 1 when it has few; shape (symbols, h)."""
     factors = np.ones((symbols, scores.shape[1]))
     everyone = np.nanmean(scores, axis=0)
     for column in range(symbols):
@@ -89,26 +93,66 @@ def stock_factors(scores: FloatArray, columns: IntArray, symbols: int) -> FloatA
     return factors
 
 
-def _quantiles(scores: FloatArray) -> FloatArray:
-    """The scores that hold LEVELS of the cases, with the finite-sample correction; strictly ascending."""
-    known = scores[np.isfinite(scores)]
-    quantiles = np.array([_held(known, level) for level in LEVELS])
-    quantiles[0] = max(quantiles[0], 1e-6)
-    for place in range(1, len(LEVELS)):
-        quantiles[place] = max(quantiles[place], quantiles[place - 1] * SMALLEST_STEP)
-    return quantiles
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The known scores of one horizon seen from one side, shape (k,), their reach, shape (k, 3), and their sessions."""
+
+    scores: FloatArray
+    reach: FloatArray
+    rows: IntArray
+
+    @classmethod
+    def both(cls, scores: FloatArray, reach: FloatArray, rows: IntArray) -> tuple[Self, Self]:
+        """Below and above."""
+        known = np.isfinite(scores)
+        return cls(-scores[known], reach[known], rows[known]), cls(scores[known], reach[known], rows[known])
+
+    def quantiles(self) -> FloatArray:
+        """The distances that hold their share of the cases on this side, shape (3,), strictly ascending."""
+        return _nested(np.array([_held(self.scores, self.rows, level) for level in LEVELS]))
+
+    def stretches(self) -> FloatArray:
+        """What the reach has to be multiplied by to hold its share of the cases on this side, shape (3,)."""
+        ratios = self.scores[:, None] / self.reach
+        return np.array([_held(ratios[:, place], self.rows, level) for place, level in enumerate(LEVELS)])
+
+    def losses(self, widths: FloatArray) -> FloatArray:
+        """This side's part of the Winkler score in sigmas, shape (k, 3), of bands with these widths."""
+        missed = np.maximum(self.scores[:, None] - widths, 0.0)
+        losses: FloatArray = widths + missed / ((1 - np.array(LEVELS) / 100) / 2)
+        return losses
 
 
-def _stretches(scores: FloatArray, reach: FloatArray) -> FloatArray:
-    """What the reach (n, 3) has to be multiplied by to hold LEVELS of the scores (n,)."""
-    known = np.isfinite(scores)
-    ratios = scores[known, None] / reach[known]
-    return np.array([_held(ratios[:, place], level) for place, level in enumerate(LEVELS)])
+def _held(scores: FloatArray, rows: IntArray, level: int) -> float:
+    """The score that as many lie below as one side of a band of this level has to hold, at least SMALLEST_WIDTH.
+
+    With the finite-sample correction, (n + 1) * share of n cases, rounded up; n is the number of independent cases that
+    the scores are worth.
+    """
+    share, last = (1 + level / 100) / 2, len(scores) - 1
+    ascending = np.sort(scores)
+    counted = ascending[min(_corrected_place(share, len(scores), len(scores)), last)]
+    cases = _independent_cases(scores <= counted, rows)
+    return float(max(ascending[min(_corrected_place(share, cases, len(scores)), last)], SMALLEST_WIDTH))
 
 
-def _held(scores: FloatArray, level: int) -> float:
-    place = int(np.ceil((len(scores) + 1) * level / 100)) - 1
-    return float(np.sort(scores)[min(place, len(scores) - 1)])
+def _corrected_place(share: float, cases: int, count: int) -> int:
+    """Where the share stands among `count` ascending scores that are worth so many cases, counted from 0."""
+    # Exact fractions are a hair larger in floats, and must not be rounded up to the next place.
+    needed = np.ceil(share * (cases + 1) - ROUNDING)
+    return int(np.ceil(needed / cases * count - ROUNDING)) - 1
+
+
+def _independent_cases(held: NDArray[np.bool_], rows: IntArray) -> int:
+    """How many independent cases have the share of `held` as exactly as these; at least 1, at most all.
+
+    Stocks move together and outcomes overlap, so the shares of blocks of sessions differ more than such cases would.
+    """
+    share = float(held.mean())
+    error = squared_error(held.astype(np.float64), rows)
+    if not np.isfinite(error) or error == 0:
+        return len(held)
+    return int(min(max(share * (1 - share) / error, 1.0), len(held)))
 
 
 def _nested(widths: FloatArray) -> FloatArray:
@@ -119,21 +163,17 @@ def _nested(widths: FloatArray) -> FloatArray:
     return nested
 
 
-def _earned_share(scores: FloatArray, quantiles: FloatArray, reach: FloatArray, rows: IntArray) -> float:
+def _earned_share(sides: tuple[_Side, _Side], quantiles: FloatArray, stretch: FloatArray) -> float:
     """One half where the mean of both widths had a better Winkler score than the quantiles alone, beyond doubt."""
-    known = np.isfinite(scores)
-    mean = (quantiles + _nested(reach[known])) / 2
-    alone = np.broadcast_to(quantiles, mean.shape)
-    gained = ((_losses(scores[known], mean) - _losses(scores[known], alone)) / quantiles).mean(axis=1)
-    by_session = session_means(gained, rows[known])
+    rows = sides[0].rows
+    gained = np.zeros(len(rows))
+    for side, alone, factor in zip(sides, quantiles, stretch, strict=True):
+        mean = (alone + _nested(factor * side.reach)) / 2
+        gained += ((side.losses(mean) - side.losses(np.broadcast_to(alone, mean.shape))) / quantiles.sum(axis=0)).mean(
+            axis=1
+        )
+    by_session = session_means(gained, rows)
     if len(by_session) < FEWEST_SESSIONS:
         return 0.0
     _, upper = studentised_bounds(by_session, seed=BOOTSTRAP_SEED)
     return REACH_SHARE if upper < 0 else 0.0
-
-
-def _losses(scores: FloatArray, widths: FloatArray) -> FloatArray:
-    """Half the Winkler scores, in sigmas, of symmetric bands with these half widths, shape (n, 3)."""
-    missed = np.maximum(scores[:, None] - widths, 0.0)
-    losses: FloatArray = widths + missed / (1 - np.array(LEVELS) / 100)
-    return losses

@@ -38,3 +38,19 @@ def ratio_interval(parts: FloatArray, wholes: FloatArray, *, seed: int) -> tuple
     drawn = below > 0
     low, high = np.quantile(above[drawn] / below[drawn], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
+
+
+def squared_error(values: FloatArray, rows: NDArray[np.intp]) -> float:
+    """Of the mean of `values`, shape (n,), as it differs between blocks of 60 sessions; NaN are left out.
+
+    rows: shape (n,), the session of each. Infinite with fewer than two blocks.
+    """
+    known = np.isfinite(values)
+    if not known.any():
+        return float("inf")
+    blocks = (rows[known] - rows[known].min()) // BLOCK_SESSIONS
+    counts = np.bincount(blocks)
+    surplus = np.bincount(blocks, weights=values[known] - values[known].mean())[counts > 0]
+    if len(surplus) < FEWEST_BLOCKS:
+        return float("inf")
+    return float((surplus**2).sum() / (len(surplus) - 1) * len(surplus) / known.sum() ** 2)

@@ -1,5 +1,6 @@
 """The one table of members: their libraries are loaded when a member is first asked for, and only then."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
@@ -13,15 +14,27 @@ from mlops.forecasting.models.settings import MemberSettings, TreeSettings
 from mlops.forecasting.types import FloatArray
 
 XGBOOST, LSTM, LOGISTIC = "xgboost", "lstm", "logistic"
+# The same two beside themselves in one head, with other features before them.
+XGBOOST_CHANGES, LOGISTIC_CHANGES = "xgboost_changes", "logistic_changes"
 
+_TREES = ("mlops.forecasting.models.xgboost_member", "XGBoostMember")
+_REGRESSION = ("mlops.forecasting.models.logistic_member", "LogisticMember")
 _MEMBERS = {
-    XGBOOST: ("mlops.forecasting.models.xgboost_member", "XGBoostMember"),
+    XGBOOST: _TREES,
     LSTM: ("mlops.forecasting.models.lstm_member", "LstmMember"),
-    LOGISTIC: ("mlops.forecasting.models.logistic_member", "LogisticMember"),
+    LOGISTIC: _REGRESSION,
+    XGBOOST_CHANGES: _TREES,
+    LOGISTIC_CHANGES: _REGRESSION,
 }
 MEMBER_NAMES = tuple(_MEMBERS)
-# Whom a signal follows: the LSTM moves all instruments of a day together, and a signal has to beat the others of it.
-EDGE_MEMBERS = (XGBOOST, LOGISTIC)
+
+
+def followed(members: Iterable[str]) -> tuple[str, ...]:
+    """Whom a signal follows: all but the LSTM, which moves all instruments of a day together.
+
+    A signal has to beat the others of its day.
+    """
+    return tuple(name for name in members if name != LSTM)
 
 
 def member_class(name: str) -> type[Member]:

@@ -1,6 +1,6 @@
 """What every member learns from and forecasts for: places in a cube of features."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,15 @@ STEPS = 20
 class Samples:
     """Places (session row, symbol column) in a cube of features.
 
-    values: shape (n_sessions, n_symbols, k), the value at t known at the close of t. rows, columns: shape (n,), one
-    sample each; a sample reads the rows t - 19 .. t of its column and nothing later.
+    values: shape (n_sessions, n_symbols, features), the value at t known at the close of t. rows, columns: shape (n,),
+    one sample each; a sample reads the rows t - 19 .. t of its column and nothing later. seen: shape (k,), the places
+    of the features that are looked at; None for all of them.
     """
 
     values: FloatArray
     rows: IntArray
     columns: IntArray
+    seen: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -30,12 +32,11 @@ class Samples:
     @property
     def width(self) -> int:
         """How many features a session has."""
-        return int(self.values.shape[2])
+        return int(self.values.shape[2]) if self.seen is None else len(self.seen)
 
     def latest(self) -> FloatArray:
         """The features at each sample's own session, shape (n, k)."""
-        latest: FloatArray = self.values[self.rows, self.columns]
-        return latest
+        return self._looked_at(self.values[self.rows, self.columns])
 
     def scaling(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of each feature at the samples' own sessions, shape (k,); 1 for a constant.
@@ -59,12 +60,19 @@ class Samples:
         """The last 20 sessions of the samples in `part`, oldest first, shape (b, 20, k)."""
         back = np.arange(STEPS - 1, -1, -1)
         rows = np.maximum(self.rows[part][:, None] - back, 0)
-        windows: FloatArray = self.values[rows, self.columns[part][:, None]]
-        return windows
+        return self._looked_at(self.values[rows, self.columns[part][:, None]])
 
     def take(self, chosen: IntArray | NDArray[np.bool_]) -> "Samples":
         """The samples at these positions."""
-        return Samples(self.values, self.rows[chosen], self.columns[chosen])
+        return replace(self, rows=self.rows[chosen], columns=self.columns[chosen])
+
+    def seeing(self, features: IntArray) -> "Samples":
+        """The same samples, of which these features alone are looked at."""
+        return replace(self, seen=features)
+
+    def _looked_at(self, values: FloatArray) -> FloatArray:
+        """Values of shape (..., features) without those that are not looked at, in one piece."""
+        return values if self.seen is None else np.take(values, self.seen, axis=-1)
 
 
 def samples_of_blocks(blocks: FloatArray) -> Samples:

@@ -65,7 +65,7 @@ def measured(rows: ForecastRows) -> Measured:
     samples = Samples(np.zeros((SESSIONS, SYMBOLS, 1)), rows.rows, rows.columns)
     labels = {head: np.repeat(values[:, None], len(HORIZONS), axis=1) for head, values in rows.came.items()}
     several = np.repeat(rows.log_return[:, None], len(HORIZONS), axis=1)
-    learned = LearningSet(panel().symbols, SESSIONS, samples, samples, labels, several, several)
+    learned = LearningSet(panel().symbols, SESSIONS, ("x",), ("x",), samples, samples, labels, several, several)
     return Measured(panel(), learned, seed=1)
 
 

@@ -112,7 +112,7 @@ def test_one_symbol_alone_ranks_in_the_middle_and_is_its_own_market() -> None:
 @pytest.mark.parametrize("sessions", [0, 1, 5, 20])
 def test_a_short_panel_has_no_complete_features_and_no_error(sessions: int) -> None:
     cube = build_features(synthetic_panel(sessions=sessions, symbols=2))
-    assert cube.direction.shape == (sessions, 2, 25)
+    assert cube.direction.shape == (sessions, 2, 30)
     assert not np.isfinite(cube.direction).all(axis=2).any()
 
 
@@ -135,16 +135,16 @@ def test_an_impossible_price_counts_as_no_bar(wrong: float) -> None:
 def test_more_symbols_than_are_done_at_once_are_all_there() -> None:
     many = synthetic_panel(sessions=260, symbols=70)
     two = replace(many, symbols=many.symbols[68:], **{name: getattr(many, name)[:, 68:] for name in PRICE_FIELDS})
-    own = len(DIRECTION_NAMES) - 6
+    own = len(DIRECTION_NAMES) - 11
     np.testing.assert_array_equal(
         build_features(many).direction[:, 68:, :own], build_features(two).direction[..., :own]
     )
     assert np.isfinite(build_features(many).direction[-1]).all()
 
 
-def test_there_are_25_direction_features_and_each_feature_has_its_own_name_and_words() -> None:
+def test_there_are_30_direction_features_and_each_feature_has_its_own_name_and_words() -> None:
     cube = build_features(synthetic_panel(sessions=30, symbols=2))
-    assert len(DIRECTION_NAMES) == len(set(DIRECTION_NAMES)) == 25
+    assert len(DIRECTION_NAMES) == len(set(DIRECTION_NAMES)) == 30
     assert len(VOLATILITY_NAMES) == len(set(VOLATILITY_NAMES)) == 16
     assert cube.direction_names == DIRECTION_NAMES
     assert cube.volatility_names == VOLATILITY_NAMES

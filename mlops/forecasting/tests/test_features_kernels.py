@@ -68,7 +68,7 @@ def test_a_panel_that_lies_in_memory_by_symbol_has_the_same_features() -> None:
 def test_the_newest_sessions_alone_have_the_values_of_the_whole() -> None:
     panel = gappy()
     whole, newest = build_features(panel), build_features(panel, newest=25)
-    assert newest.direction.shape == (25, 35, 25)
+    assert newest.direction.shape == (25, 35, 30)
     np.testing.assert_array_equal(newest.direction, whole.direction[-25:])
     np.testing.assert_array_equal(newest.volatility, whole.volatility[-25:])
     np.testing.assert_array_equal(newest.ewma_sigma, whole.ewma_sigma[-25:])

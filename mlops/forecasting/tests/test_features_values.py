@@ -179,6 +179,10 @@ def test_the_named_columns_hold_what_their_names_say() -> None:
     assert own["sma_50"] == pytest.approx(np.log(prices[-1] / prices[-50:].mean()) / sigma / np.sqrt(50))
     assert own["idio_5"] == pytest.approx((weeks[1] - weeks.mean()) / sigma / np.sqrt(5))
     assert own["rank_ret_5"] in (0.25, 0.75)
+    # Of two instruments the one that gained more has 1.5 / 2, the other .5 / 2, however volatile they are.
+    for name, span, skip in (("1", 1, 0), ("5", 5, 0), ("21", 21, 0), ("63", 63, 0), ("mom", 252, 21)):
+        first, second = panel.close[-1 - skip] / panel.close[-1 - span]
+        assert own[f"rank_change_{name}"] == (0.75 if second > first else 0.25)
     for window in (5, 10, 20, 21):
         assert risk[f"log_rv_{window}"] == pytest.approx(np.log(squares[-window:].mean()))
     assert risk["own_ret_5"] == own["ret_5"]

@@ -7,6 +7,7 @@ import pytest
 
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.errors import TooLittleHistory
+from mlops.forecasting.features.registry import CHANGE_NAMES
 from mlops.forecasting.fitting import fit_bundle, rules_of
 from mlops.forecasting.learning import known_before, learning_set
 from mlops.forecasting.models.catalog import search_trees
@@ -33,6 +34,26 @@ def test_a_bundle_answers_four_questions_and_knows_when_it_ended() -> None:
     assert set(bundle.heads[UP].members) == {"xgboost", "lstm", "logistic"}
     assert bundle.trained_through == session_of(panel, -HELD_OUT - 1)
     assert np.isnan(bundle.heads[VOLATILITY_RISES].base_rates[0])
+
+
+def test_what_prices_did_beside_each_other_is_read_where_leads_are_forecast_and_nowhere_else() -> None:
+    bundle, panel = small_bundle(), small_panel()
+    before = learning_set(panel).direction
+    swapped = before.values.copy()
+    changes = [bundle.direction_names.index(name) for name in CHANGE_NAMES]
+    swapped[:, :, changes] = 1 - swapped[:, :, changes]
+    after = replace(before, values=swapped)
+    up, relative = bundle.heads[UP], bundle.heads[BEATS_MEDIAN]
+    np.testing.assert_array_equal(up.probabilities(after), up.probabilities(before))
+    assert np.abs(relative.probabilities(after) - relative.probabilities(before)).max() > 0.01
+    looked_at = {
+        member: [bundle.direction_names[place] for place in sight] for member, sight in relative.sights.items()
+    }
+    scaled = ["idio_5", "rank_ret_1", "rank_ret_5", "rank_ret_21", "rank_mom", "rank_vol"]
+    plain = ["rank_vol", *CHANGE_NAMES]
+    assert looked_at == {
+        "xgboost": scaled, "logistic": scaled, "xgboost_changes": plain, "logistic_changes": plain,
+    }  # fmt: skip
 
 
 def test_base_rates_are_counted_up_to_the_end_of_training() -> None:

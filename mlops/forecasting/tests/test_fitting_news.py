@@ -53,7 +53,9 @@ def test_every_member_reads_it() -> None:
     for name, score in (("good", 0.9), ("bad", -0.9)):
         width = len(newsworthy_bundle().direction_names)
         samples = samples_of_blocks(_blocks(with_score(score))[:, :, :width])
-        seen[name] = {member: head.members[member].logits(samples) for member in head.members}
+        seen[name] = {
+            member: head.members[member].logits(samples.seeing(head.sights[member])) for member in head.members
+        }
     assert set(seen["good"]) == {"xgboost", "lstm", "logistic"}
     for member, good in seen["good"].items():
         # One short epoch of a small network moves little; the other two have found the signal.
@@ -88,12 +90,12 @@ def test_no_article_is_not_a_neutral_article() -> None:
 
 def test_a_bundle_says_that_it_reads_news() -> None:
     bundle = newsworthy_bundle()
-    assert (bundle.feature_set, small_bundle().feature_set) == (NEWS_FEATURE_SET, "hc2")
+    assert (bundle.feature_set, small_bundle().feature_set) == (NEWS_FEATURE_SET, "hc3")
     assert bundle.direction_names[-4:] == NEWS_NAMES
-    assert bundle.inputs.names[25:29] == NEWS_NAMES
+    assert bundle.inputs.names[30:34] == NEWS_NAMES
     # Scores from -1 to 1, no article or two: the ranges of training, which missing scores do not widen.
-    np.testing.assert_allclose(bundle.inputs.lowest[[25, 27, 28]], [-1, 0, 0], atol=0.01)
-    np.testing.assert_allclose(bundle.inputs.highest[[25, 27, 28]], [1, np.log(3), 1], atol=0.01)
+    np.testing.assert_allclose(bundle.inputs.lowest[[30, 32, 33]], [-1, 0, 0], atol=0.01)
+    np.testing.assert_allclose(bundle.inputs.highest[[30, 32, 33]], [1, np.log(3), 1], atol=0.01)
 
 
 def test_news_after_the_origin_change_no_forecast() -> None:

@@ -22,17 +22,41 @@ def calibrated(
     return Bands.calibrate(PastScores(scores, even, np.arange(len(scores)), columns), symbols)
 
 
+def of_one_session(scores: FloatArray) -> Bands:
+    """Bands of one stock from scores (n,) that are the same at every horizon."""
+    nothing = np.zeros(len(scores), dtype=np.intp)
+    everywhere = np.repeat(scores[:, None], H, axis=1)
+    return Bands.calibrate(PastScores(everywhere, np.ones((len(scores), H, 3)), nothing, nothing), ("AAA",))
+
+
 def test_quantiles_are_the_finite_sample_ones() -> None:
-    scores = np.repeat(np.arange(1.0, 100.0)[:, None], H, axis=1)
-    bands = calibrated(scores, np.zeros(99, dtype=np.intp), ("AAA",))
-    # 99 scores 1..99: ceil(100 * 0.80) = 80th, 95th and 99th smallest.
-    np.testing.assert_array_equal(bands.quantiles, np.tile([80.0, 95.0, 99.0], (H, 1)))
+    bands = of_one_session(np.arange(-99.0, 100.0))
+    # 199 scores -99..99, from either side ceil(200 * 0.90) = 180th smallest, which is 80; 195th; 199th.
+    np.testing.assert_array_equal(bands.quantiles, np.tile([80.0, 95.0, 99.0], (H, 2, 1)))
     np.testing.assert_array_equal(bands.factors["AAA"], np.ones(H))
+
+
+def test_prices_that_fall_further_than_they_rise_have_more_room_below() -> None:
+    scores = np.arange(-99.0, 100.0)
+    bands = of_one_session(np.where(scores < 0, 2 * scores, scores))
+    np.testing.assert_array_equal(bands.quantiles, np.tile([[160.0, 190.0, 198.0], [80.0, 95.0, 99.0]], (H, 1, 1)))
+    widths = bands.widths(np.full((1, H), 0.1), np.ones((1, H, 3)), ("AAA",))
+    np.testing.assert_allclose(widths[0, 0], [[16.0, 19.0, 19.8], [8.0, 9.5, 9.9]])
+
+
+def test_cases_that_come_together_count_as_fewer() -> None:
+    # The 109th of 120 scores would be asked for, ceil(121 * 0.9). Beyond it lie 3 of the first 60 sessions and 8 of the
+    # others, so the share varies by (2.5^2 + 2.5^2) * 2 / 120^2 = .001736, as that of .9083 * .0917 / .001736 = 47.96
+    # independent cases. Of 47 the 44th is asked for, ceil(48 * 0.9), and that is the 113th of 120, ceil(44 / 47 * 120).
+    ascending = np.arange(1.0, 121.0)
+    scores = np.r_[ascending[:57], ascending[109:112], ascending[57:109], ascending[112:]]
+    bands = calibrated(np.repeat(scores[:, None], H, axis=1), np.zeros(120, dtype=np.intp), ("AAA",))
+    np.testing.assert_array_equal(bands.quantiles[:, 1, 0], np.full(H, 113.0))
 
 
 def test_a_wilder_stock_has_a_larger_factor_and_an_unknown_one_none() -> None:
     rng = np.random.default_rng(0)
-    scores = np.abs(rng.standard_normal((40_000, H)))
+    scores = rng.standard_normal((40_000, H))
     columns = np.repeat([0, 1], 20_000)
     scores[columns == 1] *= 1.5
     bands = calibrated(scores, columns, ("CALM", "WILD"))
@@ -47,10 +71,10 @@ def test_a_wilder_stock_has_a_larger_factor_and_an_unknown_one_none() -> None:
 
 def test_equal_scores_still_give_strictly_nested_bands() -> None:
     bands = calibrated(np.ones((10, H)), np.zeros(10, dtype=np.intp), ("AAA",))
-    assert (np.diff(bands.quantiles, axis=1) > 0).all()
+    assert (np.diff(bands.quantiles, axis=2) > 0).all()
     assert (bands.quantiles > 0).all()
     halves = replace(bands, shares=np.full(H, 0.5))
-    assert (np.diff(halves.widths(np.ones((1, H)), np.ones((1, H, 3)), ("AAA",)), axis=2) > 0).all()
+    assert (np.diff(halves.widths(np.ones((1, H)), np.ones((1, H, 3)), ("AAA",)), axis=3) > 0).all()
 
 
 def test_bands_hold_what_they_promise_when_volatility_wanders() -> None:
@@ -66,15 +90,17 @@ def test_bands_hold_what_they_promise_when_volatility_wanders() -> None:
     known = slice(63, 12_000)
     model = VolatilityModel.fit(features[known], log_variances[known])
     sigma = model.sigma(features)[:, :1]
-    score = np.abs(np.r_[returns[1:], np.nan][:, None] / sigma)
+    score = np.r_[returns[1:], np.nan][:, None] / sigma
     scores = np.tile(score, (1, H))
     bands = calibrated(scores[known], np.zeros(len(scores[known]), dtype=np.intp), ("AAA",))
     later = scores[12_000:-1, 0]
     for place, level in enumerate(LEVELS):
-        assert abs((later <= bands.quantiles[0, place]).mean() - level / 100) < 0.015
+        below, above = bands.quantiles[0, :, place]
+        assert abs(((-below <= later) & (later <= above)).mean() - level / 100) < 0.015
     # The volatility is followed, so the bands hold in the wild half of the later sessions as in the calm one.
     wild = log_sigma[12_001:] > np.median(log_sigma[12_001:])
-    assert abs((later[wild] <= bands.quantiles[0, 1]).mean() - 0.95) < 0.02
+    below, above = bands.quantiles[0, :, 1]
+    assert abs(((-below <= later[wild]) & (later[wild] <= above)).mean() - 0.95) < 0.02
 
 
 def test_future_variance_is_that_of_the_sessions_after() -> None:
@@ -100,22 +126,22 @@ def _trailing(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def test_the_mean_with_trees_is_the_mean_of_both_widths() -> None:
-    scores = np.repeat(np.arange(1.0, 100.0)[:, None], H, axis=1)
-    bands = replace(calibrated(scores, np.zeros(99, dtype=np.intp), ("AAA",)), shares=np.array([0.0, 0.5, 0.5, 0.5]))
+    bands = replace(of_one_session(np.arange(-99.0, 100.0)), shares=np.array([0.0, 0.5, 0.5, 0.5]))
     # Even trees say 1 everywhere, so their stretches are the quantiles 80, 95, 99. A reach of 3 at the first level
     # makes 240 of 80 there, and lifts the others to just above it.
     reach = np.ones((1, H, 3))
     reach[0, 2, 0] = 3.0
     widths = bands.widths(np.full((1, H), 0.1), reach, ("AAA",))[0]
-    np.testing.assert_allclose(widths[0], [8.0, 9.5, 9.9])
-    np.testing.assert_allclose(widths[1], [8.0, 9.5, 9.9])
-    np.testing.assert_allclose(widths[2], [16.0, (9.5 + 24.024) / 2, (9.9 + 24.048024) / 2])
+    for side in (0, 1):
+        np.testing.assert_allclose(widths[0, side], [8.0, 9.5, 9.9])
+        np.testing.assert_allclose(widths[1, side], [8.0, 9.5, 9.9])
+        np.testing.assert_allclose(widths[2, side], [16.0, (9.5 + 24.024) / 2, (9.9 + 24.048024) / 2])
 
 
 def test_trees_that_know_where_it_is_wild_earn_their_half() -> None:
     rng = np.random.default_rng(3)
     wild = rng.random((6000, H)) < 0.3
-    scores = np.abs(rng.standard_normal((6000, H))) * np.where(wild, 2.0, 1.0)
+    scores = rng.standard_normal((6000, H)) * np.where(wild, 2.0, 1.0)
     columns = np.zeros(6000, dtype=np.intp)
     knowing = np.where(wild, 2.0, 1.0)[:, :, None] * np.array([1.28, 1.96, 2.58])
     misled = np.where(wild, 1.0, 2.0)[:, :, None] * np.array([1.28, 1.96, 2.58])

@@ -161,6 +161,14 @@ def test_a_block_is_one_sample_with_its_own_window() -> None:
     np.testing.assert_array_equal(samples.latest(), blocks[:, -1])
 
 
+def test_a_member_reads_the_features_that_are_looked_at_and_no_others() -> None:
+    values = np.arange(24.0 * 2 * 3).reshape(24, 2, 3)
+    samples = Samples(values, np.array([20, 23]), np.array([0, 1])).seeing(np.array([2, 0]))
+    assert samples.width == 2
+    np.testing.assert_array_equal(samples.latest(), [values[20, 0, [2, 0]], values[23, 1, [2, 0]]])
+    np.testing.assert_array_equal(samples.take(np.array([1])).windows(slice(None))[0], values[4:, 1][:, [2, 0]])
+
+
 def test_importing_the_numerics_loads_no_learning_library() -> None:
     program = (
         "import sys, mlops.forecasting.fitting, mlops.forecasting.serving, mlops.forecasting.storage; "

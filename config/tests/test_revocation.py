@@ -1,0 +1,139 @@
+"""What ends in one process ends in all of them within a second: two web processes and the edge, at one store."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from django.utils import timezone
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from accounts.models import ApiKey, User
+from accounts.tests.factories import PASSWORD, key_of, person
+from config.embedded.running import free_port
+from config.tests.api_site import served_site
+from config.tests.e2e.edge import Edge
+from config.tests.edge_server import OwnRedis
+from predictions.tests.factories import forecast, model_version, stock
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+PATH = "/api/v1/predict?symbol=AAPL"
+WITHIN_S = 1.0
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[OwnRedis]:
+    """The store of these processes alone, which the test may stop."""
+    redis = OwnRedis(free_port(), tmp_path)
+    redis.start()
+    yield redis
+    redis.stop()
+
+
+@pytest.fixture
+def processes(own: OwnRedis, tmp_path: Path) -> Iterator[list[str]]:
+    """The addresses of two web processes and one edge."""
+    model_version()
+    forecast(stock())
+    with ExitStack() as running:
+        addresses = []
+        for name in ("one", "two"):
+            folder = tmp_path / name
+            folder.mkdir()
+            addresses.append(running.enter_context(served_site(folder, {"REDIS_URL": own.url})))
+        edge = Edge(REDIS_URL=own.url)
+        running.callback(edge.stop)
+        edge.start()
+        yield [*addresses, f"http://127.0.0.1:{edge.port}"]
+
+
+@pytest.fixture
+def owner() -> User:
+    """Somebody who calls often."""
+    return person(plan_id="unlimited")
+
+
+def statuses(processes: list[str], headers: dict[str, str]) -> list[int]:
+    """What each process answers now."""
+    return [httpx.get(address + PATH, headers=headers, timeout=10).status_code for address in processes]
+
+
+def make_known(processes: list[str], headers: dict[str, str]) -> None:
+    """Let every process learn who this is, and answer without asking the database."""
+    for _ in range(20):
+        assert statuses(processes, headers) == [200] * len(processes)
+        time.sleep(0.02)
+
+
+def assert_refused_everywhere(processes: list[str], headers: dict[str, str], *, since: float) -> None:
+    """Each process refuses within a second of `since`, and goes on to."""
+    while statuses(processes, headers) != [401] * len(processes):
+        assert time.monotonic() - since < WITHIN_S, statuses(processes, headers)
+    for _ in range(5):
+        assert statuses(processes, headers) == [401] * len(processes)
+
+
+def test_a_key_revoked_in_one_process_is_refused_by_all(processes: list[str], owner: User) -> None:
+    row, text = key_of(owner, "read", "manage")
+    headers = {"X-API-Key": text}
+    make_known(processes, headers)
+    assert httpx.delete(f"{processes[0]}/api/v1/auth/keys/{row.pk}", headers=headers).status_code == 204
+    assert_refused_everywhere(processes, headers, since=time.monotonic())
+
+
+def test_a_sign_in_ended_in_one_process_is_refused_by_all(processes: list[str], owner: User) -> None:
+    signed_in = httpx.post(f"{processes[0]}/api/v1/auth/token", json={"email": owner.email, "password": PASSWORD})
+    tokens = signed_in.json()
+    headers = {"Authorization": f"Bearer {tokens['access']}"}
+    make_known(processes, headers)
+    ended = httpx.post(f"{processes[1]}/api/v1/auth/logout", json={"refresh": tokens["refresh"]})
+    assert ended.status_code == 204
+    assert_refused_everywhere(processes, headers, since=time.monotonic())
+
+
+def test_a_key_is_refused_by_all_though_none_can_hear_of_it(processes: list[str], owner: User, own: OwnRedis) -> None:
+    row, text = key_of(owner)
+    headers = {"X-API-Key": text}
+    make_known(processes, headers)
+    own.stop()
+    # Nobody tells these processes: what a store that is down keeps from them cannot be told in another way.
+    ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
+    assert_refused_everywhere(processes, headers, since=time.monotonic())
+    own.start()
+    for _ in range(20):
+        assert statuses(processes, headers) == [401] * len(processes)
+        time.sleep(0.1)
+
+
+def test_a_key_revoked_while_the_store_was_away_is_refused_once_it_is_back(
+    processes: list[str], owner: User, own: OwnRedis
+) -> None:
+    row, text = key_of(owner)
+    headers = {"X-API-Key": text}
+    make_known(processes, headers)
+    own.stop()
+    ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
+    own.start()
+    assert_refused_everywhere(processes, headers, since=time.monotonic())
+
+
+def test_an_open_stream_is_closed_though_its_process_cannot_hear_of_the_end(
+    processes: list[str], owner: User, own: OwnRedis
+) -> None:
+    row, text = key_of(owner)
+    address = processes[-1].replace("http", "ws")
+    with connect(f"{address}/ws/stream", additional_headers={"X-API-Key": text}, proxy=None) as socket:
+        socket.send('{"action": "ping"}')
+        assert socket.recv(5) == '{"type":"pong"}'
+        own.stop()
+        ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
+        since = time.monotonic()
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(10)
+        assert time.monotonic() - since < 2 * WITHIN_S + 1
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "revoked-key")
