@@ -10,7 +10,7 @@ LOCKED := base ml embedded finbert dev bench sdk
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-api bench-ingest bench-features bench-ledger bench-history bench-publish sdk check audit install lock clean browser
+.PHONY: help demo test test-slow bench-api bench-ingest bench-features bench-ledger bench-history bench-publish bench-load sdk check audit install lock clean browser
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ bench-ledger: install ## measure how fast the record is verified (ARGS="--rows 5
 
 bench-publish: install ## measure how fast forecasts are published, beside the least that does the same and a loop
 	@$(PYTHON) -m benchmarks.publish $(ARGS)
+
+bench-load: install ## mixed load at 70 % of capacity while workers are restarted (ARGS="--minutes 1": not ten)
+	@$(PYTHON) -m benchmarks.load $(ARGS)
 
 sdk: runtime ## make typed Python and TypeScript clients of the API in build/sdk
 	@mkdir -p build/sdk && $(PYTHON) manage.py spectacular --format openapi-json --file build/sdk/openapi.json

@@ -33,7 +33,7 @@ class Server:
     def cpu_s(self) -> float:
         """Seconds of processor time used so far by the process and its children."""
         seconds = 0.0
-        for pid in (self.pid, *_children(self.pid)):
+        for pid in (self.pid, *children_of(self.pid)):
             fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
             seconds += (int(fields[11]) + int(fields[12])) / TICKS
         return seconds
@@ -59,11 +59,12 @@ def running(name: str, command: Sequence[str], port: int, variables: Mapping[str
 
 
 @contextmanager
-def ours(name: str, variables: Mapping[str, str], folder: Path) -> Iterator[Server]:
-    """`web` or `edge`, by the command that the demo starts it with."""
+def ours(name: str, variables: Mapping[str, str], folder: Path, *, processes: int = 1) -> Iterator[Server]:
+    """`web`, in so many processes, or `edge`, by the command that the demo starts it with."""
     port = free_port()
     first = port if name == "web" else port - 1
-    program = next(one for one in programs(first, dict(variables)) if one.name == name)
+    known = programs(first, dict(variables), web_processes=processes)
+    program = next(one for one in known if one.name == name)
     with running(name, program.command, port, program.variables, folder / f"{name}.log") as server:
         yield server
 
@@ -93,6 +94,7 @@ def _wait_for(child: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     raise SystemExit(f"The server at port {port} did not answer; see {log}.")
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """The processes that it started and that still run."""
     path = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(word) for word in path.read_text().split()] if path.exists() else []

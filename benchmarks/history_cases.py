@@ -8,19 +8,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.history_rows import NOW, Ledger, build
+from benchmarks.history_rows import A_SESSION, LAST, NOW, Ledger, build
 from predictions.conf import HORIZONS
 from predictions.models.accuracy_snapshot import WINDOWS
 from predictions.selectors.forecasts import latest_forecasts
 from predictions.selectors.history import Wanted, history_of
-from predictions.selectors.metrics import Asked, metrics_of, scored_by_kind
+from predictions.selectors.metrics import Asked, metrics_of
+from predictions.selectors.pages import stock
 from predictions.selectors.record import records_of
+from predictions.selectors.record_page import KINDS, record_page
 from predictions.services.accuracy import rebuild_accuracy
 
 DATABASE = "hindcast_bench"
@@ -37,10 +40,13 @@ NAMES = {
     "rollup_s": "adding all of them up (s)",
     "history_p95_ms": "GET /history, p95 in the database (ms)",
     "history_p50_ms": "median (ms)",
+    "deep_p95_ms": "a page deep in a history, p95 (ms)",
     "metrics_p95_ms": "GET /metrics, p95 in the database (ms)",
     "metrics_p50_ms": "median (ms)",
     "record_p95_ms": "record of 500 forecasts, p95 (ms)",
     "latest_p95_ms": "newest forecast of 500 stocks, p95 (ms)",
+    "record_page_p95_ms": "the page /record, p95 (ms)",
+    "stock_page_p95_ms": "a stock's page, p95 (ms)",
     "adding_rows_ms": "one horizon's accuracy from the rows (ms)",
 }
 
@@ -65,7 +71,7 @@ def _measured(rows: int) -> dict[str, float]:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE predictions_accuracysnapshot, predictions_accuracyday")
     figures = {
-        "rows": float(ledger.sessions * 2_000),
+        "rows": float(ledger.sessions * A_SESSION),
         "build_s": built - started,
         "rollup_s": time.perf_counter() - built,
     }
@@ -73,9 +79,12 @@ def _measured(rows: int) -> dict[str, float]:
     scopes = [("live", 5, stock.pk) for stock in ledger.stocks]
     cases: dict[str, Callable[[], object]] = {
         "history": lambda: _a_history(ledger, chance),
+        "deep": lambda: _a_history(ledger, chance, deep=True),
         "metrics": lambda: _some_metrics(ledger, chance),
         "record": lambda: records_of(scopes),
         "latest": lambda: latest_forecasts(chance.choice(HORIZONS)),
+        "record_page": lambda: record_page(kind=chance.choice((None, *KINDS)), horizon=chance.choice(HORIZONS)),
+        "stock_page": lambda: stock(chance.choice(ledger.stocks), horizon=chance.choice(HORIZONS), now=NOW),
     }
     for name, case in cases.items():
         taken = sorted(_database_ms(case) for _ in range(CALLS))
@@ -86,17 +95,20 @@ def _measured(rows: int) -> dict[str, float]:
     return figures
 
 
-def _a_history(ledger: Ledger, chance: random.Random) -> None:
-    """A page of a stock that nobody looked at lately."""
+def _a_history(ledger: Ledger, chance: random.Random, *, deep: bool = False) -> None:
+    """A page of a stock that nobody looked at lately; a deep one begins anywhere within its ten years."""
     days, horizon = chance.choice((30, 30, 90, 365, 3650)), chance.choice((None, None, *HORIZONS))
-    stock, kinds = chance.choice(ledger.stocks), chance.choice((BOTH, BOTH, ("live",), ("hindcast",)))
-    history_of(stock, Wanted(days, kinds, horizon, limit=100))
+    one, kinds = chance.choice(ledger.stocks), chance.choice((BOTH, BOTH, ("live",), ("hindcast",)))
+    after = None
+    if deep:
+        days = 3650
+        after = (LAST - timedelta(days=chance.randrange(min(days, ledger.sessions))), 5, "live", 1)
+    history_of(one, Wanted(days, kinds, horizon, limit=100, after=after))
 
 
 def _some_metrics(ledger: Ledger, chance: random.Random) -> None:
     version = chance.choice((None, None, None, chance.choice(ledger.versions).version))
-    scored_by_kind()
-    metrics_of(Asked(chance.choice(BOTH), chance.choice((None, *HORIZONS)), chance.choice(WINDOWS), version))
+    metrics_of(Asked(chance.choice((None, *BOTH)), chance.choice((None, *HORIZONS)), chance.choice(WINDOWS), version))
 
 
 def _database_ms(work: Callable[[], object]) -> float:

@@ -28,6 +28,8 @@ READY_SECONDS = 60.0
 PROBE_SECONDS = 3.0
 WORKER_THREADS = "4"
 CELERY = (sys.executable, "-m", "celery", "-A", "config.celery", "--quiet")
+# On SIGHUP each process of `web` is followed by a new one, which gets so long until the old one stops taking calls.
+ROLLING = ("--respawn-interval", "15", "--workers-kill-timeout", "30")
 QUIET_WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
@@ -50,10 +52,10 @@ def demo_variables(port: int, folder: Path, given: dict[str, str]) -> dict[str, 
     return {name: given.get(name) or value for name, value in wanted.items()}
 
 
-def programs(port: int, variables: dict[str, str]) -> list[Program]:
+def programs(port: int, variables: dict[str, str], *, web_processes: int = 1) -> list[Program]:
     """Every process of the platform, with its place in the demo."""
     web = (sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port),
-           "--workers", "1", "--blocking-threads", "4", "--no-ws", "--log-level", "warning",
+           "--workers", str(web_processes), *ROLLING, "--blocking-threads", "4", "--no-ws", "--log-level", "warning",
            "config.wsgi:application")  # fmt: skip
     edge = (sys.executable, "-m", "uvicorn", "--host", HOST, "--port", str(port + 1), "--no-access-log",
             "--no-proxy-headers", "--log-level", "warning", "--ws-per-message-deflate", "false",

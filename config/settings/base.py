@@ -117,7 +117,8 @@ POOL = {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 1}
 DATABASES = {
     "default": {
         **SITE.database,
-        "CONN_HEALTH_CHECKS": True,
+        # The engine looks at the connections of the pool by itself, at less cost.
+        "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {"connect_timeout": 2, **SITE.database.get("OPTIONS", {}), "pool": POOL},
     }
 }

@@ -22,7 +22,7 @@ PAUSE_S = 0.2
 
 def _wrapper(alias: str = "", **changed: Any) -> DatabaseWrapper:
     """Another connection; without the name of a known database it has a gate and a pool of its own."""
-    wanted = {**connection.settings_dict, "CONN_HEALTH_CHECKS": True, **changed}
+    wanted = {**connection.settings_dict, **changed}
     return DatabaseWrapper(wanted, alias or f"other-{uuid4().hex[:8]}")
 
 

@@ -27,7 +27,7 @@ from predictions.api.record_forms import (
 )
 from predictions.models import Forecast
 from predictions.selectors.history import COLUMNS, History, Wanted, history_of
-from predictions.selectors.metrics import Asked, metrics_of, scored_by_kind, told_first, window_name
+from predictions.selectors.metrics import Asked, metrics_of, window_name
 
 TABLES = {(200, "text/csv"): str, 304: UNCHANGED}
 
@@ -98,20 +98,18 @@ class MetricsView(ReadView):
         """The part of the record that was asked for."""
         asked = self.asked(request)
         version = version_named(asked["version"]).version if "version" in asked else None
-        scored = scored_by_kind()
-        kind = asked.get("kind") or told_first(scored)
-        found = metrics_of(Asked(kind, asked.get("horizon"), WINDOW_NAMES[asked["window"]], version))
+        found = metrics_of(Asked(asked.get("kind"), asked.get("horizon"), WINDOW_NAMES[asked["window"]], version))
         figures = {name: value for name, value in found.figures.items() if name not in ("n", "hits")}
         return Response(
             {
-                "kind": kind,
+                "kind": found.kind,
                 "horizon": found.asked.horizon,
                 "window": asked["window"],
                 "model_version": version,
                 "as_of": found.as_of,
                 "last_updated": found.updated_at,
                 "total_predictions": found.figures["n"],
-                "scored": scored,
+                "scored": found.scored,
                 **figures,
                 "by_horizon": found.by_horizon,
                 "by_model": found.by_model,

@@ -60,6 +60,10 @@ PLAIN_SUMS: tuple[str, ...] = tuple(
 BIN_SUMS: tuple[str, ...] = ("bin_n", "bin_ups", "bin_probability")
 
 
+# What is told over time: read for every day there is, so that the index holds it.
+TIMED: tuple[str, ...] = ("n", "hits", "ups", "inside_80", "inside_95", "inside_99", "brier")
+
+
 class AccuracyDay(AccuracySums):
     """One target session of one version (all of them together where it is null), kind and horizon, all stocks."""
 
@@ -72,6 +76,7 @@ class AccuracyDay(AccuracySums):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["kind", "model_version", "horizon_sessions", "target"],
+                include=TIMED,
                 name="accuracy_day_once",
                 nulls_distinct=False,
             ),

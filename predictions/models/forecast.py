@@ -36,7 +36,10 @@ class Forecast(models.Model):
         HOLD = "HOLD"
         SELL = "SELL"
 
-    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.PROTECT, related_name="forecasts")
+    # The indexes and the unique constraint below begin with what is asked for: no key has an index of its own.
+    instrument = models.ForeignKey(
+        "marketdata.Instrument", on_delete=models.PROTECT, related_name="forecasts", db_index=False
+    )
     symbol = models.CharField(max_length=15)
     origin = models.DateField("last session known")
     horizon_sessions = models.PositiveSmallIntegerField()
@@ -64,15 +67,19 @@ class Forecast(models.Model):
     big_move = models.DecimalField(max_digits=7, decimal_places=6, null=True)
     risk_level = models.CharField(max_length=8, blank=True)
     drivers = models.JSONField(default=list)
-    model_version = models.ForeignKey("mlops.ModelVersion", on_delete=models.PROTECT, related_name="forecasts")
+    model_version = models.ForeignKey(
+        "mlops.ModelVersion", on_delete=models.PROTECT, related_name="forecasts", db_index=False
+    )
     fit = models.CharField("which of the version's two fits", max_length=7, choices=Fit)
-    toolchain = models.ForeignKey("predictions.Toolchain", on_delete=models.PROTECT, null=True, related_name="+")
+    toolchain = models.ForeignKey(
+        "predictions.Toolchain", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     data_source = models.CharField(max_length=32)
     basis_date = models.DateField("splits applied up to", null=True)
     inputs = models.ForeignKey("predictions.ForecastInput", on_delete=models.PROTECT, null=True, related_name="+")
     recorded_at = models.DateTimeField()
     previous_hash = models.CharField(max_length=64)
-    entry_hash = models.CharField(max_length=64, unique=True)
+    entry_hash = models.CharField(max_length=64)
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -80,6 +87,8 @@ class Forecast(models.Model):
             models.UniqueConstraint(
                 fields=["instrument", "origin", "horizon_sessions", "model_version", "kind"], name="forecast_said_once"
             ),
+            # Not `unique=True`, with which a second index would be kept for prefixes, that nobody looks for.
+            models.UniqueConstraint(fields=["entry_hash"], name="forecast_hash_once"),
             models.CheckConstraint(condition=Q(fit__in=["serving", "holdout"]), name="forecast_fit_known"),
             models.CheckConstraint(condition=Q(target__gt=F("origin")), name="forecast_target_after_origin"),
             models.CheckConstraint(
@@ -113,6 +122,7 @@ class Forecast(models.Model):
             ),
             models.Index(fields=["instrument", "target", "horizon_sessions", "kind", "id"], name="forecast_history"),
             models.Index(fields=["kind", "horizon_sessions", "target"], name="forecast_by_target"),
+            models.Index(fields=["model_version", "kind", "origin"], name="forecast_of_version"),
         ]
 
     def __str__(self) -> str:

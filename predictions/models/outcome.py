@@ -8,7 +8,10 @@ from django.db import models
 class Outcome(models.Model):
     """Written when the target session's bar is final. Revision 0 counts in every figure; later ones are corrections."""
 
-    forecast = models.ForeignKey("predictions.Forecast", on_delete=models.PROTECT, related_name="outcomes")
+    # Found by the unique constraint, which begins with it.
+    forecast = models.ForeignKey(
+        "predictions.Forecast", on_delete=models.PROTECT, related_name="outcomes", db_index=False
+    )
     revision = models.PositiveSmallIntegerField(default=0)
     actual_price = models.DecimalField("actual close on the forecast's basis", max_digits=18, decimal_places=6)
     error = models.DecimalField("predicted minus actual", max_digits=18, decimal_places=6, null=True)

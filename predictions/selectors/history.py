@@ -53,22 +53,26 @@ COLUMNS: dict[str, str] = {
         WHERE l.forecast_id = f.id AND l.revision > 0 ORDER BY l.revision DESC LIMIT 1)""",
 }
 WORDS = ("signal", "signal_meaning")
+ORDER_SQL = "{0}.target DESC, {0}.horizon_sessions DESC, {0}.kind DESC, {0}.id DESC"
+# The keys of a page stand in one index, in this order; nothing else is read of what the page does not show.
 PAGE_SQL = f"""
-SELECT {", ".join(COLUMNS.values())} FROM predictions_forecast f
+SELECT {", ".join(COLUMNS.values())} FROM (
+    SELECT p.id FROM predictions_forecast p
+    WHERE p.instrument_id = %(instrument)s AND p.kind = ANY(%(kinds)s){{conditions}}
+    ORDER BY {ORDER_SQL.format("p")} LIMIT %(rows)s
+) page
+JOIN predictions_forecast f ON f.id = page.id
 JOIN mlops_modelversion v ON v.id = f.model_version_id
 LEFT JOIN predictions_outcome o ON o.forecast_id = f.id AND o.revision = 0
-WHERE f.instrument_id = %(instrument)s AND f.kind = ANY(%(kinds)s)
+ORDER BY {ORDER_SQL.format("f")}
 """
-ORDER_SQL = " ORDER BY f.target DESC, f.horizon_sessions DESC, f.kind DESC, f.id DESC LIMIT %(rows)s"
 AFTER_SQL = """
-AND f.target <= %(after_target)s AND (f.target < %(after_target)s OR f.horizon_sessions < %(after_horizon)s
-    OR (f.horizon_sessions = %(after_horizon)s AND f.kind < %(after_kind)s)
-    OR (f.horizon_sessions = %(after_horizon)s AND f.kind = %(after_kind)s AND f.id < %(after_key)s))
-"""
+    AND (p.target, p.horizon_sessions, p.kind, p.id)
+        < (%(after_target)s, %(after_horizon)s, %(after_kind)s, %(after_key)s)"""
 FIGURES_SQL = f"""
-SELECT kind, {", ".join(SUM_NAMES)} FROM predictions_accuracysnapshot
-WHERE instrument_id = %(instrument)s AND model_version_id IS NULL AND window_days = %(window)s
-AND kind = ANY(%(kinds)s)
+SELECT k.as_of, s.kind, {", ".join(f"s.{one}" for one in SUM_NAMES)} FROM predictions_scorekeeping k
+LEFT JOIN predictions_accuracysnapshot s ON s.instrument_id = %(instrument)s AND s.model_version_id IS NULL
+    AND s.window_days = %(window)s AND s.kind = ANY(%(kinds)s)
 """
 
 
@@ -95,20 +99,14 @@ class History:
 
 
 def history_of(instrument: Instrument, wanted: Wanted) -> History:
-    """The history of one instrument; three indexed reads at any number of forecasts."""
-    as_of = record_ends_with()
+    """The history of one instrument; two indexed reads at any number of forecasts."""
+    window = next((days for days in sorted(WINDOWS) if days and wanted.days <= days), ALL_TIME)
+    as_of, figures = _standing(instrument, wanted, window)
     found = _page(instrument, wanted, as_of)
     shown = found[: wanted.limit]
     last = shown[-1] if len(found) > wanted.limit else None
     place = (last["target_date"], last["horizon"], last["kind"], last["id"]) if last else None
-    window = next((days for days in sorted(WINDOWS) if days and wanted.days <= days), ALL_TIME)
-    return History(as_of, [_plain(row) for row in shown], place, window, _figures(instrument, wanted, window))
-
-
-def record_ends_with() -> date | None:
-    """The session with which the windows of the record end; before the first scoring, the newest one stored."""
-    found = rows_of("SELECT as_of FROM predictions_scorekeeping")
-    return (found[0][0] if found else None) or newest_session()
+    return History(as_of, [_plain(row) for row in shown], place, window, figures)
 
 
 def _page(instrument: Instrument, wanted: Wanted, as_of: date | None) -> list[dict[str, Any]]:
@@ -120,29 +118,32 @@ def _page(instrument: Instrument, wanted: Wanted, as_of: date | None) -> list[di
     }
     conditions = ""
     if as_of is not None:
-        conditions += " AND f.target > %(before)s"
+        conditions += " AND p.target > %(before)s"
         asked["before"] = as_of - timedelta(days=wanted.days)
     if wanted.horizon is not None:
-        conditions += " AND f.horizon_sessions = %(horizon)s"
+        conditions += " AND p.horizon_sessions = %(horizon)s"
         asked["horizon"] = wanted.horizon
     if wanted.after is not None:
         conditions += AFTER_SQL
         names = ("after_target", "after_horizon", "after_kind", "after_key")
         asked |= zip(names, wanted.after, strict=True)
-    rows = rows_of(PAGE_SQL + conditions + ORDER_SQL, asked)
+    rows = rows_of(PAGE_SQL.format(conditions=conditions), asked)
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
-def _figures(instrument: Instrument, wanted: Wanted, window: int) -> dict[str, Figures]:
+def _standing(instrument: Instrument, wanted: Wanted, window: int) -> tuple[date | None, dict[str, Figures]]:
+    """Where the windows end (before the first scoring at the newest session stored), and the figures of each kind."""
     asked = {
         "instrument": instrument.pk,
         "window": window,
         "kinds": [str(kind) for kind in wanted.kinds],
         "horizon": wanted.horizon,
     }
-    horizon = "" if wanted.horizon is None else " AND horizon_sessions = %(horizon)s"
-    found = [dict(zip(("kind", *SUM_NAMES), row, strict=True)) for row in rows_of(FIGURES_SQL + horizon, asked)]
-    return {kind: figures_of(added(row for row in found if row["kind"] == kind)) for kind in wanted.kinds}
+    horizon = "" if wanted.horizon is None else " AND s.horizon_sessions = %(horizon)s"
+    found = rows_of(FIGURES_SQL + horizon, asked)
+    sums = [dict(zip(("kind", *SUM_NAMES), row[1:], strict=True)) for row in found if row[1] is not None]
+    figures = {kind: figures_of(added(row for row in sums if row["kind"] == kind)) for kind in wanted.kinds}
+    return (found[0][0] if found else None) or newest_session(), figures
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

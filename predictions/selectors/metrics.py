@@ -8,33 +8,40 @@ from typing import Any, TypedDict
 from marketdata.rows import rows_of
 from predictions.models import Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
+from predictions.models.accuracy_sums import TIMED
 from predictions.scores import SUM_NAMES, CalibrationBin, Figures, Sums, added, calibration_of, figures_of, share
 
 # The longest window whose days are told one by one, and the longest told by weeks.
 BY_DAY, BY_WEEK = 90, 365
-TIMED = ("n", "hits", "ups", "inside_80", "inside_95", "inside_99", "brier")
 ROW_NAMES = ("version", "horizon_sessions", "window_days", "verdict", "needed_n", *SUM_NAMES)
 ROWS_SQL = f"""
 SELECT v.version, s.horizon_sessions, s.window_days, s.verdict, s.needed_n, {", ".join(f"s.{one}" for one in SUM_NAMES)}
 FROM predictions_accuracysnapshot s LEFT JOIN mlops_modelversion v ON v.id = s.model_version_id
-WHERE s.kind = %s AND s.instrument_id IS NULL ORDER BY s.horizon_sessions, s.model_version_id DESC
+WHERE s.kind = %(kind)s AND s.instrument_id IS NULL
+AND (s.window_days = %(window)s OR v.version IS NOT DISTINCT FROM %(version)s)
+ORDER BY s.horizon_sessions, s.model_version_id DESC
 """
-SCORED_SQL = f"""
-SELECT kind, sum(n) FROM predictions_accuracysnapshot
-WHERE instrument_id IS NULL AND model_version_id IS NULL AND window_days = {ALL_TIME} GROUP BY kind
+STANDING_SQL = f"""
+SELECT k.as_of, k.updated_at, s.kind, s.total FROM predictions_scorekeeping k LEFT JOIN (
+    SELECT kind, sum(n) AS total FROM predictions_accuracysnapshot
+    WHERE instrument_id IS NULL AND model_version_id IS NULL AND window_days = {ALL_TIME} GROUP BY kind
+) s ON true
 """
 PERIOD_NAMES = ("first", "last", *TIMED)
 PERIODS_SQL = f"""
 SELECT min(d.target), max(d.target), {", ".join(f"sum(d.{one})" for one in TIMED)} FROM predictions_accuracyday d
-WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target) ORDER BY date_trunc('{{step}}', d.target)
+WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target::timestamp) ORDER BY 1
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which part of the record: a horizon or all together, a window in days (0 is all time), a version or all."""
+    """Which part of the record: a horizon or all together, a window in days (0 is all time), a version or all.
 
-    kind: str
+    Where no kind is asked for, live forecasts are told as soon as one of them is scored, hindcasts until then.
+    """
+
+    kind: str | None
     horizon: int | None = None
     window_days: int = ALL_TIME
     version: str | None = None
@@ -56,9 +63,11 @@ class Period(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The figures asked for, and the same cut in three ways and over time."""
+    """The figures asked for, and the same cut in three ways and over time; `scored` counts forecasts by their kind."""
 
     asked: Asked
+    kind: str
+    scored: Mapping[str, int]
     as_of: date | None
     updated_at: datetime | None
     figures: Figures
@@ -69,27 +78,21 @@ class Metrics:
     over_time: list[Period]
 
 
-def scored_by_kind() -> dict[str, int]:
-    """How many forecasts of each kind have been scored, over all horizons."""
-    return dict.fromkeys(Forecast.Kind.values, 0) | {kind: int(total) for kind, total in rows_of(SCORED_SQL)}
-
-
-def told_first(counts: Mapping[str, int]) -> str:
-    """The kind that is told where none is asked for: live as soon as one is scored, hindcasts until then."""
-    live, hindcast = Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value
-    return hindcast if counts[hindcast] and not counts[live] else live
-
-
 def metrics_of(asked: Asked) -> Metrics:
     """One part of the record; three queries."""
-    as_of, updated_at = (rows_of("SELECT as_of, updated_at FROM predictions_scorekeeping") or [(None, None)])[0]
-    rows = _rows(asked)
+    standing = rows_of(STANDING_SQL) or [(None, None, None, 0)]
+    as_of, updated_at, *_ = standing[0]
+    scored = dict.fromkeys(Forecast.Kind.values, 0) | {kind: int(total) for _, _, kind, total in standing if kind}
+    kind = asked.kind or _told_first(scored)
+    rows = _rows(asked, kind)
     whole = [row for row in rows if row["version"] == asked.version]
     window = [row for row in whole if row["window_days"] == asked.window_days]
     here = [row for row in window if asked.horizon in (None, row["horizon_sessions"])]
     sums = added(here)
     return Metrics(
         asked=asked,
+        kind=kind,
+        scored=scored,
         as_of=as_of,
         updated_at=updated_at,
         figures=figures_of(sums),
@@ -97,12 +100,19 @@ def metrics_of(asked: Asked) -> Metrics:
         by_horizon=[_of_horizon(row, whole) for row in window],
         by_model=_by_model(rows, asked),
         by_window=_by_window(whole, asked),
-        over_time=_over_time(asked, as_of),
+        over_time=_over_time(asked, kind, as_of),
     )
 
 
-def _rows(asked: Asked) -> list[dict[str, Any]]:
-    return [dict(zip(ROW_NAMES, row, strict=True)) for row in rows_of(ROWS_SQL, [asked.kind])]
+def _told_first(counts: Mapping[str, int]) -> str:
+    live, hindcast = Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value
+    return hindcast if counts[hindcast] and not counts[live] else live
+
+
+def _rows(asked: Asked, kind: str) -> list[dict[str, Any]]:
+    """Every version's sums over the window asked for, and over the other windows those of the version asked for."""
+    named = {"kind": kind, "window": asked.window_days, "version": asked.version}
+    return [dict(zip(ROW_NAMES, row, strict=True)) for row in rows_of(ROWS_SQL, named)]
 
 
 def _of_horizon(row: Mapping[str, Any], whole: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -136,10 +146,10 @@ def window_name(days: int) -> str:
     return str(days) if days else "all"
 
 
-def _over_time(asked: Asked, as_of: date | None) -> list[Period]:
+def _over_time(asked: Asked, kind: str, as_of: date | None) -> list[Period]:
     """By day up to 90 days, by week up to a year, by month beyond; oldest first."""
     conditions = ["d.kind = %(kind)s"]
-    named: dict[str, Any] = {"kind": asked.kind, "version": asked.version, "horizon": asked.horizon}
+    named: dict[str, Any] = {"kind": kind, "version": asked.version, "horizon": asked.horizon}
     if asked.version is None:
         conditions.append("d.model_version_id IS NULL")
     else:

@@ -15,7 +15,7 @@ from mlops.selectors import CHAMPION
 from predictions.models import AccuracySnapshot, Forecast, Outcome
 from predictions.models.accuracy_snapshot import ALL_TIME
 from predictions.scores import SUM_NAMES, Figures, figures_of
-from predictions.selectors.metrics import Asked, Metrics, metrics_of, scored_by_kind, told_first
+from predictions.selectors.metrics import Asked, Metrics, metrics_of
 
 KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value)
 STOCKS_PER_PAGE = 50
@@ -77,13 +77,12 @@ class ModelPage:
 
 def record_page(*, kind: str | None, horizon: int, page: str | int = 1) -> RecordPage:
     """The record of `kind`; live ones by default, as soon as one is scored."""
-    scored = scored_by_kind()
-    shown = kind or told_first(scored)
-    metrics = metrics_of(Asked(shown, horizon))
+    metrics = metrics_of(Asked(kind, horizon))
+    shown = metrics.kind
     judged = next((row for row in metrics.by_horizon if row["horizon"] == horizon), {})
     return RecordPage(
         kind=shown,
-        scored=scored,
+        scored=metrics.scored,
         metrics=metrics,
         verdict=judged.get("verdict", AccuracySnapshot.Verdict.NOT_ENOUGH.value),
         needed_n=judged.get("needed_n"),
@@ -155,7 +154,7 @@ def _calls(metrics: Metrics, horizon: int, **came: bool) -> list[Outcome]:
         return []
     met = Outcome.objects.filter(
         revision=0,
-        forecast__kind=metrics.asked.kind,
+        forecast__kind=metrics.kind,
         forecast__horizon_sessions=horizon,
         forecast__target__lte=metrics.as_of,
         **came,

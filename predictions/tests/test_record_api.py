@@ -284,9 +284,9 @@ def test_the_number_of_queries_is_fixed(
             for said in forecasts([apple], (1, 5), origin=session_after("XNYS", ORIGIN, -back - 10 * count)):
                 met(said, "104")
         update_accuracy(now=NOW, through=TARGET)
-        # the instrument, where the record ends, the page, the figures
-        with django_assert_num_queries(4):
+        # the instrument, where the record ends with the figures, the page
+        with django_assert_num_queries(3):
             ask(HISTORY)
-        # kinds, where the record ends, the sums, the days
-        with django_assert_num_queries(4):
+        # where the record ends with what was scored, the sums, the days
+        with django_assert_num_queries(3):
             ask(METRICS)

@@ -15,7 +15,7 @@ from predictions.tests.test_pages import INLINE, text_of
 
 pytestmark = pytest.mark.django_db
 
-RECORD_QUERIES = 9
+RECORD_QUERIES = 8
 PATHS = ("/record", "/record?kind=hindcast&horizon=20", "/models", "/models/v1")
 
 

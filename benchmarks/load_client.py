@@ -1,0 +1,94 @@
+"""A client that costs little: calls over connections that are kept, by as many as are needed at once."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from config.embedded.running import HOST
+
+PATIENCE_S = 15.0
+Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Unanswered(Exception):
+    """A call got no whole answer; the message says why."""
+
+
+class _Closed(Exception):
+    """The connection was closed before anything of an answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Origin:
+    """One server. Of idle connections the one used last is taken first.
+
+    A kept connection may be closed by the server just when a call is sent over it. Every call here may be sent again,
+    and is, as browsers and proxies do; a new connection that fails is a failure.
+    """
+
+    port: int
+    sent_again: int = 0
+    _idle: list[Wire] = field(default_factory=list)
+
+    async def ask(self, request: bytes) -> Answer:
+        """The answer to a whole request; raises Unanswered."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._asked(request)
+        except TimeoutError as error:
+            raise Unanswered(f"no answer in {PATIENCE_S:.0f} s") from error
+        except (OSError, _Closed, asyncio.IncompleteReadError) as error:
+            raise Unanswered(f"{type(error).__name__} {error}") from error
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    async def _asked(self, request: bytes) -> Answer:
+        while self._idle:
+            try:
+                return await self._exchanged(self._idle.pop(), request)
+            except _Closed:
+                self.sent_again += 1
+        return await self._exchanged(await asyncio.open_connection(HOST, self.port), request)
+
+    async def _exchanged(self, wire: Wire, request: bytes) -> Answer:
+        reader, writer = wire
+        keep = False
+        try:
+            answer = await _answer(reader, writer, request)
+            keep = answer.headers.get("connection", "") != "close"
+        finally:
+            if keep:
+                self._idle.append(wire)
+            else:
+                writer.close()
+        return answer
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> Answer:
+    try:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        if error.partial:
+            raise
+        raise _Closed from error
+    except ConnectionError as error:
+        raise _Closed(str(error)) from error
+    first, *lines = head.decode("latin-1").rstrip().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    length = headers.get("content-length")
+    if length is None:
+        raise Unanswered("an answer that does not say how long it is")
+    return Answer(int(first.split(" ", 2)[1]), headers, await reader.readexactly(int(length)))

@@ -1,0 +1,75 @@
+"""What is called in the mixed load, and how often beside the rest."""
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from config.embedded.running import HOST
+from predictions.conf import HORIZONS, MOST_AT_ONCE
+
+JOB_SYMBOLS = 120
+JOB = "batch job"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A kind of call: out of the sum of all `weight`s so many go to `server`, each a request made by chance."""
+
+    name: str
+    weight: float
+    server: str
+    request: Callable[[random.Random], bytes]
+    status: int = 200
+
+
+def mix_of(symbols: Sequence[str], forecast_id: int, headers: Mapping[str, str]) -> list[Call]:
+    """Readers mostly: programs that ask for forecasts, people who look at pages, some who ask for many at once."""
+
+    def get(path: str, **named: str) -> Callable[[random.Random], bytes]:
+        def made(chance: random.Random) -> bytes:
+            values = {"symbol": chance.choice(symbols), "horizon": chance.choice(HORIZONS)}
+            return request_of("GET", path.format(**values), {**headers, **named})
+
+        return made
+
+    def page(path: str) -> Callable[[random.Random], bytes]:
+        def made(chance: random.Random) -> bytes:
+            return request_of("GET", path.format(symbol=chance.choice(symbols)), {"Accept": "text/html"})
+
+        return made
+
+    def batch(count: int) -> Callable[[random.Random], bytes]:
+        def made(chance: random.Random) -> bytes:
+            asked = {"symbols": chance.sample(symbols, count), "horizon": chance.choice(HORIZONS)}
+            own = {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex}
+            return request_of("POST", "/api/v1/predict/batch", {**headers, **own}, json.dumps(asked).encode())
+
+        return made
+
+    predict = "/api/v1/predict?symbol={symbol}&horizon={horizon}"
+    return [
+        Call("predict (edge)", 40, "edge", get(predict)),
+        Call("predict (web)", 8, "web", get(predict)),
+        Call("history", 8, "web", get("/api/v1/history/{symbol}?days=90")),
+        Call("metrics", 6, "web", get("/api/v1/metrics?horizon={horizon}")),
+        Call("prices", 8, "web", get("/api/v1/prices/{symbol}")),
+        Call("symbols", 6, "web", get("/api/v1/symbols?search={symbol}")),
+        Call("quotes", 4, "web", get("/api/v1/quotes?symbols={symbol}")),
+        Call("sentiment", 2, "web", get("/api/v1/sentiment/{symbol}")),
+        Call("forecast", 3, "web", get(f"/api/v1/forecasts/{forecast_id}")),
+        Call("ledger heads", 2, "web", get("/api/v1/ledger/heads")),
+        Call(f"batch of {MOST_AT_ONCE}", 2, "web", batch(MOST_AT_ONCE)),
+        Call(JOB, 0.2, "web", batch(JOB_SYMBOLS), status=202),
+        Call("page of stocks", 2, "web", page("/")),
+        Call("page of a stock", 3, "web", page("/stocks/{symbol}")),
+        Call("page of the record", 1, "web", page("/record")),
+    ]
+
+
+def request_of(method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    """A whole request."""
+    told = {"Host": HOST, **headers, **({"Content-Length": str(len(body))} if body else {})}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items()), "", ""]
+    return "\r\n".join(lines).encode() + body

@@ -1,0 +1,70 @@
+"""The sockets of the mixed load: each follows a few stocks, and somebody publishes their prices."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from benchmarks.api_servers import HOST, Server
+from marketdata.live import NAME, TOPIC_PREFIX, publish_all
+from marketdata.models import Instrument
+
+SOCKETS = 10
+EVERY_S = 0.5
+LAST_S = 2.0
+
+
+@dataclass(slots=True)
+class Stream:
+    """What was published to the sockets and what came: `taken` in milliseconds from the one to the other."""
+
+    edge: Server
+    stocks: Sequence[Instrument]
+    published: int = 0
+    taken: list[float] = field(default_factory=list)
+
+    @property
+    def missed(self) -> int:
+        """Messages that did not come."""
+        return self.published * SOCKETS - len(self.taken)
+
+    async def run(self, seconds: float) -> None:
+        """Publish a price every half second for so long, to sockets that follow all of the stocks."""
+        address = f"ws://{HOST}:{self.edge.port}/ws/stream"
+        sockets = [await connect(address, proxy=None) for _ in range(SOCKETS)]
+        for socket in sockets:
+            await self._follow(socket)
+        readers = [asyncio.create_task(self._read(socket)) for socket in sockets]
+        ends, turn = time.monotonic() + seconds, 0
+        while time.monotonic() < ends:
+            await asyncio.to_thread(self._publish, self.stocks[turn % len(self.stocks)])
+            turn += 1
+            await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(LAST_S)
+        for socket in sockets:
+            await socket.close()
+        await asyncio.gather(*readers)
+
+    async def _follow(self, socket: ClientConnection) -> None:
+        symbols = [stock.symbol for stock in self.stocks]
+        await socket.send(json.dumps({"action": "subscribe", "channel": NAME, "symbols": symbols}))
+        for _ in symbols:
+            await socket.recv()
+
+    async def _read(self, socket: ClientConnection) -> None:
+        try:
+            while True:
+                message = json.loads(await socket.recv())
+                if "sent_at" in message:
+                    self.taken.append(1000 * (time.monotonic() - message["sent_at"]))
+        except ConnectionClosed:
+            return
+
+    def _publish(self, stock: Instrument) -> None:
+        told = {"type": "change", "channel": NAME, "symbol": stock.symbol, "stale": False, "price": 100.0}
+        publish_all([(f"{TOPIC_PREFIX}{stock.pk}", {**told, "as_of": "2023-09-21", "sent_at": time.monotonic()})])
+        self.published += 1
