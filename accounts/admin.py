@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from allauth.socialaccount.models import SocialApp, SocialToken
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import InlineModelAdmin
@@ -17,7 +16,6 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.conf import ANONYMOUS_PLAN
 from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
 from accounts.real_time import real_now
 from accounts.services.audit import record
@@ -116,15 +114,8 @@ class PlanAdmin(ModelAdmin):
 
     @admin.display(description="calls a minute", ordering="per_minute")
     def calls_a_minute(self, plan: Plan) -> str:
-        """The limit that holds: for callers without credentials that is a setting, which no query has to find."""
-        if plan.name == ANONYMOUS_PLAN:
-            return f"{settings.HINDCAST_LIMITS.anonymous_per_minute} (HINDCAST_LIMIT_ANONYMOUS)"
+        """The limit, in words where there is none."""
         return "no limit" if plan.per_minute is None else str(plan.per_minute)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The plan of callers without credentials is set by the environment."""
-        is_set_elsewhere = isinstance(obj, Plan) and obj.name == ANONYMOUS_PLAN
-        return not is_set_elsewhere and super().has_change_permission(request, obj)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A limit allows at least one call, as the table has it; the form says so in words."""

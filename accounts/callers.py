@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts.anonymous import ANONYMOUS
 from accounts.conf import ANONYMOUS_PLAN
 from accounts.errors import CredentialsRefused, ScopeMissing
 from accounts.key_table import HeardTable
@@ -161,8 +162,8 @@ def known_caller(*, api_key: str, authorization: str) -> Caller | None:
 
 def anonymous_caller(bucket: str) -> Caller:
     """Whoever shows no credentials, counted by where the call comes from."""
-    limit = settings.HINDCAST_LIMITS.anonymous_per_minute
-    return Caller("anonymous", bucket, ANONYMOUS_PLAN, limit, None, None, None, ANONYMOUS_SCOPES, False)
+    per_minute, per_day = ANONYMOUS.limits()
+    return Caller("anonymous", bucket, ANONYMOUS_PLAN, per_minute, per_day, None, None, ANONYMOUS_SCOPES, False)
 
 
 def key_secret() -> str:

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from django.apps import apps as installed
+from django.conf import settings
 from django.db import transaction
 from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 
-from accounts.conf import SEEDED_PLANS
+from accounts.conf import ANONYMOUS_PLAN, SEEDED_PLANS
 from accounts.key_table import tell_change
 from accounts.models import ApiKey, Plan, TokenFamily, User
 
@@ -54,6 +55,7 @@ def restore_plans(sender: Any, using: str, apps: Any = installed, **_: Any) -> N
         plans.bulk_create(
             [plans.model(name=name, per_minute=minute, per_day=day) for name, minute, day in SEEDED_PLANS]
         )
+        plans.filter(name=ANONYMOUS_PLAN).update(per_minute=settings.HINDCAST_LIMITS.anonymous_per_minute)
 
 
 def _tell_after_commit(user_id: int | None) -> None:

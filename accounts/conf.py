@@ -25,7 +25,8 @@ LEAST_AUDIT_DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """`anonymous_per_minute` read calls per client address; the last `trusted_proxies` hops may name the client.
+    """The last `trusted_proxies` hops may name the client; a new database begins with `anonymous_per_minute` read calls
+    for each client address, which staff change in the plan.
 
     Attempts at the doors: `attempts_per_address` to sign in a minute and to register an hour, `attempts_per_account`
     to sign in within five minutes.

@@ -36,6 +36,8 @@ from accounts.allowances import (
     cost_of_minute,
     limits_of,
 )
+from accounts.anonymous import ANONYMOUS
+from accounts.conf import ANONYMOUS_PLAN
 
 log = structlog.get_logger(__name__)
 
@@ -206,7 +208,7 @@ class AddressQuota:
 def quota_of(request: HttpRequest) -> Quota:
     """What the caller of this request may do, once `accounts.callers` has found out who it is; else its address."""
     caller: Quota | None = getattr(request, "caller", None)
-    return caller or AddressQuota(bucket_of(request), "anonymous", settings.HINDCAST_LIMITS.anonymous_per_minute, None)
+    return caller or AddressQuota(bucket_of(request), ANONYMOUS_PLAN, *ANONYMOUS.limits())
 
 
 def client_address(request: HttpRequest) -> str:

@@ -7,8 +7,9 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.db.models import Q, QuerySet
 
+from accounts.conf import ANONYMOUS_PLAN
 from accounts.documents import TO_BE_ACCEPTED
-from accounts.models import Acceptance, ApiKey, AuditEvent, RequestLog, TokenFamily, UsageDay, User
+from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
 
 RECENT_EVENTS = 10
 EXPORTED_ROWS = 10_000
@@ -25,6 +26,12 @@ def lacks_agreement(user: User) -> bool:
 def recent_events(user: User) -> QuerySet[AuditEvent]:
     """What happened to the account last, newest first."""
     return AuditEvent.objects.filter(user=user)[:RECENT_EVENTS]
+
+
+def anonymous_limit() -> str:
+    """Calls a minute of an address whose callers show no credentials, in words."""
+    per_minute = Plan.objects.get(pk=ANONYMOUS_PLAN).per_minute
+    return "no" if per_minute is None else str(per_minute)
 
 
 def acceptances_of(user: User) -> QuerySet[Acceptance]:

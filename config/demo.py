@@ -5,7 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -119,6 +119,13 @@ def key_line(port: int, login: Login) -> str:
     """The key for programs, told once."""
     told = login.api_key or f"as printed at its first start; http://{HOST}:{port}/accounts/keys makes another"
     return f"staff API key       {told}"
+
+
+def migrate(variables: dict[str, str]) -> None:
+    """Bring the database up to date; a new one begins with the limits that the demo's processes have."""
+    limit = int(variables["HINDCAST_LIMIT_ANONYMOUS"])
+    settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=limit)
+    call_command("migrate", interactive=False, verbosity=0)
 
 
 def run_command(*command: str, variables: dict[str, str], needed: bool = True) -> None:

@@ -101,6 +101,16 @@ def test_a_plan_that_allows_no_call_is_refused_in_words(staff: Client) -> None:
     assert Plan.objects.get(pk="free").per_minute == 1
 
 
+def test_the_plan_of_callers_without_credentials_is_changed_like_any_other(staff: Client) -> None:
+    address = reverse("admin:accounts_plan_change", args=["anonymous"])
+    assert b'name="per_minute"' in staff.get(address).content
+    assert staff.post(address, {"per_minute": "12", "per_day": "500"}).status_code == 302
+    plan = Plan.objects.get(pk="anonymous")
+    assert (plan.per_minute, plan.per_day) == (12, 500)
+    assert staff.post(reverse("admin:accounts_plan_delete", args=["anonymous"]), {"post": "yes"}).status_code == 403
+    assert ">12<" in staff.get(reverse("admin:accounts_plan_changelist")).content.decode()
+
+
 def test_people_who_are_not_staff_do_not_get_in(client: Client) -> None:
     client.force_login(User.objects.create_user("ada@example.com", PASSWORD))
     assert client.get(reverse("admin:accounts_user_changelist")).status_code == 302

@@ -26,7 +26,6 @@ RUNNERS = {
     "python": [sys.executable, "-c"],
     "javascript": ["node", "--input-type=module", "--eval"],
 }
-ROOM = {"HINDCAST_LIMIT_ANONYMOUS": "1000"}
 TEXT = {"type": "string"}
 SWITCHED = {"required": ["key", "value", "disabled"], "properties": {"value": TEXT, "disabled": {"type": "boolean"}}}
 FILLED = {"required": ["key", "value"], "properties": {"value": {"type": "string", "minLength": 1}}}
@@ -137,7 +136,7 @@ def test_the_collection_holds_every_call_in_the_form_of_postman(client: Client) 
 @pytest.fixture
 def address(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     called_market()
-    with served_site(tmp_path, ROOM) as found:
+    with served_site(tmp_path) as found:
         yield found
 
 

@@ -1,4 +1,4 @@
-"""What ends in one process ends in all of them within a second: two web processes and the edge, at one store."""
+"""What ends or changes in one process does so in all within a second: two web processes and the edge, at one store."""
 
 import time
 from collections.abc import Iterator
@@ -8,10 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 from django.utils import timezone
+from redis import Redis
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from accounts.models import ApiKey, User
+from accounts.key_table import EVERYBODY, change_channel
+from accounts.models import ApiKey, Plan, User
 from accounts.tests.factories import PASSWORD, key_of, person
 from config.embedded.running import free_port
 from config.tests.api_site import served_site
@@ -137,3 +139,28 @@ def test_an_open_stream_is_closed_though_its_process_cannot_hear_of_the_end(
         assert time.monotonic() - since < 2 * WITHIN_S + 1
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "revoked-key")
+
+
+def limits(processes: list[str]) -> list[str]:
+    """What each process tells somebody without credentials of the limit."""
+    told = [httpx.get(address + PATH, timeout=10).headers["RateLimit-Policy"] for address in processes]
+    return [one.removeprefix('"anonymous";q=').removesuffix(";w=60") for one in told]
+
+
+def test_the_limit_of_callers_without_credentials_is_the_plans_in_every_process(
+    processes: list[str], own: OwnRedis
+) -> None:
+    plan = Plan.objects.filter(pk="anonymous")
+    before = plan.get().per_minute
+    assert limits(processes) == [str(before)] * len(processes)
+    plan.update(per_minute=7001)
+    with Redis.from_url(own.url) as client:
+        client.publish(change_channel(own.url), EVERYBODY)
+    changed = time.monotonic()
+    while limits(processes) != ["7001"] * len(processes):
+        assert time.monotonic() - changed < WITHIN_S
+    own.stop()
+    plan.update(per_minute=7002)
+    changed = time.monotonic()
+    while limits(processes) != ["7002"] * len(processes):
+        assert time.monotonic() - changed < 3 * WITHIN_S

@@ -25,7 +25,7 @@ SEED = 20230921
 # Whoever calls by key would soon have ended it; with a token all of it is called.
 LEFT_OUT = {"key": ["--exclude-operation-id", "revoke_api_key"]}
 PLENTY = "1000000"
-ROOM = {f"HINDCAST_LIMIT_{name}": PLENTY for name in ("ANONYMOUS", "ATTEMPTS_ADDRESS", "ATTEMPTS_ACCOUNT")}
+ROOM = {f"HINDCAST_LIMIT_{name}": PLENTY for name in ("ATTEMPTS_ADDRESS", "ATTEMPTS_ACCOUNT")}
 
 
 def credentials_of(caller: str) -> str:

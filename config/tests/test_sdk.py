@@ -19,7 +19,6 @@ pytestmark = pytest.mark.slow
 SDK = ROOT / "deploy" / "sdk"
 # What the generators are installed in is kept between runs; the clients are made anew.
 FOLDER = ROOT / "build" / "sdk-test"
-ROOM = {"HINDCAST_LIMIT_ANONYMOUS": "1000"}
 COMPILER = FOLDER / "typescript" / "node_modules" / ".bin" / "tsc"
 
 
@@ -28,7 +27,7 @@ def address(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     """The served site, with the clients made from its schema."""
     called_market()
     shutil.rmtree(FOLDER / "python", ignore_errors=True)
-    with served_site(tmp_path, ROOM) as found:
+    with served_site(tmp_path) as found:
         run([str(SDK / "generate"), f"{found}/api/schema?format=json", str(FOLDER)], PYTHON=sys.executable)
         yield found
 

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from accounts.selectors import anonymous_limit
 from config import embedded
 from config.demo import (
     READY_SECONDS,
@@ -24,6 +25,7 @@ from config.demo import (
     is_ready,
     key_line,
     login_line,
+    migrate,
     programs,
     run_command,
 )
@@ -57,7 +59,7 @@ class Command(BaseCommand):
     def _prepare(self, variables: dict[str, str]) -> None:
         self._say("Preparing the database and the pages")
         try:
-            call_command("migrate", interactive=False, verbosity=0)
+            migrate(variables)
         except OperationalError as error:
             raise CommandError(f"The database cannot be used: {' '.join(str(error).split())}") from error
         call_command("install_schedule", stdout=io.StringIO())
@@ -87,7 +89,7 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"The site was not ready within {READY_SECONDS:.0f} s; see {supervisor.log_of('web').parent}."
                 )
-            self._announce(site.port, login, variables["HINDCAST_LIMIT_ANONYMOUS"])
+            self._announce(site.port, login, anonymous_limit())
             supervisor.watch_until(lambda: False)
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

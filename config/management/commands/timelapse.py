@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from config import embedded
@@ -23,6 +22,7 @@ from config.demo import (
     is_ready,
     key_line,
     login_line,
+    migrate,
     programs,
     run_command,
 )
@@ -70,7 +70,7 @@ class Command(BaseCommand):
     def _prepare(self, plan: Plan, variables: dict[str, str]) -> None:
         self._say("Preparing a database and a clock of its own")
         start_over()
-        call_command("migrate", interactive=False, verbosity=0)
+        migrate(variables)
         collect_static()
         clock.tell(instant_after(plan.first))
         self._say(f"Reading prices up to {plan.first}")
