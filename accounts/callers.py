@@ -108,7 +108,7 @@ def credential_of(request: HttpRequest) -> Credential | None:
     authorization = request.META.get("HTTP_AUTHORIZATION")
     if authorization is not None and not authorization.strip():
         raise CredentialsRefused("invalid-token")
-    token = _bearer(authorization or "")
+    token = bearer_token(authorization or "")
     if token is not None:
         family = verified_family(token)
         return Credential(family, lambda: _family_standing(family), "revoked-token")
@@ -137,26 +137,21 @@ def hears_changes() -> bool:
 def comes_by_header(request: HttpRequest) -> bool:
     """Whether the caller shows a key or a token, which no browser adds by itself as it adds cookies."""
     meta = request.META
-    return "HTTP_X_API_KEY" in meta or _bearer(meta.get("HTTP_AUTHORIZATION", "")) is not None
+    return "HTTP_X_API_KEY" in meta or bearer_token(meta.get("HTTP_AUTHORIZATION", "")) is not None
 
 
-def known_caller(*, api_key: str, authorization: str) -> Caller | None:
-    """The caller with these headers (empty: not sent) by plain reads only, for event loops.
+def key_digest(api_key: str) -> str | None:
+    """What a key is known by; None for what can be no key."""
+    # What is known was checked when it became known.
+    return digest_of(api_key, key_secret()) if len(api_key) == KEY_CHARACTERS else None
 
-    None says that `caller_of` must be asked: this process does not know them yet, or neither header was sent.
-    Raises CredentialsRefused.
+
+def known_caller(*, digest: str = "", token: str = "") -> Caller | None:
+    """The caller with a key of this digest, or else with this token, by plain reads only, for event loops.
+
+    None says that `caller_of` must be asked: this process does not know them yet. Raises CredentialsRefused.
     """
-    name: Hashable
-    if len(api_key) == KEY_CHARACTERS:
-        # What is known was checked when it became known.
-        name = digest_of(api_key, key_secret())
-    elif api_key:
-        return None
-    elif (token := _bearer(authorization)) is not None:
-        name = verified_family(token)
-    else:
-        return None
-    standing = _table().known(name)
+    standing = _table().known(digest or verified_family(token))
     return None if standing is None else standing.required()
 
 
@@ -171,7 +166,7 @@ def key_secret() -> str:
     return settings.HINDCAST_IDENTITY.key_secret or settings.SECRET_KEY
 
 
-def _bearer(authorization: str) -> str | None:
+def bearer_token(authorization: str) -> str | None:
     """The token of the header; other schemes are between the client and a proxy in front of us."""
     scheme, _, token = authorization.strip().partition(" ")
     return token.strip() if scheme.lower() == BEARER else None

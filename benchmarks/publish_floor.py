@@ -7,6 +7,7 @@ finds what was said, no row for an abstention, and no outage to live through: th
 import hashlib
 import math
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import numpy as np
@@ -15,7 +16,7 @@ from django.db import connection, transaction
 
 from accounts.limits import store
 from marketdata.calendars import session_after
-from marketdata.live import publish_all
+from marketdata.live import publish_texts
 from marketdata.models import Instrument
 from mlops.dataset import load_panel
 from mlops.forecasting.serving import forecast_panel
@@ -30,12 +31,14 @@ from predictions.sealing import COLUMNS, GENESIS, instant_text, jsonb_text, link
 from predictions.selectors.record import records_of
 
 LEVELS = (80, 95, 99)
+THREADS = 2
 LOCK = "SELECT pg_advisory_xact_lock(1885470721)"
 KEYS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s) ORDER BY 1"
 HEAD = "SELECT entry_hash FROM predictions_forecast ORDER BY id DESC LIMIT 1"
 STORED = [name for name in COLUMNS if name not in ("inputs_sha256", "model_sha256", "toolchain", "reasons")]
 COPY_INPUTS = (
-    "COPY predictions_forecastinput (id, instrument_id, origin, feature_set, sha256, rows, columns, block) FROM STDIN"
+    "COPY predictions_forecastinput (id, instrument_id, origin, feature_set, sha256, rows, columns, block) FROM STDIN "
+    "(FORMAT BINARY)"
 )
 COPY = (
     f"COPY predictions_forecast ({', '.join(STORED)}, reasons, inputs_id, toolchain_id, previous_hash, entry_hash) "
@@ -54,9 +57,11 @@ def published_least(*, now):
     targets = {horizon: session_after("XNYS", origin, horizon).isoformat() for horizon in HORIZONS}
     records = records_of([("live", one.horizon_sessions, instruments[one.symbol].pk) for one in told])
     bodies = []
-    with transaction.atomic(), connection.cursor() as cursor:
+    until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+    with ThreadPoolExecutor(THREADS) as pool, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK)
-        inputs = stored_inputs(cursor, told[:: len(HORIZONS)], instruments, origin.isoformat(), version.feature_set)
+        spoken = told[:: len(HORIZONS)]
+        inputs = stored_inputs(cursor, pool, spoken, instruments, origin, version.feature_set)
         cursor.execute(HEAD)
         previous = (cursor.fetchone() or (GENESIS,))[0]
         keys = keys_of(cursor, "predictions_forecast", len(told))
@@ -85,18 +90,21 @@ def published_least(*, now):
                 previous = sealed
                 record = records["live", one.horizon_sessions, instrument.pk]
                 bodies.append((instrument.pk, body_of(texts, drivers, version.version, record, one.horizon_sessions)))
-    tell(bodies, version.version, now)
+        # Made while the transaction commits.
+        answers = pool.submit(answers_of, bodies, until)
+    tell(answers.result(), version.version, now, until)
 
 
-def stored_inputs(cursor, told, instruments, origin, feature_set):
+def stored_inputs(cursor, pool, told, instruments, origin, feature_set):
     found = {}
     keys = keys_of(cursor, "predictions_forecastinput", len(told))
+    raws = [np.ascontiguousarray(one.inputs).tobytes() for one in told]
+    packed = pool.map(zlib.compress, raws)
     with cursor.copy(COPY_INPUTS) as copy:
-        for one, key in zip(told, keys, strict=True):
-            raw = np.ascontiguousarray(one.inputs).tobytes()
+        copy.set_types(("int8", "int8", "date", "varchar", "varchar", "int4", "int4", "bytea"))
+        for one, key, raw, block in zip(told, keys, raws, packed, strict=True):
             sha256 = hashlib.sha256(raw).hexdigest()
-            shape = one.inputs.shape
-            copy.write_row([key, instruments[one.symbol].pk, origin, feature_set, sha256, *shape, zlib.compress(raw)])
+            copy.write_row([key, instruments[one.symbol].pk, origin, feature_set, sha256, *one.inputs.shape, block])
             found[one.symbol] = key, sha256
     return found
 
@@ -147,19 +155,25 @@ def body_of(texts, drivers, version, record, horizon):
     }  # fmt: skip
 
 
-def tell(bodies, version, now):
-    until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
+def answers_of(bodies, until):
+    for _, body in bodies:
+        body["fresh_until"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [(instrument_id, ReadyAnswer(body, encoded(body))) for instrument_id, body in bodies]
+
+
+def tell(answers, version, now, until):
     store().set("champion", version)
     by_instrument, entries = {}, []
-    for instrument_id, body in bodies:
-        body["fresh_until"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
-        told = ReadyAnswer(body, encoded(body))
+    for instrument_id, told in answers:
+        body = told.body
         key = f"fc:{version}:{body['symbol']}:{body['horizon']}"
         entries.append((key, (told.text, told.stale_text, body["status"].encode())))
-        by_instrument.setdefault(instrument_id, []).append(body)
+        by_instrument.setdefault(instrument_id, []).append(told)
     write(entries, now=now, fresh_until=until, stale=False)
-    publish_all([
-        (f"forecasts.instrument.{key}", {"type": "change", "channel": "forecasts", "symbol": told[0]["symbol"],
-                                         "as_of": told[0]["as_of"], "stale": False, "forecasts": told})
+    publish_texts([
+        (f"forecasts.instrument.{key}",
+         encoded({"type": "change", "channel": "forecasts", "symbol": told[0].body["symbol"],
+                  "as_of": told[0].body["as_of"], "stale": False})[:-1]
+         + b',"forecasts":[' + b",".join([one.text for one in told]) + b"]}")
         for key, told in by_instrument.items()
     ])  # fmt: skip

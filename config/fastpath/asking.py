@@ -8,7 +8,7 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
 
-from accounts.callers import Caller, anonymous_caller, known_caller
+from accounts.callers import Caller, anonymous_caller, bearer_token, key_digest, known_caller
 from accounts.limits import address_behind, address_bucket
 from accounts.models import Scope
 from config.request_log import new_id, offered_id
@@ -35,8 +35,8 @@ class Ask:
     """What a plain request says, whenever and from wherever it comes; empty texts were not sent."""
 
     query: PredictQuery
-    key: str
-    authorization: str
+    digest: str
+    token: str
     forwarded: str
     offered_tag: str
     offered_id: str
@@ -79,16 +79,24 @@ class Reader:
         is_secure = bool(self._proxy_header) and get(self._proxy_header) == self._proxy_word
         if (self._must_be_secure and not is_secure) or not self._is_our_name(get("HTTP_HOST", "")):
             return None
-        key, authorization = get("HTTP_X_API_KEY"), get("HTTP_AUTHORIZATION")
-        if key == "" or authorization == "":
-            # They got lost on their way.
-            return None
-        if not key and not authorization and self._session in get("HTTP_COOKIE", ""):
+        shown = self._shown(headers)
+        if shown is None:
             return None
         return Ask(
-            asked, key or "", authorization or "", get("HTTP_X_FORWARDED_FOR", ""), get("HTTP_IF_NONE_MATCH", ""),
+            asked, *shown, get("HTTP_X_FORWARDED_FOR", ""), get("HTTP_IF_NONE_MATCH", ""),
             offered_id(get("HTTP_X_REQUEST_ID", "")), is_secure,
         )  # fmt: skip
+
+    def _shown(self, headers: Mapping[str, str]) -> tuple[str, str] | None:
+        """The digest of a key or else a token; None where there is neither in one of their places, or a session."""
+        key, authorization = headers.get("HTTP_X_API_KEY"), headers.get("HTTP_AUTHORIZATION")
+        if key is not None:
+            digest = key_digest(key)
+            return None if digest is None or authorization == "" else (digest, "")
+        if authorization is not None:
+            token = bearer_token(authorization)
+            return None if not token else ("", token)
+        return None if self._session in headers.get("HTTP_COOKIE", "") else ("", "")
 
     def _asked(self, query: str) -> PredictQuery | None:
         """What the query asks; percent signs are for the gate in front of the views to judge."""
@@ -119,8 +127,8 @@ def call_of(ask: Ask, peer: str) -> Call | None:
     """The call of whoever asks; None when Django has to find out who that is. Raises CredentialsRefused."""
     address = address_behind(peer, ask.forwarded)
     caller: Caller | None
-    if ask.key or ask.authorization:
-        caller = known_caller(api_key=ask.key, authorization=ask.authorization)
+    if ask.digest or ask.token:
+        caller = known_caller(digest=ask.digest, token=ask.token)
     else:
         caller = anonymous_caller(address_bucket(address))
     if caller is None or Scope.READ not in caller.scopes:

@@ -18,8 +18,9 @@ class ForecastInput(models.Model):
 
     class Meta:
         constraints: ClassVar = [
+            # A publication asks for its session's blocks, and adds to the end.
             models.UniqueConstraint(
-                fields=["instrument", "origin", "feature_set", "sha256"], name="forecast_input_once"
+                fields=["origin", "feature_set", "instrument", "sha256"], name="forecast_input_once"
             ),
         ]
 

@@ -5,7 +5,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from django.db import connection
@@ -23,6 +22,7 @@ COPY predictions_forecastinput (id, instrument_id, origin, feature_set, sha256, 
 FROM STDIN (FORMAT BINARY)
 """
 COMPRESSING = 2
+BLOCKS_AT_A_TIME = 25
 TYPES = ("int8", "int8", "date", "varchar", "varchar", "int4", "int4", "bytea")
 
 
@@ -90,8 +90,8 @@ def _added(blocks: Mapping[tuple[int, str], PackedBlock], occasion: Occasion) ->
 
 
 def _compressed(blocks: Sequence[PackedBlock]) -> Iterator[bytes]:
-    """The bytes that are stored of each block; threads share the work in as few pieces as there are threads."""
-    share = -(-len(blocks) // COMPRESSING)
+    """The bytes that are stored of each block, in order; threads make them piece by piece."""
+    pieces = [blocks[start : start + BLOCKS_AT_A_TIME] for start in range(0, len(blocks), BLOCKS_AT_A_TIME)]
     with ThreadPoolExecutor(COMPRESSING) as pool:
-        pieces = [blocks[start : start + share] for start in range(0, len(blocks), share)]
-        return chain.from_iterable(pool.map(lambda piece: [block.compressed() for block in piece], pieces))
+        for piece in pool.map(lambda piece: [block.compressed() for block in piece], pieces):
+            yield from piece

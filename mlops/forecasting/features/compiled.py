@@ -6,7 +6,7 @@ from mlops.forecasting.features import cross_section
 from mlops.forecasting.features.compiling import compiled
 from mlops.forecasting.features.kernels_closing import fill_closing
 from mlops.forecasting.features.kernels_ranges import fill_ranges
-from mlops.forecasting.features.reference import market_columns
+from mlops.forecasting.features.reference import CHANGE_STEPS, market_columns
 from mlops.forecasting.features.registry import (
     DIRECTION_NAMES,
     MARKET_VOLATILITY_NAMES,
@@ -22,7 +22,7 @@ FIRST_MARKET = len(OWN_VOLATILITY_NAMES)
 LAG_0, RET_5, RET_21, RET_63, MOMENTUM = (
     OWN_DIRECTION_NAMES.index(name) for name in ("r_lag0", "ret_5", "ret_21", "ret_63", "mom_12_1")
 )
-SIGMA, CHANGES, WEEK, RANKED = 4, 5, 6, 10
+WEEK, SIGMA, CHANGES, RANKED = 1, 4, 5, 10
 
 
 def compiled_features(panel: Panel, *, first_row: int) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -56,7 +56,7 @@ def fill(panel: Panel, out: tuple[FloatArray, FloatArray, FloatArray, FloatArray
         for start in range(0, rows - first_row, SESSIONS_AT_ONCE):
             tile = np.empty((RANKED, min(SESSIONS_AT_ONCE, rows - first_row - start), symbols))
             _take(direction, sigmas, start, tile)
-            week = tile[WEEK]
+            week = tile[WEEK] * tile[SIGMA]
             beyond_market = (week - cross_section.session_mean(week)) / tile[SIGMA]
             _compare(tile, np.argsort(tile, axis=2), beyond_market, start, direction)
         market = market_columns(mean_return)
@@ -70,17 +70,17 @@ def _take(direction, sigmas, start, tile):  # type: ignore[no-untyped-def]  # co
         for row in range(tile.shape[1]):
             own = direction[symbol, start + row]
             tile[0, row, symbol] = own[LAG_0]
-            tile[1, row, symbol] = own[RET_5]
+            tile[WEEK, row, symbol] = own[RET_5]
             tile[2, row, symbol] = own[RET_21]
             tile[3, row, symbol] = own[MOMENTUM]
             sigma = sigmas[symbol, start + row]
             tile[SIGMA, row, symbol] = sigma
-            # What a price did, in units that are the same for all: the changes before they were scaled.
-            tile[CHANGES, row, symbol] = own[LAG_0] * sigma
-            tile[WEEK, row, symbol] = own[RET_5] * sigma
-            tile[CHANGES + 2, row, symbol] = own[RET_21] * sigma
-            tile[CHANGES + 3, row, symbol] = own[RET_63] * sigma
-            tile[CHANGES + 4, row, symbol] = own[MOMENTUM] * sigma
+            # What a price did, in units that are the same for all, without the rounding of having been scaled.
+            tile[CHANGES, row, symbol] = np.rint(own[LAG_0] * sigma * CHANGE_STEPS)
+            tile[CHANGES + 1, row, symbol] = np.rint(own[RET_5] * sigma * CHANGE_STEPS)
+            tile[CHANGES + 2, row, symbol] = np.rint(own[RET_21] * sigma * CHANGE_STEPS)
+            tile[CHANGES + 3, row, symbol] = np.rint(own[RET_63] * sigma * CHANGE_STEPS)
+            tile[CHANGES + 4, row, symbol] = np.rint(own[MOMENTUM] * sigma * CHANGE_STEPS)
 
 
 @compiled

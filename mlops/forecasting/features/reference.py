@@ -31,6 +31,8 @@ RANKED_CHANGES = {
     "rank_change_63": "ret_63",
     "rank_change_mom": "mom_12_1",
 }
+# Prices in steps often do the same: equal changes must not be told apart by their rounding.
+CHANGE_STEPS = 1e9
 SYMBOLS_AT_ONCE = 64
 CELLS_AT_ONCE = 512
 
@@ -122,10 +124,10 @@ def _relative_columns(own_direction: FloatArray, ewma_sigma: FloatArray) -> Colu
     """The instruments of one session compared with each other."""
     sources = {*RANKED.values(), *RANKED_CHANGES.values()}
     own = {name: own_direction[:, :, OWN_DIRECTION_NAMES.index(name)] for name in sources}
-    changes = {name: own[source] * ewma_sigma for name, source in RANKED_CHANGES.items()}
+    changes = {name: np.rint(own[source] * ewma_sigma * CHANGE_STEPS) for name, source in RANKED_CHANGES.items()}
     ranks = {name: cross_section.session_ranks(own[source]) for name, source in RANKED.items()}
     ranks |= {name: cross_section.session_ranks(change) for name, change in changes.items()}
-    week = changes["rank_change_5"]
+    week = own["ret_5"] * ewma_sigma
     beyond_market = (week - cross_section.session_mean(week)) / ewma_sigma
     return {**ranks, "rank_vol": cross_section.session_ranks(ewma_sigma), "idio_5": beyond_market}
 

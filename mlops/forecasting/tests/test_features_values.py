@@ -191,6 +191,21 @@ def test_the_named_columns_hold_what_their_names_say() -> None:
     assert risk["market_vol_ratio"] == pytest.approx(np.log(market[-5:].mean() / market[-63:].mean()) / 2)
 
 
+def test_prices_that_did_the_same_share_their_rank_whatever_their_volatility() -> None:
+    panel = synthetic_panel(sessions=300, symbols=3)
+    for name in ("open", "high", "low", "close"):
+        # The second is three times the first, but for another past, so that it was wilder.
+        prices = getattr(panel, name)
+        prices[:, 1] = 3 * prices[:, 0]
+        prices[:40, 1] *= 1.5
+    cube = build_features(panel)
+    own = dict(zip(cube.direction_names, cube.direction[-1].T, strict=True))
+    assert cube.ewma_sigma[-1, 0] != cube.ewma_sigma[-1, 1]
+    for span in (1, 5, 21, 63):
+        ranks = own[f"rank_change_{span}"]
+        assert ranks[0] == ranks[1] in (2 / 6, 4 / 6)
+
+
 def test_what_volatility_is_compared_with_is_a_feature_at_every_horizon() -> None:
     compared = {f"log_rv_{horizon}" for horizon in HORIZONS if horizon > 1}
     assert compared == {"log_rv_5", "log_rv_10", "log_rv_20"}
