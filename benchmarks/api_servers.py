@@ -1,6 +1,7 @@
 """The servers of `benchmarks.api`: one process each, started one after another and looked after while they run."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from config.embedded.places import ROOT
 from config.embedded.running import HOST, free_port
 
 START_SECONDS = 60
+STOP_SECONDS = 40
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,8 +54,11 @@ def running(name: str, command: Sequence[str], port: int, variables: Mapping[str
     finally:
         child.terminate()
         try:
-            child.wait(10)
+            child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
+            # Whoever is killed cannot end those that it started.
+            for pid in children_of(child.pid):
+                os.kill(pid, signal.SIGKILL)
             child.kill()
             child.wait()
 
