@@ -32,6 +32,7 @@ RUN HINDCAST_ALLOWED_HOSTS=localhost DATABASE_URL=postgres://build@127.0.0.1:1/n
 USER hindcast
 EXPOSE 8000 8001
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
+     "--respawn-interval", "15", "--workers-kill-timeout", "30", \
      "--blocking-threads", "4", "--no-ws", "config.wsgi:application"]
 
 FROM runtime AS worker

@@ -27,7 +27,8 @@ LIMIT_PER_MINUTE = "600"
 READY_SECONDS = 60.0
 PROBE_SECONDS = 3.0
 WORKER_THREADS = "4"
-CELERY = (sys.executable, "-m", "celery", "-A", "config.celery", "--quiet")
+# What can wait gives way to what somebody waits for.
+CELERY = ("nice", "-n", "5", sys.executable, "-m", "celery", "-A", "config.celery", "--quiet")
 # On SIGHUP each process of `web` is followed by a new one, which gets so long until the old one stops taking calls.
 ROLLING = ("--respawn-interval", "15", "--workers-kill-timeout", "30")
 QUIET_WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat")

@@ -4,12 +4,22 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from marketdata.calendars import sessions_between
-from marketdata.models import ArticleMention, Instrument, SentimentDay
+from marketdata.models import ArticleMention, Instrument, NewsArticle, SentimentDay
 from marketdata.sentiment.dating import session_that_knows
 
 MOODS_SQL = "SELECT * FROM marketdata_sentimentday WHERE instrument_id = %(instrument)s AND session = ANY(%(sessions)s)"
+
+ARTICLE_COLUMNS = [field.attname for field in NewsArticle._meta.concrete_fields]
+MENTIONS_SQL = f"""
+SELECT m.*, {", ".join(f"a.{name} AS article_{name}" for name in ARTICLE_COLUMNS)}
+FROM marketdata_articlemention m JOIN marketdata_newsarticle a ON a.id = m.article_id
+WHERE m.instrument_id = %(instrument)s AND m.session = ANY(%(sessions)s){{after}}
+ORDER BY a.published_at DESC, m.id DESC LIMIT %(rows)s
+"""
+AFTER_SQL = " AND (a.published_at, m.id) < (%(instant)s, %(key)s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +56,17 @@ def mentions_page(
     instrument: Instrument, sessions: Sequence[date], *, size: int, before: tuple[datetime, int] | None = None
 ) -> MentionsPage:
     """The articles that these sessions could know, with their scores; `before` is where an earlier page ended."""
-    mentions = (
-        ArticleMention.objects.filter(instrument=instrument, session__in=sessions)
-        .select_related("article")
-        .prefetch_related("scores")
-        .order_by("-article__published_at", "-pk")
-    )
+    asked: dict[str, Any] = {"instrument": instrument.pk, "sessions": list(sessions), "rows": size + 1}
+    after = ""
     if before is not None:
-        instant, pk = before
-        mentions = mentions.filter(article__published_at__lte=instant).exclude(
-            article__published_at=instant, pk__gte=pk
-        )
-    found = list(mentions[: size + 1])
+        after = AFTER_SQL
+        asked |= zip(("instant", "key"), before, strict=True)
+    found: list[Any] = list(
+        ArticleMention.objects.raw(MENTIONS_SQL.format(after=after), asked).prefetch_related("scores")
+    )
+    for mention in found:
+        told = [getattr(mention, f"article_{name}") for name in ARTICLE_COLUMNS]
+        mention.article = NewsArticle.from_db(mention._state.db, ARTICLE_COLUMNS, told)
     shown = found[:size]
     more = len(found) > size
     return MentionsPage(shown, (shown[-1].article.published_at, shown[-1].pk) if more else None)

@@ -6,7 +6,6 @@ from datetime import date
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from marketdata.rows import binary_copy, rows_of
 from predictions.errors import HeadUnknown
@@ -35,6 +34,7 @@ END_SQL = """
 SELECT f.id, f.entry_hash, (SELECT count(*) FROM predictions_forecast c WHERE c.id > %(since)s AND c.id <= f.id)
 FROM predictions_forecast f ORDER BY f.id DESC LIMIT 1
 """
+HEADS_SQL = "SELECT * FROM predictions_ledgerhead ORDER BY id DESC"
 LAST_KEY = 2**63 - 1
 ROWS_AT_A_TIME = 5_000
 BLOCKS_AT_A_TIME = 1_000
@@ -145,9 +145,9 @@ def head_of(day: date) -> LedgerHead:
     return head
 
 
-def day_heads() -> QuerySet[LedgerHead]:
+def day_heads() -> list[LedgerHead]:
     """The heads of all days, newest first."""
-    return LedgerHead.objects.order_by("-pk")
+    return list(LedgerHead.objects.raw(HEADS_SQL))
 
 
 def last_check() -> LedgerCheck | None:
@@ -157,4 +157,4 @@ def last_check() -> LedgerCheck | None:
 
 def newest_head() -> LedgerHead | None:
     """The head that was taken last."""
-    return day_heads().first()
+    return next(iter(LedgerHead.objects.raw(f"{HEADS_SQL} LIMIT 1")), None)
