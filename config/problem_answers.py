@@ -108,7 +108,9 @@ def answer_to(error: Exception, request: HttpRequest) -> HttpResponse | None:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Handler of 400 for the whole site."""
     if request.path.startswith(API_PREFIX):
-        return _answer(BY_STATUS[400], _described(BY_STATUS[400]), request)
+        known = FRAMEWORK.get(type(exception))
+        problem = known if known and known.detail else BY_STATUS[400]
+        return _answer(problem, _described(problem), request)
     return defaults.bad_request(request, exception)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from kombu.exceptions import OperationalError as BrokerUnavailable
@@ -196,6 +196,9 @@ FRAMEWORK: dict[type[Exception], Problem] = {
     Http404: NOT_FOUND,
     PermissionDenied: Problem(403, "forbidden", "Not allowed", detail="You may not do this."),
     RequestDataTooBig: Problem(413, "body-too-large", "The body is too large", detail="It was not read."),
+    DisallowedHost: Problem(
+        400, "malformed-request", "The request cannot be read", detail="This site does not go by the name in Host."
+    ),
     SuspiciousOperation: Problem(400, "malformed-request", "The request cannot be read", detail="It was refused."),
     BadRequest: Problem(400, "malformed-request", "The request cannot be read"),
 }

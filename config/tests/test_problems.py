@@ -202,3 +202,10 @@ def test_a_missing_token_is_told_as_such(browser: Client) -> None:
 def test_json_that_is_nested_too_deeply_is_malformed(browser: Client) -> None:
     answer = browser.post("/api/echo", b"[" * 200_000, content_type="application/json")
     assert (answer.status_code, answer.json()["type"]) == (400, "/api/problems#malformed-request")
+
+
+def test_a_host_that_is_not_ours_is_named_as_the_reason(client: Client) -> None:
+    answer = client.get("/api/v1/symbols", headers={"host": "elsewhere.example"})
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"] == "This site does not go by the name in Host."

@@ -68,7 +68,7 @@ def _called_right(calls: Figures) -> str:
 
 
 def _coverage(calls: Figures) -> str:
-    return percent(calls["coverage"])
+    return percent(calls["coverage"]) if calls["n"] else NOT_MEASURED
 
 
 def _probabilities() -> Iterator[tuple[str, Told]]:
