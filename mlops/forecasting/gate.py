@@ -117,7 +117,9 @@ def _first_objection(horizons: dict[str, Any]) -> str:
                 )
         coverage = figures["coverage_95"]
         if not _coverage_is_good(coverage["challenger"], coverage["champion"]):
-            return f"The 95 % intervals at {horizon} sessions held only {100 * coverage['challenger']:.1f} %"
+            lowest, highest = (f"{100 * bound:.0f}" for bound in COVERAGE_BAND)
+            held = f"held {100 * coverage['challenger']:.1f} %, not {lowest} to {highest}"
+            return f"The 95 % intervals at {horizon} sessions {held}"
     return ""
 
 

@@ -42,10 +42,11 @@ def registered(name: str, bundle: Bundle, market: Panel, **fields: object) -> Mo
 
 
 def far_off(bundle: Bundle) -> Bundle:
-    """The bundle with the firm belief that prices fall nine times in ten."""
+    """The bundle with the firm belief that prices fall nine times in ten, and bands that nothing leaves."""
     head = bundle.heads[UP]
     sure = replace(head, base_rates=np.full_like(head.base_rates, 0.1), weights=np.zeros_like(head.weights))
-    return replace(bundle, heads={**bundle.heads, UP: sure})
+    bands = replace(bundle.bands, quantiles=3 * bundle.bands.quantiles)
+    return replace(bundle, heads={**bundle.heads, UP: sure}, bands=bands)
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_intervals_that_do_not_hold_are_kept_out() -> None:
     verdict = compare_holdouts(replace(report(), losses=thin), report(), rule="non_inferiority")
     # One case in 20 is outside already, one in 8 more: 82.5 % are held.
     assert verdict.decision == "keep"
-    assert "held only 82.5 %" in verdict.reason
+    assert "held 82.5 %, not 90 to 99" in verdict.reason
 
 
 def test_a_holdout_report_counts_every_matured_forecast() -> None:
