@@ -138,7 +138,7 @@ def figures_of(panel: Panel) -> Figures:
 def test_in_random_walks_no_edge_is_found() -> None:
     figures_by_horizon = figures_of(random_panel(1, edge=0.0))
     assert [figures["buy"]["coverage"] for figures in figures_by_horizon.values()] == [0.0] * len(HORIZONS)
-    for figures in figures_by_horizon.values():
+    for horizon, figures in figures_by_horizon.items():
         assert figures["log_loss_ci"][1] > 0
         assert figures["log_loss_vs_climatology"] < 5e-4
         # No better than the better side, no worse than "always up", which a base rate near one half may or may not say.
@@ -146,7 +146,8 @@ def test_in_random_walks_no_edge_is_found() -> None:
         assert figures["accuracy"] > figures["base_rate"] - 0.02
         # 25 stocks and 30 stretches of 20 sessions: a standard error of .008 at the longest horizon.
         assert abs(figures["interval_95"]["coverage"] - 0.95) < 0.02
-        assert abs(figures["rank_ic"]) < 0.03
+        # Three standard errors of the mean of 600 / horizon rank correlations of 25 stocks by chance.
+        assert abs(figures["rank_ic"]) < 3 * np.sqrt(int(horizon) / 600 / 24)
 
 
 @pytest.mark.slow
