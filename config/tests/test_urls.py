@@ -10,7 +10,7 @@ from config.embedded.places import ROOT
 
 @pytest.fixture
 def browser() -> Client:
-    return Client(raise_request_exception=False)
+    return Client(raise_request_exception=False, enforce_csrf_checks=True)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
