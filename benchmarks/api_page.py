@@ -27,9 +27,9 @@ Written by `make bench-api ARGS="--page docs/benchmarks.md"` on: {machine}.
 Everybody answers `GET /api/v1/predict` in turn, one process each, with the load (wrk) on the same machine; only ratios
 within one run mean anything, medians of {rounds} rounds here. The bare server and FastAPI answer 565 bytes and send no
 header of a limit, count no usage and write no log. `web` and `edge` answer a whole forecast, about 950 bytes, with
-every header, limit, count and log rule switched on, for a key and for a token of a plan without a limit. wrk says the same
-again over each connection, which `edge` need not read again (docs/decisions/0020); callers behind a proxy that names each
-request have it read every time.
+every header, limit, count and log rule switched on, for a key and for a token of a plan without a limit. wrk says the
+same again over each connection, which `edge` need not read again (docs/decisions/0020); of callers behind a proxy that
+names each request it reads every one.
 
 {loads}
 
