@@ -26,6 +26,14 @@ def test_an_unknown_api_path_is_a_problem(browser: Client, path: str) -> None:
     assert answer.json()["type"] == "/api/problems#not-found"
 
 
+@pytest.mark.parametrize("path", ["/api/start", "/api/policy", "/api/problems", "/api/postman.json", "/api/schema"])
+def test_documents_take_no_post(browser: Client, path: str) -> None:
+    answer = browser.post(path, headers={"accept": "application/json"})
+    assert answer.status_code == 405
+    assert "GET" in answer["Allow"]
+    assert answer["Content-Type"] == "application/problem+json"
+
+
 @pytest.mark.django_db
 def test_an_unknown_page_is_a_page(browser: Client) -> None:
     answer = browser.get("/nothing/here")
