@@ -20,7 +20,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
 from accounts.real_time import real_now
-from accounts.tests.factories import PASSWORD, key_of, person
+from accounts.tests.factories import PASSWORD, key_of, person, token_for
 from config.embedded.running import free_port
 
 pytestmark = pytest.mark.django_db
@@ -209,6 +209,19 @@ def test_a_new_password_ends_refresh_tokens(browser: Client) -> None:
     user.set_password("another horse battery")
     user.save()
     assert problem(post(browser, "token/refresh", {"refresh": tokens["refresh"]}))[0] == 401
+
+
+@pytest.mark.parametrize("header", ["authorization", "x-api-key"])
+def test_tokens_are_renewed_and_ended_whatever_else_is_shown(browser: Client, header: str) -> None:
+    ada = person("ada@example.com")
+    spent = token_for(ada, lifetime=timedelta(seconds=-1))
+    shown = {header: f"Bearer {spent}" if header == "authorization" else "hc_mistyped"}
+    signed_in = post(browser, "token", {"email": ada.email, "password": PASSWORD}, **shown)
+    assert signed_in.status_code == 200
+    renewed = post(browser, "token/refresh", {"refresh": signed_in.json()["refresh"]}, **shown)
+    assert renewed.status_code == 200
+    assert renewed["RateLimit-Policy"].startswith('"anonymous"')
+    assert post(browser, "logout", {"refresh": renewed.json()["refresh"]}, **shown).status_code == 204
 
 
 @pytest.mark.parametrize("kind", ["nonsense", "access", "foreign", "old", "long"])
