@@ -154,8 +154,11 @@ class KeyUnknown(AccountError):
 
 
 class TooManyKeys(AccountError):
-    """The person has as many usable keys as one may have."""
+    """The person has as many usable keys as one may have, or has had as many within a day."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"You have {limit} usable API keys, which is the most. Revoke one first.")
+    def __init__(self, limit: int, *, within_a_day: bool = False) -> None:
+        told = f"You have {limit} usable API keys, which is the most. Revoke one first."
+        if within_a_day:
+            told = f"You have used {limit} API keys within a day, revoked ones included: the most there may be."
+        super().__init__(told)
         self.limit = limit

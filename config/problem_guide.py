@@ -62,7 +62,8 @@ _DOMAIN: dict[Exception, str] = {
     accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
     accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
     accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
-    accounts.TooManyKeys(10): "Revoke a key that you no longer need.",
+    accounts.TooManyKeys(10): "Revoke a key that you no longer need; those revoked within the last day count among the "
+    "20 that one may use in a day.",
     accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
     accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
     accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",

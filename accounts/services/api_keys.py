@@ -1,7 +1,7 @@
 """Making and revoking API keys."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -9,10 +9,13 @@ from accounts.callers import key_secret
 from accounts.errors import KeyUnknown, TooManyKeys
 from accounts.keys import digest_of, make_key, shown_prefix
 from accounts.models import ApiKey, AuditEvent, User
-from accounts.selectors import usable_keys
+from accounts.selectors import keys_usable_since, usable_keys
 from accounts.services.audit import record
 
 MOST_KEYS = 10
+# Each key has the plan's calls for itself; without this, keys made and revoked in turn would have no limit together.
+MOST_IN_A_DAY = 20
+DAY = timedelta(days=1)
 
 
 @transaction.atomic
@@ -26,6 +29,8 @@ def make_api_key(
     User.objects.select_for_update().get(pk=owner.pk)
     if usable_keys(owner, now=now).count() >= MOST_KEYS:
         raise TooManyKeys(MOST_KEYS)
+    if keys_usable_since(owner, since=now - DAY).count() >= MOST_IN_A_DAY:
+        raise TooManyKeys(MOST_IN_A_DAY, within_a_day=True)
     text = make_key()
     row = ApiKey.objects.create(
         owner=owner,
