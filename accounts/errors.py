@@ -130,6 +130,14 @@ class ExpiryRefused(AccountError):
         self.most_days = most_days
 
 
+class KeyOutlivesMaker(AccountError):
+    """A key that ends asked for one that would live on; `latest` is when the new one may end."""
+
+    def __init__(self, latest: str) -> None:
+        super().__init__(f"A key cannot make one that outlives it: let `expires_at` be {latest} or earlier.")
+        self.latest = latest
+
+
 class TooManyAttempts(AccountError):
     """Too many attempts to sign in or register; `retry_after_s` says when the next one is welcome."""
 

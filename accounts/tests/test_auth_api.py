@@ -297,6 +297,18 @@ def test_a_key_makes_no_key_that_may_do_more(browser: Client) -> None:
     assert post(browser, "keys", {"name": "same", "scopes": ["read"]}, **{"x-api-key": text}).status_code == 201
 
 
+def test_a_key_makes_no_key_that_outlives_it(browser: Client) -> None:
+    ends = real_now() + timedelta(days=1)
+    _, text = key_of(person(), "manage", expires_at=ends)
+    refused = [{"name": "for ever"}, {"name": "longer", "expires_at": (ends + timedelta(seconds=1)).isoformat()}]
+    for body in refused:
+        answer = post(browser, "keys", body | {"scopes": ["manage"]}, **{"x-api-key": text})
+        assert problem(answer) == (409, "key-outlives-maker")
+        assert answer.json()["latest"] == ends.isoformat()
+    body = {"name": "as long", "scopes": ["manage"], "expires_at": ends.isoformat()}
+    assert post(browser, "keys", body, **{"x-api-key": text}).status_code == 201
+
+
 def test_there_is_room_for_ten_usable_keys(browser: Client) -> None:
     user = person()
     browser.force_login(user)
