@@ -38,7 +38,7 @@ def make_api_key(
         raise TooManyKeys(MOST_KEYS)
     if keys_usable_since(owner, since=now - DAY).count() >= MOST_IN_A_DAY:
         raise TooManyKeys(MOST_IN_A_DAY, within_a_day=True)
-    maker = keys_of(owner).filter(pk=maker_id).first()
+    maker = None if maker_id is None else keys_of(owner).filter(pk=maker_id).first()
     latest = None if maker is None else maker.expires_at
     if latest is not None and (expires_at is None or expires_at > latest):
         raise KeyOutlivesMaker(latest.isoformat())

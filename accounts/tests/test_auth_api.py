@@ -300,9 +300,12 @@ def test_a_key_makes_no_key_that_may_do_more(browser: Client) -> None:
 def test_a_key_makes_no_key_that_outlives_it(browser: Client) -> None:
     ends = real_now() + timedelta(days=1)
     _, text = key_of(person(), "manage", expires_at=ends)
-    refused = [{"name": "for ever"}, {"name": "longer", "expires_at": (ends + timedelta(seconds=1)).isoformat()}]
+    refused: list[dict[str, Any]] = [
+        {"name": "for ever"},
+        {"name": "longer", "expires_at": (ends + timedelta(seconds=1)).isoformat()},
+    ]
     for body in refused:
-        answer = post(browser, "keys", body | {"scopes": ["manage"]}, **{"x-api-key": text})
+        answer = post(browser, "keys", {**body, "scopes": ["manage"]}, **{"x-api-key": text})
         assert problem(answer) == (409, "key-outlives-maker")
         assert answer.json()["latest"] == ends.isoformat()
     body = {"name": "as long", "scopes": ["manage"], "expires_at": ends.isoformat()}
