@@ -13,7 +13,7 @@ from mlops.forecasting.types import FloatArray
 BUY, HOLD, SELL = "BUY", "HOLD", "SELL"
 RISE, LAG, RISK = "rise", "lag", "risk"
 
-RISE_SHARE = 0.07
+RISE_SHARE = 0.08
 LAG_SHARE = 0.07
 LAG_NEEDS_INSTRUMENTS = 20
 FEWEST_SIGNALS = 100
