@@ -26,7 +26,7 @@ SANDBOX_CALLS = ("predict", "history", "metrics", "symbols", "prices")
 ASKED_WITH: Mapping[str, str] = {"symbols": "AAPL,NVDA"}
 IN_SANDBOX = {"type": "boolean", "description": "Only there, and true, in the fixed answers to the sandbox key."}
 WORDS = {
-    "format": "As JSON or as a table; goes before `Accept`.",
+    "format": "The form of the answer; goes before `Accept`.",
     "limit": "At most so many in one answer.",
     "page": "Which page, counted from 1.",
 }

@@ -15,12 +15,12 @@ LONGEST_NAME = 60
 
 
 class JsonParser(JSONParser):
-    """JSON that means one thing only: in UTF-8, not packed, without fields that come twice, and not nested too deeply."""
+    """JSON that means one thing only: in UTF-8, not packed, no field twice, not nested too deeply."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The value that stands in the body. Raises ParseError, or UnsupportedMediaType for what is written otherwise."""
+        """The value that stands in the body. Raises ParseError, or UnsupportedMediaType."""
         _require_plain_text(media_type or self.media_type, parser_context or {})
         try:
             return json.loads(stream.read().decode(), parse_constant=strict_constant, object_pairs_hook=_object)
