@@ -242,7 +242,9 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
     if any("*" in host or host.startswith(".") for host in hosts):
         complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*' or all below a domain.")
     elif not all(HOST_NAME.fullmatch(host) for host in hosts):
-        complaints.append("HINDCAST_ALLOWED_HOSTS must hold names only: hindcast.example, without scheme, port or path.")
+        complaints.append(
+            "HINDCAST_ALLOWED_HOSTS must hold names only: hindcast.example, without scheme, port or path."
+        )
     complaints += [
         f"{name} is set; production answers errors without their inside, so leave it empty."
         for name in ("DEBUG", "DJANGO_DEBUG")
