@@ -20,7 +20,7 @@ class ApiView(APIView):
 
     query_form: ClassVar[type[serializers.Serializer] | None] = None
     # What the framework would answer to OPTIONS by itself stands in no schema.
-    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "put", "patch", "delete"]
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who asks and how often, then whether every name in the query is known. Raises ValidationError."""
