@@ -60,10 +60,12 @@ _DOMAIN: dict[Exception, str] = {
     accounts.AddressTaken(): "Sign in instead, or set a new password on the page for signing in.",
     accounts.PasswordRefused(["This password is too common."]): "`reasons` says what is wrong with it.",
     accounts.ExpiryRefused(3650): "Name an instant in the future, with its time zone.",
+    accounts.KeyOutlivesMaker("2026-03-09T22:05:00Z"): "Let it end by `latest`, or make it after signing in.",
     accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
     accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
     accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
-    accounts.TooManyKeys(10): "Revoke a key that you no longer need.",
+    accounts.TooManyKeys(10): "Revoke a key that you no longer need; those revoked within the last day count among the "
+    "20 that one may use in a day.",
     accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
     accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
     accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",

@@ -72,6 +72,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
     accounts.PasswordRefused: Problem(409, "password-refused", "The password will not do", ("reasons",)),
     accounts.ExpiryRefused: Problem(409, "expiry-refused", "The key cannot end then", ("most_days",)),
+    accounts.KeyOutlivesMaker: Problem(409, "key-outlives-maker", "The key cannot live so long", ("latest",)),
     accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
     accounts.AttemptsUncounted: Problem(
         503,
