@@ -56,13 +56,18 @@ def make_api_key(
 
 
 @transaction.atomic
-def revoke_api_key(*, owner: User, key_id: int, now: datetime) -> ApiKey:
-    """End a key of this person in every process; revoking again changes nothing. Raises KeyUnknown."""
+def revoke_api_key(*, owner: User, key_id: int, now: datetime, detail: str = "") -> ApiKey:
+    """End a key of this person in every process, for good; revoking again changes nothing. Raises KeyUnknown.
+
+    `detail` says who did it, where it was not the person.
+    """
     key = ApiKey.objects.select_for_update().filter(owner=owner, pk=key_id).first()
     if key is None:
         raise KeyUnknown(key_id)
     if key.revoked_at is None:
         key.revoked_at = now
         key.save(update_fields=["revoked_at"])
-        record(kind=AuditEvent.Kind.KEY_REVOKED, user=owner, now=now, detail=f"{key.prefix} {key.name}")
+        record(
+            kind=AuditEvent.Kind.KEY_REVOKED, user=owner, now=now, detail=f"{key.prefix} {key.name} {detail}".strip()
+        )
     return key

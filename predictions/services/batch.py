@@ -52,11 +52,17 @@ def answer_piece(*, piece_pk: int, now: datetime) -> bool:
 
 @transaction.atomic
 def _keep(piece: BatchPiece, answers: Sequence[Mapping[str, Any]], *, claimed_at: datetime) -> bool:
-    """Store the answers and count them, unless the job was cancelled or deleted or the claim ran out meanwhile."""
-    job = BatchJob.objects.select_for_update().filter(pk=piece.job_id).first()
+    """Store the answers and count them, unless the job was cancelled or deleted or the claim ran out meanwhile.
+
+    The piece is locked before its job, which is the order in which both are deleted.
+    """
     mine = BatchPiece.objects.filter(pk=piece.pk, claimed_at=claimed_at, answers__isnull=True)
-    if job is None or not job.is_open or not mine.update(answers=list(answers)):
+    if not list(mine.select_for_update().values_list("pk", flat=True)):
         return False
+    job = BatchJob.objects.select_for_update().filter(pk=piece.job_id).first()
+    if job is None or not job.is_open:
+        return False
+    mine.update(answers=list(answers))
     job.done += len(answers)
     job.problems += sum(answer["status"] == PROBLEM for answer in answers)
     finished = job.done == job.total

@@ -202,6 +202,19 @@ def test_an_altered_export_is_found_without_this_software(client: Client, rows: 
     assert len(altered) == 4
 
 
+@pytest.mark.parametrize("told", ["[]", "{}", '{"title": "Too many calls"}', '{"count": "5"}'])
+def test_a_file_that_is_no_head_proves_nothing(export: Path, told: str) -> None:
+    head = export.with_name("head.json")
+    head.write_text(told)
+    assert verified(export, head) == (1, "What you kept is no head of a ledger.\n")
+
+
+def test_an_export_that_ends_within_a_line_is_found(export: Path) -> None:
+    export.write_text(export.read_text()[:-20])
+    assert verified(export) == (1, "Line 5 is not a line of an export.\n")
+    assert verified()[0] == 1
+
+
 def test_a_forged_ledger_meets_the_head_that_somebody_kept(client: Client, rows: list[Forecast], export: Path) -> None:
     head = export.with_name("head.json")
     head.write_bytes(client.get("/api/v1/ledger/head").content)
