@@ -18,8 +18,10 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
 from accounts.real_time import real_now
+from accounts.services.api_keys import revoke_api_key
 from accounts.services.audit import record
 from accounts.services.deletion import delete_account
+from accounts.services.tokens import revoke_family
 from marketdata.admin import ReadOnly, ReadOnlyAdmin
 
 Kind = AuditEvent.Kind
@@ -138,27 +140,59 @@ class _NeverAdded(ModelAdmin):
         return False
 
 
+class _Revocable(_NeverAdded):
+    """What staff may end for good, which its owner sees among the last events; it is deleted with the account only."""
+
+    actions: ClassVar = ["revoke"]
+
+    @admin.action(description="Revoke for good", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """End what is chosen."""
+        for row in queryset:
+            self.revoke_one(row, _by(request))
+        self.message_user(request, "Revoked; programs that use it are refused within a second.")
+
+    def revoke_one(self, row: Any, detail: str) -> None:
+        """End one of them."""
+        raise NotImplementedError
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(ApiKey)
-class ApiKeyAdmin(_NeverAdded):
-    """Keys; setting "revoked at" ends a key for good."""
+class ApiKeyAdmin(_Revocable):
+    """Keys; those of others are renamed, ended, or given another end."""
 
     list_display = ("prefix", "name", "owner", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_select_related = ("owner",)
     search_fields = ("prefix", "name", "owner__email")
     list_filter = ("created_at",)
-    readonly_fields = ("owner", "prefix", "scopes", "created_at", "last_used_at")
+    readonly_fields = ("owner", "prefix", "scopes", "created_at", "last_used_at", "revoked_at")
     fields: ClassVar = ["name", "owner", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
+
+    def revoke_one(self, row: ApiKey, detail: str) -> None:
+        revoke_api_key(owner=row.owner, key_id=row.pk, now=real_now(), detail=detail)
+
+    def log_change(self, request: HttpRequest, obj: ApiKey, message: Any) -> LogEntry:
+        """Let the owner see that staff changed the key."""
+        record(kind=Kind.CHANGED_BY_STAFF, user=obj.owner, now=real_now(), detail=f"key {obj.prefix} {_by(request)}")
+        return super().log_change(request, obj, message)
 
 
 @admin.register(TokenFamily)
-class TokenFamilyAdmin(_NeverAdded):
-    """Sign-ins by API; setting "revoked at" ends one with all its tokens."""
+class TokenFamilyAdmin(_Revocable):
+    """Sign-ins by API; revoking one ends all its tokens."""
 
     list_display = ("user", "created_at", "expires_at", "revoked_at", "reason")
     list_select_related = ("user",)
     search_fields = ("user__email",)
-    readonly_fields = ("user", "created_at", "expires_at")
+    readonly_fields = ("user", "created_at", "expires_at", "revoked_at", "reason")
     fields: ClassVar = ["user", "created_at", "expires_at", "revoked_at", "reason"]
+
+    def revoke_one(self, row: TokenFamily, detail: str) -> None:
+        if revoke_family(family_id=row.pk, reason="by staff", now=real_now()):
+            record(kind=Kind.CHANGED_BY_STAFF, user=row.user, now=real_now(), detail=f"sign-in by API ended {detail}")
 
 
 @admin.register(UsageDay)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 from uuid import UUID
@@ -84,18 +84,27 @@ def caller_of(request: HttpRequest) -> Caller:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A key, a token's sign-in or a session, by the name under which it is looked up."""
+    """A key, a token's sign-in or a session, by the name under which it is looked up; a token ends at an instant."""
 
     name: Hashable
     load: Callable[[], Standing | None]
     missing: str
+    expires_at: float = FOREVER
 
     def caller(self) -> Caller:
         """Whom it stands for now. Raises CredentialsRefused once it cannot be used."""
-        standing = _table().found(self.name, self.load)
-        if standing is None:
+        return self.standing().required()
+
+    def standing(self) -> Standing:
+        """What is known of it now, with the end that comes first. Raises CredentialsRefused where nothing is."""
+        if self.expires_at <= time.time():
+            raise CredentialsRefused("expired-token")
+        known = _table().found(self.name, self.load)
+        if known is None:
             raise CredentialsRefused(self.missing)
-        return standing.required()
+        if self.expires_at < known.expires_at:
+            return replace(known, expires_at=self.expires_at, expired="expired-token")
+        return known
 
 
 def credential_of(request: HttpRequest) -> Credential | None:
@@ -110,8 +119,8 @@ def credential_of(request: HttpRequest) -> Credential | None:
         raise CredentialsRefused("invalid-token")
     token = bearer_token(authorization or "")
     if token is not None:
-        family = verified_family(token)
-        return Credential(family, lambda: _family_standing(family), "revoked-token")
+        family, expires_at = verified_family(token)
+        return Credential(family, lambda: _family_standing(family), "revoked-token", expires_at)
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         user_id = getattr(request, "user", None) and request.user.pk
         if user_id is not None:
@@ -151,7 +160,7 @@ def known_caller(*, digest: str = "", token: str = "") -> Caller | None:
 
     None says that `caller_of` must be asked: this process does not know them yet. Raises CredentialsRefused.
     """
-    standing = _table().known(digest or verified_family(token))
+    standing = _table().known(digest or verified_family(token)[0])
     return None if standing is None else standing.required()
 
 

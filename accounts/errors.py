@@ -130,6 +130,14 @@ class ExpiryRefused(AccountError):
         self.most_days = most_days
 
 
+class KeyOutlivesMaker(AccountError):
+    """A key that ends asked for one that would live on; `latest` is when the new one may end."""
+
+    def __init__(self, latest: str) -> None:
+        super().__init__(f"A key cannot make one that outlives it: let `expires_at` be {latest} or earlier.")
+        self.latest = latest
+
+
 class TooManyAttempts(AccountError):
     """Too many attempts to sign in or register; `retry_after_s` says when the next one is welcome."""
 
@@ -154,8 +162,11 @@ class KeyUnknown(AccountError):
 
 
 class TooManyKeys(AccountError):
-    """The person has as many usable keys as one may have."""
+    """The person has as many usable keys as one may have, or has had as many within a day."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"You have {limit} usable API keys, which is the most. Revoke one first.")
+    def __init__(self, limit: int, *, within_a_day: bool = False) -> None:
+        told = f"You have {limit} usable API keys, which is the most. Revoke one first."
+        if within_a_day:
+            told = f"You have used {limit} API keys within a day, revoked ones included: the most there may be."
+        super().__init__(told)
         self.limit = limit

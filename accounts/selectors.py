@@ -54,6 +54,12 @@ def usable_keys(owner: User, *, now: datetime) -> QuerySet[ApiKey]:
     return keys_of(owner).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True)
 
 
+def keys_usable_since(owner: User, *, since: datetime) -> QuerySet[ApiKey]:
+    """The keys of the person that were usable at that instant or at any later one."""
+    ends_later = Q(expires_at__isnull=True) | Q(expires_at__gt=since)
+    return keys_of(owner).filter(ends_later, Q(revoked_at__isnull=True) | Q(revoked_at__gt=since))
+
+
 def export_for(user: User) -> dict[str, Any]:
     """Everything that this app keeps about the person, as JSON can hold it; no password, key or token is in it."""
     return {

@@ -17,8 +17,8 @@ CHECKED_TOKENS = 10_000
 _checked: dict[str, tuple[UUID, float]] = {}
 
 
-def verified_family(token: str) -> UUID:
-    """The family of a valid access token. Raises CredentialsRefused.
+def verified_family(token: str) -> tuple[UUID, float]:
+    """The family of a valid access token, and the instant the token expires (epoch seconds). Raises CredentialsRefused.
 
     A signature is checked once a process; whether the family was revoked is for the caller to look up.
     """
@@ -28,11 +28,10 @@ def verified_family(token: str) -> UUID:
         if len(_checked) >= CHECKED_TOKENS:
             _checked.clear()
         _checked[token] = known
-    family, expires_at = known
-    if expires_at <= time.time():
+    if known[1] <= time.time():
         _checked.pop(token, None)
         raise CredentialsRefused("expired-token")
-    return family
+    return known
 
 
 def _verified(token: str) -> tuple[UUID, float]:

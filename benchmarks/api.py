@@ -5,15 +5,11 @@ import shutil
 import subprocess
 import sys
 from argparse import ArgumentParser
-from importlib import import_module
 from pathlib import Path
 
-import django
-
-from config import embedded
+from benchmarks.frame import FOLDER, run_cases
 from config.embedded.places import ROOT
 
-FOLDER = ROOT / ".data" / "bench"
 PEERS = ROOT / "requirements" / "bench.txt"
 
 
@@ -28,15 +24,15 @@ def main() -> None:
         parser.error("--seconds and --rounds must be at least 1.")
     wrk = found_wrk()
     python = peers_python()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-    os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
-    with embedded.provided(os.environ, FOLDER):
-        # Settings, and with them everything else, read the addresses that the line above provides.
-        django.setup()
-        cases = import_module("benchmarks.api_cases")
-        cases.run(
-            wrk, python, seconds=options.seconds, rounds=options.rounds, is_quick=options.quick, page=options.page
-        )
+    run_cases(
+        "benchmarks.api_cases",
+        wrk=wrk,
+        python=python,
+        seconds=options.seconds,
+        rounds=options.rounds,
+        is_quick=options.quick,
+        page=options.page,
+    )
 
 
 def found_wrk() -> str:

@@ -6,29 +6,22 @@ from functools import partial
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
 
 from benchmarks import api_reads, api_report, api_turns
 from benchmarks.api_load import Wrk
 from benchmarks.api_scene import Scene, prepared
 from benchmarks.api_servers import Server, ours, peer
+from benchmarks.frame import machine, own_database
 
-DATABASE = "hindcast_bench"
 Figures = dict[str, float]
 
 
-def run(wrk: str, python: Path, *, seconds: int, rounds: int, is_quick: bool, page: Path | None) -> None:
+def run(*, wrk: str, python: Path, seconds: int, rounds: int, is_quick: bool, page: Path | None) -> None:
     """Measure on a database of its own, print tables and, as the last line, one JSON object."""
-    machine = api_report.machine()
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    former = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
+    on = machine()
+    with own_database():
         loads, figures = _measured(Wrk(wrk, seconds), python, prepared(), rounds=rounds, is_quick=is_quick)
-    finally:
-        connection.close()
-        connection.creation.destroy_test_db(former, verbosity=0)
-    api_report.tell(loads, figures, machine, page)
+    api_report.tell(loads, figures, on, page)
 
 
 def _measured(wrk: Wrk, python: Path, scene: Scene, *, rounds: int, is_quick: bool) -> tuple[api_turns.Loads, Figures]:

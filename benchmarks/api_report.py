@@ -1,8 +1,5 @@
 """How `benchmarks.api` tells what it measured."""
 
-import json
-import os
-import platform
 import sys
 from pathlib import Path
 
@@ -11,6 +8,7 @@ from rich.table import Table
 
 from benchmarks import api_page
 from benchmarks.api_turns import CONNECTIONS, MEANS, SERVERS, Loads, figures_of, middle, ratios_of
+from benchmarks.frame import write_summary
 
 WORDS = {
     "bare": "a bare ASGI server, 565 bytes",
@@ -20,7 +18,7 @@ WORDS = {
 }
 
 
-def tell(loads: Loads, figures: dict[str, float], machine: str, page: Path | None) -> None:
+def tell(loads: Loads, figures: dict[str, float], on: str, page: Path | None) -> None:
     """Print the tables and, as the last line, one JSON object; write the page anew where one is named."""
     console = Console(file=sys.stdout, width=120)
     console.print(_turns(loads))
@@ -33,21 +31,8 @@ def tell(loads: Loads, figures: dict[str, float], machine: str, page: Path | Non
             table.add_row(name, f"{value:.2f}")
         console.print(table)
     if page is not None:
-        api_page.write(page, loads, ratios, figures, machine)
-    summary = {
-        "bench": "api",
-        "ratios": {name: round(value, 3) for name, value in ratios.items()},
-        "figures": {name: round(value, 3) for name, value in (figures_of(loads) | figures).items()},
-        "machine": machine,
-    }
-    sys.stdout.write(json.dumps(summary) + "\n")
-
-
-def machine() -> str:
-    """What all of it runs on, and how busy that is with other things; to be asked before the measuring."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    system = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    return f"{cores} cores, {system}, load average {os.getloadavg()[0]:.1f} before the run"
+        api_page.write(page, loads, ratios, figures, on)
+    write_summary("api", ratios, figures_of(loads) | figures, on)
 
 
 def _turns(loads: Loads) -> Table:

@@ -4,8 +4,6 @@ Processor seconds of one thread, the least of several rounds in which everybody 
 the close alone, and so do the product's kernels for closes, whose figure holds five columns more.
 """
 
-import json
-import platform
 import sys
 import time
 from argparse import ArgumentParser
@@ -18,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.features_limit import COLUMNS, compared_columns, named_columns, other_columns
 from benchmarks.features_peers import pandas_columns, talib_columns
+from benchmarks.frame import machine, write_summary
 from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES
 from mlops.forecasting.features.compiled import fill
 from mlops.forecasting.features.kernels_closing import fill_closing
@@ -45,8 +44,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     panel = synthetic_panel(sessions=options.days, symbols=options.symbols)
-    figures = measured(panel, options.rounds)
-    tell(figures, panel)
+    on = machine(f"numpy {np.__version__}")
+    tell(measured(panel, options.rounds), panel, on)
 
 
 def measured(panel: Panel, rounds: int) -> dict[str, float]:
@@ -124,7 +123,7 @@ def ratios_of(figures: dict[str, float]) -> dict[str, float]:
     }
 
 
-def tell(figures: dict[str, float], panel: Panel) -> None:
+def tell(figures: dict[str, float], panel: Panel, on: str) -> None:
     """A table, and as the last line one JSON object."""
     sessions, symbols = panel.close.shape
     table = Table(title=f"{symbols} symbols x {sessions:,} sessions, one thread")
@@ -135,13 +134,7 @@ def tell(figures: dict[str, float], panel: Panel) -> None:
     for name, ratio in ratios_of(figures).items():
         table.add_row(name, f"{ratio:.2f}")
     Console(file=sys.stdout, width=100).print(table)
-    summary = {
-        "bench": "features",
-        "ratios": ratios_of(figures),
-        "figures": {name: round(value, 4) for name, value in figures.items()} | {"symbols": symbols, "days": sessions},
-        "machine": f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}",
-    }
-    sys.stdout.write(json.dumps(summary) + "\n")
+    write_summary("features", ratios_of(figures), figures | {"symbols": symbols, "days": sessions}, on)
 
 
 if __name__ == "__main__":

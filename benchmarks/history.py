@@ -1,13 +1,8 @@
 """`make bench-history`: how long the record takes to read beside ten million forecasts, and beside adding them up."""
 
-import os
 from argparse import ArgumentParser
-from importlib import import_module
 
-import django
-
-from config import embedded
-from config.embedded.places import ROOT
+from benchmarks.frame import run_cases
 
 
 def main() -> None:
@@ -16,12 +11,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.rows < 100_000:
         parser.error(f"--rows must be at least 100000, not {options.rows}.")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-    os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
-    with embedded.provided(os.environ, ROOT / ".data" / "bench"):
-        # Settings, and with them everything else, read the addresses that the line above provides.
-        django.setup()
-        import_module("benchmarks.history_cases").run(rows=options.rows)
+    run_cases("benchmarks.history_cases", rows=options.rows)
 
 
 if __name__ == "__main__":

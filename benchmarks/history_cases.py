@@ -1,10 +1,7 @@
 """The cases of `benchmarks.history`; importable once Django is set up."""
 
-import json
-import platform
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +12,7 @@ from django.db import connection
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.frame import machine, own_database, write_summary
 from benchmarks.history_rows import A_SESSION, LAST, NOW, Ledger, build
 from predictions.conf import HORIZONS
 from predictions.models.accuracy_snapshot import WINDOWS
@@ -26,7 +24,6 @@ from predictions.selectors.record import records_of
 from predictions.selectors.record_page import KINDS, record_page
 from predictions.services.accuracy import rebuild_accuracy
 
-DATABASE = "hindcast_bench"
 CALLS = 300
 BOTH = ("live", "hindcast")
 ADDING_UP = """
@@ -53,14 +50,10 @@ NAMES = {
 
 def run(*, rows: int) -> None:
     """Measure in a database of its own, print a table and, as the last line, one JSON object."""
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    former = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
+    on = machine()
+    with own_database():
         figures = _measured(rows)
-    finally:
-        connection.creation.destroy_test_db(former, verbosity=0)
-    _tell(figures)
+    _tell(figures, on)
 
 
 def _measured(rows: int) -> dict[str, float]:
@@ -133,15 +126,12 @@ def _waiting() -> Iterator[list[float]]:
         yield waited
 
 
-def _tell(figures: dict[str, float]) -> None:
+def _tell(figures: dict[str, float], on: str) -> None:
     table = Table(title="The record at this many forecasts")
     table.add_column("what")
     table.add_column("measured", justify="right")
     for name, words in NAMES.items():
         table.add_row(words, f"{figures[name]:,.0f}" if name == "rows" else f"{figures[name]:,.1f}")
     Console().print(table)
-    ratios = {"metrics_vs_adding_rows": round(figures["adding_rows_ms"] / figures["metrics_p95_ms"], 1)}
-    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-    rounded = {name: round(value, 2) for name, value in figures.items()}
-    summary = {"bench": "history", "ratios": ratios, "figures": rounded, "machine": machine}
-    sys.stdout.write(json.dumps(summary) + "\n")
+    ratios = {"metrics_vs_adding_rows": figures["adding_rows_ms"] / figures["metrics_p95_ms"]}
+    write_summary("history", ratios, figures, on)

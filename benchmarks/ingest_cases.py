@@ -1,7 +1,5 @@
 """The cases of `benchmarks.ingest`; importable once Django is set up."""
 
-import json
-import platform
 import statistics
 import sys
 import time
@@ -15,6 +13,7 @@ from django.db import connection, transaction
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.frame import machine, own_database, write_summary
 from marketdata.bar_arrays import bar_arrays
 from marketdata.calendars import sessions_between
 from marketdata.columns import COLUMNS, BarColumns
@@ -24,7 +23,6 @@ from marketdata.services.bar_store import COPY_STAGED, EMPTY_STAGING, MAKE_STAGI
 from marketdata.services.bulk_import import OfferedColumns, import_columns
 from marketdata.services.side_by_side import side_by_side
 
-DATABASE = "hindcast_bench"
 LAST = date(2023, 9, 20)
 NOW = datetime(2023, 9, 21, 12, tzinfo=UTC)
 LATEST = 400
@@ -54,14 +52,10 @@ Histories = list[tuple[Instrument, BarColumns]]
 
 def run(*, symbols: int, days: int) -> None:
     """Measure in a database of its own, print a table and, as the last line, one JSON object."""
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    former = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
+    on = machine()
+    with own_database():
         figures = _measured(histories(symbols, days))
-    finally:
-        connection.creation.destroy_test_db(former, verbosity=0)
-    _tell(figures, symbols, days)
+    _tell(figures, symbols, days, on)
 
 
 def _measured(histories: Histories) -> dict[str, float]:
@@ -115,7 +109,7 @@ def _ratios(figures: dict[str, float]) -> dict[str, float]:
     return {name: round(ratio, 3) for name, ratio in ratios.items()}
 
 
-def _tell(figures: dict[str, float], symbols: int, days: int) -> None:
+def _tell(figures: dict[str, float], symbols: int, days: int, on: str) -> None:
     table = Table("what", "figure", "unit", title=f"{symbols} symbols x {days} sessions")
     lines = [
         ("raw COPY into the same columns, no index", "copy_rows_s", "rows/s"),
@@ -133,13 +127,7 @@ def _tell(figures: dict[str, float], symbols: int, days: int) -> None:
     for name, ratio in _ratios(figures).items():
         table.add_row(name, f"{ratio:.2f}", "ratio")
     Console(file=sys.stdout, width=100).print(table)
-    summary = {
-        "bench": "ingest",
-        "ratios": _ratios(figures),
-        "figures": {name: round(value, 1) for name, value in figures.items()},
-        "machine": f"{platform.machine()}, Python {platform.python_version()}, PostgreSQL {connection.pg_version}",
-    }
-    sys.stdout.write(json.dumps(summary) + "\n")
+    write_summary("ingest", _ratios(figures), figures, on)
 
 
 def histories(symbols: int, days: int) -> Histories:

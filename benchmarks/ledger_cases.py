@@ -1,8 +1,6 @@
 """The cases of `benchmarks.ledger`; importable once Django is set up."""
 
 import hashlib
-import json
-import platform
 import resource
 import sys
 import time
@@ -15,6 +13,7 @@ from django.db import connection, transaction
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.frame import machine, own_database, write_summary
 from marketdata.models import Instrument
 from mlops.forecasting.features.registry import DIRECTION_NAMES, VOLATILITY_NAMES
 from mlops.forecasting.models.samples import STEPS
@@ -90,14 +89,10 @@ WHERE id = (SELECT id FROM predictions_forecast ORDER BY id OFFSET %s LIMIT 1)
 
 def run(*, rows: int) -> None:
     """Build, verify, alter, verify in a database of its own; print a table and, as the last line, one JSON object."""
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    former = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
+    on = machine()
+    with own_database(DATABASE):
         figures = _measured(rows)
-    finally:
-        connection.creation.destroy_test_db(former, verbosity=0)
-    _tell(figures)
+    _tell(figures, on)
 
 
 def _measured(rows: int) -> dict[str, float]:
@@ -217,7 +212,7 @@ def _version() -> ModelVersion:
     )  # fmt: skip
 
 
-def _tell(figures: dict[str, float]) -> None:
+def _tell(figures: dict[str, float], on: str) -> None:
     table = Table("what", "figure", "unit", title=f"a ledger of {figures['rows']:,.0f} forecasts")
     lines = [
         ("building it", "build_s", "s"),
@@ -230,10 +225,4 @@ def _tell(figures: dict[str, float]) -> None:
     for words, name, unit in lines:
         table.add_row(words, f"{figures[name]:,.1f}", unit)
     Console(file=sys.stdout, width=100).print(table)
-    summary = {
-        "bench": "ledger",
-        "ratios": {},
-        "figures": {name: round(value, 1) for name, value in figures.items()},
-        "machine": f"{platform.machine()}, Python {platform.python_version()}, PostgreSQL {connection.pg_version}",
-    }
-    sys.stdout.write(json.dumps(summary) + "\n")
+    write_summary("ledger", {}, figures, on)

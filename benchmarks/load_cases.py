@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
 
 from accounts.models import Scope, User
 from accounts.tests.factories import key_of
-from benchmarks import api_report, load_report
+from benchmarks import load_report
 from benchmarks.api_scene import EMAIL, keep_answers, prepared
 from benchmarks.api_servers import Server, ours
+from benchmarks.frame import machine, own_database
 from benchmarks.load_drive import Driver
 from benchmarks.load_mix import Call, mix_of
 from benchmarks.load_stream import Stream
@@ -50,20 +50,14 @@ class Site:
 
 def run(*, seconds: float, share: float) -> None:
     """Measure in a database of its own, print a table and, as the last line, one JSON object."""
-    machine = api_report.machine()
+    on = machine()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    former = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
+    with own_database(DATABASE):
         collect_static()
         with _site() as site:
             measured = asyncio.run(_measured(site, seconds, share))
-    finally:
-        connection.close()
-        connection.creation.destroy_test_db(former, verbosity=0)
-    load_report.tell(measured, machine)
+    load_report.tell(measured, on)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """How `benchmarks.load` tells what it measured."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from statistics import quantiles
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.frame import write_summary
 from benchmarks.load_drive import Driver, Taken
 from benchmarks.load_stream import SOCKETS, Stream
 
@@ -28,7 +28,7 @@ class Measured:
     renewed_s: float
 
 
-def tell(measured: Measured, machine: str) -> None:
+def tell(measured: Measured, on: str) -> None:
     """Print the table and, as the last line, one JSON object."""
     driver, stream = measured.driver, measured.stream
     whole = Taken(
@@ -56,8 +56,7 @@ def tell(measured: Measured, machine: str) -> None:
     for complaint, times in driver.complaints.most_common(SHOWN):
         console.print(f"{times} x {complaint}", markup=False)
     figures = _figures(measured, whole, heard)
-    summary = {"bench": "load", "ratios": {}, "figures": figures, "machine": machine}
-    sys.stdout.write(json.dumps(summary) + "\n")
+    write_summary("load", {}, figures, on)
 
 
 def percentiles(ms: Sequence[float]) -> tuple[float, float, float]:

@@ -1,8 +1,6 @@
 """The cases of `benchmarks.publish`; importable once Django is set up."""
 
 import gc
-import json
-import platform
 import sys
 import tempfile
 import time
@@ -17,6 +15,7 @@ from django.db import connection
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.frame import machine, own_database, write_summary
 from benchmarks.ingest_cases import histories, imported
 from benchmarks.publish_floor import published_least
 from benchmarks.publish_naive import published_one_by_one
@@ -36,7 +35,6 @@ from predictions.models import Forecast
 from predictions.services.publishing import publish_forecasts
 from predictions.services.verification import verify_ledger
 
-DATABASE = "hindcast_bench"
 NOW = datetime(2023, 9, 21, 12, tzinfo=UTC)
 TAUGHT = 25
 FEW = 5
@@ -46,16 +44,11 @@ FIT = FitSettings(seed=1, members=MEMBERS, search=False, weights=WeightRange(0.5
 
 def run(*, symbols: int, days: int, rounds: int) -> None:
     """Measure in a database of its own, print a table and, as the last line, one JSON object."""
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    former = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            settings.HINDCAST_MODELS = replace(settings.HINDCAST_MODELS, artifacts=Path(folder))
-            figures = _measured(symbols, days, rounds)
-    finally:
-        connection.creation.destroy_test_db(former, verbosity=0)
-    _tell(figures, symbols, days)
+    on = machine()
+    with own_database(), tempfile.TemporaryDirectory() as folder:
+        settings.HINDCAST_MODELS = replace(settings.HINDCAST_MODELS, artifacts=Path(folder))
+        figures = _measured(symbols, days, rounds)
+    _tell(figures, symbols, days, on)
 
 
 def _measured(symbols: int, days: int, rounds: int) -> dict[str, float]:
@@ -138,7 +131,7 @@ def ratios_of(figures: dict[str, float]) -> dict[str, float]:
     }
 
 
-def _tell(figures: dict[str, float], symbols: int, days: int) -> None:
+def _tell(figures: dict[str, float], symbols: int, days: int, on: str) -> None:
     words = {
         "ours_s": "publishing: read, features, models, rows, hashes, insert, readers' answers",
         "floor_s": "the least that leaves the same behind",
@@ -152,10 +145,4 @@ def _tell(figures: dict[str, float], symbols: int, days: int) -> None:
     for name, ratio in ratios_of(figures).items():
         table.add_row(name, f"{ratio:.2f}")
     Console(file=sys.stdout, width=110).print(table)
-    summary = {
-        "bench": "publish",
-        "ratios": ratios_of(figures),
-        "figures": {name: round(value, 4) for name, value in figures.items()},
-        "machine": f"{platform.machine()}, Python {platform.python_version()}, PostgreSQL {connection.pg_version}",
-    }
-    sys.stdout.write(json.dumps(summary) + "\n")
+    write_summary("publish", ratios_of(figures), figures, on)

@@ -28,6 +28,7 @@ _REQUESTS: dict[Exception, str] = {
     requests.HeadersTooLarge(16384): "Send fewer or shorter headers; old cookies are a usual cause.",
     requests.BodyTooLarge(1048576): "Split what you send over several calls.",
     requests.Crowded(): "Wait as many seconds as Retry-After says.",
+    requests.Unreachable(): "Wait as many seconds as Retry-After says; health stands at `/health/ready`.",
     requests.LengthMissing(): "Send a Content-Length; bodies in chunks are not read.",
     requests.NotInSandbox(["history", "metrics", "predict", "prices", "symbols"]): "Make a key of your own.",
     requests.CsrfFailed(): "Calls that rest on the session cookie and change something need the token. Use a key or a "
@@ -59,10 +60,12 @@ _DOMAIN: dict[Exception, str] = {
     accounts.AddressTaken(): "Sign in instead, or set a new password on the page for signing in.",
     accounts.PasswordRefused(["This password is too common."]): "`reasons` says what is wrong with it.",
     accounts.ExpiryRefused(3650): "Name an instant in the future, with its time zone.",
+    accounts.KeyOutlivesMaker("2026-03-09T22:05:00Z"): "Let it end by `latest`, or make it after signing in.",
     accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
     accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
     accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
-    accounts.TooManyKeys(10): "Revoke a key that you no longer need.",
+    accounts.TooManyKeys(10): "Revoke a key that you no longer need; those revoked within the last day count among the "
+    "20 that one may use in a day.",
     accounts.IdempotencyKeyMalformed(): "Send a random one, such as a UUID.",
     accounts.IdempotencyKeyReused("a-key"): "Make a new key for each call that creates something.",
     accounts.IdempotencyKeyInUse("a-key"): "Ask again after `Retry-After`; the answer will be the first call's.",

@@ -53,6 +53,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     requests.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large", ("limit",)),
     requests.BodyTooLarge: Problem(413, "body-too-large", "The body is too large", ("limit",)),
     requests.Crowded: Problem(503, "crowded", "Too much at once", retry_after_s=1),
+    requests.Unreachable: Problem(503, "unreachable", "The site does not answer", retry_after_s=RETRY_AFTER_OUTAGE_S),
     requests.LengthMissing: Problem(411, "length-missing", "The body has no length"),
     requests.NotInSandbox: Problem(404, "not-in-sandbox", "Not in the sandbox", ("calls",)),
     requests.CsrfFailed: Problem(403, "csrf-failed", "The form is not from this site"),
@@ -71,6 +72,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
     accounts.PasswordRefused: Problem(409, "password-refused", "The password will not do", ("reasons",)),
     accounts.ExpiryRefused: Problem(409, "expiry-refused", "The key cannot end then", ("most_days",)),
+    accounts.KeyOutlivesMaker: Problem(409, "key-outlives-maker", "The key cannot live so long", ("latest",)),
     accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
     accounts.AttemptsUncounted: Problem(
         503,

@@ -187,7 +187,8 @@ class Keys(ApiView):
         operation_id="make_api_key",
         tags=["accounts"],
         summary="Make an API key",
-        description="The key is told this once. A key cannot make one that may do more than itself.",
+        description="The key is told this once. A key cannot make one that may do more than itself, "
+        "or that outlives it.",
         request=ApiKeyIn,
         parameters=LIMITS,
         responses={201: NewApiKeyOut, **problems(400, 401, 403, 409, 429, 503)},
@@ -202,7 +203,7 @@ class Keys(ApiView):
         caller: Caller = request.auth  # type: ignore[assignment]  # as CallerAuthentication puts it there
         for scope in asked["scopes"]:
             caller.require(scope)
-        row, text = make_api_key(owner=_owner(request), now=real_now(), **asked)
+        row, text = make_api_key(owner=_owner(request), now=real_now(), maker_id=caller.key_id, **asked)
         return Response(_told_once(row, text), status=201, headers=NOT_KEPT)
 
 

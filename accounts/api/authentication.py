@@ -22,9 +22,12 @@ class CallerAuthentication(SessionAuthentication):
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Caller] | None:
         """The person and the caller; None for one that nobody knows. Raises CredentialsRefused.
 
-        Only calls that rest on the session's cookie need the token that protects forms.
+        Only calls that rest on the session's cookie need the token that protects forms. Calls that come before signing
+        in read no credentials: programs send an access token that has expired along with what renews it.
         """
         http: HttpRequest = request._request
+        if getattr(request.parser_context.get("view"), "required_scope", None) == PUBLIC:
+            return None
         caller = caller_of(http)
         person_id = caller.user_id
         if person_id is None:

@@ -13,7 +13,7 @@ PUBLIC = "public"
 class CallerPermission(BasePermission):
     """A view says `required_scope`, and `staff_only = True` or `needs_account = True`; one that says nothing is closed.
 
-    `required_scope = "public"` is for calls that come before signing in.
+    `required_scope = "public"` is for calls that come before signing in, whoever makes them.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -21,10 +21,12 @@ class CallerPermission(BasePermission):
         scope = getattr(view, "required_scope", None)
         if scope is None:
             return False
+        if scope == PUBLIC:
+            return True
         caller = caller_of(request._request)
         if caller.user_id is None and getattr(view, "needs_account", False):
             return False
-        if scope != PUBLIC and scope not in caller.scopes:
+        if scope not in caller.scopes:
             if caller.kind == "anonymous":
                 return False
             caller.require(scope)

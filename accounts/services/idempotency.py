@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
 from accounts.errors import IdempotencyKeyInUse, IdempotencyKeyMalformed, IdempotencyKeyReused
@@ -33,7 +34,7 @@ def answered_once(
     key = request.META.get(HEADER)
     if key is None:
         return answer()
-    if not _KEY.fullmatch(key):
+    if not _is_key(key):
         raise IdempotencyKeyMalformed
     fingerprint = hashlib.sha256(b"\n".join([f"{request.method} {request.path}".encode(), body])).hexdigest()
     call, begun = IdempotentCall.objects.get_or_create(
@@ -55,9 +56,22 @@ def answered_once(
     return response
 
 
+def was_begun(request: HttpRequest, *, caller: str, now: datetime) -> bool:
+    """Whether a call under this key is answered or being answered, so that this one will do nothing new."""
+    key = request.META.get(HEADER)
+    if key is None or not _is_key(key):
+        return False
+    alive = Q(status__isnull=False) | Q(begun_at__gte=now - LONGEST_CALL)
+    return IdempotentCall.objects.filter(alive, caller=caller, key=key).exists()
+
+
 def forget_old_calls(*, now: datetime) -> int:
     """Delete the keys that are a day old; returns how many."""
     return IdempotentCall.objects.filter(begun_at__lt=now - LIFE).delete()[0]
+
+
+def _is_key(text: str) -> bool:
+    return _KEY.fullmatch(text) is not None
 
 
 def _taken_over(call: IdempotentCall, now: datetime) -> bool:

@@ -57,12 +57,18 @@ def renew_tokens(*, refresh: str, now: datetime) -> TokenPair:
     return pair
 
 
-@transaction.atomic
 def end_family(*, refresh: str, now: datetime) -> None:
     """End the family of this token with all its tokens; again changes nothing. Raises CredentialsRefused."""
-    family = TokenFamily.objects.select_for_update().filter(pk=_read(refresh).family).first()
+    revoke_family(family_id=_read(refresh).family, reason="signed out", now=now)
+
+
+@transaction.atomic
+def revoke_family(*, family_id: UUID, reason: str, now: datetime) -> bool:
+    """End a sign-in by API with all its tokens, for good; again changes nothing. Returns whether this call did."""
+    family = TokenFamily.objects.select_for_update().filter(pk=family_id, revoked_at__isnull=True).first()
     if family is not None:
-        _revoke(family, "signed out", now)
+        _revoke(family, reason, now)
+    return family is not None
 
 
 def _renewed(family: TokenFamily | None, jti: str, now: datetime) -> TokenPair | None:

@@ -45,8 +45,10 @@ def family_of(user: User) -> TokenFamily:
     )
 
 
-def token_for(user: User) -> str:
-    """An access token of a new family."""
+def token_for(user: User, lifetime: timedelta | None = None) -> str:
+    """An access token of a new family, good for as long as those of the site or for `lifetime`."""
     access = AccessToken()
+    if lifetime is not None:
+        access.set_exp(lifetime=lifetime)
     access[FAMILY_CLAIM] = family_of(user).pk.hex
     return str(access)

@@ -14,6 +14,7 @@ from accounts.real_time import real_now
 from accounts.services.audit import record
 from accounts.services.retention import delete_what_is_old
 from accounts.tests.conftest import PASSWORD
+from accounts.tests.factories import family_of, key_of
 
 Kind = AuditEvent.Kind
 
@@ -91,6 +92,31 @@ def test_staff_read_it_and_cannot_change_it(client: Client, ada: User) -> None:
     assert event is not None
     assert client.post(f"/admin/accounts/auditevent/{event.pk}/delete/", {"post": "yes"}).status_code == 403
     assert "disclaimer" in client.get(f"/admin/accounts/user/{ada.pk}/change/").content.decode()
+
+
+def test_staff_end_keys_and_sign_ins_for_good_and_the_owner_sees_it(client: Client, ada: User) -> None:
+    root = User.objects.create_superuser("root@example.com", PASSWORD)
+    client.force_login(root)
+    key, family = key_of(ada)[0], family_of(ada)
+    for row, kind in ((key, "apikey"), (family, "tokenfamily")):
+        for _ in range(2):
+            answer = client.post(f"/admin/accounts/{kind}/", {"action": "revoke", "_selected_action": [str(row.pk)]})
+            assert answer.status_code == 302
+        row.refresh_from_db()
+        ended = row.revoked_at
+        assert ended is not None
+        form = {"name": "another", "expires_at_0": "", "expires_at_1": "", "revoked_at_0": "", "revoked_at_1": ""}
+        assert client.post(f"/admin/accounts/{kind}/{row.pk}/change/", form).status_code == 302
+        assert client.post(f"/admin/accounts/{kind}/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+        row.refresh_from_db()
+        assert row.revoked_at == ended
+    by = f"by account {root.pk}"
+    told = list(AuditEvent.objects.filter(user=ada).order_by("pk").values_list("kind", "detail"))
+    assert told == [
+        (Kind.KEY_REVOKED, f"{key.prefix} test {by}"),
+        (Kind.CHANGED_BY_STAFF, f"key {key.prefix} {by}"),
+        (Kind.CHANGED_BY_STAFF, f"sign-in by API ended {by}"),
+    ]
 
 
 def test_what_staff_do_to_an_account_is_recorded_and_shown_to_its_owner(

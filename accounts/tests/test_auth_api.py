@@ -20,7 +20,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
 from accounts.real_time import real_now
-from accounts.tests.factories import PASSWORD, key_of, person
+from accounts.tests.factories import PASSWORD, key_of, person, token_for
 from config.embedded.running import free_port
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +211,19 @@ def test_a_new_password_ends_refresh_tokens(browser: Client) -> None:
     assert problem(post(browser, "token/refresh", {"refresh": tokens["refresh"]}))[0] == 401
 
 
+@pytest.mark.parametrize("header", ["authorization", "x-api-key"])
+def test_tokens_are_renewed_and_ended_whatever_else_is_shown(browser: Client, header: str) -> None:
+    ada = person("ada@example.com")
+    spent = token_for(ada, lifetime=timedelta(seconds=-1))
+    shown = {header: f"Bearer {spent}" if header == "authorization" else "hc_mistyped"}
+    signed_in = post(browser, "token", {"email": ada.email, "password": PASSWORD}, **shown)
+    assert signed_in.status_code == 200
+    renewed = post(browser, "token/refresh", {"refresh": signed_in.json()["refresh"]}, **shown)
+    assert renewed.status_code == 200
+    assert renewed["RateLimit-Policy"].startswith('"anonymous"')
+    assert post(browser, "logout", {"refresh": renewed.json()["refresh"]}, **shown).status_code == 204
+
+
 @pytest.mark.parametrize("kind", ["nonsense", "access", "foreign", "old", "long"])
 def test_what_is_no_refresh_token_is_refused(browser: Client, kind: str) -> None:
     person("ada@example.com")
@@ -282,6 +295,21 @@ def test_a_key_makes_no_key_that_may_do_more(browser: Client) -> None:
     answer = post(browser, "keys", {"name": "more", "scopes": ["predict"]}, **{"x-api-key": text})
     assert (problem(answer), answer.json()["scope"]) == ((403, "scope-missing"), "predict")
     assert post(browser, "keys", {"name": "same", "scopes": ["read"]}, **{"x-api-key": text}).status_code == 201
+
+
+def test_a_key_makes_no_key_that_outlives_it(browser: Client) -> None:
+    ends = real_now() + timedelta(days=1)
+    _, text = key_of(person(), "manage", expires_at=ends)
+    refused: list[dict[str, Any]] = [
+        {"name": "for ever"},
+        {"name": "longer", "expires_at": (ends + timedelta(seconds=1)).isoformat()},
+    ]
+    for body in refused:
+        answer = post(browser, "keys", {**body, "scopes": ["manage"]}, **{"x-api-key": text})
+        assert problem(answer) == (409, "key-outlives-maker")
+        assert answer.json()["latest"] == ends.isoformat()
+    body = {"name": "as long", "scopes": ["manage"], "expires_at": ends.isoformat()}
+    assert post(browser, "keys", body, **{"x-api-key": text}).status_code == 201
 
 
 def test_there_is_room_for_ten_usable_keys(browser: Client) -> None:

@@ -8,7 +8,7 @@ from django.test import RequestFactory
 
 from accounts.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 from accounts.models import IdempotentCall, Plan
-from accounts.services.idempotency import LIFE, LONGEST_CALL, answered_once, forget_old_calls
+from accounts.services.idempotency import LIFE, LONGEST_CALL, answered_once, forget_old_calls, was_begun
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +69,22 @@ def test_a_call_whose_process_died_is_made_by_the_next() -> None:
     IdempotentCall.objects.update(status=None, body=None)
     later = NOW + LONGEST_CALL + timedelta(seconds=1)
     assert "Idempotency-Replayed" not in answered_once(call(), b"{}", make, caller="ada", now=later)
+
+
+def test_what_is_answered_or_being_answered_was_begun() -> None:
+    begun: list[bool] = []
+
+    def looks() -> HttpResponse:
+        begun.append(was_begun(call(), caller="ada", now=NOW))
+        return make()
+
+    assert not was_begun(call(), caller="ada", now=NOW)
+    answered_once(call(), b"{}", looks, caller="ada", now=NOW)
+    later = NOW + LONGEST_CALL + timedelta(seconds=1)
+    told = [was_begun(call(), caller=one, now=later) for one in ("ada", "eve")]
+    assert (begun, told, was_begun(call("other"), caller="ada", now=later)) == ([True], [True, False], False)
+    IdempotentCall.objects.update(status=None, body=None)
+    assert not was_begun(call(), caller="ada", now=later)
 
 
 def test_keys_are_forgotten_after_a_day() -> None:

@@ -1,5 +1,7 @@
 """The pages of keys and usage: only for the owner, and a key is shown once."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -7,7 +9,8 @@ from django.urls import reverse
 from accounts.callers import key_secret
 from accounts.keys import checked_key, digest_of
 from accounts.models import ApiKey
-from accounts.services.api_keys import MOST_KEYS
+from accounts.real_time import real_now
+from accounts.services.api_keys import DAY, MOST_IN_A_DAY, MOST_KEYS
 from accounts.tests.factories import key_of, person
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +47,19 @@ def test_a_key_for_nothing_and_one_too_many_are_refused(client: Client) -> None:
     page = client.post(PAGE, {"name": "one more", "read": "on", "life": ""})
     assert (page.status_code, ApiKey.objects.count()) == (422, MOST_KEYS)
     assert "Revoke one first" in page.content.decode()
+
+
+def test_keys_made_and_revoked_in_turn_do_not_add_up_to_endless_calls(client: Client) -> None:
+    user, now = person(), real_now()
+    client.force_login(user)
+    yesterday = now - DAY - timedelta(minutes=1)
+    for ended in [yesterday] * 5 + [now - DAY + timedelta(minutes=1)] * (MOST_IN_A_DAY - 1):
+        key_of(user, revoked_at=ended)
+    form = {"name": "another", "read": "on", "life": ""}
+    assert client.post(PAGE, form).status_code == 200
+    page = client.post(PAGE, form)
+    assert (page.status_code, ApiKey.objects.count()) == (422, 5 + MOST_IN_A_DAY)
+    assert "within a day" in page.content.decode()
 
 
 def test_the_keys_of_others_are_neither_shown_nor_revoked(client: Client) -> None:

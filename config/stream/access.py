@@ -3,6 +3,7 @@ programs with a key or a token. By what somebody came in stands in the scope as 
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 from typing import Any
@@ -17,7 +18,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
-from accounts.callers import caller_of, credential_of
+from accounts.callers import FOREVER, Credential, caller_of, credential_of
 from accounts.errors import AccountError, CredentialsRefused
 from accounts.models import Scope, User
 from config.stream.guard import Pass
@@ -77,7 +78,14 @@ def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> Adm
     if caller.user_id is None or shows is None:
         return NOBODY
     user = User.objects.get(pk=caller.user_id)
-    return user, Pass(user.pk, lambda: shows.caller().require(Scope.READ))
+    return user, Pass(user.pk, partial(_require_reader, shows))
+
+
+def _require_reader(shows: Credential) -> float:
+    """Until when they may read, as far as is known. Raises CredentialsRefused, ScopeMissing."""
+    standing = shows.standing()
+    standing.required().require(Scope.READ)
+    return standing.expires_at
 
 
 async def _user_of(session_key: str) -> Admitted:
@@ -94,16 +102,17 @@ def _session_user(session_key: str) -> Admitted:
     user = _signed_in(session_key)
     if user.pk is None or not user.is_active:
         return NOBODY
-    return user, Pass(user.pk, lambda: _require_session(session_key, user.pk))
+    return user, Pass(user.pk, partial(_require_session, session_key, user.pk))
 
 
-def _require_session(session_key: str, user_id: int) -> None:
-    """Raise CredentialsRefused when the session is no longer that person's."""
+def _require_session(session_key: str, user_id: int) -> float:
+    """As for keys and tokens, but nobody knows when. Raises CredentialsRefused when it is no longer that person's."""
     user = _signed_in(session_key)
     if user.pk != user_id:
         raise CredentialsRefused("ended-session")
     if not user.is_active:
         raise CredentialsRefused("inactive-account")
+    return FOREVER
 
 
 def _signed_in(session_key: str) -> Any:

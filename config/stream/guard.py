@@ -4,36 +4,40 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
 
 import structlog
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
-from accounts.callers import forget_watcher, hears_changes, watch_changes
+from accounts.callers import FOREVER, forget_watcher, hears_changes, watch_changes
 from accounts.errors import AccountError, CredentialsRefused
 from config.stream.threads import in_thread
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
-# What nobody told, such as a row changed by hand or a key that expires, is seen after this long.
+# What nobody told, such as a row changed by hand or a session that expires, is seen after this long.
 LOOK_AT_ALL_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """By what somebody was let in: `check` raises AccountError once it does not hold any more."""
+    """By what somebody was let in: `check` says until when (epoch seconds) it holds, as far as is known now.
+
+    It raises AccountError once it does not hold any more.
+    """
 
     user_id: int
-    check: Callable[[], object]
+    check: Callable[[], float]
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One open socket; `ended` is set, with the reason, when its pass has ended."""
+    """One open socket; `ended` is set, with the reason, when its pass has ended, at the latest with `until`."""
 
     held: Pass
+    until: float = FOREVER
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     reason: str = ""
 
@@ -96,7 +100,8 @@ class Guard:
             everybody = None in told or is_time or not hears_changes()
             if everybody:
                 looked_at_all = monotonic()
-            due = [entry for entry in self._entries if everybody or entry.held.user_id in told]
+            now = time()
+            due = [one for one in self._entries if everybody or one.held.user_id in told or one.until <= now]
             if due:
                 try:
                     await self._look_at(due)
@@ -104,25 +109,27 @@ class Guard:
                     log.exception("stream_guard_failed")
 
     async def _look_at(self, entries: Sequence[Entry]) -> None:
-        reasons = await in_thread(_reasons, [entry.held for entry in entries])
-        for entry, reason in zip(entries, reasons, strict=True):
-            if reason:
-                entry.reason = reason
+        looks = await in_thread(_looks_at, [entry.held for entry in entries])
+        for entry, found in zip(entries, looks, strict=True):
+            if isinstance(found, str):
+                entry.reason = found
                 entry.ended.set()
+            elif found is not None:
+                entry.until = found
 
 
-def _reasons(passes: Sequence[Pass]) -> list[str]:
-    """Why each of them does not hold any more; empty for those that do, and where no store can say."""
-    return [_reason(held) for held in passes]
+def _looks_at(passes: Sequence[Pass]) -> list[float | str | None]:
+    """Until when each of them holds, or why it does not any more; None where no store can say."""
+    return [_look_at(held) for held in passes]
 
 
-def _reason(held: Pass) -> str:
+def _look_at(held: Pass) -> float | str | None:
     try:
-        held.check()
+        return held.check()
     except CredentialsRefused as refused:
         return refused.reason
     except AccountError:
         return "forbidden"
     except (DatabaseError, RedisError, OSError) as error:
         log.warning("stream_pass_unread", reason=type(error).__name__)
-    return ""
+    return None

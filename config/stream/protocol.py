@@ -5,7 +5,8 @@ Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices" | "forecast
 `{"action": "ping"}`.
 Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq`
 that does not follow the last one shows a gap. Answers: `resumed`, `unsubscribed`, `pong`, `error`.
-A socket whose key, token or session ends is closed with code 4401, and a reason such as `revoked-key`.
+A socket whose key, token or session ends is closed with code 4401, and a reason such as `revoked-key` or
+`expired-token`.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -120,6 +121,55 @@ async def test_an_open_socket_does_not_outlive_what_opened_it(kind: str, reason:
             assert closed.value.rcvd is not None
             assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, reason)
             assert await Client(open_to_all).ask(action="ping") == {"type": "pong"}
+
+
+def short_lived(kind: str, seconds: float) -> dict[str, str]:
+    """The headers of a program whose key or token ends soon."""
+    try:
+        owner = person()
+        if kind == "key":
+            return {"X-API-Key": key_of(owner, expires_at=real_now() + timedelta(seconds=seconds))[1]}
+        return {"Authorization": f"Bearer {token_for(owner, lifetime=timedelta(seconds=seconds))}"}
+    finally:
+        connections.close_all()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["key", "token"])
+async def test_a_socket_ends_when_its_key_or_token_expires(kind: str) -> None:
+    # The exp of a token has whole seconds, so it ends up to one earlier.
+    headers = await asyncio.to_thread(short_lived, kind, 3)
+    began = time.monotonic()
+    with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
+        async with open_client(address, additional_headers=headers) as connection:
+            client = Client(connection)
+            assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.receive(8)
+            assert 1.5 < time.monotonic() - began < 5
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, f"expired-{kind}")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_socket_outlives_the_first_end_of_a_key_that_got_more_time() -> None:
+    headers = await asyncio.to_thread(short_lived, "key", 2)
+
+    def extend() -> None:
+        try:
+            key = ApiKey.objects.get()
+            key.expires_at = real_now() + timedelta(days=1)
+            key.save()
+        finally:
+            connections.close_all()
+
+    with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
+        async with open_client(address, additional_headers=headers) as connection:
+            client = Client(connection)
+            assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+            await asyncio.to_thread(extend)
+            assert await client.silence(3.5)
+            assert await client.ask(action="ping") == {"type": "pong"}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from accounts.callers import caller_of
 from accounts.limits import next_call_s
 from accounts.models import Scope
-from accounts.services.idempotency import answered_once
+from accounts.services.idempotency import answered_once, was_begun
 from marketdata import clock
 from marketdata.api.asking import ApiView
 from marketdata.api.documents import HEADERS, header, problems
@@ -32,7 +32,7 @@ from predictions.api.batch_forms import (
     BatchPageOut,
     PageIn,
 )
-from predictions.conf import MOST_AT_ONCE
+from predictions.conf import MOST_AT_ONCE, MOST_IN_A_BATCH
 from predictions.errors import BatchNeedsOwner
 from predictions.jobs import enqueue_pieces
 from predictions.models import BatchJob, BatchPiece
@@ -52,10 +52,16 @@ class BatchCreate(ApiView):
     required_scope = "read"
 
     def cost_of(self, request: Request) -> int:
-        """One call a symbol; a body that cannot be read is refused here, as it can be read only once."""
+        """One call a symbol; just one where nothing will be done for them, as there are too many or it was done before.
+
+        A body that cannot be read is refused here, as it can be read only once.
+        """
         asked: Any = request.data
         symbols = asked.get("symbols") if isinstance(asked, dict) else None
-        return max(1, len(symbols)) if isinstance(symbols, list) else 1
+        if not isinstance(symbols, list) or not 1 < len(symbols) <= MOST_IN_A_BATCH:
+            return 1
+        http = request._request
+        return 1 if was_begun(http, caller=caller_of(http).bucket, now=clock.now()) else len(symbols)
 
     @extend_schema(
         operation_id="predict_batch",
@@ -64,7 +70,8 @@ class BatchCreate(ApiView):
         description="Up to 50 symbols are answered at once; up to 10,000 become a job, whose address stands in "
         "`Location` and whose progress is also told on the stream's channel `jobs`. A symbol that has no forecast gets "
         "a problem of its own and spoils nothing for the others. Each symbol counts as one call, "
-        "and a job for more of them than a minute allows takes five sixths of a minute.",
+        "and a job for more of them than a minute allows takes five sixths of a minute. A call that is sent again "
+        "under its `Idempotency-Key` counts as one.",
         request=BatchIn,
         parameters=[
             OpenApiParameter(

@@ -33,12 +33,14 @@ def open_batch(*, owner_id: int, words: Sequence[str], horizon: int, now: dateti
 def answer_piece(*, piece_pk: int, now: datetime) -> bool:
     """Answer one piece; returns whether this call did.
 
-    Nothing happens while another worker has it, or when it is answered or its job cancelled. A piece whose worker died
-    is answered again by whoever finds it; only one set of answers is ever kept.
+    Nothing happens while another worker has it, or when it is answered or its job cancelled or deleted. A piece whose
+    worker died is answered again by whoever finds it; only one set of answers is ever kept.
     """
     if not free_pieces(now=now).filter(pk=piece_pk).update(claimed_at=now):
         return False
-    piece = BatchPiece.objects.select_related("job").get(pk=piece_pk)
+    piece = BatchPiece.objects.select_related("job").filter(pk=piece_pk).first()
+    if piece is None:
+        return False
     try:
         told = said_about(piece.symbols, piece.job.horizon_sessions, now=now)
         answers = [stored(said) for said in told]
@@ -50,11 +52,17 @@ def answer_piece(*, piece_pk: int, now: datetime) -> bool:
 
 @transaction.atomic
 def _keep(piece: BatchPiece, answers: Sequence[Mapping[str, Any]], *, claimed_at: datetime) -> bool:
-    """Store the answers and count them, unless the job was cancelled or the claim ran out meanwhile."""
-    job = BatchJob.objects.select_for_update().get(pk=piece.job_id)
+    """Store the answers and count them, unless the job was cancelled or deleted or the claim ran out meanwhile.
+
+    The piece is locked before its job, which is the order in which both are deleted.
+    """
     mine = BatchPiece.objects.filter(pk=piece.pk, claimed_at=claimed_at, answers__isnull=True)
-    if not job.is_open or not mine.update(answers=list(answers)):
+    if not list(mine.select_for_update().values_list("pk", flat=True)):
         return False
+    job = BatchJob.objects.select_for_update().filter(pk=piece.job_id).first()
+    if job is None or not job.is_open:
+        return False
+    mine.update(answers=list(answers))
     job.done += len(answers)
     job.problems += sum(answer["status"] == PROBLEM for answer in answers)
     finished = job.done == job.total

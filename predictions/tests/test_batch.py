@@ -17,10 +17,11 @@ from accounts.models import Plan, User
 from marketdata import clock
 from marketdata.live import kept_key
 from predictions import tasks
-from predictions.conf import BATCH_LIFE, LONGEST_PIECE, PIECE
+from predictions.conf import BATCH_LIFE, LONGEST_PIECE, MOST_IN_A_BATCH, PIECE
 from predictions.models import BatchJob, BatchPiece, Forecast
 from predictions.readpath import many
 from predictions.selectors.batch import free_pieces
+from predictions.services import batch
 from predictions.services.batch import answer_piece, forget_old_batches, open_batch
 from predictions.tests.factories import abstention, forecasts, model_version, stock
 
@@ -229,6 +230,25 @@ def test_the_same_key_opens_no_second_job(client: Client, ada: User, said: list[
     assert send_with_key(client, words(60), "b-key").json()["id"] != first.json()["id"]
 
 
+def left_of(answer: Any) -> int:
+    """What the answer says is left of the minute."""
+    return int(answer["RateLimit"].partition(";r=")[2].partition(";")[0])
+
+
+def test_a_call_sent_again_counts_as_one(client: Client, ada: User, said: list[Forecast]) -> None:
+    Plan.objects.filter(pk="unlimited").update(per_minute=600)
+    before = left_of(send_with_key(client, words(450), "a-key"))
+    again, other = send_with_key(client, words(450), "a-key"), send_with_key(client, words(451), "a-key")
+    assert [(one.status_code, before - left_of(one)) for one in (again, other)] == [(202, 1), (422, 2)]
+    assert send_with_key(client, words(450), "b-key").status_code == 429
+
+
+def test_more_symbols_than_a_job_may_have_count_as_one_call(client: Client, ada: User) -> None:
+    Plan.objects.filter(pk="unlimited").update(per_minute=600)
+    answer = send_with_key(client, words(MOST_IN_A_BATCH + 1), "a-key")
+    assert (answer.status_code, left_of(answer)) == (400, 599)
+
+
 def test_a_key_is_the_callers_own(client: Client, ada: User, said: list[Forecast]) -> None:
     first = send_with_key(client, words(60), "a-key").json()
     client.force_login(User.objects.create_user("eve@example.com", "correct horse"))
@@ -285,6 +305,21 @@ def test_a_cancelled_job_keeps_what_is_answered_and_does_no_more(
     assert not answer_piece(piece_pk=second.pk, now=now)
     assert client.get(address, {"page": 2}).json()["predictions"] == [{"symbol": "X100", "status": "cancelled"}]
     assert client.get(address).json()["predictions"][0]["status"] == "problem"
+
+
+def test_a_job_that_goes_with_its_owner_meanwhile_is_nobodys_failure(
+    ada: User, said: list[Forecast], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
+    (piece,) = BatchPiece.objects.all()
+
+    def slowly(*asked: Any, **more: Any) -> Any:
+        ada.delete()
+        return many.said_about(*asked, **more)
+
+    monkeypatch.setattr(batch, "said_about", slowly)
+    assert not answer_piece(piece_pk=piece.pk, now=clock.now())
+    assert not answer_piece(piece_pk=piece.pk, now=clock.now())
 
 
 def test_what_is_done_cannot_be_cancelled(client: Client, ada: User, said: list[Forecast]) -> None:

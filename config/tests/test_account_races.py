@@ -1,0 +1,117 @@
+"""An account that is deleted while programs and workers use it: it goes at once, and nobody's work fails over it."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, connections, transaction
+
+from accounts.models import AuditEvent, TokenFamily, User
+from accounts.real_time import real_now
+from accounts.services.deletion import delete_account
+from accounts.tests.factories import family_of, person
+from marketdata import clock
+from marketdata.tests.factories import stock
+from predictions.models import BatchJob, BatchPiece
+from predictions.readpath import many
+from predictions.services import batch
+from predictions.services.batch import answer_piece, open_batch
+from predictions.tests.factories import forecast, model_version
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+LONGEST_S = 10
+
+
+@pytest.fixture
+def other() -> Iterator[ThreadPoolExecutor]:
+    """Another process, as far as the database can tell."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def in_other(pool: ThreadPoolExecutor, work: Callable[[], Any]) -> "Future[Any]":
+    def done() -> Any:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    return pool.submit(done)
+
+
+def until_somebody_waits() -> None:
+    """Return once a session of the database stands before another one's lock."""
+    deadline = time.monotonic() + LONGEST_S
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING)
+            if cursor.fetchone() != (0,):
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+def test_a_worker_that_is_about_to_answer_lets_the_job_go(
+    other: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_version()
+    forecast(stock("AAPL"))
+    job = open_batch(owner_id=person().pk, words=["AAPL"], horizon=5, now=clock.now())
+    piece = job.pieces.get()
+    claimed, go = Event(), Event()
+
+    def slowly(*asked: Any, **more: Any) -> Any:
+        claimed.set()
+        assert go.wait(LONGEST_S)
+        return many.said_about(*asked, **more)
+
+    monkeypatch.setattr(batch, "said_about", slowly)
+    answered = in_other(other, lambda: answer_piece(piece_pk=piece.pk, now=clock.now()))
+    assert claimed.wait(LONGEST_S)
+    with transaction.atomic():
+        # As a cascade has it: the pieces, then their job.
+        BatchPiece.objects.filter(job=job).delete()
+        go.set()
+        until_somebody_waits()
+        job.delete()
+    assert not answered.result(LONGEST_S)
+    assert not BatchJob.objects.exists()
+
+
+def test_an_account_goes_though_a_program_adds_a_row_meanwhile(other: ThreadPoolExecutor) -> None:
+    user = person()
+    family_of(user)
+    held = Event()
+
+    def renew_and_ask() -> None:
+        with transaction.atomic():
+            list(TokenFamily.objects.select_for_update())
+            held.set()
+            until_somebody_waits()
+            open_batch(owner_id=user.pk, words=["AAPL"], horizon=5, now=clock.now())
+
+    asked = in_other(other, renew_and_ask)
+    assert held.wait(LONGEST_S)
+    delete_account(user=user, now=real_now())
+    asked.result(LONGEST_S)
+    assert not User.objects.exists()
+    assert not BatchJob.objects.exists()
+    assert AuditEvent.objects.filter(kind=AuditEvent.Kind.ACCOUNT_DELETED).count() == 1
+
+
+def test_what_goes_on_standing_in_the_way_is_told() -> None:
+    user = person()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE clings (user_id bigint REFERENCES accounts_user)")
+        try:
+            cursor.execute("INSERT INTO clings VALUES (%s)", [user.pk])
+            with pytest.raises(DatabaseError):
+                delete_account(user=user, now=real_now())
+        finally:
+            cursor.execute("DROP TABLE clings")
+    assert User.objects.filter(pk=user.pk).exists()
