@@ -11,7 +11,6 @@ from django.template.loader import render_to_string
 from django.urls import Resolver404
 from django.views import csrf, defaults
 from rest_framework import exceptions
-from rest_framework.response import Response
 from rest_framework.views import exception_handler as framework_handler
 from rest_framework.views import set_rollback
 
@@ -55,8 +54,11 @@ def problem_response(error: Exception, request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """The REST framework's way to answer an error; None lets one that nobody foresaw rise to `server_error`."""
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """The REST framework's way to answer an error; None lets one that nobody foresaw rise to `server_error`.
+
+    In whatever form the call would have been answered, its problem is JSON.
+    """
     if isinstance(error, exceptions.PermissionDenied) and str(error.detail).startswith("CSRF Failed"):
         error = CsrfFailed()
     problem = problem_of(error)
@@ -66,10 +68,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     framework_answer = framework_handler(error, context)
     set_rollback()
     _tell_operators(error, problem)
-    body = facts_of(error) | {"status": problem.status, "request_id": request_id_of(request)}
     headers = dict(framework_answer.items()) if framework_answer is not None else {}
     headers.pop("Content-Type", None)
-    return Response(body, status=problem.status, headers=headers | _headers(error, problem), content_type=CONTENT_TYPE)
+    answer = _answer(problem, facts_of(error), request)
+    for name, value in (headers | _headers(error, problem)).items():
+        answer[name] = value
+    return answer
 
 
 def as_problem(response: HttpResponse, request: HttpRequest) -> HttpResponse:

@@ -18,8 +18,9 @@ from config.pipelines import EXCHANGE, PipelineReport
 from marketdata import clock
 from marketdata.calendars import close_instant, is_session, sessions_between
 from marketdata.conf import TOLD_CLOCK
-from marketdata.providers.sample import LAST_SESSION
+from marketdata.providers.sample import FIRST_SESSION, LAST_SESSION
 from marketdata.selectors import active_instruments, bars_for
+from mlops.services.training import sessions_needed
 from predictions.conf import DEFAULT_HORIZON
 
 AFTER_CLOSE = timedelta(minutes=30)
@@ -46,6 +47,10 @@ class Plan:
             raise ValueError(f"--from must be a date such as 2023-06-01, not {start[:32]!r}.") from None
         if not is_session(EXCHANGE, first):
             raise ValueError(f"{first} is not a session of {EXCHANGE}.")
+        needed = sessions_needed(settings.HINDCAST_MODELS.holdout_sessions)
+        known = len(sessions_between(EXCHANGE, FIRST_SESSION, first))
+        if known < needed:
+            raise ValueError(f"A model needs {needed} sessions to learn from; up to {first} the sample has {known}.")
         told = sessions_between(EXCHANGE, first, LAST_SESSION)[1:]
         if not told:
             raise ValueError(f"The sample ends on {LAST_SESSION}, so a time-lapse must begin before that.")

@@ -74,3 +74,8 @@ def _score(horizon_sessions: int, measured: Mapping[str, Any]) -> HorizonScore:
         volatility_accuracy=volatility.get("accuracy"),
         volatility_base_rate=volatility.get("base_rate"),
     )
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: "1 head", "2,904 forecasts"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -41,6 +41,7 @@ def test_a_plan_is_every_session_after_the_first() -> None:
         ("yesterday", "5s", None, "--from must be a date such as 2023-06-01, not 'yesterday'."),
         ("2023-09-09", "5s", None, "2023-09-09 is not a session of XNYS."),
         ("2023-09-21", "5s", None, "The sample ends on 2023-09-21, so a time-lapse must begin before that."),
+        ("2016-01-29", "5s", None, "A model needs 776 sessions to learn from; up to 2016-01-29 the sample has 775."),
         (FIRST, "often", None, "--every must be a time such as 5s or 1m, at most 3600 s, not 'often'."),
         (FIRST, "61m", None, "--every must be a time such as 5s or 1m, at most 3600 s, not '61m'."),
         (FIRST, "5s", 0, "--sessions must be at least 1, not 0."),

@@ -13,7 +13,7 @@ from marketdata.errors import ProviderRejected
 from marketdata.providers.base import BarRecord, DailyHistory
 
 FOLDER = Path(__file__).resolve().parent.parent / "sample"
-LAST_SESSION = date(2023, 9, 21)
+FIRST_SESSION, LAST_SESSION = date(2013, 1, 2), date(2023, 9, 21)
 
 
 @dataclass(frozen=True, slots=True)

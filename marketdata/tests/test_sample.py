@@ -9,11 +9,10 @@ import pytest
 
 from marketdata.calendars import sessions_between
 from marketdata.errors import ProviderRejected
-from marketdata.providers.sample import FOLDER, LAST_SESSION, SampleProvider, sample_instruments
+from marketdata.providers.sample import FIRST_SESSION, FOLDER, LAST_SESSION, SampleProvider, sample_instruments
 from marketdata.quality import judge_bars
 
 SYMBOLS = ["AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"]
-FIRST_SESSION = date(2013, 1, 2)
 
 
 def test_six_stocks_are_described() -> None:

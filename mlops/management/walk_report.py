@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlops.management.walk_words import points, tenthousandths, with_bounds
-from mlops.scorecard import decimals, percent
+from mlops.scorecard import counted, decimals, percent
 
 WIDTH = 124
 Figures = Mapping[str, Any]
@@ -128,7 +128,7 @@ def _news(ablation: Figures) -> Table:
         for horizon, one in ablation["horizons"].items()
     ]
     headings = ("sessions", "n", "log-loss, e-4", "vol. rises with", "without", "difference, points")
-    read = f"{ablation['fits_with_news']} of {ablation['fits']} fits had enough to learn from"
+    read = f"{ablation['fits_with_news']} of {counted(ablation['fits'], 'fit')} had enough to learn from"
     return _table(f"News: with minus without; {read}", headings, rows)
 
 
@@ -146,10 +146,17 @@ def closing_sentences(figures: Figures) -> list[str]:
     panel = figures["panel"]
     left_out = ", ".join(f"{count:,} {rule.replace('_', ' ')}" for rule, count in panel["left_out"].items())
     return [
-        f"{panel['symbols']} symbols, {panel['sessions']:,} sessions from {panel['first']} to {panel['last']}, "
-        f"{panel['bars']:,} bars; left out: {left_out or 'none'}.",
-        f"Tested from {figures['test_from']} with {figures['fits']} fits; {figures['abstained']:,} forecasts were "
-        "abstained from, because their inputs lay outside the training range.",
+        f"{counted(panel['symbols'], 'symbol')}, {panel['sessions']:,} sessions from {panel['first']} to "
+        f"{panel['last']}, {panel['bars']:,} bars; left out: {left_out or 'none'}.",
+        f"Tested from {figures['test_from']} with {counted(figures['fits'], 'fit')}; "
+        f"{_abstained(figures['abstained'])}.",
         f"{figures['seconds']:.0f} s in all; the last fit took {figures['train_seconds']:.0f} s of one processor, all "
         f"fits {figures['train_seconds_all_fits']:.0f} s.",
     ]
+
+
+def _abstained(count: int) -> str:
+    if not count:
+        return "no forecast was abstained from"
+    was, their = ("was", "its") if count == 1 else ("were", "their")
+    return f"{counted(count, 'forecast')} {was} abstained from, because {their} inputs lay outside the training range"

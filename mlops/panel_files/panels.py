@@ -17,6 +17,8 @@ from mlops.panel_files.tables import Table, read_table
 FLAT_LINE = "flat_line"
 STRAY_SESSION = "stray_session"
 LEAST_PRESENCE = 0.5
+# Between the sessions of weekly bars lie seven days, between those of daily ones mostly one.
+LONGEST_USUAL_STEP_DAYS = 3
 SHOWN = 120
 
 
@@ -43,8 +45,9 @@ def read_panel(path: Path) -> PanelFile:
 
     Long, a row a symbol and day: symbol, date, close and, if known, open, high, low, volume, adjusted_close, in any
     case and order of rows; without a symbol column the file is one stock's, named after the file. Wide: a date, then a
-    column of closes a symbol. With adjusted closes all prices are put on their basis. A day on which fewer than half of
-    the symbols that are listed then have a bar is no session. Raises PanelFileUnusable.
+    column of closes a symbol; closes that never move are left out. With adjusted closes all prices are put on their
+    basis. A day on which fewer than half of the symbols that are listed then have a bar is no session. Raises
+    PanelFileUnusable, also for bars that are not daily.
     """
     table = read_table(path)
     refused: Counter[str] = Counter()
@@ -56,7 +59,16 @@ def read_panel(path: Path) -> PanelFile:
     if not believed:
         raise PanelFileUnusable(path.name, "it has no bar that can be believed")
     panel = _without_strays(_panel_of(believed), refused)
+    _require_daily(panel, path.name)
     return PanelFile(panel, sum(len(one.columns) for one in offered), dict(refused.most_common()))
+
+
+def _require_daily(panel: Panel, name: str) -> None:
+    """Horizons count sessions, so that bars of weeks or months would be judged as what they are not."""
+    steps = np.diff(panel.sessions).astype(np.int64)
+    usual = float(np.median(steps)) if len(steps) else 1.0
+    if usual > LONGEST_USUAL_STEP_DAYS:
+        raise PanelFileUnusable(name, f"its bars are not daily: {usual:.0f} days usually lie between one and the next")
 
 
 def _offered(table: Table, refused: Counter[str]) -> Iterator[_Offered]:
@@ -133,8 +145,13 @@ def _believed(offered: _Offered, refused: Counter[str]) -> BarColumns:
     again = columns_of([one.bar for one in judged.refused if one.rule == FLAT_LINE])
     refused.update(one.rule for one in judged.refused if one.rule != FLAT_LINE)
     days = np.concatenate([judged.good.session, again.session])
+    closes = np.concatenate([judged.good.close, again.close])
+    if len(again) and np.ptp(closes) == 0:
+        # One that never moves is no price that anybody paid.
+        refused[FLAT_LINE] += len(days)
+        days, closes = days[:0], closes[:0]
     order = np.argsort(days)
-    return _bars_of_closes(days[order], np.concatenate([judged.good.close, again.close])[order])
+    return _bars_of_closes(days[order], closes[order])
 
 
 def _as_bars(closes: BarColumns) -> BarColumns:

@@ -28,6 +28,7 @@ SPELLINGS = {
     "articles": ("articles", "count", "article_count", "articles_count", "news_count"),
 }
 EARLIEST_NUMBER, LATEST_NUMBER = 1_000_01_01, 9999_12_31
+SHOWN = 80
 ISO_DATE = r"^(\d{4}-\d{2}-\d{2})"
 
 
@@ -111,6 +112,10 @@ def _csv(path: Path) -> Table:
     try:
         with path.open(encoding="utf-8-sig", newline="") as opened:
             header = next(csv.reader(opened), [])
+        if len(header) == 1:
+            raise PanelFileUnusable(
+                path.name, f"its header is one column, {header[0][:SHOWN]!r}; columns are told apart by commas"
+            )
         read = pyarrow.csv.read_csv(
             path,
             read_options=pyarrow.csv.ReadOptions(column_names=header, skip_rows=1),

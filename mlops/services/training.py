@@ -16,7 +16,7 @@ from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.forecasting.errors import TooLittleHistory
 from mlops.forecasting.figures import json_ready
-from mlops.forecasting.fitting import Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
+from mlops.forecasting.fitting import FEWEST_SESSIONS, Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
 from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress
@@ -159,16 +159,21 @@ def run_training(
         return _judge(run, version, clock)
 
 
+def sessions_needed(holdout_sessions: int) -> int:
+    """How many sessions a version needs: its hold-out, the outcomes of that, and enough before it to learn from."""
+    return FEWEST_SESSIONS + holdout_sessions + max(HORIZONS)
+
+
 def holdout_of(panel: Panel, holdout_sessions: int) -> HoldoutDates:
     """The end of the panel: `holdout_sessions` sessions to forecast from, and as many more as the longest horizon.
 
-    So every horizon has its outcomes for all of them. Raises InsufficientHistory when nothing stands before the
-    hold-out.
+    So every horizon has its outcomes for all of them. Raises InsufficientHistory when too few stand before the
+    hold-out to learn from.
     """
-    held_out = holdout_sessions + max(HORIZONS)
+    held_out, needed = holdout_sessions + max(HORIZONS), sessions_needed(holdout_sessions)
     sessions: list[date] = panel.sessions.astype(object).tolist()
-    if len(sessions) <= held_out:
-        raise InsufficientHistory(len(sessions), held_out + 1)
+    if len(sessions) < needed:
+        raise InsufficientHistory(len(sessions), needed)
     first = len(sessions) - held_out
     return HoldoutDates(trained_through=sessions[first - 1], first=sessions[first], last=sessions[-1])
 

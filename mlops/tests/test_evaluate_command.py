@@ -1,6 +1,10 @@
 """`manage.py evaluate`: bad input in one sentence, and every figure of a small file."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -8,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -60,6 +65,8 @@ def test_it_needs_no_server() -> None:
         (("--test-from", "2031-01-01"), "needs 80 sessions from there on, and the bars end on 2017-12-01."),
         (("--test-from", "2017-04-24", "--json", "/none/out.json"), "there is no folder /none"),
         (("--test-from", "2017-04-24", "--page", "/none/out.md"), "there is no folder /none"),
+        (("--test-from", "2017-04-24", "--json", "/"), "/ cannot be written: it is a folder."),
+        (("--test-from", "2017-04-24", "--json", "/a", "--page", "/a"), "/a is read here or written twice"),
         (("--test-from", "2017-04-24", "--sentiment", "/none.csv"), "none.csv cannot be used"),
     ],
 )
@@ -69,6 +76,27 @@ def test_bad_input_gets_one_sentence(closes: Path, arguments: tuple[str, ...], s
     assert sentence in str(refused.value)
     assert refused.value.returncode == 1
     assert "\n" not in str(refused.value)
+
+
+def test_bars_are_not_overwritten_by_their_figures(closes: Path) -> None:
+    before = closes.read_bytes()
+    with pytest.raises(CommandError, match=r"closes\.csv is read here or written twice"):
+        evaluate(closes, "--test-from", "2017-04-24", "--json", str(closes))
+    assert closes.read_bytes() == before
+
+
+def test_ctrl_c_ends_it_in_one_word(tmp_path: Path) -> None:
+    bars = tmp_path / "bars.csv"
+    os.mkfifo(bars)
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "evaluate", "--data", str(bars)]
+    with subprocess.Popen(
+        [*command, "--test-from", "2017-04-24"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as running, bars.open("w"):  # fmt: skip
+        # The pipe opens once the command reads from it, and nothing comes.
+        running.send_signal(signal.SIGINT)
+        assert running.communicate(timeout=30) == ("", "Stopped.\n")
+    assert running.returncode == 130
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
@@ -126,9 +154,10 @@ def test_news_are_judged_by_a_walk_without_them(figures: Figures) -> None:
 
 def test_the_tables_say_what_was_measured(figures: Figures) -> None:
     told = walk_report(figures, coloured=False)
-    for heading in ("always up", "log-loss, e-4", "vs GARCH", "News: with minus without; 1 of 1 fits"):
+    for heading in ("always up", "log-loss, e-4", "vs GARCH", "News: with minus without; 1 of 1 fit had"):
         assert heading in told
     assert "4 symbols, 760 sessions from 2015-01-05 to 2017-12-01, 3,040 bars; left out: none." in told
+    assert "Tested from 2017-04-24 with 1 fit; " in told
     assert max(map(len, told.splitlines()[:-3])) <= 124
 
 
@@ -154,5 +183,5 @@ def test_the_command_itself(closes: Path, tmp_path: Path) -> None:
     assert list(figures["horizons"]) == ["20"]
     assert figures["sentiment_ablation"] is None
     assert figures["refit"] == "never"
-    assert "Tested from 2017-04-24 with 1 fits" in told
+    assert "Tested from 2017-04-24 with 1 fit; " in told
     assert page.read_text().startswith("|  | 20 sessions |\n")

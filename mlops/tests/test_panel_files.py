@@ -76,6 +76,27 @@ def test_bars_that_break_a_rule_are_left_out_and_counted(tmp_path: Path) -> None
     np.testing.assert_array_equal(np.isnan(read.panel.close[:, 0]), [True] * 3 + [False] * 5)
 
 
+def test_closes_that_never_move_are_left_out(tmp_path: Path) -> None:
+    read = read_panel(stored(CLOSES.assign(AAA=10.0), tmp_path, "closes.csv", index=True))
+    assert read.panel.symbols == ("BBB", "CCC")
+    assert read.refused == {"flat_line": 8}
+    with pytest.raises(PanelFileUnusable, match="it has no bar that can be believed"):
+        read_panel(stored(CLOSES[[]].assign(AAA=10.0), tmp_path, "flat.csv", index=True))
+
+
+def test_weekly_bars_are_no_daily_ones(tmp_path: Path) -> None:
+    weekly = CLOSES.set_index(pd.date_range("2020-01-03", periods=8, freq="W-FRI", name="Date"))
+    with pytest.raises(PanelFileUnusable, match="its bars are not daily: 7 days usually lie between one and the next"):
+        read_panel(stored(weekly, tmp_path, "closes.csv", index=True))
+
+
+def test_columns_told_apart_by_something_else_than_commas_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "closes.csv"
+    CLOSES.to_csv(path, sep=";")
+    with pytest.raises(PanelFileUnusable, match="its header is one column, 'Date;BBB;AAA;CCC'; columns are told apart"):
+        read_panel(path)
+
+
 def test_prices_are_put_on_the_basis_of_adjusted_closes(tmp_path: Path) -> None:
     table = long_table()
     table["Adj Close"] = table.close / 2

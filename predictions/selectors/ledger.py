@@ -29,7 +29,10 @@ OUTCOMES = f"""
 SELECT {", ".join(f"({EXPRESSIONS.get(name, f'f.{name}')})::text" for name in OUTCOME_COLUMNS)}
 FROM predictions_outcome f WHERE f.id > %s ORDER BY f.id LIMIT %s
 """
-BLOCKS = "SELECT id, sha256, block FROM predictions_forecastinput WHERE id > {after} ORDER BY id LIMIT {most}"
+BLOCKS = """
+SELECT id, sha256, rows::int8 * columns, block FROM predictions_forecastinput
+WHERE id > {after} ORDER BY id LIMIT {most}
+"""
 END_SQL = """
 SELECT f.id, f.entry_hash, (SELECT count(*) FROM predictions_forecast c WHERE c.id > %(since)s AND c.id <= f.id)
 FROM predictions_forecast f ORDER BY f.id DESC LIMIT 1
@@ -91,12 +94,12 @@ def sealed_rows(*, after: int = 0, through: int = LAST_KEY, most: int | None = N
         after = piece[-1].key
 
 
-def input_blocks() -> Iterator[tuple[int, str, bytes]]:
-    """Key, registered hash and compressed numbers of every input block, in the order of keys."""
+def input_blocks() -> Iterator[tuple[int, str, int, bytes]]:
+    """Key, registered hash, how many numbers and these compressed, of every input block, in the order of keys."""
     after = 0
     while True:
         with binary_copy(BLOCKS, after=after, most=BLOCKS_AT_A_TIME) as copy:
-            copy.set_types(["int8", "varchar", "bytea"])
+            copy.set_types(["int8", "varchar", "int8", "bytea"])
             piece = list(copy.rows())
         yield from piece
         if len(piece) < BLOCKS_AT_A_TIME:

@@ -139,12 +139,17 @@ def _outcomes_since(head: LedgerHead | None) -> dict[str, Any]:
     return {"outcomes": count, "last_outcome": last, "outcomes_hash": running}
 
 
-def sha256_of(block: bytes) -> str:
-    """SHA-256 of an input block's numbers, before compression; empty when it cannot be unpacked."""
+def unpacked(block: bytes) -> bytes | None:
+    """The bytes of an input block's numbers; None when it cannot be unpacked."""
     try:
-        return hashlib.sha256(zlib.decompress(block)).hexdigest()
+        return zlib.decompress(block)
     except zlib.error:
-        return ""
+        return None
+
+
+def sha256_of(raw: bytes) -> str:
+    """SHA-256 of the bytes of an input block's numbers."""
+    return hashlib.sha256(raw).hexdigest()
 
 
 def _text(value: Any) -> str:

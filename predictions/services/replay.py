@@ -1,6 +1,5 @@
 """Replay: a stored forecast computed again, from its input block and the registered files of its model."""
 
-import zlib
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +18,7 @@ from predictions.readpath.replays import Replay, answer
 from predictions.sealing import COLUMNS, link
 from predictions.selectors.forecasts import forecast_by_id
 from predictions.selectors.ledger import sealed_rows
-from predictions.services.ledger import sha256_of, stored_texts
+from predictions.services.ledger import sha256_of, stored_texts, unpacked
 from predictions.services.rows import Occasion, rows_of
 
 log = structlog.get_logger(__name__)
@@ -101,7 +100,8 @@ def _again(forecast: Forecast) -> ForecastRow:
 
 def _numbers(forecast: Forecast, inputs: ForecastInput) -> FloatArray:
     """The block's numbers, shape (20, k + 2), after they were found to be the sealed ones."""
-    if sha256_of(bytes(inputs.block)) != inputs.sha256:
+    raw = unpacked(bytes(inputs.block))
+    if raw is None or sha256_of(raw) != inputs.sha256:
         raise ReplayImpossible(forecast.pk, "the numbers it was computed from are not those that were sealed")
-    numbers: FloatArray = np.frombuffer(zlib.decompress(inputs.block), dtype="<f8").astype(np.float64)
+    numbers: FloatArray = np.frombuffer(raw, dtype="<f8").astype(np.float64)
     return numbers.reshape(inputs.rows, inputs.columns)

@@ -1,25 +1,36 @@
 """Verifying the ledger: all of it is computed again from what is stored, and the first thing that is wrong is named."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
 import structlog
 from django.db import connection
+from django.db.models import Model
 
 from predictions.errors import LedgerBroken
-from predictions.models import Forecast, LedgerCheck, LedgerHead
+from predictions.models import Forecast, ForecastInput, LedgerCheck, LedgerHead, Outcome
 from predictions.sealing import COLUMNS, GENESIS, link, outcome_text
 from predictions.selectors.ledger import SealedRow, input_blocks, outcome_key, outcome_rows, sealed_rows
-from predictions.services.ledger import head_hash_of, sha256_of
+from predictions.services.ledger import head_hash_of, sha256_of, unpacked
 
 log = structlog.get_logger(__name__)
 
 ALTERED = "what it says is not what was sealed"
 MOVED = "the row before it is missing or was put elsewhere"
 OTHER_NUMBERS = "the numbers it was computed from are not those that were sealed"
+OTHER_BLOCK = "the numbers it was computed from are said to be of another stock or session"
+FLOAT_BYTES = 8
+KEPT = "The head that was kept"
+NAMES: Mapping[str, type[Model]] = {"Forecast": Forecast, "Input block": ForecastInput, "Outcome": Outcome}
+# A block belongs to its stock and session; its numbers are sealed by their hash.
+MISPLACED_INPUT = """
+SELECT f.id FROM predictions_forecast f JOIN predictions_forecastinput i ON i.id = f.inputs_id
+WHERE i.instrument_id <> f.instrument_id OR i.origin <> f.origin
+ORDER BY f.id LIMIT 1
+"""
 # An outcome follows from the forecast and the actual price; what does not is held by the heads.
 CONTRADICTING_OUTCOME = """
 SELECT o.id, o.forecast_id FROM predictions_outcome o LEFT JOIN predictions_forecast f ON f.id = o.forecast_id
@@ -40,10 +51,15 @@ Texts = Sequence[str | None]
 
 @dataclass(frozen=True, slots=True)
 class KeptHead:
-    """A head that somebody has kept outside the database: how many rows there were, and the newest one's hash."""
+    """A head that somebody has kept outside the database: how many rows there were, and the newest one's hash.
+
+    With the day and the hash of the newest day's head then: it seals the outcomes that were known and all heads before.
+    """
 
     count: int
     head_hash: str
+    day: str | None = None
+    day_entry_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,9 @@ def verify_ledger(*, kept: KeptHead | None = None) -> Verified:
     _verify_heads(heads)
     expected = [_Mark(f"Head of {head.day}", head.count, head.head_hash, head.last_forecast_id) for head in heads]
     if kept is not None:
-        expected.append(_Mark("The head that was kept", kept.count, kept.head_hash, None))
+        expected.append(_Mark(KEPT, kept.count, kept.head_hash, None))
+        _verify_kept_day(kept, heads)
+    _verify_keys()
     forecasts, head_hash = _verify_chain(sorted(expected, key=lambda mark: mark.count))
     inputs = _verify_inputs()
     _verify_outcomes(heads)
@@ -119,6 +137,22 @@ def _verify_heads(heads: Sequence[LedgerHead]) -> None:
         previous = head
 
 
+def _verify_kept_day(kept: KeptHead, heads: Sequence[LedgerHead]) -> None:
+    """Heads that were forged as a whole, with the outcomes they know, still meet the one that others have kept."""
+    stored = {head.day.isoformat(): head.entry_hash for head in heads}
+    if kept.day_entry_hash is None or stored.get(str(kept.day)) == kept.day_entry_hash:
+        return
+    raise LedgerBroken(KEPT, f"the head of {str(kept.day)[:10]} that it names is not the one that is stored")
+
+
+def _verify_keys() -> None:
+    """Keys rise from 1; what stands below them would be told and never be read by whoever begins there."""
+    for name, model in NAMES.items():
+        first = model._default_manager.order_by("pk").values_list("pk", flat=True).first()
+        if first is not None and first < 1:
+            raise LedgerBroken(f"{name} {first}", "its key stands before the first one that was given")
+
+
 def _verify_chain(marks: Sequence[_Mark]) -> tuple[int, str]:
     """Compute every row again; at each mark the chain must be as it says. Returns the rows and the last one's hash."""
     waiting: Iterator[_Mark] = iter(marks)
@@ -157,12 +191,18 @@ def _name_of(texts: Texts) -> str:
 
 
 def _verify_inputs() -> int:
-    """Check every input block against the hash that the chain covers; returns how many there are."""
+    """Check every input block against the hash that the chain covers, its shape and its place; returns how many."""
     count = 0
-    for key, sha256, block in input_blocks():
-        if sha256_of(block) != sha256:
+    for key, sha256, numbers, block in input_blocks():
+        raw = unpacked(block)
+        if raw is None or sha256_of(raw) != sha256 or len(raw) != numbers * FLOAT_BYTES:
             raise _broken_input(key)
         count += 1
+    with connection.cursor() as cursor:
+        cursor.execute(MISPLACED_INPUT)
+        found = cursor.fetchone()
+    if found is not None:
+        raise LedgerBroken(_name_of_forecast(found[0]), OTHER_BLOCK, forecast_id=found[0])
     return count
 
 
@@ -170,8 +210,11 @@ def _broken_input(key: int) -> LedgerBroken:
     user = Forecast.objects.filter(inputs=key).order_by("pk").values_list("pk", flat=True).first()
     if user is None:
         return LedgerBroken(f"Input block {key}", "its numbers are not those of its hash")
-    row = next(sealed_rows(after=user - 1, through=user))
-    return LedgerBroken(_name_of(row.texts), OTHER_NUMBERS, forecast_id=user)
+    return LedgerBroken(_name_of_forecast(user), OTHER_NUMBERS, forecast_id=user)
+
+
+def _name_of_forecast(key: int) -> str:
+    return _name_of(next(sealed_rows(after=key - 1, through=key)).texts)
 
 
 def _verify_outcomes(heads: Sequence[LedgerHead]) -> None:

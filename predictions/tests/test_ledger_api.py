@@ -139,6 +139,14 @@ def fetched(client: Client, limit: int) -> Iterator[str]:
         path = answer.get("Link", "").partition(">")[0].removeprefix("<")
 
 
+def test_the_same_lines_are_plain_text_for_whoever_asks_for_that(client: Client, rows: list[Forecast]) -> None:
+    path = "/api/v1/ledger/entries"
+    lines = client.get(path).content
+    for answer in (client.get(f"{path}?format=text"), client.get(path, headers={"Accept": "text/plain"})):
+        assert (answer["Content-Type"], answer.content) == ("text/plain; charset=utf-8", lines)
+    assert lines.count(b"\n") == len(rows)
+
+
 @pytest.mark.parametrize(("limit", "parts"), [(2, 3), (5, 1), (100, 1)])
 def test_the_ledger_is_told_in_parts(
     client: Client, rows: list[Forecast], tmp_path: Path, limit: int, parts: int
@@ -192,6 +200,19 @@ def test_an_altered_export_is_found_without_this_software(client: Client, rows: 
         export.write_text("".join(lines))
         assert verified(export, head) == (1, complaint)
     assert len(altered) == 4
+
+
+@pytest.mark.parametrize("told", ["[]", "{}", '{"title": "Too many calls"}', '{"count": "5"}'])
+def test_a_file_that_is_no_head_proves_nothing(export: Path, told: str) -> None:
+    head = export.with_name("head.json")
+    head.write_text(told)
+    assert verified(export, head) == (1, "What you kept is no head of a ledger.\n")
+
+
+def test_an_export_that_ends_within_a_line_is_found(export: Path) -> None:
+    export.write_text(export.read_text()[:-20])
+    assert verified(export) == (1, "Line 5 is not a line of an export.\n")
+    assert verified()[0] == 1
 
 
 def test_a_forged_ledger_meets_the_head_that_somebody_kept(client: Client, rows: list[Forecast], export: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from marketdata.models import Instrument
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.django_db
 
 ALTERED = "what it says is not what was sealed"
 MOVED = "the row before it is missing or was put elsewhere"
+NUMBERS = b"a float."
 ALTERED_COLUMNS = {
     "predicted_price": "102.01",
     "probability_up": "0.57",
@@ -51,7 +53,7 @@ ALTERED_COLUMNS = {
 def rows() -> list[Forecast]:
     """Five forecasts, the last one an abstention, and an input block that none of them has."""
     model_version()
-    stored_input(stock("AMZN"), b"numbers")
+    stored_input(stock("AMZN"), NUMBERS)
     tools = Toolchain.objects.create(versions="numpy 2.4.6")
     said = forecasts([stock("AAPL"), stock("NVDA")], horizons=(1, 5), toolchain=tools)
     return [*said, abstention(stock("META"))]
@@ -61,7 +63,7 @@ def stored_input(instrument: Instrument, numbers: bytes) -> ForecastInput:
     """An input block that holds its numbers."""
     return ForecastInput.objects.create(
         instrument=instrument, origin=ORIGIN, feature_set="hc1", sha256=hashlib.sha256(numbers).hexdigest(), rows=1,
-        columns=1, block=zlib.compress(numbers),
+        columns=len(numbers) // 8, block=zlib.compress(numbers),
     )  # fmt: skip
 
 
@@ -136,21 +138,26 @@ def test_another_model_or_toolchain_behind_the_key_is_named(rows: list[Forecast]
             "the numbers it was computed from are not those that were sealed",
         ),
         (f"sha256 = '{'0' * 64}'", ALTERED),
+        ("rows = 2", "the numbers it was computed from are not those that were sealed"),
+        ("columns = 1", "the numbers it was computed from are not those that were sealed"),
+        ("origin = origin - 1", "the numbers it was computed from are said to be of another stock or session"),
+        ("instrument_id = 0", "the numbers it was computed from are said to be of another stock or session"),
     ],
 )
 def test_altered_inputs_are_named(change: str, complaint: str) -> None:
     model_version()
     apple = stock()
-    inputs = [stored_input(apple, numbers) for numbers in (b"numbers", b"more numbers")]
+    inputs = [stored_input(apple, numbers) for numbers in (NUMBERS, b"two more floats.")]
     forecast(apple, inputs=inputs[0])
     said = forecast(apple, inputs=inputs[1], horizon_sessions=10)
     assert verify_ledger().inputs == 2
     alter(f"UPDATE predictions_forecastinput SET {change} WHERE id = {inputs[1].pk}")
     assert (fault().forecast_id, fault().reason) == (said.pk, complaint)
+    alter("UPDATE predictions_forecastinput SET instrument_id = (SELECT min(id) FROM marketdata_instrument)")
 
 
 def test_a_block_that_no_forecast_uses_is_verified_too() -> None:
-    block = stored_input(stock(), b"numbers")
+    block = stored_input(stock(), NUMBERS)
     alter("UPDATE predictions_forecastinput SET block = ''")
     assert str(fault()) == f"Input block {block.pk}: its numbers are not those of its hash."
 
@@ -158,6 +165,26 @@ def test_a_block_that_no_forecast_uses_is_verified_too() -> None:
 def test_a_removed_row_is_named_by_its_successor(rows: list[Forecast]) -> None:
     alter(f"DELETE FROM predictions_forecast WHERE id = {rows[1].pk}")
     assert (fault().forecast_id, fault().reason) == (rows[2].pk, MOVED)
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "others"),
+    [
+        ("Forecast", "predictions_forecast", "entry_hash = repeat('f', 64), origin = origin - 1"),
+        ("Input block", "predictions_forecastinput", "origin = origin - 1"),
+        ("Outcome", "predictions_outcome", "revision = 1"),
+    ],
+)
+@pytest.mark.parametrize("key", [0, -7])
+def test_a_row_slipped_in_before_the_first_is_named(
+    rows: list[Forecast], name: str, table: str, others: str, key: int
+) -> None:
+    scored(rows[0])
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE slipped ON COMMIT DROP AS SELECT * FROM {table} ORDER BY id LIMIT 1")
+        cursor.execute(f"UPDATE slipped SET id = {key}, {others}")
+        cursor.execute(f"INSERT INTO {table} SELECT * FROM slipped")
+    assert str(fault()) == f"{name} {key}: its key stands before the first one that was given."
 
 
 def test_two_rows_that_changed_places_are_named(rows: list[Forecast]) -> None:
@@ -209,6 +236,24 @@ def test_a_whole_chain_that_was_forged_meets_the_head_that_somebody_kept(rows: l
         call_command("verify_ledger", head=kept, stdout=StringIO())
     with pytest.raises(LedgerBroken, match="counts 6 forecasts, and only 5 are stored"):
         verify_ledger(kept=KeptHead(6, head.head_hash))
+
+
+def test_outcomes_and_heads_that_were_forged_together_meet_the_head_that_somebody_kept(
+    rows: list[Forecast], client: Client, tmp_path: Path
+) -> None:
+    scored(rows[0])
+    record_head(now=NOW)
+    kept = tmp_path / "head.json"
+    kept.write_bytes(client.get("/api/v1/ledger/head").content)
+    call_command("verify_ledger", head=kept, stdout=StringIO())
+    # A better price than the one that came, whose consequences are in order, and the head taken anew over it.
+    alter("UPDATE predictions_outcome SET actual_price = 101, error = 1")
+    alter("DELETE FROM predictions_ledgerhead")
+    record_head(now=NOW)
+    assert verify_ledger().heads == 1
+    complaint = r"^The head that was kept: the head of 2023-09-21 that it names is not the one that is stored\.$"
+    with pytest.raises(CommandError, match=complaint):
+        call_command("verify_ledger", head=kept, stdout=StringIO())
 
 
 @pytest.mark.parametrize(
@@ -296,7 +341,7 @@ def test_the_command_says_how_many_hold_or_names_the_first_that_does_not(rows: l
     told = StringIO()
     call_command("verify_ledger", stdout=told)
     assert told.getvalue() == (
-        "5 forecasts verified; none was altered. 0 heads and 1 input blocks hold. "
+        "5 forecasts verified; none was altered. 0 heads and 1 input block hold. "
         f"The chain ends in {rows[-1].entry_hash}.\n"
     )
     alter(f"UPDATE predictions_forecast SET origin = origin - 1 WHERE id = {rows[3].pk}")
@@ -317,7 +362,17 @@ def test_the_scheduled_task_notes_what_it_found_and_fails_when_something_is_wron
     assert [bool(check.fault) for check in LedgerCheck.objects.all()] == [True, False]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"count": 0, "head_hash": "' + "0" * 64 + '"}', '{"count": "a"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"count": 1, "head_hash": "' + "0" * 64 + '", "day_head": {"day": 1}}',
+        '{"count": 0, "head_hash": "' + "0" * 64 + '"}',
+        '{"count": "a"}',
+    ],
+)
 def test_a_file_that_is_no_head_is_refused_in_one_sentence(text: str, tmp_path: Path) -> None:
     path = tmp_path / "head.json"
     path.write_text(text)

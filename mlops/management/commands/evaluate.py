@@ -59,17 +59,15 @@ class Command(BaseCommand):
             workers=_whole("--workers", options["workers"], _cores(), least=1),
             news=options["sentiment"],
         )
-        written = {options["json"]: _as_json, options["page"]: walk_page}
-        for out in filter(None, written):
-            if not out.parent.is_dir():
-                raise CommandError(f"{out} cannot be written: there is no folder {out.parent}.")
+        written = ((options["json"], _as_json), (options["page"], walk_page))
+        _check_outputs(options["json"], options["page"], options["data"], options["sentiment"])
         try:
             with progress_told("evaluating", lines=True) as progress:
                 figures = evaluate_file(plan, progress)
         except (MlopsError, ForecastingError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(walk_report(figures, coloured=self.stdout.isatty()))
-        for out, told_as in written.items():
+        for out, told_as in written:
             if out is not None:
                 _write(out, told_as(figures))
 
@@ -111,6 +109,22 @@ def _whole(option: str, text: str | None, default: int, *, least: int) -> int:
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= LARGEST_SEED:
         raise CommandError(f"{option} must be a whole number from {least}, not {text[:32]!r}.")
     return int(text)
+
+
+def _check_outputs(json_out: Path | None, page_out: Path | None, *inputs: Path | None) -> None:
+    """Complain before minutes of work of what could not be written after them, or would take the place of a file."""
+    outs = [out for out in (json_out, page_out) if out is not None]
+    taken = {path.resolve() for path in inputs if path is not None}
+    for out in outs:
+        if not out.parent.is_dir():
+            raise CommandError(f"{out} cannot be written: there is no folder {out.parent}.")
+        if out.is_dir():
+            raise CommandError(f"{out} cannot be written: it is a folder.")
+        if not os.access(out if out.exists() else out.parent, os.W_OK):
+            raise CommandError(f"{out} cannot be written: that is not allowed.")
+        if out.resolve() in taken:
+            raise CommandError(f"{out} is read here or written twice: give each output a file of its own.")
+        taken.add(out.resolve())
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata import clock
+from mlops.scorecard import counted
 from predictions.errors import LedgerBroken
 from predictions.services.verification import KeptHead, check_ledger
 
@@ -33,18 +34,25 @@ class Command(BaseCommand):
             verified = check_ledger(clock=clock.now, kept=kept)
         except LedgerBroken as error:
             raise CommandError(str(error)) from error
+        forecasts, heads = counted(verified.forecasts, "forecast"), counted(verified.heads, "head")
         self.stdout.write(
-            f"{verified.forecasts} forecasts verified; none was altered. {verified.heads} heads and {verified.inputs} "
-            f"input blocks hold. The chain ends in {verified.head_hash}."
+            f"{forecasts} verified; none was altered. {heads} and {counted(verified.inputs, 'input block')} hold. "
+            f"The chain ends in {verified.head_hash}."
         )
 
 
 def _kept(path: Path) -> KeptHead:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        count, head_hash = told["count"], told["head_hash"]
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        day_head = told.get("day_head") or {}
+        kept = KeptHead(told["count"], told["head_hash"], day_head.get("day"), day_head.get("entry_hash"))
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CommandError(f"{path} is not a head of the ledger.", returncode=BAD_ARGUMENTS) from error
-    if not isinstance(count, int) or count < 1 or not isinstance(head_hash, str) or not HASH.fullmatch(head_hash):
+    hashes = [kept.head_hash, *([kept.day_entry_hash] if day_head else [])]
+    if type(kept.count) is not int or kept.count < 1 or not all(map(_is_hash, hashes)):
         raise CommandError(f"{path} is not a head of the ledger.", returncode=BAD_ARGUMENTS)
-    return KeptHead(count, head_hash)
+    return kept
+
+
+def _is_hash(told: Any) -> bool:
+    return isinstance(told, str) and HASH.fullmatch(told) is not None
