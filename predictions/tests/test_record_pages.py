@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from mlops.models import AliasChange
-from predictions.models import AccuracySnapshot, Forecast
+from predictions.models import AccuracySnapshot, Forecast, PendingForecast
 from predictions.services.accuracy import update_accuracy
 from predictions.tests.scene import NOW, ORIGIN, TARGETS, Scene, came_true, said, scene, trained
 from predictions.tests.test_pages import INLINE, text_of
@@ -44,6 +44,17 @@ def test_the_record_tells_right_and_wrong_beside_always_up(client: Client, shown
     by_stock = text.split("By stock")[1]
     assert re.search(r"NVDA 1 0\.0 % 0\.0 % 100\.0 %", by_stock)
     assert re.search(r"v1 3 66\.7 % 66\.7 % 100\.0 %", by_stock)
+
+
+def test_what_has_no_closing_price_is_told(client: Client, shown: Scene) -> None:
+    scored(shown)
+    assert "Without a closing price" not in text_of(client, "/record")
+    for symbol in ("NVDA", "BRK.B"):
+        gone = shown.forecasts[symbol, 1]
+        PendingForecast.objects.create(forecast=gone, instrument=gone.instrument, target=gone.target)
+    told = "Without a closing price (delisted, or not traded that day; all horizons, in no figure here) 2"
+    assert told in text_of(client, "/record")
+    assert "Without a closing price" not in text_of(client, "/record?kind=hindcast")
 
 
 def test_live_and_hindcast_are_told_apart(client: Client, shown: Scene) -> None:
