@@ -54,6 +54,12 @@ def test_a_page_with_a_nul_byte_in_its_address_is_none(browser: Client, path: st
     assert "There is nothing at this address" in answer.content.decode()
 
 
+def test_a_nul_byte_in_a_query_of_the_admin_is_a_bad_request(admin_client: Client) -> None:
+    for query in ("symbol=%00", "q=%00"):
+        assert admin_client.get(f"/admin/marketdata/instrument/?{query}").status_code == 400
+    assert admin_client.get("/admin/marketdata/instrument/?q=%C3%A4").status_code == 200
+
+
 def test_the_schema_is_openapi_3_1_in_both_forms(browser: Client) -> None:
     as_json = browser.get("/api/schema?format=json").json()
     assert as_json["openapi"].startswith("3.1")
