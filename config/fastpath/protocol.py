@@ -153,7 +153,8 @@ class PlainProtocol(HttpToolsProtocol):
         """Called for what is no HTTP, which is told as every other refusal."""
         request_id = new_id()
         body = plain_problem(BY_STATUS[400], request_id)
-        lines = f"content-type: {CONTENT_TYPE}\r\n{REQUEST_ID_HEADER.lower()}: {request_id}\r\ncontent-length: {len(body)}\r\n"
+        told = {"content-type": CONTENT_TYPE, REQUEST_ID_HEADER.lower(): request_id, "content-length": len(body)}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
         self._write(Reply(400, lines.encode(), body), keep_alive=False)
 
     def on_message_begin(self) -> None:
