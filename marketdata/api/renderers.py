@@ -2,10 +2,12 @@
 
 import csv
 from collections.abc import Mapping
+from datetime import datetime
 from io import StringIO
 from typing import Any
 
 from rest_framework.renderers import BaseRenderer
+from rest_framework.utils.encoders import JSONEncoder
 
 # A cell that begins so is taken for a formula by spreadsheets.
 FORMULA_SIGNS = ("=", "+", "-", "@")
@@ -31,4 +33,7 @@ class CsvRenderer(BaseRenderer):
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        # As it stands in JSON.
+        return JSONEncoder().default(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value

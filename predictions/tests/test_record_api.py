@@ -158,6 +158,7 @@ def test_history_comes_as_a_table(apple: Instrument, ask: Ask, way: dict[str, An
         ("live", "104.0"),
         ("hindcast", "94.0"),
     ]
+    assert [row["recorded_at"] for row in rows] == [row["recorded_at"] for row in ask(HISTORY).json()["forecasts"]]
 
 
 def test_an_answer_that_is_still_the_newest_is_not_sent_again(apple: Instrument, ask: Ask) -> None:
