@@ -113,7 +113,10 @@ def test_models_show_hold_out_and_live_figures_with_who_served(client: Client, s
         "v1 Champion, learned up to Thu 21 Sep 2023 66.7 % 66.7 % 3 scored 100.0 % 100.0 % 1 scored 54.8 % 54.6 %"
         in text
     )
-    assert "v2 Candidate, learned up to Thu 21 Sep 2023 \N{EN DASH} \N{EN DASH} 54.8 % 54.6 % never" in text
+    assert (
+        "v2 Candidate, learned up to Thu 21 Sep 2023 \N{EN DASH} \N{EN DASH} 54.8 % 54.6 % 1,482 forecasts never"
+        in text
+    )
 
 
 def test_a_model_page_keeps_its_measured_and_its_lived_figures_apart(client: Client, shown: Scene) -> None:
