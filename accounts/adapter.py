@@ -1,7 +1,7 @@
 """How sign-in fits into this site: who is asked for what, what is recorded, who may vouch for whom."""
 
 from smtplib import SMTPException
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
@@ -37,6 +37,14 @@ NOTICES = {
 
 class AccountAdapter(DefaultAccountAdapter):
     """Counts by the same address as every other call, asks for agreement, and keeps the record."""
+
+    error_messages: ClassVar = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "That address and password do not belong together. Check both and try again.",
+        "incorrect_password": "That is not your password. Nothing was changed.",
+        "enter_current_password": "That is not your current password. Nothing was changed.",
+        "duplicate_email": "That is your address already.",
+    }
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The caller's address, as far as the proxies in front may name it."""

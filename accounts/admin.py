@@ -16,8 +16,10 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts.errors import LastAdministrator
 from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
 from accounts.real_time import real_now
+from accounts.selectors import are_all_administrators
 from accounts.services.api_keys import revoke_api_key
 from accounts.services.audit import record
 from accounts.services.deletion import delete_account
@@ -66,9 +68,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """What is a person's goes with the account, also where staff may not delete it by itself."""
+        """What is a person's goes with the account, also where staff may not delete it by itself.
+
+        Of the administrators one stays, which is said before anybody is deleted.
+        """
         listed, counts, _refused, protected = super().get_deleted_objects(objs, request)
-        return listed, counts, set(), protected
+        last = [str(LastAdministrator())] if are_all_administrators(objs) else []
+        return listed, counts, set(), [*protected, *last]
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> LogEntry:
         """Let the person see among the last events that staff changed the account, or its password."""

@@ -1,5 +1,6 @@
 """What is read of people: their keys, what they agreed to, what happened lately, and all of it for themselves."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,13 @@ def lacks_agreement(user: User) -> bool:
         return False
     accepted = set(Acceptance.objects.filter(user=user).values_list("document", "version"))
     return any((document.slug, document.version) not in accepted for document in TO_BE_ACCEPTED)
+
+
+def are_all_administrators(people: Iterable[User]) -> bool:
+    """Whether nobody else may do everything, but one of these may."""
+    may_all = User.objects.filter(is_superuser=True, is_active=True)
+    chosen = [person.pk for person in people]
+    return may_all.filter(pk__in=chosen).exists() and not may_all.exclude(pk__in=chosen).exists()
 
 
 def recent_events(user: User) -> QuerySet[AuditEvent]:

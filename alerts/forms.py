@@ -12,13 +12,17 @@ from marketdata.selectors import instrument_by_symbol
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.models import Forecast
 
+NO_PRICE = "Give a price above 0."
+
 
 class RuleForm(forms.Form):
     """A symbol and one condition; only the fields that the condition needs are read."""
 
-    symbol = forms.CharField(max_length=15, help_text="For example AAPL.")
+    symbol = forms.CharField(
+        max_length=15, help_text="For example AAPL.", error_messages={"required": "Name a stock by its symbol."}
+    )
     kind = forms.ChoiceField(label="Tell me when", choices=Rule.Kind.choices)
-    signal = forms.ChoiceField(choices=Forecast.Signal.choices, required=False)
+    signal = forms.ChoiceField(choices=[(signal, signal) for signal in Forecast.Signal.values], required=False)
     horizon_sessions = forms.TypedChoiceField(
         label="Horizon",
         coerce=int,
@@ -34,6 +38,7 @@ class RuleForm(forms.Form):
         max_digits=18,
         decimal_places=6,
         help_text="In the stock's currency.",
+        error_messages={"min_value": NO_PRICE, "invalid": "Write the price as a number, such as 180.50."},
     )
     needed: ClassVar[dict[str, tuple[str, ...]]] = {
         Rule.Kind.SIGNAL_BECOMES: ("signal", "horizon_sessions"),
@@ -43,7 +48,7 @@ class RuleForm(forms.Form):
     complaints: ClassVar[dict[str, str]] = {
         "signal": "Choose the signal to wait for.",
         "horizon_sessions": "Choose the horizon of the forecast.",
-        "threshold": "Give a price above 0.",
+        "threshold": NO_PRICE,
     }
 
     def clean_symbol(self) -> Instrument:

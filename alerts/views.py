@@ -16,6 +16,7 @@ from alerts.models import Rule
 from alerts.selectors import alerts_of, rules_of
 from alerts.services.rules import create_rule, delete_rule
 from marketdata import clock
+from predictions.conf import HORIZONS
 
 CHANGES_PER_MINUTE = "30/m"
 
@@ -25,7 +26,7 @@ CHANGES_PER_MINUTE = "30/m"
 @ratelimit(key="user", rate=CHANGES_PER_MINUTE, method="POST", block=False)
 def rule_list(request: HttpRequest) -> HttpResponse:
     """The person's rules and latest alerts, with the form that adds a rule."""
-    form = RuleForm(request.POST or None, initial={"symbol": request.GET.get("symbol", "")})
+    form = RuleForm(request.POST or None, initial=_asked_about(request))
     if request.method == "POST" and _added(request, form):
         return redirect("alerts:list")
     context = {"form": form, "rules": rules_of(_person(request)), "alerts": alerts_of(_person(request))}
@@ -35,8 +36,8 @@ def rule_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def rule_form(request: HttpRequest) -> HttpResponse:
     """The form as a fragment for a stock's page; an invitation to sign in for a person who has not."""
-    symbol = request.GET.get("symbol", "")[:15]
-    return render(request, "alerts/_stock_form.html", {"form": RuleForm(initial={"symbol": symbol}), "symbol": symbol})
+    asked = _asked_about(request)
+    return render(request, "alerts/_stock_form.html", {"form": RuleForm(initial=asked), **asked})
 
 
 @login_required
@@ -64,6 +65,13 @@ def _added(request: HttpRequest, form: RuleForm) -> bool:
     said = "We will write to you when" if created else "You already asked to be told when"
     messages.success(request, f"{said} {rule.phrase} ({rule.instrument.symbol}).")
     return True
+
+
+def _asked_about(request: HttpRequest) -> dict[str, str]:
+    """What the page that led here was about, as far as a form can start with it."""
+    asked = {"symbol": request.GET.get("symbol", "")[:15]}
+    horizon = request.GET.get("horizon", "")
+    return {**asked, "horizon_sessions": horizon} if horizon in map(str, HORIZONS) else asked
 
 
 def _person(request: HttpRequest) -> User:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 
 from accounts.errors import RateLimited
@@ -16,6 +17,7 @@ from config.request_log import API_CALLS
 
 LONGEST_ADDRESS = 8_192
 LARGEST_HEADERS = 16_384
+ADMIN_PREFIX = "/admin/"
 BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -36,9 +38,14 @@ class ApiGateMiddleware:
         return _counted(request, response)
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> None:
-        """No page has a NUL byte in its address, and no query of the database may have one. Raises Http404."""
+        """No page has a NUL byte in its address, and no query of the database may have one.
+
+        Raises Http404, or BadRequest in the admin, which asks the database for whatever its query names.
+        """
         if "\x00" in request.path_info:
             raise Http404
+        if "%00" in request.META.get("QUERY_STRING", "") and request.path_info.startswith(ADMIN_PREFIX):
+            raise BadRequest("The address holds a NUL byte.")
 
 
 def _counted(request: HttpRequest, response: HttpResponse) -> HttpResponse:

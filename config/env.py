@@ -29,6 +29,7 @@ from predictions.conf import ForecastSettings
 ROOT = Path(__file__).resolve().parent.parent
 PROVIDERS = ("yahoo", "alpha_vantage", "sample")
 SHORTEST_SECRET = 50
+HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+\]")
 FEWEST_SIGNS = 8
 DEFAULT_SECRET = re.compile(r"insecure|change.?me|secret.?key|example|default|a key that signs nothing", re.IGNORECASE)
 OFF = ("", "0", "false", "no", "off")
@@ -234,15 +235,16 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
     """What a deployment must still be told, and what else is wrong with its environment; empty when it can start."""
     needed = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS")
-    complaints = [f"{name} must be set in production." for name in needed if not variables.get(name)]
-    secret = variables.get("HINDCAST_SECRET_KEY", "")
-    if 0 < len(secret) < SHORTEST_SECRET:
-        complaints.append(f"HINDCAST_SECRET_KEY must have at least {SHORTEST_SECRET} characters.")
-    elif secret and (len(set(secret)) < FEWEST_SIGNS or DEFAULT_SECRET.search(secret)):
-        complaints.append("HINDCAST_SECRET_KEY must be random, not a word or an example.")
-    hosts = [host.strip() for host in variables.get("HINDCAST_ALLOWED_HOSTS", "").split(",")]
+    complaints = [f"{name} must be set in production." for name in needed if not variables.get(name, "").strip(" ,")]
+    complaints += _complaints_of_secret("HINDCAST_SECRET_KEY", variables.get("HINDCAST_SECRET_KEY", ""))
+    complaints += _complaints_of_secret("HINDCAST_KEY_SECRET", _Reader(variables).secret("HINDCAST_KEY_SECRET"))
+    hosts = [host.strip() for host in variables.get("HINDCAST_ALLOWED_HOSTS", "").split(",") if host.strip()]
     if any("*" in host or host.startswith(".") for host in hosts):
         complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*' or all below a domain.")
+    elif not all(HOST_NAME.fullmatch(host) for host in hosts):
+        complaints.append(
+            "HINDCAST_ALLOWED_HOSTS must hold names only: hindcast.example, without scheme, port or path."
+        )
     complaints += [
         f"{name} is set; production answers errors without their inside, so leave it empty."
         for name in ("DEBUG", "DJANGO_DEBUG")
@@ -253,6 +255,15 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
     except EnvironmentProblem as problem:
         complaints += problem.complaints
     return complaints
+
+
+def _complaints_of_secret(name: str, secret: str) -> list[str]:
+    """What is wrong with a secret that is set."""
+    if 0 < len(secret) < SHORTEST_SECRET:
+        return [f"{name} must have at least {SHORTEST_SECRET} characters."]
+    if secret and (len(set(secret)) < FEWEST_SIGNS or DEFAULT_SECRET.search(secret)):
+        return [f"{name} must be random, not a word or an example."]
+    return []
 
 
 def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings | None:

@@ -59,6 +59,13 @@ class Crowded(RequestRefused):
         super().__init__("Too many calls are being answered at this moment. Try again in a second.")
 
 
+class Unreachable(RequestRefused):
+    """No process answers the proxy in front of the site, which tells this by itself."""
+
+    def __init__(self) -> None:
+        super().__init__("It may be starting again. Try again in a few seconds.")
+
+
 class NotInSandbox(RequestRefused):
     """The sandbox has no answer to this call; `calls` are those it answers."""
 

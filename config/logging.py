@@ -16,6 +16,8 @@ _SECRET_NAME = re.compile(
 _SECRET_IN_TEXT = (
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@]+@", re.IGNORECASE), rf"\1:{HIDDEN}@"),
     (re.compile(r"\b(Bearer|Basic|Token)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    # Links of mails: whoever has one sets a password or confirms an address.
+    (re.compile(r"(/(?:password/reset/key|confirm-email)/)[^/\s\"'?]+"), rf"\1{HIDDEN}"),
     (re.compile(r"\bhc_[A-Za-z0-9_-]{6,}"), f"hc_{HIDDEN}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), HIDDEN),
     (
@@ -28,7 +30,9 @@ _SECRET_IN_TEXT = (
     ),
 )
 # Every text that a pattern above changes holds one of these; most texts hold none and are let through at once.
-_HINT_OF_SECRET = re.compile(r"://|bearer|basic|hc_|eyj|key|token|secret|password|sessionid|signature", re.IGNORECASE)
+_HINT_OF_SECRET = re.compile(
+    r"://|bearer|basic|hc_|eyj|key|token|secret|password|sessionid|signature|confirm-", re.IGNORECASE
+)
 
 
 def without_secrets(value: Any) -> Any:

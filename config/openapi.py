@@ -21,9 +21,12 @@ PARAMETERS: Mapping[str, tuple[dict[str, Any], Any, str]] = {
     "token": ({"type": "string", "minLength": 1, "maxLength": 64}, "6f1f0f3e", "From the `Location` of a `202`."),
 }
 SANDBOXED = ("Forecast", "History", "Metrics", "Symbols", "Prices", "Problem")
+SANDBOX_CALLS = ("predict", "history", "metrics", "symbols", "prices")
+# Those that may not be left out; a tool that fills a call in sends every example.
+ASKED_WITH: Mapping[str, str] = {"symbols": "AAPL,NVDA"}
 IN_SANDBOX = {"type": "boolean", "description": "Only there, and true, in the fixed answers to the sandbox key."}
 WORDS = {
-    "format": "As JSON or as a table; goes before `Accept`.",
+    "format": "The form of the answer; goes before `Accept`.",
     "limit": "At most so many in one answer.",
     "page": "Which page, counted from 1.",
 }
@@ -52,12 +55,26 @@ HEADERS = {
     "Retry-After": ("Seconds to wait before asking again.", "42"),
 }
 # What a call may be refused for beside what is said at its view; `default` stands for every other status.
-ALWAYS = ["malformed-address", "rate-limited", "storage-unavailable"]
-WITH_CREDENTIALS = ["credentials-refused", "forbidden"]
-REST = ["method-not-allowed", "not-acceptable", "address-too-long", "headers-too-large", "unexpected"]
-WITH_BODY = ["invalid-request", "malformed-request", "body-too-large", "unsupported-media-type"]
+ALWAYS = ["malformed-address", "credentials-refused", "rate-limited", "storage-unavailable"]
+REST = [
+    "method-not-allowed",
+    "not-acceptable",
+    "length-missing",
+    "body-too-large",
+    "address-too-long",
+    "headers-too-large",
+    "unexpected",
+    "crowded",
+]
+SANDBOX_REFUSES = "not-in-sandbox"
+WITH_BODY = ["malformed-request", "body-too-large", "unsupported-media-type"]
 SYMBOL_PROBLEMS = ["malformed-symbol", "unknown-symbol"]
 OF_CALLS: Mapping[str, list[str]] = {
+    "register": ["address-taken", "password-refused", "too-many-attempts", "sign-in-unavailable", "mail-unavailable"],
+    "token": ["sign-in-refused", "address-unconfirmed", "too-many-attempts", "sign-in-unavailable"],
+    "make_api_key": ["too-many-keys", "expiry-refused"],
+    "revoke_api_key": ["unknown-key"],
+    "providers": ["forbidden"],
     "predict": ["unknown-horizon", "no-model", "forecast-unavailable"],
     "forecast": ["unknown-forecast"],
     "replay": ["unknown-forecast", "replay-impossible"],
@@ -100,13 +117,15 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     }
     for name in SANDBOXED:
         components["schemas"][name]["properties"]["sandbox"] = IN_SANDBOX
+    # Facts such as `symbol` and `suggestions`.
+    components["schemas"]["Problem"]["additionalProperties"] = True
     guide = explained()
-    for _, operation in operations_of(result):
+    for method, operation in operations_of(result):
         _secure(operation)
         _describe_parameters(operation)
         _tell_idempotency(operation)
         _close_body(operation, components["schemas"])
-        _add_problems(operation, guide)
+        _add_problems(method, operation, guide)
         _add_headers(operation)
         _add_answer(operation)
         _add_links(operation)
@@ -114,10 +133,10 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
 
 
 def operations_of(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every operation of the API with its path."""
+    """Every operation of the API with its method."""
     for path, item in schema["paths"].items():
         if path.startswith(API):
-            yield from ((path, operation) for method, operation in item.items() if method != "parameters")
+            yield from ((method, operation) for method, operation in item.items() if method != "parameters")
 
 
 def _secure(operation: dict[str, Any]) -> None:
@@ -131,6 +150,8 @@ def _describe_parameters(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", []):
         if parameter["name"] in WORDS:
             parameter.setdefault("description", WORDS[parameter["name"]])
+        if parameter["in"] == "query" and parameter["name"] in ASKED_WITH:
+            parameter["example"] = ASKED_WITH[parameter["name"]]
         if parameter["in"] == "path" and parameter["name"] in PARAMETERS:
             schema, example, words = PARAMETERS[parameter["name"]]
             parameter.update(schema=schema, example=example, description=words)
@@ -154,25 +175,28 @@ def _close_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
         schemas[content["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
 
 
-def _add_problems(operation: dict[str, Any], guide: Mapping[str, Explained]) -> None:
+def _add_problems(method: str, operation: dict[str, Any], guide: Mapping[str, Explained]) -> None:
     """A response for each status with an example for each problem that it may be."""
     responses = operation["responses"]
     wanted: dict[str, list[str]] = {status: [] for status in responses if status >= "400"}
     parameters = operation.get("parameters", [])
-    takes_symbol = any(one["name"] == "symbol" for one in parameters)
+    takes_symbol, call = any(one["name"] == "symbol" for one in parameters), operation["operationId"]
     for slug in [
-        *OF_CALLS.get(operation["operationId"], []),
+        *OF_CALLS.get(call, []),
         *(SYMBOL_PROBLEMS if takes_symbol else []),
-        *(["invalid-request"] if any(one["in"] == "query" for one in parameters) else []),
+        # The plain read view has one word for all that can be wrong with a query.
+        "malformed-request" if call == "predict" else "invalid-request",
         *(WITH_BODY if "requestBody" in operation else []),
-        *(WITH_CREDENTIALS if any(operation.get("security", [])) else []),
+        *(["authentication-needed"] if {} not in operation["security"] else []),
+        *(["scope-missing"] if any(operation["security"]) else []),
+        *(["csrf-failed"] if method != "get" else []),
         *ALWAYS,
     ]:
         wanted.setdefault(str(guide[slug].problem.status), []).append(slug)
     for status, slugs in wanted.items():
-        slugs = slugs or [slug for slug, one in guide.items() if str(one.problem.status) == status]
         responses[status] = _problem_response(dict.fromkeys(slugs), guide)
-    responses["default"] = _problem_response(dict.fromkeys(REST), guide)
+    rest = REST if call in SANDBOX_CALLS else [*REST, SANDBOX_REFUSES]
+    responses["default"] = _problem_response(dict.fromkeys(rest), guide)
     operation["responses"] = dict(sorted(responses.items()))
 
 

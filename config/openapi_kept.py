@@ -17,5 +17,6 @@ class KeptGenerator(SchemaGenerator):
     """What the served schema and the pages about it are made with."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
-        """The kept schema, which is the same for everybody."""
-        return whole_schema()
+        """The kept schema, which is the same for everybody, and where the calls that it tells of are answered."""
+        site = "/" if request is None else request.build_absolute_uri("/").rstrip("/")
+        return {**whole_schema(), "servers": [{"url": site}]}

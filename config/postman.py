@@ -11,6 +11,7 @@ SEND_KEY = [
     'const key = pm.variables.get("apiKey");',
     'if (key) { pm.request.headers.upsert({key: "X-API-Key", value: key}); }',
 ]
+JSON = "application/json"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -35,15 +36,26 @@ def _item(path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any
     parameters = operation.get("parameters", [])
     request: dict[str, Any] = {
         "method": method.upper(),
-        "header": [{"key": "Accept", "value": "application/json"}],
+        "header": [{"key": "Accept", "value": _accepted(operation)}],
         "url": _url(path, parameters),
         "description": operation["description"],
     }
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    body = operation.get("requestBody", {}).get("content", {}).get(JSON)
     if body is not None:
-        request["header"].append({"key": "Content-Type", "value": "application/json"})
+        request["header"].append({"key": "Content-Type", "value": JSON})
         request["body"] = {"mode": "raw", "raw": _text(_first(body)), "options": {"raw": {"language": "json"}}}
     return {"name": operation["summary"], "request": request, "response": _responses(request, operation)}
+
+
+def _accepted(operation: Mapping[str, Any]) -> str:
+    """JSON, or what a call that does not answer JSON answers."""
+    forms = [
+        form
+        for status, response in operation["responses"].items()
+        if status < "300"
+        for form in response.get("content", {})
+    ]
+    return JSON if JSON in forms or not forms else forms[0]
 
 
 def _url(path: str, parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

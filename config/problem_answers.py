@@ -1,5 +1,6 @@
 """What a caller is answered when something goes wrong: application/problem+json under /api/, a page elsewhere."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,6 @@ from django.template.loader import render_to_string
 from django.urls import Resolver404
 from django.views import csrf, defaults
 from rest_framework import exceptions
-from rest_framework.response import Response
 from rest_framework.views import exception_handler as framework_handler
 from rest_framework.views import set_rollback
 
@@ -55,8 +55,11 @@ def problem_response(error: Exception, request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """The REST framework's way to answer an error; None lets one that nobody foresaw rise to `server_error`."""
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """The REST framework's way to answer an error; None lets one that nobody foresaw rise to `server_error`.
+
+    In whatever form the call would have been answered, its problem is JSON.
+    """
     if isinstance(error, exceptions.PermissionDenied) and str(error.detail).startswith("CSRF Failed"):
         error = CsrfFailed()
     problem = problem_of(error)
@@ -66,10 +69,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     framework_answer = framework_handler(error, context)
     set_rollback()
     _tell_operators(error, problem)
-    body = facts_of(error) | {"status": problem.status, "request_id": request_id_of(request)}
     headers = dict(framework_answer.items()) if framework_answer is not None else {}
     headers.pop("Content-Type", None)
-    return Response(body, status=problem.status, headers=headers | _headers(error, problem), content_type=CONTENT_TYPE)
+    answer = _answer(problem, facts_of(error), request)
+    for name, value in (headers | _headers(error, problem)).items():
+        answer[name] = value
+    return answer
 
 
 def as_problem(response: HttpResponse, request: HttpRequest) -> HttpResponse:
@@ -103,6 +108,11 @@ def answer_to(error: Exception, request: HttpRequest) -> HttpResponse | None:
     for name, value in _headers(error, problem).items():
         page[name] = value
     return page
+
+
+def plain_problem(problem: Problem, request_id: str) -> bytes:
+    """The body of a problem where there is no request that Django knows."""
+    return json.dumps({**_described(problem), "status": problem.status, "request_id": request_id}).encode()
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -28,6 +28,7 @@ _REQUESTS: dict[Exception, str] = {
     requests.HeadersTooLarge(16384): "Send fewer or shorter headers; old cookies are a usual cause.",
     requests.BodyTooLarge(1048576): "Split what you send over several calls.",
     requests.Crowded(): "Wait as many seconds as Retry-After says.",
+    requests.Unreachable(): "Wait as many seconds as Retry-After says; health stands at `/health/ready`.",
     requests.LengthMissing(): "Send a Content-Length; bodies in chunks are not read.",
     requests.NotInSandbox(["history", "metrics", "predict", "prices", "symbols"]): "Make a key of your own.",
     requests.CsrfFailed(): "Calls that rest on the session cookie and change something need the token. Use a key or a "

@@ -17,6 +17,7 @@ log = structlog.get_logger("hindcast.request")
 
 API_CALLS = "/api/v1/"
 REQUEST_ID_HEADER = "X-Request-ID"
+_PLACE_HOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 
 
@@ -69,7 +70,7 @@ def new_id() -> str:
 def _count(request: HttpRequest, response: HttpResponse, seconds: float, *, is_told: bool) -> None:
     """Count the call for its caller, and keep a row of it unless it is one of very many like it."""
     caller, match = getattr(request, "caller", None), request.resolver_match
-    endpoint = "" if match is None else match.route.removeprefix(API_CALLS[1:])
+    endpoint = "" if match is None else _PLACE_HOLDER.sub(r"{\1}", match.route.removeprefix(API_CALLS[1:]))
     if caller is not None:
         USAGE.count(caller, endpoint, response.status_code)
     if not is_told and response.status_code in (200, 304):

@@ -1,5 +1,7 @@
 """Every path of the site."""
 
+from typing import Any
+
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
@@ -27,6 +29,9 @@ def without_slash(request: HttpRequest, rest: str) -> HttpResponse:
 # Staff come in by the one door there is, with its limits, its record and its terms.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+# Read as often as anybody likes, and nothing but read.
+DOCUMENT: dict[str, Any] = {"throttle_classes": [], "http_method_names": ["get", "head"]}
+
 urlpatterns = [
     # First, as they are looked up most often.
     path("api/v1/", include("accounts.api.urls")),
@@ -39,13 +44,13 @@ urlpatterns = [
     path("accounts/export", account_export.download, name="account_export"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    path("api/schema", SpectacularAPIView.as_view(throttle_classes=[]), name="schema"),
-    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", throttle_classes=[]), name="docs"),
+    path("api/schema", SpectacularAPIView.as_view(**DOCUMENT), name="schema"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", **DOCUMENT), name="docs"),
     path("api/start", csrf_exempt(api_pages.start), name="api-start"),
     path("api/policy", csrf_exempt(api_pages.policy), name="api-policy"),
     path("api/postman.json", csrf_exempt(api_pages.postman), name="postman"),
     path("api/problems", csrf_exempt(api_pages.problems), name="problems"),
-    path("api/redoc", SpectacularRedocView.as_view(url_name="schema", throttle_classes=[]), name="redoc"),
+    path("api/redoc", SpectacularRedocView.as_view(url_name="schema", **DOCUMENT), name="redoc"),
     re_path(r"^(?P<rest>api/.+)/$", without_slash),
     path("clock", told_clock, name="clock"),
     path("health/live", health.live, name="health-live"),

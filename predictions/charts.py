@@ -72,8 +72,9 @@ class ConePoint:
 
 @dataclass(frozen=True, slots=True)
 class PastForecast:
-    """A forecast whose session has come: what was said, and whether the close fell inside the 80 % interval."""
+    """A forecast whose session has come: of what kind, what was said, whether the close fell inside 80 %."""
 
+    kind: str
     session: date
     origin: date
     predicted: float
@@ -189,6 +190,7 @@ def chart_body(
         "cone": [_cone_point(point, subject.decimals) for point in cone],
         "past": [
             {
+                "kind": said.kind,
                 "session": said.session.isoformat(),
                 "origin": said.origin.isoformat(),
                 "price": round(said.predicted, subject.decimals),

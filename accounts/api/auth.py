@@ -188,7 +188,7 @@ class Keys(ApiView):
         tags=["accounts"],
         summary="Make an API key",
         description="The key is told this once. A key cannot make one that may do more than itself, "
-        "or that outlives it.",
+        "or that outlives it. There may be 10 usable keys at a time, and 20 within a day.",
         request=ApiKeyIn,
         parameters=LIMITS,
         responses={201: NewApiKeyOut, **problems(400, 401, 403, 409, 429, 503)},

@@ -10,13 +10,13 @@ from rest_framework import serializers
 
 from accounts.errors import ExpiryRefused, PasswordRefused
 from accounts.models import ApiKey, Scope, User
+from accounts.passwords import LONGEST_PASSWORD
 from accounts.real_time import real_now
 from marketdata.api.asking import BodyIn
 from marketdata.api.fields import Flag, Line, Text
 
 LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 128
 LONGEST_LIFE_DAYS = 3650
 
 

@@ -26,9 +26,14 @@ class DeletionForm(forms.Form):
     """Asks for the password, where there is one, and for the word that nobody types by mistake."""
 
     password = forms.CharField(
-        label="Your password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label="Your password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        error_messages={"required": "Enter your password."},
     )
-    understood = forms.BooleanField(label="I understand that this cannot be undone.")
+    understood = forms.BooleanField(
+        label="I understand that this cannot be undone.",
+        error_messages={"required": "Tick the box if you want the account to be deleted."},
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -13,7 +13,12 @@ LIVES = {"30": "in 30 days", "90": "in 90 days", "365": "in a year", "": "never"
 class ApiKeyForm(forms.Form):
     """A name, what the key may do, and when it ends."""
 
-    name = forms.CharField(label="Name", max_length=60, help_text="Where you will use it, such as “notebook”.")
+    name = forms.CharField(
+        label="Name",
+        max_length=60,
+        help_text="Where you will use it, such as “notebook”.",
+        error_messages={"required": "Give the key a name."},
+    )
     read = forms.BooleanField(label="Read forecasts, prices and the record", required=False, initial=True)
     predict = forms.BooleanField(label="Start computations, such as batches", required=False)
     manage = forms.BooleanField(label="Manage your keys, alerts and jobs", required=False)

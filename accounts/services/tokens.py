@@ -14,9 +14,11 @@ from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
 
 from accounts.errors import CredentialsRefused
 from accounts.models import TokenFamily, User
+from accounts.services.audit import Kind, record
 from accounts.tokens import FAMILY_CLAIM, LONGEST_TOKEN
 
 USER_CLAIM = "user_id"
+REPLAYED = "by API: a refresh token was shown again, which ends its sign-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def _renewed(family: TokenFamily | None, jti: str, now: datetime) -> TokenPair |
     outstanding = OutstandingToken.objects.filter(jti=jti).first()
     if outstanding is None or BlacklistedToken.objects.filter(token=outstanding).exists():
         _revoke(family, "replayed", now)
+        record(kind=Kind.SIGN_IN_FAILED, user=family.user, now=now, detail=REPLAYED)
         return None
     BlacklistedToken.objects.create(token=outstanding)
     refresh = RefreshToken()

@@ -85,6 +85,16 @@ def test_a_forgotten_password_is_set_anew_by_mail_once(client: Client, ada: User
     assert "This link no longer works" in Client().get(link_in(message), follow=True).content.decode()
 
 
+@pytest.mark.parametrize(("length", "is_set"), [(128, True), (129, False)])
+def test_a_password_set_on_a_page_signs_in_by_api(signed_in: Client, ada: User, length: int, is_set: bool) -> None:
+    new = "a fine horse ".ljust(length, "é")
+    page = signed_in.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
+    assert (page.status_code, "at most" in page.content.decode()) == ((302, False) if is_set else (200, True))
+    password = new if is_set else PASSWORD
+    sent = {"email": ada.email, "password": password}
+    assert Client().post("/api/v1/auth/token", sent, content_type="application/json").status_code == 200
+
+
 def test_a_reset_says_the_same_for_an_address_that_nobody_has(ada: User) -> None:
     answers = [
         Client().post("/accounts/password/reset/", {"email": email}, follow=True).content

@@ -20,6 +20,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
 from accounts.real_time import real_now
+from accounts.services.tokens import REPLAYED
 from accounts.tests.factories import PASSWORD, key_of, person, token_for
 from config.embedded.running import free_port
 
@@ -187,6 +188,8 @@ def test_a_refresh_token_that_is_shown_again_ends_the_whole_family(
     assert problem(post(browser, "token/refresh", {"refresh": second["refresh"]}))[0] == 401
     family = TokenFamily.objects.get(revoked_at__isnull=False)
     assert family.reason == "replayed"
+    events = AuditEvent.objects.filter(kind=AuditEvent.Kind.SIGN_IN_FAILED, user=family.user)
+    assert [(one.detail, one.network) for one in events] == [(REPLAYED, "127.0.0.0/24")]
     assert jwt.decode(second["access"], options={"verify_signature": False})["family"] == family.pk.hex
     assert post(browser, "token/refresh", {"refresh": other["refresh"]}).status_code == 200
 

@@ -45,7 +45,7 @@ def test_calls_are_counted_by_person_key_day_and_endpoint(browser: Client) -> No
     browser.get("/api/v1/symbols", headers=by_token)
     assert counted(user) == []
     USAGE.flush()
-    assert counted(user) == [("prices/<str:symbol>", key.pk, 2, 1), ("symbols", key.pk, 2, 0), ("symbols", None, 1, 0)]
+    assert counted(user) == [("prices/{symbol}", key.pk, 2, 1), ("symbols", key.pk, 2, 0), ("symbols", None, 1, 0)]
     browser.get("/api/v1/symbols", headers=by_key)
     browser.get("/api/v1/symbols", headers=by_token)
     USAGE.flush()

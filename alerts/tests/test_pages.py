@@ -37,8 +37,8 @@ def test_a_rule_is_set_and_listed(signed_in: Client) -> None:
         ({"symbol": "AAPLE"}, "Did you mean AAPL?"),
         ({"symbol": "!!"}, "is not a stock symbol"),
         ({"threshold": ""}, "Give a price above 0."),
-        ({"threshold": "-3"}, "greater than or equal to 0"),
-        ({"threshold": "NaN"}, "Enter a number."),
+        ({"threshold": "-3"}, "Give a price above 0."),
+        ({"threshold": "NaN"}, "Write the price as a number"),
         ({"kind": "signal_becomes"}, "Choose the signal to wait for."),
         ({"kind": "full_moon"}, "Select a valid choice"),
     ],
@@ -61,3 +61,16 @@ def test_the_fragment_asks_a_stranger_to_sign_in_and_offers_others_the_form(clie
     assert b"Sign in" in client.get("/alerts/form?symbol=AAPL").content
     client.force_login(person())
     assert b'value="AAPL"' in client.get("/alerts/form?symbol=AAPL").content
+
+
+def test_the_form_starts_with_what_the_page_was_about(signed_in: Client) -> None:
+    for path in ("/alerts/form", "/alerts/"):
+        told = signed_in.get(f"{path}?symbol=AAPL&horizon=20").content.decode()
+        assert '<option value="20" selected>20 sessions</option>' in told
+        assert '<option value="BUY">BUY</option>' in told
+    assert '<option value="5" selected>' in signed_in.get("/alerts/form?symbol=AAPL&horizon=7").content.decode()
+
+
+def test_signing_in_leads_back_to_what_the_page_was_about(client: Client) -> None:
+    told = client.get("/alerts/form?symbol=AAPL&horizon=20").content.decode()
+    assert told.count("?next=/alerts/%3Fsymbol%3DAAPL%26horizon%3D20") == 2

@@ -77,12 +77,13 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.request_log.RequestLogMiddleware",
+    # Before whatever answers by itself, so that those answers, too, can be read by pages of named sites.
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
     "config.api_gate.ApiGateMiddleware",
     "config.sandbox.SandboxMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -139,12 +140,13 @@ SESSION_ENGINE = "accounts.sessions"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    {"NAME": name}
     for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+        "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "django.contrib.auth.password_validation.CommonPasswordValidator",
+        "django.contrib.auth.password_validation.NumericPasswordValidator",
+        "accounts.passwords.LongestPassword",
     )
 ]
 LOGIN_URL = reverse_lazy("account_login")
@@ -158,12 +160,22 @@ ACCOUNT_EMAIL_VERIFICATION = HINDCAST_ACCOUNTS.email_verification
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_FORMS = {"add_email": "accounts.forms.account.ChangeEmailForm"}
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.sign_in.SignInForm",
+    "signup": "accounts.forms.sign_in.SignUpForm",
+    "add_email": "accounts.forms.sign_in.AnotherEmailForm",
+    "change_password": "accounts.forms.sign_in.NewPasswordForm",
+    "set_password": "accounts.forms.sign_in.FirstPasswordForm",
+    "reset_password": "accounts.forms.sign_in.ForgottenPasswordForm",
+    "reset_password_from_key": "accounts.forms.sign_in.ResetPasswordForm",
+    "reauthenticate": "accounts.forms.sign_in.PasswordAgainForm",
+}
 ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 # Attempts at the doors are counted by config.page_limits.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
+SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.VouchedSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = {client.vendor: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
 # A vendor's word joins a person to an account whose address both have verified; see SocialAdapter.
@@ -176,6 +188,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.CallerPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.negotiation.FormOfAnswer",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.problem_answers.exception_handler",
 }
@@ -279,9 +292,25 @@ EMAIL_TIMEOUT = 10
 LOGGING_CONFIG = None
 LOGGING = logging_config(SITE.log_format, SITE.log_level)
 
+# The accent of the pages, from faint to deep.
+STAFF_COLOURS = {
+    "50": "#f3f4fd",
+    "100": "#e6e9fb",
+    "200": "#cdd3f7",
+    "300": "#aab4f1",
+    "400": "#8c9bff",
+    "500": "#5f70e0",
+    "600": "#3b4cca",
+    "700": "#303ea6",
+    "800": "#283385",
+    "900": "#232c6b",
+    "950": "#171c45",
+}
 UNFOLD = {
     "SITE_TITLE": "Hindcast",
     "SITE_HEADER": "Hindcast",
     "SITE_URL": "/",
+    "SITE_ICON": lambda request: static("img/favicon.svg"),
+    "COLORS": {"primary": STAFF_COLOURS},
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/favicon.svg")}],
 }

@@ -116,6 +116,20 @@ def test_staff_can_delete_whoever_has_everything(client: Client, ada: User) -> N
     assert not Rule.objects.exists()
 
 
+def test_staff_who_would_delete_the_last_administrator_are_told_and_delete_nobody(client: Client, ada: User) -> None:
+    root = User.objects.create_superuser("root@example.com", PASSWORD)
+    client.force_login(root)
+    chosen = {"action": "delete_selected", "_selected_action": [str(ada.pk), str(root.pk)], "post": "yes"}
+    for path, form in (("", chosen), (f"{root.pk}/delete/", {"post": "yes"})):
+        answer = client.post(f"/admin/accounts/user/{path}", form)
+        assert answer.status_code == 200
+        assert "This is the only administrator" in answer.content.decode()
+    assert set(User.objects.all()) == {ada, root}
+    User.objects.create_superuser("second@example.com", PASSWORD)
+    assert client.post("/admin/accounts/user/", chosen).status_code == 302
+    assert User.objects.get().email == "second@example.com"
+
+
 def test_alerts_go_with_the_account_and_other_peoples_stay(client: Client, ada: User) -> None:
     other = User.objects.create_user("grace@example.com", PASSWORD)
     kept = price_rule(other, stock("NVDA"), "100")

@@ -1,5 +1,6 @@
 """Every call of the API by everybody who might try: taken from the paths, so that a new call must say who may."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,6 +14,7 @@ from pytest_django import Settings
 from accounts.models import ApiKey, User
 from accounts.real_time import real_now
 from accounts.tests.factories import key_of, person, token_for
+from config.tests.documented import assert_documented
 from predictions.models import BatchJob
 from predictions.services.batch import open_batch
 from predictions.tests.scene import NOW, Scene, scene
@@ -38,6 +40,11 @@ class Call:
     audience: str
     scope: str = "read"
     owned: bool = False
+
+    @property
+    def documented_path(self) -> str:
+        """The route as the schema writes it."""
+        return f"/{API}" + re.sub(r"<\w+:(\w+)>", r"{\1}", self.route)
 
 
 CALLS = (
@@ -177,6 +184,7 @@ def test_a_parameter_that_a_call_does_not_know_is_named(world: World, call: Call
     )
     assert answer.status_code == 400
     assert "frobnicate" in answer.content.decode()
+    assert_documented(call.documented_path, call.method, answer)
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -189,6 +197,7 @@ def test_each_caller_gets_what_is_theirs(world: World, call: Call, caller: str) 
     assert answer.status_code in expected(call, caller), answer.content[:300]
     if answer.status_code >= 400:
         assert answer["Content-Type"] == "application/problem+json"
+        assert_documented(call.documented_path, call.method, answer)
     world.key.refresh_from_db()
     is_theirs = caller == "owner" and call.route == "auth/keys/<int:key_id>"
     assert (world.key.revoked_at is not None) is is_theirs

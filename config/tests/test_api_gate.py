@@ -117,6 +117,8 @@ def test_browsers_of_named_sites_may_send_keys_and_read_what_is_left(browser: Cl
     allowed = {name.strip() for name in preflight["Access-Control-Allow-Headers"].split(",")}
     assert {"x-api-key", "idempotency-key", "authorization", "if-none-match"} <= allowed
     assert "RateLimit" not in preflight
+    refused = browser.get("/api/v1/predict?symbol=%ZZ", headers={"Origin": "https://app.example"})
+    assert (refused.status_code, refused["Access-Control-Allow-Origin"]) == (400, "https://app.example")
     answer = browser.get("/api/v1/nothing", headers={"Origin": "https://app.example"})
     exposed = {name.strip() for name in answer["Access-Control-Expose-Headers"].split(",")}
     assert {"RateLimit", "Age", "Link", "Idempotency-Replayed", "Location"} <= exposed

@@ -105,6 +105,19 @@ def test_a_request_leaves_one_line_that_says_what_it_was() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/accounts/password/reset/key/3-dimw22-fb810ae48331/", f"/accounts/password/reset/key/{HIDDEN}/"),
+        ("/accounts/confirm-email/Mg:1wX2yZ:abcDEF/", f"/accounts/confirm-email/{HIDDEN}/"),
+    ],
+)
+def test_a_link_of_a_mail_is_not_written_down(path: str, shown: str) -> None:
+    assert request_line(lambda: Client().get(path))["path"] == shown
+    assert without_secrets(f"Not Found: {path}") == f"Not Found: {shown}"
+
+
+@pytest.mark.django_db
 def test_a_request_of_somebody_names_the_user_by_key_only() -> None:
     user = get_user_model().objects.create_user("person@example.org", "a long password")
     browser = Client()

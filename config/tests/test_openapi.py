@@ -67,6 +67,17 @@ def test_every_answer_has_an_example_that_fits(name: str) -> None:
             judge(body["schema"]).validate(example["value"])
 
 
+def test_a_text_with_a_nul_byte_is_none_by_the_schema_as_by_the_call(client: Client) -> None:
+    for call, field in (("register", "password"), ("token", "password"), ("logout", "refresh")):
+        content = OPERATIONS[call]["requestBody"]["content"]["application/json"]
+        example = next(iter(content["examples"].values()))["value"]
+        body = {**example, field: "a \n text\x00 of some length"}
+        assert not judge(content["schema"]).is_valid(body)
+        assert judge(content["schema"]).is_valid({**body, field: "a \n text of some length"})
+        answer = client.post(f"/api/v1/auth/{call}", body, content_type="application/json")
+        assert answer.json()["errors"] == {field: ["Null characters are not allowed."]}
+
+
 def test_bodies_have_no_other_fields_than_those_that_are_named() -> None:
     bodies = [one["requestBody"]["content"] for one in OPERATIONS.values() if "requestBody" in one]
     assert len(bodies) >= 6
@@ -75,6 +86,39 @@ def test_bodies_have_no_other_fields_than_those_that_are_named() -> None:
         example = next(iter(content["application/json"]["examples"].values()))["value"]
         assert judged.is_valid(example)
         assert not judged.is_valid({**example, "frobnicate": 1})
+
+
+def test_a_problem_stands_where_it_can_be_met_and_nowhere_else() -> None:
+    told = {
+        name: {status: set(response["content"][CONTENT_TYPE]["examples"]) for status, response in refusals(one)}
+        for name, one in OPERATIONS.items()
+    }
+    assert told["revoke_api_key"]["404"] == {"unknown-key"}
+    assert told["make_api_key"]["409"] == {"too-many-keys", "expiry-refused"}
+    assert told["token"]["429"] == {"too-many-attempts", "rate-limited"}
+    assert told["token"]["401"] == {"sign-in-refused", "credentials-refused"}
+    assert told["me"]["401"] == {"authentication-needed", "credentials-refused"}
+    assert told["providers"]["403"] == {"forbidden", "scope-missing"}
+    assert told["predict"]["403"] == {"scope-missing"}
+    assert "not-in-sandbox" in told["quotes"]["default"] - told["predict"]["default"]
+
+
+def refusals(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(status, response) for status, response in operation["responses"].items() if status >= "400"]
+
+
+def test_facts_of_a_problem_are_part_of_it() -> None:
+    problem = SCHEMA["components"]["schemas"]["Problem"]
+    assert problem["additionalProperties"] is True
+    assert "suggestions" not in problem["properties"]
+
+
+@every_call
+def test_what_has_to_be_asked_has_an_example(name: str) -> None:
+    for parameter in OPERATIONS[name].get("parameters", []):
+        if parameter.get("required"):
+            named = [one["value"] for one in parameter.get("examples", {}).values()]
+            assert [parameter.get("example"), *named] != [None], parameter["name"]
 
 
 @every_call
@@ -109,3 +153,9 @@ def test_the_schema_is_served_as_it_is_judged_here(client: Client) -> None:
     assert served["paths"].keys() == SCHEMA["paths"].keys()
     assert served["info"]["version"] == SCHEMA["info"]["version"]
     assert client.get("/api/schema").status_code == 200
+
+
+def test_the_schema_says_where_its_calls_are_answered(client: Client) -> None:
+    served = client.get("/api/schema?format=json", headers={"host": "localhost:9000"}).json()
+    assert served["servers"] == [{"url": "http://localhost:9000"}]
+    assert client.get("/api/schema?format=json").json()["servers"] == [{"url": "http://testserver"}]

@@ -15,6 +15,7 @@ from accounts.tests.factories import key_of, person
 from config.openapi import API
 from config.problem_answers import CONTENT_TYPE
 from config.problem_guide import explained
+from config.tests.documented import assert_documented
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +88,9 @@ def test_a_form_that_nobody_makes_is_refused(ask: Ask, path: str, method: str) -
     if path in ONE_FORM_ONLY:
         assert ask(method, address(path), HTTP_ACCEPT="image/png").status_code != 406
     else:
-        assert_problem(ask(method, address(path), HTTP_ACCEPT="image/png"), 406, 401, 403)
+        answer = ask(method, address(path), HTTP_ACCEPT="image/png")
+        assert_problem(answer, 406, 401, 403)
+        assert_documented(path, method, answer)
 
 
 @every_call
@@ -95,7 +98,9 @@ def test_a_form_that_nobody_makes_is_refused(ask: Ask, path: str, method: str) -
     ("query", "status"), [("a=%00", 400), ("a=%ZZ", 400), ("a=%C3%28", 400), ("a=" + "b" * 10_000, 414)]
 )
 def test_an_address_that_cannot_be_read_is_refused(ask: Ask, path: str, method: str, query: str, status: int) -> None:
-    assert_problem(ask(method, address(path, query)), status)
+    answer = ask(method, address(path, query))
+    assert_problem(answer, status)
+    assert_documented(path, method, answer)
 
 
 @every_call
@@ -103,22 +108,32 @@ def test_what_is_said_twice_is_refused(ask: Ask, path: str, method: str) -> None
     named = [one["name"] for one in PATHS[path][method].get("parameters", []) if one["in"] == "query"]
     key = key_of(person(is_staff=True), *Scope.values)[1]
     for name in named:
-        if name != "format":
-            assert_problem(ask(method, address(path, f"{name}=5&{name}=5"), HTTP_X_API_KEY=key), 400)
+        answer = ask(method, address(path, f"{name}=5&{name}=5"), HTTP_X_API_KEY=key)
+        assert_problem(answer, 400)
+        assert_documented(path, method, answer)
     assert all(name.isidentifier() for name in named)
 
 
 @every_call
 def test_headers_and_bodies_have_limits(ask: Ask, path: str, method: str) -> None:
-    assert_problem(ask(method, address(path), HTTP_X_LONG="a" * 20_000), 431)
-    assert_problem(ask(method, address(path), b" " * (2**20 + 1), content_type="application/json"), 413)
+    long, large = "a" * 20_000, b" " * (2**20 + 1)
+    answers = [
+        (431, ask(method, address(path), HTTP_X_LONG=long)),
+        (413, ask(method, address(path), large, content_type="application/json")),
+    ]
+    for status, answer in answers:
+        assert_problem(answer, status)
+        assert_documented(path, method, answer)
 
 
 def test_a_body_that_is_no_json_is_refused(ask: Ask) -> None:
     for path, method in WITH_BODY:
-        assert_problem(ask(method, address(path), b"<a/>", content_type="application/xml"), 415, 401, 403)
+        answers = [(415, ask(method, address(path), b"<a/>", content_type="application/xml"))]
         for body in MALFORMED.values():
-            assert_problem(ask(method, address(path), body, content_type="application/json"), 400, 401, 403)
+            answers.append((400, ask(method, address(path), body, content_type="application/json")))
+        for status, answer in answers:
+            assert_problem(answer, status, 401, 403)
+            assert_documented(path, method, answer)
     assert all(method in ("post", "put", "patch", "delete") for _, method in WITH_BODY)
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
@@ -83,3 +84,12 @@ def test_other_calls_are_refused(method: str, path: str) -> None:
     answer = ask(path, method)
     assert (answer.status_code, answer.json()["type"]) == (404, "/api/problems#not-in-sandbox")
     assert "predict" in answer.json()["calls"]
+
+
+@pytest.mark.parametrize("call", ["predict?symbol=AAPL", "predict?symbol=UNKNOWN", "quotes?symbols=AAPL"])
+def test_a_front_end_on_a_site_of_its_own_can_read_the_answers(call: str) -> None:
+    origin = settings.CORS_ALLOWED_ORIGINS[0]
+    answer = Client().get(f"/api/v1/{call}", headers={"X-API-Key": SANDBOX_KEY, "Origin": origin})
+    assert answer["Access-Control-Allow-Origin"] == origin
+    assert "RateLimit" in answer["Access-Control-Expose-Headers"]
+    assert answer["X-Content-Type-Options"] == "nosniff"

@@ -29,6 +29,8 @@ def address(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     shutil.rmtree(FOLDER / "python", ignore_errors=True)
     with served_site(tmp_path) as found:
         run([str(SDK / "generate"), f"{found}/api/schema?format=json", str(FOLDER)], PYTHON=sys.executable)
+        # What the generator cannot read it leaves out, and only says so.
+        assert "warning" not in (FOLDER / "python.log").read_text(encoding="utf-8").lower()
         yield found
 
 
@@ -46,6 +48,7 @@ def test_the_clients_do_what_they_promise(address: str) -> None:
     said: dict[str, Any] = json.loads(run(program, PYTHONPATH=str(FOLDER / "python")))
     assert (said["symbol"], said["target_date"], said["range"]) == ("AAPL", "2023-09-28", [97.0, 107.0])
     assert (said["past"], said["bars"], said["found"][0]) == (10, 5, "AAPL")
+    assert len(said["entries"]) == 2
     # Three stocks, 29 sessions each.
     assert said["scored"] == 87
     assert said["refused"] == [404, "/api/problems#unknown-symbol", ["AAPL"]]

@@ -151,6 +151,11 @@ def test_the_broker_is_redis_until_another_is_named() -> None:
         ({"HINDCAST_SECRET_KEY": "ab" * 30}, "must be random, not a word or an example"),
         ({"HINDCAST_ALLOWED_HOSTS": "*"}, "must name the hosts"),
         ({"HINDCAST_ALLOWED_HOSTS": "hindcast.example,.hindcast.example"}, "must name the hosts"),
+        ({"HINDCAST_ALLOWED_HOSTS": " , "}, "HINDCAST_ALLOWED_HOSTS must be set"),
+        ({"HINDCAST_ALLOWED_HOSTS": "https://hindcast.example"}, "without scheme, port or path"),
+        ({"HINDCAST_ALLOWED_HOSTS": "hindcast.example, hindcast.example:443"}, "without scheme, port or path"),
+        ({"HINDCAST_KEY_SECRET": "hunter2"}, "HINDCAST_KEY_SECRET must have at least 50 characters"),
+        ({"HINDCAST_KEY_SECRET": "change-me-" * 6}, "HINDCAST_KEY_SECRET must be random"),
         ({"DEBUG": "True"}, "DEBUG is set; production answers errors without their inside"),
         ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG is set"),
         ({"DATABASE_URL": ""}, "DATABASE_URL must be set"),
@@ -173,6 +178,13 @@ def test_production_tells_its_own_complaints_with_all_others(tmp_path: Path) -> 
 
 def test_production_starts_with_what_it_needs(tmp_path: Path) -> None:
     assert _import_settings(PRODUCTION, tmp_path).stdout.split() == ["False", "True", "True"]
+
+
+def test_production_answers_to_every_way_a_host_is_written(tmp_path: Path) -> None:
+    hosts = "hindcast.example, 10.0.0.7,[::1],web,a-b.hindcast.example."
+    changed = {"HINDCAST_ALLOWED_HOSTS": hosts, "HINDCAST_KEY_SECRET": GOOD_SECRET[::-1]}
+    told = _import_settings({**PRODUCTION, **changed}, tmp_path, "ALLOWED_HOSTS")
+    assert told.stdout.split()[1] == "'10.0.0.7',", told.stderr
 
 
 def test_production_travels_encrypted_only(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Paths that belong to no app: documentation, redirects, what is not there."""
 
+import json
 import re
 
 import pytest
 from django.test import Client
 
 from config.embedded.places import ROOT
+from config.problem_guide import explained
 
 
 @pytest.fixture
@@ -52,6 +54,12 @@ def test_a_page_with_a_nul_byte_in_its_address_is_none(browser: Client, path: st
     assert "There is nothing at this address" in answer.content.decode()
 
 
+def test_a_nul_byte_in_a_query_of_the_admin_is_a_bad_request(admin_client: Client) -> None:
+    for query in ("symbol=%00", "q=%00"):
+        assert admin_client.get(f"/admin/marketdata/instrument/?{query}").status_code == 400
+    assert admin_client.get("/admin/marketdata/instrument/?q=%C3%A4").status_code == 200
+
+
 def test_the_schema_is_openapi_3_1_in_both_forms(browser: Client) -> None:
     as_json = browser.get("/api/schema?format=json").json()
     assert as_json["openapi"].startswith("3.1")
@@ -67,8 +75,25 @@ def test_documentation_comes_from_this_site(browser: Client, path: str) -> None:
     assert "cdn." not in page.content.decode()
 
 
+MAILED = "~ ^/accounts/(password/reset/key|confirm-email)/"
+
+
 def test_the_proxy_sends_to_the_stream_process_only_what_it_answers() -> None:
     configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
     blocks = re.findall(r"location ([^{]+) \{([^}]*)\}", configuration)
     assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["/ws/", "= /api/v1/predict"]
-    assert [path for path, block in blocks if "proxy_pass http://web;" in block] == ["/"]
+    assert [path for path, block in blocks if "proxy_pass http://web;" in block] == ["/api/", MAILED, "/"]
+
+
+def test_what_the_proxy_tells_by_itself_is_told_as_the_api_tells_it() -> None:
+    configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
+    told = re.findall(r"return (\d+) '(\{.*\})';", configuration)
+    guide = explained()
+    assert len(told) == 6
+    for status, body in told:
+        problem = json.loads(body)
+        known = guide[problem["type"].removeprefix("/api/problems#")].problem
+        assert (known.status, known.title) == (problem["status"], problem["title"]) == (int(status), known.title)
+        assert problem["detail"]
+        assert problem["request_id"] == "$request_id"
+    assert configuration.count("default_type application/problem+json;") == 1

@@ -5,6 +5,7 @@ import sys
 
 from hindcast_client import Client
 from hindcast_client.api.forecasts import predict
+from hindcast_client.api.ledger import ledger_entries
 from hindcast_client.api.market_data import prices, symbols
 from hindcast_client.api.record import history, metrics
 from hindcast_client.models import Forecast, History, Metrics, PredictHorizon, Prices, Problem, Symbols
@@ -20,6 +21,8 @@ found = symbols.sync(client=client, search="aple")
 assert isinstance(found, Symbols)
 bars = prices.sync("AAPL", client=client, limit=5)
 assert isinstance(bars, Prices)
+lines = ledger_entries.sync(client=client, limit=2)
+assert isinstance(lines, str)
 refused = predict.sync(client=client, symbol="APPL")
 assert isinstance(refused, Problem)
 
@@ -31,6 +34,7 @@ said = {
     "scored": record.total_predictions,
     "found": [one.symbol for one in found.symbols],
     "bars": len(bars.bars),
+    "entries": [json.loads(line)["said"]["id"] for line in lines.splitlines()],
     "refused": [refused.status, refused.type_, refused.additional_properties["suggestions"]],
 }
 json.dump(said, sys.stdout)

@@ -19,11 +19,13 @@ class ApiView(APIView):
     """A call of the API; `query_form` holds all that its GET may be asked with."""
 
     query_form: ClassVar[type[serializers.Serializer] | None] = None
+    # What the framework would answer to OPTIONS by itself stands in no schema.
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who asks and how often, then whether every name in the query is known. Raises ValidationError."""
         super().initial(request, *args, **kwargs)
-        if not hasattr(self, str(request.method).lower()):
+        if request.method not in self.allowed_methods:
             return
         forms = [FORM_OF_ANSWER] if len(self.renderer_classes) > 1 else []
         is_read = request.method in ("GET", "HEAD") and self.query_form is not None

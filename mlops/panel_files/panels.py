@@ -73,8 +73,9 @@ def _require_daily(panel: Panel, name: str) -> None:
 
 def _offered(table: Table, refused: Counter[str]) -> Iterator[_Offered]:
     """The bars of each symbol, whatever the shape."""
-    date, close, symbol = (table.column(meaning) for meaning in ("date", "close", "symbol"))
-    if close is None and symbol is None:
+    date, close, symbol = table.date_column(), table.column("close"), table.column("symbol")
+    # Stocks are called OPEN and LOW; highs and lows together are the bars of one.
+    if close is None and symbol is None and not (table.column("high") and table.column("low")):
         yield from _wide(table, date or table.frame.columns[0], refused)
         return
     missing = [meaning for meaning, name in (("date", date), ("close", close)) if name is None]

@@ -42,8 +42,18 @@ class Table:
 
     def column(self, meaning: str) -> str | None:
         """What the file calls a column of ours, None when it has none."""
+        return next(iter(self._named(meaning)), None)
+
+    def date_column(self) -> str | None:
+        """What the file calls its dates: of several names that could be theirs, such as DAY, one that holds dates."""
+        named = self._named("date")
+        if len(named) > 1:
+            named.sort(key=lambda name: 2 * np.isnat(self.days(name)).sum() > len(self.frame))
+        return next(iter(named), None)
+
+    def _named(self, meaning: str) -> list[str]:
         spelt = {spelling(name): name for name in reversed(self.frame.columns)}
-        return next((spelt[name] for name in SPELLINGS.get(meaning, (meaning,)) if name in spelt), None)
+        return [spelt[name] for name in SPELLINGS.get(meaning, (meaning,)) if name in spelt]
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """A column as float64, NaN where there is no number."""

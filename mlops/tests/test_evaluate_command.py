@@ -1,6 +1,10 @@
 """`manage.py evaluate`: bad input in one sentence, and every figure of a small file."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -8,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -78,6 +83,20 @@ def test_bars_are_not_overwritten_by_their_figures(closes: Path) -> None:
     with pytest.raises(CommandError, match=r"closes\.csv is read here or written twice"):
         evaluate(closes, "--test-from", "2017-04-24", "--json", str(closes))
     assert closes.read_bytes() == before
+
+
+def test_ctrl_c_ends_it_in_one_word(tmp_path: Path) -> None:
+    bars = tmp_path / "bars.csv"
+    os.mkfifo(bars)
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "evaluate", "--data", str(bars)]
+    with subprocess.Popen(
+        [*command, "--test-from", "2017-04-24"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as running, bars.open("w"):  # fmt: skip
+        # The pipe opens once the command reads from it, and nothing comes.
+        running.send_signal(signal.SIGINT)
+        assert running.communicate(timeout=30) == ("", "Stopped.\n")
+    assert running.returncode == 130
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -97,6 +97,19 @@ def test_columns_told_apart_by_something_else_than_commas_are_named(tmp_path: Pa
         read_panel(path)
 
 
+def test_a_stock_may_be_called_like_a_column(tmp_path: Path) -> None:
+    closes = CLOSES.rename_axis(index=None).rename(columns={"BBB": "DAY", "AAA": "LOW", "CCC": "OPEN"})
+    read = read_panel(stored(closes, tmp_path, "closes.csv", index=True))
+    assert read.panel.symbols == ("DAY", "LOW", "OPEN")
+    np.testing.assert_array_equal(read.panel.close, CLOSES.to_numpy())
+
+
+def test_bars_without_closes_are_no_table_of_stocks(tmp_path: Path) -> None:
+    bars = long_table().query("symbol == 'BBB'").drop(columns="symbol").rename(columns={"close": "price"})
+    with pytest.raises(PanelFileUnusable, match="it has no column close; it has date, price, open, high, low, volume"):
+        read_panel(stored(bars, tmp_path, "bars.csv"))
+
+
 def test_prices_are_put_on_the_basis_of_adjusted_closes(tmp_path: Path) -> None:
     table = long_table()
     table["Adj Close"] = table.close / 2

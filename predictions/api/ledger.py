@@ -5,13 +5,13 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata.api.documents import HEADERS, UNCHANGED, header, problems
-from marketdata.api.renderers import is_table
 from marketdata.api.views import ReadView
 from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
 from predictions.models import LedgerHead
@@ -22,7 +22,7 @@ NDJSON = "application/x-ndjson"
 
 
 class NdjsonRenderer(BaseRenderer):
-    """Lines that are JSON already; a problem stays the JSON that it is."""
+    """Lines that are JSON already."""
 
     media_type = NDJSON
     format = "ndjson"
@@ -31,10 +31,14 @@ class NdjsonRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        context = dict(renderer_context or {})
-        if not is_table(context):
-            return bytes(JSONRenderer().render(data, JSONRenderer.media_type, context))
         return str(data).encode()
+
+
+class TextRenderer(NdjsonRenderer):
+    """The same lines for clients that know no other text than plain text."""
+
+    media_type = "text/plain"
+    format = "text"
 
 
 class Head(ReadView):
@@ -87,7 +91,7 @@ class Entries(ReadView):
     """The rows of the chain."""
 
     query_form = EntriesIn
-    renderer_classes = (NdjsonRenderer,)
+    renderer_classes = (NdjsonRenderer, TextRenderer)
 
     @extend_schema(
         operation_id="ledger_entries",
@@ -96,7 +100,12 @@ class Entries(ReadView):
         description="JSON lines, oldest first: two hashes, and in `said` exactly the text that was hashed. "
         "`docs/verify_ledger.py` checks such lines; `Link` leads to the next ones.",
         parameters=[query_form, *HEADERS, header("Link", "Where the next lines are; absent at the end.", ["200"])],
-        responses={(200, NDJSON): str, 304: UNCHANGED, **problems(400, 429)},
+        responses={
+            (200, NDJSON): OpenApiTypes.BINARY,
+            (200, TextRenderer.media_type): str,
+            304: UNCHANGED,
+            **problems(400, 429),
+        },
     )
     def get(self, request: Request) -> HttpResponse:
         """A part of the export."""
@@ -104,7 +113,10 @@ class Entries(ReadView):
         rows = list(sealed_rows(after=asked["after"], most=asked["limit"] + 1))
         part = rows[: asked["limit"]]
         # Not the framework's own answer, which loses its type when there are no lines.
-        answer = HttpResponse("".join(row.line for row in part), content_type=f"{NDJSON}; charset=utf-8")
+        form: Any = request.accepted_renderer
+        answer = HttpResponse(
+            "".join(row.line for row in part), content_type=f"{form.media_type}; charset={form.charset}"
+        )
         if len(rows) > len(part):
             following = f"{reverse('predictions-api:ledger-entries')}?after={part[-1].key}&limit={asked['limit']}"
             answer["Link"] = f'<{following}>; rel="next"'

@@ -110,6 +110,7 @@ class MetricsView(ReadView):
                 "last_updated": found.updated_at,
                 "total_predictions": found.figures["n"],
                 "scored": found.scored,
+                "overdue": found.overdue,
                 **figures,
                 "by_horizon": found.by_horizon,
                 "by_model": found.by_model,

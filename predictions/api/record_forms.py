@@ -197,6 +197,11 @@ class MetricsOut(_FiguresOut):
     last_updated = serializers.DateTimeField(allow_null=True)
     total_predictions = serializers.IntegerField(min_value=0, help_text="Scored forecasts that the figures rest on.")
     scored = serializers.DictField(child=serializers.IntegerField(min_value=0), help_text="How many by kind.")
+    overdue = serializers.DictField(
+        child=serializers.IntegerField(min_value=0),
+        help_text="How many by kind have no closing price though their session has passed, such as those of a delisted "
+        "stock; they count in no figure.",
+    )
     by_horizon = HorizonFiguresOut(many=True)
     by_model = ModelFiguresOut(many=True, help_text="The newest version first.")
     by_window = WindowFiguresOut(many=True)

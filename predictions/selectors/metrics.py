@@ -21,10 +21,16 @@ WHERE s.kind = %(kind)s AND s.instrument_id IS NULL
 AND (s.window_days = %(window)s OR v.version IS NOT DISTINCT FROM %(version)s)
 ORDER BY s.horizon_sessions, s.model_version_id DESC
 """
+# What waits is a short list, and what waits although its session has passed a shorter one.
 STANDING_SQL = f"""
-SELECT k.as_of, k.updated_at, s.kind, s.total FROM predictions_scorekeeping k LEFT JOIN (
-    SELECT kind, sum(n) AS total FROM predictions_accuracysnapshot
-    WHERE instrument_id IS NULL AND model_version_id IS NULL AND window_days = {ALL_TIME} GROUP BY kind
+SELECT k.as_of, k.updated_at, s.kind, s.scored, s.overdue FROM predictions_scorekeeping k LEFT JOIN LATERAL (
+    SELECT kind, sum(scored) AS scored, sum(overdue) AS overdue FROM (
+        SELECT kind, sum(n) AS scored, 0 AS overdue FROM predictions_accuracysnapshot
+        WHERE instrument_id IS NULL AND model_version_id IS NULL AND window_days = {ALL_TIME} GROUP BY kind
+        UNION ALL
+        SELECT f.kind, 0, count(*) FROM predictions_pendingforecast p
+        JOIN predictions_forecast f ON f.id = p.forecast_id WHERE p.target < k.as_of GROUP BY f.kind
+    ) told GROUP BY kind
 ) s ON true
 """
 PERIOD_NAMES = ("first", "last", *TIMED)
@@ -63,11 +69,16 @@ class Period(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The figures asked for, and the same cut in three ways and over time; `scored` counts forecasts by their kind."""
+    """The figures asked for, and the same cut in three ways and over time.
+
+    `scored` counts forecasts by their kind, `overdue` those whose session has passed without a closing price, such as
+    of a stock that was delisted: they count in no figure.
+    """
 
     asked: Asked
     kind: str
     scored: Mapping[str, int]
+    overdue: Mapping[str, int]
     as_of: date | None
     updated_at: datetime | None
     figures: Figures
@@ -80,9 +91,11 @@ class Metrics:
 
 def metrics_of(asked: Asked) -> Metrics:
     """One part of the record; three queries."""
-    standing = rows_of(STANDING_SQL) or [(None, None, None, 0)]
+    standing = rows_of(STANDING_SQL) or [(None, None, None, 0, 0)]
     as_of, updated_at, *_ = standing[0]
-    scored = dict.fromkeys(Forecast.Kind.values, 0) | {kind: int(total) for _, _, kind, total in standing if kind}
+    nothing, told = dict.fromkeys(Forecast.Kind.values, 0), [row[2:] for row in standing if row[2]]
+    scored = nothing | {kind: int(count) for kind, count, _ in told}
+    overdue = nothing | {kind: int(count) for kind, _, count in told}
     kind = asked.kind or _told_first(scored)
     rows = _rows(asked, kind)
     whole = [row for row in rows if row["version"] == asked.version]
@@ -93,6 +106,7 @@ def metrics_of(asked: Asked) -> Metrics:
         asked=asked,
         kind=kind,
         scored=scored,
+        overdue=overdue,
         as_of=as_of,
         updated_at=updated_at,
         figures=figures_of(sums),

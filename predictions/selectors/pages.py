@@ -189,11 +189,11 @@ def past_forecasts(instrument: Instrument, horizon: int) -> list[PastForecast]:
         )
         .exclude(kind=Forecast.Kind.SHADOW)
         .order_by("-target", "-id")
-        .values_list("target", "origin", "predicted_price", "outcomes__inside_80")
+        .values_list("kind", "target", "origin", "predicted_price", "outcomes__inside_80")
     )
     return [
-        PastForecast(target, origin, float(said), inside)
-        for target, origin, said, inside in scored[:PAST_FORECASTS]
+        PastForecast(kind, target, origin, float(said), inside)
+        for kind, target, origin, said, inside in scored[:PAST_FORECASTS]
         if said is not None and inside is not None
     ]
 

@@ -49,6 +49,11 @@ class RecordPage:
         return self.figures["recall"] == 1 and self.figures["accuracy"] == self.figures["base_rate"]
 
     @property
+    def overdue(self) -> int:
+        """Forecasts of this kind, of all horizons, whose session passed without a closing price."""
+        return self.metrics.overdue[self.kind]
+
+    @property
     def misses(self) -> int:
         """Directions that were wrong."""
         return self.figures["n"] - self.figures["hits"]

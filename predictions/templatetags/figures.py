@@ -17,6 +17,8 @@ register = template.Library()
 
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+# A figure and its sign of percent stay on one line.
+PERCENT = "\N{NO-BREAK SPACE}%"
 CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 EXCHANGES = {"XNYS": "NYSE", "XNAS": "Nasdaq", "XHKG": "Hong Kong", "XLON": "London", "XETR": "Xetra", "XTKS": "Tokyo"}
 SOURCES = {"sample": "sample data", "yahoo": "Yahoo Finance", "alpha_vantage": "Alpha Vantage"}
@@ -67,7 +69,7 @@ def column_name(name: str) -> str:
 @register.filter
 def percent(share: Decimal | float | None, decimals: int = 0) -> str:
     """A share in 0..1 as percent: 56 %."""
-    return NOTHING if share is None else f"{100 * float(share):.{decimals}f} %"
+    return NOTHING if share is None else f"{100 * float(share):.{decimals}f}{PERCENT}"
 
 
 @register.filter
@@ -105,8 +107,8 @@ def signed_percent(ratio: Decimal | float | None) -> str:
     """A change with its sign: +0.74 %, and 0.00 % without one."""
     if ratio is None:
         return NOTHING
-    figure = f"{abs(100 * float(ratio)):.2f} %"
-    return figure if figure == "0.00 %" else f"{'+' if ratio > 0 else MINUS}{figure}"
+    figure = f"{abs(100 * float(ratio)):.2f}{PERCENT}"
+    return figure if figure == f"0.00{PERCENT}" else f"{'+' if ratio > 0 else MINUS}{figure}"
 
 
 @register.filter

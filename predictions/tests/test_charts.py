@@ -87,7 +87,7 @@ def test_chart_body_is_columns_rounded_to_the_tick() -> None:
         bars=bars,
         future=[date(2023, 9, 22)],
         cone=[ConePoint(1, date(2023, 9, 22), SPAN)],
-        past=[PastForecast(date(2023, 9, 21), date(2023, 9, 20), 174.5678, inside_80=True)],
+        past=[PastForecast("live", date(2023, 9, 21), date(2023, 9, 20), 174.5678, inside_80=True)],
     )
     assert body["sessions"] == ["2023-09-20", "2023-09-21"]
     assert body["close"] == [175.49, 173.93]
@@ -104,7 +104,9 @@ def test_chart_body_is_columns_rounded_to_the_tick() -> None:
             "upper_95": 115.0,
         }
     ]
-    assert body["past"] == [{"session": "2023-09-21", "origin": "2023-09-20", "price": 174.57, "inside": True}]
+    assert body["past"] == [
+        {"kind": "live", "session": "2023-09-21", "origin": "2023-09-20", "price": 174.57, "inside": True}
+    ]
 
 
 def test_moves_are_drawn_on_one_scale_around_the_last_price() -> None:

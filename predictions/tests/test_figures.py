@@ -37,10 +37,10 @@ def test_what_is_missing_is_a_dash() -> None:
 @pytest.mark.parametrize(
     ("ratio", "written", "direction"),
     [
-        (Decimal("0.02"), "+2.00 %", "up"),
-        (Decimal("-0.00894"), "\N{MINUS SIGN}0.89 %", "down"),
-        (Decimal("0.00004"), "0.00 %", "flat"),
-        (Decimal("-0.00004"), "0.00 %", "flat"),
+        (Decimal("0.02"), "+2.00\N{NO-BREAK SPACE}%", "up"),
+        (Decimal("-0.00894"), "\N{MINUS SIGN}0.89\N{NO-BREAK SPACE}%", "down"),
+        (Decimal("0.00004"), "0.00\N{NO-BREAK SPACE}%", "flat"),
+        (Decimal("-0.00004"), "0.00\N{NO-BREAK SPACE}%", "flat"),
     ],
 )
 def test_changes_carry_their_sign(ratio: Decimal, written: str, direction: str) -> None:
@@ -49,8 +49,8 @@ def test_changes_carry_their_sign(ratio: Decimal, written: str, direction: str) 
 
 
 def test_shares_are_percent_and_natural_frequencies() -> None:
-    assert figures.percent(Decimal("0.5826")) == "58 %"
-    assert figures.percent(0.5826, 1) == "58.3 %"
+    assert figures.percent(Decimal("0.5826")) == "58\N{NO-BREAK SPACE}%"
+    assert figures.percent(0.5826, 1) == "58.3\N{NO-BREAK SPACE}%"
     assert figures.in_hundred(Decimal("0.5826")) == "58"
     assert figures.svg(Decimal("0.5826")) == "58.26"
 

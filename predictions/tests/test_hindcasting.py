@@ -1,6 +1,7 @@
 """A past for the record: by whom, from when, once, scored, and told to nobody."""
 
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from mlops.forecasting.types import no_progress
 from mlops.models import ModelVersion
 from mlops.tests.conftest import artifact_root, fresh_memory
 from mlops.tests.factories import small_fit
-from predictions.models import Forecast, Outcome
+from predictions.models import Forecast, LedgerHead, Outcome
 from predictions.selectors.forecasts import has_hindcasts
 from predictions.selectors.metrics import Asked, metrics_of
 from predictions.services.hindcasting import HindcastReport, hindcast
@@ -86,6 +87,15 @@ def test_a_hindcast_knows_nothing_later(champion: ModelVersion) -> None:
     publish_forecasts(now=NOW)
     assert len(in_hindsight) == 8
     assert _numbers(kind="live", origin=origin) == in_hindsight
+
+
+@pytest.mark.slow
+def test_what_is_published_by_hand_is_under_the_head_of_the_day(champion: ModelVersion) -> None:
+    call_command("publish", stdout=StringIO())
+    head = LedgerHead.objects.get()
+    assert head.count == Forecast.objects.count() == 8
+    call_command("publish", origin="2023-09-20", stdout=StringIO())
+    assert LedgerHead.objects.get() == head
 
 
 def _numbers(**wanted: Any) -> list[tuple[Any, ...]]:

@@ -139,6 +139,14 @@ def fetched(client: Client, limit: int) -> Iterator[str]:
         path = answer.get("Link", "").partition(">")[0].removeprefix("<")
 
 
+def test_the_same_lines_are_plain_text_for_whoever_asks_for_that(client: Client, rows: list[Forecast]) -> None:
+    path = "/api/v1/ledger/entries"
+    lines = client.get(path).content
+    for answer in (client.get(f"{path}?format=text"), client.get(path, headers={"Accept": "text/plain"})):
+        assert (answer["Content-Type"], answer.content) == ("text/plain; charset=utf-8", lines)
+    assert lines.count(b"\n") == len(rows)
+
+
 @pytest.mark.parametrize(("limit", "parts"), [(2, 3), (5, 1), (100, 1)])
 def test_the_ledger_is_told_in_parts(
     client: Client, rows: list[Forecast], tmp_path: Path, limit: int, parts: int

@@ -46,8 +46,8 @@ def test_home_answers_for_every_stock(client: Client, shown: Scene) -> None:
     assert text.count("BUY The chance of a rise is 4 points above usual.") == 3
     assert "Thu 28 Sep 2023" in text
     assert (
-        "On held-out sessions: direction 54.8 % right (always “up”: 54.6 %, so no better); larger swings or smaller "
-        "66.1 % right (always “larger”: 50.2 %); the 95 % range held 95.1 % ." in text
+        "On 1,482 held-out forecasts: direction 54.8 % right (always “up”: 54.6 %, so no better); larger swings or "
+        "smaller 66.1 % right (always “larger”: 50.2 %); the 95 % range held 95.1 % ." in text
     )
     assert "NYSE close Thu 21 Sep 2023 sample data model v1" in text
 
@@ -61,7 +61,7 @@ def test_home_shows_the_horizon_that_is_asked_for(client: Client, shown: Scene) 
 
 @pytest.mark.parametrize("horizon", ["7", "05", "", "5; drop"])
 def test_a_horizon_that_is_not_forecast_is_not_found(client: Client, horizon: str) -> None:
-    assert "horizon must be one of 1, 5, 10, 20" in text_of(client, f"/?horizon={horizon}", status=404)
+    assert "Horizon must be one of 1, 5, 10, 20" in text_of(client, f"/?horizon={horizon}", status=404)
 
 
 def test_home_takes_as_many_queries_for_many_stocks(
@@ -257,7 +257,9 @@ def test_chart_arrays_hold_bars_sessions_cone_and_past(
     assert body["future"][:3] == ["2023-09-22", "2023-09-25", "2023-09-26"]
     assert len(body["future"]) == 20
     assert [point["horizon"] for point in body["cone"]] == [1, 5, 10, 20]
-    assert body["past"] == [{"session": "2023-09-28", "origin": "2023-09-21", "price": 102.0, "inside": True}]
+    assert body["past"] == [
+        {"kind": "hindcast", "session": "2023-09-28", "origin": "2023-09-21", "price": 102.0, "inside": True}
+    ]
 
 
 def test_forecasts_from_before_a_split_are_not_drawn(client: Client, shown: Scene) -> None:

@@ -1,11 +1,13 @@
 """`/history/{symbol}` and `/metrics`: what they tell, page by page, as a table, and what they refuse."""
 
 import csv
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +19,12 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from marketdata.calendars import session_after
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
+from predictions.api import record_forms
 from predictions.models import Forecast
 from predictions.selectors.history import COLUMNS
 from predictions.services.accuracy import update_accuracy
-from predictions.services.scoring import outcome_of
-from predictions.tests.factories import NOW, ORIGIN, TARGET, abstention, forecast, forecasts, model_version, stock
+from predictions.services.scoring import outcome_of, score_matured
+from predictions.tests.factories import NOW, ORIGIN, TARGET, abstention, bar, forecast, forecasts, model_version, stock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
@@ -155,6 +158,7 @@ def test_history_comes_as_a_table(apple: Instrument, ask: Ask, way: dict[str, An
         ("live", "104.0"),
         ("hindcast", "94.0"),
     ]
+    assert [row["recorded_at"] for row in rows] == [row["recorded_at"] for row in ask(HISTORY).json()["forecasts"]]
 
 
 def test_an_answer_that_is_still_the_newest_is_not_sent_again(apple: Instrument, ask: Ask) -> None:
@@ -229,6 +233,27 @@ def test_metrics_told_by_hand(apple: Instrument, ask: Ask, schema: dict[str, Any
     assert [(row["first"], row["n"], row["accuracy"]) for row in body["over_time"]] == [("2023-09-21", 4, 0.75)]
     together = ask(METRICS).json()
     assert (together["total_predictions"], together["accuracy"], together["horizon"]) == (5, 0.6, None)
+
+
+def test_forecasts_of_a_stock_that_is_traded_no_more_are_counted_apart(
+    apple: Instrument, ask: Ask, schema: dict[str, Any]
+) -> None:
+    forecasts([apple, stock("GONE")])
+    bar(apple, TARGET, "104")
+    score_matured(now=NOW)
+    update_accuracy(now=NOW)
+    # On its session's evening a closing price may still come.
+    assert ask(METRICS).json()["overdue"] == {"live": 0, "shadow": 0, "hindcast": 0}
+    bar(apple, session_after(apple.mic, TARGET, 1), "105")
+    update_accuracy(now=NOW)
+    body = ask(METRICS).json()
+    judge(schema, METRICS).validate(body)
+    assert (body["overdue"], body["scored"]["live"]) == ({"live": 1, "shadow": 0, "hindcast": 0}, 1)
+
+
+def test_the_cursor_of_the_example_is_one() -> None:
+    examples = json.loads((Path(record_forms.__file__).parent / "examples.json").read_text(encoding="utf-8"))
+    assert record_forms.CURSOR.fullmatch(examples["history"]["next_cursor"])
 
 
 def test_hindcasts_are_told_until_a_live_forecast_is_scored_and_never_with_it(apple: Instrument, ask: Ask) -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from mlops.models import AliasChange
-from predictions.models import AccuracySnapshot, Forecast
+from predictions.models import AccuracySnapshot, Forecast, PendingForecast
 from predictions.services.accuracy import update_accuracy
 from predictions.tests.scene import NOW, ORIGIN, TARGETS, Scene, came_true, said, scene, trained
 from predictions.tests.test_pages import INLINE, text_of
@@ -38,12 +38,24 @@ def test_the_record_tells_right_and_wrong_beside_always_up(client: Client, shown
     assert "How good have we been? Live forecasts: stored before their session came" in text
     assert "Not enough evidence yet 3 of about 300 forecasts scored" in text
     assert "Right 66.7 % Always “up” 66.7 % Right forecasts 2 Wrong forecasts 1" in text
+    assert "BUY calls right (0 of them; always “up”: 66.7 %)" in text
     right, wrong = text.split("Last right")[1].split("Last wrong")
     assert "BRK.B by Thu 28 Sep 2023: said 58 % up; it rose." in right
     assert "NVDA by Thu 28 Sep 2023: said 58 % up; it did not rise." in wrong.split("Last outside")[0]
     by_stock = text.split("By stock")[1]
     assert re.search(r"NVDA 1 0\.0 % 0\.0 % 100\.0 %", by_stock)
     assert re.search(r"v1 3 66\.7 % 66\.7 % 100\.0 %", by_stock)
+
+
+def test_what_has_no_closing_price_is_told(client: Client, shown: Scene) -> None:
+    scored(shown)
+    assert "Without a closing price" not in text_of(client, "/record")
+    for symbol in ("NVDA", "BRK.B"):
+        gone = shown.forecasts[symbol, 1]
+        PendingForecast.objects.create(forecast=gone, instrument=gone.instrument, target=gone.target)
+    told = "Without a closing price (delisted, or not traded that day; all horizons, in no figure here) 2"
+    assert told in text_of(client, "/record")
+    assert "Without a closing price" not in text_of(client, "/record?kind=hindcast")
 
 
 def test_live_and_hindcast_are_told_apart(client: Client, shown: Scene) -> None:
@@ -102,7 +114,10 @@ def test_models_show_hold_out_and_live_figures_with_who_served(client: Client, s
         "v1 Champion, learned up to Thu 21 Sep 2023 66.7 % 66.7 % 3 scored 100.0 % 100.0 % 1 scored 54.8 % 54.6 %"
         in text
     )
-    assert "v2 Candidate, learned up to Thu 21 Sep 2023 \N{EN DASH} \N{EN DASH} 54.8 % 54.6 % never" in text
+    assert (
+        "v2 Candidate, learned up to Thu 21 Sep 2023 \N{EN DASH} \N{EN DASH} 54.8 % 54.6 % 1,482 forecasts never"
+        in text
+    )
 
 
 def test_a_model_page_keeps_its_measured_and_its_lived_figures_apart(client: Client, shown: Scene) -> None:

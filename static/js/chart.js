@@ -13,6 +13,7 @@
     forecast95: "--forecast-95",
   };
   const ROOM_AFTER = 2;
+  const SPOKEN = { live: "forecast on", hindcast: "hindcast as of" };
 
   // The tokens as the browser resolves them for the current theme.
   function readColours() {
@@ -93,7 +94,7 @@
     if (row < 0) return `${day(session)}  no forecast for this session`;
     const [open, high, low, close] = ["open", "high", "low", "close"].map((name) => money.format(body[name][row]));
     const earlier = body.past.find((point) => point.session === session);
-    const then = earlier ? `, forecast on ${day(earlier.origin)}: ${money.format(earlier.price)}` : "";
+    const then = earlier ? `, ${SPOKEN[earlier.kind]} ${day(earlier.origin)}: ${money.format(earlier.price)}` : "";
     return `${day(session)}  open ${open}, high ${high}, low ${low}, close ${close} (${body.source})${then}`;
   }
 

@@ -20,12 +20,19 @@
     }
   }
 
+  // What the reader has unfolded stays unfolded.
+  function unfold(region, fresh) {
+    const folds = fresh.querySelectorAll("details");
+    region.querySelectorAll("details").forEach((fold, i) => folds[i]?.toggleAttribute("open", fold.open));
+  }
+
   // Puts the new region in the old one's place; a focused link stays focused.
   function replace(region, fresh) {
     const before = new Map(
       [...region.querySelectorAll("[data-flash]")].map((node) => [node.dataset.flash, node.textContent.trim()]),
     );
     const focused = region.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    unfold(region, fresh);
     region.replaceWith(fresh);
     if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
     flash(fresh, before);

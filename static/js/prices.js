@@ -1,6 +1,7 @@
 // Moves the prices of a page: follows every [data-price-of] on the stream, writes what changed, flashes it once.
 (() => {
   const MINUS = "\u2212";
+  const PERCENT = "\u00a0%";
   const ARROWS = { up: "▲", down: "▼", flat: "=" };
   const GONE_AFTER_MS = 5000;
   const NAMES = JSON.parse(document.currentScript.dataset.sources);
@@ -16,8 +17,8 @@
   }
 
   function signed(percent) {
-    const figure = `${Math.abs(percent).toFixed(2)} %`;
-    if (figure === "0.00 %") return { way: "flat", text: figure };
+    const figure = `${Math.abs(percent).toFixed(2)}${PERCENT}`;
+    if (figure === `0.00${PERCENT}`) return { way: "flat", text: figure };
     return percent > 0 ? { way: "up", text: `+${figure}` } : { way: "down", text: `${MINUS}${figure}` };
   }
 

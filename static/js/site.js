@@ -1,9 +1,20 @@
-// What every page does: dismiss messages, tell times in the reader's zone.
+// What every page does: dismiss messages, tell times in the reader's zone, lead to what a form complains about.
 (() => {
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element && event.target.closest("[data-dismiss]");
     if (button) button.closest("[data-toast]").remove();
   });
+
+  document.querySelector('main [aria-invalid="true"]')?.focus();
+
+  // A list that could not be fetched is not left standing as if it were the answer.
+  function tellFailure() {
+    const toast = document.querySelector("[data-failure]").content.firstElementChild.cloneNode(true);
+    document.querySelector("[data-toasts]").replaceChildren(toast);
+  }
+
+  document.addEventListener("htmx:responseError", tellFailure);
+  document.addEventListener("htmx:sendError", tellFailure);
 
   const local = new Intl.DateTimeFormat(undefined, {
     day: "numeric",

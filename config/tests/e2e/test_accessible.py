@@ -49,7 +49,7 @@ def test_axe_finds_nothing_in_the_pages_of_an_account(open_page: OpenPage, schem
     accept_documents(user=ada, now=timezone.now())
     key, _ = make_api_key(owner=ada, name="my script", scopes=["read", "predict"], expires_at=None, now=timezone.now())
     page = open_page("/accounts/login/", viewport=PHONE, scheme=scheme)
-    page.get_by_label("Email").fill(ada.email)
+    page.get_by_label("E-mail address").fill(ada.email)
     page.get_by_label("Password").fill("correct horse battery")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("link", name=ada.email)).to_be_attached()

@@ -33,9 +33,9 @@ def mailbox(settings: Settings) -> Iterator[Mailbox]:
 
 def sign_up(page: Page) -> None:
     """Fill in the form for a new account."""
-    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password (again)").fill(PASSWORD)
+    page.get_by_label("The same password again").fill(PASSWORD)
     page.get_by_label("I accept the").check()
     page.get_by_role("button", name="Make the account").click()
 
@@ -43,7 +43,7 @@ def sign_up(page: Page) -> None:
 def sign_in(page: Page, email: str, password: str) -> None:
     """Fill in the form of whoever has an account."""
     page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
+    page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
 
@@ -59,7 +59,7 @@ def test_an_account_from_its_making_to_its_end(open_page: OpenPage, mailbox: Mai
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
 
     page.get_by_role("link", name="Change the e-mail address").click()
-    page.get_by_label("Email").fill(NEW_EMAIL)
+    page.get_by_label("E-mail address").fill(NEW_EMAIL)
     page.get_by_role("button", name="Send the link").click()
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
@@ -69,9 +69,9 @@ def test_an_account_from_its_making_to_its_end(open_page: OpenPage, mailbox: Mai
     expect(page.get_by_role("link", name=NEW_EMAIL)).to_be_visible()
 
     page.get_by_role("link", name="Change the password").click()
-    page.get_by_label("Current Password").fill(PASSWORD)
-    page.get_by_label("New Password", exact=True).fill(NEW_PASSWORD)
-    page.get_by_label("New Password (again)").fill(NEW_PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
+    page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("The same password again").fill(NEW_PASSWORD)
     page.get_by_role("button", name="Change the password").click()
     page.goto("/accounts/")
     expect(page.get_by_role("cell", name="password changed")).to_be_visible()
@@ -104,11 +104,11 @@ def test_a_forgotten_password_is_set_anew(open_page: OpenPage, mailbox: Mailbox)
     ada = User.objects.create_user(EMAIL, PASSWORD)
     EmailAddress.objects.create(user=ada, email=EMAIL, verified=True, primary=True)
     page = open_page("/accounts/password/reset/", viewport=PHONE)
-    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_role("button", name="Send the link").click()
     page.goto(mailbox.link_to(EMAIL, "Set a new password"))
-    page.get_by_label("New Password", exact=True).fill(NEW_PASSWORD)
-    page.get_by_label("New Password (again)").fill(NEW_PASSWORD)
+    page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("The same password again").fill(NEW_PASSWORD)
     page.get_by_role("button", name="Set the password").click()
     expect(page.get_by_role("heading", name="Your password is changed")).to_be_visible()
     sign_in(page, EMAIL, NEW_PASSWORD)
@@ -120,8 +120,8 @@ def test_a_forgotten_password_is_set_anew(open_page: OpenPage, mailbox: Mailbox)
 
 def test_a_refused_sign_in_says_why_and_keeps_the_address(open_page: OpenPage) -> None:
     page = open_page("/accounts/login/", viewport=PHONE)
-    page.get_by_label("Email").fill("nobody@example.com")
+    page.get_by_label("E-mail address").fill("nobody@example.com")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    expect(page.get_by_label("Email")).to_have_value("nobody@example.com")
+    expect(page.get_by_label("E-mail address")).to_have_value("nobody@example.com")

@@ -17,7 +17,7 @@ def signed_in(page: Page) -> None:
     """Sign in from the invitation, which leads to the alerts."""
     accept_documents(user=User.objects.create_user(EMAIL, PASSWORD), now=timezone.now())
     page.get_by_role("region", name="Alerts for AAPL").get_by_role("link", name="Sign in").click()
-    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_label("Symbol")).to_have_value("AAPL")

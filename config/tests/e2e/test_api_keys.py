@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery"
 def test_a_key_is_made_used_seen_and_revoked(open_page: OpenPage, site: str) -> None:
     accept_documents(user=User.objects.create_user(EMAIL, PASSWORD), now=real_now())
     page = open_page("/accounts/keys", viewport=PHONE)
-    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="API keys")).to_be_visible()
@@ -36,7 +36,10 @@ def test_a_key_is_made_used_seen_and_revoked(open_page: OpenPage, site: str) -> 
     expect(row).to_contain_text("4,999")
     page.goto("/accounts/keys")
     expect(page.get_by_text(key)).to_have_count(0)
-    page.get_by_role("button", name="Revoke the key notebook").click()
+    end = page.get_by_role("button", name="Revoke for good the key notebook")
+    expect(end).to_be_hidden()
+    page.locator("summary", has_text="Revoke notebook").click()
+    end.click()
     expect(page.get_by_role("row", name="notebook")).to_contain_text("revoked")
     assert ApiKey.objects.get().revoked_at is not None
     refused = httpx.get(f"{site}/api/v1/symbols", headers=headers)

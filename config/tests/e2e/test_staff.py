@@ -28,7 +28,7 @@ def rival(shown: Scene, settings: Settings, tmp_path: Path) -> ModelVersion:
 def test_staff_promote_a_version_and_ask_for_a_training(open_page: OpenPage, rival: ModelVersion) -> None:
     staff = User.objects.create_superuser(EMAIL, PASSWORD)
     page = open_page("/admin/")
-    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.goto(f"/admin/mlops/modelversion/{rival.pk}/change/")

@@ -9,24 +9,30 @@ from django.core.management.base import BaseCommand, CommandError
 from marketdata import clock
 from marketdata.errors import MarketDataError
 from mlops.errors import MlopsError, NoChampion
+from predictions.services.ledger import record_head
 from predictions.services.publishing import publish_forecasts
 
 BAD_ARGUMENTS = 2
 
 
 class Command(BaseCommand):
-    help = "Publish forecasts from the newest stored session; from an earlier one they are stored as hindcasts."
+    help = (
+        "Publish forecasts from the newest stored session; from an earlier one they are stored as hindcasts. The first "
+        "publication of a UTC day ends with the day's head of the ledger."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--origin", metavar="DATE", help="last session the forecasts may know (YYYY-MM-DD)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        now = clock.now()
         try:
-            report = publish_forecasts(now=clock.now(), origin=_origin(options["origin"]))
+            report = publish_forecasts(now=now, origin=_origin(options["origin"]))
         except NoChampion as error:
             raise CommandError(f"{error} Run `manage.py train` first.") from error
         except (MlopsError, MarketDataError) as error:
             raise CommandError(str(error)) from error
+        record_head(now=now)
         self.stdout.write(
             f"{report.created} forecasts created from {report.origin} by model {report.version}; "
             f"{report.existing} were there before; in all {report.abstained} abstain."

@@ -1,0 +1,16 @@
+"""Whether a refusal stands in the schema where whoever made the call would look for it."""
+
+import json
+from typing import Any
+
+from config.openapi_kept import whole_schema
+from config.problem_answers import CONTENT_TYPE
+
+
+def assert_documented(path: str, method: str, answer: Any) -> None:
+    """Assert that the operation names this problem for this status, or for every status that it does not list."""
+    slug = json.loads(answer.content)["type"].rpartition("#")[2]
+    responses = whole_schema()["paths"][path][method.lower()]["responses"]
+    response = responses.get(str(answer.status_code), responses["default"])
+    named = response["content"][CONTENT_TYPE]["examples"]
+    assert slug in named, f"{method} {path}: {answer.status_code} {slug} is not among {list(named)}"
