@@ -1,5 +1,6 @@
 """What a caller is answered when something goes wrong: application/problem+json under /api/, a page elsewhere."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -107,6 +108,11 @@ def answer_to(error: Exception, request: HttpRequest) -> HttpResponse | None:
     for name, value in _headers(error, problem).items():
         page[name] = value
     return page
+
+
+def plain_problem(problem: Problem, request_id: str) -> bytes:
+    """The body of a problem where there is no request that Django knows."""
+    return json.dumps({**_described(problem), "status": problem.status, "request_id": request_id}).encode()
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -19,6 +19,9 @@ from config.fastpath.desk import Desk
 from config.fastpath.heads import Head, head_of
 from config.fastpath.held import Found, HeldAnswer
 from config.fastpath.reads import COUNTED_CALL
+from config.problem_answers import CONTENT_TYPE, plain_problem
+from config.problems import BY_STATUS
+from config.request_log import REQUEST_ID_HEADER, new_id
 
 
 class PlainProtocol(HttpToolsProtocol):
@@ -145,6 +148,14 @@ class PlainProtocol(HttpToolsProtocol):
             super().shutdown()
         else:
             self._is_ending = True
+
+    def send_400_response(self, msg: str) -> None:
+        """Called for what is no HTTP, which is told as every other refusal."""
+        request_id = new_id()
+        body = plain_problem(BY_STATUS[400], request_id)
+        told = {"content-type": CONTENT_TYPE, REQUEST_ID_HEADER.lower(): request_id, "content-length": len(body)}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        self._write(Reply(400, lines.encode(), body), keep_alive=False)
 
     def on_message_begin(self) -> None:
         """Called by the parser."""

@@ -1,6 +1,5 @@
 """The socket's address, and the answers of the `edge` process to everything else."""
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -8,7 +7,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path, re_path
 
-from config.problem_answers import CONTENT_TYPE
+from config.problem_answers import CONTENT_TYPE, plain_problem
 from config.problems import NOT_FOUND
 from config.request_log import REQUEST_ID_HEADER, accepted_id
 from config.stream.access import PagesOfThisSite, SignedInUser
@@ -30,14 +29,6 @@ class Service(Protocol):
 
     def start(self) -> None: ...
     async def close(self) -> None: ...
-
-
-_NOT_FOUND = {
-    "type": NOT_FOUND.type,
-    "title": NOT_FOUND.title,
-    "detail": NOT_FOUND.detail,
-    "status": NOT_FOUND.status,
-}
 
 
 def stream_application(
@@ -91,7 +82,7 @@ async def answer_not_found(scope: Any, receive: Any, send: Any) -> None:
     name = REQUEST_ID_HEADER.lower().encode()
     offered = next((value for header, value in scope["headers"] if header == name), b"")
     request_id = accepted_id(offered.decode("latin-1"))
-    body = json.dumps(_NOT_FOUND | {"request_id": request_id}).encode()
+    body = plain_problem(NOT_FOUND, request_id)
     headers = [
         (b"content-type", CONTENT_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),

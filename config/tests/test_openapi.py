@@ -67,6 +67,17 @@ def test_every_answer_has_an_example_that_fits(name: str) -> None:
             judge(body["schema"]).validate(example["value"])
 
 
+def test_a_text_with_a_nul_byte_is_none_by_the_schema_as_by_the_call(client: Client) -> None:
+    for call, field in (("register", "password"), ("token", "password"), ("logout", "refresh")):
+        content = OPERATIONS[call]["requestBody"]["content"]["application/json"]
+        example = next(iter(content["examples"].values()))["value"]
+        body = {**example, field: "a \n text\x00 of some length"}
+        assert not judge(content["schema"]).is_valid(body)
+        assert judge(content["schema"]).is_valid({**body, field: "a \n text of some length"})
+        answer = client.post(f"/api/v1/auth/{call}", body, content_type="application/json")
+        assert answer.json()["errors"] == {field: ["Null characters are not allowed."]}
+
+
 def test_bodies_have_no_other_fields_than_those_that_are_named() -> None:
     bodies = [one["requestBody"]["content"] for one in OPERATIONS.values() if "requestBody" in one]
     assert len(bodies) >= 6

@@ -1,5 +1,6 @@
 """uvicorn with the short way for plain calls: real sockets, a store to silence and to kill, a stand-in for Django."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -272,7 +273,9 @@ def test_a_body_is_read_over_and_the_next_call_is_answered(edge: Served, django:
 def test_garbage_is_refused_and_costs_the_connection(edge: Served, django: Django, garbage: bytes) -> None:
     wire = Wire(edge.port)
     assert wire.say(get()).hear()[0] == 200
-    assert wire.say(garbage).hear()[0] == 400
+    status, headers, body = wire.say(garbage).hear()
+    assert (status, headers["content-type"]) == (400, "application/problem+json")
+    assert json.loads(body)["request_id"] == headers["x-request-id"]
     assert wire.is_ended()
     assert django.methods == []
 

@@ -3,10 +3,12 @@
 import re
 from typing import Any
 
+from django.core.validators import ProhibitNullCharactersValidator, RegexValidator
 from rest_framework import serializers
 
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 # Any text with a sign that is no space, and without control characters.
+WITHOUT_NUL = r"^[^\u0000]*$"
 LINE = r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"
 
 
@@ -35,6 +37,9 @@ class Text(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(trim_whitespace=False, **options)
+        # The framework refuses NUL bytes as well, but by a rule that the schema does not tell.
+        told = [one for one in self.validators if not isinstance(one, ProhibitNullCharactersValidator)]
+        self.validators = [*told, RegexValidator(WITHOUT_NUL, "Null characters are not allowed.")]
 
     def to_internal_value(self, data: Any) -> str:
         """The text; raises ValidationError, also for a number."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -25,10 +25,14 @@ Scope = tuple[int | None, str, int]
 
 @dataclass(frozen=True, slots=True)
 class AccuracyReport:
-    """How many outcomes were added to the sums, and the session with which their windows end now."""
+    """How many outcomes were added to the sums, and the session with which their windows end now.
+
+    differing: how many rows of the record were other than what it was made anew with.
+    """
 
     counted: int
     as_of: date | None
+    differing: int = 0
 
 
 @transaction.atomic
@@ -42,14 +46,38 @@ def update_accuracy(*, now: datetime, through: date | None = None) -> AccuracyRe
 
 @transaction.atomic
 def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
-    """Throw the sums away and make them anew from the outcomes; their windows end where they ended before."""
+    """Throw the sums away and make them anew from the outcomes; their windows end where they ended before.
+
+    Sums follow from outcomes to the last digit, so that a row that differs was changed by somebody else.
+    """
     state = hold_score()
+    if began := state.outcomes_counted:
+        # What is only not counted yet is no difference.
+        _brought_up(state, now, state.as_of)
+        state = hold_score()
+    before = _rows()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '256MB'")
     AccuracyDay.objects.all().delete()
     AccuracySnapshot.objects.all().delete()
     state.outcomes_counted = 0
-    return _brought_up(state, now, state.as_of)
+    report = _brought_up(state, now, state.as_of)
+    after = _rows()
+    differing = max(len(before - after), len(after - before)) if began else 0
+    if differing:
+        log.error("accuracy_differed", rows=differing)
+    return replace(report, differing=differing)
+
+
+def _rows() -> set[int]:
+    """A hash of each row of sums, whatever its key."""
+    return {
+        hash(repr((model, row)))
+        for model in (AccuracyDay, AccuracySnapshot)
+        for row in model.objects.values_list(
+            *(field.attname for field in model._meta.fields if not field.primary_key)
+        ).iterator()
+    }
 
 
 def _brought_up(state: Scorekeeping, now: datetime, through: date | None) -> AccuracyReport:

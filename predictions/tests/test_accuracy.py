@@ -20,7 +20,7 @@ from predictions.models import AccuracyDay, AccuracySnapshot, Forecast, Outcome,
 from predictions.models.accuracy_sums import BIN_SUMS, PLAIN_SUMS
 from predictions.readpath.bodies import bodies_of
 from predictions.selectors.record import records_of
-from predictions.services.accuracy import update_accuracy
+from predictions.services.accuracy import rebuild_accuracy, update_accuracy
 from predictions.services.scoring import outcome_of
 from predictions.tests.factories import NOW, TARGET, forecast, model_version, stock
 
@@ -192,6 +192,23 @@ def test_rebuilding_an_empty_record_says_so() -> None:
     out = StringIO()
     call_command("rebuild_accuracy", stdout=out)
     assert "the record is empty" in out.getvalue()
+
+
+def test_sums_that_somebody_changed_are_counted_and_put_right(apple: Instrument) -> None:
+    met(forecast(apple), "94")
+    update_accuracy(now=NOW)
+    assert rebuild_accuracy(now=NOW).differing == 0
+    # One of one forecast right, on the day and in the windows of all stocks and versions.
+    AccuracyDay.objects.filter(model_version=None).update(hits=1)
+    AccuracySnapshot.objects.filter(model_version=None, instrument=None).update(hits=1)
+    met(forecast(stock("META")), "104")
+    out = StringIO()
+    call_command("rebuild_accuracy", stdout=out)
+    assert out.getvalue().startswith("2 outcomes added up")
+    # The day, and the windows of 30, 90 and 365 days and of all time.
+    assert "5 rows of the record held something else before." in out.getvalue()
+    assert (snapshot().n, snapshot().hits) == (2, 1)
+    assert rebuild_accuracy(now=NOW).differing == 0
 
 
 Told = tuple[int, str, int, str, str]
