@@ -60,7 +60,11 @@ class _BoundedSession(Session[Response]):
 
     def request(self, method: Any, url: str, *rest: Any, **options: Any) -> Response:
         left = self._time_left()
-        options["timeout"] = left if CHART_PATH in url else min(left, self._seconds * SHARE_FOR_COOKIES)
+        if CHART_PATH in url:
+            # Only the way to the cookies leads through other addresses.
+            options |= {"timeout": left, "allow_redirects": False}
+        else:
+            options["timeout"] = min(left, self._seconds * SHARE_FOR_COOKIES)
         return super().request(method, self._address(url), *rest, **options)
 
     def _time_left(self) -> float:
@@ -126,7 +130,7 @@ class YahooProvider:
         except ValueError:
             reply = None
         raise_complaint(reply)
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             # There is no key that could be bad: who is locked out has asked too often.
             blocked = response.status_code in (401, 403)
             kind = FailureKind.RATE_LIMITED if blocked else kind_of_status(response.status_code)

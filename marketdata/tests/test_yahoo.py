@@ -146,6 +146,15 @@ def test_an_error_status_is_no_answer(yahoo: YahooProvider, httpserver: HTTPServ
         fetched(yahoo)
 
 
+@pytest.mark.parametrize("elsewhere", ["http://169.254.169.254/latest", "/other", "file:///etc/passwd"])
+def test_a_chart_leads_nowhere_else(yahoo: YahooProvider, httpserver: HTTPServer, elsewhere: str) -> None:
+    httpserver.expect_request(CHART).respond_with_data("", status=302, headers={"Location": elsewhere})
+    httpserver.expect_request("/other").respond_with_json(recorded("yahoo_chart.json"))
+    with pytest.raises(ProviderUnavailable, match="answered with status 302"):
+        fetched(yahoo)
+    assert "/other" not in {request.path for request, _ in httpserver.log}
+
+
 def test_a_slow_source_is_waited_for_once(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     def late(request: Request) -> Response:
         time.sleep(TIMEOUT_S * 2)
