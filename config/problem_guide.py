@@ -92,6 +92,7 @@ _DOMAIN: dict[Exception, str] = {
     mlops.PromotionRefused("v2", "it is worse than the champion on the same dates"): "`reason` says what stands "
     "against it.",
     mlops.PanelFileUnusable("bars.parquet", "it has no column `close`"): "Mend the file; nothing of it was stored.",
+    forecasting.PricesStandStill(840): "Look whether the prices are really those of the stock.",
     forecasting.TooFewTestSessions(date(2023, 9, 1), date(2023, 9, 21), 60): "Let the test begin earlier.",
     predictions.HorizonUnknown("3", (1, 5, 10, 20)): "`allowed` lists the horizons, in sessions.",
     predictions.ForecastUnavailable("AAPL", 5): "The forecast is being made. Ask again after `Retry-After`.",

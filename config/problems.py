@@ -133,6 +133,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     mlops.PromotionRefused: Problem(409, "promotion-refused", "Not promoted", ("version", "reason")),
     mlops.PanelFileUnusable: Problem(422, "panel-file-unusable", "The file cannot be used", ("name", "reason")),
     forecasting.TooLittleHistory: Problem(422, "insufficient-history", "Too little price history", ("have", "needed")),
+    forecasting.PricesStandStill: Problem(422, "prices-stand-still", "No price moved", ("sessions",)),
     forecasting.TooFewTestSessions: Problem(422, "nothing-to-test", "Too few sessions to test on", ("needed",)),
     forecasting.BundleUnreadable: Problem(
         503,

@@ -16,6 +16,14 @@ class TooLittleHistory(ForecastingError):
         self.needed = needed
 
 
+class PricesStandStill(ForecastingError):
+    """No price of a panel moved, so that there is no rise and no fall to learn from; the count is of sessions."""
+
+    def __init__(self, sessions: int) -> None:
+        super().__init__(f"No price moved over {sessions} sessions up to the fit: there is nothing to learn from.")
+        self.sessions = sessions
+
+
 class BundleUnreadable(ForecastingError):
     """Stored model files are missing, damaged, or of a format this version does not know."""
 

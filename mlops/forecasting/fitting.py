@@ -18,7 +18,7 @@ from mlops.forecasting.bundle import (
     RiskScale,
 )
 from mlops.forecasting.ensemble import WeightRange, earned_weights, shrunk_probability, standard_scores, weight_range
-from mlops.forecasting.errors import TooLittleHistory
+from mlops.forecasting.errors import PricesStandStill, TooLittleHistory
 from mlops.forecasting.features import FEATURE_SET, FeatureCube
 from mlops.forecasting.features.news import feature_set_for, features_of, name_of
 from mlops.forecasting.gate import GateVerdict, compare_holdouts
@@ -84,7 +84,7 @@ def fit_bundle(panel: Panel, *, through: date, settings: FitSettings, progress: 
     """Fit everything on the sessions of `panel` up to `through`; the same panel and settings give the same bytes.
 
     Every number is computed with the thread count of the settings, whatever the machine is doing besides. Raises
-    TooLittleHistory below 504 sessions, or when no session has all features.
+    TooLittleHistory below 504 sessions, or when no session has all features, PricesStandStill when no price moved.
     """
     known = panel.through(through)
     if len(known.sessions) < FEWEST_SESSIONS:
@@ -95,6 +95,8 @@ def fit_bundle(panel: Panel, *, through: date, settings: FitSettings, progress: 
         learned = learning_set(known, cube)
         if len(np.unique(learned.rows)) < FEWEST_SESSIONS // 2:
             raise TooLittleHistory(len(np.unique(learned.rows)), FEWEST_SESSIONS // 2)
+        if not np.isfinite(learned.lessons(UP)).any(axis=0).all():
+            raise PricesStandStill(len(known.sessions))
         return _fit(known, cube, learned, settings, progress)
 
 

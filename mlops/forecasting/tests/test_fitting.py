@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
-from mlops.forecasting.errors import TooLittleHistory
+from mlops.forecasting.errors import PricesStandStill, TooLittleHistory
 from mlops.forecasting.features.registry import CHANGE_NAMES
 from mlops.forecasting.fitting import fit_bundle, rules_of
 from mlops.forecasting.learning import known_before, learning_set
@@ -106,6 +106,14 @@ def test_too_short_a_panel_is_refused() -> None:
     with pytest.raises(TooLittleHistory) as refused:
         fit_bundle(panel, through=session_of(panel, -1), settings=light_settings(), progress=no_progress)
     assert (refused.value.have, refused.value.needed) == (503, 504)
+
+
+def test_a_panel_whose_prices_never_moved_is_refused() -> None:
+    close = np.full((560, 2), 100.0)
+    close[550:] += np.arange(10)[:, None]
+    panel = panel_from_close(close, synthetic_panel(sessions=560, symbols=2))
+    with pytest.raises(PricesStandStill, match=r"over 540 sessions up to the fit: there is nothing to learn"):
+        fit_bundle(panel, through=session_of(panel, -21), settings=light_settings(), progress=no_progress)
 
 
 def test_progress_ascends_to_the_end() -> None:
