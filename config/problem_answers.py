@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import Resolver404
-from django.views import csrf, defaults
+from django.views import csrf
 from rest_framework import exceptions
 from rest_framework.views import exception_handler as framework_handler
 from rest_framework.views import set_rollback
@@ -121,14 +121,15 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         known = FRAMEWORK.get(type(exception))
         problem = known if known and known.detail else BY_STATUS[400]
         return _answer(problem, _described(problem), request)
-    return defaults.bad_request(request, exception)
+    page = render_to_string("400.html", {"disclaimer": DISCLAIMER})
+    return HttpResponse(page, status=400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Handler of 403 for the whole site."""
     if request.path.startswith(API_PREFIX):
         return _answer(BY_STATUS[403], _described(BY_STATUS[403]), request)
-    return defaults.permission_denied(request, exception)
+    return render(request, "403.html", status=403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

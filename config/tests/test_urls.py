@@ -6,6 +6,7 @@ import re
 import pytest
 from django.test import Client
 
+from accounts.models import User
 from config.embedded.places import ROOT
 from config.problem_guide import explained
 
@@ -56,8 +57,24 @@ def test_a_page_with_a_nul_byte_in_its_address_is_none(browser: Client, path: st
 
 def test_a_nul_byte_in_a_query_of_the_admin_is_a_bad_request(admin_client: Client) -> None:
     for query in ("symbol=%00", "q=%00"):
-        assert admin_client.get(f"/admin/marketdata/instrument/?{query}").status_code == 400
+        answer = admin_client.get(f"/admin/marketdata/instrument/?{query}")
+        assert answer.status_code == 400
+        assert "This request cannot be understood" in answer.content.decode()
     assert admin_client.get("/admin/marketdata/instrument/?q=%C3%A4").status_code == 200
+
+
+def test_a_page_for_a_host_that_is_not_ours_is_a_page(browser: Client) -> None:
+    answer = browser.get("/", headers={"host": "elsewhere.example"})
+    assert answer.status_code == 400
+    assert "This request cannot be understood" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_page_for_staff_tells_others_so(browser: Client, django_user_model: type[User]) -> None:
+    browser.force_login(django_user_model.objects.create_user(email="ada@example.com", password="a long one 1"))
+    answer = browser.get("/providers")
+    assert answer.status_code == 403
+    assert "Your account may not see or do this" in answer.content.decode()
 
 
 def test_the_schema_is_openapi_3_1_in_both_forms(browser: Client) -> None:
