@@ -48,7 +48,7 @@ STORE_TIMEOUT_S = 0.5
 
 # KEYS[1] and KEYS[2] the buckets of the minute and of the day; ARGV[1] what the call costs, ARGV[2] and ARGV[3] the
 # limits, 0 for a day without one. Leaves `counted` to what is appended: who refused (0 nobody, 1 the minute, 2 the
-# day), then used and milliseconds left of each.
+# day, also where both do), then used and milliseconds left of each.
 COUNT_CALL_LUA = """
 local function take(key, cost, limit, window_ms)
   local used = redis.call('INCRBY', key, cost)
@@ -71,7 +71,9 @@ if over then
   counted[1] = 1
   if ARGV[3] ~= '0' then
     counted[4] = tonumber(redis.call('GET', KEYS[2]) or 0)
-    counted[5] = math.max(0, redis.call('PTTL', KEYS[2]))
+    counted[5] = redis.call('PTTL', KEYS[2])
+    if counted[5] < 0 then counted[5] = 86400000 end
+    if counted[4] + tonumber(ARGV[1]) > tonumber(ARGV[3]) then counted[1] = 2 end
   end
 elseif ARGV[3] ~= '0' then
   counted[4], counted[5], over = take(KEYS[2], ARGV[1], ARGV[3], 86400000)
@@ -139,7 +141,7 @@ class LocalCounter:
             minute = self._window(minute_key, MINUTE_S, now_s)
             day = self._window(day_key, DAY_S, now_s) if per_day else (0, now_s)
             minute_cost = cost_of_minute(cost, per_minute)
-            refused = 1 if minute[0] + minute_cost > per_minute else 2 if per_day and day[0] + cost > per_day else 0
+            refused = 2 if per_day and day[0] + cost > per_day else 1 if minute[0] + minute_cost > per_minute else 0
             taken, taken_of_minute = (0, 0) if refused else (cost, minute_cost)
             self._keep(minute_key, minute[0] + taken_of_minute, minute[1])
             if per_day:

@@ -106,16 +106,37 @@ def test_a_batch_costs_one_a_symbol_or_nothing_at_all(bucket: str) -> None:
 
 
 def test_more_than_a_minute_allows_leaves_room_to_ask_how_it_gets_on(bucket: str) -> None:
-    taken = count_call(quota(bucket, 60, 100), cost=61)
+    taken = count_call(quota(bucket, 60, 200), cost=61)
     # Five sixths of sixty are fifty.
-    assert (taken.refused_by, [one.remaining for one in taken.windows]) == (None, [10, 39])
-    assert count_call(quota(bucket, 60, 100), cost=61).refused_by == taken.windows[0]
+    assert (taken.refused_by, [one.remaining for one in taken.windows]) == (None, [10, 139])
+    assert count_call(quota(bucket, 60, 200), cost=61).refused_by == taken.windows[0]
 
 
 def test_more_than_a_day_allows_is_refused_for_good(bucket: str) -> None:
     with pytest.raises(RateLimited, match="ask for less at once"):
         count_call(quota(bucket, 60, 100), cost=101).require()
     assert [one.used for one in count_call(quota(bucket, 60, 100)).windows] == [1, 1]
+
+
+@pytest.mark.parametrize("is_local", [False, True])
+def test_where_minute_and_day_refuse_the_longer_wait_is_told(bucket: str, is_local: bool) -> None:
+    counter, small = LocalCounter(), quota(bucket, 10, 30)
+
+    def count(cost: int) -> Allowance:
+        return counter.count(small, cost, now_s=5.0) if is_local else count_call(small, cost)
+
+    count(10).require()
+    for cost, width_s in ((1, 60), (31, 86_400)):
+        refused = count(cost)
+        assert refused.refused_by is not None
+        assert (refused.refused_by.width_s, refused.refused_by.reset_s) == (width_s, width_s)
+
+
+def test_a_day_that_has_not_begun_is_told_as_a_whole_one(bucket: str) -> None:
+    count_call(quota(bucket, 1))
+    refused = count_call(quota(bucket, 1, 100))
+    assert [(one.used, one.reset_s) for one in refused.windows] == [(1, 60), (0, 86_400)]
+    assert refused.refused_by == refused.windows[0]
 
 
 def test_a_plan_without_a_limit_is_counted_all_the_same(bucket: str) -> None:
