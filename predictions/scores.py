@@ -51,6 +51,13 @@ class Calls(TypedDict):
     accuracy: float | None
 
 
+class CallFigures(Calls):
+    """Calls of one meaning, beside the share of all stocks of the same sessions that such a call would have fitted."""
+
+    base_rate_same_day: float | None
+    lift_same_day: float | None
+
+
 class Swings(TypedDict):
     """Whether larger swings were said rightly, beside always saying so."""
 
@@ -109,6 +116,28 @@ def figures_of(sums: Sums) -> Figures:
     }
 
 
+def calls_of(sums: Sums, buy_chances: Decimal | int, risk_chances: Decimal | int) -> dict[str, CallFigures]:
+    """BUY, and SELL by what it means; half of all stocks lag behind the median, whatever the session.
+
+    chances: how many of the calls would have come true, had each been made on any stock of its session.
+    """
+    lags, lag_hits = sums["sells"] - sums["risks"], sums["sell_hits"] - sums["risk_hits"]
+    return {
+        "buy": _calls(sums["buys"], sums["buy_hits"], buy_chances),
+        "sell_lag": _calls(lags, lag_hits, lags / 2),
+        "sell_risk": _calls(sums["risks"], sums["risk_hits"], risk_chances),
+    }
+
+
+def _calls(n: int, hits: int, chances: Decimal | float) -> CallFigures:
+    return {
+        "n": n,
+        "accuracy": share(hits, n),
+        "base_rate_same_day": share(chances, n),
+        "lift_same_day": share(hits - float(chances), n),
+    }
+
+
 def calibration_of(sums: Sums) -> list[CalibrationBin]:
     """The bins that hold something, lowest first."""
     bounds = (0.0, *BIN_EDGES, 1.0)
@@ -126,7 +155,7 @@ def calibration_of(sums: Sums) -> list[CalibrationBin]:
     ]
 
 
-def share(part: int | Decimal, whole: int | Decimal) -> float | None:
+def share(part: float | Decimal, whole: int | Decimal) -> float | None:
     """part / whole with six decimals; None without a whole."""
     return round(float(part) / float(whole), DECIMALS) if whole else None
 

@@ -112,6 +112,7 @@ class MetricsView(ReadView):
                 "scored": found.scored,
                 "overdue": found.overdue,
                 **figures,
+                "calls": found.calls,
                 "by_horizon": found.by_horizon,
                 "by_model": found.by_model,
                 "by_window": found.by_window,

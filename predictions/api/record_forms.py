@@ -92,6 +92,23 @@ class CallsOut(serializers.Serializer):
     accuracy = _share()
 
 
+@extend_schema_serializer(component_name="CallsSameDay")
+class CallsSameDayOut(CallsOut):
+    """Calls of one meaning beside the other stocks of the same sessions."""
+
+    base_rate_same_day = _share("What the same calls get on any stock of their session, on average.")
+    lift_same_day = _number("`accuracy` less that.")
+
+
+@extend_schema_serializer(component_name="CallsByMeaning")
+class CallsByMeaningOut(serializers.Serializer):
+    """BUY is right when the price rises, SELL for lag when the stock stays behind the median, for risk above 5 %."""
+
+    buy = CallsSameDayOut()
+    sell_lag = CallsSameDayOut()
+    sell_risk = CallsSameDayOut()
+
+
 @extend_schema_serializer(component_name="Swings")
 class SwingsOut(CallsOut):
     """Whether larger swings were said rightly."""
@@ -202,6 +219,7 @@ class MetricsOut(_FiguresOut):
         help_text="How many by kind have no closing price though their session has passed, such as those of a delisted "
         "stock; they count in no figure.",
     )
+    calls = CallsByMeaningOut()
     by_horizon = HorizonFiguresOut(many=True)
     by_model = ModelFiguresOut(many=True, help_text="The newest version first.")
     by_window = WindowFiguresOut(many=True)

@@ -22,7 +22,8 @@ def _no_counts() -> list[Any]:
 class AccuracySums(models.Model):
     """Sums over the first outcomes of issued forecasts; losses and errors of prices are relative to the last price.
 
-    A call is a BUY or SELL whose outcome is known. `volatility_rises` counts how often swings did become larger.
+    A call is a BUY or SELL whose outcome is known; of the SELLs, `risks` are those for risk, the others are for lag.
+    `volatility_rises` and `big_moves` count how often swings became larger and prices moved by more than 5 %.
     """
 
     n = models.BigIntegerField(default=0)
@@ -40,6 +41,9 @@ class AccuracySums(models.Model):
     volatility_calls = models.BigIntegerField(default=0)
     volatility_hits = models.BigIntegerField(default=0)
     volatility_rises = models.BigIntegerField(default=0)
+    risks = models.BigIntegerField(default=0)
+    risk_hits = models.BigIntegerField(default=0)
+    big_moves = models.BigIntegerField(default=0)
     brier = _exact()
     log_loss = _exact()
     absolute_error = _exact()
@@ -61,7 +65,9 @@ BIN_SUMS: tuple[str, ...] = ("bin_n", "bin_ups", "bin_probability")
 
 
 # What is told over time: read for every day there is, so that the index holds it.
-TIMED: tuple[str, ...] = ("n", "hits", "ups", "inside_80", "inside_95", "inside_99", "brier")
+TIMED: tuple[str, ...] = (
+    "n", "hits", "ups", "inside_80", "inside_95", "inside_99", "brier", "buys", "risks", "big_moves",
+)  # fmt: skip
 
 
 class AccuracyDay(AccuracySums):

@@ -9,7 +9,18 @@ from marketdata.rows import rows_of
 from predictions.models import Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 from predictions.models.accuracy_sums import TIMED
-from predictions.scores import SUM_NAMES, CalibrationBin, Figures, Sums, added, calibration_of, figures_of, share
+from predictions.scores import (
+    SUM_NAMES,
+    CalibrationBin,
+    CallFigures,
+    Figures,
+    Sums,
+    added,
+    calibration_of,
+    calls_of,
+    figures_of,
+    share,
+)
 
 # The longest window whose days are told one by one, and the longest told by weeks.
 BY_DAY, BY_WEEK = 90, 365
@@ -33,9 +44,12 @@ SELECT k.as_of, k.updated_at, s.kind, s.scored, s.overdue FROM predictions_score
     ) told GROUP BY kind
 ) s ON true
 """
-PERIOD_NAMES = ("first", "last", *TIMED)
+PERIOD_NAMES = ("first", "last", *TIMED, "buy_chances", "risk_chances")
+# Chances: how many of the calls would have come true, had each been made on any stock of its session.
 PERIODS_SQL = f"""
-SELECT min(d.target), max(d.target), {", ".join(f"sum(d.{one})" for one in TIMED)} FROM predictions_accuracyday d
+SELECT min(d.target), max(d.target), {", ".join(f"sum(d.{one})" for one in TIMED)},
+    sum(d.buys * d.ups::numeric / d.n), sum(d.risks * d.big_moves::numeric / d.n)
+FROM predictions_accuracyday d
 WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target::timestamp) ORDER BY 1
 """
 
@@ -83,6 +97,7 @@ class Metrics:
     updated_at: datetime | None
     figures: Figures
     calibration: list[CalibrationBin]
+    calls: dict[str, CallFigures]
     by_horizon: list[dict[str, Any]]
     by_model: list[dict[str, Any]]
     by_window: list[dict[str, Any]]
@@ -101,7 +116,7 @@ def metrics_of(asked: Asked) -> Metrics:
     whole = [row for row in rows if row["version"] == asked.version]
     window = [row for row in whole if row["window_days"] == asked.window_days]
     here = [row for row in window if asked.horizon in (None, row["horizon_sessions"])]
-    sums = added(here)
+    sums, periods = added(here), _periods(asked, kind, as_of)
     return Metrics(
         asked=asked,
         kind=kind,
@@ -111,10 +126,11 @@ def metrics_of(asked: Asked) -> Metrics:
         updated_at=updated_at,
         figures=figures_of(sums),
         calibration=calibration_of(sums),
+        calls=calls_of(sums, *(sum(row[name] for row in periods) for name in ("buy_chances", "risk_chances"))),
         by_horizon=[_of_horizon(row, whole) for row in window],
         by_model=_by_model(rows, asked),
         by_window=_by_window(whole, asked),
-        over_time=_over_time(asked, kind, as_of),
+        over_time=[_period(row) for row in periods],
     )
 
 
@@ -160,7 +176,7 @@ def window_name(days: int) -> str:
     return str(days) if days else "all"
 
 
-def _over_time(asked: Asked, kind: str, as_of: date | None) -> list[Period]:
+def _periods(asked: Asked, kind: str, as_of: date | None) -> list[dict[str, Any]]:
     """By day up to 90 days, by week up to a year, by month beyond; oldest first."""
     conditions = ["d.kind = %(kind)s"]
     named: dict[str, Any] = {"kind": kind, "version": asked.version, "horizon": asked.horizon}
@@ -176,7 +192,7 @@ def _over_time(asked: Asked, kind: str, as_of: date | None) -> list[Period]:
     length = asked.window_days or BY_WEEK + 1
     step = "day" if length <= BY_DAY else "week" if length <= BY_WEEK else "month"
     found = rows_of(PERIODS_SQL.format(step=step, conditions=" AND ".join(conditions)), named)
-    return [_period(dict(zip(PERIOD_NAMES, row, strict=True))) for row in found]
+    return [dict(zip(PERIOD_NAMES, row, strict=True)) for row in found]
 
 
 def _period(row: Mapping[str, Any]) -> Period:

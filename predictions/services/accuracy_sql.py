@@ -1,5 +1,6 @@
 """The statements that add outcomes up: one expression for each sum, written out for days and for windows."""
 
+from mlops.forecasting.targets import BIG_MOVE
 from predictions.models.accuracy_sums import BIN_EDGES, BIN_SUMS, BINS, PLAIN_SUMS
 
 # One row of `scored`: a forecast with its first outcome. What is added is whole or rounded, so the order is nothing.
@@ -7,6 +8,7 @@ _UP = "went_up::int"
 _P = "probability_up"
 _LOSS = f"round((-ln(CASE WHEN went_up THEN {_P} ELSE 1 - {_P} END::float8))::numeric, 12)"
 _SWINGS = "(said_volatility IS NOT NULL AND volatility_rose IS NOT NULL)"
+_RISK = "signal = 'SELL' AND signal_meaning = 'risk'"
 _OFF, _MOVED = "(predicted_price - actual_price)", "(actual_price - last_price)"
 ADDED: dict[str, str] = {
     "n": "1",
@@ -24,6 +26,9 @@ ADDED: dict[str, str] = {
     "volatility_calls": f"{_SWINGS}::int",
     "volatility_hits": f"({_SWINGS} AND (said_volatility > 0.5) = volatility_rose)::int",
     "volatility_rises": f"({_SWINGS} AND volatility_rose)::int",
+    "risks": f"({_RISK} AND call_right IS NOT NULL)::int",
+    "risk_hits": f"coalesce({_RISK} AND call_right, false)::int",
+    "big_moves": f"(abs({_MOVED}) > {BIG_MOVE} * last_price)::int",
     "brier": f"({_P} - {_UP}) * ({_P} - {_UP})",
     "log_loss": _LOSS,
     "absolute_error": f"round(abs({_OFF}) / last_price, 12)",
@@ -36,7 +41,8 @@ _IN_BIN: dict[str, str] = {"bin_n": "n", "bin_ups": "ups", "bin_probability": "p
 
 SCORED = f"""
 SELECT o.id AS outcome_id, f.model_version_id, f.kind, f.horizon_sessions, f.instrument_id, f.target,
-    f.probability_up, f.last_price, f.predicted_price, f.signal, f.volatility_rises AS said_volatility, o.actual_price,
+    f.probability_up, f.last_price, f.predicted_price, f.signal, f.signal_meaning,
+    f.volatility_rises AS said_volatility, o.actual_price,
     o.went_up, o.direction_right, o.inside_80, o.inside_95, o.inside_99, o.volatility_rose, o.call_right,
     width_bucket(f.probability_up, ARRAY[{", ".join(map(str, BIN_EDGES))}]) AS bin
 FROM predictions_outcome o JOIN predictions_forecast f ON f.id = o.forecast_id

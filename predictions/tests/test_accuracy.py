@@ -65,11 +65,11 @@ def test_every_sum_of_two_forecasts(apple: Instrument) -> None:
     met(forecast(stock("META"), signal="SELL", signal_meaning="risk"), "98", call_right=False, volatility_rose=False)
     assert update_accuracy(now=NOW).counted == 2
     both = snapshot()
-    counts = {name: getattr(both, name) for name in PLAIN_SUMS[:15]}
+    counts = {name: getattr(both, name) for name in PLAIN_SUMS[:18]}
     assert counts == {
         "n": 2, "hits": 1, "ups": 1, "said_up": 2, "said_up_right": 1, "inside_80": 1, "inside_95": 2, "inside_99": 2,
         "buys": 1, "buy_hits": 1, "sells": 1, "sell_hits": 0, "volatility_calls": 2, "volatility_hits": 1,
-        "volatility_rises": 1,
+        "volatility_rises": 1, "risks": 1, "risk_hits": 0, "big_moves": 0,
     }  # fmt: skip
     # (.56 - 1)^2 + .56^2 = .1936 + .3136; -ln .56 - ln .44 = .579818 + .820981
     assert both.brier == Decimal("0.5072")

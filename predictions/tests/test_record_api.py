@@ -235,6 +235,32 @@ def test_metrics_told_by_hand(apple: Instrument, ask: Ask, schema: dict[str, Any
     assert (together["total_predictions"], together["accuracy"], together["horizon"]) == (5, 0.6, None)
 
 
+def test_calls_stand_beside_all_stocks_of_their_sessions(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
+    others = [stock(symbol) for symbol in ("META", "NVDA", "GOOG")]
+    days = {
+        ORIGIN: [("101", "BUY", "rise"), ("103", "SELL", "lag"), ("110", "SELL", "risk"), ("99", "BUY", "rise")],
+        date(2023, 6, 1): [("104", "BUY", "rise"), ("94", "HOLD", ""), ("93", "HOLD", "")],
+    }
+    right = {"101": True, "103": False, "110": True, "99": False, "104": True}
+    for origin, said in days.items():
+        for one, (close, signal, meaning) in zip([apple, *others], said, strict=False):
+            made = forecast(one, origin=origin, signal=signal, signal_meaning=meaning)
+            outcome = outcome_of(made, Decimal(close), revision=0, now=NOW)
+            outcome.call_right = right.get(close)
+            outcome.save()
+    update_accuracy(now=NOW, through=TARGET)
+    body = ask(f"{METRICS}?horizon=5").json()
+    judge(schema, METRICS).validate(body)
+    # Three of four rose in September, one of three in June: (2 * 3/4 + 1/3) / 3. One of four moved by more than 5 %.
+    assert body["calls"] == {
+        "buy": {"n": 3, "accuracy": 0.666667, "base_rate_same_day": 0.611111, "lift_same_day": 0.055556},
+        "sell_lag": {"n": 1, "accuracy": 0.0, "base_rate_same_day": 0.5, "lift_same_day": -0.5},
+        "sell_risk": {"n": 1, "accuracy": 1.0, "base_rate_same_day": 0.25, "lift_same_day": 0.75},
+    }
+    recent = ask(f"{METRICS}?horizon=5&window=30").json()["calls"]["buy"]
+    assert recent == {"n": 2, "accuracy": 0.5, "base_rate_same_day": 0.75, "lift_same_day": -0.25}
+
+
 def test_forecasts_of_a_stock_that_is_traded_no_more_are_counted_apart(
     apple: Instrument, ask: Ask, schema: dict[str, Any]
 ) -> None:

@@ -38,7 +38,7 @@ def test_the_record_tells_right_and_wrong_beside_always_up(client: Client, shown
     assert "How good have we been? Live forecasts: stored before their session came" in text
     assert "Not enough evidence yet 3 of about 300 forecasts scored" in text
     assert "Right 66.7 % Always “up” 66.7 % Right forecasts 2 Wrong forecasts 1" in text
-    assert "BUY calls right (0 of them; always “up”: 66.7 %)" in text
+    assert "BUY calls right (0 of them) " in text
     right, wrong = text.split("Last right")[1].split("Last wrong")
     assert "BRK.B by Thu 28 Sep 2023: said 58 % up; it rose." in right
     assert "NVDA by Thu 28 Sep 2023: said 58 % up; it did not rise." in wrong.split("Last outside")[0]
