@@ -8,6 +8,7 @@ from django.contrib.sessions.backends import cached_db, db
 from redis.exceptions import RedisError
 
 from accounts.key_table import tell_change
+from accounts.limits import STORE_OUTAGE
 
 _KEY = re.compile(r"[a-z0-9]{8,40}")
 
@@ -17,10 +18,12 @@ class SessionStore(cached_db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """What the session holds; read from the database alone while the cache does not answer."""
-        try:
-            return dict(super().load())
-        except RedisError:
-            return dict(db.SessionStore.load(self))
+        if not STORE_OUTAGE.is_on:
+            try:
+                return dict(super().load())
+            except RedisError:
+                STORE_OUTAGE.begin()
+        return dict(db.SessionStore.load(self))
 
     def flush(self) -> None:
         """End the session, and tell every process whose it was."""

@@ -1,17 +1,28 @@
 """Sessions: strange keys are nobody's, an outage of the cache signs nobody out, and keys do not outlive a sign-in."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.conf import settings as settings_module
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts.limits import STORE_OUTAGE
 from accounts.models import User
 from accounts.sessions import SessionStore
 from accounts.tests.conftest import PASSWORD
 from config.embedded.running import free_port
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _store_is_up() -> Iterator[None]:
+    STORE_OUTAGE.end()
+    yield
+    STORE_OUTAGE.end()
 
 
 @pytest.mark.parametrize("key", ['"aaaaaaaaaa\\000"', "../../etc/passwd", "A" * 32, "a" * 41, "short"])
@@ -25,6 +36,14 @@ def test_a_session_outlives_the_cache(signed_in: Client, settings: Settings) -> 
     page = signed_in.get(reverse("alerts:list"))
     assert page.status_code == 200
     assert "ada@example.com" in page.content.decode()
+
+
+def test_a_cache_that_has_just_failed_is_left_alone(signed_in: Client) -> None:
+    key = signed_in.cookies[settings_module.SESSION_COOKIE_NAME].value
+    cache.set(f"{SessionStore.cache_key_prefix}{key}", {"of": "the cache"})
+    assert SessionStore(key).load() == {"of": "the cache"}
+    STORE_OUTAGE.begin()
+    assert "_auth_user_id" in SessionStore(key).load()
 
 
 def test_without_the_cache_an_unknown_session_is_empty(settings: Settings) -> None:

@@ -89,7 +89,7 @@ def test_without_bars_it_says_what_to_do(artifact_root: Path) -> None:
     with pytest.raises(CommandError) as caught:
         train()
     assert str(caught.value) == (
-        "0 sessions of history are too few to train on; 273 are needed. Run `manage.py ingest` first."
+        "0 sessions of history are too few to train on; 776 are needed. Run `manage.py ingest` first."
     )
     assert caught.value.returncode == 1
     assert TrainingRun.objects.get().status == "failed"
