@@ -2,6 +2,7 @@
 
 import atexit
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,7 +34,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 
 def pytest_unconfigure() -> None:
-    """Stop the servers of this run."""
+    """Stop the servers of this run; that their clients miss them then is no news."""
+    logging.getLogger("accounts.key_table").disabled = True
     _until_the_end.close()
 
 
