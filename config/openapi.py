@@ -72,7 +72,7 @@ SYMBOL_PROBLEMS = ["malformed-symbol", "unknown-symbol"]
 OF_CALLS: Mapping[str, list[str]] = {
     "register": ["address-taken", "password-refused", "too-many-attempts", "sign-in-unavailable", "mail-unavailable"],
     "token": ["sign-in-refused", "address-unconfirmed", "too-many-attempts", "sign-in-unavailable"],
-    "make_api_key": ["too-many-keys", "expiry-refused"],
+    "make_api_key": ["too-many-keys", "expiry-refused", "key-outlives-maker"],
     "revoke_api_key": ["unknown-key"],
     "providers": ["forbidden"],
     "predict": ["unknown-horizon", "no-model", "forecast-unavailable"],

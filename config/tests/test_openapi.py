@@ -94,7 +94,7 @@ def test_a_problem_stands_where_it_can_be_met_and_nowhere_else() -> None:
         for name, one in OPERATIONS.items()
     }
     assert told["revoke_api_key"]["404"] == {"unknown-key"}
-    assert told["make_api_key"]["409"] == {"too-many-keys", "expiry-refused"}
+    assert told["make_api_key"]["409"] == {"too-many-keys", "expiry-refused", "key-outlives-maker"}
     assert told["token"]["429"] == {"too-many-attempts", "rate-limited"}
     assert told["token"]["401"] == {"sign-in-refused", "credentials-refused"}
     assert told["me"]["401"] == {"authentication-needed", "credentials-refused"}

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connections
 from django.test import Client as Browser
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import ApiKey, TokenFamily, User
@@ -35,6 +36,13 @@ async def test_a_private_channel_is_for_people_who_are_signed_in(signed_in: bool
         async with open_client(address, additional_headers={"Cookie": cookie}) as connection:
             answer = await Client(connection).ask(action="subscribe", channel="levels", symbols=["AAPL"])
     assert answer["type"] == answered
+
+
+async def subscribed(connection: ClientConnection) -> Client:
+    """A client that has been told of the private channel."""
+    client = Client(connection)
+    assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+    return client
 
 
 def credentials(kind: str) -> dict[str, str]:
@@ -111,8 +119,7 @@ async def test_an_open_socket_does_not_outlive_what_opened_it(kind: str, reason:
     headers = {"Cookie": cookie} if cookie else await asyncio.to_thread(credentials, shown)
     with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
         async with open_client(address) as open_to_all, open_client(address, additional_headers=headers) as connection:
-            client = Client(connection)
-            assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+            client = await subscribed(connection)
             await asyncio.to_thread(end, kind, cookie)
             ended = time.monotonic()
             with pytest.raises(ConnectionClosed) as closed:
@@ -142,8 +149,7 @@ async def test_a_socket_ends_when_its_key_or_token_expires(kind: str) -> None:
     began = time.monotonic()
     with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
         async with open_client(address, additional_headers=headers) as connection:
-            client = Client(connection)
-            assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+            client = await subscribed(connection)
             with pytest.raises(ConnectionClosed) as closed:
                 await client.receive(8)
             assert 1.5 < time.monotonic() - began < 5
@@ -165,8 +171,7 @@ async def test_a_socket_outlives_the_first_end_of_a_key_that_got_more_time() -> 
 
     with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
         async with open_client(address, additional_headers=headers) as connection:
-            client = Client(connection)
-            assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+            client = await subscribed(connection)
             await asyncio.to_thread(extend)
             assert await client.silence(3.5)
             assert await client.ask(action="ping") == {"type": "pong"}
@@ -187,8 +192,7 @@ async def test_a_socket_outlives_what_happens_to_others() -> None:
 
     with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
         async with open_client(address, additional_headers=headers) as connection:
-            client = Client(connection)
-            assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
+            client = await subscribed(connection)
             await asyncio.to_thread(change_others)
             assert await client.silence(1.5)
             assert await client.ask(action="ping") == {"type": "pong"}
