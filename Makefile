@@ -95,6 +95,6 @@ lock: install ## pin the requirements again (needs uv)
 	    --no-emit-package torch --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements/$$name.txt || exit 1; done
 
 clean: ## remove .venv, .data and what the servers keep outside the clone
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m config.embedded forget; fi
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m config.devserver forget; fi
 	@rm -rf $(VENV) .data build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@
 import os
 import sys
 
-from config import apart, embedded, preflight
+from config.devserver import preflight, servers, simulation_env
 
 INTERRUPTED = 128 + 2
 
@@ -17,12 +17,12 @@ def main() -> None:
         # A demo starts processes that keep logs, and those stay as they are.
         os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
         os.environ.setdefault("HINDCAST_LOG_FORMAT", "console")
-    apart.set_apart(sys.argv, os.environ)
-    with preflight.checked(sys.argv), embedded.servers_for(sys.argv):
+    simulation_env.set_apart(sys.argv, os.environ)
+    with preflight.checked(sys.argv), servers.servers_for(sys.argv):
         # Settings read the URLs that the line above provides.
         from django.core.management import execute_from_command_line
 
-        from config.env import EnvironmentProblem
+        from config.settings.environment import EnvironmentProblem
 
         try:
             execute_from_command_line(sys.argv)

@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from benchmarks.frame import FOLDER, run_cases
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
 
 PEERS = ROOT / "requirements" / "bench.txt"
 

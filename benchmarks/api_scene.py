@@ -15,7 +15,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts.models import Plan, TokenFamily, User
 from accounts.tests.factories import key_of
 from accounts.tokens import FAMILY_CLAIM
-from config.demo import empty_metrics
+from config.devserver.demo import empty_metrics
 from marketdata import clock
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast

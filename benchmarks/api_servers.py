@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 
-from config.demo import programs
-from config.embedded.places import ROOT
-from config.embedded.running import HOST, free_port
+from config.devserver.demo import programs
+from config.devserver.paths import ROOT
+from config.devserver.running import HOST, free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 40

@@ -12,8 +12,8 @@ from typing import Any
 import django
 from django.db import connection
 
-from config import embedded
-from config.embedded.places import ROOT
+from config.devserver import servers
+from config.devserver.paths import ROOT
 
 FOLDER = ROOT / ".data" / "bench"
 DATABASE = "hindcast_bench"
@@ -23,7 +23,7 @@ def run_cases(module: str, **options: Any) -> None:
     """Start what is not there yet, set Django up on it, and call `run` of the module with these options."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
     os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
-    with embedded.provided(os.environ, FOLDER):
+    with servers.provided(os.environ, FOLDER):
         # Settings, and with them everything else, read the addresses that the line above provides.
         django.setup()
         import_module(module).run(**options)

@@ -20,7 +20,7 @@ from benchmarks.load_drive import Driver
 from benchmarks.load_mix import Call, mix_of
 from benchmarks.load_stream import Stream
 from benchmarks.load_worker import PROCESSES, Worker, renew
-from config.demo import collect_static
+from config.devserver.demo import collect_static
 from marketdata.models import Instrument
 from predictions.conf import HORIZONS
 from predictions.tests.factories import forecasts, stock

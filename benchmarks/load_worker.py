@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.api_servers import Server, children_of
-from config.demo import programs
-from config.embedded.places import ROOT
+from config.devserver.demo import programs
+from config.devserver.paths import ROOT
 
 PROCESSES = 2
 STOP_S = 60.0

@@ -12,7 +12,7 @@ from celery.signals import setup_logging, task_postrun, task_prerun, worker_init
 from django.conf import settings
 from kombu.entity import Queue
 
-from config.telemetry import start_telemetry
+from config.observability.telemetry import start_telemetry
 from mlops.forecasting.features import warm_up
 
 log = structlog.get_logger("hindcast.task")

@@ -10,8 +10,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
-from config import account_export, api_pages, health
-from config.clock_view import told_clock
+from config import account_export
+from config.apidocs import pages as api_pages
+from config.devserver.clock_view import told_clock
+from config.observability import health
 
 
 @csrf_exempt
@@ -59,8 +61,8 @@ urlpatterns = [
     path("metrics", ExportToDjangoView, name="metrics"),
 ]
 
-handler400 = "config.problem_answers.bad_request"
-handler403 = "config.problem_answers.permission_denied"
-handler404 = "config.problem_answers.page_not_found"
-handler429 = "config.page_limits.too_many_for_allauth"
-handler500 = "config.problem_answers.server_error"
+handler400 = "config.http.problem_responses.bad_request"
+handler403 = "config.http.problem_responses.permission_denied"
+handler404 = "config.http.problem_responses.page_not_found"
+handler429 = "config.http.page_limits.too_many_for_allauth"
+handler500 = "config.http.problem_responses.server_error"

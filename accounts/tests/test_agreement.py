@@ -12,7 +12,7 @@ from accounts import documents, selectors
 from accounts.models import Acceptance, User
 from accounts.services import agreements
 from accounts.tests.conftest import PASSWORD
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
 
 pytestmark = pytest.mark.django_db
 

@@ -26,7 +26,7 @@ from accounts.limits import (
     shortened,
     store,
 )
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
 
 NOWHERE = "redis://127.0.0.1:1/0"
 

@@ -1,1 +1,4 @@
-"""The database engine of the settings: Django's for PostgreSQL, with a gate before it."""
+"""Database engine for the settings: Django's PostgreSQL backend behind a circuit breaker.
+
+Loaded by Django through `DATABASES["default"]["ENGINE"]`.
+"""

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.db.backends.postgresql import base
 
-from config.database.gate import Gate
+from config.database.circuit_breaker import Gate
 
 # A connection that lay idle for longer is asked: what lies between may have forgotten it.
 IDLE_S = 1.0

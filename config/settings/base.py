@@ -8,8 +8,8 @@ from csp.constants import NONCE, NONE, SELF
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from config.env import ROOT, read_environment
-from config.logging import logging_config
+from config.observability.logging import logging_config
+from config.settings.environment import ROOT, read_environment
 
 ENVIRONMENT = read_environment(os.environ)
 SITE = ENVIRONMENT.site
@@ -33,11 +33,11 @@ ALLOWED_HOSTS = list(SITE.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(SITE.csrf_origins)
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
-ASGI_APPLICATION = "config.asgi.application"
+ASGI_APPLICATION = "config.edge.asgi.application"
 APPEND_SLASH = False
 API_VERSION = "1.0.0"
 DATA_UPLOAD_MAX_MEMORY_SIZE = SITE.body_bytes
-CSRF_FAILURE_VIEW = "config.problem_answers.csrf_failure"
+CSRF_FAILURE_VIEW = "config.http.problem_responses.csrf_failure"
 
 INSTALLED_APPS = [
     "config",
@@ -76,13 +76,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "config.request_log.RequestLogMiddleware",
+    "config.http.request_log.RequestLogMiddleware",
     # Before whatever answers by itself, so that those answers, too, can be read by pages of named sites.
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
-    "config.api_gate.ApiGateMiddleware",
-    "config.sandbox.SandboxMiddleware",
+    "config.http.api_policy.ApiGateMiddleware",
+    "config.apidocs.sandbox.SandboxMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -90,9 +90,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "config.page_limits.PageLimitMiddleware",
+    "config.http.page_limits.PageLimitMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.policies.PagePolicyMiddleware",
+    "config.http.security_headers.PagePolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -107,7 +107,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "config.page_context.page_context",
+                "config.http.page_context.page_context",
             ],
         },
     },
@@ -173,7 +173,7 @@ ACCOUNT_FORMS = {
 ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-# Attempts at the doors are counted by config.page_limits.
+# Attempts at the doors are counted by config.http.page_limits.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
 SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.VouchedSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
@@ -187,10 +187,10 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.SharedThrottle"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.CallerPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.parsers.JsonParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.negotiation.FormOfAnswer",
+    "DEFAULT_PARSER_CLASSES": ["config.http.parsers.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.http.negotiation.FormOfAnswer",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "config.problem_answers.exception_handler",
+    "EXCEPTION_HANDLER": "config.http.problem_responses.exception_handler",
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
@@ -214,7 +214,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "market data", "description": "Instruments, prices, quotes and news."},
         {"name": "ledger", "description": "The chain that proves that no forecast was changed."},
     ],
-    "DEFAULT_GENERATOR_CLASS": "config.openapi_kept.KeptGenerator",
+    "DEFAULT_GENERATOR_CLASS": "config.apidocs.schema_cache.KeptGenerator",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -222,7 +222,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.openapi.complete"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.apidocs.openapi.complete"],
     "ENUM_NAME_OVERRIDES": {
         "ForecastKindEnum": ["live", "shadow", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],
@@ -280,7 +280,7 @@ HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
 # Who serves is written into the audit within the same transaction.
 HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
 # How an error is told inside a larger answer; the table of problems lies above the apps.
-HINDCAST_PROBLEM_OF = "config.problem_answers.described"
+HINDCAST_PROBLEM_OF = "config.http.problem_responses.described"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -2,7 +2,7 @@
 
 import os
 
-from config.env import EnvironmentProblem, complaints_of_production
+from config.settings.environment import EnvironmentProblem, complaints_of_production
 
 if _complaints := complaints_of_production(os.environ):
     raise EnvironmentProblem(_complaints)

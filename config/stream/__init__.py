@@ -1,1 +1,4 @@
-"""The one socket: each app's `live.py` is a channel of it. The consumer forwards and never computes."""
+"""The WebSocket endpoint: authentication, subscriptions, fan-out. Each app's `live.py` defines one channel.
+
+Imported by `config.edge`; it forwards messages and never computes.
+"""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeGuard
 
-from config.problem_answers import facts_of
+from config.http.problem_responses import facts_of
 from marketdata.live import Topic, Topics
 
 MAX_FRAME_CHARACTERS = 16_384

@@ -7,9 +7,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path, re_path
 
-from config.problem_answers import CONTENT_TYPE, plain_problem
-from config.problems import NOT_FOUND
-from config.request_log import REQUEST_ID_HEADER, accepted_id
+from config.http.problem_responses import CONTENT_TYPE, plain_problem
+from config.http.problems import NOT_FOUND
+from config.http.request_log import REQUEST_ID_HEADER, accepted_id
 from config.stream.access import PagesOfThisSite, SignedInUser
 from config.stream.consumer import StreamConsumer
 from config.stream.guard import Guard

@@ -16,7 +16,7 @@ import httpx
 from django.core.cache import cache
 from django.db import connection
 
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
 from marketdata.tests.news_factories import NewsFromMemory, article

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from config.openapi_kept import whole_schema
-from config.problem_answers import CONTENT_TYPE
+from config.apidocs.schema_cache import whole_schema
+from config.http.problem_responses import CONTENT_TYPE
 
 
 def assert_documented(path: str, method: str, answer: Any) -> None:

@@ -19,7 +19,7 @@ import redis
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from config.embedded.places import valkey_program
+from config.devserver.paths import valkey_program
 from config.stream.protocol import Channels
 from config.stream.routing import stream_application
 from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown

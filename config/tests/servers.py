@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from config import embedded
-from config.embedded.places import ROOT
+from config.devserver import servers
+from config.devserver.paths import ROOT
 
 SETTINGS = {
     "HINDCAST_PROVIDERS": "sample",
@@ -46,8 +46,8 @@ def _prepare() -> None:
     folder = _until_the_end.enter_context(_own_folder(ROOT / ".data" / "test"))
     os.environ.setdefault("HINDCAST_DATA_DIR", str(folder))
     try:
-        _until_the_end.enter_context(embedded.provided(os.environ, folder, durable=False))
-    except embedded.EmbeddedProblem as problem:
+        _until_the_end.enter_context(servers.provided(os.environ, folder, durable=False))
+    except servers.EmbeddedProblem as problem:
         raise pytest.UsageError(str(problem)) from problem
 
 

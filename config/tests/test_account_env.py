@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from accounts.conf import VENDORS
-from config.embedded.places import ROOT
-from config.env import EnvironmentProblem, read_environment
+from config.devserver.paths import ROOT
+from config.settings.environment import EnvironmentProblem, read_environment
 
 GOOGLE = {"GOOGLE_CLIENT_ID": "an-id", "GOOGLE_CLIENT_SECRET": "hunter2"}
 

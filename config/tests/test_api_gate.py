@@ -9,8 +9,8 @@ from pytest_django import Settings
 
 from accounts.limits import address_bucket, store
 from accounts.tests.factories import key_of, person
-from config.api_gate import LARGEST_HEADERS, LONGEST_ADDRESS, ApiGateMiddleware, check_request
-from config.errors import BodyTooLarge, LengthMissing
+from config.http.api_policy import LARGEST_HEADERS, LONGEST_ADDRESS, ApiGateMiddleware, check_request
+from config.http.errors import BodyTooLarge, LengthMissing
 
 KIB = 1024
 

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from config.embedded.places import ROOT
-from config.problems import PROBLEMS
+from config.devserver.paths import ROOT
+from config.http.problems import PROBLEMS
 
 APPS = ("config", "accounts", "marketdata", "mlops", "predictions", "alerts")
 FOLDERS = (*APPS, "templates", "static", "benchmarks", "deploy")
@@ -31,7 +31,7 @@ MAY_ASK_THE_TIME = {
     "marketdata/providers/x.py",
     "marketdata/services/rations.py",
 }
-NEVER_ANSWERED = {"config.embedded.errors"}
+NEVER_ANSWERED = {"config.devserver.errors"}
 
 
 def _files(*suffixes: str) -> Iterator[Path]:
@@ -161,7 +161,7 @@ def _called(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-@pytest.mark.parametrize("entrance", ["config.wsgi", "config.edge"])
+@pytest.mark.parametrize("entrance", ["config.wsgi", "config.edge.asgi"])
 def test_web_processes_load_no_training_library(entrance: str) -> None:
     code = (
         f"import sys, {entrance}, config.urls\n"

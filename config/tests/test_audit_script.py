@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
 
 FOUND = "Found 1 known vulnerability in 1 package\nName Version ID\ndjango 5.2.0 CVE-2026-0001"
 AWAY = "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='advisories.example', port=443)"

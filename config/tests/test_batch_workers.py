@@ -17,7 +17,7 @@ from django.db.models import Count
 
 from accounts.models import User
 from config.celery import app
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
 from marketdata import clock
 from predictions.conf import LONGEST_PIECE, PIECE
 from predictions.jobs import enqueue_pieces

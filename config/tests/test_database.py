@@ -13,8 +13,8 @@ from django.db import OperationalError, connection
 from pytest_django import DjangoDbBlocker
 
 from config.database.base import DatabaseWrapper, gate_of
-from config.database.gate import Gate
-from config.embedded.running import HOST, free_port
+from config.database.circuit_breaker import Gate
+from config.devserver.running import HOST, free_port
 from config.settings.base import POOL
 
 PAUSE_S = 0.2

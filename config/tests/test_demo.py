@@ -17,13 +17,14 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from config import preflight, processes
-from config.demo import demo_variables, empty_metrics
-from config.embedded.cluster import Cluster
-from config.embedded.places import ROOT
-from config.embedded.process import ProcessIdentity
-from config.embedded.running import HOST, free_port
-from config.processes import ProcessEnded, Program, Supervisor, end_recorded
+from config.devserver import preflight
+from config.devserver import supervisor as supervisor_module
+from config.devserver.cluster import Cluster
+from config.devserver.demo import demo_variables, empty_metrics
+from config.devserver.paths import ROOT
+from config.devserver.process import ProcessIdentity
+from config.devserver.running import HOST, free_port
+from config.devserver.supervisor import ProcessEnded, Program, Supervisor, end_recorded
 from marketdata.calendars import is_session
 from predictions.conf import HORIZONS
 
@@ -37,7 +38,7 @@ PARENT_THAT_IS_KILLED = """
 import os, signal, sys
 from datetime import date
 from pathlib import Path
-from config.processes import Program, Supervisor
+from config.devserver.supervisor import Program, Supervisor
 supervisor = Supervisor(Path(sys.argv[1]), print)
 supervisor.start(Program("sleeper", (sys.executable, "-c", "import time; time.sleep(60)"), {}))
 os.kill(os.getpid(), signal.SIGKILL)
@@ -149,7 +150,7 @@ def test_a_process_that_ends_is_started_once_more_and_then_ends_the_demo(
 def test_a_process_that_ended_long_ago_is_started_again_each_time(
     supervisor: Supervisor, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "STEADY_S", 0.0)
+    monkeypatch.setattr(supervisor_module, "STEADY_S", 0.0)
     supervisor.start(Program("web", (sys.executable, "-c", "raise SystemExit(3)"), {}))
     assert supervisor.watch_until(lambda: len(told) == 3, seconds=20)
 

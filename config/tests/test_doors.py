@@ -10,8 +10,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from config.embedded.running import free_port
-from config.page_limits import DOORS
+from config.devserver.running import free_port
+from config.http.page_limits import DOORS
 
 pytestmark = pytest.mark.django_db
 

@@ -20,9 +20,9 @@ from accounts.limits import STORE_OUTAGE, address_bucket, store
 from accounts.models import Plan, UsageDay
 from accounts.tests.factories import key_of, person
 from accounts.usage import USAGE
-from config.embedded.running import free_port
-from config.fastpath.front import PlainReads
-from config.fastpath.tally import Tally
+from config.devserver.running import free_port
+from config.edge.front import PlainReads
+from config.edge.tally import Tally
 from config.tests.e2e.edge import Edge
 from config.tests.edge_server import OwnRedis
 from mlops.services.registry import refresh_champion_key

@@ -17,18 +17,17 @@ import psycopg
 import pytest
 import redis
 
-from config import embedded
-from config.embedded import places, running, valkey
-from config.embedded.cluster import Cluster
-from config.embedded.errors import EmbeddedProblem
-from config.embedded.places import ROOT
-from config.embedded.process import ProcessIdentity
+from config.devserver import paths, running, servers, valkey
+from config.devserver.cluster import Cluster
+from config.devserver.errors import EmbeddedProblem
+from config.devserver.paths import ROOT
+from config.devserver.process import ProcessIdentity
 
 BOTH = ("postgres", "valkey")
 HOLD_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from config.embedded.cluster import Cluster
+from config.devserver.cluster import Cluster
 with Cluster(Path(sys.argv[1]), durable=False).attached(("postgres", "valkey")):
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -43,8 +42,8 @@ def cluster() -> Iterator[Cluster]:
 
 
 def _remove(folder: Path) -> None:
-    runner = places.postgres_runner()
-    home = places.postgres_home(folder, runner) if folder.exists() else folder
+    runner = paths.postgres_runner()
+    home = paths.postgres_home(folder, runner) if folder.exists() else folder
     for path in {home, folder}:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -152,7 +151,7 @@ def test_a_start_that_fails_leaves_no_other_server_behind(cluster: Cluster, monk
         seen.extend(server.process for server in cluster.recorded().values())
         raise EmbeddedProblem("There is no Valkey.")
 
-    monkeypatch.setattr(places, "valkey_program", no_program)
+    monkeypatch.setattr(paths, "valkey_program", no_program)
     with pytest.raises(EmbeddedProblem, match="no Valkey"):
         cluster.attached(BOTH).__enter__()
     assert len(seen) == 1
@@ -247,14 +246,14 @@ def test_two_data_folders_at_once_have_servers_of_their_own(cluster: Cluster) ->
 def test_given_urls_are_used_as_they_are(tmp_path: Path) -> None:
     given = {"DATABASE_URL": "postgres://somewhere/else", "REDIS_URL": "redis://somewhere"}
     variables = dict(given)
-    with embedded.provided(variables, tmp_path / "unused"):
+    with servers.provided(variables, tmp_path / "unused"):
         assert variables == given
     assert not (tmp_path / "unused").exists()
 
 
 def test_only_what_is_missing_is_started(cluster: Cluster) -> None:
     variables = {"DATABASE_URL": "postgres://somewhere/else"}
-    with embedded.provided(variables, cluster.folder, durable=False):
+    with servers.provided(variables, cluster.folder, durable=False):
         assert set(_pids(cluster)) == {"valkey"}
         assert variables["REDIS_URL"].startswith("redis://:")
     assert variables == {"DATABASE_URL": "postgres://somewhere/else"}
@@ -275,10 +274,10 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) ->
     ],
 )  # fmt: skip
 def test_only_commands_that_need_servers_get_them(command: str, needed: bool) -> None:
-    assert embedded.needs_servers(["manage.py", *command.split()]) is needed
+    assert servers.needs_servers(["manage.py", *command.split()]) is needed
 
 
 def test_the_package_is_light() -> None:
-    code = "import sys, config.embedded; print('django' in sys.modules, 'numpy' in sys.modules)"
+    code = "import sys, config.devserver.servers; print('django' in sys.modules, 'numpy' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert told.split() == ["False", "False"]

@@ -12,16 +12,16 @@ from pytest_django import Settings
 from redis.exceptions import ConnectionError as StoreAway
 
 from accounts.limits import store
-from config.embedded.running import free_port
-from config.errors import Crowded
-from config.fastpath.answers import Answers
-from config.fastpath.asking import Call, Reader, call_of
-from config.fastpath.desk import LOAD_SCRIPT, Desk
-from config.fastpath.inside import Inside, environ_of
-from config.fastpath.lines import pairs_of
-from config.fastpath.pipe import Pipe
-from config.fastpath.reads import Reads
-from config.fastpath.tally import Tally
+from config.devserver.running import free_port
+from config.edge.answers import Answers
+from config.edge.asking import Call, Reader, call_of
+from config.edge.desk import LOAD_SCRIPT, Desk
+from config.edge.inside import Inside, environ_of
+from config.edge.lines import pairs_of
+from config.edge.pipe import Pipe
+from config.edge.reads import Reads
+from config.edge.tally import Tally
+from config.http.errors import Crowded
 from config.tests.edge_server import OwnRedis
 from predictions.readpath.bodies import tag_of
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config.problem_answers import CONTENT_TYPE
+from config.http.problem_responses import CONTENT_TYPE
 from predictions.tests.scene import scene
 
 pytestmark = pytest.mark.django_db

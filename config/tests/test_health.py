@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import connections
 from django.test import Client, override_settings
 
-from config.embedded.running import free_port
-from config.health import examine
+from config.devserver.running import free_port
+from config.observability.health import examine
 from marketdata.tests.factories import stock, stored_bar
 from mlops.tests.factories import model_version
 from predictions.models import LedgerCheck

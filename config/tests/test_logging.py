@@ -12,9 +12,9 @@ import structlog
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from config.logging import HIDDEN, logging_config, without_secrets
-from config.request_log import accepted_id
-from config.telemetry import stripped
+from config.http.request_log import accepted_id
+from config.observability.logging import HIDDEN, logging_config, without_secrets
+from config.observability.telemetry import stripped
 
 
 @contextmanager

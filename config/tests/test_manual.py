@@ -15,9 +15,9 @@ from django.test import Client
 from django.urls import reverse
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from config.openapi import operations_of
-from config.openapi_kept import whole_schema
-from config.sandbox import SANDBOX_KEY
+from config.apidocs.openapi import operations_of
+from config.apidocs.sandbox import SANDBOX_KEY
+from config.apidocs.schema_cache import whole_schema
 from config.tests.api_site import called_market, served_site
 
 BLOCK = re.compile(r'<code class="language-(\w+)">(.*?)</code>', re.DOTALL)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
 
 COUNT = "from config.stream.metrics import MESSAGES; MESSAGES.inc(%d)"
 

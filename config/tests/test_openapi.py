@@ -8,9 +8,9 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from config.openapi import OF_CALLS, SECURITY_SCHEMES, operations_of
-from config.problem_answers import CONTENT_TYPE
-from config.problem_guide import explained
+from config.apidocs.openapi import OF_CALLS, SECURITY_SCHEMES, operations_of
+from config.apidocs.problem_guide import explained
+from config.http.problem_responses import CONTENT_TYPE
 
 SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
 OPERATIONS = {operation["operationId"]: operation for _, operation in operations_of(SCHEMA)}

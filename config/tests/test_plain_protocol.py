@@ -14,8 +14,8 @@ import pytest
 import redis
 from pytest_django import Settings
 
-from config.embedded.running import free_port
-from config.fastpath.application import EdgeHttp
+from config.devserver.running import free_port
+from config.edge.application import EdgeHttp
 from config.stream.routing import stream_application
 from config.tests.edge_server import HOST, OwnRedis, Served, served
 from predictions.readpath.bodies import tag_of

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from config.policies import REDOC_STYLES
+from config.http.security_headers import REDOC_STYLES
 
 pytestmark = pytest.mark.django_db
 

@@ -19,9 +19,9 @@ from rest_framework.response import Response
 from accounts import errors as accounts
 from accounts.errors import RateLimited
 from alerts import errors as alerts
-from config.problem_answers import CONTENT_TYPE, problem_response
-from config.problem_guide import REQUEST_ID, explained
-from config.problems import BY_STATUS, FRAMEWORK, OUTAGES, PROBLEMS, UNEXPECTED, problem_of
+from config.apidocs.problem_guide import REQUEST_ID, explained
+from config.http.problem_responses import CONTENT_TYPE, problem_response
+from config.http.problems import BY_STATUS, FRAMEWORK, OUTAGES, PROBLEMS, UNEXPECTED, problem_of
 from config.urls import handler400, handler403, handler404, handler500
 from config.urls import urlpatterns as site_paths
 from marketdata import errors as marketdata

@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from accounts.models import Scope
 from accounts.tests.factories import key_of, person
-from config.openapi import API
-from config.problem_answers import CONTENT_TYPE
-from config.problem_guide import explained
+from config.apidocs.openapi import API
+from config.apidocs.problem_guide import explained
+from config.http.problem_responses import CONTENT_TYPE
 from config.tests.documented import assert_documented
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
 from accounts.keys import checked_key
-from config.sandbox import SANDBOX_KEY
+from config.apidocs.sandbox import SANDBOX_KEY
 
 # No test here asks for the database: whatever touched it would fail.
 SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)

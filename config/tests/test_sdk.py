@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
 from config.tests.api_site import called_market, served_site
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded.places import ROOT
-from config.env import EnvironmentProblem, read_environment
+from config.devserver.paths import ROOT
+from config.settings.environment import EnvironmentProblem, read_environment
 from marketdata.conf import BUDGETS
 
 GOOD_SECRET = "hJ4kq9ZrT2" * 6

@@ -16,11 +16,11 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from config.apart import set_apart
-from config.embedded.places import ROOT
-from config.embedded.running import HOST
+from config.devserver.paths import ROOT
+from config.devserver.running import HOST
+from config.devserver.simulation_env import set_apart
+from config.devserver.timelapse import Plan, instant_after, start_over
 from config.tests.test_demo import free_pair
-from config.timelapse import Plan, instant_after, start_over
 
 FIRST = "2023-09-07"
 # The sessions of XNYS after 7 September 2023 up to the 21st, with which the sample ends.

@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from config.embedded.places import ROOT
-from config.problem_guide import explained
+from config.apidocs.problem_guide import explained
+from config.devserver.paths import ROOT
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 from pytest_httpserver import HTTPServer
 
-from config.env import EnvironmentProblem, read_environment
+from config.settings.environment import EnvironmentProblem, read_environment
 from marketdata.conf import Budget
 from marketdata.models import NewsArticle
 from marketdata.tasks import ingest_all_news

@@ -19,7 +19,7 @@ from pytest_httpserver import HTTPServer
 from redis import Redis
 from werkzeug import Request, Response
 
-from config.env import read_environment
+from config.settings.environment import read_environment
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import ArticleMention, Instrument, NewsArticle, SentimentDay
 from marketdata.providers.catalog import shared_ledger

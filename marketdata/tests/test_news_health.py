@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from pytest_httpserver import HTTPServer
 from redis import Redis
 
-from config.health import examine
+from config.observability.health import examine
 from marketdata.conf import AlphaVantageSettings, Budget, sources_of
 from marketdata.models import ProviderHealth
 from marketdata.providers.news_catalog import configured_news

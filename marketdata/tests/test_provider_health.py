@@ -17,8 +17,8 @@ from pytest_httpserver import HTTPServer
 from redis import Redis
 from yfinance.data import YfData
 
-from config.embedded.running import free_port
-from config.health import examine
+from config.devserver.running import free_port
+from config.observability.health import examine
 from marketdata.conf import AlphaVantageSettings, Budget
 from marketdata.models import ProviderHealth
 from marketdata.providers.catalog import configured_providers, shared_gate

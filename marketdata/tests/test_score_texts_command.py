@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.embedded import needs_servers
-from config.embedded.places import ROOT
+from config.devserver.paths import ROOT
+from config.devserver.servers import needs_servers
 
 
 @pytest.fixture

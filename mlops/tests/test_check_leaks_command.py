@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.embedded import needs_servers
+from config.devserver.servers import needs_servers
 from mlops.forecasting.leaks import Article, Verdict
 from mlops.forecasting.leaks.news_checks import check_news
 from mlops.forecasting.tests import planted

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from config.embedded import needs_servers
+from config.devserver.servers import needs_servers
 from mlops.forecasting.figures import Figures
 from mlops.forecasting.tests.small import light_settings, small_panel
 from mlops.management.walk_page import walk_page

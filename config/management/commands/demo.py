@@ -14,8 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 from accounts.selectors import anonymous_limit
-from config import embedded
-from config.demo import (
+from config.devserver import servers
+from config.devserver.demo import (
     READY_SECONDS,
     Login,
     collect_static,
@@ -29,8 +29,8 @@ from config.demo import (
     programs,
     run_command,
 )
-from config.embedded.running import HOST
-from config.processes import ProcessEnded, Supervisor
+from config.devserver.running import HOST
+from config.devserver.supervisor import ProcessEnded, Supervisor
 from marketdata import clock
 from marketdata.selectors import active_instruments
 from mlops.errors import NoChampion
@@ -53,7 +53,7 @@ class Command(BaseCommand):
             self._serve(ensure_staff(), variables)
         except KeyboardInterrupt:
             self._say("Stopped.")
-        except (ProcessEnded, embedded.EmbeddedProblem) as ended:
+        except (ProcessEnded, servers.EmbeddedProblem) as ended:
             raise CommandError(str(ended)) from ended
 
     def _prepare(self, variables: dict[str, str]) -> None:
@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
     def _serve(self, login: Login, variables: dict[str, str]) -> None:
         site = settings.HINDCAST_SITE
-        supervisor = Supervisor(site.data_dir, self._say, partial(embedded.revive, os.environ, site.data_dir))
+        supervisor = Supervisor(site.data_dir, self._say, partial(servers.revive, os.environ, site.data_dir))
         try:
             for program in programs(site.port, variables):
                 supervisor.start(program)

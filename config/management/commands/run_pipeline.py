@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from config.http.problems import PROBLEMS
 from config.pipelines import PIPELINES, StepReport
-from config.problems import PROBLEMS
 from marketdata import clock
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config import embedded
-from config.demo import (
+from config.devserver import servers
+from config.devserver.demo import (
     READY_SECONDS,
     collect_static,
     demo_variables,
@@ -26,18 +26,18 @@ from config.demo import (
     programs,
     run_command,
 )
-from config.embedded.running import HOST
+from config.devserver.running import HOST
+from config.devserver.supervisor import ProcessEnded, Supervisor
+from config.devserver.timelapse import Plan, instant_after, line_of, start_over, watch_for
+from config.http.problems import PROBLEMS
 from config.pipelines import after_close
-from config.problems import PROBLEMS
-from config.processes import ProcessEnded, Supervisor
-from config.timelapse import Plan, instant_after, line_of, start_over, watch_for
 from marketdata import clock
 from marketdata.services.ingestion import ingest_all
 
 BAD_ARGUMENTS = 2
 # The schedule goes by the real clock; here the sessions come when they are told.
 NOT_RUN = "beat"
-TOLD_IN_A_SENTENCE: tuple[type[Exception], ...] = (ProcessEnded, embedded.EmbeddedProblem, *PROBLEMS)
+TOLD_IN_A_SENTENCE: tuple[type[Exception], ...] = (ProcessEnded, servers.EmbeddedProblem, *PROBLEMS)
 
 
 class Command(BaseCommand):
@@ -82,7 +82,7 @@ class Command(BaseCommand):
     def _serve(self, plan: Plan, variables: dict[str, str]) -> None:
         site, login = settings.HINDCAST_SITE, ensure_staff()
         rules = watch_for(login.email)
-        supervisor = Supervisor(site.data_dir, self._say, partial(embedded.revive, os.environ, site.data_dir))
+        supervisor = Supervisor(site.data_dir, self._say, partial(servers.revive, os.environ, site.data_dir))
         try:
             for program in programs(site.port, variables):
                 if program.name != NOT_RUN:

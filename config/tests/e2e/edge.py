@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 from django.db import connection
 from playwright.sync_api import Page
 
-from config.demo import programs
-from config.embedded.places import ROOT
+from config.devserver.demo import programs
+from config.devserver.paths import ROOT
 
 HOST = "localhost"
 

@@ -1,0 +1,153 @@
+"""Both servers of one data folder: attach to running ones, else start them; whoever leaves last stops them."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from config.devserver import postgres, valkey
+from config.devserver.errors import EmbeddedProblem
+from config.devserver.running import RunningServer
+
+SERVERS: dict[str, ModuleType] = {"postgres": postgres, "valkey": valkey}
+URL_VARIABLES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
+STOP_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The servers of one data folder; `durable` data survives a power cut, that of tests need not."""
+
+    folder: Path
+    durable: bool = True
+
+    @contextmanager
+    def attached(self, names: tuple[str, ...]) -> Iterator[dict[str, str]]:
+        """Hold the named servers; gives the variables that name them.
+
+        Every holder has a shared lock on `users.lock`. Who leaves and can have it alone was the last, and stops the
+        servers; `start.lock` makes coming and leaving happen one after the other. A holder that was killed loses its
+        lock with it, and its servers are found in `run.json` by the next one.
+        """
+        self._make_folder()
+        users = self._open("users.lock")
+        try:
+            with self._alone():
+                fcntl.flock(users, fcntl.LOCK_SH)
+                try:
+                    variables = self._start_missing(names)
+                except BaseException:
+                    self._leave(users)
+                    raise
+            try:
+                yield variables
+            finally:
+                with self._alone():
+                    self._leave(users)
+        finally:
+            os.close(users)
+
+    def stop(self) -> None:
+        """Stop what is recorded, whoever uses it."""
+        if self.folder.is_dir():
+            with self._alone():
+                self._stop_recorded()
+
+    def revive(self, variables: Mapping[str, str]) -> list[str]:
+        """Start again what `variables` name and what has died since, at the same address; returns the names.
+
+        To be called by a holder. Raises EmbeddedProblem when a server does not start, or not at that address.
+        """
+        if all(server.process.alive for server in self._written().values()):
+            return []
+        with self._alone():
+            died = [
+                name
+                for name, server in self._written().items()
+                if not server.process.alive and variables.get(URL_VARIABLES[name]) == self._url(name, server)
+            ]
+            for name in died:
+                if not self._start_missing((name,)).items() <= variables.items():
+                    raise EmbeddedProblem(f"{SERVERS[name].NAME} ended, and another program has its port by now.")
+        return [SERVERS[name].NAME for name in died]
+
+    def recorded(self) -> dict[str, RunningServer]:
+        """The recorded servers that still run."""
+        return {name: server for name, server in self._written().items() if server.process.alive}
+
+    def _written(self) -> dict[str, RunningServer]:
+        """The servers of the record, also those that have died."""
+        try:
+            written = json.loads((self.folder / "run.json").read_text())
+            return {name: RunningServer.from_json(written[name]) for name in SERVERS if name in written}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _start_missing(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Have these servers run; one that died comes back at its old address, which others may still use."""
+        servers = self._written()
+        for name in names:
+            former = servers.get(name)
+            if former is None or not former.process.alive:
+                port = former.port if former else None
+                servers[name] = SERVERS[name].start(
+                    self.folder, password=self._password(), durable=self.durable, port=port
+                )
+                self._record(servers)
+        return {URL_VARIABLES[name]: self._url(name, servers[name]) for name in names}
+
+    def _url(self, name: str, server: RunningServer) -> str:
+        return str(SERVERS[name].url(server, self._password()))
+
+    def _leave(self, users: int) -> None:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        self._stop_recorded()
+
+    def _stop_recorded(self) -> None:
+        for name, server in self.recorded().items():
+            server.process.stop(SERVERS[name].STOP, patience_s=STOP_PATIENCE_S)
+        (self.folder / "run.json").unlink(missing_ok=True)
+
+    def _record(self, servers: dict[str, RunningServer]) -> None:
+        written = self.folder / "run.json.new"
+        written.write_text(json.dumps({name: server.as_json() for name, server in servers.items()}, indent=2))
+        written.replace(self.folder / "run.json")
+
+    def _password(self) -> str:
+        path = self.folder / "servers.password"
+        if not path.exists():
+            written = path.with_suffix(".new")
+            written.unlink(missing_ok=True)
+            written.touch(mode=0o600)
+            written.write_text(secrets.token_urlsafe(24))
+            written.replace(path)
+        return path.read_text()
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EmbeddedProblem(f"The data folder {self.folder} cannot be made: {error.strerror}.") from error
+
+    def _open(self, name: str) -> int:
+        try:
+            return os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise EmbeddedProblem(f"The data folder {self.folder} cannot be written: {error.strerror}.") from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        lock = self._open("start.lock")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)

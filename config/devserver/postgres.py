@@ -1,0 +1,161 @@
+"""The embedded PostgreSQL: made once per data folder, started on a free port with a password."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from config.devserver import paths, running
+from config.devserver.errors import EmbeddedProblem
+from config.devserver.paths import Runner
+from config.devserver.process import ProcessIdentity, command_of
+from config.devserver.running import RunningServer
+
+NAME = "PostgreSQL"
+STOP = signal.SIGINT
+USER = DATABASE = "hindcast"
+ATTEMPTS = 8
+PAUSE_SECONDS = 0.5
+BUILTIN_LOCALE_SINCE = 17
+SETTINGS = {
+    "listen_addresses": running.HOST,
+    "unix_socket_directories": "",
+    "shared_buffers": "64MB",
+    "max_connections": "80",
+    "max_wal_size": "256MB",
+    "log_min_messages": "warning",
+    "log_checkpoints": "off",
+    "timezone": "UTC",
+}
+WITHOUT_DURABILITY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def start(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
+    """Start PostgreSQL for the data folder, on `port` if it is free, else on a free one.
+
+    Its files are made first when there are none of this clone's.
+    """
+    runner = paths.postgres_runner()
+    programs = paths.postgres_programs(runner)
+    home = paths.postgres_home(folder, runner)
+    files = home / f"postgres-{_major_version(programs)}"
+    _end_unrecorded(files)
+    if not _made_with(files, password):
+        _make(files, programs=programs, runner=runner, password=password)
+    log = folder / "postgres.log"
+    settings = SETTINGS if durable else SETTINGS | WITHOUT_DURABILITY
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    for _ in range(ATTEMPTS):
+        chosen = running.port_for(port)
+        command = [str(programs / "postgres"), "-D", str(files), "-p", str(chosen), *options]
+        started = running.launch(NAME, command, log=log, ready=_ready(files), **runner.popen)
+        if started:
+            return _with_database(RunningServer(started, chosen), password)
+        # The port was taken meanwhile, or the last processes of a server that was killed are still going.
+        time.sleep(PAUSE_SECONDS)
+    raise EmbeddedProblem(f"PostgreSQL did not start: {running.last_words(log)}")
+
+
+def url(server: RunningServer, password: str) -> str:
+    return f"postgres://{USER}:{password}@{running.HOST}:{server.port}/{DATABASE}"
+
+
+def _ready(files: Path) -> Callable[[], bool]:
+    """PostgreSQL writes its state into its pid file; this is also how its own pg_ctl waits."""
+
+    def ready() -> bool:
+        lines = _pid_file_lines(files)
+        return len(lines) > 7 and lines[7].strip() == "ready"
+
+    return ready
+
+
+def _pid_file_lines(files: Path) -> list[str]:
+    try:
+        return (files / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _end_unrecorded(files: Path) -> None:
+    """Stop a server that runs on these files though no record names it; drop the pid file of one that is gone."""
+    lines = _pid_file_lines(files)
+    if not lines:
+        return
+    process = ProcessIdentity.of(int(lines[0]))
+    if process and f"-D {files} " in command_of(process.pid):
+        process.stop(STOP, patience_s=10)
+    (files / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _major_version(programs: Path) -> int:
+    told = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(told.split()[2].split(".")[0])
+
+
+def _mark(password: str) -> str:
+    return hashlib.sha256(f"database files of {password}".encode()).hexdigest()
+
+
+def _made_with(files: Path, password: str) -> bool:
+    """Whether the files belong to this password; those of a clone that was removed do not."""
+    mark = files / "hindcast.mark"
+    return mark.exists() and mark.read_text() == _mark(password)
+
+
+def _make(files: Path, *, programs: Path, runner: Runner, password: str) -> None:
+    """Make the database files; a half-made folder is never taken for a whole one."""
+    unfinished = files.with_name(f"{files.name}.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.rmtree(files, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    runner.own(unfinished)
+    secret = unfinished / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(password)
+    runner.own(secret)
+    cluster = unfinished / "cluster"
+    version = _major_version(programs)
+    locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if version >= BUILTIN_LOCALE_SINCE else []
+    made = subprocess.run(
+        [programs / "initdb", "-D", cluster, "-U", USER, f"--pwfile={secret}", "--auth=scram-sha-256", "--no-locale",
+         *locale, "--encoding=UTF8", "--no-instructions"],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, **runner.popen,
+    )  # fmt: skip
+    if made.returncode:
+        raise EmbeddedProblem(f"The database files cannot be made: {' '.join(made.stderr.split())}")
+    mark = cluster / "hindcast.mark"
+    mark.touch(mode=0o600)
+    mark.write_text(_mark(password))
+    runner.own(mark)
+    os.rename(cluster, files)
+    shutil.rmtree(unfinished)
+
+
+def _with_database(server: RunningServer, password: str) -> RunningServer:
+    """The server with our database in it; a server that cannot have one is stopped."""
+    try:
+        _ensure_database(server, password)
+    except BaseException as error:
+        server.process.stop(STOP, patience_s=running.END_SECONDS)
+        if isinstance(error, psycopg.Error):
+            raise EmbeddedProblem(
+                f"PostgreSQL runs but its database cannot be made: {' '.join(str(error).split())}"
+            ) from error
+        raise
+    return server
+
+
+def _ensure_database(server: RunningServer, password: str) -> None:
+    address = {"host": running.HOST, "port": server.port, "user": USER, "password": password}
+    with psycopg.connect(**address, dbname="postgres", autocommit=True) as connection:  # type: ignore[arg-type]  # a dict of mixed values
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+        if not found:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))

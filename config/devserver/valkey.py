@@ -1,0 +1,88 @@
+"""The embedded Valkey: cache, channel layer, rate counter and broker of a clone."""
+
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from config.devserver import paths, running
+from config.devserver.errors import EmbeddedProblem
+from config.devserver.process import ProcessIdentity, command_of
+from config.devserver.running import RunningServer
+
+NAME = "Valkey"
+STOP = signal.SIGTERM
+ATTEMPTS = 5
+
+
+def start(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
+    """Start Valkey with its files in `folder`, on `port` if it is free, else on a free one."""
+    program = paths.valkey_program()
+    files = folder / "valkey"
+    files.mkdir(mode=0o700, exist_ok=True)
+    log = folder / "valkey.log"
+    _end_unrecorded(folder)
+    for _ in range(ATTEMPTS):
+        chosen = running.port_for(port)
+        settings = _settings_file(folder, files, port=chosen, password=password, durable=durable)
+        started = running.launch(NAME, [str(program), str(settings)], log=log, ready=_ready(chosen, password))
+        if started:
+            return RunningServer(started, chosen)
+    raise EmbeddedProblem(f"Valkey did not start: {running.last_words(log)}")
+
+
+def url(server: RunningServer, password: str) -> str:
+    return f"redis://:{password}@{running.HOST}:{server.port}/0"
+
+
+def answers(port: int, password: str) -> bool:
+    """Whether a server with our password listens there and has loaded its data."""
+    try:
+        with socket.create_connection((running.HOST, port), timeout=2) as connection:
+            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            reply = b""
+            while reply.count(b"\r\n") < 2:
+                received = connection.recv(256)
+                if not received:
+                    return False
+                reply += received
+    except OSError:
+        return False
+    return reply.startswith(b"+OK\r\n+PONG")
+
+
+def _end_unrecorded(folder: Path) -> None:
+    """Stop a server that runs with our last settings though no record names it."""
+    try:
+        pid = int((folder / "valkey.pid").read_text())
+        ports = [line.split()[1] for line in (folder / "valkey.conf").read_text().splitlines() if line[:5] == "port "]
+    except (OSError, ValueError):
+        return
+    process = ProcessIdentity.of(pid)
+    if process and ports and f"valkey-server {running.HOST}:{ports[0]}" in command_of(pid):
+        process.stop(STOP, patience_s=10)
+
+
+def _ready(port: int, password: str) -> Callable[[], bool]:
+    return lambda: answers(port, password)
+
+
+def _settings_file(folder: Path, files: Path, *, port: int, password: str, durable: bool) -> Path:
+    """Settings travel in a file of ours alone: a command line is for everybody to read."""
+    lines = [
+        f"bind {running.HOST}",
+        f"port {port}",
+        f"requirepass {password}",
+        f'dir "{files}"',
+        f'pidfile "{folder / "valkey.pid"}"',
+        "daemonize no",
+        "databases 16",
+        "maxmemory 256mb",
+        "maxmemory-policy noeviction",
+        'save ""',
+        f"appendonly {'yes' if durable else 'no'}",
+    ]
+    path = folder / "valkey.conf"
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n")
+    return path

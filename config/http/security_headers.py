@@ -1,0 +1,44 @@
+"""What the pages of the site, of the admin and of the API's documentation may load."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from csp.constants import NONCE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from config.http.request_log import API_CALLS
+
+# The style sheets that Redoc writes into its page: an empty one that its scripts fill, and that of its scroll bars.
+REDOC_STYLES = (
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+    "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='",
+)
+# The admin's scripts evaluate the expressions in its markup, which has styles of its own.
+EXCEPTIONS: Mapping[str, Mapping[str, list[Any]]] = {
+    "/admin": {"script-src": [SELF, UNSAFE_EVAL, NONCE], "style-src": [SELF, UNSAFE_INLINE]},
+    "/api/redoc": {"style-src": [SELF, *REDOC_STYLES], "worker-src": [SELF, "blob:"]},
+}
+
+
+class PagePolicyMiddleware(CSPMiddleware):
+    """Sends the site's policy, with the directives that are others under some paths."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """The answer with its policy; those of the API's calls have none."""
+        if request.path_info.startswith(API_CALLS):
+            return response
+        return super().process_response(request, response)
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        parts.replace = {**replaced_under(request.path_info), **(parts.replace or {})}
+        return parts
+
+
+def replaced_under(path: str) -> Mapping[str, list[Any]]:
+    """The directives that differ from the site's at this path."""
+    return next((directives for prefix, directives in EXCEPTIONS.items() if path.startswith(prefix)), {})

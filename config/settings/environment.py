@@ -1,0 +1,335 @@
+"""The environment, read once into the apps' settings objects; every complaint is told at once."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import environ
+
+from accounts.conf import AccountSettings, IdentitySettings, LimitSettings
+from alerts.conf import AlertSettings
+from config.settings.account_environment import read_accounts
+from config.settings.news_environment import read_news
+from marketdata.conf import (
+    BUDGETS,
+    CLOCKS,
+    REAL_CLOCK,
+    AlphaVantageSettings,
+    Budget,
+    MarketDataSettings,
+    NewsSettings,
+)
+from mlops.conf import ModelSettings
+from predictions.conf import ForecastSettings
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROVIDERS = ("yahoo", "alpha_vantage", "sample")
+SHORTEST_SECRET = 50
+HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+\]")
+FEWEST_SIGNS = 8
+DEFAULT_SECRET = re.compile(r"insecure|change.?me|secret.?key|example|default|a key that signs nothing", re.IGNORECASE)
+OFF = ("", "0", "false", "no", "off")
+LONGEST_SECRET = 4096
+SMALLEST_BODY_LIMIT = 1024
+LOG_FORMATS = ("json", "console")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+ENGINE = "config.database"
+NO_DATABASE: dict[str, Any] = {"ENGINE": "django.db.backends.dummy"}
+NO_REDIS = "redis://127.0.0.1:1/0"
+
+T = TypeVar("T")
+
+
+class EnvironmentProblem(Exception):
+    """One or more variables cannot be used; `complaints` has one sentence each."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        super().__init__("The environment cannot be used:\n" + "\n".join(f"  - {line}" for line in complaints))
+        self.complaints = tuple(complaints)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """How the site is reached and how it talks to what surrounds it."""
+
+    port: int
+    body_bytes: int
+    allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
+    csrf_origins: tuple[str, ...]
+    stream_url: str
+    data_dir: Path
+    static_dir: Path
+    database: dict[str, Any]
+    redis_url: str
+    broker_url: str
+    email: dict[str, Any]
+    email_from: str
+    sentry_dsn: str
+    log_format: str
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Everything the environment decides."""
+
+    site: SiteSettings
+    marketdata: MarketDataSettings
+    models: ModelSettings
+    forecasts: ForecastSettings
+    limits: LimitSettings
+    accounts: AccountSettings
+    identity: IdentitySettings
+    alerts: AlertSettings
+    news: NewsSettings
+
+
+class _Reader:
+    """Reads variables one by one and remembers what is wrong with them."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self.variables = variables
+        self.complaints: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self.variables.get(name, "").strip() or default
+
+    def secret(self, name: str) -> str:
+        """The value of NAME, or what stands in the file that NAME_FILE names; no complaint repeats either."""
+        named, path = self.text(name, ""), self.text(f"{name}_FILE", "")
+        if named and path:
+            self.complaints.append(f"{name} and {name}_FILE are both set; set one of them.")
+        if named and not (named.isascii() and named.isprintable()):
+            self.complaints.append(f"{name} holds signs that stand in no key.")
+            return ""
+        if named or not path:
+            return named
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            self.complaints.append(f"{name}_FILE names a file that cannot be read.")
+            return ""
+        if not value or len(value) > LONGEST_SECRET or not (value.isascii() and value.isprintable()):
+            self.complaints.append(f"{name}_FILE names a file that does not hold one secret.")
+            return ""
+        return value
+
+    def words(self, name: str, default: str, allowed: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        words = tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
+        for word in words:
+            if allowed is not None and word not in allowed:
+                self.complaints.append(f"{name} may name {', '.join(allowed)}, not {word!r}.")
+        return words
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            self.complaints.append(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+            return default
+        return value
+
+    def integer(self, name: str, default: int) -> int:
+        return self._parsed(name, default, int, "a whole number")
+
+    def seconds(self, name: str, default: float) -> float:
+        return self._parsed(name, default, float, "a number of seconds")
+
+    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value and value.split("://")[0] not in schemes:
+            self.complaints.append(f"{name} must start with {' or '.join(s + '://' for s in schemes)}.")
+            return default
+        if not _can_be_read(value):
+            self.complaints.append(f"{name} is not an address that can be read; look at its port and its brackets.")
+            return default
+        return value
+
+    def build(self, names: str, make: Callable[[], T]) -> T | None:
+        """Make a settings object; its own complaint is kept under the names of the variables it came from."""
+        try:
+            return make()
+        except ValueError as error:
+            self.complaints.append(f"{names}: {error}.")
+            return None
+
+    def _parsed(self, name: str, default: T, kind: Callable[[str], T], described: str) -> T:
+        raw = self.text(name, "")
+        if not raw:
+            return default
+        try:
+            return kind(raw)
+        except ValueError:
+            self.complaints.append(f"{name} must be {described}, not {raw!r}.")
+            return default
+
+
+def _can_be_read(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def read_environment(variables: Mapping[str, str]) -> Environment:
+    """Turn environment variables into settings.
+
+    Raises EnvironmentProblem with every complaint at once; a complaint never repeats the value of a URL or a key.
+    """
+    reader = _Reader(variables)
+    site = _site(reader)
+    key = reader.secret("ALPHA_VANTAGE_API_KEY")
+    alpha_vantage_url = reader.url("ALPHA_VANTAGE_BASE_URL", "https://www.alphavantage.co", ("http", "https"))
+    marketdata = _marketdata(reader, key, alpha_vantage_url)
+    models = reader.build(
+        "HINDCAST_SEED, HINDCAST_HOLDOUT_SESSIONS",
+        lambda: ModelSettings(
+            artifacts=Path(reader.text("HINDCAST_ARTIFACTS_DIR", str(site.data_dir / "artifacts"))),
+            seed=reader.integer("HINDCAST_SEED", 20130102),
+            holdout_sessions=reader.integer("HINDCAST_HOLDOUT_SESSIONS", 252),
+        ),
+    )
+    forecasts = reader.build(
+        "HINDCAST_CACHE_SECONDS", lambda: ForecastSettings(cache_seconds=reader.integer("HINDCAST_CACHE_SECONDS", 600))
+    )
+    limits = reader.build(
+        "HINDCAST_LIMIT_ANONYMOUS, HINDCAST_LIMIT_ATTEMPTS_*, HINDCAST_TRUSTED_PROXIES",
+        lambda: LimitSettings(
+            anonymous_per_minute=reader.integer("HINDCAST_LIMIT_ANONYMOUS", 10),
+            trusted_proxies=reader.integer("HINDCAST_TRUSTED_PROXIES", 0),
+            attempts_per_address=reader.integer("HINDCAST_LIMIT_ATTEMPTS_ADDRESS", 20),
+            attempts_per_account=reader.integer("HINDCAST_LIMIT_ATTEMPTS_ACCOUNT", 10),
+        ),
+    )
+    accounts = reader.build("GOOGLE_*, GITHUB_*", lambda: read_accounts(reader))
+    identity = reader.build(
+        "HINDCAST_REQUEST_LOG_DAYS, HINDCAST_AUDIT_DAYS",
+        lambda: IdentitySettings(
+            key_secret=reader.secret("HINDCAST_KEY_SECRET"),
+            request_log_days=reader.integer("HINDCAST_REQUEST_LOG_DAYS", 30),
+            audit_days=reader.integer("HINDCAST_AUDIT_DAYS", 730),
+        ),
+    )
+    alerts = reader.build(
+        "HINDCAST_RULES_PER_USER, HINDCAST_SITE_URL",
+        lambda: AlertSettings(
+            rules_per_user=reader.integer("HINDCAST_RULES_PER_USER", 100),
+            site_url=reader.text("HINDCAST_SITE_URL", f"http://127.0.0.1:{site.port}").rstrip("/"),
+        ),
+    )
+    news = reader.build(
+        "HINDCAST_NEWS_TIMEOUT_S, HINDCAST_NEWS_LOOKBACK_DAYS, REDDIT_*",
+        lambda: read_news(reader, alpha_vantage=(key, alpha_vantage_url)),
+    )
+    if reader.complaints or not (
+        marketdata and models and forecasts and limits and identity and accounts and alerts and news
+    ):
+        raise EnvironmentProblem(reader.complaints)
+    return Environment(site, marketdata, models, forecasts, limits, accounts, identity, alerts, news)
+
+
+def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
+    """What a deployment must still be told, and what else is wrong with its environment; empty when it can start."""
+    needed = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS")
+    complaints = [f"{name} must be set in production." for name in needed if not variables.get(name, "").strip(" ,")]
+    complaints += _complaints_of_secret("HINDCAST_SECRET_KEY", variables.get("HINDCAST_SECRET_KEY", ""))
+    complaints += _complaints_of_secret("HINDCAST_KEY_SECRET", _Reader(variables).secret("HINDCAST_KEY_SECRET"))
+    hosts = [host.strip() for host in variables.get("HINDCAST_ALLOWED_HOSTS", "").split(",") if host.strip()]
+    if any("*" in host or host.startswith(".") for host in hosts):
+        complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*' or all below a domain.")
+    elif not all(HOST_NAME.fullmatch(host) for host in hosts):
+        complaints.append(
+            "HINDCAST_ALLOWED_HOSTS must hold names only: hindcast.example, without scheme, port or path."
+        )
+    complaints += [
+        f"{name} is set; production answers errors without their inside, so leave it empty."
+        for name in ("DEBUG", "DJANGO_DEBUG")
+        if variables.get(name, "").strip().lower() not in OFF
+    ]
+    try:
+        read_environment(variables)
+    except EnvironmentProblem as problem:
+        complaints += problem.complaints
+    return complaints
+
+
+def _complaints_of_secret(name: str, secret: str) -> list[str]:
+    """What is wrong with a secret that is set."""
+    if 0 < len(secret) < SHORTEST_SECRET:
+        return [f"{name} must have at least {SHORTEST_SECRET} characters."]
+    if secret and (len(set(secret)) < FEWEST_SIGNS or DEFAULT_SECRET.search(secret)):
+        return [f"{name} must be random, not a word or an example."]
+    return []
+
+
+def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings | None:
+    """Alpha Vantage is asked only with a key, so that one list of sources fits installations with and without."""
+    alpha_vantage = reader.build(
+        "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S",
+        lambda: AlphaVantageSettings(
+            api_key=key,
+            base_url=base_url,
+            timeout_s=reader.seconds("HINDCAST_ALPHA_VANTAGE_TIMEOUT_S", 4.0),
+        ),
+    )
+    budgets = {}
+    for source, default in BUDGETS.items():
+        name = f"HINDCAST_{source.upper()}_BUDGET"
+        budgets[source] = reader.build(name, partial(Budget.parse, reader.text(name, default)))
+    asked = reader.words("HINDCAST_PROVIDERS", ",".join(PROVIDERS), PROVIDERS)
+    return reader.build(
+        "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS, HINDCAST_QUOTE_SECONDS",
+        lambda: MarketDataSettings(
+            providers=tuple(name for name in asked if key or name != "alpha_vantage"),
+            yahoo_timeout_s=reader.seconds("HINDCAST_YAHOO_TIMEOUT_S", 3.0),
+            yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
+            stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
+            alpha_vantage=alpha_vantage if key else None,
+            quote_every_s=reader.seconds("HINDCAST_QUOTE_SECONDS", 60.0),
+            clock=reader.choice("HINDCAST_CLOCK", REAL_CLOCK, CLOCKS),
+            budgets={source: budget for source, budget in budgets.items() if budget is not None},
+            off=tuple(name for name in asked if not key and name == "alpha_vantage"),
+        ),
+    )
+
+
+def _site(reader: _Reader) -> SiteSettings:
+    port = reader.integer("HINDCAST_PORT", 8000)
+    if not 1 <= port <= 65534:
+        reader.complaints.append(f"HINDCAST_PORT must lie between 1 and 65534, not {port}.")
+    body_bytes = reader.integer("HINDCAST_BODY_LIMIT_BYTES", 2**20)
+    if body_bytes < SMALLEST_BODY_LIMIT:
+        reader.complaints.append(f"HINDCAST_BODY_LIMIT_BYTES must be at least {SMALLEST_BODY_LIMIT}, not {body_bytes}.")
+    data_dir = Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data")))
+    redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
+    database_url = reader.url("DATABASE_URL", "", ("postgres", "postgresql"))
+    return SiteSettings(
+        port=port,
+        body_bytes=body_bytes,
+        allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+        cors_origins=reader.words("HINDCAST_CORS_ORIGINS", "http://localhost:3000,http://localhost:5173"),
+        csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),
+        stream_url=reader.url("HINDCAST_STREAM_URL", "", ("ws", "wss")),
+        data_dir=data_dir,
+        static_dir=Path(reader.text("HINDCAST_STATIC_DIR", str(data_dir / "staticfiles"))),
+        database=dict(environ.Env.db_url_config(database_url, engine=ENGINE)) if database_url else NO_DATABASE,
+        redis_url=redis_url,
+        broker_url=reader.url("CELERY_BROKER_URL", redis_url, ("redis", "rediss", "unix", "amqp", "amqps")),
+        email=_email(reader),
+        email_from=reader.text("HINDCAST_EMAIL_FROM", "Hindcast <hindcast@localhost>"),
+        sentry_dsn=reader.text("SENTRY_DSN", ""),
+        log_format=reader.choice("HINDCAST_LOG_FORMAT", "json", LOG_FORMATS),
+        log_level=reader.choice("HINDCAST_LOG_LEVEL", "INFO", LOG_LEVELS),
+    )
+
+
+def _email(reader: _Reader) -> dict[str, Any]:
+    """E-mail goes into files under the data folder until an SMTP server is named."""
+    url = reader.url("EMAIL_URL", "", ("smtp", "smtp+tls", "smtp+ssl", "filemail"))
+    if not url:
+        return {}
+    return dict(environ.Env.email_url_config(url))
