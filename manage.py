@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Runs a management command; one that needs servers gets them, embedded ones where no URL names others."""
+"""Run a management command, with embedded servers where no URL names others."""
 
 import os
 import sys
@@ -13,13 +13,13 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if sys.stderr.isatty() and sys.argv[1:2] not in (["demo"], ["timelapse"]):
-        # A person reads along: a command's own words say what it does, so only warnings join them, in plain lines.
-        # A demo starts processes that keep logs, and those stay as they are.
+        # At a terminal, commands print their own progress, so only warnings are logged, as plain lines.
+        # A demo's processes keep their usual logs.
         os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
         os.environ.setdefault("HINDCAST_LOG_FORMAT", "console")
-    simulation_env.set_apart(sys.argv, os.environ)
-    with preflight.checked(sys.argv), servers.servers_for(sys.argv):
-        # Settings read the URLs that the line above provides.
+    simulation_env.isolate_time_lapse(sys.argv, os.environ)
+    with preflight.exclusive_site(sys.argv), servers.command_servers(sys.argv):
+        # Settings read the URLs that the line above sets.
         from django.core.management import execute_from_command_line
 
         from config.settings.environment import EnvironmentProblem

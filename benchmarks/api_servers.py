@@ -14,7 +14,7 @@ import httpx
 
 from config.devserver.demo import programs
 from config.devserver.paths import ROOT
-from config.devserver.running import HOST, free_port
+from config.devserver.server_process import HOST, free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 40

@@ -23,7 +23,7 @@ def run_cases(module: str, **options: Any) -> None:
     """Start what is not there yet, set Django up on it, and call `run` of the module with these options."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
     os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
-    with servers.provided(os.environ, FOLDER):
+    with servers.ensure_servers(os.environ, FOLDER):
         # Settings, and with them everything else, read the addresses that the line above provides.
         django.setup()
         import_module(module).run(**options)

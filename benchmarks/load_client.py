@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from config.devserver.running import HOST
+from config.devserver.server_process import HOST
 
 PATIENCE_S = 15.0
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]

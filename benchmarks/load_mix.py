@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from config.devserver.running import HOST
+from config.devserver.server_process import HOST
 from predictions.conf import HORIZONS, MOST_AT_ONCE
 
 JOB_SYMBOLS = 120

@@ -12,7 +12,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 
 from config import account_export
 from config.apidocs import pages as api_pages
-from config.devserver.clock_view import told_clock
+from config.devserver.clock_view import simulated_clock
 from config.observability import health
 
 
@@ -54,7 +54,7 @@ urlpatterns = [
     path("api/problems", csrf_exempt(api_pages.problems), name="problems"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema", **DOCUMENT), name="redoc"),
     re_path(r"^(?P<rest>api/.+)/$", without_slash),
-    path("clock", told_clock, name="clock"),
+    path("clock", simulated_clock, name="clock"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     # For the collector inside the network; the proxy in front of the site does not pass it on.

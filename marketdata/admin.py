@@ -198,7 +198,7 @@ class ProviderHealthAdmin(ReadOnlyAdmin):
         "calls_today",
         "calls_left",
         "runs_out_at",
-        "rests_until",
+        "paused_until",
         "checked_at",
     ]
     list_filter: ClassVar = ["state"]

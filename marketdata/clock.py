@@ -1,4 +1,4 @@
-"""What time it is for the platform: the real time, or in a time-lapse the instant that every process is told."""
+"""The platform's clock: real time, or in a time-lapse the simulated instant shared by every process."""
 
 from datetime import datetime
 
@@ -6,26 +6,26 @@ from django.conf import settings
 from django.utils import timezone
 from django_redis import get_redis_connection
 
-from marketdata.conf import TOLD_CLOCK
+from marketdata.conf import SIMULATED_CLOCK
 
 KEY = "clock"
 
 
 def now() -> datetime:
-    """The instant that it is, aware, in UTC; the real one until a time-lapse has told another."""
-    return told() or timezone.now()
+    """Return the current instant, aware, in UTC: the simulated one where one is set, else real time."""
+    return simulated() or timezone.now()
 
 
-def told() -> datetime | None:
-    """The instant that a time-lapse has told; None on the real clock."""
-    if settings.HINDCAST_MARKETDATA.clock != TOLD_CLOCK:
+def simulated() -> datetime | None:
+    """Return the simulated instant; None on the real clock."""
+    if settings.HINDCAST_MARKETDATA.clock != SIMULATED_CLOCK:
         return None
     text = get_redis_connection("default").get(KEY)
     return None if text is None else datetime.fromisoformat(text.decode())
 
 
-def tell(instant: datetime) -> None:
-    """Set the clock of a time-lapse for all its processes. Raises ValueError on the real clock."""
-    if settings.HINDCAST_MARKETDATA.clock != TOLD_CLOCK:
+def set_simulated(instant: datetime) -> None:
+    """Set the simulated clock for all processes. Raises ValueError on the real clock."""
+    if settings.HINDCAST_MARKETDATA.clock != SIMULATED_CLOCK:
         raise ValueError("the real clock cannot be set")
     get_redis_connection("default").set(KEY, instant.isoformat())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 LONGEST_TIMEOUT_S = 60
 SHORTEST_QUOTE_PAUSE_S, LONGEST_QUOTE_PAUSE_S = 15, 3600
 UNITS = ("second", "minute", "day")
-REAL_CLOCK, TOLD_CLOCK = CLOCKS = ("real", "told")
+REAL_CLOCK, SIMULATED_CLOCK = CLOCKS = ("real", "simulated")
 ALLOWANCE = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
 
 

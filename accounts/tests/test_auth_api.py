@@ -22,7 +22,7 @@ from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
 from accounts.real_time import real_now
 from accounts.services.tokens import REPLAYED
 from accounts.tests.factories import PASSWORD, key_of, person, token_for
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -21,7 +21,7 @@ from accounts.key_table import HeardTable, tell_change
 from accounts.models import ApiKey, Plan, TokenFamily
 from accounts.real_time import real_now
 from accounts.tests.factories import family_of, key_of, person
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.models import Acceptance, AuditEvent, User
 from accounts.tests.conftest import PASSWORD
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 
 pytestmark = pytest.mark.django_db
 

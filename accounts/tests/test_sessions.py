@@ -13,7 +13,7 @@ from accounts.limits import STORE_OUTAGE
 from accounts.models import User
 from accounts.sessions import SessionStore
 from accounts.tests.conftest import PASSWORD
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -1,10 +1,10 @@
-"""`python -m config.devserver forget` stops the clone's servers and removes what they keep outside the clone."""
+"""`python -m config.devserver forget` stops the clone's servers and removes their files outside the clone."""
 
 import os
 import shutil
 import sys
 
-from config.devserver.cluster import Cluster
+from config.devserver.embedded_servers import EmbeddedServers
 from config.devserver.paths import existing_private_folder
 from config.devserver.servers import data_folder
 
@@ -16,8 +16,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     folder = data_folder(os.environ)
-    for cluster in (folder, folder / "timelapse", *sorted((folder / "test").glob("run-*"))):
-        Cluster(cluster).stop()
+    for data_dir in (folder, folder / "timelapse", *sorted((folder / "test").glob("run-*"))):
+        EmbeddedServers(data_dir).stop()
     private = existing_private_folder()
     if arguments == ["forget"] and private:
         shutil.rmtree(private)

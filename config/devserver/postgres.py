@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: made once per data folder, started on a free port with a password."""
+"""Embedded PostgreSQL: initialised once per data folder, started on a free port with a password."""
 
 import hashlib
 import os
@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from config.devserver import paths, running
-from config.devserver.errors import EmbeddedProblem
-from config.devserver.paths import Runner
-from config.devserver.process import ProcessIdentity, command_of
-from config.devserver.running import RunningServer
+from config.devserver import paths, server_process
+from config.devserver.errors import EmbeddedServerError
+from config.devserver.paths import ServerUser
+from config.devserver.process_identity import ProcessIdentity, command_of
+from config.devserver.server_process import RunningServer
 
 NAME = "PostgreSQL"
 STOP = signal.SIGINT
@@ -25,7 +25,7 @@ ATTEMPTS = 8
 PAUSE_SECONDS = 0.5
 BUILTIN_LOCALE_SINCE = 17
 SETTINGS = {
-    "listen_addresses": running.HOST,
+    "listen_addresses": server_process.HOST,
     "unix_socket_directories": "",
     "shared_buffers": "64MB",
     "max_connections": "80",
@@ -38,37 +38,34 @@ WITHOUT_DURABILITY = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 
 
 def start(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
-    """Start PostgreSQL for the data folder, on `port` if it is free, else on a free one.
-
-    Its files are made first when there are none of this clone's.
-    """
-    runner = paths.postgres_runner()
+    """Start PostgreSQL on `port` if it is free, else on a free port; initialises the database files if necessary."""
+    runner = paths.postgres_user()
     programs = paths.postgres_programs(runner)
     home = paths.postgres_home(folder, runner)
     files = home / f"postgres-{_major_version(programs)}"
-    _end_unrecorded(files)
-    if not _made_with(files, password):
-        _make(files, programs=programs, runner=runner, password=password)
+    _stop_unrecorded(files)
+    if not _belongs_to(files, password):
+        _initialise(files, programs=programs, runner=runner, password=password)
     log = folder / "postgres.log"
     settings = SETTINGS if durable else SETTINGS | WITHOUT_DURABILITY
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     for _ in range(ATTEMPTS):
-        chosen = running.port_for(port)
+        chosen = server_process.port_for(port)
         command = [str(programs / "postgres"), "-D", str(files), "-p", str(chosen), *options]
-        started = running.launch(NAME, command, log=log, ready=_ready(files), **runner.popen)
+        started = server_process.launch(NAME, command, log=log, ready=_ready(files), **runner.popen)
         if started:
             return _with_database(RunningServer(started, chosen), password)
-        # The port was taken meanwhile, or the last processes of a server that was killed are still going.
+        # Another program took the port, or processes of a killed server are still exiting.
         time.sleep(PAUSE_SECONDS)
-    raise EmbeddedProblem(f"PostgreSQL did not start: {running.last_words(log)}")
+    raise EmbeddedServerError(f"PostgreSQL did not start: {server_process.last_log_lines(log)}")
 
 
 def url(server: RunningServer, password: str) -> str:
-    return f"postgres://{USER}:{password}@{running.HOST}:{server.port}/{DATABASE}"
+    return f"postgres://{USER}:{password}@{server_process.HOST}:{server.port}/{DATABASE}"
 
 
 def _ready(files: Path) -> Callable[[], bool]:
-    """PostgreSQL writes its state into its pid file; this is also how its own pg_ctl waits."""
+    """Return a readiness probe that reads the pid file, as pg_ctl does."""
 
     def ready() -> bool:
         lines = _pid_file_lines(files)
@@ -84,8 +81,8 @@ def _pid_file_lines(files: Path) -> list[str]:
         return []
 
 
-def _end_unrecorded(files: Path) -> None:
-    """Stop a server that runs on these files though no record names it; drop the pid file of one that is gone."""
+def _stop_unrecorded(files: Path) -> None:
+    """Stop a server that uses these files but is not in the record; remove a stale pid file."""
     lines = _pid_file_lines(files)
     if not lines:
         return
@@ -96,22 +93,22 @@ def _end_unrecorded(files: Path) -> None:
 
 
 def _major_version(programs: Path) -> int:
-    told = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    return int(told.split()[2].split(".")[0])
+    version = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(version.split()[2].split(".")[0])
 
 
 def _mark(password: str) -> str:
     return hashlib.sha256(f"database files of {password}".encode()).hexdigest()
 
 
-def _made_with(files: Path, password: str) -> bool:
-    """Whether the files belong to this password; those of a clone that was removed do not."""
+def _belongs_to(files: Path, password: str) -> bool:
+    """Whether the files were initialised with this password; files of a removed clone were not."""
     mark = files / "hindcast.mark"
     return mark.exists() and mark.read_text() == _mark(password)
 
 
-def _make(files: Path, *, programs: Path, runner: Runner, password: str) -> None:
-    """Make the database files; a half-made folder is never taken for a whole one."""
+def _initialise(files: Path, *, programs: Path, runner: ServerUser, password: str) -> None:
+    """Initialise the database files in a temporary folder and rename it, so that a partial one is never used."""
     unfinished = files.with_name(f"{files.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.rmtree(files, ignore_errors=True)
@@ -130,7 +127,7 @@ def _make(files: Path, *, programs: Path, runner: Runner, password: str) -> None
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, **runner.popen,
     )  # fmt: skip
     if made.returncode:
-        raise EmbeddedProblem(f"The database files cannot be made: {' '.join(made.stderr.split())}")
+        raise EmbeddedServerError(f"The database files cannot be created: {' '.join(made.stderr.split())}")
     mark = cluster / "hindcast.mark"
     mark.touch(mode=0o600)
     mark.write_text(_mark(password))
@@ -140,21 +137,21 @@ def _make(files: Path, *, programs: Path, runner: Runner, password: str) -> None
 
 
 def _with_database(server: RunningServer, password: str) -> RunningServer:
-    """The server with our database in it; a server that cannot have one is stopped."""
+    """Create the database; stops the server if that fails."""
     try:
         _ensure_database(server, password)
     except BaseException as error:
-        server.process.stop(STOP, patience_s=running.END_SECONDS)
+        server.process.stop(STOP, patience_s=server_process.END_SECONDS)
         if isinstance(error, psycopg.Error):
-            raise EmbeddedProblem(
-                f"PostgreSQL runs but its database cannot be made: {' '.join(str(error).split())}"
+            raise EmbeddedServerError(
+                f"PostgreSQL runs but its database cannot be created: {' '.join(str(error).split())}"
             ) from error
         raise
     return server
 
 
 def _ensure_database(server: RunningServer, password: str) -> None:
-    address = {"host": running.HOST, "port": server.port, "user": USER, "password": password}
+    address = {"host": server_process.HOST, "port": server.port, "user": USER, "password": password}
     with psycopg.connect(**address, dbname="postgres", autocommit=True) as connection:  # type: ignore[arg-type]  # a dict of mixed values
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
         if not found:

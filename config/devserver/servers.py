@@ -1,4 +1,4 @@
-"""Starts and stops PostgreSQL and Valkey for a clone whose environment names no others."""
+"""PostgreSQL and Valkey for a clone whose environment names no other servers."""
 
 import os
 import signal
@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from config.devserver.cluster import URL_VARIABLES, Cluster
-from config.devserver.errors import EmbeddedProblem
+from config.devserver.embedded_servers import URL_VARIABLES, EmbeddedServers
+from config.devserver.errors import EmbeddedServerError
 from config.devserver.paths import ROOT
 
-__all__ = ["EmbeddedProblem", "data_folder", "needs_servers", "provided", "revive", "servers_for"]
+__all__ = ["EmbeddedServerError", "command_servers", "data_folder", "ensure_servers", "needs_servers", "restart_dead"]
 
 WITHOUT_SERVERS = frozenset(
     {
@@ -37,56 +37,56 @@ def needs_servers(arguments: list[str]) -> bool:
 
 
 @contextmanager
-def servers_for(arguments: list[str]) -> Iterator[None]:
-    """Have servers while a management command runs, when it needs them; says in one sentence why it cannot."""
+def command_servers(arguments: list[str]) -> Iterator[None]:
+    """Run servers during a management command that needs them; exits with one sentence if they cannot run."""
     if not needs_servers(arguments):
         yield
         return
     with ExitStack() as stack:
         try:
-            stack.enter_context(provided(os.environ, data_folder(os.environ)))
-        except EmbeddedProblem as problem:
+            stack.enter_context(ensure_servers(os.environ, data_folder(os.environ)))
+        except EmbeddedServerError as problem:
             sys.stderr.write(f"{problem}\n")
             sys.exit(EXIT_CANNOT_RUN)
         yield
 
 
 @contextmanager
-def provided(variables: MutableMapping[str, str], folder: Path, *, durable: bool = True) -> Iterator[None]:
-    """Fill in DATABASE_URL and REDIS_URL where they are missing, with servers of `folder` that run meanwhile."""
+def ensure_servers(variables: MutableMapping[str, str], folder: Path, *, durable: bool = True) -> Iterator[None]:
+    """Set missing DATABASE_URL and REDIS_URL to servers of `folder` for the duration of the block."""
     missing = tuple(name for name, variable in URL_VARIABLES.items() if not variables.get(variable))
     if not missing:
         yield
         return
-    _leave_in_order_when_terminated()
+    _exit_on_termination()
     with ExitStack() as stack:
-        urls = stack.enter_context(Cluster(folder, durable=durable).attached(missing))
+        urls = stack.enter_context(EmbeddedServers(folder, durable=durable).attach(missing))
         variables.update(urls)
         try:
             yield
         finally:
             for name in urls:
                 del variables[name]
-            with _undisturbed():
+            with _ignore_signals():
                 stack.close()
 
 
-def revive(variables: Mapping[str, str], folder: Path) -> list[str]:
-    """Start again those servers of `folder` that `variables` name and that have died; returns what they are called.
+def restart_dead(variables: Mapping[str, str], folder: Path) -> list[str]:
+    """Restart the dead servers of `folder` that `variables` name, at their old addresses; returns their names.
 
-    Each comes back at its old address with its data. Raises EmbeddedProblem when one does not.
+    Raises EmbeddedServerError if a server does not start.
     """
-    return Cluster(folder).revive(variables)
+    return EmbeddedServers(folder).restart_dead(variables)
 
 
 def data_folder(variables: Mapping[str, str]) -> Path:
-    """The clone's data folder."""
+    """Return the clone's data folder."""
     return Path(variables.get("HINDCAST_DATA_DIR") or ROOT / ".data").resolve()
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold off an impatient second Ctrl-C until the servers are stopped, which takes seconds at most."""
+def _ignore_signals() -> Iterator[None]:
+    """Ignore a second Ctrl-C while the servers stop, which takes a few seconds."""
     former = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
     try:
         yield
@@ -95,8 +95,8 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _leave_in_order_when_terminated() -> None:
-    """Let a termination unwind the stack, so that the servers are stopped, unless somebody handles it already."""
+def _exit_on_termination() -> None:
+    """Turn SIGTERM and SIGHUP into SystemExit, so that the servers are stopped; existing handlers stay."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _exit)

@@ -1,14 +1,14 @@
-"""A time-lapse lives apart: a folder, servers and a clock of its own, whatever the environment names."""
+"""Environment of a time-lapse: its own data folder, servers and simulated clock."""
 
 from collections.abc import MutableMapping
 
 from config.devserver.servers import data_folder
-from marketdata.conf import TOLD_CLOCK
+from marketdata.conf import SIMULATED_CLOCK
 
 COMMAND = "timelapse"
 FOLDER = "timelapse"
-# What a site may have been given and a time-lapse must neither read, write nor send to.
-NOT_SHARED = (
+# A time-lapse must not use the real site's servers, folders, mail or error reporting.
+ISOLATED_VARIABLES = (
     "DATABASE_URL",
     "REDIS_URL",
     "CELERY_BROKER_URL",
@@ -19,11 +19,11 @@ NOT_SHARED = (
 )
 
 
-def set_apart(arguments: list[str], variables: MutableMapping[str, str]) -> None:
-    """Point the variables of a time-lapse at what is its own; those of any other command stay as they are."""
+def isolate_time_lapse(arguments: list[str], variables: MutableMapping[str, str]) -> None:
+    """Isolate the variables of the `timelapse` command; other commands are unaffected."""
     if arguments[1:2] != [COMMAND]:
         return
     folder = data_folder(variables) / FOLDER
-    for name in NOT_SHARED:
+    for name in ISOLATED_VARIABLES:
         variables.pop(name, None)
-    variables.update(HINDCAST_DATA_DIR=str(folder), HINDCAST_CLOCK=TOLD_CLOCK, HINDCAST_PROVIDERS="sample")
+    variables.update(HINDCAST_DATA_DIR=str(folder), HINDCAST_CLOCK=SIMULATED_CLOCK, HINDCAST_PROVIDERS="sample")

@@ -1,4 +1,4 @@
-"""The processes of a demo: started together, watched, stopped together, and found again after a crash."""
+"""Process supervisor of a demo: start, watch, restart and stop programs, and clean up after a crash."""
 
 import json
 import os
@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.devserver.paths import ROOT
-from config.devserver.process import ProcessIdentity
+from config.devserver.process_identity import ProcessIdentity
 
 STOP_PATIENCE_S = 6.0
-LOOK_EVERY_S = 0.3
+POLL_INTERVAL_S = 0.3
 LAST_LINES = 15
-STEADY_S = 60.0
+RESTART_INTERVAL_S = 60.0
 
 
-class ProcessEnded(Exception):
-    """A process ended by itself soon after it was started again; the message holds the last lines of its log."""
+class ProcessExited(Exception):
+    """A process exited again soon after a restart; the message contains the last lines of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to start: a name for people, the command, and variables on top of our own."""
+    """A program to run: display name, command, and variables added to the environment."""
 
     name: str
     command: tuple[str, ...]
@@ -34,20 +34,20 @@ class Program:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Starts programs, writes their output to `folder`/log, and keeps their identities in `folder`/demo.json.
+    """Runs programs with output in `folder`/log and their identities in `folder`/demo.json.
 
-    `revive_servers` starts again what the programs stand on and says what that was.
+    `restart_servers` restarts dead database servers and returns their names.
     """
 
     folder: Path
-    tell: Callable[[str], None]
-    revive_servers: Callable[[], list[str]] = list
+    notify: Callable[[str], None]
+    restart_servers: Callable[[], list[str]] = list
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _programs: dict[str, Program] = field(default_factory=dict)
     _restarted: dict[str, float] = field(default_factory=dict)
 
     def start(self, program: Program) -> None:
-        """Start a program in a process group of its own, tied to this process."""
+        """Start a program in its own process group; it exits with this process."""
         log = self.log_of(program.name)
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "config.devserver.exit_with_parent", str(os.getpid()), *program.command]
@@ -65,21 +65,21 @@ class Supervisor:
         self._record()
 
     def watch_until(self, done: Callable[[], bool], *, seconds: float = float("inf")) -> bool:
-        """Look after the programs until `done` says so; False when the time is over first.
+        """Restart exited programs until `done()` is true; returns False on timeout.
 
-        What ends is started again; raises ProcessEnded when that ends within a minute.
+        Raises ProcessExited if a program exits twice within RESTART_INTERVAL_S.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self._revive_servers()
-            self._revive_programs()
+            self._restart_dead_servers()
+            self._restart_programs()
             if done():
                 return True
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         return False
 
     def stop(self) -> None:
-        """Ask every program to end, all at once, and kill what has not ended in time."""
+        """Terminate all programs, then kill those that have not exited in time."""
         groups = [child.pid for child in self._running.values()]
         for group in groups:
             _signal_group(group, signal.SIGTERM)
@@ -99,42 +99,42 @@ class Supervisor:
     def log_of(self, name: str) -> Path:
         return self.folder / "log" / f"{name}.log"
 
-    def _revive_servers(self) -> None:
-        for name in self.revive_servers():
+    def _restart_dead_servers(self) -> None:
+        for name in self.restart_servers():
             self._note_restart(name, f"{name} ended; its log is in {self.folder}.")
-            self.tell(f"{name} ended and was started again.")
+            self.notify(f"{name} ended and was started again.")
 
-    def _revive_programs(self) -> None:
+    def _restart_programs(self) -> None:
         for name, child in list(self._running.items()):
             if child.poll() is None:
                 continue
             lines = self.log_of(name).read_text(errors="replace").splitlines()[-LAST_LINES:]
-            told = f"{name} ended with code {child.returncode}:\n" + "\n".join(f"  {line}" for line in lines)
+            message = f"{name} ended with code {child.returncode}:\n" + "\n".join(f"  {line}" for line in lines)
             _signal_group(child.pid, signal.SIGKILL)
-            self._note_restart(name, told)
-            self.tell(f"{told}\nStarting {name} again.")
+            self._note_restart(name, message)
+            self.notify(f"{message}\nStarting {name} again.")
             self.start(self._programs[name])
 
-    def _note_restart(self, name: str, told: str) -> None:
-        """Raises ProcessEnded with `told` when the last restart was a moment ago: another will not help."""
+    def _note_restart(self, name: str, message: str) -> None:
+        """Raise ProcessExited with `message` if the last restart was less than RESTART_INTERVAL_S ago."""
         now = time.monotonic()
-        if now - self._restarted.get(name, -STEADY_S) < STEADY_S:
-            raise ProcessEnded(told)
+        if now - self._restarted.get(name, -RESTART_INTERVAL_S) < RESTART_INTERVAL_S:
+            raise ProcessExited(message)
         self._restarted[name] = now
 
     def _record(self) -> None:
         identities = [ProcessIdentity.of(child.pid) for child in self._running.values()]
         written = self.folder / "demo.json.new"
-        written.write_text(json.dumps([{"pid": one.pid, "began": one.began} for one in identities if one]))
+        written.write_text(json.dumps([{"pid": one.pid, "started_at": one.started_at} for one in identities if one]))
         written.replace(self.folder / "demo.json")
 
 
-def end_recorded(folder: Path) -> None:
-    """End what a demo that was killed left behind."""
+def stop_recorded_processes(folder: Path) -> None:
+    """Stop the processes of a killed demo."""
     record = folder / "demo.json"
     try:
         written = json.loads(record.read_text())
-        left = [ProcessIdentity(int(one["pid"]), str(one["began"])) for one in written]
+        left = [ProcessIdentity(int(one["pid"]), str(one["started_at"])) for one in written]
     except (OSError, ValueError, KeyError, TypeError):
         return
     for process in left:

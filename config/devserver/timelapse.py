@@ -1,4 +1,4 @@
-"""A quarter of real use in minutes: the sample told one session at a time to a site that knows nothing later."""
+"""Time-lapse: replays the sample prices one session at a time on a simulated clock."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ from alerts.services.rules import RuleRequest, create_rule
 from config.pipelines import EXCHANGE, PipelineReport
 from marketdata import clock
 from marketdata.calendars import close_instant, is_session, sessions_between
-from marketdata.conf import TOLD_CLOCK
+from marketdata.conf import SIMULATED_CLOCK
 from marketdata.providers.sample import FIRST_SESSION, LAST_SESSION
 from marketdata.selectors import active_instruments, bars_for
 from mlops.services.training import sessions_needed
@@ -31,16 +31,16 @@ WATCHED_MOVE = Decimal("0.03")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The session at whose close the site begins, those that it is told afterwards, and the seconds between them."""
+class ReplayPlan:
+    """First session, the sessions replayed after it, and the seconds between two of them."""
 
     first: date
-    told: tuple[date, ...]
+    sessions: tuple[date, ...]
     every_s: float
 
     @classmethod
-    def read(cls, *, start: str, every: str, sessions: int | None) -> "Plan":
-        """The plan that a person's words describe; raises ValueError with one sentence."""
+    def read(cls, *, start: str, every: str, sessions: int | None) -> "ReplayPlan":
+        """Parse command-line values; raises ValueError with one sentence."""
         try:
             first = date.fromisoformat(start)
         except ValueError:
@@ -51,23 +51,23 @@ class Plan:
         known = len(sessions_between(EXCHANGE, FIRST_SESSION, first))
         if known < needed:
             raise ValueError(f"A model needs {needed} sessions to learn from; up to {first} the sample has {known}.")
-        told = sessions_between(EXCHANGE, first, LAST_SESSION)[1:]
-        if not told:
+        following = sessions_between(EXCHANGE, first, LAST_SESSION)[1:]
+        if not following:
             raise ValueError(f"The sample ends on {LAST_SESSION}, so a time-lapse must begin before that.")
         if sessions is not None and sessions < 1:
             raise ValueError(f"--sessions must be at least 1, not {sessions}.")
-        return cls(first, tuple(told[:sessions]), _pause(every))
+        return cls(first, tuple(following[:sessions]), _pause(every))
 
 
-def instant_after(session: date) -> datetime:
-    """The instant at which a session's evening work is done."""
+def evening_of(session: date) -> datetime:
+    """Return the instant of the session's evening run."""
     return close_instant(EXCHANGE, session) + AFTER_CLOSE
 
 
-def start_over() -> None:
-    """Empty the database, the store and the folders of the time-lapse before; raises ValueError on a real site."""
-    if settings.HINDCAST_MARKETDATA.clock != TOLD_CLOCK:
-        raise ValueError("only a time-lapse starts over")
+def reset_time_lapse() -> None:
+    """Delete the data of an earlier time-lapse; raises ValueError on the real clock."""
+    if settings.HINDCAST_MARKETDATA.clock != SIMULATED_CLOCK:
+        raise ValueError("only a time-lapse can be reset")
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE")
         cursor.execute("CREATE SCHEMA public")
@@ -76,8 +76,8 @@ def start_over() -> None:
         shutil.rmtree(Path(folder), ignore_errors=True)
 
 
-def watch_for(email: str) -> int:
-    """Give the person rules that a quarter of prices will set off; returns how many."""
+def create_demo_rules(email: str) -> int:
+    """Create alert rules that the replayed prices trigger; returns their number."""
     user = get_user_model().objects.get(email=email)
     requests = []
     for instrument in active_instruments():
@@ -96,8 +96,8 @@ def watch_for(email: str) -> int:
     return len(requests)
 
 
-def line_of(report: PipelineReport) -> str:
-    """One line about what a session brought."""
+def session_summary(report: PipelineReport) -> str:
+    """Summarise one session's run in one line."""
     counts = {step.name: step.counts for step in report.steps}
     seconds = sum(step.seconds for step in report.steps)
     bars, made, met, raised = (

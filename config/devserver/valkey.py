@@ -1,14 +1,14 @@
-"""The embedded Valkey: cache, channel layer, rate counter and broker of a clone."""
+"""Embedded Valkey: the clone's cache, channel layer, rate limiter and broker."""
 
 import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from config.devserver import paths, running
-from config.devserver.errors import EmbeddedProblem
-from config.devserver.process import ProcessIdentity, command_of
-from config.devserver.running import RunningServer
+from config.devserver import paths, server_process
+from config.devserver.errors import EmbeddedServerError
+from config.devserver.process_identity import ProcessIdentity, command_of
+from config.devserver.server_process import RunningServer
 
 NAME = "Valkey"
 STOP = signal.SIGTERM
@@ -21,24 +21,24 @@ def start(folder: Path, *, password: str, durable: bool, port: int | None = None
     files = folder / "valkey"
     files.mkdir(mode=0o700, exist_ok=True)
     log = folder / "valkey.log"
-    _end_unrecorded(folder)
+    _stop_unrecorded(folder)
     for _ in range(ATTEMPTS):
-        chosen = running.port_for(port)
+        chosen = server_process.port_for(port)
         settings = _settings_file(folder, files, port=chosen, password=password, durable=durable)
-        started = running.launch(NAME, [str(program), str(settings)], log=log, ready=_ready(chosen, password))
+        started = server_process.launch(NAME, [str(program), str(settings)], log=log, ready=_ready(chosen, password))
         if started:
             return RunningServer(started, chosen)
-    raise EmbeddedProblem(f"Valkey did not start: {running.last_words(log)}")
+    raise EmbeddedServerError(f"Valkey did not start: {server_process.last_log_lines(log)}")
 
 
 def url(server: RunningServer, password: str) -> str:
-    return f"redis://:{password}@{running.HOST}:{server.port}/0"
+    return f"redis://:{password}@{server_process.HOST}:{server.port}/0"
 
 
 def answers(port: int, password: str) -> bool:
-    """Whether a server with our password listens there and has loaded its data."""
+    """Whether a server with this password listens on the port and has loaded its data."""
     try:
-        with socket.create_connection((running.HOST, port), timeout=2) as connection:
+        with socket.create_connection((server_process.HOST, port), timeout=2) as connection:
             connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
             reply = b""
             while reply.count(b"\r\n") < 2:
@@ -51,15 +51,15 @@ def answers(port: int, password: str) -> bool:
     return reply.startswith(b"+OK\r\n+PONG")
 
 
-def _end_unrecorded(folder: Path) -> None:
-    """Stop a server that runs with our last settings though no record names it."""
+def _stop_unrecorded(folder: Path) -> None:
+    """Stop a server that uses this folder's settings file but is not in the record."""
     try:
         pid = int((folder / "valkey.pid").read_text())
         ports = [line.split()[1] for line in (folder / "valkey.conf").read_text().splitlines() if line[:5] == "port "]
     except (OSError, ValueError):
         return
     process = ProcessIdentity.of(pid)
-    if process and ports and f"valkey-server {running.HOST}:{ports[0]}" in command_of(pid):
+    if process and ports and f"valkey-server {server_process.HOST}:{ports[0]}" in command_of(pid):
         process.stop(STOP, patience_s=10)
 
 
@@ -68,9 +68,9 @@ def _ready(port: int, password: str) -> Callable[[], bool]:
 
 
 def _settings_file(folder: Path, files: Path, *, port: int, password: str, durable: bool) -> Path:
-    """Settings travel in a file of ours alone: a command line is for everybody to read."""
+    """Write a private settings file; other users could read a password on the command line."""
     lines = [
-        f"bind {running.HOST}",
+        f"bind {server_process.HOST}",
         f"port {port}",
         f"requirepass {password}",
         f'dir "{files}"',

@@ -13,7 +13,7 @@ STREAM_PATH = "/ws/stream"
 
 def page_context(request: HttpRequest) -> dict[str, Any]:
     """The address of the live stream, the sentence beside every forecast, and the instant that a time-lapse tells."""
-    return {"stream_url": _stream_url(request), "disclaimer": DISCLAIMER, "told_instant": clock.told()}
+    return {"stream_url": _stream_url(request), "disclaimer": DISCLAIMER, "simulated_now": clock.simulated()}
 
 
 def _stream_url(request: HttpRequest) -> str:

@@ -46,8 +46,8 @@ def _prepare() -> None:
     folder = _until_the_end.enter_context(_own_folder(ROOT / ".data" / "test"))
     os.environ.setdefault("HINDCAST_DATA_DIR", str(folder))
     try:
-        _until_the_end.enter_context(servers.provided(os.environ, folder, durable=False))
-    except servers.EmbeddedProblem as problem:
+        _until_the_end.enter_context(servers.ensure_servers(os.environ, folder, durable=False))
+    except servers.EmbeddedServerError as problem:
         raise pytest.UsageError(str(problem)) from problem
 
 

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from config.database.base import DatabaseWrapper, gate_of
 from config.database.circuit_breaker import Gate
-from config.devserver.running import HOST, free_port
+from config.devserver.server_process import HOST, free_port
 from config.settings.base import POOL
 
 PAUSE_S = 0.2

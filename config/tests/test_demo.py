@@ -19,12 +19,12 @@ import pytest
 
 from config.devserver import preflight
 from config.devserver import supervisor as supervisor_module
-from config.devserver.cluster import Cluster
 from config.devserver.demo import demo_variables, empty_metrics
+from config.devserver.embedded_servers import EmbeddedServers
 from config.devserver.paths import ROOT
-from config.devserver.process import ProcessIdentity
-from config.devserver.running import HOST, free_port
-from config.devserver.supervisor import ProcessEnded, Program, Supervisor, end_recorded
+from config.devserver.process_identity import ProcessIdentity
+from config.devserver.server_process import HOST, free_port
+from config.devserver.supervisor import ProcessExited, Program, Supervisor, stop_recorded_processes
 from marketdata.calendars import is_session
 from predictions.conf import HORIZONS
 
@@ -74,7 +74,7 @@ def free_pair() -> int:
 
 def _recorded(folder: Path) -> list[ProcessIdentity]:
     written = json.loads((folder / "demo.json").read_text())
-    return [ProcessIdentity(one["pid"], one["began"]) for one in written]
+    return [ProcessIdentity(one["pid"], one["started_at"]) for one in written]
 
 
 @pytest.mark.parametrize("taken", [0, 1])
@@ -131,8 +131,8 @@ def test_a_second_demo_of_the_same_folder_is_refused(
     port = free_pair()
     monkeypatch.setenv("HINDCAST_PORT", str(port))
     arguments = ["manage.py", "demo"]
-    with preflight.checked(arguments), socket.create_server((HOST, port)), pytest.raises(SystemExit) as left:
-        preflight.checked(arguments).__enter__()
+    with preflight.exclusive_site(arguments), socket.create_server((HOST, port)), pytest.raises(SystemExit) as left:
+        preflight.exclusive_site(arguments).__enter__()
     assert left.value.code == 2
     assert capsys.readouterr().err == "A demo of this folder is already running; stop it first.\n"
 
@@ -141,7 +141,7 @@ def test_a_process_that_ends_is_started_once_more_and_then_ends_the_demo(
     supervisor: Supervisor, told: list[str]
 ) -> None:
     supervisor.start(Program("web", (sys.executable, "-c", "print('no luck'); raise SystemExit(3)"), {}))
-    with pytest.raises(ProcessEnded, match=r"web ended with code 3:\n  no luck"):
+    with pytest.raises(ProcessExited, match=r"web ended with code 3:\n  no luck"):
         supervisor.watch_until(lambda: False, seconds=20)
     assert len(told) == 1
     assert told[0].endswith("Starting web again.")
@@ -150,7 +150,7 @@ def test_a_process_that_ends_is_started_once_more_and_then_ends_the_demo(
 def test_a_process_that_ended_long_ago_is_started_again_each_time(
     supervisor: Supervisor, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor_module, "STEADY_S", 0.0)
+    monkeypatch.setattr(supervisor_module, "RESTART_INTERVAL_S", 0.0)
     supervisor.start(Program("web", (sys.executable, "-c", "raise SystemExit(3)"), {}))
     assert supervisor.watch_until(lambda: len(told) == 3, seconds=20)
 
@@ -158,7 +158,7 @@ def test_a_process_that_ended_long_ago_is_started_again_each_time(
 def test_servers_that_died_are_brought_back_and_soon_again_ends_the_demo(tmp_path: Path, told: list[str]) -> None:
     deaths = iter([[], ["Valkey"], [], ["PostgreSQL"], ["Valkey"]])
     supervisor = Supervisor(tmp_path, told.append, lambda: next(deaths))
-    with pytest.raises(ProcessEnded, match=r"^Valkey ended; its log is in "):
+    with pytest.raises(ProcessExited, match=r"^Valkey ended; its log is in "):
         supervisor.watch_until(lambda: False, seconds=20)
     assert told == ["Valkey ended and was started again.", "PostgreSQL ended and was started again."]
 
@@ -173,9 +173,9 @@ def test_stopping_ends_every_process_with_its_children(supervisor: Supervisor, t
     supervisor.start(Program("stubborn", (sys.executable, "-c", stubborn, str(child)), {}))
     assert _eventually(lambda: child.exists() and child.read_text() != "")
     identities = [*_recorded(tmp_path), ProcessIdentity.of(int(child.read_text()))]
-    began = time.monotonic()
+    started_at = time.monotonic()
     supervisor.stop()
-    assert time.monotonic() - began < STOP_SECONDS
+    assert time.monotonic() - started_at < STOP_SECONDS
     assert len(identities) == 3
     assert _eventually(lambda: not any(one is not None and one.alive for one in identities))
 
@@ -197,16 +197,16 @@ def test_what_a_killed_demo_left_is_ended_at_the_next_start(tmp_path: Path) -> N
     with subprocess.Popen(SLEEP, start_new_session=True) as left:
         identity = ProcessIdentity.of(left.pid)
         assert identity is not None
-        (tmp_path / "demo.json").write_text(json.dumps([{"pid": identity.pid, "began": identity.began}]))
-        end_recorded(tmp_path)
+        (tmp_path / "demo.json").write_text(json.dumps([{"pid": identity.pid, "started_at": identity.started_at}]))
+        stop_recorded_processes(tmp_path)
         assert left.wait(5) == -signal.SIGTERM
     assert not (tmp_path / "demo.json").exists()
 
 
 def test_a_recorded_number_that_another_process_has_now_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen(SLEEP, start_new_session=True) as bystander:
-        (tmp_path / "demo.json").write_text(json.dumps([{"pid": bystander.pid, "began": "long ago"}]))
-        end_recorded(tmp_path)
+        (tmp_path / "demo.json").write_text(json.dumps([{"pid": bystander.pid, "started_at": "long ago"}]))
+        stop_recorded_processes(tmp_path)
         assert bystander.poll() is None
         bystander.kill()
 
@@ -260,10 +260,10 @@ def _recorded_if_any(folder: Path) -> list[ProcessIdentity]:
 @pytest.mark.slow
 def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) -> None:
     port = free_pair()
-    began = time.monotonic()
+    started_at = time.monotonic()
     with _demo(tmp_path, port) as process:
         first = _printed(process)
-        assert time.monotonic() - began < FIRST_START_SECONDS
+        assert time.monotonic() - started_at < FIRST_START_SECONDS
         # 6 stocks, 4 horizons and 120 sessions; nobody forecasts the same past twice.
         assert "2880 hindcasts created from 120 sessions, 2023-03-30 to 2023-09-20" in first
         assert re.search(r"staff@localhost  password: \S{12,}\n", first)
@@ -277,10 +277,10 @@ def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) 
         process.kill()
         process.wait(5)
     assert len(processes) == 5
-    began = time.monotonic()
+    started_at = time.monotonic()
     with _demo(tmp_path, port) as process:
         second = _printed(process)
-        assert time.monotonic() - began < SECOND_START_SECONDS
+        assert time.monotonic() - started_at < SECOND_START_SECONDS
         assert "Training" not in second
         assert "hindsight" not in second
         assert "changepassword staff@localhost" in second
@@ -304,11 +304,11 @@ def _check_answers(port: int) -> None:
 
 def _check_that_servers_come_back(folder: Path, port: int) -> None:
     """Kill both servers; the site answers again from the same ones, with what they held."""
-    before = Cluster(folder).recorded()
+    before = EmbeddedServers(folder).recorded()
     for server in before.values():
         os.kill(server.process.pid, signal.SIGKILL)
-    assert _eventually(lambda: _servers_answer(port) and len(Cluster(folder).recorded()) == 2, seconds=30)
-    after = Cluster(folder).recorded()
+    assert _eventually(lambda: _servers_answer(port) and len(EmbeddedServers(folder).recorded()) == 2, seconds=30)
+    after = EmbeddedServers(folder).recorded()
     assert {name: server.port for name, server in after.items()} == {name: one.port for name, one in before.items()}
     assert httpx.get(f"http://{HOST}:{port}/stocks/AAPL").status_code == httpx.codes.OK
     _check_answers(port)

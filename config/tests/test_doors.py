@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.http.page_limits import DOORS
 
 pytestmark = pytest.mark.django_db

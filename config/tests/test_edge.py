@@ -20,7 +20,7 @@ from accounts.limits import STORE_OUTAGE, address_bucket, store
 from accounts.models import Plan, UsageDay
 from accounts.tests.factories import key_of, person
 from accounts.usage import USAGE
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.edge.front import PlainReads
 from config.edge.tally import Tally
 from config.tests.e2e.edge import Edge

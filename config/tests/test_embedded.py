@@ -1,4 +1,4 @@
-"""The embedded servers: shared, adopted after a crash, apart from other clones, secret, plain about failures."""
+"""Embedded servers: shared, adopted after a crash, isolated per clone, private, clear about failures."""
 
 import os
 import shutil
@@ -17,50 +17,50 @@ import psycopg
 import pytest
 import redis
 
-from config.devserver import paths, running, servers, valkey
-from config.devserver.cluster import Cluster
-from config.devserver.errors import EmbeddedProblem
+from config.devserver import paths, server_process, servers, valkey
+from config.devserver.embedded_servers import EmbeddedServers
+from config.devserver.errors import EmbeddedServerError
 from config.devserver.paths import ROOT
-from config.devserver.process import ProcessIdentity
+from config.devserver.process_identity import ProcessIdentity
 
 BOTH = ("postgres", "valkey")
-HOLD_AND_DIE = """
+ATTACH_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from config.devserver.cluster import Cluster
-with Cluster(Path(sys.argv[1]), durable=False).attached(("postgres", "valkey")):
+from config.devserver.embedded_servers import EmbeddedServers
+with EmbeddedServers(Path(sys.argv[1]), durable=False).attach(("postgres", "valkey")):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    made = Cluster(ROOT / ".data" / "test" / f"embedded-{uuid4().hex[:8]}", durable=False)
+def cluster() -> Iterator[EmbeddedServers]:
+    made = EmbeddedServers(ROOT / ".data" / "test" / f"embedded-{uuid4().hex[:8]}", durable=False)
     yield made
     made.stop()
     _remove(made.folder)
 
 
 def _remove(folder: Path) -> None:
-    runner = paths.postgres_runner()
+    runner = paths.postgres_user()
     home = paths.postgres_home(folder, runner) if folder.exists() else folder
     for path in {home, folder}:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _eventually_empty(cluster: Cluster) -> bool:
+def _eventually_empty(cluster: EmbeddedServers) -> bool:
     deadline = time.monotonic() + 10
     while cluster.recorded() and time.monotonic() < deadline:
         time.sleep(0.02)
     return not cluster.recorded()
 
 
-def _pids(cluster: Cluster) -> dict[str, int]:
+def _pids(cluster: EmbeddedServers) -> dict[str, int]:
     return {name: server.process.pid for name, server in cluster.recorded().items()}
 
 
-def test_a_second_user_shares_the_servers_and_the_last_one_stops_them(cluster: Cluster) -> None:
-    first, second = cluster.attached(BOTH), cluster.attached(BOTH)
+def test_a_second_user_shares_the_servers_and_the_last_one_stops_them(cluster: EmbeddedServers) -> None:
+    first, second = cluster.attach(BOTH), cluster.attach(BOTH)
     urls = first.__enter__()
     processes = [server.process for server in cluster.recorded().values()]
     assert second.__enter__() == urls
@@ -71,127 +71,129 @@ def test_a_second_user_shares_the_servers_and_the_last_one_stops_them(cluster: C
     assert not (cluster.folder / "run.json").exists()
 
 
-def test_servers_of_a_user_that_was_killed_are_adopted_by_the_next(cluster: Cluster) -> None:
-    killed = subprocess.run([sys.executable, "-c", HOLD_AND_DIE, str(cluster.folder)], cwd=ROOT, check=False)
+def test_servers_of_a_killed_user_are_adopted_by_the_next(cluster: EmbeddedServers) -> None:
+    killed = subprocess.run([sys.executable, "-c", ATTACH_AND_DIE, str(cluster.folder)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     left = _pids(cluster)
     assert set(left) == set(BOTH)
-    with cluster.attached(BOTH):
+    with cluster.attach(BOTH):
         assert _pids(cluster) == left
     assert _pids(cluster) == {}
 
 
-def test_rows_survive_servers_that_were_killed(cluster: Cluster) -> None:
-    durable = Cluster(cluster.folder, durable=True)
-    with durable.attached(BOTH) as urls:
+def test_rows_survive_servers_that_were_killed(cluster: EmbeddedServers) -> None:
+    durable = EmbeddedServers(cluster.folder, durable=True)
+    with durable.attach(BOTH) as urls:
         with psycopg.connect(urls["DATABASE_URL"]) as connection:
-            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+            connection.execute("CREATE TABLE answers AS SELECT 42 AS answer")
         for pid in _pids(durable).values():
             os.kill(pid, signal.SIGKILL)
-    with durable.attached(BOTH) as urls, psycopg.connect(urls["DATABASE_URL"]) as connection:
-        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+    with durable.attach(BOTH) as urls, psycopg.connect(urls["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT answer FROM answers").fetchone() == (42,)
 
 
-def test_servers_that_died_come_back_at_their_address_with_their_rows() -> None:
-    cluster = Cluster(ROOT / ".data" / "test" / f"embedded-{uuid4().hex[:8]}", durable=True)
+def test_dead_servers_restart_at_their_address_with_their_rows() -> None:
+    cluster = EmbeddedServers(ROOT / ".data" / "test" / f"embedded-{uuid4().hex[:8]}", durable=True)
     try:
-        with cluster.attached(BOTH) as urls:
+        with cluster.attach(BOTH) as urls:
             with psycopg.connect(urls["DATABASE_URL"]) as connection:
-                connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-            redis.Redis.from_url(urls["REDIS_URL"]).set("kept", "43")
-            assert cluster.revive(urls) == []
+                connection.execute("CREATE TABLE answers AS SELECT 42 AS answer")
+            redis.Redis.from_url(urls["REDIS_URL"]).set("answer", "43")
+            assert cluster.restart_dead(urls) == []
             died = _pids(cluster)
             for pid in died.values():
                 os.kill(pid, signal.SIGKILL)
             assert _eventually_empty(cluster)
-            assert cluster.revive(urls) == ["PostgreSQL", "Valkey"]
+            assert cluster.restart_dead(urls) == ["PostgreSQL", "Valkey"]
             assert set(died.values()).isdisjoint(_pids(cluster).values())
             with psycopg.connect(urls["DATABASE_URL"]) as connection:
-                assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
-            assert redis.Redis.from_url(urls["REDIS_URL"]).get("kept") == b"43"
-            assert cluster.revive(urls) == []
+                assert connection.execute("SELECT answer FROM answers").fetchone() == (42,)
+            assert redis.Redis.from_url(urls["REDIS_URL"]).get("answer") == b"43"
+            assert cluster.restart_dead(urls) == []
         assert _pids(cluster) == {}
     finally:
         cluster.stop()
         _remove(cluster.folder)
 
 
-def test_a_server_that_nobody_here_names_is_not_brought_back(cluster: Cluster) -> None:
-    with cluster.attached(("valkey",)):
+def test_a_server_that_the_variables_do_not_name_is_not_restarted(cluster: EmbeddedServers) -> None:
+    with cluster.attach(("valkey",)):
         os.kill(_pids(cluster)["valkey"], signal.SIGKILL)
         assert _eventually_empty(cluster)
-        assert cluster.revive({"REDIS_URL": "redis://elsewhere"}) == []
+        assert cluster.restart_dead({"REDIS_URL": "redis://elsewhere"}) == []
         assert _pids(cluster) == {}
 
 
-def test_a_server_whose_port_was_taken_is_told_in_one_sentence(cluster: Cluster) -> None:
-    with cluster.attached(("valkey",)) as urls, closing(socket.socket()) as other:
+def test_a_taken_port_is_reported_in_one_sentence(cluster: EmbeddedServers) -> None:
+    with cluster.attach(("valkey",)) as urls, closing(socket.socket()) as other:
         server = cluster.recorded()["valkey"]
         server.process.stop(signal.SIGKILL, patience_s=5)
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        assert running.port_for(server.port) == server.port
-        other.bind((running.HOST, server.port))
+        assert server_process.port_for(server.port) == server.port
+        other.bind((server_process.HOST, server.port))
         other.listen()
-        with pytest.raises(EmbeddedProblem, match=r"^Valkey ended, and another program has its port by now\.$"):
-            cluster.revive(urls)
+        with pytest.raises(EmbeddedServerError, match=r"^Valkey ended, and another program now uses its port\.$"):
+            cluster.restart_dead(urls)
 
 
-def test_whoever_comes_after_a_death_uses_the_old_address(cluster: Cluster) -> None:
-    with cluster.attached(("valkey",)) as urls:
+def test_a_user_after_a_crash_gets_the_old_address(cluster: EmbeddedServers) -> None:
+    with cluster.attach(("valkey",)) as urls:
         cluster.recorded()["valkey"].process.stop(signal.SIGKILL, patience_s=5)
-        with cluster.attached(("valkey",)) as later:
+        with cluster.attach(("valkey",)) as later:
             assert later == urls
             assert set(_pids(cluster)) == {"valkey"}
 
 
-def test_a_start_that_fails_leaves_no_other_server_behind(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_fails_leaves_no_other_server_behind(
+    cluster: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[ProcessIdentity] = []
 
     def no_program() -> Path:
         seen.extend(server.process for server in cluster.recorded().values())
-        raise EmbeddedProblem("There is no Valkey.")
+        raise EmbeddedServerError("There is no Valkey.")
 
     monkeypatch.setattr(paths, "valkey_program", no_program)
-    with pytest.raises(EmbeddedProblem, match="no Valkey"):
-        cluster.attached(BOTH).__enter__()
+    with pytest.raises(EmbeddedServerError, match="no Valkey"):
+        cluster.attach(BOTH).__enter__()
     assert len(seen) == 1
     assert not seen[0].alive
 
 
 def test_an_interrupted_start_leaves_no_server(tmp_path: Path) -> None:
-    began: list[ProcessIdentity | None] = []
+    started_at: list[ProcessIdentity | None] = []
 
     def interrupted() -> bool:
-        told = tmp_path / "pid"
-        if not told.exists() or not told.read_text():
+        pid_file = tmp_path / "pid"
+        if not pid_file.exists() or not pid_file.read_text():
             return False
-        began.append(ProcessIdentity.of(int(told.read_text())))
+        started_at.append(ProcessIdentity.of(int(pid_file.read_text())))
         raise KeyboardInterrupt
 
     code = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
     with pytest.raises(KeyboardInterrupt):
-        running.launch(
+        server_process.launch(
             "Sleeper", [sys.executable, "-c", code, str(tmp_path / "pid")], log=tmp_path / "log", ready=interrupted
         )
-    assert len(began) == 1
-    assert began[0] is not None
-    assert not began[0].alive
+    assert len(started_at) == 1
+    assert started_at[0] is not None
+    assert not started_at[0].alive
 
 
-def test_servers_that_no_record_names_are_replaced(cluster: Cluster) -> None:
-    with cluster.attached(BOTH):
+def test_unrecorded_servers_are_replaced(cluster: EmbeddedServers) -> None:
+    with cluster.attach(BOTH):
         unrecorded = [server.process for server in cluster.recorded().values()]
         (cluster.folder / "run.json").unlink()
-        with Cluster(cluster.folder, durable=False).attached(BOTH) as urls:
+        with EmbeddedServers(cluster.folder, durable=False).attach(BOTH) as urls:
             assert [process.alive for process in unrecorded] == [False, False]
             with psycopg.connect(urls["DATABASE_URL"]) as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_recorded_number_that_another_process_has_now_is_not_trusted(cluster: Cluster) -> None:
+def test_a_reused_process_id_is_not_trusted(cluster: EmbeddedServers) -> None:
     with subprocess.Popen(["sleep", "60"]) as bystander:
         cluster.folder.mkdir(parents=True)
-        record = f'{{"postgres": {{"pid": {bystander.pid}, "began": "long ago", "port": 5432}}}}'
+        record = f'{{"postgres": {{"pid": {bystander.pid}, "started_at": "long ago", "port": 5432}}}}'
         (cluster.folder / "run.json").write_text(record)
         assert cluster.recorded() == {}
         cluster.stop()
@@ -201,8 +203,8 @@ def test_a_recorded_number_that_another_process_has_now_is_not_trusted(cluster: 
         bystander.kill()
 
 
-def test_passwords_stand_in_private_files_only(cluster: Cluster) -> None:
-    with cluster.attached(BOTH):
+def test_passwords_are_only_in_private_files(cluster: EmbeddedServers) -> None:
+    with cluster.attach(BOTH):
         password = (cluster.folder / "servers.password").read_text()
         shown = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert len(password) >= 24
@@ -212,8 +214,8 @@ def test_passwords_stand_in_private_files_only(cluster: Cluster) -> None:
         assert {stat.S_IMODE(path.stat().st_mode) for path in holders} == {0o600}
 
 
-def test_a_wrong_password_opens_neither_server(cluster: Cluster) -> None:
-    with cluster.attached(BOTH) as urls:
+def test_a_wrong_password_opens_neither_server(cluster: EmbeddedServers) -> None:
+    with cluster.attach(BOTH) as urls:
         password = (cluster.folder / "servers.password").read_text()
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(urls["DATABASE_URL"].replace(password, "guess"))
@@ -224,19 +226,19 @@ def test_a_wrong_password_opens_neither_server(cluster: Cluster) -> None:
 def test_a_closed_folder_keeps_its_mode_and_the_servers_run(tmp_path: Path) -> None:
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)
-    cluster = Cluster(closed / "clone" / ".data", durable=False)
+    cluster = EmbeddedServers(closed / "clone" / ".data", durable=False)
     try:
-        with cluster.attached(BOTH) as urls, psycopg.connect(urls["DATABASE_URL"]) as connection:
+        with cluster.attach(BOTH) as urls, psycopg.connect(urls["DATABASE_URL"]) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     finally:
         _remove(cluster.folder)
 
 
-def test_two_data_folders_at_once_have_servers_of_their_own(cluster: Cluster) -> None:
-    other = Cluster(cluster.folder.with_name(f"{cluster.folder.name}-b"), durable=False)
+def test_two_data_folders_at_once_have_servers_of_their_own(cluster: EmbeddedServers) -> None:
+    other = EmbeddedServers(cluster.folder.with_name(f"{cluster.folder.name}-b"), durable=False)
     try:
-        with cluster.attached(BOTH) as ours, other.attached(BOTH) as theirs:
+        with cluster.attach(BOTH) as ours, other.attach(BOTH) as theirs:
             assert set(ours.values()).isdisjoint(theirs.values())
             assert set(_pids(cluster).values()).isdisjoint(_pids(other).values())
     finally:
@@ -246,23 +248,23 @@ def test_two_data_folders_at_once_have_servers_of_their_own(cluster: Cluster) ->
 def test_given_urls_are_used_as_they_are(tmp_path: Path) -> None:
     given = {"DATABASE_URL": "postgres://somewhere/else", "REDIS_URL": "redis://somewhere"}
     variables = dict(given)
-    with servers.provided(variables, tmp_path / "unused"):
+    with servers.ensure_servers(variables, tmp_path / "unused"):
         assert variables == given
     assert not (tmp_path / "unused").exists()
 
 
-def test_only_what_is_missing_is_started(cluster: Cluster) -> None:
+def test_only_what_is_missing_is_started(cluster: EmbeddedServers) -> None:
     variables = {"DATABASE_URL": "postgres://somewhere/else"}
-    with servers.provided(variables, cluster.folder, durable=False):
+    with servers.ensure_servers(variables, cluster.folder, durable=False):
         assert set(_pids(cluster)) == {"valkey"}
         assert variables["REDIS_URL"].startswith("redis://:")
     assert variables == {"DATABASE_URL": "postgres://somewhere/else"}
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(EmbeddedProblem, match=r"^The data folder .* cannot be made: .*\.$"):
-        Cluster(tmp_path / "file" / "data").attached(BOTH).__enter__()
+    with pytest.raises(EmbeddedServerError, match=r"^The data folder .* cannot be created: .*\.$"):
+        EmbeddedServers(tmp_path / "file" / "data").attach(BOTH).__enter__()
 
 
 @pytest.mark.parametrize(
@@ -279,5 +281,5 @@ def test_only_commands_that_need_servers_get_them(command: str, needed: bool) ->
 
 def test_the_package_is_light() -> None:
     code = "import sys, config.devserver.servers; print('django' in sys.modules, 'numpy' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert told.split() == ["False", "False"]
+    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["False", "False"]

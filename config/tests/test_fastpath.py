@@ -12,7 +12,7 @@ from pytest_django import Settings
 from redis.exceptions import ConnectionError as StoreAway
 
 from accounts.limits import store
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.edge.answers import Answers
 from config.edge.asking import Call, Reader, call_of
 from config.edge.desk import LOAD_SCRIPT, Desk
@@ -212,5 +212,5 @@ def test_behind_tls_only_encrypted_calls_are_plain_and_the_answer_insists_on_it(
 
 
 def test_on_the_clock_of_a_time_lapse_every_call_is_djangos(settings: Settings) -> None:
-    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, clock="told")
+    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, clock="simulated")
     assert Reader().ask_of("GET", QUERY, HEADERS) is None

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import Client, override_settings
 
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.observability.health import examine
 from marketdata.tests.factories import stock, stored_bar
 from mlops.tests.factories import model_version

@@ -14,7 +14,7 @@ import pytest
 import redis
 from pytest_django import Settings
 
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.edge.application import EdgeHttp
 from config.stream.routing import stream_application
 from config.tests.edge_server import HOST, OwnRedis, Served, served

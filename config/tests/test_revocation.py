@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from accounts.key_table import EVERYBODY, change_channel
 from accounts.models import ApiKey, Plan, User
 from accounts.tests.factories import PASSWORD, key_of, person
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.tests.api_site import served_site
 from config.tests.e2e.edge import Edge
 from config.tests.edge_server import OwnRedis

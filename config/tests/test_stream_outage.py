@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.stream.outbox import MAX_MESSAGES, Outbox
 from config.tests.edge_server import Client, Levels, OwnRedis, open_client, running_edge
 from marketdata.live import KEPT_MESSAGES, PUBLISH, channel_name, kept_key, sequence_key

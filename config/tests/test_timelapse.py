@@ -17,22 +17,22 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from config.devserver.paths import ROOT
-from config.devserver.running import HOST
-from config.devserver.simulation_env import set_apart
-from config.devserver.timelapse import Plan, instant_after, start_over
+from config.devserver.server_process import HOST
+from config.devserver.simulation_env import isolate_time_lapse
+from config.devserver.timelapse import ReplayPlan, evening_of, reset_time_lapse
 from config.tests.test_demo import free_pair
 
 FIRST = "2023-09-07"
 # The sessions of XNYS after 7 September 2023 up to the 21st, with which the sample ends.
-TOLD = [f"2023-09-{day:02}" for day in (8, 11, 12, 13, 14, 15, 18, 19, 20, 21)]
-ALL_TOLD = "Every session has been told. The site stays up until Ctrl-C."
+REPLAYED = [f"2023-09-{day:02}" for day in (8, 11, 12, 13, 14, 15, 18, 19, 20, 21)]
+FINISHED = "Every session has been told. The site stays up until Ctrl-C."
 STOP_SECONDS = 20
 
 
 def test_a_plan_is_every_session_after_the_first() -> None:
-    plan = Plan.read(start=FIRST, every="5s", sessions=None)
-    assert plan == Plan(date(2023, 9, 7), tuple(map(date.fromisoformat, TOLD)), 5.0)
-    assert Plan.read(start=FIRST, every="1.5m", sessions=2) == Plan(plan.first, plan.told[:2], 90.0)
+    plan = ReplayPlan.read(start=FIRST, every="5s", sessions=None)
+    assert plan == ReplayPlan(date(2023, 9, 7), tuple(map(date.fromisoformat, REPLAYED)), 5.0)
+    assert ReplayPlan.read(start=FIRST, every="1.5m", sessions=2) == ReplayPlan(plan.first, plan.sessions[:2], 90.0)
 
 
 @pytest.mark.parametrize(
@@ -47,35 +47,35 @@ def test_a_plan_is_every_session_after_the_first() -> None:
         (FIRST, "5s", 0, "--sessions must be at least 1, not 0."),
     ],
 )
-def test_a_plan_that_cannot_be_is_told_in_one_sentence(
+def test_an_invalid_plan_is_refused_in_one_sentence(
     start: str, every: str, sessions: int | None, sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
-        Plan.read(start=start, every=every, sessions=sessions)
+        ReplayPlan.read(start=start, every=every, sessions=sessions)
     assert str(refused.value) == sentence
 
 
 def test_an_evening_begins_half_an_hour_after_an_early_close_too() -> None:
     # New York closes at 16:00, which is 20:00 UTC in summer; on 3 July 2023 at 13:00, 17:00 UTC.
-    assert instant_after(date(2023, 7, 5)).isoformat() == "2023-07-05T20:30:00+00:00"
-    assert instant_after(date(2023, 7, 3)).isoformat() == "2023-07-03T17:30:00+00:00"
+    assert evening_of(date(2023, 7, 5)).isoformat() == "2023-07-05T20:30:00+00:00"
+    assert evening_of(date(2023, 7, 3)).isoformat() == "2023-07-03T17:30:00+00:00"
 
 
 def test_a_time_lapse_has_everything_of_its_own(tmp_path: Path) -> None:
     given = {"DATABASE_URL": "postgres://real/one", "REDIS_URL": "redis://real", "EMAIL_URL": "smtp://real"}
     variables = {"HINDCAST_DATA_DIR": str(tmp_path), **given}
-    set_apart(["manage.py", "timelapse"], variables)
+    isolate_time_lapse(["manage.py", "timelapse"], variables)
     assert variables == {
-        "HINDCAST_DATA_DIR": str(tmp_path / "timelapse"), "HINDCAST_CLOCK": "told", "HINDCAST_PROVIDERS": "sample",
+        "HINDCAST_DATA_DIR": str(tmp_path / "timelapse"), "HINDCAST_CLOCK": "simulated", "HINDCAST_PROVIDERS": "sample",
     }  # fmt: skip
     for_others = dict(given)
-    set_apart(["manage.py", "demo"], for_others)
+    isolate_time_lapse(["manage.py", "demo"], for_others)
     assert for_others == given
 
 
 def test_a_real_site_is_never_emptied() -> None:
-    with pytest.raises(ValueError, match="only a time-lapse starts over"):
-        start_over()
+    with pytest.raises(ValueError, match="only a time-lapse can be reset"):
+        reset_time_lapse()
 
 
 @pytest.mark.slow
@@ -86,13 +86,13 @@ def test_prices_forecasts_scores_alerts_and_open_pages_move_session_by_session(t
         site = f"http://{HOST}:{port}"
         with connect(f"ws://{HOST}:{port + 1}/ws/stream", origin=Origin(site)) as socket:
             socket.send(json.dumps({"action": "subscribe", "channel": "forecasts", "symbols": ["AAPL"]}))
-            lines = _printed_up_to(process, ALL_TOLD)
-            seen = _sessions_told(socket)
-        assert [line[:10] for line in lines if " bars " in line] == TOLD
+            lines = _printed_up_to(process, FINISHED)
+            seen = _sessions_seen(socket)
+        assert [line[:10] for line in lines if " bars " in line] == REPLAYED
         assert all("     6 bars   24 forecasts" in line for line in lines if " bars " in line)
         # The worker announces the first model's promotion meanwhile, so a session may be told twice.
         moved = [session for session in dict.fromkeys(seen) if session != FIRST]
-        assert moved == TOLD[-len(moved) :]
+        assert moved == REPLAYED[-len(moved) :]
         assert len(moved) >= 8
         _check_the_end(site)
         mails = list((tmp_path / "timelapse" / "mail").glob("*"))
@@ -104,15 +104,20 @@ def test_prices_forecasts_scores_alerts_and_open_pages_move_session_by_session(t
 def _check_the_end(site: str) -> None:
     """On the last evening the site holds that day for today: its forecasts are fresh, and a month is scored."""
     body = httpx.get(f"{site}/api/v1/predict?symbol=AAPL&horizon=5").json()
-    assert (body["as_of"], body["target_date"], body["kind"], body["stale"]) == (TOLD[-1], "2023-09-28", "live", False)
+    assert (body["as_of"], body["target_date"], body["kind"], body["stale"]) == (
+        REPLAYED[-1],
+        "2023-09-28",
+        "live",
+        False,
+    )
     page = httpx.get(f"{site}/stocks/AAPL").text
     assert "Time-lapse." in page
     assert "21 Sep 2023" in page
     later = httpx.get(f"{site}/api/v1/prices/AAPL?from=2023-09-15").json()
-    assert max(bar["session"] for bar in later["bars"]) == TOLD[-1]
+    assert max(bar["session"] for bar in later["bars"]) == REPLAYED[-1]
 
 
-def _sessions_told(socket: ClientConnection) -> list[str]:
+def _sessions_seen(socket: ClientConnection) -> list[str]:
     """The sessions of the changes that have reached the socket, in order."""
     sessions: list[str] = []
     while True:

@@ -111,7 +111,7 @@ ANSWERS = {
                 "calls_today": 12,
                 "calls_left": None,
                 "runs_out_at": None,
-                "rests_until": None,
+                "paused_until": None,
             }
         ]
     },

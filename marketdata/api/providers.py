@@ -35,7 +35,7 @@ class ProviderOut(serializers.ModelSerializer):
             "calls_today",
             "calls_left",
             "runs_out_at",
-            "rests_until",
+            "paused_until",
         ]
 
 

@@ -17,12 +17,12 @@ class Backfill(models.Model):
         DONE = "done"
 
     instrument_pks = models.JSONField()
-    through = models.DateField("last session wanted")
+    through = models.DateField("last session")
     status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
-    done = models.PositiveIntegerField("instruments that are done", default=0)
+    done = models.PositiveIntegerField("completed instruments", default=0)
     failed_symbols = models.JSONField(default=list)
     created_at = models.DateTimeField()
-    claimed_at = models.DateTimeField("when a worker took the present piece", null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

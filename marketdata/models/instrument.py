@@ -15,11 +15,11 @@ class Instrument(models.Model):
     name = models.CharField(max_length=200)
     sector = models.CharField(max_length=80, blank=True)
     currency = models.CharField(max_length=3, default="USD")
-    tick = models.DecimalField("smallest price step", max_digits=12, decimal_places=6, default=Decimal("0.01"))
-    is_active = models.BooleanField("forecast every session", default=True)
-    source = models.CharField("source of the stored history", max_length=32, blank=True)
-    basis_date = models.DateField("splits are applied up to", null=True, blank=True)
-    delisted_on = models.DateField("last session before it was delisted", null=True, blank=True)
+    tick = models.DecimalField("tick size", max_digits=12, decimal_places=6, default=Decimal("0.01"))
+    is_active = models.BooleanField("forecast each session", default=True)
+    source = models.CharField("price history source", max_length=32, blank=True)
+    basis_date = models.DateField("split-adjusted as of", null=True, blank=True)
+    delisted_on = models.DateField("last session before delisting", null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["symbol"]

@@ -10,12 +10,12 @@ from marketdata.sentiment.types import name_of_scorer
 class NewsArticle(models.Model):
     """A story under its canonical address; `published_at`: when it could be known, `fetched_at`: when stored."""
 
-    url = models.URLField("canonical address", max_length=700, unique=True)
+    url = models.URLField("canonical URL", max_length=700, unique=True)
     title = models.CharField(max_length=300)
     summary = models.TextField(blank=True)
-    source = models.CharField("who wrote it", max_length=80)
-    provider = models.CharField("who brought it", max_length=32)
-    is_social = models.BooleanField("a post rather than an article", default=False)
+    source = models.CharField("publisher", max_length=80)
+    provider = models.CharField("provider", max_length=32)
+    is_social = models.BooleanField("social media post", default=False)
     published_at = models.DateTimeField(db_index=True)
     fetched_at = models.DateTimeField()
 
@@ -23,7 +23,7 @@ class NewsArticle(models.Model):
         ordering: ClassVar = ["-published_at", "-pk"]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=models.Q(published_at__gte="1990-01-01T00:00:00Z"), name="news_article_published_in_our_time"
+                condition=models.Q(published_at__gte="1990-01-01T00:00:00Z"), name="news_article_published_since_1990"
             ),
             models.CheckConstraint(
                 condition=~models.Q(title="") & ~models.Q(title="[Removed]"), name="news_article_has_a_title"
@@ -39,7 +39,7 @@ class ArticleMention(models.Model):
 
     article = models.ForeignKey("marketdata.NewsArticle", on_delete=models.CASCADE, related_name="mentions")
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="mentions")
-    session = models.DateField("session that could know it")
+    session = models.DateField("session it counts towards")
     relevance = models.FloatField()
 
     class Meta:

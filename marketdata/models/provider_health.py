@@ -24,20 +24,20 @@ class ProviderHealth(models.Model):
     provider = models.CharField("source", max_length=32, unique=True)
     state = models.CharField(max_length=8, choices=State, default=State.UNKNOWN)
     detail = models.CharField(max_length=300, blank=True)
-    checked_at = models.DateTimeField(null=True, blank=True)
-    latency_ms = models.PositiveIntegerField("answers in (ms)", null=True, blank=True)
-    last_success_at = models.DateTimeField("last answer", null=True, blank=True)
+    checked_at = models.DateTimeField("last checked", null=True, blank=True)
+    latency_ms = models.PositiveIntegerField("latency (ms)", null=True, blank=True)
+    last_success_at = models.DateTimeField("last success", null=True, blank=True)
     last_failure_at = models.DateTimeField("last failure", null=True, blank=True)
     error_kinds = models.JSONField("failures today", default=dict, blank=True)
     calls_today = models.PositiveIntegerField(default=0)
     calls_left = models.PositiveIntegerField("calls left today", null=True, blank=True)
-    runs_out_at = models.DateTimeField("budget runs out", null=True, blank=True)
-    rests_until = models.DateTimeField("left alone until", null=True, blank=True)
+    runs_out_at = models.DateTimeField("budget exhausted at", null=True, blank=True)
+    paused_until = models.DateTimeField("paused until", null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["provider"]
-        verbose_name = "source of market data"
-        verbose_name_plural = "sources of market data"
+        verbose_name = "market data source"
+        verbose_name_plural = "market data sources"
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(state__in=["ok", "degraded", "down", "unknown", "off"]),

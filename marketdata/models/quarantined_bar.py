@@ -13,7 +13,7 @@ class QuarantinedBar(models.Model):
     source = models.CharField(max_length=32)
     rule = models.CharField("quality rule", max_length=48)
     reason = models.CharField(max_length=300)
-    bar = models.JSONField("the bar as given")
+    bar = models.JSONField("raw bar")
     seen_at = models.DateTimeField()
 
     class Meta:

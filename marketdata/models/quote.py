@@ -17,7 +17,7 @@ class Quote(models.Model):
     session = models.DateField()
     previous_close = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     source = models.CharField(max_length=32)
-    is_delayed = models.BooleanField("told later than it was traded", default=False)
+    is_delayed = models.BooleanField("delayed quote", default=False)
     received_at = models.DateTimeField()
 
     class Meta:

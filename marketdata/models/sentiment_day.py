@@ -29,7 +29,7 @@ class SentimentDay(models.Model):
             models.CheckConstraint(condition=Q(count__gte=1), name="sentiment_day_has_articles"),
             models.CheckConstraint(
                 condition=Q(dispersion__isnull=True) | Q(dispersion__gte=0, count__gte=2),
-                name="sentiment_day_dispersion_of_several",
+                name="sentiment_day_dispersion_needs_two",
             ),
         ]
 

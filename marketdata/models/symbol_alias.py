@@ -9,7 +9,7 @@ class SymbolAlias(models.Model):
     """The symbol of an instrument at one vendor; without a vendor, another name that people use, such as an old one."""
 
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="aliases")
-    vendor = models.CharField("name of the provider", max_length=32, blank=True)
+    vendor = models.CharField("provider", max_length=32, blank=True)
     symbol = models.CharField(max_length=32)
 
     class Meta:

@@ -139,7 +139,7 @@ def _stored(name: str, state: State, detail: str, known: Standing | None, now: d
             "calls_today": known.calls_today,
             "calls_left": known.left_today,
             "runs_out_at": known.runs_out_at,
-            "rests_until": known.rests_until,
+            "paused_until": known.rests_until,
         }
     health, _ = ProviderHealth.objects.update_or_create(provider=name, defaults=facts)
     if state == State.OFF:

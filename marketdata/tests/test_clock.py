@@ -12,34 +12,34 @@ from pytest_django import Settings
 
 from marketdata import clock
 
-TOLD = datetime(2023, 6, 1, 20, 30, tzinfo=UTC)
+SIMULATED = datetime(2023, 6, 1, 20, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def told_clock(settings: Settings) -> Iterator[None]:
-    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, clock="told")
+def simulated_clock(settings: Settings) -> Iterator[None]:
+    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, clock="simulated")
     yield
     get_redis_connection("default").delete(clock.KEY)
 
 
-@pytest.mark.usefixtures("told_clock")
+@pytest.mark.usefixtures("simulated_clock")
 def test_every_process_of_a_time_lapse_is_told_the_time() -> None:
-    assert clock.told() is None
-    clock.tell(TOLD)
-    assert (clock.now(), clock.told()) == (TOLD, TOLD)
+    assert clock.simulated() is None
+    clock.set_simulated(SIMULATED)
+    assert (clock.now(), clock.simulated()) == (SIMULATED, SIMULATED)
 
 
 def test_the_real_clock_is_real_and_cannot_be_set() -> None:
     assert abs(clock.now() - timezone.now()) < timedelta(seconds=5)
     with pytest.raises(ValueError, match="the real clock cannot be set"):
-        clock.tell(TOLD)
-    assert clock.told() is None
+        clock.set_simulated(SIMULATED)
+    assert clock.simulated() is None
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("told_clock")
+@pytest.mark.usefixtures("simulated_clock")
 def test_pages_of_a_time_lapse_say_so(client: Client) -> None:
-    clock.tell(TOLD)
+    clock.set_simulated(SIMULATED)
     for path in ("/", "/clock"):
         page = client.get(path).content.decode()
         assert "Time-lapse." in page

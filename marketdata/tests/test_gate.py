@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from redis import Redis
 
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from marketdata.conf import Budget
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers import gate as gates

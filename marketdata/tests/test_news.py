@@ -255,8 +255,8 @@ def mention_of(netflix: Instrument) -> ArticleMention:
     [
         ("sentiment_day_has_articles", {"score": 0.0, "count": 0}),
         ("sentiment_day_score_range", {"score": 1.2, "count": 1}),
-        ("sentiment_day_dispersion_of_several", {"score": 0.2, "count": 1, "dispersion": 0.0}),
-        ("sentiment_day_dispersion_of_several", {"score": 0.2, "count": 2, "dispersion": -0.1}),
+        ("sentiment_day_dispersion_needs_two", {"score": 0.2, "count": 1, "dispersion": 0.0}),
+        ("sentiment_day_dispersion_needs_two", {"score": 0.2, "count": 2, "dispersion": -0.1}),
     ],
 )
 def test_impossible_moods_cannot_be_stored(netflix: Instrument, name: str, values: dict[str, float]) -> None:
@@ -269,7 +269,7 @@ def test_impossible_moods_cannot_be_stored(netflix: Instrument, name: str, value
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("news_article_published_in_our_time", {"published_at": datetime(1970, 1, 1, tzinfo=UTC)}),
+        ("news_article_published_since_1990", {"published_at": datetime(1970, 1, 1, tzinfo=UTC)}),
         ("news_article_has_a_title", {"title": ""}),
         ("news_article_has_a_title", {"title": "[Removed]"}),
     ],

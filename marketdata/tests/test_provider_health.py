@@ -17,7 +17,7 @@ from pytest_httpserver import HTTPServer
 from redis import Redis
 from yfinance.data import YfData
 
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.observability.health import examine
 from marketdata.conf import AlphaVantageSettings, Budget
 from marketdata.models import ProviderHealth

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketdata', '0006_bars_by_fetch'),
+        ('marketdata', '0001_initial'),
         ('mlops', '0001_initial'),
         ('predictions', '0003_sealed_in_full'),
     ]

@@ -11,7 +11,7 @@ TOGETHER = "ALTER TABLE {} RESET (parallel_workers)"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketdata', '0008_quotes'),
+        ('marketdata', '0001_initial'),
         ('mlops', '0002_toolchain'),
         ('predictions', '0007_batches'),
     ]

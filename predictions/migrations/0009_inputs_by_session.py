@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketdata', '0008_quotes'),
+        ('marketdata', '0001_initial'),
         ('predictions', '0008_fewer_indexes'),
     ]
 

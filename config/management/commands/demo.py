@@ -27,10 +27,10 @@ from config.devserver.demo import (
     login_line,
     migrate,
     programs,
-    run_command,
+    run_management_command,
 )
-from config.devserver.running import HOST
-from config.devserver.supervisor import ProcessEnded, Supervisor
+from config.devserver.server_process import HOST
+from config.devserver.supervisor import ProcessExited, Supervisor
 from marketdata import clock
 from marketdata.selectors import active_instruments
 from mlops.errors import NoChampion
@@ -53,7 +53,7 @@ class Command(BaseCommand):
             self._serve(ensure_staff(), variables)
         except KeyboardInterrupt:
             self._say("Stopped.")
-        except (ProcessEnded, servers.EmbeddedProblem) as ended:
+        except (ProcessExited, servers.EmbeddedServerError) as ended:
             raise CommandError(str(ended)) from ended
 
     def _prepare(self, variables: dict[str, str]) -> None:
@@ -65,23 +65,23 @@ class Command(BaseCommand):
         call_command("install_schedule", stdout=io.StringIO())
         collect_static()
         self._say("Reading prices")
-        run_command("ingest", variables=variables, needed=False)
+        run_management_command("ingest", variables=variables, needed=False)
         try:
             champion()
         except NoChampion:
             self._say("Training the first model on this machine")
-            run_command("train", variables=variables)
+            run_management_command("train", variables=variables)
         if not has_hindcasts(champion()):
             self._say("Forecasting the last 120 sessions in hindsight, with what was known then")
-            run_command("hindcast", variables=variables, needed=False)
-        run_command("publish", variables=variables, needed=False)
+            run_management_command("hindcast", variables=variables, needed=False)
+        run_management_command("publish", variables=variables, needed=False)
         record_head(now=clock.now())
         symbols = [instrument.symbol for instrument in active_instruments()]
-        run_command("predict", *symbols, variables=variables, needed=False)
+        run_management_command("predict", *symbols, variables=variables, needed=False)
 
     def _serve(self, login: Login, variables: dict[str, str]) -> None:
         site = settings.HINDCAST_SITE
-        supervisor = Supervisor(site.data_dir, self._say, partial(servers.revive, os.environ, site.data_dir))
+        supervisor = Supervisor(site.data_dir, self._say, partial(servers.restart_dead, os.environ, site.data_dir))
         try:
             for program in programs(site.port, variables):
                 supervisor.start(program)

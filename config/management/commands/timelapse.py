@@ -24,20 +24,20 @@ from config.devserver.demo import (
     login_line,
     migrate,
     programs,
-    run_command,
+    run_management_command,
 )
-from config.devserver.running import HOST
-from config.devserver.supervisor import ProcessEnded, Supervisor
-from config.devserver.timelapse import Plan, instant_after, line_of, start_over, watch_for
+from config.devserver.server_process import HOST
+from config.devserver.supervisor import ProcessExited, Supervisor
+from config.devserver.timelapse import ReplayPlan, create_demo_rules, evening_of, reset_time_lapse, session_summary
 from config.http.problems import PROBLEMS
 from config.pipelines import after_close
 from marketdata import clock
 from marketdata.services.ingestion import ingest_all
 
 BAD_ARGUMENTS = 2
-# The schedule goes by the real clock; here the sessions come when they are told.
-NOT_RUN = "beat"
-TOLD_IN_A_SENTENCE: tuple[type[Exception], ...] = (ProcessEnded, servers.EmbeddedProblem, *PROBLEMS)
+# Beat uses the real clock; the time-lapse runs each session itself.
+EXCLUDED_PROGRAM = "beat"
+EXPECTED_ERRORS: tuple[type[Exception], ...] = (ProcessExited, servers.EmbeddedServerError, *PROBLEMS)
 
 
 class Command(BaseCommand):
@@ -53,39 +53,39 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, start: str, every: str, sessions: int | None, **options: Any) -> None:
         try:
-            plan = Plan.read(start=start, every=every, sessions=sessions)
+            plan = ReplayPlan.read(start=start, every=every, sessions=sessions)
         except ValueError as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
         site = settings.HINDCAST_SITE
-        variables = {**demo_variables(site.port, site.data_dir, {}), "HINDCAST_CLOCK": "told"}
+        variables = {**demo_variables(site.port, site.data_dir, {}), "HINDCAST_CLOCK": "simulated"}
         empty_metrics(Path(variables["PROMETHEUS_MULTIPROC_DIR"]))
         try:
             self._prepare(plan, variables)
             self._serve(plan, variables)
         except KeyboardInterrupt:
             self._say("Stopped.")
-        except TOLD_IN_A_SENTENCE as ended:
+        except EXPECTED_ERRORS as ended:
             raise CommandError(str(ended)) from ended
 
-    def _prepare(self, plan: Plan, variables: dict[str, str]) -> None:
+    def _prepare(self, plan: ReplayPlan, variables: dict[str, str]) -> None:
         self._say("Preparing a database and a clock of its own")
-        start_over()
+        reset_time_lapse()
         migrate(variables)
         collect_static()
-        clock.tell(instant_after(plan.first))
+        clock.set_simulated(evening_of(plan.first))
         self._say(f"Reading prices up to {plan.first}")
         ingest_all(through=plan.first, now=clock.now())
         self._say(f"Training on what was known on {plan.first}")
-        run_command("train", variables=variables)
+        run_management_command("train", variables=variables)
         self._evening(plan.first)
 
-    def _serve(self, plan: Plan, variables: dict[str, str]) -> None:
+    def _serve(self, plan: ReplayPlan, variables: dict[str, str]) -> None:
         site, login = settings.HINDCAST_SITE, ensure_staff()
-        rules = watch_for(login.email)
-        supervisor = Supervisor(site.data_dir, self._say, partial(servers.revive, os.environ, site.data_dir))
+        rules = create_demo_rules(login.email)
+        supervisor = Supervisor(site.data_dir, self._say, partial(servers.restart_dead, os.environ, site.data_dir))
         try:
             for program in programs(site.port, variables):
-                if program.name != NOT_RUN:
+                if program.name != EXCLUDED_PROGRAM:
                     supervisor.start(program)
             if not supervisor.watch_until(lambda: is_ready(site.port), seconds=READY_SECONDS):
                 raise CommandError(f"The site was not ready within {READY_SECONDS:.0f} s; see {site.data_dir / 'log'}.")
@@ -95,9 +95,9 @@ class Command(BaseCommand):
                 f"  {login_line(site.port, login)}",
                 f"  {key_line(site.port, login)}",
                 f"  {rules} alert rules of that person write to {settings.EMAIL_FILE_PATH}",
-                f"  from {plan.first} on, {len(plan.told)} sessions, one every {plan.every_s:g} s; Ctrl-C ends it.",
+                f"  from {plan.first} on, {len(plan.sessions)} sessions, one every {plan.every_s:g} s; Ctrl-C ends it.",
             )
-            for session in plan.told:
+            for session in plan.sessions:
                 due = time.monotonic() + plan.every_s
                 self._evening(session)
                 supervisor.watch_until(lambda: False, seconds=due - time.monotonic())
@@ -109,9 +109,9 @@ class Command(BaseCommand):
             supervisor.stop()
 
     def _evening(self, session: date) -> None:
-        """What follows a session's close, at the time at which it would."""
-        clock.tell(instant_after(session))
-        self._say(line_of(after_close(on=session, now=clock.now())))
+        """Run the after-close pipeline on the simulated clock."""
+        clock.set_simulated(evening_of(session))
+        self._say(session_summary(after_close(on=session, now=clock.now())))
 
     def _say(self, *lines: str) -> None:
         self.stdout.write("\n".join(lines))

@@ -9,7 +9,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from config.devserver.running import HOST, free_port
+from config.devserver.server_process import HOST, free_port
 
 WAIT_S = 10.0
 

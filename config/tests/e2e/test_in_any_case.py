@@ -70,7 +70,7 @@ def test_a_search_says_how_many_it_found_and_when_it_could_not(context: Callable
     page.goto("/")
     page.get_by_role("searchbox").press_sequentially("nvid")
     expect(page.locator("#found")).to_have_text("1 stock found")
-    page.route("**/?*q=*", _refuse)
+    page.route("**/?*q=*", _exit_refused)
     page.get_by_role("searchbox").press_sequentially("ia")
     expect(page.get_by_text("That could not be fetched")).to_be_visible()
     page.get_by_role("button", name="Dismiss this message").click()
@@ -108,5 +108,5 @@ def test_the_chart_names_a_hindcast_as_one(open_page: OpenPage, shown: Scene) ->
     expect(page.locator("[data-chart-readout]")).to_contain_text("hindcast as of Thu 14 Sep 2023: $102.00")
 
 
-def _refuse(route: Route) -> None:
+def _exit_refused(route: Route) -> None:
     route.fulfill(status=503, body="")

@@ -1,4 +1,4 @@
-"""Both servers of one data folder: attach to running ones, else start them; whoever leaves last stops them."""
+"""PostgreSQL and Valkey of one data folder: attach to running servers or start them; the last user stops them."""
 
 import fcntl
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 from config.devserver import postgres, valkey
-from config.devserver.errors import EmbeddedProblem
-from config.devserver.running import RunningServer
+from config.devserver.errors import EmbeddedServerError
+from config.devserver.server_process import RunningServer
 
 SERVERS: dict[str, ModuleType] = {"postgres": postgres, "valkey": valkey}
 URL_VARIABLES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
@@ -20,24 +20,24 @@ STOP_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """The servers of one data folder; `durable` data survives a power cut, that of tests need not."""
+class EmbeddedServers:
+    """The servers of one data folder; with `durable`, data survives a power cut."""
 
     folder: Path
     durable: bool = True
 
     @contextmanager
-    def attached(self, names: tuple[str, ...]) -> Iterator[dict[str, str]]:
-        """Hold the named servers; gives the variables that name them.
+    def attach(self, names: tuple[str, ...]) -> Iterator[dict[str, str]]:
+        """Keep the named servers running for the duration of the block; yields their URL variables.
 
-        Every holder has a shared lock on `users.lock`. Who leaves and can have it alone was the last, and stops the
-        servers; `start.lock` makes coming and leaving happen one after the other. A holder that was killed loses its
-        lock with it, and its servers are found in `run.json` by the next one.
+        Every user process has a shared lock on `users.lock`. A process that can take it exclusively on exit is the
+        last one and stops the servers. `start.lock` serialises attaching and detaching. A killed process loses its
+        lock, and the next one finds its servers in `run.json`.
         """
         self._make_folder()
         users = self._open("users.lock")
         try:
-            with self._alone():
+            with self._exclusive():
                 fcntl.flock(users, fcntl.LOCK_SH)
                 try:
                     variables = self._start_missing(names)
@@ -47,41 +47,41 @@ class Cluster:
             try:
                 yield variables
             finally:
-                with self._alone():
+                with self._exclusive():
                     self._leave(users)
         finally:
             os.close(users)
 
     def stop(self) -> None:
-        """Stop what is recorded, whoever uses it."""
+        """Stop the recorded servers, even if other processes use them."""
         if self.folder.is_dir():
-            with self._alone():
+            with self._exclusive():
                 self._stop_recorded()
 
-    def revive(self, variables: Mapping[str, str]) -> list[str]:
-        """Start again what `variables` name and what has died since, at the same address; returns the names.
+    def restart_dead(self, variables: Mapping[str, str]) -> list[str]:
+        """Restart servers that `variables` name and that have died, at the same address; returns their names.
 
-        To be called by a holder. Raises EmbeddedProblem when a server does not start, or not at that address.
+        Call it inside `attach`. Raises EmbeddedServerError if a server does not start at that address.
         """
-        if all(server.process.alive for server in self._written().values()):
+        if all(server.process.alive for server in self._read_record().values()):
             return []
-        with self._alone():
+        with self._exclusive():
             died = [
                 name
-                for name, server in self._written().items()
+                for name, server in self._read_record().items()
                 if not server.process.alive and variables.get(URL_VARIABLES[name]) == self._url(name, server)
             ]
             for name in died:
                 if not self._start_missing((name,)).items() <= variables.items():
-                    raise EmbeddedProblem(f"{SERVERS[name].NAME} ended, and another program has its port by now.")
+                    raise EmbeddedServerError(f"{SERVERS[name].NAME} ended, and another program now uses its port.")
         return [SERVERS[name].NAME for name in died]
 
     def recorded(self) -> dict[str, RunningServer]:
-        """The recorded servers that still run."""
-        return {name: server for name, server in self._written().items() if server.process.alive}
+        """Return the recorded servers that are running."""
+        return {name: server for name, server in self._read_record().items() if server.process.alive}
 
-    def _written(self) -> dict[str, RunningServer]:
-        """The servers of the record, also those that have died."""
+    def _read_record(self) -> dict[str, RunningServer]:
+        """Return the recorded servers, including dead ones."""
         try:
             written = json.loads((self.folder / "run.json").read_text())
             return {name: RunningServer.from_json(written[name]) for name in SERVERS if name in written}
@@ -89,8 +89,8 @@ class Cluster:
             return {}
 
     def _start_missing(self, names: tuple[str, ...]) -> dict[str, str]:
-        """Have these servers run; one that died comes back at its old address, which others may still use."""
-        servers = self._written()
+        """Start the missing servers; a dead one restarts at its old address, which other processes may use."""
+        servers = self._read_record()
         for name in names:
             former = servers.get(name)
             if former is None or not former.process.alive:
@@ -135,16 +135,16 @@ class Cluster:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise EmbeddedProblem(f"The data folder {self.folder} cannot be made: {error.strerror}.") from error
+            raise EmbeddedServerError(f"The data folder {self.folder} cannot be created: {error.strerror}.") from error
 
     def _open(self, name: str) -> int:
         try:
             return os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise EmbeddedProblem(f"The data folder {self.folder} cannot be written: {error.strerror}.") from error
+            raise EmbeddedServerError(f"The data folder {self.folder} cannot be written: {error.strerror}.") from error
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         lock = self._open("start.lock")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""One process told apart from every other, also from a later one that got the same number."""
+"""Process identity that survives reuse of process ids."""
 
 import os
 import signal
@@ -13,27 +13,27 @@ _children: "dict[int, subprocess.Popen[bytes]]" = {}
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """A process number with the moment that process began; the pair is never used twice."""
+    """A process id with its start time; the pair is never reused."""
 
     pid: int
-    began: str
+    started_at: str
 
     @classmethod
     def of(cls, pid: int) -> "ProcessIdentity | None":
-        """The process that has this number now, or None when there is none (a zombie counts as none)."""
-        began = _began(pid)
-        return cls(pid, began) if began else None
+        """Return the process that has this id now; None if there is none or it is a zombie."""
+        started_at = _start_time(pid)
+        return cls(pid, started_at) if started_at else None
 
     @property
     def alive(self) -> bool:
-        return _began(self.pid) == self.began
+        return _start_time(self.pid) == self.started_at
 
     def stop(self, first: signal.Signals, *, patience_s: float, group: bool = False) -> None:
-        """Send `first`, wait, then kill; does nothing to another process that has the number by now."""
+        """Send `first`, wait, then kill; another process that now has the id is left alone."""
         for number in (first, signal.SIGKILL):
             if not self._send(number, group):
                 return
-            if self._gone_within(patience_s):
+            if self._exits_within(patience_s):
                 return
 
     def _send(self, number: signal.Signals, group: bool) -> bool:
@@ -45,7 +45,7 @@ class ProcessIdentity:
             return False
         return True
 
-    def _gone_within(self, seconds: float) -> bool:
+    def _exits_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             _reap(self.pid)
@@ -55,8 +55,8 @@ class ProcessIdentity:
         return False
 
 
-def remember(child: "subprocess.Popen[bytes]") -> None:
-    """Keep a child that runs on, so that the system is told when nobody waits for it any more."""
+def reap_later(child: "subprocess.Popen[bytes]") -> None:
+    """Register a running child, so that it is reaped when it exits."""
     for pid in list(_children):
         _reap(pid)
     _children[child.pid] = child
@@ -68,17 +68,17 @@ def _reap(pid: int) -> None:
         del _children[pid]
 
 
-def _began(pid: int) -> str:
-    """When the process began, in the system's own words; empty when there is no such process."""
+def _start_time(pid: int) -> str:
+    """Return the process's start time in the system's format; empty if there is no such process."""
     if Path("/proc/self/stat").exists():
-        return _began_by_proc(pid)
-    told = subprocess.run(
+        return _start_time_from_proc(pid)
+    shown = subprocess.run(
         ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.strip()
-    return "" if told.startswith("Z") else told.partition(" ")[2].strip()
+    return "" if shown.startswith("Z") else shown.partition(" ")[2].strip()
 
 
-def _began_by_proc(pid: int) -> str:
+def _start_time_from_proc(pid: int) -> str:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -88,10 +88,10 @@ def _began_by_proc(pid: int) -> str:
 
 
 def command_of(pid: int) -> str:
-    """The whole command line of a process; empty when there is no such process."""
-    told = Path(f"/proc/{pid}/cmdline")
-    if told.exists():
-        return told.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    """Return the full command line of a process; empty if there is no such process."""
+    cmdline = Path(f"/proc/{pid}/cmdline")
+    if cmdline.exists():
+        return cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace")
     return subprocess.run(
         ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.strip()

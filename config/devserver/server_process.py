@@ -1,4 +1,4 @@
-"""What both servers share: a free port, a log file, being started apart from the terminal, being waited for."""
+"""Start a server process on a free port and wait until it is ready; shared by PostgreSQL and Valkey."""
 
 import socket
 import subprocess
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config.devserver.errors import EmbeddedProblem
-from config.devserver.process import ProcessIdentity, remember
+from config.devserver.errors import EmbeddedServerError
+from config.devserver.process_identity import ProcessIdentity, reap_later
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -21,28 +21,28 @@ LAST_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server as `run.json` records it."""
+    """One server in `run.json`."""
 
     process: ProcessIdentity
     port: int
 
     def as_json(self) -> dict[str, Any]:
-        return {"pid": self.process.pid, "began": self.process.began, "port": self.port}
+        return {"pid": self.process.pid, "started_at": self.process.started_at, "port": self.port}
 
     @classmethod
     def from_json(cls, recorded: dict[str, Any]) -> "RunningServer":
-        return cls(ProcessIdentity(int(recorded["pid"]), str(recorded["began"])), int(recorded["port"]))
+        return cls(ProcessIdentity(int(recorded["pid"]), str(recorded["started_at"])), int(recorded["port"]))
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """Return a port that is currently free."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def port_for(wanted: int | None) -> int:
-    """The wanted port if it is free, or soon is because its last user is just going; else a free one."""
+    """Return the wanted port if it becomes free within PORT_PATIENCE_S, else a free port."""
     if wanted is None:
         return free_port()
     deadline = time.monotonic() + PORT_PATIENCE_S
@@ -54,7 +54,7 @@ def port_for(wanted: int | None) -> int:
 
 
 def port_in_use(port: int) -> bool:
-    """Whether somebody listens on this port of this machine."""
+    """Whether a program listens on this local port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -69,22 +69,22 @@ def port_in_use(port: int) -> bool:
 def launch(
     name: str, command: list[str], *, log: Path, ready: Callable[[], bool], **popen: Any
 ) -> ProcessIdentity | None:
-    """Start a server apart from the terminal's signals and wait until it answers; None when it ended by itself.
+    """Start a server in its own session and wait until it is ready; returns None if it exits.
 
-    Raises EmbeddedProblem when it neither answers nor ends in time. A start that is interrupted leaves no server.
+    Raises EmbeddedServerError if it is not ready in time. An interrupted start leaves no server.
     """
     with log.open("ab") as output:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **popen
         )
     try:
-        return _awaited(name, child, log=log, ready=ready)
+        return _wait_until_ready(name, child, log=log, ready=ready)
     except BaseException:
-        _end(child)
+        _terminate(child)
         raise
 
 
-def _awaited(
+def _wait_until_ready(
     name: str, child: "subprocess.Popen[bytes]", *, log: Path, ready: Callable[[], bool]
 ) -> ProcessIdentity | None:
     deadline = time.monotonic() + START_SECONDS
@@ -92,13 +92,13 @@ def _awaited(
         if child.poll() is not None:
             return None
         if ready() and (identity := ProcessIdentity.of(child.pid)):
-            remember(child)
+            reap_later(child)
             return identity
         time.sleep(0.02)
-    raise EmbeddedProblem(f"{name} did not answer within {START_SECONDS:.0f} s; see {log}.")
+    raise EmbeddedServerError(f"{name} did not answer within {START_SECONDS:.0f} s; see {log}.")
 
 
-def _end(child: "subprocess.Popen[bytes]") -> None:
+def _terminate(child: "subprocess.Popen[bytes]") -> None:
     child.terminate()
     with suppress(subprocess.TimeoutExpired):
         child.wait(END_SECONDS)
@@ -106,7 +106,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
     child.wait()
 
 
-def last_words(log: Path) -> str:
-    """The end of a log file in one line."""
+def last_log_lines(log: Path) -> str:
+    """Return the last lines of a log file as one line."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return " / ".join(lines[-LAST_LINES:])
