@@ -9,7 +9,7 @@ from pytest_django import Settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.tests.edge_server import OwnRedis
 from store import client as store
 from store.circuit_breaker import State

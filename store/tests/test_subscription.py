@@ -7,7 +7,7 @@ from pathlib import Path
 
 import redis
 
-from config.devserver.running import free_port
+from config.devserver.server_process import free_port
 from config.tests.edge_server import OwnRedis
 from store.subscription import NEVER, Subscription
 
