@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django_redis import get_redis_connection
-
 from marketdata import interest
 from marketdata.errors import MarketDataError
 from marketdata.live import sequence_key
@@ -15,6 +13,7 @@ from marketdata.models import Instrument
 from marketdata.providers.base import DailyHistory
 from marketdata.records import QuoteRecord
 from marketdata.services import quote_poller
+from store.client import redis_client
 
 BEFORE = date(2024, 6, 10)
 SESSION = date(2024, 6, 11)
@@ -31,12 +30,12 @@ def quote(price: str = "120", **changes: Any) -> QuoteRecord:
 
 def forget_interest() -> None:
     """Nobody watches anything, nobody was asked, nobody polls."""
-    get_redis_connection("default").delete(interest.WATCHED, interest.ASKED, quote_poller.CLAIM)
+    redis_client().delete(interest.WATCHED, interest.ASKED, quote_poller.CLAIM)
 
 
 def messages_told(instrument: Instrument) -> int:
     """How many messages about its price were published so far."""
-    return int(get_redis_connection("default").get(sequence_key(f"prices.instrument.{instrument.pk}")) or 0)
+    return int(redis_client().get(sequence_key(f"prices.instrument.{instrument.pk}")) or 0)
 
 
 @dataclass
