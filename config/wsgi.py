@@ -1,14 +1,12 @@
-"""The pages, the REST API and the admin, for a WSGI server."""
+"""WSGI application of `web`: pages, REST API and admin."""
 
 import os
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
-django_application = get_wsgi_application()
+application = get_wsgi_application()
 
 from accounts.plan_watch import PLAN_WATCH  # noqa: E402  # models can be imported once Django is set up
-from config.edge.front import PlainReads  # noqa: E402
 
 PLAN_WATCH.start()
-application = PlainReads(django_application)

@@ -1,4 +1,4 @@
-"""What plain calls are answered with, the same from `web` and from `edge`."""
+"""What plain calls are answered with, the same as Django answers."""
 
 import time
 from collections.abc import Sequence

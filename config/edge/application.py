@@ -9,7 +9,7 @@ from config.edge.inside import Inside, Wsgi
 from config.edge.pipe import Pipe
 from config.edge.protocol import PlainProtocol
 from config.edge.reads import Reads
-from config.edge.tally import Tally
+from config.edge.tally import BufferedCounts
 from config.stream.routing import answer_not_found
 
 
@@ -22,7 +22,7 @@ class EdgeHttp:
     def __init__(self, redis_url: str, django: Wsgi) -> None:
         self._pipe = Pipe(redis_url, preamble=[LOAD_SCRIPT])
         self._inside = Inside(django)
-        self._tally = Tally()
+        self._tally = BufferedCounts()
         desk, reader = Desk(self._pipe, self._tally), Reader()
         self._reads = Reads(desk, reader, self._inside)
         self.protocol = partial(PlainProtocol, desk, reader)

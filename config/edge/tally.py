@@ -14,8 +14,8 @@ from predictions.readpath.metering import CACHE_READS, PREDICTIONS
 FLUSH_SECONDS = 1.0
 
 
-class Direct:
-    """Hands on each count at once, from any thread."""
+class UnbufferedCounts:
+    """Counters of the process: metrics, and usage by caller."""
 
     def told(self, kind: Kind, times: int = 1) -> None:
         """Count answers for whoever collects metrics."""
@@ -33,11 +33,11 @@ def _counters(kind: Kind) -> tuple[Counter, Counter]:
     return PREDICTIONS.labels(horizon, status.decode()), CACHE_READS.labels("hit" if fresh else "stale")
 
 
-class Tally:
+class BufferedCounts:
     """Counts in plain numbers and hands on once a second: a counter that processes share writes to a file each time."""
 
     def __init__(self) -> None:
-        self._direct = Direct()
+        self._direct = UnbufferedCounts()
         self._told: dict[Kind, int] = defaultdict(int)
         self._answered: dict[tuple[str, int], int] = defaultdict(int)
         self._callers: dict[str, Caller] = {}

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +16,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from config.devserver.paths import ROOT
+from config.tests.waiting import wait_until
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
 from marketdata.tests.news_factories import FakeNewsProvider, article
@@ -80,11 +80,12 @@ def served_site(folder: Path, variables: Mapping[str, str] | None = None) -> Ite
 
 
 def _await_answer(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()[-2000:]
         try:
-            httpx.get(f"{address}/health/live", timeout=1, trust_env=False)
-            return
+            httpx.get(f"{address}/health/live", timeout=10, trust_env=False)
         except httpx.TransportError:
-            time.sleep(0.1)
-    raise RuntimeError(f"the web process did not come up: {log.read_text()[-2000:]}")
+            return False
+        return True
+
+    wait_until(answers, "the web process")

@@ -2,29 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.callers import key_digest, known_caller
-from accounts.limits import STORE_OUTAGE, address_bucket, store
+from accounts.limits import address_bucket, store
 from accounts.models import Plan, UsageDay
 from accounts.tests.factories import key_of, person
 from accounts.usage import USAGE
-from config.devserver.server_process import free_port
-from config.edge.front import PlainReads
-from config.edge.tally import Tally
+from config.edge.tally import BufferedCounts
 from config.tests.e2e.edge import Edge
-from config.tests.edge_server import OwnRedis
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
 from predictions.readpath import cache
@@ -110,15 +105,9 @@ def test_the_answer_is_djangos_to_the_last_header(edge: str, told: Forecast, key
         assert by_view.content == answer.content
         assert by_view.json()["id"] == told.pk
         assert _constant(by_view) == _constant(answer)
-    for web in (Client().get(PATH, headers=by(key)), by_web(key)):
-        assert web.content == answer.content
-        assert {name.lower() for name in web.headers} - OWN == {name.lower() for name in answer.headers} - OWN
-
-
-def by_web(key: str, **headers: str) -> httpx.Response:
-    """What `web` answers, through what stands in front of Django there."""
-    with httpx.Client(transport=httpx.WSGITransport(app=PlainReads(WSGIHandler()))) as client:
-        return client.get(f"http://testserver{PATH}", headers=by(key, **headers))
+    by_web = Client().get(PATH, headers=by(key))
+    assert by_web.content == answer.content
+    assert {name.lower() for name in by_web.headers} - OWN == {name.lower() for name in answer.headers} - OWN
 
 
 def _constant(answer: httpx.Response) -> dict[str, str]:
@@ -130,11 +119,11 @@ def test_calls_are_counted_by_key_for_the_whole_api(edge: str, told: Forecast, k
     remaining = [httpx.get(edge + PATH, headers=by(key)).headers["ratelimit"] for _ in range(3)]
     assert [one.split(";")[1] for one in remaining] == ["r=59", "r=58", "r=57"]
     assert Client().get(PATH, headers=by(key))["RateLimit"].startswith('"free";r=56;')
-    for place, answer in enumerate([by_web(key), by_web(key), httpx.get(edge + PATH, headers=by(key))]):
-        left, left_today = answer.headers["ratelimit"].split(", ")
-        assert left.startswith(f'"free";r={55 - place};t=')
-        assert left_today.startswith(f'"free-day";r={4_995 - place};t=')
-        assert answer.headers["ratelimit-policy"] == '"free";q=60;w=60, "free-day";q=5000;w=86400'
+    answer = httpx.get(edge + PATH, headers=by(key))
+    left, left_today = answer.headers["ratelimit"].split(", ")
+    assert left.startswith('"free";r=55;t=')
+    assert left_today.startswith('"free-day";r=4995;t=')
+    assert answer.headers["ratelimit-policy"] == '"free";q=60;w=60, "free-day";q=5000;w=86400'
 
 
 def test_one_call_too_many_is_refused_by_edge_itself(edge: str, told: Forecast) -> None:
@@ -175,14 +164,14 @@ def test_a_revoked_key_is_refused_within_a_second(edge: str, told: Forecast) -> 
     assert body["reason"] == "revoked-key"
 
 
-def test_plain_calls_are_counted_for_their_key_by_web_and_by_edge(told: Forecast) -> None:
+def test_calls_are_counted_for_their_key_by_web_and_by_edge(told: Forecast) -> None:
     keep(told)
     row, text = key_of(person())
-    statuses = [by_web(text).status_code for _ in range(3)]
+    statuses = [Client().get(PATH, headers=by(text)).status_code for _ in range(3)]
     assert statuses == [200] * 3
     caller = known_caller(digest=str(key_digest(text)))
     assert caller is not None
-    tally = Tally()
+    tally = BufferedCounts()
     for status in (200, 304, 200, 200, 200, 429):
         tally.answered(caller, status)
     asyncio.run(tally.close())
@@ -271,64 +260,3 @@ def test_without_the_store_the_database_answers(storeless_edge: str, told: Forec
         answer = httpx.get(storeless_edge + PATH, headers=by(key), timeout=30)
         assert (answer.status_code, answer.json()["id"]) == (200, told.pk)
     assert answer.headers["ratelimit"].startswith('"free";r=57;')
-
-
-def test_the_way_through_web_is_the_same_as_through_the_view(told: Forecast, key: str) -> None:
-    keep(told, age_s=7)
-    # A process does not know a key before it has asked for it once.
-    by_web(key)
-    by_view = Client().get(PATH, headers=by(key))
-    by_front = by_web(key)
-    assert by_front.content == by_view.content
-    assert _constant(by_front) == {
-        name.lower(): value for name, value in by_view.headers.items() if name.lower() not in OWN
-    }
-    held = by_web(key, **{"If-None-Match": by_front.headers["etag"]})
-    assert (held.status_code, held.content) == (304, b"")
-
-
-def test_web_answers_plain_calls_in_front_of_django_and_the_others_within(told: Forecast, key: str) -> None:
-    asked: list[str] = []
-
-    def django(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        asked.append(environ["PATH_INFO"])
-        start("200 OK", [("Content-Length", "9")])
-        return [b"by django"]
-
-    keep(told)
-    by_web(key)
-    with httpx.Client(transport=httpx.WSGITransport(app=PlainReads(django)), base_url="http://testserver") as client:
-        plain = [client.get(PATH, headers=by(key)) for _ in range(2)]
-        assert [answer.json()["id"] for answer in plain] == [told.pk] * 2
-        assert asked == []
-        store().script_flush()
-        assert client.get(PATH, headers=by(key)).json()["id"] == told.pk
-        store().delete(cache.key_of("v1", "AAPL", 5))
-        for path in (PATH, "/", "/api/v1/predict?symbol=", "/api/v1/metrics"):
-            assert client.get(path, headers=by(key)).content == b"by django"
-        assert client.head(PATH, headers=by(key)).status_code == 200
-    assert asked == ["/api/v1/predict", "/", "/api/v1/predict", "/api/v1/metrics", "/api/v1/predict"]
-
-
-def test_web_goes_on_when_the_store_is_away_and_when_it_is_back(
-    told: Forecast, key: str, tmp_path: Path, settings: Settings
-) -> None:
-    keep(told)
-    by_web(key)
-    own = OwnRedis(free_port(), tmp_path)
-    own.start()
-    settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, redis_url=own.url)
-    refresh_champion_key()
-    keep(told)
-    anonymous = httpx.Client(transport=httpx.WSGITransport(app=PlainReads(WSGIHandler())), base_url="http://testserver")
-    assert anonymous.get(PATH).headers["ratelimit"].startswith('"anonymous";r=9;')
-    own.stop()
-    # Counted in this process now, and answered from the database.
-    assert anonymous.get(PATH).json()["id"] == told.pk
-    own.start()
-    STORE_OUTAGE.end()
-    refresh_champion_key()
-    keep(told)
-    assert [anonymous.get(PATH).headers["ratelimit"].split(";")[1] for _ in range(2)] == ["r=9", "r=8"]
-    anonymous.close()
-    own.stop()

@@ -20,7 +20,7 @@ from config.edge.inside import Inside, environ_of
 from config.edge.lines import pairs_of
 from config.edge.pipe import Pipe
 from config.edge.reads import Reads
-from config.edge.tally import Tally
+from config.edge.tally import BufferedCounts
 from config.http.errors import Crowded
 from config.tests.edge_server import OwnRedis
 from predictions.readpath.bodies import tag_of
@@ -119,7 +119,7 @@ async def _asked_at_once(stub: Stub, times: int, redis_url: str) -> list[tuple[i
     pipe = Pipe(redis_url, preamble=[LOAD_SCRIPT])
     pipe.start()
     await _answered(pipe, "PING")
-    reads, answers = Reads(Desk(pipe, Tally()), Reader(), Inside(stub)), []
+    reads, answers = Reads(Desk(pipe, BufferedCounts()), Reader(), Inside(stub)), []
 
     async def call() -> None:
         sent: list[dict[str, Any]] = []
@@ -208,7 +208,8 @@ def test_behind_tls_only_encrypted_calls_are_plain_and_the_answer_insists_on_it(
     assert reader.ask_of("GET", QUERY, HEADERS) is None
     ask = reader.ask_of("GET", QUERY, {**HEADERS, "HTTP_X_FORWARDED_PROTO": "https"})
     assert ask is not None
-    assert dict(pairs_of(Answers(Tally())._constant[ask.is_secure]))["strict-transport-security"] == "max-age=60"
+    lines = Answers(BufferedCounts())._constant[ask.is_secure]
+    assert dict(pairs_of(lines))["strict-transport-security"] == "max-age=60"
 
 
 def test_on_the_clock_of_a_time_lapse_every_call_is_djangos(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from pytest_httpserver import HTTPServer
 from redis import Redis
 
-from config.observability.health import examine
+from config.observability.health import run_checks
 from marketdata.conf import AlphaVantageSettings, Budget, list_sources
 from marketdata.models import ProviderHealth
 from marketdata.providers.news_catalog import configured_news_providers
@@ -108,8 +108,8 @@ def test_a_source_that_fails_says_how_and_the_site_is_degraded(
     health = probe_provider(name=vendor, now=now())
     assert (health.state, dict(health.error_kinds)) == (state, {kind: 1})
     assert gauge("up", vendor) == float(state == "degraded")
-    part = examine(now=now())["providers"]
-    assert (part.status, part.detail) == ("degraded", f"Not all sources of market data answer: {vendor} (news).")
+    part = run_checks(now=now())["providers"]
+    assert (part.status, part.detail) == ("degraded", f"Data sources failing: {vendor} (news).")
     assert Client().get("/health/ready").status_code == 200
     assert SECRET not in str(ProviderHealth.objects.values())
 
@@ -117,11 +117,11 @@ def test_a_source_that_fails_says_how_and_the_site_is_degraded(
 def test_a_source_without_its_key_is_off_and_no_failure(httpserver: HTTPServer, settings: Any, staff: Client) -> None:
     ProviderHealth.objects.create(provider="newsapi", state="down", checked_at=now() - timedelta(days=9))
     settings.HINDCAST_NEWS = replace(settings.HINDCAST_NEWS, newsapi_key="", providers=("newsapi",))
-    assert examine(now=now())["providers"].is_ok
+    assert run_checks(now=now())["providers"].is_ok
     assert staff.get("/api/v1/providers").json()["providers"][1]["state"] == "off"
     health = probe_provider(name="newsapi", now=now())
     assert (health.state, health.detail, httpserver.log) == ("off", "Off: it has no key.", [])
-    part = examine(now=now() + timedelta(days=1))["providers"]
+    part = run_checks(now=now() + timedelta(days=1))["providers"]
     assert (part.is_ok, part.facts) == (True, {"states": {"sample": "unknown", "newsapi": "off"}})
 
 
