@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from marketdata import interest
+from marketdata import watched_instruments
 from marketdata.errors import MarketDataError
 from marketdata.live import sequence_key
 from marketdata.models import Instrument
+from marketdata.provider_records import QuoteRecord
 from marketdata.providers.base import DailyHistory
-from marketdata.records import QuoteRecord
 from marketdata.services import quote_poller
 from store.client import redis_client
 
@@ -28,9 +28,9 @@ def quote(price: str = "120", **changes: Any) -> QuoteRecord:
     return QuoteRecord(price=Decimal(price), **{**facts, **changes})
 
 
-def forget_interest() -> None:
-    """Nobody watches anything, nobody was asked, nobody polls."""
-    redis_client().delete(interest.WATCHED, interest.ASKED, quote_poller.CLAIM)
+def clear_watched() -> None:
+    """Clear watched instruments, request times and the poller lock."""
+    redis_client().delete(watched_instruments.WATCHED, watched_instruments.REQUESTED, quote_poller.CLAIM)
 
 
 def messages_told(instrument: Instrument) -> int:
@@ -39,7 +39,7 @@ def messages_told(instrument: Instrument) -> int:
 
 
 @dataclass
-class QuotesFromMemory:
+class FakeQuoteProvider:
     """A source of quotes; `asked` is shared by all that are made for a run."""
 
     name: str = "memory"

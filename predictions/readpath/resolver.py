@@ -8,7 +8,7 @@ from typing import Literal
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from marketdata.selectors import instrument_by_symbol, store_is_stale
+from marketdata.selectors import instrument_by_symbol, prices_are_stale
 from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
@@ -112,7 +112,7 @@ def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> A
     forecast = latest_forecast(instrument, horizon)
     if forecast is None:
         raise ForecastUnavailable(instrument.symbol, horizon)
-    stale = store_is_stale(now=now) or not forecast.serves
+    stale = prices_are_stale(now=now) or not forecast.serves
     if keep and forecast.serves:
         (told,) = cache.keep([forecast], stale=stale, now=now)
     else:

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from marketdata.live import kept_key
+from marketdata.live import messages_key
 from marketdata.models import Instrument
 from mlops.errors import InsufficientHistory, NoChampion
 from mlops.models import ModelVersion
@@ -59,7 +59,7 @@ def publish(
 
 
 def topic_key(instrument: Instrument) -> str:
-    return kept_key(f"forecasts.instrument.{instrument.pk}")
+    return messages_key(f"forecasts.instrument.{instrument.pk}")
 
 
 def pushed(instrument: Instrument) -> int:
