@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from accounts.limits import store
 from marketdata.calendars import session_after
-from marketdata.live import publish_texts
+from marketdata.live import publish_encoded
 from marketdata.models import Instrument
 from mlops.dataset import load_panel
 from mlops.forecasting.serving import forecast_panel
@@ -170,7 +170,7 @@ def tell(answers, version, now, until):
         entries.append((key, (told.text, told.stale_text, body["status"].encode())))
         by_instrument.setdefault(instrument_id, []).append(told)
     write(entries, now=now, fresh_until=until, stale=False)
-    publish_texts([
+    publish_encoded([
         (f"forecasts.instrument.{key}",
          encoded({"type": "change", "channel": "forecasts", "symbol": told[0].body["symbol"],
                   "as_of": told[0].body["as_of"], "stale": False})[:-1]

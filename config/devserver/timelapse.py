@@ -84,8 +84,8 @@ def create_demo_rules(email: str) -> int:
         newest = bars_for(instrument).last()
         if newest is None:
             continue
-        above = (newest.close * (1 + WATCHED_MOVE)).quantize(instrument.tick)
-        below = (newest.close * (1 - WATCHED_MOVE)).quantize(instrument.tick)
+        above = (newest.close * (1 + WATCHED_MOVE)).quantize(instrument.tick.normalize())
+        below = (newest.close * (1 - WATCHED_MOVE)).quantize(instrument.tick.normalize())
         requests += [
             RuleRequest(instrument, Rule.Kind.PRICE_ABOVE, threshold=above),
             RuleRequest(instrument, Rule.Kind.PRICE_BELOW, threshold=below),

@@ -19,7 +19,7 @@ from config.devserver.paths import ROOT
 from config.tests.waiting import wait_until
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
-from marketdata.tests.news_factories import NewsFromMemory, article
+from marketdata.tests.news_factories import FakeNewsProvider, article
 from predictions.models import Forecast
 from predictions.services.accuracy import update_accuracy
 from predictions.services.ledger import record_head
@@ -50,7 +50,7 @@ def called_market() -> Scene:
     ingest_news(
         now=NOW,
         instruments=list(shown.instruments.values()),
-        providers=[NewsFromMemory("newsapi", articles)],
+        providers=[FakeNewsProvider("newsapi", articles)],
         scorer=LexiconScorer(),
     )
     return shown

@@ -10,7 +10,7 @@ from django.test import override_settings
 from django_redis import get_redis_connection
 from pytest_django import DjangoAssertNumQueries
 
-from marketdata.live import Topic, kept_key, sequence_key
+from marketdata.live import Topic, messages_key, sequence_key
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
@@ -79,13 +79,13 @@ def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> Non
     rows = forecasts([apple, nvidia], HORIZONS)
     store = get_redis_connection("default")
     for instrument in (apple, nvidia):
-        store.delete(sequence_key(topic_of(instrument).name), kept_key(topic_of(instrument).name))
+        store.delete(sequence_key(topic_of(instrument).name), messages_key(topic_of(instrument).name))
     messages: list[live.ForecastMessage] = [
         {"instrument_id": row.instrument_id, "answer": answer}
         for row, answer in zip(rows, answers_of(rows, stale=False, now=NOW), strict=True)
     ]
     assert live.push_forecasts(messages) == 2
-    (text,) = store.lrange(kept_key(topic_of(apple).name), 0, -1)
+    (text,) = store.lrange(messages_key(topic_of(apple).name), 0, -1)
     message = json.loads(text)
     assert (message["seq"], message["type"], message["channel"], message["symbol"]) == (
         1,

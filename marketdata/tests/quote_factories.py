@@ -8,12 +8,12 @@ from typing import Any
 
 from django_redis import get_redis_connection
 
-from marketdata import interest
+from marketdata import watched_instruments
 from marketdata.errors import MarketDataError
 from marketdata.live import sequence_key
 from marketdata.models import Instrument
+from marketdata.provider_records import QuoteRecord
 from marketdata.providers.base import DailyHistory
-from marketdata.records import QuoteRecord
 from marketdata.services import quote_poller
 
 BEFORE = date(2024, 6, 10)
@@ -29,9 +29,11 @@ def quote(price: str = "120", **changes: Any) -> QuoteRecord:
     return QuoteRecord(price=Decimal(price), **{**facts, **changes})
 
 
-def forget_interest() -> None:
-    """Nobody watches anything, nobody was asked, nobody polls."""
-    get_redis_connection("default").delete(interest.WATCHED, interest.ASKED, quote_poller.CLAIM)
+def clear_watched() -> None:
+    """Clear watched instruments, request times and the poller lock."""
+    get_redis_connection("default").delete(
+        watched_instruments.WATCHED, watched_instruments.REQUESTED, quote_poller.CLAIM
+    )
 
 
 def messages_told(instrument: Instrument) -> int:
@@ -40,7 +42,7 @@ def messages_told(instrument: Instrument) -> int:
 
 
 @dataclass
-class QuotesFromMemory:
+class FakeQuoteProvider:
     """A source of quotes; `asked` is shared by all that are made for a run."""
 
     name: str = "memory"

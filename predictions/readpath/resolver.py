@@ -9,7 +9,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from accounts.limits import Outage
-from marketdata.selectors import instrument_by_symbol, store_is_stale
+from marketdata.selectors import instrument_by_symbol, prices_are_stale
 from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
@@ -124,7 +124,7 @@ def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
     forecast = latest_forecast(instrument, horizon)
     if forecast is None:
         raise ForecastUnavailable(instrument.symbol, horizon)
-    stale = store_is_stale(now=now) or not forecast.serves
+    stale = prices_are_stale(now=now) or not forecast.serves
     if keep and forecast.serves:
         (told,) = cache.keep([forecast], stale=stale, now=now)
     else:

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from accounts.limits import store
 from accounts.models import Plan, User
 from marketdata import clock
-from marketdata.live import kept_key
+from marketdata.live import messages_key
 from predictions import tasks
 from predictions.conf import BATCH_LIFE, LONGEST_PIECE, MOST_IN_A_BATCH, PIECE
 from predictions.models import BatchJob, BatchPiece, Forecast
@@ -207,7 +207,7 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     assert (page["status"], page["done"], page["problems"]) == ("done", PIECE + 6, PIECE + 5)
     assert page["predictions"][0]["forecast"]["id"] == said[0].pk
     assert page["finished_at"] is not None
-    kept: Any = store().lrange(kept_key(f"jobs.batch.{job['id']}"), 0, -1)
+    kept: Any = store().lrange(messages_key(f"jobs.batch.{job['id']}"), 0, -1)
     changes = [json.loads(text) for text in kept]
     assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
     beyond = client.get(answer["Location"], {"page": 3})

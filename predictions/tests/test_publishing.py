@@ -13,7 +13,7 @@ from django_redis import get_redis_connection
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.limits import store
-from marketdata.live import kept_key
+from marketdata.live import messages_key
 from marketdata.models import Instrument
 from mlops.errors import InsufficientHistory, NoChampion
 from mlops.models import ModelVersion
@@ -60,7 +60,7 @@ def publish(
 
 
 def topic_key(instrument: Instrument) -> str:
-    return kept_key(f"forecasts.instrument.{instrument.pk}")
+    return messages_key(f"forecasts.instrument.{instrument.pk}")
 
 
 def pushed(instrument: Instrument) -> int:
