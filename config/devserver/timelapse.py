@@ -105,8 +105,7 @@ def session_summary(report: PipelineReport) -> str:
         for step, name in (("ingest", "new"), ("publish", "created"), ("score", "scored"), ("alerts", "raised"))
     )
     return (
-        f"{report.session}  {bars:>5} bars  {made:>3} forecasts  {met:>3} met with what happened  "
-        f"{raised:>2} alerts  {seconds:.1f} s"
+        f"{report.session}  {bars:>5} prices  {made:>3} forecasts  {met:>3} scored  {raised:>2} alerts  {seconds:.1f} s"
     )
 
 
