@@ -24,7 +24,7 @@ from accounts.services.api_keys import revoke_api_key
 from accounts.services.audit import record
 from accounts.services.deletion import delete_account
 from accounts.services.tokens import revoke_family
-from marketdata.admin import ReadOnly, ReadOnlyAdmin
+from marketdata.admin import ReadOnlyAdmin, ReadOnlyMixin
 
 Kind = AuditEvent.Kind
 
@@ -33,7 +33,7 @@ import_module("allauth.socialaccount.admin")
 admin.site.unregister((Group, SocialApp, SocialToken))
 
 
-class AcceptanceInline(ReadOnly, TabularInline):
+class AcceptanceInline(ReadOnlyMixin, TabularInline):
     """What the person agreed to; it goes with the account."""
 
     model = Acceptance

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from alerts.models import Alert, DeliveryAttempt, Rule
-from marketdata.admin import ReadOnly, ReadOnlyAdmin
+from marketdata.admin import ReadOnlyAdmin, ReadOnlyMixin
 
 
 @admin.register(Rule)
@@ -31,7 +31,7 @@ class RuleAdmin(ModelAdmin):
         return False
 
 
-class DeliveryAttemptInline(ReadOnly, TabularInline):
+class DeliveryAttemptInline(ReadOnlyMixin, TabularInline):
     model = DeliveryAttempt
     extra = 0
     fields: ClassVar = ["channel", "recipient", "status", "error", "started_at", "finished_at"]

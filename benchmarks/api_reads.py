@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 import httpx
 from django.utils import timezone
 
-from accounts.limits import store
 from accounts.models import ApiKey
 from benchmarks.api_load import Wrk
 from benchmarks.api_rounds import PATH
 from benchmarks.api_scene import Scene
 from benchmarks.api_servers import Server, ours
+from store.client import redis_client
 
 CONNECTIONS = 16
 BURSTS = 20
@@ -54,11 +54,11 @@ def with_an_empty_store(servers: Mapping[str, Server], scene: Scene) -> dict[str
     figures = {}
     for name in ("web", "edge"):
         # Open the database connections first, as in a process that has run for a while.
-        store().flushdb()
+        redis_client().flushdb()
         _burst(servers[name].url(PATH), scene.headers(name, "key"))
         taken: list[float] = []
         for _ in range(BURSTS):
-            store().flushdb()
+            redis_client().flushdb()
             taken += _burst(servers[name].url(PATH), scene.headers(name, "key"))
         figures[f"empty_{name}_p95_ms"] = _p95(taken)
     return figures

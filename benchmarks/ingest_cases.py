@@ -15,13 +15,13 @@ from rich.table import Table
 
 from benchmarks.frame import machine, own_database, write_summary
 from marketdata.bar_arrays import bar_arrays
+from marketdata.bar_columns import COLUMNS, BarColumns
 from marketdata.calendars import sessions_between
-from marketdata.columns import COLUMNS, BarColumns
-from marketdata.copy_format import SIGNATURE, TRAILER, copied_in, exact_columns
+from marketdata.copy_format import SIGNATURE, TRAILER, copy_in_pieces, to_exact_columns
 from marketdata.models import DailyBar, Instrument
 from marketdata.services.bar_store import COPY_STAGED, EMPTY_STAGING, MAKE_STAGING
-from marketdata.services.bulk_import import OfferedColumns, import_columns
-from marketdata.services.side_by_side import side_by_side
+from marketdata.services.bulk_import import SourceColumns, import_columns
+from marketdata.services.parallel import map_in_threads
 
 LAST = date(2023, 9, 20)
 NOW = datetime(2023, 9, 21, 12, tzinfo=UTC)
@@ -160,7 +160,7 @@ def _copies(histories: Histories) -> list[bytes]:
 
 
 def _copied(instrument: Instrument, columns: BarColumns) -> Iterator[bytes]:
-    return copied_in(exact_columns(columns), instrument_id=instrument.pk, source=SOURCE, fetched_at=NOW)
+    return copy_in_pieces(to_exact_columns(columns), instrument_id=instrument.pk, source=SOURCE, fetched_at=NOW)
 
 
 def _copy_raw(copies: Sequence[bytes]) -> None:
@@ -175,13 +175,13 @@ def _copy_raw(copies: Sequence[bytes]) -> None:
 
 def imported(histories: Histories) -> None:
     """As `import_bars` does it once it has read its file."""
-    for _ in side_by_side(_imported, histories):
+    for _ in map_in_threads(_imported, histories):
         pass
 
 
 def _imported(history: tuple[Instrument, BarColumns]) -> None:
     instrument, columns = history
-    import_columns(instrument=instrument, offered=OfferedColumns(SOURCE, columns, LAST), now=NOW)
+    import_columns(instrument=instrument, offered=SourceColumns(SOURCE, columns, LAST), now=NOW)
 
 
 def _plain(histories: Histories) -> None:

@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.api_servers import HOST, Server
-from marketdata.live import NAME, TOPIC_PREFIX, publish_all
+from marketdata.live import NAME, TOPIC_PREFIX, publish_messages
 from marketdata.models import Instrument
 
 SOCKETS = 10
@@ -66,5 +66,5 @@ class Stream:
 
     def _publish(self, stock: Instrument) -> None:
         told = {"type": "change", "channel": NAME, "symbol": stock.symbol, "stale": False, "price": 100.0}
-        publish_all([(f"{TOPIC_PREFIX}{stock.pk}", {**told, "as_of": "2023-09-21", "sent_at": time.monotonic()})])
+        publish_messages([(f"{TOPIC_PREFIX}{stock.pk}", {**told, "as_of": "2023-09-21", "sent_at": time.monotonic()})])
         self.published += 1

@@ -14,9 +14,8 @@ import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts.limits import store
 from marketdata.calendars import session_after
-from marketdata.live import publish_texts
+from marketdata.live import publish_encoded
 from marketdata.models import Instrument
 from mlops.dataset import load_panel
 from mlops.forecasting.serving import forecast_panel
@@ -29,6 +28,7 @@ from predictions.readpath.bodies import ReadyAnswer, encoded
 from predictions.readpath.cache import write
 from predictions.sealing import COLUMNS, GENESIS, instant_text, jsonb_text, link, said
 from predictions.selectors.record import records_of
+from store.client import redis_client
 
 LEVELS = (80, 95, 99)
 THREADS = 2
@@ -162,7 +162,7 @@ def answers_of(bodies, until):
 
 
 def tell(answers, version, now, until):
-    store().set("champion", version)
+    redis_client().set("champion", version)
     by_instrument, entries = {}, []
     for instrument_id, told in answers:
         body = told.body
@@ -170,7 +170,7 @@ def tell(answers, version, now, until):
         entries.append((key, (told.text, told.stale_text, body["status"].encode())))
         by_instrument.setdefault(instrument_id, []).append(told)
     write(entries, now=now, fresh_until=until, stale=False)
-    publish_texts([
+    publish_encoded([
         (f"forecasts.instrument.{key}",
          encoded({"type": "change", "channel": "forecasts", "symbol": told[0].body["symbol"],
                   "as_of": told[0].body["as_of"], "stale": False})[:-1]

@@ -1,4 +1,4 @@
-"""Registers the project itself, so that its commands are found and every process has the Celery application."""
+"""App config of the project: makes its commands available and loads the Celery application."""
 
 from importlib import import_module
 

@@ -1,6 +1,6 @@
-"""The Celery application: queues, where tasks are found, which task goes to which worker, and one log line a task.
+"""Celery application: queues, routes, task discovery and one log line per task.
 
-`config.apps` imports this module in every process, so it is also where logging and error reports start.
+`config.apps` imports this module in every process, so it also starts logging and error reporting.
 """
 
 import time
@@ -24,7 +24,7 @@ TRAINING_TASKS = ("mlops.train_version", "mlops.retrain")
 
 
 def configure(celery: Celery, broker_url: str) -> None:
-    """Give `celery` its queues on this broker: quorum queues on RabbitMQ, plain ones on Redis."""
+    """Configure queues and routes: quorum queues on RabbitMQ, classic ones on Redis."""
     on_rabbitmq = broker_url.startswith(("amqp://", "amqps://"))
     arguments = {"x-queue-type": "quorum"} if on_rabbitmq else None
     celery.conf.update(
@@ -41,8 +41,7 @@ def configure(celery: Celery, broker_url: str) -> None:
         worker_detect_quorum_queues=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5},
-        # Redis gives a task that is not acknowledged in this time to another worker, so it exceeds the longest task;
-        # RabbitMQ confirms what it has stored.
+        # Redis redelivers a task not acknowledged within the visibility timeout, so it exceeds the longest task.
         broker_transport_options=(
             {"confirm_publish": True} if on_rabbitmq else {"visibility_timeout": LONGEST_TASK_S, "socket_timeout": 30}
         ),
@@ -58,30 +57,30 @@ start_telemetry()
 _started: dict[str, float] = {}
 
 
-def keep_logging(**_: Any) -> None:
-    """Being connected keeps Celery from setting up logging of its own; ours is in place already."""
+def skip_celery_logging(**_: Any) -> None:
+    """Stop Celery from configuring logging; a connected receiver is enough."""
 
 
 def warm_numerics(**_: Any) -> None:
-    """Have the kernels of the features compiled before the first task; the next worker finds them on disk."""
+    """Compile the feature kernels before the first task; they are cached on disk."""
     warm_up()
 
 
 def bind_task(task_id: str, task: Any, **_: Any) -> None:
-    """Name the task in every line that it writes."""
+    """Add the task to the log context."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
     _started[task_id] = time.perf_counter()
 
 
 def write_task_line(task_id: str, state: str | None = None, **_: Any) -> None:
-    """Sum a task up in one line."""
+    """Write one log line per finished task."""
     seconds = time.perf_counter() - _started.pop(task_id, time.perf_counter())
     log.info("task", state=state, duration_ms=round(seconds * 1000, 2))
     structlog.contextvars.clear_contextvars()
 
 
-setup_logging.connect(keep_logging)
+setup_logging.connect(skip_celery_logging)
 worker_init.connect(warm_numerics)
 task_prerun.connect(bind_task)
 task_postrun.connect(write_task_line)

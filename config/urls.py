@@ -1,4 +1,4 @@
-"""Every path of the site."""
+"""URL configuration."""
 
 from typing import Any
 

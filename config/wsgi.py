@@ -1,4 +1,4 @@
-"""The pages, the REST API and the admin, for a WSGI server."""
+"""WSGI application of `web`: pages, REST API and admin."""
 
 import os
 

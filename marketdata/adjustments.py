@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from statistics import median
 
-from marketdata.records import CorporateActionRecord
+from marketdata.provider_records import CorporateActionRecord
 
 FEWEST_COMMON_SHARE = 0.98
 AGREEING_SHARE = 0.98
@@ -42,7 +42,7 @@ def no_common_session(stored: Closes, offered: Closes) -> str:
     )
 
 
-def why_not_replaced(stored: Closes, offered: Closes, *, expected_ratio: Decimal) -> str:
+def replacement_problem(stored: Closes, offered: Closes, *, expected_ratio: Decimal) -> str:
     """Why the offered series must not replace the stored one, in one sentence; empty when it may.
 
     It may when it reaches at least as far, has nearly all the stored sessions, and stands to the stored closes in one

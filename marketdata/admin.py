@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from marketdata import clock
-from marketdata.calendars import is_session, known_exchanges
+from marketdata.calendars import is_session, supported_exchanges
 from marketdata.errors import SymbolMalformed
 from marketdata.jobs import BACKFILL, INGEST, enqueue
 from marketdata.models import (
@@ -25,12 +25,12 @@ from marketdata.models import (
     SentimentDay,
     SymbolAlias,
 )
-from marketdata.selectors import canonical_symbol, installed_sources, latest_home_session
+from marketdata.selectors import canonical_symbol, configured_sources, latest_home_session
 from marketdata.services.backfill import request_backfill
-from marketdata.symbol_admin import FindsSymbols
+from marketdata.symbol_admin import SymbolSearchAdmin
 
 
-class ReadOnly:
+class ReadOnlyMixin:
     """Takes every way to change a row away."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -43,7 +43,7 @@ class ReadOnly:
         return False
 
 
-class ReadOnlyAdmin(ReadOnly, ModelAdmin):
+class ReadOnlyAdmin(ReadOnlyMixin, ModelAdmin):
     """Rows that only the machinery writes."""
 
     list_fullwidth = True
@@ -64,7 +64,7 @@ class InstrumentForm(forms.ModelForm):
 
     def clean_mic(self) -> str:
         mic: str = self.cleaned_data["mic"].upper()
-        if mic not in known_exchanges():
+        if mic not in supported_exchanges():
             raise ValidationError(f"{mic} has no calendar of sessions; XNYS and XNAS do.")
         return mic
 
@@ -97,7 +97,7 @@ class SymbolAliasInline(TabularInline):
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(FindsSymbols):
+class InstrumentAdmin(SymbolSearchAdmin):
     form = InstrumentForm
     list_display: ClassVar = ["symbol", "name", "mic", "sector", "is_active", "delisted_on", "source", "basis_date"]
     list_filter: ClassVar = ["is_active", "mic", "sector"]
@@ -205,7 +205,7 @@ class ProviderHealthAdmin(ReadOnlyAdmin):
 
     @display(description="for")
     def serves(self, health: ProviderHealth) -> str:
-        return ", ".join(next((source.uses for source in installed_sources() if source.name == health.provider), ()))
+        return ", ".join(next((source.uses for source in configured_sources() if source.name == health.provider), ()))
 
     @display(
         description="state",

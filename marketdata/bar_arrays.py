@@ -6,10 +6,10 @@ from datetime import date
 import numpy as np
 import structlog
 
-from marketdata.blocks import CHECKSUM, ROW, SEGMENT_ROWS, WIDTH, BarArray, unpacked
+from marketdata.bar_blocks import CHECKSUM, ROW, SEGMENT_ROWS, WIDTH, BarArray, unpack
 from marketdata.models import Instrument
-from marketdata.rows import binary_copy
 from marketdata.selectors import bar_values
+from marketdata.sql import binary_copy
 
 log = structlog.get_logger(__name__)
 
@@ -33,18 +33,18 @@ def bar_arrays(instruments: Collection[Instrument], *, latest: int | None = None
     One query, and one more for the instruments whose block is missing or fails its checksum.
     """
     wanted = {instrument.pk: instrument for instrument in instruments}
-    found = from_blocks(list(wanted), latest=latest)
+    found = arrays_from_blocks(list(wanted), latest=latest)
     rest = [instrument for pk, instrument in wanted.items() if pk not in found]
     if rest:
         found |= _from_rows(rest)
     return {pk: found[pk] if latest is None else found[pk][-latest:] for pk in wanted}
 
 
-def from_blocks(pks: list[int], *, latest: int | None = None) -> dict[int, BarArray]:
+def arrays_from_blocks(pks: list[int], *, latest: int | None = None) -> dict[int, BarArray]:
     """What sound blocks hold, by instrument pk: with `latest` only the segments that the latest rows are in."""
     found: dict[int, BarArray] = {}
     for pk, body, checksums in _stored(pks, latest):
-        bars = unpacked(bytes(body), bytes(checksums))
+        bars = unpack(bytes(body), bytes(checksums))
         if bars is None:
             log.error("bar_block_damaged", instrument=pk)
         else:

@@ -36,7 +36,7 @@ class _Schedule:
     days: NDArray[np.datetime64]
 
 
-def known_exchanges() -> frozenset[str]:
+def supported_exchanges() -> frozenset[str]:
     """The market identifier codes that have a calendar, and `24/7` for what is traded every day."""
     names = exchange_calendars.get_calendar_names(include_aliases=True)
     codes = {name for name in names if len(name) == 4 and name.isalnum() and name.isupper()}
@@ -95,7 +95,7 @@ def close_instant(mic: str, session: date) -> datetime:
     return schedule.closes[schedule.place_of[session]]
 
 
-def running_session(mic: str, now: datetime) -> date | None:
+def open_session(mic: str, now: datetime) -> date | None:
     """The session that is going on at the instant `now`, from its open up to its close; None between sessions."""
     schedule = _schedule_reaching(mic, now.year)
     place = bisect_right(schedule.opens, now) - 1

@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections
 
 from marketdata.models import DailyBar
-from marketdata.selectors import newest_session, store_is_stale
+from marketdata.selectors import newest_session, prices_are_stale
 
 
 @register(Tags.database)
@@ -16,7 +16,7 @@ def newest_bar_is_fresh(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **options: Any
 ) -> list[CheckMessage]:
     """marketdata.W001: forecasts would be made from old prices, and say that they are stale."""
-    if "default" not in (databases or ()) or not _table_exists() or not store_is_stale():
+    if "default" not in (databases or ()) or not _table_exists() or not prices_are_stale():
         return []
     newest = newest_session()
     return [

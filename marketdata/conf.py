@@ -85,7 +85,7 @@ class MarketDataSettings:
                 f"a quote is asked for every {SHORTEST_QUOTE_PAUSE_S} to {LONGEST_QUOTE_PAUSE_S} s, not more often"
             )
 
-    def budget_of(self, provider: str) -> Budget:
+    def budget_for(self, provider: str) -> Budget:
         """The budget of a source; without limits where none is set."""
         return self.budgets.get(provider, Budget())
 
@@ -138,7 +138,7 @@ class Source:
     is_on: bool
 
 
-def sources_of(market_data: MarketDataSettings, news: NewsSettings) -> list[Source]:
+def list_sources(market_data: MarketDataSettings, news: NewsSettings) -> list[Source]:
     """Every source that the settings name: those of prices in the order they are asked, then those of news only."""
     prices = (*market_data.providers, *market_data.off)
     asked = {*market_data.providers, *(name for name in news.providers if news.has_key(name))}

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.blocks import WIDTH, BarArray
-from marketdata.columns import COLUMNS, BarColumns
-from marketdata.records import BarRecord
+from marketdata.bar_blocks import WIDTH, BarArray
+from marketdata.bar_columns import COLUMNS, BarColumns
+from marketdata.provider_records import BarRecord
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -39,7 +39,7 @@ class ExactBars:
     def __len__(self) -> int:
         return len(self.session)
 
-    def taken(self, places: NDArray[np.bool_] | slice) -> "ExactBars":
+    def select(self, places: NDArray[np.bool_] | slice) -> "ExactBars":
         """The bars at these places."""
         return ExactBars(self.session[places], self.prices[places], self.volume[places])
 
@@ -48,13 +48,13 @@ class ExactBars:
         return np.column_stack([self.session.astype(np.int64), self.prices / MICRO, self.volume])
 
 
-def exact_columns(columns: BarColumns) -> ExactBars:
+def to_exact_columns(columns: BarColumns) -> ExactBars:
     """Believable columns, rounded to what is stored."""
     prices = np.column_stack([np.rint(getattr(columns, name) * MICRO) for name in PRICES])
     return ExactBars(columns.session, prices.astype(np.int64), np.rint(columns.volume).astype(np.int64))
 
 
-def exact_bars(bars: Sequence[BarRecord]) -> ExactBars:
+def to_exact_bars(bars: Sequence[BarRecord]) -> ExactBars:
     """Believable records, rounded to what is stored."""
     prices = [[round(getattr(bar, name) * MICRO) for name in PRICES] for bar in bars]
     return ExactBars(
@@ -64,14 +64,14 @@ def exact_bars(bars: Sequence[BarRecord]) -> ExactBars:
     )
 
 
-def copied_in(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> Iterator[bytes]:
+def copy_in_pieces(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> Iterator[bytes]:
     """What COPY FROM takes: instrument, session, five prices, volume, source, fetched_at, is_final.
 
     In pieces, so that the database takes one in while the next one is made.
     """
     yield SIGNATURE
     for start in range(0, len(bars), PIECE_ROWS):
-        piece = bars.taken(slice(start, start + PIECE_ROWS))
+        piece = bars.select(slice(start, start + PIECE_ROWS))
         yield _rows(piece, instrument_id=instrument_id, source=source, fetched_at=fetched_at)
     yield TRAILER
 
@@ -97,7 +97,7 @@ def _rows(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datet
     return rows.tobytes()
 
 
-def copied_out(answer: bytes) -> BarArray:
+def parse_copy_out(answer: bytes) -> BarArray:
     """Rows of shape (n, 7) from what COPY TO gives for a date and six float8; raises ValueError for anything else."""
     kind = np.dtype(
         [("fields", ">i2"), ("day_bytes", ">i4"), ("day", ">i4"),

@@ -39,7 +39,7 @@ class FailureKind(StrEnum):
     SLOW = "slow"
 
     @property
-    def ends_the_run(self) -> bool:
+    def stops_run(self) -> bool:
         """Whether asking the same source about the next company is of no use for now."""
         return self not in (
             FailureKind.UNKNOWN_SYMBOL,
@@ -82,7 +82,7 @@ class ProviderRejected(MarketDataError):
         self.kind = kind
 
 
-class BarFileUnusable(MarketDataError):
+class BarFileInvalid(MarketDataError):
     """The file is not one of daily bars; nothing of it was stored."""
 
     def __init__(self, name: str, reason: str) -> None:
@@ -100,7 +100,7 @@ class SessionUnknown(MarketDataError):
         self.day = day
 
 
-class PeriodEmpty(MarketDataError):
+class DateRangeEmpty(MarketDataError):
     """The first day that is asked for lies after the last one."""
 
     def __init__(self, first: str, last: str) -> None:
@@ -109,7 +109,7 @@ class PeriodEmpty(MarketDataError):
         self.last = last
 
 
-class InstantAhead(MarketDataError):
+class KnownAtInFuture(MarketDataError):
     """What could be known at an instant is asked for before it has come."""
 
     def __init__(self, known_at: str) -> None:
@@ -117,7 +117,7 @@ class InstantAhead(MarketDataError):
         self.known_at = known_at
 
 
-class ListingUnusable(MarketDataError):
+class ListingRejected(MarketDataError):
     """What a source says about a listing is too little to follow it; nothing was added."""
 
     def __init__(self, symbol: str, reason: str) -> None:

@@ -8,7 +8,7 @@ from django import forms
 
 from marketdata import clock
 from marketdata.calendars import FIRST_DAY, LAST_DAY, zone_of
-from marketdata.history import Wanted
+from marketdata.price_history import PriceQuery
 
 MOST_ROWS = 1300
 # Calendar days that hold about that many months or years of sessions.
@@ -46,10 +46,10 @@ class PriceTableForm(forms.Form):
         return values
 
 
-def wanted_of(values: Mapping[str, Any], *, mic: str, now: datetime) -> Wanted:
+def price_query(values: Mapping[str, Any], *, mic: str, now: datetime) -> PriceQuery:
     """The sessions that a valid form asks for; a day on which something was known ends as it does at the exchange."""
     known_on = values.get("known_on")
     known_at = min(datetime.combine(known_on, time.max, tzinfo=zone_of(mic)), now) if known_on else None
     span = timedelta(days=RANGES[values.get("range") or USUAL_RANGE][1])
     adjusted = bool(values.get("adjusted"))
-    return Wanted(values.get("first"), values.get("last"), known_at, adjusted, most=MOST_ROWS, span=span)
+    return PriceQuery(values.get("first"), values.get("last"), known_at, adjusted, most=MOST_ROWS, span=span)

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 from marketdata.calendars import close_instant
 from marketdata.models import Instrument, Quote
-from marketdata.selectors import CALLED_SQL, MEANT_SQL, is_behind, meant_by, spellings_of
+from marketdata.selectors import ALIASES_SQL, MATCHING_SQL, best_matches, is_stale, symbol_variants
 
 STORED_DECIMALS = 6
 # As old as a delayed quote may be, and the pause until the next one.
@@ -17,7 +17,7 @@ LONGEST_SILENCE = timedelta(minutes=20)
 QUOTED = ("price", "as_of", "session", "previous_close", "source", "is_delayed", "received_at")
 PRICED_SQL = f"""
 SELECT last.session AS close_session, last.close, last.source AS close_source, before.close AS close_before,
-    {", ".join(f"q.{name} AS quote_{name}" for name in QUOTED)}, i.*, {CALLED_SQL}
+    {", ".join(f"q.{name} AS quote_{name}" for name in QUOTED)}, i.*, {ALIASES_SQL}
 LEFT JOIN marketdata_quote q ON q.instrument_id = i.id
 LEFT JOIN LATERAL (
     SELECT b.session, b.close, b.source FROM marketdata_dailybar b
@@ -30,7 +30,7 @@ WHERE (last.session IS NOT NULL OR q.instrument_id IS NOT NULL)
 """
 
 
-class PriceContent(TypedDict):
+class PricePayload(TypedDict):
     """A newest price as calls and messages tell it; `as_of` is an instant in ISO form."""
 
     symbol: str
@@ -72,7 +72,7 @@ class LatestPrice:
         return self.price / self.previous_close - 1 if self.previous_close else None
 
     @property
-    def content(self) -> PriceContent:
+    def content(self) -> PricePayload:
         """The same in plain values."""
         price, before = float(self.price), self.previous_close
         return {
@@ -93,9 +93,9 @@ class LatestPrice:
 
 def latest_prices(symbols: Collection[str], *, now: datetime) -> dict[str, LatestPrice]:
     """The newest price of the instrument that each canonical symbol means, where there is one; one query."""
-    wanted = {symbol: spellings_of(symbol) for symbol in symbols}
-    priced = _priced(MEANT_SQL, {"spellings": list(set().union(*wanted.values()))})
-    return {symbol: _latest(instrument, now) for symbol, instrument in meant_by(wanted, priced).items()}
+    wanted = {symbol: symbol_variants(symbol) for symbol in symbols}
+    priced = _priced(MATCHING_SQL, {"spellings": list(set().union(*wanted.values()))})
+    return {symbol: _latest(instrument, now) for symbol, instrument in best_matches(wanted, priced).items()}
 
 
 def latest_prices_by_pk(pks: Iterable[int], *, now: datetime) -> dict[int, LatestPrice]:
@@ -148,7 +148,7 @@ def _close(instrument: Any, now: datetime) -> LatestPrice:
         previous_close=instrument.close_before,
         source=instrument.close_source,
         delayed=False,
-        stale=is_behind(instrument.mic, closed, now),
+        stale=is_stale(instrument.mic, closed, now),
         last_session=closed,
         last_close=instrument.close,
     )
@@ -157,4 +157,4 @@ def _close(instrument: Any, now: datetime) -> LatestPrice:
 def _quote_is_stale(mic: str, quote: Quote, now: datetime) -> bool:
     """Whether its session went on for long after it, or later ones have closed."""
     heard_until = min(now, close_instant(mic, quote.session))
-    return heard_until - quote.as_of > LONGEST_SILENCE or is_behind(mic, quote.session, now)
+    return heard_until - quote.as_of > LONGEST_SILENCE or is_stale(mic, quote.session, now)

@@ -7,20 +7,20 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from marketdata.errors import SymbolMalformed, SymbolUnknown
-from marketdata.interest import note_watched
 from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.selectors import canonical_symbol, instruments_by_symbols, suggestions_for
+from marketdata.watched_instruments import mark_watched
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
 NAME = "prices"
 TOPIC_PREFIX = "prices.instrument."
 
-KEPT_MESSAGES = 100
+RETAINED_MESSAGES = 100
 
 # The number is put into the text by the store, so that a message is encoded once, by whoever publishes it, and every
 # process between here and the browser passes on the same bytes.
@@ -86,10 +86,10 @@ def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, A
 
 def watch(topics: Sequence[Topic], *, until: datetime) -> None:
     """Note that somebody looks at these topics until then."""
-    note_watched([topic.instrument_pk for topic in topics], until=until)
+    mark_watched([topic.instrument_pk for topic in topics], until=until)
 
 
-def push_prices(prices: Sequence[LatestPrice]) -> int:
+def publish_price_changes(prices: Sequence[LatestPrice]) -> int:
     """Tell everybody who follows these stocks; returns how many messages left. To be called after commit.
 
     A store that cannot be reached costs the push and nothing else: an open page is brought up to date when it is back.
@@ -99,7 +99,7 @@ def push_prices(prices: Sequence[LatestPrice]) -> int:
         for price in prices
     ]
     try:
-        return len(publish_all(outgoing))
+        return len(publish_messages(outgoing))
     except RedisError as error:
         log.warning("prices_not_pushed", topics=len(outgoing), reason=type(error).__name__)
         return 0
@@ -127,7 +127,7 @@ def sequence_key(topic: str) -> str:
     return f"live:seq:{topic}"
 
 
-def kept_key(topic: str) -> str:
+def messages_key(topic: str) -> str:
     """The key of the list of a topic's last messages, oldest first."""
     return f"live:kept:{topic}"
 
@@ -137,27 +137,27 @@ def channel_name(topic: str, database: int) -> str:
     return f"live:{database}:{topic}"
 
 
-def publish_all(messages: Sequence[tuple[str, Mapping[str, Any]]]) -> list[int]:
+def publish_messages(messages: Sequence[tuple[str, Mapping[str, Any]]]) -> list[int]:
     """Send every (topic, message) in one trip to the store; returns their numbers in the same order.
 
     To be called after commit. Raises ValueError for an empty message and for a number that JSON has no word for.
     """
-    return publish_texts([(topic, _encoded(message)) for topic, message in messages])
+    return publish_encoded([(topic, _encoded(message)) for topic, message in messages])
 
 
-def publish_texts(messages: Sequence[tuple[str, bytes]]) -> list[int]:
-    """Send every (topic, JSON object that is not empty) in one trip to the store, as publish_all does."""
+def publish_encoded(messages: Sequence[tuple[str, bytes]]) -> list[int]:
+    """Send every (topic, JSON object that is not empty) in one trip to the store, as publish_messages does."""
     if not messages:
         return []
-    connection = get_redis_connection("default")
+    connection = redis_client()
     database = int(connection.connection_pool.connection_kwargs.get("db") or 0)
     script = connection.register_script(PUBLISH)
     trip = connection.pipeline(transaction=False)
     for start in range(0, len(messages), TOPICS_AT_A_TIME):
         part = messages[start : start + TOPICS_AT_A_TIME]
-        keys = [key for topic, _ in part for key in (sequence_key(topic), kept_key(topic))]
+        keys = [key for topic, _ in part for key in (sequence_key(topic), messages_key(topic))]
         told = [each for topic, text in part for each in (text, channel_name(topic, database))]
-        script(keys=keys, args=[KEPT_MESSAGES, *told], client=trip)
+        script(keys=keys, args=[RETAINED_MESSAGES, *told], client=trip)
     return [int(number) for numbers in trip.execute() for number in numbers]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from marketdata.calendars import sessions_between
 from marketdata.models import ArticleMention, Instrument, NewsArticle, SentimentDay
-from marketdata.sentiment.dating import session_that_knows
+from marketdata.sentiment.dating import session_for_publication
 
 MOODS_SQL = "SELECT * FROM marketdata_sentimentday WHERE instrument_id = %(instrument)s AND session = ANY(%(sessions)s)"
 
@@ -23,7 +23,7 @@ AFTER_SQL = " AND (a.published_at, m.id) < (%(instant)s, %(key)s)"
 
 
 @dataclass(frozen=True, slots=True)
-class DayMoods:
+class SentimentBySession:
     """One session's moods by scorer; empty where nobody wrote anything."""
 
     session: date
@@ -40,16 +40,16 @@ class MentionsPage:
 
 def sessions_of_last_days(mic: str, *, days: int, now: datetime) -> list[date]:
     """The sessions of the last `days` calendar days, oldest first, up to the one that knows what is published now."""
-    last = session_that_knows(mic, now)
+    last = session_for_publication(mic, now)
     return sessions_between(mic, min(last, now.date() - timedelta(days=days)), last)
 
 
-def moods_by_session(instrument: Instrument, sessions: Sequence[date]) -> list[DayMoods]:
+def sentiment_by_session(instrument: Instrument, sessions: Sequence[date]) -> list[SentimentBySession]:
     """Every one of the sessions with its moods, oldest first; one query."""
     found: dict[date, dict[str, SentimentDay]] = defaultdict(dict)
     for row in SentimentDay.objects.raw(MOODS_SQL, {"instrument": instrument.pk, "sessions": list(sessions)}):
         found[row.session][row.scorer] = row
-    return [DayMoods(session, found.get(session, {})) for session in sessions]
+    return [SentimentBySession(session, found.get(session, {})) for session in sessions]
 
 
 def mentions_page(
@@ -72,7 +72,7 @@ def mentions_page(
     return MentionsPage(shown, (shown[-1].article.published_at, shown[-1].pk) if more else None)
 
 
-def mood_values(
+def sentiment_values(
     instruments: Collection[Instrument], *, scorer: str, through: date | None
 ) -> list[tuple[int, date, float, int]]:
     """(instrument, session, score, articles) of every mood by one scorer up to `through`; one query."""
@@ -82,7 +82,7 @@ def mood_values(
     return list(rows.order_by().values_list("instrument_id", "session", "score", "count"))
 
 
-def latest_moods(instrument: Instrument, sessions: Sequence[date]) -> list[SentimentDay]:
+def latest_sentiment(instrument: Instrument, sessions: Sequence[date]) -> list[SentimentDay]:
     """The moods, by every scorer, of the newest of the sessions that has one."""
     rows = list(SentimentDay.objects.filter(instrument=instrument, session__in=sessions).order_by("-session", "scorer"))
     return [row for row in rows if row.session == rows[0].session]

@@ -11,10 +11,10 @@ from django.db.models import Max, QuerySet
 
 from marketdata import clock
 from marketdata.calendars import latest_session, sessions_behind
-from marketdata.conf import Source, sources_of
+from marketdata.conf import Source, list_sources
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.models import DailyBar, Instrument, ProviderHealth, SymbolAlias
-from marketdata.rows import rows_of
+from marketdata.sql import fetch_rows
 
 HOME_EXCHANGE = "XNYS"
 SUGGESTIONS = 5
@@ -22,12 +22,12 @@ LEAST_SIMILARITY = 0.3
 SYMBOL = re.compile(r"\^?[A-Z0-9]{1,10}(?:[.\-/=][A-Z0-9]{1,6})*")
 LONGEST_SYMBOL = 15
 SEPARATORS = ".-/"
-WITHOUT_KEY = "Off: it has no key."
+NO_KEY_DETAIL = "Off: it has no key."
 
-CALLED_SQL = """ARRAY(
+ALIASES_SQL = """ARRAY(
     SELECT a.symbol FROM marketdata_symbolalias a WHERE a.instrument_id = i.id AND a.symbol = ANY(%(spellings)s)
-) AS also_called FROM marketdata_instrument i"""
-MEANT_SQL = """(i.symbol = ANY(%(spellings)s) OR i.id IN (
+) AS matching_aliases FROM marketdata_instrument i"""
+MATCHING_SQL = """(i.symbol = ANY(%(spellings)s) OR i.id IN (
     SELECT a.instrument_id FROM marketdata_symbolalias a WHERE a.symbol = ANY(%(spellings)s)))"""
 SEARCH_SQL = """
 SELECT i.* FROM marketdata_instrument i CROSS JOIN LATERAL (SELECT
@@ -68,17 +68,17 @@ def instrument_by_symbol(text: str) -> Instrument:
 
 def instruments_by_symbols(symbols: Collection[str]) -> dict[str, Instrument]:
     """The instrument that each of the canonical symbols means, where there is one; one query."""
-    wanted = {symbol: spellings_of(symbol) for symbol in symbols}
+    wanted = {symbol: symbol_variants(symbol) for symbol in symbols}
     spellings = list(set().union(*wanted.values()))
-    candidates = Instrument.objects.raw(f"SELECT i.*, {CALLED_SQL} WHERE {MEANT_SQL}", {"spellings": spellings})
-    return meant_by(wanted, list(candidates))
+    candidates = Instrument.objects.raw(f"SELECT i.*, {ALIASES_SQL} WHERE {MATCHING_SQL}", {"spellings": spellings})
+    return best_matches(wanted, list(candidates))
 
 
-def meant_by(wanted: Mapping[str, set[str]], candidates: Sequence[Any]) -> dict[str, Any]:
-    """Of instruments with `also_called`, the one that each symbol with its spellings means, where there is one."""
+def best_matches(wanted: Mapping[str, set[str]], candidates: Sequence[Any]) -> dict[str, Any]:
+    """Of instruments with `matching_aliases`, the one that each symbol with its spellings means, where there is one."""
     found: dict[str, Any] = {}
     for symbol, written in wanted.items():
-        meant = [one for one in candidates if one.symbol in written or written & set(one.also_called)]
+        meant = [one for one in candidates if one.symbol in written or written & set(one.matching_aliases)]
         if meant:
             found[symbol] = min(
                 meant, key=lambda one: (one.symbol != symbol, one.symbol not in written, not one.is_active, one.pk)
@@ -156,7 +156,7 @@ def bar_values(instruments: Iterable[Instrument], *, through: date | None) -> It
 
 def newest_session() -> date | None:
     """The last session of which an active instrument has a final bar."""
-    session: date | None = rows_of(NEWEST_SQL)[0][0]
+    session: date | None = fetch_rows(NEWEST_SQL)[0][0]
     return session
 
 
@@ -166,7 +166,7 @@ def stored_sessions() -> Iterator[date]:
     return bars.order_by("-session").values_list("session", flat=True).distinct().iterator()
 
 
-def newest_by_instrument() -> dict[int, date]:
+def newest_session_by_instrument() -> dict[int, date]:
     """The last session of which there is a final bar, by instrument pk; one query."""
     return dict(
         DailyBar.objects.filter(is_final=True).values_list("instrument_id").annotate(newest=Max("session")).order_by()
@@ -183,15 +183,15 @@ def latest_home_session(now: datetime) -> date:
     return latest_session(HOME_EXCHANGE, now)
 
 
-def store_is_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> bool:
+def prices_are_stale(mic: str = HOME_EXCHANGE, *, now: datetime | None = None) -> bool:
     """Whether the newest bar is further behind the exchange's calendar than the settings allow, or there is none."""
     newest = newest_session()
     if newest is None:
         return True
-    return is_behind(mic, newest, now or clock.now())
+    return is_stale(mic, newest, now or clock.now())
 
 
-def is_behind(mic: str, session: date, at: datetime) -> bool:
+def is_stale(mic: str, session: date, at: datetime) -> bool:
     """Whether more sessions had closed after `session` at that instant than the settings allow."""
     behind = sessions_behind(mic, session, latest_session(mic, at))
     return behind > settings.HINDCAST_MARKETDATA.stale_after_sessions
@@ -201,22 +201,22 @@ def provider_healths() -> list[ProviderHealth]:
     """How each source of this installation is and what it is for, in the order in which they are asked; one query."""
     stored = {health.provider: health for health in ProviderHealth.objects.all()}
     healths = []
-    for source in installed_sources():
+    for source in configured_sources():
         health = stored.get(source.name) if source.is_on else None
         if health is None:
             state = ProviderHealth.State.UNKNOWN if source.is_on else ProviderHealth.State.OFF
-            health = ProviderHealth(provider=source.name, state=state, detail="" if source.is_on else WITHOUT_KEY)
+            health = ProviderHealth(provider=source.name, state=state, detail="" if source.is_on else NO_KEY_DETAIL)
         health.uses = source.uses
         healths.append(health)
     return healths
 
 
-def installed_sources() -> list[Source]:
+def configured_sources() -> list[Source]:
     """The sources that the settings name, with and without a key."""
-    return sources_of(settings.HINDCAST_MARKETDATA, settings.HINDCAST_NEWS)
+    return list_sources(settings.HINDCAST_MARKETDATA, settings.HINDCAST_NEWS)
 
 
-def spellings_of(symbol: str) -> set[str]:
+def symbol_variants(symbol: str) -> set[str]:
     """The ways in which vendors write the same symbol."""
     plain = re.sub(f"[{re.escape(SEPARATORS)}]", ".", symbol)
     return {plain.replace(".", separator) for separator in SEPARATORS} | {symbol}

@@ -7,14 +7,14 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from marketdata.errors import ListingUnusable, SymbolMalformed
-from marketdata.services.symbol_search import NO_SEARCH, add_instrument, find_instruments
+from marketdata.errors import ListingRejected, SymbolMalformed
+from marketdata.services.symbol_search import NO_SEARCH, add_instrument, search_everywhere
 from marketdata.symbol_forms import AddSymbolForm, FindSymbolForm, offer_of
 
 PAGE = "admin:marketdata_instrument_find_symbol"
 
 
-class FindsSymbols(ModelAdmin):
+class SymbolSearchAdmin(ModelAdmin):
     """Gives the list of instruments a page to find others with."""
 
     @action(description="Find a symbol", permissions=["add"], icon="search", url_path="find")
@@ -23,7 +23,7 @@ class FindsSymbols(ModelAdmin):
         if request.method == "POST":
             return self._add(request)
         form = FindSymbolForm(request.GET if "text" in request.GET else None)
-        found = find_instruments(form.cleaned_data["text"]) if form.is_valid() else None
+        found = search_everywhere(form.cleaned_data["text"]) if form.is_valid() else None
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -43,7 +43,7 @@ class FindsSymbols(ModelAdmin):
         match, source = form.cleaned_data["offer"]
         try:
             instrument, is_new = add_instrument(match, source=source, mic=form.cleaned_data["mic"])
-        except (ListingUnusable, SymbolMalformed) as error:
+        except (ListingRejected, SymbolMalformed) as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(reverse(PAGE))
         if is_new:

@@ -8,7 +8,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from marketdata.records import SymbolMatch
+from marketdata.provider_records import SymbolMatch
 from marketdata.services.symbol_search import LONGEST_TEXT
 
 SALT = "marketdata.symbol_match"

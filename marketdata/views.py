@@ -14,10 +14,10 @@ from django.views.decorators.http import require_safe
 
 from marketdata import clock
 from marketdata.errors import SessionUnknown, SymbolMalformed, SymbolUnknown
-from marketdata.forms import COLUMNS, RANGES, USUAL_RANGE, PriceTableForm, wanted_of
-from marketdata.history import PriceSeries, price_series
+from marketdata.forms import COLUMNS, RANGES, USUAL_RANGE, PriceTableForm, price_query
 from marketdata.models import Instrument
-from marketdata.news_selectors import latest_moods, mentions_page, sessions_of_last_days
+from marketdata.news_selectors import latest_sentiment, mentions_page, sessions_of_last_days
+from marketdata.price_history import PriceSeries, price_series
 from marketdata.selectors import instrument_by_symbol, provider_healths
 
 WINDOW_DAYS = 14
@@ -47,7 +47,7 @@ def news(request: HttpRequest, symbol: str) -> HttpResponse:
         return HttpResponse(status=NOTHING)
     own = settings.HINDCAST_NEWS.scorer
     context = {
-        "moods": sorted(latest_moods(instrument, sessions), key=lambda mood: mood.scorer != own),
+        "moods": sorted(latest_sentiment(instrument, sessions), key=lambda mood: mood.scorer != own),
         "mentions": page.mentions,
         "scorer": own,
         "days": WINDOW_DAYS,
@@ -80,7 +80,7 @@ def _series(form: PriceTableForm, instrument: Instrument) -> PriceSeries | None:
     if not form.is_valid():
         return None
     try:
-        return price_series(instrument, wanted_of(form.cleaned_data, mic=instrument.mic, now=now), now=now)
+        return price_series(instrument, price_query(form.cleaned_data, mic=instrument.mic, now=now), now=now)
     except SessionUnknown:
         form.add_error("known_on", "The exchange's calendar does not reach back so far.")
         return None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from marketdata.bar_arrays import bar_arrays
 from marketdata.models import Instrument
-from marketdata.news_selectors import mood_values
+from marketdata.news_selectors import sentiment_values
 from mlops.forecasting.types import NEWS_FIELDS, PRICE_FIELDS, FloatArray, Panel
 
 UNIX_EPOCH = date(1970, 1, 1)
@@ -57,7 +57,7 @@ def _common_days(told: Sequence[IntArray]) -> tuple[IntArray, list[IntArray]]:
 
 def _news(columns: Sequence[Instrument], days: IntArray, through: date | None) -> dict[str, FloatArray]:
     """The moods by the installation's scorer on these days, missing where nobody wrote; empty without any mood."""
-    moods = mood_values(columns, scorer=settings.HINDCAST_NEWS.scorer, through=through)
+    moods = sentiment_values(columns, scorer=settings.HINDCAST_NEWS.scorer, through=through)
     place = {instrument.pk: column for column, instrument in enumerate(columns)}
     told = [(place[pk], (session - UNIX_EPOCH).days, score, count) for pk, session, score, count in moods]
     column, day, score, count = np.array(told, dtype=np.float64).reshape(-1, 4).T

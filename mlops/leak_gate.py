@@ -5,11 +5,11 @@ from datetime import date, datetime
 
 import numpy as np
 
+from marketdata.bar_columns import columns_from_records
 from marketdata.calendars import close_instant, is_session
-from marketdata.columns import columns_of
 from marketdata.providers.sample import LAST_SESSION, SampleProvider, sample_instruments
-from marketdata.sentiment.aggregate import Opinion, aggregate
-from marketdata.sentiment.dating import session_that_knows
+from marketdata.sentiment.aggregate import ScoredArticle, aggregate
+from marketdata.sentiment.dating import session_for_publication
 from mlops.forecasting.leaks import Article
 from mlops.forecasting.types import PRICE_FIELDS, Panel
 
@@ -21,7 +21,9 @@ def sample_panel() -> Panel:
     """The bundled bars, symbols in their order; NaN where there is no bar."""
     provider = SampleProvider()
     bars = {
-        stock.symbol: columns_of(provider.fetch_daily_bars(stock.symbol, first=date.min, last=LAST_SESSION).bars)
+        stock.symbol: columns_from_records(
+            provider.fetch_daily_bars(stock.symbol, first=date.min, last=LAST_SESSION).bars
+        )
         for stock in sample_instruments()
     }
     sessions = np.unique(np.concatenate([columns.session for columns in bars.values()]))
@@ -41,7 +43,7 @@ def closes_of(panel: Panel) -> list[tuple[date, datetime]]:
 
 def session_news(articles: Sequence[Article], session: date) -> tuple[float, ...]:
     """What the session knows of the articles: their mood, how many it counts, and how many are dated into it."""
-    dated = [article for article in articles if session_that_knows(MIC, article.published_at) == session]
-    opinions = [Opinion(article.score, 1.0, article.published_at, "news") for article in dated]
+    dated = [article for article in articles if session_for_publication(MIC, article.published_at) == session]
+    opinions = [ScoredArticle(article.score, 1.0, article.published_at, "news") for article in dated]
     mood = aggregate(opinions, at=close_instant(MIC, session))
     return (mood.score or 0.0, float(mood.count), float(len(dated)))

@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from unfold.admin import TabularInline
 
-from marketdata.admin import ReadOnly, ReadOnlyAdmin
+from marketdata.admin import ReadOnlyAdmin, ReadOnlyMixin
 from predictions.models import BatchJob, Forecast, LedgerCheck, LedgerHead, Outcome
 
 
-class OutcomeInline(ReadOnly, TabularInline):
+class OutcomeInline(ReadOnlyMixin, TabularInline):
     model = Outcome
     extra = 0
 

@@ -30,10 +30,10 @@ from accounts.selectors import keys_of
 from accounts.services.api_keys import make_api_key, revoke_api_key
 from accounts.services.registration import register, register_unproven, signed_in
 from accounts.services.tokens import end_family, open_family, renew_tokens
-from marketdata.api.asking import ApiView
-from marketdata.api.documents import HEADERS, problems
+from marketdata.api.base import ApiView
+from marketdata.api.schema import RESPONSE_HEADERS, problem_responses
 
-LIMITS = HEADERS[1:]
+LIMITS = RESPONSE_HEADERS[1:]
 NOT_KEPT = {"Cache-Control": "no-store"}
 PENDING = "A mail is on its way to this address. Confirm it, then sign in."
 
@@ -51,7 +51,7 @@ class Register(ApiView):
         "same for addresses that have an account, and keys are made after signing in.",
         request=RegisterIn,
         parameters=LIMITS,
-        responses={201: RegisteredOut, 202: PendingOut, **problems(400, 409, 429, 503)},
+        responses={201: RegisteredOut, 202: PendingOut, **problem_responses(400, 409, 429, 503)},
         examples=[
             OpenApiExample("Ada", value=examples.REGISTER, request_only=True),
             OpenApiExample("made", value=examples.REGISTERED, response_only=True, status_codes=["201"]),
@@ -82,7 +82,7 @@ class SignIn(ApiView):
         summary="Sign in: a pair of tokens",
         request=SignInIn,
         parameters=LIMITS,
-        responses={200: TokensOut, **problems(400, 401, 403, 429, 503)},
+        responses={200: TokensOut, **problem_responses(400, 401, 403, 429, 503)},
         examples=[
             OpenApiExample("Ada", value=examples.SIGN_IN, request_only=True),
             OpenApiExample("tokens", value=examples.TOKENS, response_only=True, status_codes=["200"]),
@@ -112,7 +112,7 @@ class Refresh(ApiView):
         "every token that came of it, for somebody else may have it.",
         request=RefreshIn,
         parameters=LIMITS,
-        responses={200: TokensOut, **problems(400, 401, 429, 503)},
+        responses={200: TokensOut, **problem_responses(400, 401, 429, 503)},
         examples=[
             OpenApiExample("a token", value=examples.REFRESH, request_only=True),
             OpenApiExample("tokens", value=examples.TOKENS, response_only=True, status_codes=["200"]),
@@ -135,7 +135,7 @@ class SignOut(ApiView):
         summary="Sign out: end a refresh token and all that came of it",
         request=RefreshIn,
         parameters=LIMITS,
-        responses={204: OpenApiResponse(description="Ended, now or before."), **problems(400, 401, 429, 503)},
+        responses={204: OpenApiResponse(description="Ended, now or before."), **problem_responses(400, 401, 429, 503)},
         examples=[OpenApiExample("a token", value=examples.REFRESH, request_only=True)],
     )
     def post(self, request: Request) -> Response:
@@ -155,7 +155,7 @@ class Me(ApiView):
         tags=["accounts"],
         summary="Your account and its limits",
         parameters=LIMITS,
-        responses={200: AccountOut, **problems(401, 403, 429, 503)},
+        responses={200: AccountOut, **problem_responses(401, 403, 429, 503)},
         examples=[OpenApiExample("Ada", value=examples.ACCOUNT, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
@@ -174,7 +174,7 @@ class Keys(ApiView):
         summary="Your API keys",
         description="Without the keys themselves: each was told once, when it was made.",
         parameters=LIMITS,
-        responses={200: ApiKeysOut, **problems(401, 403, 429, 503)},
+        responses={200: ApiKeysOut, **problem_responses(401, 403, 429, 503)},
         examples=[
             OpenApiExample("one", value={"keys": [examples.KEY]}, response_only=True, status_codes=["200"]),
         ],
@@ -191,7 +191,7 @@ class Keys(ApiView):
         "or that outlives it. There may be 10 usable keys at a time, and 20 within a day.",
         request=ApiKeyIn,
         parameters=LIMITS,
-        responses={201: NewApiKeyOut, **problems(400, 401, 403, 409, 429, 503)},
+        responses={201: NewApiKeyOut, **problem_responses(400, 401, 403, 409, 429, 503)},
         examples=[
             OpenApiExample("for reading", value=examples.NEW_KEY, request_only=True),
             OpenApiExample("made", value=examples.MADE_KEY, response_only=True, status_codes=["201"]),
@@ -218,7 +218,10 @@ class Key(ApiView):
         summary="Revoke an API key",
         description="Every process refuses it within a second. A key may revoke itself.",
         parameters=LIMITS,
-        responses={204: OpenApiResponse(description="Revoked, now or before."), **problems(401, 403, 404, 429, 503)},
+        responses={
+            204: OpenApiResponse(description="Revoked, now or before."),
+            **problem_responses(401, 403, 404, 429, 503),
+        },
     )
     def delete(self, request: Request, key_id: int) -> Response:
         """Revoke it; what belongs to others is not found."""

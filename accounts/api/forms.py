@@ -12,8 +12,8 @@ from accounts.errors import ExpiryRefused, PasswordRefused
 from accounts.models import ApiKey, Scope, User
 from accounts.passwords import LONGEST_PASSWORD
 from accounts.real_time import real_now
-from marketdata.api.asking import BodyIn
-from marketdata.api.fields import Flag, Line, Text
+from marketdata.api.base import RequestBody
+from marketdata.api.fields import SingleLineText, StrictBoolean, StrictText
 
 LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 8
@@ -21,7 +21,7 @@ LONGEST_LIFE_DAYS = 3650
 
 
 @extend_schema_field({"type": "boolean", "const": True})
-class Consent(Flag):
+class Consent(StrictBoolean):
     """The one flag that has to be set."""
 
     def to_internal_value(self, data: Any) -> bool:
@@ -31,11 +31,11 @@ class Consent(Flag):
         return True
 
 
-class RegisterIn(BodyIn):
+class RegisterIn(RequestBody):
     """An address, a password, and the consent without which there is no account."""
 
     email = serializers.EmailField(max_length=LONGEST_EMAIL)
-    password = Text(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD, write_only=True)
+    password = StrictText(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD, write_only=True)
     accepts_terms = Consent(help_text="The terms and the disclaimer, as the site shows them.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -47,17 +47,17 @@ class RegisterIn(BodyIn):
         return attrs
 
 
-class SignInIn(BodyIn):
+class SignInIn(RequestBody):
     """An address and its password."""
 
     email = serializers.EmailField(max_length=LONGEST_EMAIL)
-    password = Text(max_length=LONGEST_PASSWORD, write_only=True)
+    password = StrictText(max_length=LONGEST_PASSWORD, write_only=True)
 
 
-class RefreshIn(BodyIn):
+class RefreshIn(RequestBody):
     """A refresh token."""
 
-    refresh = Text(max_length=2000)
+    refresh = StrictText(max_length=2000)
 
 
 @extend_schema_serializer(component_name="Tokens")
@@ -133,10 +133,10 @@ class PendingOut(serializers.Serializer):
     detail = serializers.CharField()
 
 
-class ApiKeyIn(BodyIn):
+class ApiKeyIn(RequestBody):
     """What a new key is called, what it may do, and until when."""
 
-    name = Line(max_length=60)
+    name = SingleLineText(max_length=60)
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=Scope.choices), min_length=1, max_length=len(Scope), default=["read"]
     )

@@ -11,8 +11,8 @@ from accounts.api import examples
 from accounts.models import UsageDay, User
 from accounts.real_time import real_now
 from accounts.usage_selectors import usage_rows, used_on
-from marketdata.api.asking import ApiView
-from marketdata.api.documents import HEADERS, problems
+from marketdata.api.base import ApiView
+from marketdata.api.schema import RESPONSE_HEADERS, problem_responses
 
 LONGEST_DAYS = 90
 
@@ -56,7 +56,7 @@ class UsageOut(serializers.Serializer):
 class UsageView(ApiView):
     """How much the caller's account calls."""
 
-    query_form = UsageIn
+    query_serializer = UsageIn
     required_scope = "read"
     needs_account = True
 
@@ -64,13 +64,13 @@ class UsageView(ApiView):
         operation_id="usage",
         tags=["accounts"],
         summary="Your calls against your limits",
-        parameters=[query_form, *HEADERS[1:]],
-        responses={200: UsageOut, **problems(400, 401, 403, 429, 503)},
+        parameters=[query_serializer, *RESPONSE_HEADERS[1:]],
+        responses={200: UsageOut, **problem_responses(400, 401, 403, 429, 503)},
         examples=[OpenApiExample("Ada", value=examples.USAGE, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
         """Today by key, and the last days by endpoint and key."""
-        days, user, today = self.asked(request)["days"], cast(User, request.user), real_now().date()
+        days, user, today = self.validated_query(request)["days"], cast(User, request.user), real_now().date()
         body = {
             "plan": user.plan_id,
             "per_minute": user.plan.per_minute,

@@ -16,7 +16,7 @@ from config.http.errors import NotInSandbox
 from config.http.problem_responses import problem_response
 from config.http.problems import problem_of
 from marketdata.api import examples as marketdata_examples
-from marketdata.api.asking import FORM_OF_ANSWER, fields_of, parsed, require_known
+from marketdata.api.base import FORMAT_PARAMETER, cached_fields, reject_unknown, validate_query
 from marketdata.api.serializers import PricesIn, SymbolsIn
 from marketdata.errors import SymbolUnknown
 from marketdata.selectors import canonical_symbol
@@ -134,8 +134,8 @@ def _prices(request: HttpRequest, symbol: str) -> dict[str, Any]:
 
 def _read(kind: type[serializers.Serializer], request: HttpRequest) -> dict[str, Any]:
     """The parameters, judged as the real call judges them."""
-    require_known(request.GET, [FORM_OF_ANSWER, *fields_of(kind)])
-    return parsed(kind, request.GET)
+    reject_unknown(request.GET, [FORMAT_PARAMETER, *cached_fields(kind)])
+    return validate_query(kind, request.GET)
 
 
 # By the first part of the path and whether a symbol follows it.

@@ -89,12 +89,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
     accounts.ScopeMissing: Problem(403, "scope-missing", "The key may not do this", ("scope",)),
     marketdata.SymbolMalformed: Problem(400, "malformed-symbol", "Not a symbol", ("symbol",)),
     marketdata.SymbolUnknown: Problem(404, "unknown-symbol", "No such symbol", ("symbol", "suggestions")),
-    marketdata.ListingUnusable: Problem(
+    marketdata.ListingRejected: Problem(
         422, "unusable-listing", "The listing cannot be followed", ("symbol", "reason")
     ),
     marketdata.SessionUnknown: Problem(404, "unknown-session", "Not a session", ("mic", "day")),
-    marketdata.PeriodEmpty: Problem(404, "empty-period", "Nothing lies between", ("first", "last")),
-    marketdata.InstantAhead: Problem(409, "instant-ahead", "That instant has not come", ("known_at",)),
+    marketdata.DateRangeEmpty: Problem(404, "empty-period", "Nothing lies between", ("first", "last")),
+    marketdata.KnownAtInFuture: Problem(409, "instant-ahead", "That instant has not come", ("known_at",)),
     marketdata.ProviderUnavailable: Problem(
         503,
         "provider-unavailable",
@@ -110,7 +110,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
         ("provider", "kind"),
         detail="The source of market data refused the request.",
     ),
-    marketdata.BarFileUnusable: Problem(422, "bar-file-unusable", "The file cannot be imported", ("name",)),
+    marketdata.BarFileInvalid: Problem(422, "bar-file-unusable", "The file cannot be imported", ("name",)),
     marketdata.ScorerUnavailable: Problem(
         503,
         "scorer-unavailable",

@@ -1,4 +1,4 @@
-"""Is this process alive, and can it do its work? Answers for orchestrators and people, which never raise."""
+"""Liveness and readiness endpoints for orchestrators and operators. Checks never raise."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -29,12 +29,12 @@ log = structlog.get_logger(__name__)
 
 EXCHANGE = "XNYS"
 PROBE_SECONDS = 2
-PROBES_LATE = timedelta(hours=1)
+PROBE_MAX_AGE = timedelta(hours=1)
 Facts = Mapping[str, Any]
 
 
-class Unwell(Exception):
-    """A part cannot do its work now; the message says what is the matter, `facts` what is known."""
+class CheckFailed(Exception):
+    """A component is degraded; the message gives the reason, `facts` the details."""
 
     def __init__(self, detail: str, facts: Facts | None = None) -> None:
         super().__init__(detail)
@@ -42,8 +42,8 @@ class Unwell(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """How one part is: status `ok` or `degraded`, a sentence, how long it took to find out, and what is known."""
+class CheckResult:
+    """Result of one check: status (`ok` or `degraded`), a sentence, duration in ms and details."""
 
     status: str
     detail: str
@@ -55,15 +55,15 @@ class Part:
         return self.status == "ok"
 
     def as_json(self) -> dict[str, Any]:
-        told = asdict(self)
-        return {**told.pop("facts"), **told}
+        fields = asdict(self)
+        return {**fields.pop("facts"), **fields}
 
 
 @csrf_exempt
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
+    """Answer 200 while the process runs."""
     return JsonResponse({"status": "ok"})
 
 
@@ -71,50 +71,50 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """How each part is; 503 only when neither store can answer, because with one of them stored answers are served."""
-    parts = examine(now=clock.now())
-    unwell = {name: part for name, part in parts.items() if not part.is_ok}
-    stores_down = "database" in unwell and "redis" in unwell
-    status = "unavailable" if stores_down else "degraded" if unwell else "ok"
+    """Report each component; 503 only if database and Redis are both down, because one of them can serve forecasts."""
+    parts = run_checks(now=clock.now())
+    degraded = {name: part for name, part in parts.items() if not part.is_ok}
+    stores_down = "database" in degraded and "redis" in degraded
+    status = "unavailable" if stores_down else "degraded" if degraded else "ok"
     body = {
         "status": status,
-        "reasons": [f"{name}: {part.detail}" for name, part in unwell.items()],
+        "reasons": [f"{name}: {part.detail}" for name, part in degraded.items()],
         "parts": {name: part.as_json() for name, part in parts.items()},
     }
     return JsonResponse(body, status=503 if stores_down else 200)
 
 
-def examine(*, now: datetime) -> dict[str, Part]:
-    """Look at every part; what needs the database is not asked when the database does not answer."""
-    parts = {"database": _examined(_database), "redis": _examined(_redis)}
+def run_checks(*, now: datetime) -> dict[str, CheckResult]:
+    """Run every check; skips those that need the database if it is down."""
+    parts = {"database": _run_check(_database), "redis": _run_check(_redis)}
     if not parts["database"].is_ok:
-        unknown = Part("degraded", "Unknown while the database does not answer.", 0.0)
+        unknown = CheckResult("degraded", "Unknown while the database does not answer.", 0.0)
         return {**parts, **dict.fromkeys(("champion", "newest_bar", "providers", "ledger"), unknown)}
     return {
         **parts,
-        "champion": _examined(_champion),
-        "newest_bar": _examined(lambda: _newest_bar(now)),
-        "providers": _examined(lambda: _providers(now)),
-        "ledger": _examined(_ledger),
+        "champion": _run_check(_champion),
+        "newest_bar": _run_check(lambda: _newest_bar(now)),
+        "providers": _run_check(lambda: _providers(now)),
+        "ledger": _run_check(_ledger),
     }
 
 
-def _examined(look: Callable[[], tuple[str, Facts]]) -> Part:
+def _run_check(check: Callable[[], tuple[str, Facts]]) -> CheckResult:
     started = time.perf_counter()
     try:
-        detail, facts = look()
+        detail, facts = check()
         status = "ok"
-    except Unwell as problem:
+    except CheckFailed as problem:
         status, detail, facts = "degraded", str(problem), problem.facts
     except Exception as error:
-        # A health answer that fails tells an orchestrator less than one that says what it knows.
-        log.exception("health_check_failed", check=getattr(look, "__name__", "check"))
-        status, detail, facts = "degraded", f"Could not be examined ({type(error).__name__}).", {}
-    return Part(status, detail, round((time.perf_counter() - started) * 1000, 1), facts)
+        # A partial report helps an orchestrator more than an error.
+        log.exception("health_check_failed", check=getattr(check, "__name__", "check"))
+        status, detail, facts = "degraded", f"The check failed ({type(error).__name__}).", {}
+    return CheckResult(status, detail, round((time.perf_counter() - started) * 1000, 1), facts)
 
 
 def _database() -> tuple[str, Facts]:
-    """A connection of its own: one from the pool could wait for its turn, or be a dead one."""
+    """Open a separate connection; a pooled one could be busy or dead."""
     parameters = {
         name: value
         for name, value in connections["default"].get_connection_params().items()
@@ -126,7 +126,7 @@ def _database() -> tuple[str, Facts]:
         ) as connection:
             connection.execute("SELECT 1")
     except psycopg.Error as error:
-        raise Unwell("The database does not answer.") from error
+        raise CheckFailed("The database does not answer.") from error
     return "Answers.", {}
 
 
@@ -140,7 +140,7 @@ def _redis() -> tuple[str, Facts]:
     try:
         client.ping()
     except (redis.RedisError, OSError) as error:
-        raise Unwell("Redis does not answer.") from error
+        raise CheckFailed("Redis does not answer.") from error
     finally:
         client.close()
     return "Answers.", {}
@@ -150,9 +150,9 @@ def _champion() -> tuple[str, Facts]:
     try:
         version = champion().version
     except NoChampion as error:
-        raise Unwell(str(error), {"version": None}) from error
+        raise CheckFailed(str(error), {"version": None}) from error
     except DatabaseError as error:
-        raise Unwell("The database did not tell which model is in use.") from error
+        raise CheckFailed("The model in use could not be read from the database.") from error
     return f"Model {version} is in use.", {"version": version}
 
 
@@ -160,45 +160,45 @@ def _newest_bar(now: datetime) -> tuple[str, Facts]:
     try:
         newest: date | None = newest_session()
     except DatabaseError as error:
-        raise Unwell("The database did not tell how old the newest bar is.") from error
+        raise CheckFailed("The latest session could not be read from the database.") from error
     if newest is None:
-        raise Unwell("No bar is stored yet.", {"as_of": None, "sessions_behind": None})
+        raise CheckFailed("No prices are stored yet.", {"as_of": None, "sessions_behind": None})
     behind = sessions_behind(EXCHANGE, newest, latest_session(EXCHANGE, now))
     facts = {"as_of": newest.isoformat(), "sessions_behind": behind}
     if behind > settings.HINDCAST_MARKETDATA.stale_after_sessions:
-        raise Unwell(f"The newest bar is of {newest}, {behind} sessions behind the exchange.", facts)
-    return f"The newest bar is of {newest}.", facts
+        raise CheckFailed(f"Latest price: {newest}, {behind} trading days behind.", facts)
+    return f"Latest price: {newest}.", facts
 
 
 def _providers(now: datetime) -> tuple[str, Facts]:
-    """As the last probes found them; no source is asked here."""
+    """Read the results of the latest probes; sends no request."""
     try:
         healths = provider_healths()
     except DatabaseError as error:
-        raise Unwell("The database did not tell how the sources are.") from error
+        raise CheckFailed("The state of the data sources could not be read from the database.") from error
     facts = {"states": {health.provider: str(health.state) for health in healths}}
-    unwell = [
+    failing = [
         f"{health.provider} ({', '.join(health.uses)})"
         for health in healths
         if health.state in (health.State.DOWN, health.State.DEGRADED)
     ]
-    if unwell:
-        raise Unwell(f"Not all sources of market data answer: {', '.join(unwell)}.", facts)
-    late = [health.provider for health in healths if health.checked_at and now - health.checked_at > PROBES_LATE]
+    if failing:
+        raise CheckFailed(f"Data sources failing: {', '.join(failing)}.", facts)
+    late = [health.provider for health in healths if health.checked_at and now - health.checked_at > PROBE_MAX_AGE]
     if late:
-        raise Unwell(f"Nobody has looked at these sources for an hour: {', '.join(late)}.", facts)
-    return "No source of market data is known to fail.", facts
+        raise CheckFailed(f"Not checked in the last hour: {', '.join(late)}.", facts)
+    return "All data sources respond.", facts
 
 
 def _ledger() -> tuple[str, Facts]:
-    """As the last verification found it; nothing is verified here."""
+    """Read the result of the last verification; verifies nothing."""
     try:
         check = last_check()
     except DatabaseError as error:
-        raise Unwell("The database did not tell whether the ledger held.") from error
+        raise CheckFailed("The result of the last ledger verification could not be read from the database.") from error
     if check is None:
         return "Not verified yet.", {"checked_at": None}
     facts = {"checked_at": check.checked_at.isoformat(), "forecasts": check.forecasts}
     if check.fault:
-        raise Unwell(check.fault, facts)
-    return f"All {check.forecasts} forecasts held when they were last verified.", facts
+        raise CheckFailed(check.fault, facts)
+    return f"Last verification: {check.forecasts} forecasts, all intact.", facts

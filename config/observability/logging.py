@@ -1,4 +1,4 @@
-"""How log lines look: one JSON object a line on stderr, or lines for people; secrets are taken out of both."""
+"""Logging to stderr, as JSON lines or console lines, with secrets redacted."""
 
 import logging.config
 import re
@@ -16,7 +16,7 @@ _SECRET_NAME = re.compile(
 _SECRET_IN_TEXT = (
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@]+@", re.IGNORECASE), rf"\1:{HIDDEN}@"),
     (re.compile(r"\b(Bearer|Basic|Token)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
-    # Links of mails: whoever has one sets a password or confirms an address.
+    # Links in e-mails that set a password or confirm an address.
     (re.compile(r"(/(?:password/reset/key|confirm-email)/)[^/\s\"'?]+"), rf"\1{HIDDEN}"),
     (re.compile(r"\bhc_[A-Za-z0-9_-]{6,}"), f"hc_{HIDDEN}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), HIDDEN),
@@ -29,14 +29,14 @@ _SECRET_IN_TEXT = (
         rf"\1{HIDDEN}",
     ),
 )
-# Every text that a pattern above changes holds one of these; most texts hold none and are let through at once.
+# Cheap pre-filter: every text that a pattern above matches contains one of these.
 _HINT_OF_SECRET = re.compile(
     r"://|bearer|basic|hc_|eyj|key|token|secret|password|sessionid|signature|confirm-", re.IGNORECASE
 )
 
 
-def without_secrets(value: Any) -> Any:
-    """The same value with passwords, tokens and keys replaced, also inside texts, mappings and lists."""
+def redact_secrets(value: Any) -> Any:
+    """Replace passwords, tokens and keys in a value, recursively and inside texts."""
     if isinstance(value, str):
         if not _HINT_OF_SECRET.search(value):
             return value
@@ -45,57 +45,60 @@ def without_secrets(value: Any) -> Any:
         return value
     if isinstance(value, dict):
         return {
-            name: HIDDEN if _SECRET_NAME.search(str(name)) else without_secrets(inner) for name, inner in value.items()
+            name: HIDDEN if _SECRET_NAME.search(str(name)) else redact_secrets(inner) for name, inner in value.items()
         }
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [without_secrets(inner) for inner in value]
+        return [redact_secrets(inner) for inner in value]
     return value
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Hide what looks like a secret, by the name of the field or by its shape in a text."""
-    redacted: EventDict = without_secrets(event)
+    """Structlog processor that redacts secrets by field name and by pattern."""
+    redacted: EventDict = redact_secrets(event)
     return redacted
 
 
-class WithoutTraceback(logging.Filter):
-    """Lets a refusal through as one line of warning: where in Django it was made says nothing."""
+class DropTraceback(logging.Filter):
+    """Reduces a record to a warning without traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always lets it through."""
+        """Modify the record; never drops it."""
         record.exc_info = record.exc_text = None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 
 
 def logging_config(log_format: str, level: str) -> dict[str, Any]:
-    """A dictConfig for the standard library's logging; `log_format` is `json` or `console`."""
+    """Return a dictConfig for the standard library's logging; `log_format` is `json` or `console`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "lines": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": [*_shared(), structlog.stdlib.ExtraAdder()],
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_ending(log_format)],
+                "foreign_pre_chain": [*_shared_processors(), structlog.stdlib.ExtraAdder()],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *_final_processors(log_format),
+                ],
             }
         },
-        "filters": {"calm": {"()": WithoutTraceback}},
+        "filters": {"drop_traceback": {"()": DropTraceback}},
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "lines"},
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # The request log has its own line for every request; these would say it again.
+            # The request log already writes one line per request.
             "django.request": {"level": "ERROR"},
-            # Whoever looks for weak sites sends names that are not ours, all day long.
-            "django.security.DisallowedHost": {"filters": ["calm"]},
+            # Scanners send foreign host names all day.
+            "django.security.DisallowedHost": {"filters": ["drop_traceback"]},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "uvicorn": {"handlers": [], "propagate": True},
             "uvicorn.error": {"handlers": [], "propagate": True},
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             "celery": {"handlers": [], "propagate": True},
-            # Chatty at INFO, and their lines may hold addresses with keys.
+            # Verbose at INFO, and the URLs may contain keys.
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
             "yfinance": {"level": "CRITICAL"},
@@ -105,12 +108,12 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
 
 
 def configure_logging(config: dict[str, Any]) -> None:
-    """Send structlog's and the standard library's lines through `config`; calling it again changes nothing."""
+    """Configure structlog and the standard library; idempotent."""
     logging.config.dictConfig(config)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_shared(),
+            *_shared_processors(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -119,8 +122,8 @@ def configure_logging(config: dict[str, Any]) -> None:
     )
 
 
-def _shared() -> list[Processor]:
-    """What every line gets, ours and other people's."""
+def _shared_processors() -> list[Processor]:
+    """Return the processors for our own and foreign records."""
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -131,7 +134,7 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _ending(log_format: str) -> list[Processor]:
+def _final_processors(log_format: str) -> list[Processor]:
     if log_format == "console":
         return [redact, structlog.dev.ConsoleRenderer(colors=False)]
     return [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]

@@ -1,4 +1,4 @@
-"""What a process tells its operators: log lines always, errors to Sentry where SENTRY_DSN is set."""
+"""Start-up of logging and, where SENTRY_DSN is set, error reporting to Sentry."""
 
 from typing import TYPE_CHECKING
 
@@ -8,28 +8,28 @@ from sentry_sdk.integrations.celery import CeleryIntegration
 from sentry_sdk.integrations.django import DjangoIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration
 
-from config.observability.logging import configure_logging, without_secrets
+from config.observability.logging import configure_logging, redact_secrets
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
 
 def start_telemetry() -> None:
-    """Set up logging and error reports as the settings say; every process calls it once, at its start."""
+    """Configure logging and error reporting; every process calls it once at start-up."""
     configure_logging(settings.LOGGING)
     dsn = settings.HINDCAST_SITE.sentry_dsn
     if dsn:
-        start_error_reports(dsn)
+        start_error_reporting(dsn)
 
 
-def start_error_reports(dsn: str) -> None:
-    """Report errors to Sentry, without who was asking and without what they sent."""
+def start_error_reporting(dsn: str) -> None:
+    """Report errors to Sentry without users and request contents."""
     sentry_sdk.init(
         dsn=dsn,
         send_default_pii=False,
         max_request_body_size="never",
         include_local_variables=False,
-        before_send=stripped,
+        before_send=strip_event,
         default_integrations=True,
         integrations=[
             DjangoIntegration(middleware_spans=False, signals_spans=False),
@@ -39,12 +39,12 @@ def start_error_reports(dsn: str) -> None:
     )
 
 
-def stripped(event: "Event", _hint: "Hint") -> "Event":
-    """The event without people and without secrets."""
+def strip_event(event: "Event", _hint: "Hint") -> "Event":
+    """Remove user, request contents and secrets from an event."""
     event.pop("user", None)
     request = event.get("request")
     if isinstance(request, dict):
         for part in ("cookies", "headers", "data", "env", "query_string"):
             request.pop(part, None)
-    cleaned: Event = without_secrets(event)
+    cleaned: Event = redact_secrets(event)
     return cleaned

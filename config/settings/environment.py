@@ -66,12 +66,18 @@ class SiteSettings:
     static_dir: Path
     database: dict[str, Any]
     redis_url: str
+    redis_cluster_url: str
     broker_url: str
     email: dict[str, Any]
     email_from: str
     sentry_dsn: str
     log_format: str
     log_level: str
+
+    @property
+    def store_url(self) -> str:
+        """Return where limits, forecasts, topics and invalidations are stored."""
+        return self.redis_cluster_url or self.redis_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +324,7 @@ def _site(reader: _Reader) -> SiteSettings:
         static_dir=Path(reader.text("HINDCAST_STATIC_DIR", str(data_dir / "staticfiles"))),
         database=dict(environ.Env.db_url_config(database_url, engine=ENGINE)) if database_url else NO_DATABASE,
         redis_url=redis_url,
+        redis_cluster_url=reader.url("REDIS_CLUSTER_URL", "", ("redis", "rediss")),
         broker_url=reader.url("CELERY_BROKER_URL", redis_url, ("redis", "rediss", "unix", "amqp", "amqps")),
         email=_email(reader),
         email_from=reader.text("HINDCAST_EMAIL_FROM", "Hindcast <hindcast@localhost>"),

@@ -8,7 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from marketdata.live import kept_key, sequence_key
+from marketdata.live import messages_key, sequence_key
 
 ANSWER_SECONDS = 2.0
 
@@ -61,7 +61,7 @@ class MessageStore:
         try:
             async with self._client.pipeline(transaction=True) as trip:
                 trip.get(sequence_key(topic))
-                trip.lrange(kept_key(topic), 0, -1)
+                trip.lrange(messages_key(topic), 0, -1)
                 seq, kept = await trip.execute()
         except (RedisError, OSError):
             return None

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,9 +16,10 @@ from django.core.cache import cache
 from django.db import connection
 
 from config.devserver.paths import ROOT
+from config.tests.waiting import wait_until
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
-from marketdata.tests.news_factories import NewsFromMemory, article
+from marketdata.tests.news_factories import FakeNewsProvider, article
 from predictions.models import Forecast
 from predictions.services.accuracy import update_accuracy
 from predictions.services.ledger import record_head
@@ -50,7 +50,7 @@ def called_market() -> Scene:
     ingest_news(
         now=NOW,
         instruments=list(shown.instruments.values()),
-        providers=[NewsFromMemory("newsapi", articles)],
+        providers=[FakeNewsProvider("newsapi", articles)],
         scorer=LexiconScorer(),
     )
     return shown
@@ -80,11 +80,12 @@ def served_site(folder: Path, variables: Mapping[str, str] | None = None) -> Ite
 
 
 def _await_answer(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()[-2000:]
         try:
-            httpx.get(f"{address}/health/live", timeout=1, trust_env=False)
-            return
+            httpx.get(f"{address}/health/live", timeout=10, trust_env=False)
         except httpx.TransportError:
-            time.sleep(0.1)
-    raise RuntimeError(f"the web process did not come up: {log.read_text()[-2000:]}")
+            return False
+        return True
+
+    wait_until(answers, "the web process")

@@ -15,7 +15,7 @@ import pytest
 from config.devserver.paths import ROOT
 from config.http.problems import PROBLEMS
 
-APPS = ("config", "accounts", "marketdata", "mlops", "predictions", "alerts")
+APPS = ("config", "accounts", "marketdata", "mlops", "predictions", "alerts", "store")
 FOLDERS = (*APPS, "templates", "static", "benchmarks", "deploy")
 LONGEST_FILE = 400
 BANNED_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py", "services.py"}

@@ -9,7 +9,7 @@ from django.db import connections
 from django.test import Client, override_settings
 
 from config.devserver.server_process import free_port
-from config.observability.health import examine
+from config.observability.health import run_checks
 from marketdata.tests.factories import stock, stored_bar
 from mlops.tests.factories import model_version
 from predictions.models import LedgerCheck
@@ -53,7 +53,7 @@ def test_live_says_that_the_process_answers() -> None:
 
 @pytest.mark.usefixtures("stored")
 def test_everything_is_well_when_stores_champion_and_bars_are_there() -> None:
-    parts = examine(now=NOW)
+    parts = run_checks(now=NOW)
     assert {name: part.status for name, part in parts.items()} == dict.fromkeys(
         ("database", "redis", "champion", "newest_bar", "providers", "ledger"), "ok"
     )
@@ -65,18 +65,18 @@ def test_everything_is_well_when_stores_champion_and_bars_are_there() -> None:
 
 @pytest.mark.usefixtures("stored")
 def test_a_ledger_that_did_not_hold_degrades_until_it_holds_again() -> None:
-    assert examine(now=NOW)["ledger"].detail == "Not verified yet."
+    assert run_checks(now=NOW)["ledger"].detail == "Not verified yet."
     fault = "Forecast 7 (AAPL, from 2023-09-14, 5 sessions ahead): what it says is not what was sealed."
     LedgerCheck.objects.create(checked_at=NOW, seconds=0.1, forecasts=6, fault=fault)
-    broken = examine(now=NOW)["ledger"]
+    broken = run_checks(now=NOW)["ledger"]
     assert (broken.status, broken.detail, broken.facts["forecasts"]) == ("degraded", fault, 6)
     LedgerCheck.objects.create(checked_at=NOW, seconds=0.1, forecasts=9)
-    assert examine(now=NOW)["ledger"].status == "ok"
+    assert run_checks(now=NOW)["ledger"].status == "ok"
 
 
 @pytest.mark.usefixtures("stored")
 def test_old_bars_degrade_and_say_how_old_they_are() -> None:
-    part = examine(now=datetime(2023, 10, 2, 3, 0, tzinfo=UTC))["newest_bar"]
+    part = run_checks(now=datetime(2023, 10, 2, 3, 0, tzinfo=UTC))["newest_bar"]
     # Friday the 22nd, and the five sessions of 25 to 29 September.
     assert (part.status, part.facts["sessions_behind"]) == ("degraded", 6)
     assert "2023-09-21" in part.detail

@@ -13,8 +13,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from config.http.request_log import accepted_id
-from config.observability.logging import HIDDEN, logging_config, without_secrets
-from config.observability.telemetry import stripped
+from config.observability.logging import HIDDEN, logging_config, redact_secrets
+from config.observability.telemetry import strip_event
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def test_people_get_lines_that_are_not_json() -> None:
     ],
 )
 def test_secrets_are_hidden_by_name_and_by_shape(told: Any, expected: Any) -> None:
-    assert without_secrets(told) == expected
+    assert redact_secrets(told) == expected
 
 
 @pytest.mark.django_db
@@ -114,7 +114,7 @@ def test_a_request_leaves_one_line_that_says_what_it_was() -> None:
 )
 def test_a_link_of_a_mail_is_not_written_down(path: str, shown: str) -> None:
     assert request_line(lambda: Client().get(path))["path"] == shown
-    assert without_secrets(f"Not Found: {path}") == f"Not Found: {shown}"
+    assert redact_secrets(f"Not Found: {path}") == f"Not Found: {shown}"
 
 
 @pytest.mark.django_db
@@ -156,7 +156,7 @@ def test_an_error_report_names_nobody_and_holds_no_secret() -> None:
         },
         "extra": {"dsn": "postgres://me:hunter2@db/x"},
     }
-    assert stripped(event, {}) == {"request": {"url": "http://h/api"}, "extra": {"dsn": HIDDEN}}
+    assert strip_event(event, {}) == {"request": {"url": "http://h/api"}, "extra": {"dsn": HIDDEN}}
 
 
 @pytest.mark.django_db

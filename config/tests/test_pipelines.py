@@ -106,8 +106,8 @@ def test_the_command_prints_what_each_step_did(apple: Instrument, capsys: pytest
 @pytest.mark.parametrize(
     ("pipeline", "on", "sentence"),
     [
-        ("nightly", None, "There is no pipeline 'nightly'; there is after_close."),
-        ("after_close", "yesterday", "'yesterday' is not a date such as 2023-09-21."),
+        ("nightly", None, "Unknown pipeline 'nightly'. Available: after_close."),
+        ("after_close", "yesterday", "--on must be a date such as 2023-09-21, not 'yesterday'."),
         ("after_close", "2023-09-23", "2023-09-23 is not a session of XNYS."),
         ("after_close", "1700-01-02", "1700-01-02 is not a session of XNYS."),
     ],

@@ -84,7 +84,7 @@ def test_alpha_vantage_is_asked_only_with_a_key(tmp_path: Path) -> None:
     assert (without.providers, without.off, without.alpha_vantage) == (("sample",), ("alpha_vantage",), None)
     with_key = read_environment({"ALPHA_VANTAGE_API_KEY": "hunter2"}).marketdata
     assert (with_key.providers, with_key.off) == (("yahoo", "alpha_vantage", "sample"), ())
-    assert with_key.budget_of("alpha_vantage").per_day == 25
+    assert with_key.budget_for("alpha_vantage").per_day == 25
     assert "hunter2" not in repr(with_key)
     (tmp_path / "key").write_text("hunter3\n")
     from_file = read_environment({"ALPHA_VANTAGE_API_KEY_FILE": str(tmp_path / "key")}).marketdata

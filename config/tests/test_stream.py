@@ -11,7 +11,7 @@ from django.conf import settings
 from websockets.exceptions import InvalidStatus
 
 from config.tests.edge_server import Client, Levels, open_client, running_edge
-from marketdata.live import publish_all
+from marketdata.live import publish_messages
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def client(edge: str):
 
 async def published(levels: Levels, symbol: str, *values: int) -> list[int]:
     messages = [(levels.name_of(symbol), levels.change(symbol, value)) for value in values]
-    return await sync_to_async(publish_all)(messages)
+    return await sync_to_async(publish_messages)(messages)
 
 
 async def test_a_subscriber_gets_a_snapshot_and_then_every_change(client: Client, levels: Levels) -> None:
@@ -66,7 +66,7 @@ async def test_a_snapshot_carries_the_number_of_the_last_change(client: Client, 
 async def test_the_text_of_a_message_is_passed_on_as_it_was_published(client: Client, levels: Levels) -> None:
     await client.follow("AAPL")
     message = levels.change("AAPL", 5)
-    await sync_to_async(publish_all)([(levels.name_of("AAPL"), message)])
+    await sync_to_async(publish_messages)([(levels.name_of("AAPL"), message)])
     text = await client.connection.recv()
     assert text == '{"seq":1,' + json.dumps(message, separators=(",", ":"))[1:]
 

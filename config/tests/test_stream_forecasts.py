@@ -1,22 +1,23 @@
 """The channel of forecasts: topics, snapshots and changes, with the bodies of the API."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.test import override_settings
-from django_redis import get_redis_connection
 from pytest_django import DjangoAssertNumQueries
 
-from marketdata.live import Topic, kept_key, sequence_key
+from marketdata.live import Topic, messages_key, sequence_key
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
 from predictions.live import forecasts as live
 from predictions.readpath.bodies import answers_of
 from predictions.tests.factories import bar, forecasts, model_version, stock
+from store.client import redis_client
 
 NOW = datetime(2023, 9, 15, 1, 0, tzinfo=UTC)
 
@@ -77,15 +78,15 @@ def test_a_snapshot_of_a_predecessors_forecast_is_stale(apple: Instrument) -> No
 def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> None:
     nvidia = stock("NVDA")
     rows = forecasts([apple, nvidia], HORIZONS)
-    store = get_redis_connection("default")
+    store = redis_client()
     for instrument in (apple, nvidia):
-        store.delete(sequence_key(topic_of(instrument).name), kept_key(topic_of(instrument).name))
+        store.delete(sequence_key(topic_of(instrument).name), messages_key(topic_of(instrument).name))
     messages: list[live.ForecastMessage] = [
         {"instrument_id": row.instrument_id, "answer": answer}
         for row, answer in zip(rows, answers_of(rows, stale=False, now=NOW), strict=True)
     ]
     assert live.push_forecasts(messages) == 2
-    (text,) = store.lrange(kept_key(topic_of(apple).name), 0, -1)
+    (text,) = store.lrange(messages_key(topic_of(apple).name), 0, -1)
     message = json.loads(text)
     assert (message["seq"], message["type"], message["channel"], message["symbol"]) == (
         1,
@@ -103,8 +104,8 @@ def test_nothing_to_tell_sends_nothing() -> None:
 
 def test_a_push_that_cannot_be_sent_spoils_nothing(apple: Instrument) -> None:
     (row,) = forecasts([apple])
-    elsewhere = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    elsewhere = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
     (answer,) = answers_of([row], stale=False, now=NOW)
     message: live.ForecastMessage = {"instrument_id": apple.pk, "answer": answer}
-    with override_settings(CACHES=elsewhere):
+    with override_settings(HINDCAST_SITE=elsewhere):
         assert live.push_forecasts([message]) == 0

@@ -12,7 +12,7 @@ import redis
 from config.devserver.server_process import free_port
 from config.stream.outbox import MAX_MESSAGES, Outbox
 from config.tests.edge_server import Client, Levels, OwnRedis, open_client, running_edge
-from marketdata.live import KEPT_MESSAGES, PUBLISH, channel_name, kept_key, sequence_key
+from marketdata.live import PUBLISH, RETAINED_MESSAGES, channel_name, messages_key, sequence_key
 
 
 def say(own: OwnRedis, levels: Levels, symbol: str, level: int) -> None:
@@ -20,8 +20,8 @@ def say(own: OwnRedis, levels: Levels, symbol: str, level: int) -> None:
     text = json.dumps(levels.change(symbol, level))
     topic = levels.name_of(symbol)
     with redis.Redis.from_url(own.url) as client:
-        keys = [sequence_key(topic), kept_key(topic)]
-        client.register_script(PUBLISH)(keys=keys, args=[KEPT_MESSAGES, text, channel_name(topic, 0)])
+        keys = [sequence_key(topic), messages_key(topic)]
+        client.register_script(PUBLISH)(keys=keys, args=[RETAINED_MESSAGES, text, channel_name(topic, 0)])
 
 
 async def test_after_redis_was_away_every_socket_gets_a_snapshot_and_changes_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -18,19 +19,19 @@ from config.stream.routing import CHANNELS
 from config.stream.threads import in_thread
 from config.tests.edge_server import Client, Levels, open_client, running_edge
 from marketdata import live
-from marketdata.interest import watched_at
 from marketdata.latest_prices import latest_prices
 from marketdata.models import Instrument
 from marketdata.services.quote_poller import poll_quotes
 from marketdata.tests.factories import flat_bar, stock
-from marketdata.tests.quote_factories import BEFORE, INSIDE, QuotesFromMemory, forget_interest, quote
+from marketdata.tests.quote_factories import BEFORE, INSIDE, FakeQuoteProvider, clear_watched, quote
+from marketdata.watched_instruments import last_request_times
 
 
 @pytest.fixture(autouse=True)
 def _nobody_watches() -> Iterator[None]:
-    forget_interest()
+    clear_watched()
     yield
-    forget_interest()
+    clear_watched()
 
 
 def acme() -> Instrument:
@@ -41,7 +42,7 @@ def acme() -> Instrument:
 
 
 def watched() -> set[int]:
-    return set(watched_at(datetime.now(UTC)))
+    return set(last_request_times(datetime.now(UTC)))
 
 
 async def eventually_watched(pks: set[int]) -> None:
@@ -67,10 +68,10 @@ def test_a_snapshot_is_the_last_close_until_there_is_a_quote() -> None:
 def test_a_push_that_cannot_be_sent_spoils_nothing() -> None:
     acme()
     prices = list(latest_prices(["ACME"], now=INSIDE).values())
-    elsewhere = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
-    with override_settings(CACHES=elsewhere):
-        assert live.push_prices(prices) == 0
-    assert live.push_prices(prices) == 1
+    elsewhere = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
+    with override_settings(HINDCAST_SITE=elsewhere):
+        assert live.publish_price_changes(prices) == 0
+    assert live.publish_price_changes(prices) == 1
 
 
 @pytest.mark.django_db
@@ -94,7 +95,7 @@ async def test_whoever_subscribes_follows_the_price_and_a_poll_reaches_the_socke
             if channel == "prices":
                 assert (first["kind"], first["price"]) == ("close", 118.0)
                 # The clock of the poll is of 2024: to it the interest, until two minutes from now, still holds.
-                report = await sync_to_async(poll_quotes)(now=INSIDE, providers=lambda: [QuotesFromMemory("vendor")])
+                report = await sync_to_async(poll_quotes)(now=INSIDE, providers=lambda: [FakeQuoteProvider("vendor")])
                 assert report.told == 1
                 change = await client.receive()
                 assert change == {
@@ -132,7 +133,7 @@ def test_another_price_of_the_same_instant_is_told_too() -> None:
     live.watch([live.Topic("ACME", f"prices.instrument.{instrument.pk}")], until=INSIDE + timedelta(hours=1))
     told = []
     for run, price in enumerate(("120", "121")):
-        source = QuotesFromMemory("vendor", {"ACME": quote(price)})
+        source = FakeQuoteProvider("vendor", {"ACME": quote(price)})
         told.append(poll_quotes(now=INSIDE + timedelta(minutes=2 * run), providers=[source].copy).told)
     assert told == [1, 1]
     assert latest_prices(["ACME"], now=INSIDE)["ACME"].price == Decimal(121)

@@ -12,7 +12,7 @@ WITHOUT_NUL = r"^[^\u0000]*$"
 LINE = r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"
 
 
-class WholeNumber(serializers.IntegerField):
+class StrictInteger(serializers.IntegerField):
     """Decimal digits: not `5.0`, not `1_000`, not digits of other scripts."""
 
     def to_internal_value(self, data: Any) -> int:
@@ -22,7 +22,7 @@ class WholeNumber(serializers.IntegerField):
         return int(data)
 
 
-class Flag(serializers.BooleanField):
+class StrictBoolean(serializers.BooleanField):
     """`true` or `false`, as JSON spells them."""
 
     def to_internal_value(self, data: Any) -> bool:
@@ -32,7 +32,7 @@ class Flag(serializers.BooleanField):
         return data in (True, "true")
 
 
-class Text(serializers.CharField):
+class StrictText(serializers.CharField):
     """Text as it is, with the space around it."""
 
     def __init__(self, **options: Any) -> None:
@@ -48,7 +48,7 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-class Line(serializers.RegexField):
+class SingleLineText(serializers.RegexField):
     """Some words on one line."""
 
     def __init__(self, **options: Any) -> None:

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketdata.api.asking import ApiView
-from marketdata.api.documents import problems
+from marketdata.api.base import ApiView
+from marketdata.api.schema import problem_responses
 from marketdata.models import ProviderHealth
 from marketdata.selectors import provider_healths
 
@@ -58,7 +58,7 @@ class Providers(ApiView):
         summary="How the sources of market data are",
         description="For staff. As the last probe found them; a source without its key is `off`, and `runs_out_at` "
         "goes by the calls of the last hour.",
-        responses={200: ProvidersOut, **problems(401, 403, 429)},
+        responses={200: ProvidersOut, **problem_responses(401, 403, 429)},
     )
     def get(self, request: Request) -> Response:
         """Every source of this installation."""

@@ -10,18 +10,24 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from marketdata import clock
-from marketdata.api.asking import ApiView
-from marketdata.api.documents import problems
-from marketdata.api.sentiment_bodies import SentimentOut, SentimentQuery, told
+from marketdata.api.base import ApiView
+from marketdata.api.schema import problem_responses
+from marketdata.api.sentiment_serializers import SentimentOut, SentimentQuery, told
 from marketdata.models import ArticleMention
-from marketdata.news_selectors import DayMoods, MentionsPage, mentions_page, moods_by_session, sessions_of_last_days
+from marketdata.news_selectors import (
+    MentionsPage,
+    SentimentBySession,
+    mentions_page,
+    sentiment_by_session,
+    sessions_of_last_days,
+)
 from marketdata.selectors import instrument_by_symbol
 
 
 class SentimentView(ApiView):
     """Daily sentiment of one stock with its articles."""
 
-    query_form = SentimentQuery
+    query_serializer = SentimentQuery
     required_scope = "read"
 
     @extend_schema(
@@ -34,18 +40,18 @@ class SentimentView(ApiView):
         ),
         parameters=[
             OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
-            query_form,
+            query_serializer,
         ],
-        responses={200: SentimentOut, **problems(400, 404, 429, 503)},
+        responses={200: SentimentOut, **problem_responses(400, 404, 429, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
         """The last sessions, oldest first, and a page of their articles, newest first."""
-        asked = self.asked(request)
+        asked = self.validated_query(request)
         instrument = instrument_by_symbol(symbol)
         sessions = sessions_of_last_days(instrument.mic, days=asked["days"], now=clock.now())
         scorer = settings.HINDCAST_NEWS.scorer
         page = mentions_page(instrument, sessions, size=asked["limit"], before=asked.get("cursor"))
-        days = [_day(one, scorer) for one in moods_by_session(instrument, sessions)]
+        days = [_day(one, scorer) for one in sentiment_by_session(instrument, sessions)]
         cursor = _cursor(page)
         body = {
             "symbol": instrument.symbol,
@@ -59,7 +65,7 @@ class SentimentView(ApiView):
         return Response(body, headers={"Cache-Control": "private, max-age=60"})
 
 
-def _day(one: DayMoods, scorer: str) -> dict[str, object]:
+def _day(one: SentimentBySession, scorer: str) -> dict[str, object]:
     """The scorer's figures of a session in front, everybody's under `scores`."""
     scores = {
         name: {"score": told(mood.score), "count": mood.count, "dispersion": told(mood.dispersion)}

@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from marketdata import clock
-from marketdata.api.fields import Flag, Line, WholeNumber
-from marketdata.errors import InstantAhead, PeriodEmpty
+from marketdata.api.fields import SingleLineText, StrictBoolean, StrictInteger
+from marketdata.errors import DateRangeEmpty, KnownAtInFuture
 
 MOST_BARS = 5_000
 USUAL_BARS = 1_000
@@ -24,21 +24,23 @@ LONGEST_LIST = 1_000
 class SymbolsIn(serializers.Serializer):
     """Which instruments are looked for."""
 
-    search = Line(required=False, max_length=LONGEST_SEARCH, help_text="Symbol or name, roughly: `aple` finds Apple.")
-    limit = WholeNumber(default=USUAL_FOUND, min_value=1, max_value=MOST_FOUND)
-    page = WholeNumber(default=1, min_value=1, max_value=MOST_PAGES)
+    search = SingleLineText(
+        required=False, max_length=LONGEST_SEARCH, help_text="Symbol or name, roughly: `aple` finds Apple."
+    )
+    limit = StrictInteger(default=USUAL_FOUND, min_value=1, max_value=MOST_FOUND)
+    page = StrictInteger(default=1, min_value=1, max_value=MOST_PAGES)
 
 
 class _PricesIn(serializers.Serializer):
     def validate_known_at(self, known_at: datetime) -> datetime:
         if known_at > clock.now():
-            raise InstantAhead(known_at.isoformat())
+            raise KnownAtInFuture(known_at.isoformat())
         return known_at
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         first, last = attrs.get("from"), attrs.get("to")
         if first and last and first > last:
-            raise PeriodEmpty(first.isoformat(), last.isoformat())
+            raise DateRangeEmpty(first.isoformat(), last.isoformat())
         return attrs
 
 
@@ -56,10 +58,10 @@ PricesIn = type(
             required=False,
             help_text="Only what could be known then: sessions that had closed, on the price basis of that time.",
         ),
-        "adjusted": Flag(
+        "adjusted": StrictBoolean(
             default=False, help_text="Whether dividends, too, are taken out of the prices; splits always are."
         ),
-        "limit": WholeNumber(default=USUAL_BARS, min_value=1, max_value=MOST_BARS),
+        "limit": StrictInteger(default=USUAL_BARS, min_value=1, max_value=MOST_BARS),
     },
 )
 
@@ -67,7 +69,9 @@ PricesIn = type(
 class QuotesIn(serializers.Serializer):
     """Whose newest price is wanted."""
 
-    symbols = Line(max_length=LONGEST_LIST, help_text=f"Up to {MOST_SYMBOLS} symbols with commas between them.")
+    symbols = SingleLineText(
+        max_length=LONGEST_LIST, help_text=f"Up to {MOST_SYMBOLS} symbols with commas between them."
+    )
 
     def validate_symbols(self, symbols: str) -> list[str]:
         named = list(dict.fromkeys(word for word in re.split(r"[,\s]+", symbols) if word))

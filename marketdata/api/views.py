@@ -11,13 +11,13 @@ from rest_framework.response import Response
 
 from marketdata import clock
 from marketdata.api import examples
-from marketdata.api.asking import ApiView
-from marketdata.api.documents import HEADERS, UNCHANGED, problems
+from marketdata.api.base import ApiView
 from marketdata.api.renderers import CsvRenderer
+from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses
 from marketdata.api.serializers import PricesIn, PricesOut, QuotesIn, QuotesOut, SymbolsIn, SymbolsOut
 from marketdata.errors import SymbolMalformed
-from marketdata.history import PriceRow, Wanted, price_series
 from marketdata.latest_prices import latest_prices
+from marketdata.price_history import PriceQuery, PriceRow, price_series
 from marketdata.selectors import canonical_symbol, instrument_by_symbol, listed_instruments
 
 
@@ -37,19 +37,19 @@ class ReadView(ApiView):
 class SymbolList(ReadView):
     """The catalogue."""
 
-    query_form = SymbolsIn
+    query_serializer = SymbolsIn
 
     @extend_schema(
         operation_id="symbols",
         tags=["market data"],
         summary="Instruments, by symbol or name",
-        parameters=[query_form, *HEADERS],
-        responses={200: SymbolsOut, 304: UNCHANGED, **problems(400, 429)},
+        parameters=[query_serializer, *RESPONSE_HEADERS],
+        responses={200: SymbolsOut, 304: NOT_MODIFIED, **problem_responses(400, 429)},
         examples=[OpenApiExample("aple", value=examples.SYMBOLS, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
         """Instruments that match, one more than a page holds to see whether there is another."""
-        asked = self.asked(request)
+        asked = self.validated_query(request)
         start, limit = (asked["page"] - 1) * asked["limit"], asked["limit"]
         found = listed_instruments(asked.get("search", ""), most=limit + 1, start=start)
         return Response({"symbols": found[:limit], "next_page": asked["page"] + 1 if len(found) > limit else None})
@@ -58,7 +58,7 @@ class SymbolList(ReadView):
 class PriceList(ReadView):
     """Daily bars of one instrument."""
 
-    query_form = PricesIn
+    query_serializer = PricesIn
     renderer_classes = (JSONRenderer, CsvRenderer)
     csv_rows = "bars"
     csv_columns = tuple(PriceRow.__annotations__)
@@ -68,12 +68,12 @@ class PriceList(ReadView):
         tags=["market data"],
         summary="Daily prices of one stock",
         description="JSON, or the bars as a table with `Accept: text/csv` or `?format=csv`.",
-        parameters=[query_form, *HEADERS],
+        parameters=[query_serializer, *RESPONSE_HEADERS],
         responses={
             (200, "application/json"): PricesOut,
             (200, "text/csv"): str,
-            304: UNCHANGED,
-            **problems(400, 404, 429),
+            304: NOT_MODIFIED,
+            **problem_responses(400, 404, 429),
         },
         examples=[
             OpenApiExample(
@@ -86,8 +86,8 @@ class PriceList(ReadView):
     )
     def get(self, request: Request, symbol: str) -> Response:
         """The bars that were asked for, and how far what is known reaches."""
-        asked = self.asked(request)
-        wanted = Wanted(
+        asked = self.validated_query(request)
+        wanted = PriceQuery(
             asked.get("from"), asked.get("to"), asked.get("known_at"), asked["adjusted"], most=asked["limit"]
         )
         series = price_series(instrument_by_symbol(symbol), wanted, now=clock.now())
@@ -110,20 +110,20 @@ class PriceList(ReadView):
 class QuoteList(ReadView):
     """The newest prices of several instruments."""
 
-    query_form = QuotesIn
+    query_serializer = QuotesIn
 
     @extend_schema(
         operation_id="quotes",
         tags=["market data"],
         summary="The newest prices",
         description="The quote of the running session where there is one, else the last final close.",
-        parameters=[query_form, *HEADERS],
-        responses={200: QuotesOut, 304: UNCHANGED, **problems(400, 429)},
+        parameters=[query_serializer, *RESPONSE_HEADERS],
+        responses={200: QuotesOut, 304: NOT_MODIFIED, **problem_responses(400, 429)},
         examples=[OpenApiExample("AAPL, APPL", value=examples.QUOTES, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
         """A quote for every symbol that has one, and what is wrong with the others."""
-        asked = self.asked(request)["symbols"]
+        asked = self.validated_query(request)["symbols"]
         meant, missing = {}, {}
         for word in asked:
             try:

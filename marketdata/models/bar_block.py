@@ -6,7 +6,7 @@ from django.db import models
 
 
 class BarBlock(models.Model):
-    """Packed float64 rows, oldest first, and a checksum of each segment of them (see `marketdata.blocks`).
+    """Packed float64 rows, oldest first, and a checksum of each segment of them (see `marketdata.bar_blocks`).
 
     The database itself deletes the block of an instrument whenever one of its bars changes; whoever changed them writes
     the new block in the same transaction. A block that is missing costs time and nothing else: rows are read then.

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from marketdata.sentiment.types import name_of_scorer
+from marketdata.sentiment.types import scorer_display_name
 
 
 class NewsArticle(models.Model):
@@ -80,4 +80,4 @@ class MentionScore(models.Model):
     @property
     def scorer_name(self) -> str:
         """The scorer as people write it."""
-        return name_of_scorer(self.scorer)
+        return scorer_display_name(self.scorer)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from marketdata.sentiment.types import label_of, name_of_scorer
+from marketdata.sentiment.types import scorer_display_name, sentiment_label
 
 NEUTRAL_WITHIN = 0.15
 
@@ -39,9 +39,9 @@ class SentimentDay(models.Model):
     @property
     def scorer_name(self) -> str:
         """The scorer as people write it."""
-        return name_of_scorer(self.scorer)
+        return scorer_display_name(self.scorer)
 
     @property
     def label(self) -> str:
         """The mood in one word."""
-        return label_of(self.score, neutral_within=NEUTRAL_WITHIN)
+        return sentiment_label(self.score, neutral_within=NEUTRAL_WITHIN)

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
-from marketdata.providers.alpha_vantage_series import Day, history_of, overnight_gap, with_splits
-from marketdata.providers.alpha_vantage_symbols import NAME, alpha_vantage_symbol, listing_of
+from marketdata.providers.alpha_vantage_series import Day, apply_splits, newest_gap, to_daily_history
+from marketdata.providers.alpha_vantage_symbols import NAME, parse_listing, to_vendor_symbol
 from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
 from marketdata.providers.gate import Gate
 from marketdata.providers.http import Complaint, Vendor, failure, get_json
@@ -45,7 +45,7 @@ class AlphaVantage:
     def __init__(self, settings: AlphaVantageSettings, *, gate: Gate | None = None) -> None:
         self._key = settings.api_key
         self._gate = gate or Gate(NAME)
-        self._vendor = vendor_of(settings)
+        self._vendor = vendor_from_settings(settings)
         self._out_of_reach: ProviderUnavailable | None = None
         self._form = 0
 
@@ -55,17 +55,17 @@ class AlphaVantage:
         Keys without the adjusted series get the plain one, which tells of no split and no dividend. Where its prices
         moved overnight as they would for a split, the list of splits is asked for; without it there is no answer.
         """
-        asked = alpha_vantage_symbol(symbol)
+        asked = to_vendor_symbol(symbol)
         with self._gate.watched():
             reply = self._series_reply(asked)
             days = _read(lambda: read_days(reply, asked))
-            if not tells_of_splits(reply):
+            if not has_split_column(reply):
                 days = self._told_of_splits(days, asked)
-            return _read(lambda: history_of(NAME, days, first=first, last=last))
+            return _read(lambda: to_daily_history(NAME, days, first=first, last=last))
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """The newest price; it may be that of the session before."""
-        asked = alpha_vantage_symbol(symbol)
+        asked = to_vendor_symbol(symbol)
         with self._gate.watched():
             reply = self._ask(function="GLOBAL_QUOTE", symbol=asked)
             return _read(lambda: read_quote(reply, symbol, asked))
@@ -93,7 +93,7 @@ class AlphaVantage:
 
     def _told_of_splits(self, days: Sequence[Day], asked: str) -> Sequence[Day]:
         """The days with their splits, for which another call is spent only where there may have been one."""
-        gap = overnight_gap(days)
+        gap = newest_gap(days)
         if gap is None:
             return days
         try:
@@ -103,7 +103,7 @@ class AlphaVantage:
             if error.kind not in TELLS_NOTHING:
                 raise
         else:
-            return with_splits(days, splits)
+            return apply_splits(days, splits)
         raise failure(NAME, FailureKind.PARTIAL, f"does not tell whether its prices of {gap} follow a split")
 
     def _ask(self, **parameters: str) -> Any:
@@ -117,19 +117,19 @@ class AlphaVantage:
             raise
 
 
-def vendor_of(settings: AlphaVantageSettings) -> Vendor:
+def vendor_from_settings(settings: AlphaVantageSettings) -> Vendor:
     """The vendor behind an address, which may be written with or without its one path."""
     return Vendor(
         NAME,
         settings.base_url.rstrip("/").removesuffix(f"/{PATH}"),
         settings.timeout_s,
         secrets=(settings.api_key,),
-        complaint_of=complaint_of,
+        parse_complaint=parse_complaint,
         attempts=ATTEMPTS,
     )
 
 
-def complaint_of(body: Any) -> Complaint | None:
+def parse_complaint(body: Any) -> Complaint | None:
     """What a reply's `Error Message`, `Note` or `Information` means; None for one without."""
     if not isinstance(body, Mapping):
         return None
@@ -162,7 +162,7 @@ def read_days(reply: Mapping[str, Any], asked: str) -> Sequence[Day]:
     return list(_days(rows))
 
 
-def tells_of_splits(reply: Mapping[str, Any]) -> bool:
+def has_split_column(reply: Mapping[str, Any]) -> bool:
     """Whether the series that was read has a place for splits in every row."""
     return all("split coefficient" in _plain_names(row) for row in reply[SERIES].values())
 
@@ -206,7 +206,7 @@ def read_matches(reply: Mapping[str, Any]) -> list[SymbolMatch]:
 
 def _match(fields: Mapping[str, Any]) -> SymbolMatch:
     symbol, region = str(fields["symbol"]), str(fields.get("region", ""))
-    listed_as, mic = listing_of(symbol, region)
+    listed_as, mic = parse_listing(symbol, region)
     return SymbolMatch(
         symbol=symbol,
         name=str(fields["name"]),

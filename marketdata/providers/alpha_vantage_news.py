@@ -8,12 +8,12 @@ from typing import Any
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderUnavailable
-from marketdata.providers.alpha_vantage import NAME, PATH, vendor_of
-from marketdata.providers.alpha_vantage_symbols import alpha_vantage_symbol
+from marketdata.providers.alpha_vantage import NAME, PATH, vendor_from_settings
+from marketdata.providers.alpha_vantage_symbols import to_vendor_symbol
 from marketdata.providers.gate import Gate
 from marketdata.providers.http import failure, get_json
 from marketdata.providers.news_base import ArticleRecord
-from marketdata.providers.news_fields import instant_of, number_of, text_of
+from marketdata.providers.vendor_fields import bounded_number, clean_text, parse_instant
 from marketdata.sentiment.matching import Company
 
 PAGE_SIZE = 200
@@ -29,7 +29,7 @@ class AlphaVantageNewsProvider:
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
         """The newest 200 articles about the company, with what the vendor makes of them."""
-        ticker = alpha_vantage_symbol(company.symbol)
+        ticker = to_vendor_symbol(company.symbol)
         try:
             feed = self._feed(tickers=ticker, time_from=f"{since:%Y%m%dT%H%M}", sort="LATEST", limit=PAGE_SIZE)
         except ProviderUnavailable as error:
@@ -45,7 +45,7 @@ class AlphaVantageNewsProvider:
     def _feed(self, **parameters: str | int) -> list[Any]:
         asked = {"function": "NEWS_SENTIMENT", **parameters, "apikey": self.settings.api_key}
         with self.gate.watched():
-            reply = get_json(vendor_of(self.settings), PATH, asked, admit=self.gate.admit)
+            reply = get_json(vendor_from_settings(self.settings), PATH, asked, admit=self.gate.admit)
             feed = reply.get("feed") if isinstance(reply, Mapping) else None
             if not isinstance(feed, list):
                 raise failure(NAME, FailureKind.MALFORMED)
@@ -56,8 +56,8 @@ def _record(item: Any, ticker: str) -> ArticleRecord | None:
     """One article; None for one that lacks its address, its title or its time."""
     if not isinstance(item, dict):
         return None
-    published_at = instant_of(item.get("time_published"))
-    url, title = text_of(item.get("url"), longest=700), text_of(item.get("title"), longest=300)
+    published_at = parse_instant(item.get("time_published"))
+    url, title = clean_text(item.get("url"), longest=700), clean_text(item.get("title"), longest=300)
     if not (published_at and url and title):
         return None
     views = item.get("ticker_sentiment")
@@ -67,11 +67,11 @@ def _record(item: Any, ticker: str) -> ArticleRecord | None:
     return ArticleRecord(
         url=url,
         title=title,
-        summary=text_of(item.get("summary"), longest=1_000),
-        source=text_of(item.get("source"), longest=80) or "alpha_vantage",
+        summary=clean_text(item.get("summary"), longest=1_000),
+        source=clean_text(item.get("source"), longest=80) or "alpha_vantage",
         published_at=published_at,
-        vendor_relevance=number_of(own.get("relevance_score"), low=0, high=1),
-        vendor_score=number_of(own.get("ticker_sentiment_score"), low=-1, high=1),
+        vendor_relevance=bounded_number(own.get("relevance_score"), low=0, high=1),
+        vendor_score=bounded_number(own.get("ticker_sentiment_score"), low=-1, high=1),
     )
 
 

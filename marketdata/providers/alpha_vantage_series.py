@@ -34,7 +34,7 @@ class Day:
     split: Decimal
 
 
-def history_of(provider: str, days: Sequence[Day], *, first: date, last: date) -> DailyHistory:
+def to_daily_history(provider: str, days: Sequence[Day], *, first: date, last: date) -> DailyHistory:
     """The sessions first..last, oldest first, on the basis of the newest day of the series.
 
     Raises ProviderUnavailable (partial) when a split stands in the list but not in the prices, or is no ratio: then
@@ -58,7 +58,7 @@ def history_of(provider: str, days: Sequence[Day], *, first: date, last: date) -
     return DailyHistory(bars[::-1], actions[::-1], basis)
 
 
-def overnight_gap(days: Sequence[Day]) -> date | None:
+def newest_gap(days: Sequence[Day]) -> date | None:
     """The newest session whose prices moved overnight so far that a split may be behind it; None without any.
 
     A session without an open is judged by its close. Splits of less than 1.15 to one cannot be told from what a market
@@ -72,7 +72,7 @@ def overnight_gap(days: Sequence[Day]) -> date | None:
     return None
 
 
-def with_splits(days: Sequence[Day], splits: Mapping[date, Decimal]) -> list[Day]:
+def apply_splits(days: Sequence[Day], splits: Mapping[date, Decimal]) -> list[Day]:
     """Days as they were traded, each with the split before its open, and closes adjusted for the later ones."""
     newest_first = sorted(days, key=lambda day: day.session, reverse=True)
     factor = ONE

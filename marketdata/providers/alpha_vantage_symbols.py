@@ -24,7 +24,7 @@ SUFFIXES = {ours: theirs for theirs, (ours, _) in EXCHANGES.items()}
 HOME_REGION, HOME_MIC = "United States", "XNYS"
 
 
-def alpha_vantage_symbol(symbol: str) -> str:
+def to_vendor_symbol(symbol: str) -> str:
     """The vendor's spelling: share classes with a dash, exchanges with its own suffixes; raises ProviderRejected.
 
     An exchange that the vendor does not serve is refused here, because it would answer about another stock.
@@ -41,7 +41,7 @@ def alpha_vantage_symbol(symbol: str) -> str:
     return f"{named[1]}.{SUFFIXES[named[2]]}"
 
 
-def listing_of(symbol: str, region: str) -> tuple[str, str]:
+def parse_listing(symbol: str, region: str) -> tuple[str, str]:
     """What we call the vendor's symbol, and the MIC of its exchange, empty where that is not known."""
     stem, _, suffix = symbol.rpartition(".")
     if stem and suffix in EXCHANGES:

@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from marketdata.columns import BarColumns, FloatColumn
+from marketdata.bar_columns import BarColumns, FloatColumn
 from marketdata.errors import SymbolMalformed
 from marketdata.providers.bar_file import SHOWN, Chunk, OddRow, as_text
 from marketdata.selectors import canonical_symbol

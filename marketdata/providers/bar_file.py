@@ -12,7 +12,7 @@ import pyarrow.compute
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from marketdata.errors import BarFileUnusable
+from marketdata.errors import BarFileInvalid
 
 NEEDED = ("symbol", "date", "open", "high", "low", "close", "volume")
 READ = (*NEEDED, "adjusted")
@@ -46,14 +46,14 @@ class Chunk:
 
 
 def read_chunks(path: Path) -> Iterator[Chunk]:
-    """The whole file; raises BarFileUnusable, at once or on the way, for one that is none."""
+    """The whole file; raises BarFileInvalid, at once or on the way, for one that is none."""
     try:
         with path.open("rb") as opened:
             start = opened.read(len(PARQUET))
     except OSError as error:
-        raise BarFileUnusable(path.name, f"it cannot be opened ({error.strerror or 'unreadable'})") from error
+        raise BarFileInvalid(path.name, f"it cannot be opened ({error.strerror or 'unreadable'})") from error
     if not start:
-        raise BarFileUnusable(path.name, "it is empty")
+        raise BarFileInvalid(path.name, "it is empty")
     return _parquet_chunks(path) if start == PARQUET else _csv_chunks(path)
 
 
@@ -78,9 +78,9 @@ def _csv_chunks(path: Path) -> Iterator[Chunk]:
             if rows or odd:
                 yield _of_text(names, lines, rows, odd)
     except UnicodeDecodeError as error:
-        raise BarFileUnusable(path.name, "it is neither Parquet nor CSV in UTF-8") from error
+        raise BarFileInvalid(path.name, "it is neither Parquet nor CSV in UTF-8") from error
     except csv.Error as error:
-        raise BarFileUnusable(path.name, f"it cannot be read as CSV near line {reader.line_num}") from error
+        raise BarFileInvalid(path.name, f"it cannot be read as CSV near line {reader.line_num}") from error
 
 
 def _of_text(names: Sequence[str], lines: list[int], rows: list[list[str]], odd: list[OddRow]) -> Chunk:
@@ -104,7 +104,7 @@ def _parquet_chunks(path: Path) -> Iterator[Chunk]:
             yield Chunk(np.arange(line, line + len(batch)), cells, [])
             line += len(batch)
     except (pyarrow.ArrowException, OSError) as error:
-        raise BarFileUnusable(path.name, "it begins like Parquet and cannot be read as such") from error
+        raise BarFileInvalid(path.name, "it begins like Parquet and cannot be read as such") from error
 
 
 def _flat(cells: pyarrow.Array) -> pyarrow.Array:
@@ -139,8 +139,8 @@ def _names(path: Path, header: Sequence[str]) -> list[str]:
     missing = [name for name in NEEDED if name not in names]
     if missing:
         has = ", ".join(names)[: SHOWN * 3] or "nothing"
-        raise BarFileUnusable(path.name, f"its header lacks {', '.join(missing)}; it has {has}")
+        raise BarFileInvalid(path.name, f"its header lacks {', '.join(missing)}; it has {has}")
     twice = sorted({name for name in names if names.count(name) > 1 and name in READ})
     if twice:
-        raise BarFileUnusable(path.name, f"its header names {', '.join(twice)} more than once")
+        raise BarFileInvalid(path.name, f"its header names {', '.join(twice)} more than once")
     return names

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, runtime_checkable
 
-from marketdata.records import BarRecord, CorporateActionRecord, QuoteRecord, SymbolMatch
+from marketdata.provider_records import BarRecord, CorporateActionRecord, QuoteRecord, SymbolMatch
 
 __all__ = [
     "BarRecord",

@@ -21,7 +21,7 @@ STORE_TIMEOUT_S = 0.5
 WITHOUT_GATE = frozenset({"sample"})
 
 
-def providers_of(
+def build_providers(
     market_data: MarketDataSettings, *, cache_folder: Path, gate_of: Callable[[str], Gate] = Gate
 ) -> list[Provider]:
     """New providers for one run; what a run learns about a source is forgotten with them, what its gate knows is not.
@@ -45,7 +45,7 @@ def providers_of(
 
 def configured_providers() -> list[Provider]:
     """The providers of this installation."""
-    return providers_of(
+    return build_providers(
         settings.HINDCAST_MARKETDATA, cache_folder=settings.HINDCAST_SITE.data_dir / "yahoo", gate_of=shared_gate
     )
 
@@ -56,9 +56,9 @@ def configured_names() -> tuple[str, ...]:
     return names
 
 
-def budget_of(name: str) -> Budget:
+def budget_for(name: str) -> Budget:
     """How often the source of that name may be asked."""
-    budget: Budget = settings.HINDCAST_MARKETDATA.budget_of(name)
+    budget: Budget = settings.HINDCAST_MARKETDATA.budget_for(name)
     return budget
 
 
@@ -67,13 +67,13 @@ def shared_gate(name: str, budget: Budget | None = None) -> Gate:
 
     A smaller budget than the source's lets its holder through only while less than that is used up by everybody.
     """
-    held = budget or budget_of(name)
+    held = budget or budget_for(name)
     return Gate(name, held, shared_ledger(name, held))
 
 
 def shared_ledger(name: str, budget: Budget | None = None) -> SharedLedger:
     """What all processes know together about the source of that name."""
-    return _ledger(name, budget or budget_of(name), settings.HINDCAST_SITE.redis_url)
+    return _ledger(name, budget or budget_for(name), settings.HINDCAST_SITE.redis_url)
 
 
 @lru_cache(maxsize=32)

@@ -29,7 +29,7 @@ Answer = DailyHistory | MarketDataError
 
 
 @dataclass(frozen=True, slots=True)
-class AskedAhead:
+class PrefetchedProvider:
     """A provider whose answers are there already."""
 
     name: str
@@ -45,7 +45,7 @@ class AskedAhead:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ProviderResult:
     """What one provider has to say about a symbol: a history, or why there is none."""
 
     provider: str
@@ -54,7 +54,7 @@ class Offer:
     kind: FailureKind | None = None
 
 
-def ask_ahead(
+def prefetch_histories(
     providers: Sequence[Provider], source_of: Mapping[str, str], *, first: date, last: date
 ) -> list[Provider]:
     """The same providers, those that take parallel calls asked for every symbol already.
@@ -64,30 +64,32 @@ def ask_ahead(
     answers stand for the symbols that are its own already.
     """
     return [
-        AskedAhead(provider.name, _together(provider, source_of, first=first, last=last))
+        PrefetchedProvider(provider.name, _together(provider, source_of, first=first, last=last))
         if provider.parallel_calls > 1
         else provider
         for provider in providers
     ]
 
 
-def offers(providers: Iterable[Provider], symbol: str, *, first: date, last: date) -> Iterator[Offer]:
+def provider_results(
+    providers: Iterable[Provider], symbol: str, *, first: date, last: date
+) -> Iterator[ProviderResult]:
     """What each provider says about the symbol, in order; the next one is asked only when it is wanted."""
     for provider in providers:
         answer = (
             _ready(provider, symbol)
-            if isinstance(provider, AskedAhead)
+            if isinstance(provider, PrefetchedProvider)
             else _asked(provider, symbol, first=first, last=last)
         )
         if isinstance(answer, MarketDataError):
-            yield Offer(provider.name, None, str(answer), kind_of(answer))
+            yield ProviderResult(provider.name, None, str(answer), failure_kind(answer))
         elif not answer.bars:
-            yield Offer(provider.name, None, f"{provider.name}: no bars", FailureKind.EMPTY)
+            yield ProviderResult(provider.name, None, f"{provider.name}: no bars", FailureKind.EMPTY)
         else:
-            yield Offer(provider.name, answer)
+            yield ProviderResult(provider.name, answer)
 
 
-def first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str) -> tuple[str, QuoteRecord]:
+def fetch_first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str) -> tuple[str, QuoteRecord]:
     """The newest price and the name of the first provider that tells one.
 
     Raises the last provider's error when none does, and ProviderRejected when there is none to ask.
@@ -111,12 +113,12 @@ def first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str) -> t
     raise told
 
 
-def kind_of(error: MarketDataError) -> FailureKind | None:
+def failure_kind(error: MarketDataError) -> FailureKind | None:
     """Why a provider gave nothing, None for errors that are not about providers."""
     return error.kind if isinstance(error, ProviderUnavailable | ProviderRejected) else None
 
 
-def _ready(provider: AskedAhead, symbol: str) -> Answer:
+def _ready(provider: PrefetchedProvider, symbol: str) -> Answer:
     return provider.answers[symbol]
 
 
@@ -154,7 +156,7 @@ def _asked(provider: Provider, symbol: str, *, first: date, last: date) -> Answe
         answer = error
         outcome = "rejected" if isinstance(error, ProviderRejected) else "unavailable"
     seconds = time.perf_counter() - started
-    kind = kind_of(answer) if isinstance(answer, MarketDataError) else None if answer.bars else FailureKind.EMPTY
+    kind = failure_kind(answer) if isinstance(answer, MarketDataError) else None if answer.bars else FailureKind.EMPTY
     _count(provider.name, outcome, seconds, kind)
     tell = log.warning if isinstance(answer, MarketDataError) else log.debug
     tell(

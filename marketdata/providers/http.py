@@ -18,7 +18,7 @@ import httpx
 import stamina
 
 from marketdata.errors import FailureKind, MarketDataError, ProviderRejected, ProviderUnavailable
-from marketdata.providers.cutoff import Cutoff
+from marketdata.providers.deadline import ConnectionDeadline
 
 ATTEMPTS = 3
 LARGEST_BODY = 32 * 2**20
@@ -47,13 +47,13 @@ def nothing_wrong(_body: Any) -> Complaint | None:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """A source on the web. `complaint_of` reads its error bodies, whatever status they come with."""
+    """A source on the web. `parse_complaint` reads its error bodies, whatever status they come with."""
 
     name: str
     base_url: str
     timeout_s: float
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    complaint_of: Callable[[Any], Complaint | None] = nothing_wrong
+    parse_complaint: Callable[[Any], Complaint | None] = nothing_wrong
     attempts: int = ATTEMPTS
     largest_body: int = LARGEST_BODY
 
@@ -91,7 +91,7 @@ def failure(
     return ProviderUnavailable(provider, said, kind, retry_after_s=retry_after_s)
 
 
-def kind_of_status(status: int) -> FailureKind:
+def failure_kind_of_status(status: int) -> FailureKind:
     """What a refusing status means when the body does not say more."""
     if status in STATUS_KINDS:
         return STATUS_KINDS[status]
@@ -106,7 +106,7 @@ def redacted(text: str, secrets: tuple[str, ...]) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:LONGEST_WORDS]
 
 
-def retry_after_of(headers: Mapping[str, str]) -> float | None:
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds that a refusal asks to wait; a date or nonsense counts as nothing said."""
     said = headers.get("Retry-After", "")
     return min(float(said), LONGEST_PAUSE_S) if said.isascii() and said.isdigit() else None
@@ -164,7 +164,7 @@ def _one_try(client: httpx.Client, vendor: Vendor, path: str, parameters: Parame
     address = f"{vendor.base_url.rstrip('/')}/{path.lstrip('/')}"
     try:
         with (
-            Cutoff(left) as cutoff,
+            ConnectionDeadline(left) as cutoff,
             client.stream(
                 "GET", address, params=dict(parameters), timeout=left, extensions={"trace": cutoff.trace}
             ) as response,
@@ -204,14 +204,14 @@ def _read(vendor: Vendor, response: httpx.Response, body: bytes) -> Any:
         value, readable = None, False
     else:
         readable = True
-    complaint = vendor.complaint_of(value) if readable else None
-    retry_after_s = retry_after_of(response.headers)
+    complaint = vendor.parse_complaint(value) if readable else None
+    retry_after_s = parse_retry_after(response.headers)
     if complaint is not None:
         words = redacted(complaint.words, vendor.secrets)
         reason = f"{WORDS[complaint.kind]} ({words})" if words else ""
         return failure(vendor.name, complaint.kind, reason, retry_after_s=retry_after_s)
     if response.status_code != 200:
-        kind = kind_of_status(response.status_code)
+        kind = failure_kind_of_status(response.status_code)
         return failure(vendor.name, kind, f"{WORDS[kind]} (status {response.status_code})", retry_after_s=retry_after_s)
     if not readable:
         return failure(vendor.name, FailureKind.MALFORMED, "answered with something that is not JSON")

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from marketdata.conf import AlphaVantageSettings, Budget, NewsSettings
 from marketdata.providers.alpha_vantage_news import AlphaVantageNewsProvider
-from marketdata.providers.catalog import budget_of, configured_names, shared_gate
+from marketdata.providers.catalog import budget_for, configured_names, shared_gate
 from marketdata.providers.gate import Gate
 from marketdata.providers.news_base import NewsProvider
 from marketdata.providers.newsapi import NewsApiProvider
@@ -18,7 +18,7 @@ from marketdata.providers.x import XProvider
 SHARE_FOR_NEWS = 0.4
 
 
-def news_providers_of(news: NewsSettings, *, gate_of: Callable[[str], Gate] = Gate) -> list[NewsProvider]:
+def build_news_providers(news: NewsSettings, *, gate_of: Callable[[str], Gate] = Gate) -> list[NewsProvider]:
     """New sources for one run, of those that have what they need to be asked."""
     makers: dict[str, Callable[[Gate], NewsProvider]] = {
         "alpha_vantage": lambda gate: AlphaVantageNewsProvider(
@@ -38,18 +38,18 @@ def news_providers_of(news: NewsSettings, *, gate_of: Callable[[str], Gate] = Ga
     return [makers[name](gate_of(name)) for name in news.providers if news.has_key(name)]
 
 
-def configured_news() -> list[NewsProvider]:
+def configured_news_providers() -> list[NewsProvider]:
     """The sources of news of this installation, behind the gates that all its processes share."""
-    return news_providers_of(settings.HINDCAST_NEWS, gate_of=lambda name: shared_gate(name, news_budget_of(name)))
+    return build_news_providers(settings.HINDCAST_NEWS, gate_of=lambda name: shared_gate(name, news_budget(name)))
 
 
-def news_budget_of(name: str) -> Budget:
+def news_budget(name: str) -> Budget:
     """How often news may ask the source of that name: all of its budget, unless prices are asked of it too.
 
     Then calls for both are counted together, and news stops at two fifths of a day's calls: what is left is kept for
     prices, because a day without news is a gap and a day without prices is a wrong forecast.
     """
-    budget = budget_of(name)
+    budget = budget_for(name)
     if not budget.per_day or name not in configured_names():
         return budget
     return replace(budget, per_day=max(1, int(budget.per_day * SHARE_FOR_NEWS)))

@@ -9,7 +9,7 @@ from marketdata.errors import FailureKind
 from marketdata.providers.gate import Gate
 from marketdata.providers.http import Complaint, Parameters, Vendor, failure, get_json
 from marketdata.providers.news_base import ArticleRecord
-from marketdata.providers.news_fields import instant_of, text_of
+from marketdata.providers.vendor_fields import clean_text, parse_instant
 from marketdata.sentiment.matching import Company, search_words
 
 NAME = "newsapi"
@@ -66,7 +66,7 @@ class NewsApiProvider:
             self.base_url.rstrip("/").removesuffix("/v2"),
             self.timeout_s,
             secrets=(self.key,),
-            complaint_of=complaint_of,
+            parse_complaint=parse_complaint,
             attempts=ATTEMPTS,
         )
         reply = get_json(vendor, PATH, parameters, headers={"X-Api-Key": self.key}, admit=self.gate.admit)
@@ -76,7 +76,7 @@ class NewsApiProvider:
         return articles
 
 
-def complaint_of(body: Any) -> Complaint | None:
+def parse_complaint(body: Any) -> Complaint | None:
     """What the code of a refusal means; None where the status says as much."""
     if not isinstance(body, Mapping) or body.get("status") != "error":
         return None
@@ -96,15 +96,15 @@ def _record(article: Any) -> ArticleRecord | None:
     """One article; None for one that lacks its address, its title or its time."""
     if not isinstance(article, dict):
         return None
-    published_at = instant_of(article.get("publishedAt"))
-    url, title = text_of(article.get("url"), longest=700), text_of(article.get("title"), longest=300)
+    published_at = parse_instant(article.get("publishedAt"))
+    url, title = clean_text(article.get("url"), longest=700), clean_text(article.get("title"), longest=300)
     if not (published_at and url and title):
         return None
     outlet = article.get("source")
     return ArticleRecord(
         url=url,
         title=title,
-        summary=text_of(article.get("description"), longest=1_000),
-        source=text_of(outlet.get("name") if isinstance(outlet, dict) else "", longest=80) or "newsapi",
+        summary=clean_text(article.get("description"), longest=1_000),
+        source=clean_text(outlet.get("name") if isinstance(outlet, dict) else "", longest=80) or "newsapi",
         published_at=published_at,
     )

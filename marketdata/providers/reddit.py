@@ -17,11 +17,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
-from marketdata.providers.cutoff import Cutoff
+from marketdata.providers.deadline import ConnectionDeadline
 from marketdata.providers.gate import Gate
-from marketdata.providers.http import LARGEST_BODY, LEAST_TIME_S, failure, kind_of_status, retry_after_of
+from marketdata.providers.http import LARGEST_BODY, LEAST_TIME_S, failure, failure_kind_of_status, parse_retry_after
 from marketdata.providers.news_base import ArticleRecord
-from marketdata.providers.news_fields import instant_of, text_of
+from marketdata.providers.vendor_fields import clean_text, parse_instant
 from marketdata.sentiment.matching import Company, search_words
 
 NAME = "reddit"
@@ -37,7 +37,7 @@ logging.getLogger("prawcore").setLevel(logging.ERROR)
 class _BoundedAdapter(HTTPAdapter):
     """Opens connections that the cutoff watches over."""
 
-    def __init__(self, cutoff: Cutoff) -> None:
+    def __init__(self, cutoff: ConnectionDeadline) -> None:
         super().__init__()
 
         class Plain(HTTPConnection):
@@ -70,7 +70,7 @@ class _BoundedSession(requests.Session):
         super().__init__()
         self._deadline = time.monotonic() + seconds
         self._gate = gate
-        self._cutoff = Cutoff(seconds)
+        self._cutoff = ConnectionDeadline(seconds)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _BoundedAdapter(self._cutoff))
 
@@ -100,7 +100,7 @@ class _BoundedSession(requests.Session):
             if response.status_code == requests.codes.ok:
                 return response
             outcome = failure(
-                NAME, kind_of_status(response.status_code), retry_after_s=retry_after_of(response.headers)
+                NAME, failure_kind_of_status(response.status_code), retry_after_s=parse_retry_after(response.headers)
             )
         # Raised here and not where it was met, so that no error of the client hangs on to it.
         raise outcome
@@ -190,15 +190,15 @@ def _failure_of(error: Exception) -> ProviderUnavailable | ProviderRejected:
 
 def _record(post: dict[str, Any]) -> ArticleRecord | None:
     """One post; None for one that lacks its address, its title or its time."""
-    published_at = instant_of(post.get("created_utc"))
-    permalink, title = text_of(post.get("permalink"), longest=600), text_of(post.get("title"), longest=300)
+    published_at = parse_instant(post.get("created_utc"))
+    permalink, title = clean_text(post.get("permalink"), longest=600), clean_text(post.get("title"), longest=300)
     if not (published_at and permalink.startswith("/") and title):
         return None
     return ArticleRecord(
         url=f"{REDDIT_URL}{permalink}",
         title=title,
-        summary=text_of(post.get("selftext"), longest=1_000),
-        source=f"r/{text_of(str(post.get('subreddit', '')), longest=60)}",
+        summary=clean_text(post.get("selftext"), longest=1_000),
+        source=f"r/{clean_text(str(post.get('subreddit', '')), longest=60)}",
         published_at=published_at,
         is_social=True,
     )

@@ -9,7 +9,7 @@ from marketdata.errors import FailureKind
 from marketdata.providers.gate import Gate
 from marketdata.providers.http import Complaint, Vendor, failure, get_json
 from marketdata.providers.news_base import ArticleRecord
-from marketdata.providers.news_fields import instant_of, text_of
+from marketdata.providers.vendor_fields import clean_text, parse_instant
 from marketdata.sentiment.matching import Company, search_words
 
 NAME = "x"
@@ -41,7 +41,7 @@ class XProvider:
             self.base_url.rstrip("/").removesuffix("/2"),
             self.timeout_s,
             secrets=(self.bearer_token,),
-            complaint_of=complaint_of,
+            parse_complaint=parse_complaint,
             attempts=ATTEMPTS,
         )
         parameters: dict[str, str | int] = {
@@ -56,7 +56,7 @@ class XProvider:
         return [record for record in map(_record, posts) if record is not None]
 
 
-def complaint_of(body: Any) -> Complaint | None:
+def parse_complaint(body: Any) -> Complaint | None:
     """A refusal for want of posts or credits, whatever its status; None where the status says as much."""
     if isinstance(body, Mapping) and body.get("title") in SPENT:
         return Complaint(FailureKind.QUOTA_SPENT)
@@ -75,15 +75,15 @@ def _record(post: Any) -> ArticleRecord | None:
     """One post; None for one that lacks its number, its text or its time."""
     if not isinstance(post, dict):
         return None
-    number, text = str(post.get("id", "")), text_of(post.get("text"), longest=1_000)
-    published_at = instant_of(post.get("created_at"))
+    number, text = str(post.get("id", "")), clean_text(post.get("text"), longest=1_000)
+    published_at = parse_instant(post.get("created_at"))
     if not (number.isdecimal() and text and published_at):
         return None
     return ArticleRecord(
         url=f"https://x.com/i/status/{number}",
         title=text[:300],
         summary=text[300:],
-        source=f"x/{text_of(str(post.get('author_id', '')), longest=40)}",
+        source=f"x/{clean_text(str(post.get('author_id', '')), longest=40)}",
         published_at=published_at,
         is_social=True,
     )

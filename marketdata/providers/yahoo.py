@@ -22,7 +22,7 @@ from yfinance.exceptions import YFException, YFRateLimitError
 from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory, QuoteRecord
 from marketdata.providers.gate import Gate
-from marketdata.providers.http import WORDS, failure, kind_of_status, redacted
+from marketdata.providers.http import WORDS, failure, failure_kind_of_status, redacted
 
 QUERY_HOST = "https://query2.finance.yahoo.com"
 PRICE_DECIMALS = Decimal("0.000001")
@@ -133,7 +133,7 @@ class YahooProvider:
         if response.status_code >= 300:
             # There is no key that could be bad: who is locked out has asked too often.
             blocked = response.status_code in (401, 403)
-            kind = FailureKind.RATE_LIMITED if blocked else kind_of_status(response.status_code)
+            kind = FailureKind.RATE_LIMITED if blocked else failure_kind_of_status(response.status_code)
             raise failure(self.name, kind, f"answered with status {response.status_code}")
         if reply is None:
             raise failure(self.name, FailureKind.MALFORMED, "answered with something that is not JSON")
@@ -171,10 +171,10 @@ def read_quote(reply: Any, symbol: str) -> QuoteRecord:
     try:
         meta = _series(reply)["meta"]
         at = datetime.fromtimestamp(meta["regularMarketTime"], tz=ZoneInfo(meta["exchangeTimezoneName"]))
-        before = price_of(meta.get("chartPreviousClose"))
+        before = decimal_price(meta.get("chartPreviousClose"))
         quote = QuoteRecord(
             symbol=symbol,
-            price=price_of(meta["regularMarketPrice"]),
+            price=decimal_price(meta["regularMarketPrice"]),
             previous_close=before if before.is_finite() else None,
             volume=meta.get("regularMarketVolume"),
             session=at.date(),
@@ -248,11 +248,11 @@ def _bars(series: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterato
     for instant, opened, high, low, close, adjusted_close, volume in zip(instants, *columns, strict=True):
         yield BarRecord(
             session=day_of(instant),
-            open=price_of(opened),
-            high=price_of(high),
-            low=price_of(low),
-            close=price_of(close),
-            adjusted_close=price_of(adjusted_close),
+            open=decimal_price(opened),
+            high=decimal_price(high),
+            low=decimal_price(low),
+            close=decimal_price(close),
+            adjusted_close=decimal_price(adjusted_close),
             volume=None if volume is None else int(volume),
         )
 
@@ -289,7 +289,7 @@ def _amount(value: float | str) -> Decimal:
     return Decimal(str(value)).quantize(ACTION_DECIMALS)
 
 
-def price_of(value: float | None) -> Decimal:
+def decimal_price(value: float | None) -> Decimal:
     """The price that a float stands for: 27.440000534057617 is a float32 and means 27.44."""
     if value is None:
         return MISSING

@@ -12,7 +12,7 @@ SOCIAL_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class ScoredArticle:
     """One article's score in [-1, 1] for one company, and how much it counts: `relevance` in [0, 1]."""
 
     score: float
@@ -29,7 +29,7 @@ class Opinion:
 
 
 @dataclass(frozen=True, slots=True)
-class Mood:
+class SentimentSummary:
     """`score` in [-1, 1], None where nobody wrote anything; `dispersion` is the spread around it, None below two."""
 
     score: float | None
@@ -37,10 +37,10 @@ class Mood:
     dispersion: float | None
 
 
-NO_NEWS = Mood(None, 0, None)
+NO_NEWS = SentimentSummary(None, 0, None)
 
 
-def aggregate(opinions: Sequence[Opinion], *, at: datetime) -> Mood:
+def aggregate(opinions: Sequence[ScoredArticle], *, at: datetime) -> SentimentSummary:
     """The weighted mean of the scores as seen at the instant `at`, and their weighted standard deviation.
 
     An opinion weighs its relevance, halves every 24 hours before `at`, weighs half from a social network, and shares
@@ -65,8 +65,8 @@ def aggregate(opinions: Sequence[Opinion], *, at: datetime) -> Mood:
     if total == 0:
         return NO_NEWS
     if len(known) == 1:
-        return Mood(known[0].score, 1, None)
+        return SentimentSummary(known[0].score, 1, None)
     mean = math.fsum(w * opinion.score for w, opinion in zip(weights, known, strict=True)) / total
     mean = max(-1.0, min(1.0, mean))
     variance = math.fsum(w * (opinion.score - mean) ** 2 for w, opinion in zip(weights, known, strict=True)) / total
-    return Mood(mean, len(known), math.sqrt(max(0.0, variance)))
+    return SentimentSummary(mean, len(known), math.sqrt(max(0.0, variance)))

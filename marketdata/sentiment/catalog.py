@@ -12,7 +12,7 @@ SCORER_NAMES = (LEXICON, FINBERT)
 
 
 @lru_cache(maxsize=2)
-def scorer_named(name: str, *, finbert_model: str) -> Scorer:
+def load_scorer(name: str, *, finbert_model: str) -> Scorer:
     """The scorer of that name, loaded once in a process.
 
     Raises ScorerUnavailable when its libraries are not installed or its weights cannot be had, KeyError for a name

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from marketdata.calendars import latest_session, session_after
 
 
-def session_that_knows(mic: str, published_at: datetime) -> date:
+def session_for_publication(mic: str, published_at: datetime) -> date:
     """The first session of the exchange that closes after the instant; one at the very close belongs to the next.
 
     Early closes count as they were. Raises SessionUnknown outside the calendar.

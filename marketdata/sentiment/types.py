@@ -31,13 +31,13 @@ class Scorer(Protocol):
         ...
 
 
-def label_of(score: float, *, neutral_within: float) -> Label:
+def sentiment_label(score: float, *, neutral_within: float) -> Label:
     """The label of a score in [-1, 1]: neutral up to and including `neutral_within` on either side of 0."""
     if abs(score) <= neutral_within:
         return "neutral"
     return "positive" if score > 0 else "negative"
 
 
-def name_of_scorer(scorer: str) -> str:
+def scorer_display_name(scorer: str) -> str:
     """`alpha_vantage` as people write it: Alpha Vantage."""
     return {"finbert": "FinBERT", "x": "X"}.get(scorer, scorer.replace("_", " ").title())

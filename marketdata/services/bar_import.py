@@ -11,16 +11,16 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.bar_columns import COLUMNS, BarColumns
 from marketdata.calendars import exchange_day, latest_session
-from marketdata.columns import COLUMNS, BarColumns
-from marketdata.errors import BarFileUnusable, SymbolUnknown
+from marketdata.errors import BarFileInvalid, SymbolUnknown
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, Instrument, QuarantinedBar
+from marketdata.provider_records import CorporateActionRecord
 from marketdata.providers.bar_cells import CellReader
 from marketdata.providers.bar_file import OddRow, read_chunks
-from marketdata.records import CorporateActionRecord
 from marketdata.selectors import instrument_by_symbol
-from marketdata.services.bulk_import import OfferedColumns, import_columns
-from marketdata.services.side_by_side import side_by_side
+from marketdata.services.bulk_import import SourceColumns, import_columns
+from marketdata.services.parallel import map_in_threads
 
 SOURCE = "import"
 # So many of each kind are told one by one, the rest is counted.
@@ -65,25 +65,25 @@ class _TakenIn:
 
 
 def import_bars(
-    *, path: Path, now: datetime, add_on: str = "", tell: Progress = lambda done, total: None
+    *, path: Path, now: datetime, add_to_exchange: str = "", tell: Progress = lambda done, total: None
 ) -> ImportReport:
     """Store the believable bars of the file with the source `import`; a second call changes nothing.
 
-    Instruments that do not exist are named in the report, or added to the exchange `add_on`. Several are taken in at
-    once, each in a transaction of its own. `tell` hears how many instruments of how many are done. Raises
-    BarFileUnusable before anything is stored.
+    Instruments that do not exist are named in the report, or added to the exchange `add_to_exchange`. Several are
+    imported at once, each in its own transaction. `tell` hears how many instruments of how many are done. Raises
+    BarFileInvalid before anything is stored.
     """
     report = ImportReport()
     with TemporaryFile() as waiting:
         symbols, rows = _gathered(path, waiting, report)
         if not report.rows:
-            raise BarFileUnusable(path.name, "it has a header and no rows")
-        found = _by_instrument(symbols, rows, report, add_on=add_on)
+            raise BarFileInvalid(path.name, "it has a header and no rows")
+        found = _by_instrument(symbols, rows, report, add_to_exchange=add_to_exchange)
 
         def taken_in(instrument: Instrument) -> _TakenIn:
             return _taken_in(instrument, _in_order(rows[found[instrument]]), now)
 
-        for done, (instrument, taken) in enumerate(zip(found, side_by_side(taken_in, list(found)), strict=True), 1):
+        for done, (instrument, taken) in enumerate(zip(found, map_in_threads(taken_in, list(found)), strict=True), 1):
             report.runs.append(taken.run)
             report.not_closed += taken.not_closed
             report.after_delisting += taken.after_delisting
@@ -117,7 +117,7 @@ def _note_odd(report: ImportReport, odd: list[OddRow]) -> None:
 
 
 def _by_instrument(
-    symbols: list[str], rows: Rows, report: ImportReport, *, add_on: str
+    symbols: list[str], rows: Rows, report: ImportReport, *, add_to_exchange: str
 ) -> dict[Instrument, NDArray[np.intp]]:
     """The places of each instrument's rows in the order of the file; symbols that are none are noted in the report."""
     order = np.argsort(rows["symbol"], kind="stable")
@@ -126,7 +126,7 @@ def _by_instrument(
     for symbol, places in zip(symbols, parts, strict=True):
         if not len(places):
             continue
-        instrument = _instrument(symbol, add_on)
+        instrument = _instrument(symbol, add_to_exchange)
         if instrument is None:
             report.unknown[symbol] = len(places)
         elif instrument in found:
@@ -136,11 +136,11 @@ def _by_instrument(
     return found
 
 
-def _instrument(symbol: str, add_on: str) -> Instrument | None:
+def _instrument(symbol: str, add_to_exchange: str) -> Instrument | None:
     try:
         return instrument_by_symbol(symbol)
     except SymbolUnknown:
-        return Instrument.objects.create(symbol=symbol, mic=add_on, name=symbol) if add_on else None
+        return Instrument.objects.create(symbol=symbol, mic=add_to_exchange, name=symbol) if add_to_exchange else None
 
 
 def _in_order(rows: Rows) -> BarColumns:
@@ -156,12 +156,12 @@ def _taken_in(instrument: Instrument, columns: BarColumns, now: datetime) -> _Ta
     last_final = min(closed, instrument.delisted_on or date.max)
     left_out = (columns.session > np.datetime64(last_final)) & (columns.session <= np.datetime64(today))
     not_closed = left_out & (columns.session > np.datetime64(closed))
-    wanted = columns.taken(~left_out)
+    wanted = columns.select(~left_out)
     told = wanted.session[wanted.session <= np.datetime64(closed)]
     basis = told.max().item() if len(told) else closed
     if instrument.source == SOURCE and instrument.basis_date is not None:
         basis = max(basis, instrument.basis_date)
-    offered = OfferedColumns(SOURCE, wanted, basis, _known_actions(instrument))
+    offered = SourceColumns(SOURCE, wanted, basis, _known_actions(instrument))
     run = import_columns(instrument=instrument, offered=offered, now=now)
     return _TakenIn(run, int(not_closed.sum()), int((left_out & ~not_closed).sum()))
 

@@ -8,13 +8,13 @@ import numpy as np
 from django.db import connection, transaction
 from psycopg import Copy, Cursor
 
-from marketdata.bar_arrays import from_blocks
-from marketdata.blocks import BarArray, Block, packed
-from marketdata.copy_format import ExactBars, copied_in, copied_out, exact_bars
+from marketdata.bar_arrays import arrays_from_blocks
+from marketdata.bar_blocks import BarArray, Block, pack
+from marketdata.copy_format import ExactBars, copy_in_pieces, parse_copy_out, to_exact_bars
 from marketdata.models import CorporateAction, DailyBar, Instrument, QuarantinedBar
-from marketdata.quality import Refused
-from marketdata.records import BarRecord, CorporateActionRecord
-from marketdata.rows import binary_copy
+from marketdata.provider_records import BarRecord, CorporateActionRecord
+from marketdata.quality.bars import RejectedBar
+from marketdata.sql import binary_copy
 
 LONGEST_REASON = 300
 EXACT_IN_FLOAT = 2**53
@@ -77,7 +77,7 @@ class Written:
 
 def write_bars(*, instrument: Instrument, bars: Sequence[BarRecord], source: str, fetched_at: datetime) -> Written:
     """Store believable bars; a second call with the same bars touches no row."""
-    return write_exact(instrument=instrument, bars=exact_bars(bars), source=source, fetched_at=fetched_at)
+    return write_exact(instrument=instrument, bars=to_exact_bars(bars), source=source, fetched_at=fetched_at)
 
 
 @transaction.atomic(savepoint=False)
@@ -90,14 +90,14 @@ def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched
     changed = _not_stored(instrument, bars, source)
     if not len(changed):
         return Written(new=0, changed=0, unchanged=len(bars))
-    rows = copied_in(changed, instrument_id=instrument.pk, source=source, fetched_at=fetched_at)
+    rows = copy_in_pieces(changed, instrument_id=instrument.pk, source=source, fetched_at=fetched_at)
     with connection.cursor() as cursor:
         cursor.execute(WHAT_IS_THERE, {"instrument": instrument.pk})
         has_bars, has_block = cursor.fetchone()
         if not has_bars:
             with cursor.copy(COPY_STRAIGHT) as copy:
                 _send(copy, rows)
-                block = packed(changed.as_array())
+                block = pack(changed.as_array())
             _write_block(instrument, block)
             return Written(new=len(bars), changed=0, unchanged=0)
         cursor.execute(MAKE_STAGING)
@@ -107,7 +107,7 @@ def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched
         cursor.execute(MERGE, {"instrument": instrument.pk})
         new, touched = cursor.fetchone()
     if touched or not has_block:
-        _write_block(instrument, packed(_stored_array(instrument)))
+        _write_block(instrument, pack(_stored_array(instrument)))
     return Written(new=new, changed=touched - new, unchanged=len(bars) - touched)
 
 
@@ -116,19 +116,19 @@ def _not_stored(instrument: Instrument, bars: ExactBars, source: str) -> ExactBa
 
     A block is what the rows are, because the database deletes it when a row changes.
     """
-    stored = from_blocks([instrument.pk]).get(instrument.pk) if instrument.source == source else None
+    stored = arrays_from_blocks([instrument.pk]).get(instrument.pk) if instrument.source == source else None
     if stored is None:
         return bars
     offered = bars.as_array()
     places = np.searchsorted(stored[:, 0], offered[:, 0]).clip(max=len(stored) - 1)
     # A volume that float64 cannot hold to the last share is compared by the database.
     same = (stored[places] == offered).all(axis=1) & (bars.volume < EXACT_IN_FLOAT)
-    return bars.taken(~same)
+    return bars.select(~same)
 
 
 def _stored_array(instrument: Instrument) -> BarArray:
     with binary_copy(STORED, instrument=instrument.pk) as copy:
-        return copied_out(b"".join(copy))
+        return parse_copy_out(b"".join(copy))
 
 
 def _send(copy: Copy, pieces: Iterable[bytes]) -> None:
@@ -171,7 +171,7 @@ def write_actions(*, instrument: Instrument, actions: Iterable[CorporateActionRe
     )
 
 
-def quarantine(*, instrument: Instrument, refused: Iterable[Refused], source: str, seen_at: datetime) -> None:
+def quarantine(*, instrument: Instrument, refused: Iterable[RejectedBar], source: str, seen_at: datetime) -> None:
     """Keep refused bars to be looked at; one that is there already stays as it was first seen."""
     QuarantinedBar.objects.bulk_create(
         [

@@ -9,17 +9,17 @@ from django.db import transaction
 
 from marketdata.adjustments import AGREEMENT
 from marketdata.bar_arrays import bar_arrays
+from marketdata.bar_columns import BarColumns
 from marketdata.calendars import latest_session
-from marketdata.columns import BarColumns
-from marketdata.copy_format import exact_columns
+from marketdata.copy_format import to_exact_columns
 from marketdata.models import IngestionRun, Instrument
+from marketdata.provider_records import CorporateActionRecord
 from marketdata.providers.base import DailyHistory
-from marketdata.providers.failover import AskedAhead
-from marketdata.quality_columns import ColumnsJudged, judge_columns
-from marketdata.records import CorporateActionRecord
+from marketdata.providers.failover import PrefetchedProvider
+from marketdata.quality.columns import CheckedColumns, check_columns
 from marketdata.selectors import bars_for
 from marketdata.services import bar_store
-from marketdata.services.ingestion import ingest_instrument, news_of, remember_source
+from marketdata.services.ingestion import change_summary, ingest_instrument, update_source
 
 CLOSE = 4
 # So many of the newest bars show whether two series stand on one basis; all of them where these have none in common.
@@ -27,7 +27,7 @@ COMPARED = 256
 
 
 @dataclass(frozen=True, slots=True)
-class OfferedColumns:
+class SourceColumns:
     """A history as columns, who says so, what changed the meaning of prices, and up to when splits are applied."""
 
     source: str
@@ -36,7 +36,7 @@ class OfferedColumns:
     actions: Sequence[CorporateActionRecord] = ()
 
 
-def import_columns(*, instrument: Instrument, offered: OfferedColumns, now: datetime) -> IngestionRun:
+def import_columns(*, instrument: Instrument, offered: SourceColumns, now: datetime) -> IngestionRun:
     """Store what can be believed of the history, keep the rest apart, and record how it went.
 
     A history that leaves out stored sessions is judged beside those. One that is another source's or on another basis
@@ -44,20 +44,20 @@ def import_columns(*, instrument: Instrument, offered: OfferedColumns, now: date
     columns touches no bar.
     """
     last_final = min(latest_session(instrument.mic, now), instrument.delisted_on or date.max)
-    judged = judge_columns(offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions)
+    judged = check_columns(offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions)
     if not len(judged.good) or not _continues(instrument, offered.source, judged.good):
         history = DailyHistory(list(offered.columns.records()), offered.actions, offered.basis_date)
-        provider = AskedAhead(offered.source, {instrument.symbol: history})
+        provider = PrefetchedProvider(offered.source, {instrument.symbol: history})
         return ingest_instrument(instrument=instrument, through=last_final, providers=[provider], now=now)
     if instrument.source and len(beside := _stored_beside(instrument, judged.good)):
-        judged = judge_columns(
+        judged = check_columns(
             offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions, beside=beside
         )
     return _stored(instrument, offered, judged, now)
 
 
 @transaction.atomic
-def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudged, now: datetime) -> IngestionRun:
+def _stored(instrument: Instrument, offered: SourceColumns, judged: CheckedColumns, now: datetime) -> IngestionRun:
     source = offered.source
     locked = Instrument.objects.select_for_update().get(pk=instrument.pk)
     if judged.refused:
@@ -71,11 +71,11 @@ def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudg
             bars_quarantined=len(judged.refused),
             detail=f"{source}: no bars that can be believed. Stored bars are kept as they were.",
         )
-    bars = exact_columns(judged.good)
+    bars = to_exact_columns(judged.good)
     written = bar_store.write_exact(instrument=locked, bars=bars, source=source, fetched_at=now)
     if offered.actions:
         bar_store.write_actions(instrument=locked, actions=offered.actions, source=source)
-    remember_source(locked, source, offered.basis_date)
+    update_source(locked, source, offered.basis_date)
     return IngestionRun.objects.create(
         instrument=instrument,
         status=IngestionRun.Status.DONE,
@@ -86,7 +86,7 @@ def _stored(instrument: Instrument, offered: OfferedColumns, judged: ColumnsJudg
         bars_changed=written.changed,
         bars_unchanged=written.unchanged,
         bars_quarantined=len(judged.refused),
-        detail=news_of(source, written),
+        detail=change_summary(source, written),
     )
 
 
@@ -95,7 +95,7 @@ def _stored_beside(instrument: Instrument, good: BarColumns) -> BarColumns:
     days, *columns = bar_arrays([instrument])[instrument.pk].T
     session = days.astype(np.int64).astype("datetime64[D]")
     stored = BarColumns(session, *columns)
-    return stored.taken(~np.isin(session, good.session))
+    return stored.select(~np.isin(session, good.session))
 
 
 def _continues(instrument: Instrument, source: str, good: BarColumns) -> bool:

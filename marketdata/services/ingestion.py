@@ -9,18 +9,18 @@ from decimal import Decimal
 import structlog
 from django.db import transaction
 
-from marketdata.adjustments import basis_ratio, no_common_session, same_basis, split_factor, why_not_replaced
+from marketdata.adjustments import basis_ratio, no_common_session, replacement_problem, same_basis, split_factor
 from marketdata.calendars import exchange_day, latest_session
 from marketdata.models import IngestionRun, Instrument
 from marketdata.providers.aliases import AliasedProvider
 from marketdata.providers.base import DailyHistory, Provider
 from marketdata.providers.catalog import configured_providers
-from marketdata.providers.failover import ask_ahead, offers
-from marketdata.quality import Judged, judge_bars, without_disagreement
+from marketdata.providers.failover import prefetch_histories, provider_results
+from marketdata.quality.bars import CheckedBars, check_bars, reject_disagreeing
 from marketdata.selectors import active_instruments, bars_for, vendor_symbols
 from marketdata.services import bar_store
-from marketdata.services.catalog import ensure_sample_instruments
-from marketdata.services.quotes import tell_prices
+from marketdata.services.instruments import ensure_sample_instruments
+from marketdata.services.quotes import publish_prices
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ class _Judgement:
 
     source: str
     history: DailyHistory
-    judged: Judged
+    judged: CheckedBars
 
 
 def ingest_all(
@@ -53,7 +53,7 @@ def ingest_all(
         if not Instrument.objects.exists():
             ensure_sample_instruments()
         instruments = list(active_instruments())
-    asked = ask_ahead(
+    asked = prefetch_histories(
         [
             AliasedProvider(provider, vendor_symbols(provider.name))
             for provider in (configured_providers() if providers is None else providers)
@@ -66,7 +66,7 @@ def ingest_all(
         ingest_instrument(instrument=instrument, through=through, providers=asked, now=now)
         for instrument in instruments
     ]
-    tell_prices([run.instrument for run in runs if run.bars_new or run.bars_changed], now=now)
+    publish_prices([run.instrument for run in runs if run.bars_new or run.bars_changed], now=now)
     return runs
 
 
@@ -82,7 +82,7 @@ def ingest_instrument(
     run = IngestionRun.objects.create(instrument=instrument, started_at=now)
     last_final = min(through, latest_session(instrument.mic, now), instrument.delisted_on or through)
     reasons: list[str] = []
-    for offer in offers(providers, instrument.symbol, first=HISTORY_STARTS, last=last_final):
+    for offer in provider_results(providers, instrument.symbol, first=HISTORY_STARTS, last=last_final):
         reason = offer.reason
         if offer.history is not None:
             judgement = _judge(instrument, offer.provider, offer.history, last_final=last_final, now=now)
@@ -114,7 +114,7 @@ def _judge(
     """Sessions after the last one asked for, up to today's running one, are not refused: they are not wanted yet."""
     today = exchange_day(instrument.mic, now)
     wanted = [bar for bar in history.bars if not last_final < bar.session <= today]
-    judged = judge_bars(wanted, mic=instrument.mic, last_final=last_final, actions=history.actions)
+    judged = check_bars(wanted, mic=instrument.mic, last_final=last_final, actions=history.actions)
     return _Judgement(source, history, judged)
 
 
@@ -132,7 +132,7 @@ def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, n
     if problem:
         return f"{source}: {problem}"
     if instrument.source not in ("", source):
-        agreed = without_disagreement(judged, stored)
+        agreed = reject_disagreeing(judged, stored)
         disputed, judged = agreed.refused[len(judged.refused) :], agreed
         bar_store.quarantine(instrument=instrument, refused=disputed, source=source, seen_at=now)
         run.bars_quarantined += len(disputed)
@@ -140,11 +140,11 @@ def _take(run: IngestionRun, judgement: _Judgement, reasons: Sequence[str], *, n
         bar_store.drop_other_history(instrument=instrument, bars=judged.good, source=source)
     written = bar_store.write_bars(instrument=instrument, bars=judged.good, source=source, fetched_at=now)
     bar_store.write_actions(instrument=instrument, actions=judgement.history.actions, source=source)
-    remember_source(instrument, source, judgement.history.basis_date)
+    update_source(instrument, source, judgement.history.basis_date)
     run.status = IngestionRun.Status.DONE
     run.provider = source
     run.bars_new, run.bars_changed, run.bars_unchanged = written.new, written.changed, written.unchanged
-    news = f"The whole series is now {source}'s." if replaces and instrument.source else news_of(source, written)
+    news = f"The whole series is now {source}'s." if replaces and instrument.source else change_summary(source, written)
     run.detail = "; ".join(reasons) + f". {news}" if reasons else news
     run.finished_at = _moment(now, started)
     run.save()
@@ -166,16 +166,16 @@ def _replacement(instrument: Instrument, judgement: _Judgement, stored: Mapping[
             return False, ""
     basis = judgement.history.basis_date
     splits = split_factor(judgement.history.actions, after=instrument.basis_date or basis, through=basis)
-    return True, why_not_replaced(stored, offered, expected_ratio=1 / splits)
+    return True, replacement_problem(stored, offered, expected_ratio=1 / splits)
 
 
-def remember_source(instrument: Instrument, source: str, basis_date: date) -> None:
+def update_source(instrument: Instrument, source: str, basis_date: date) -> None:
     """Note where the stored series comes from, and up to when splits are applied to it."""
     if (instrument.source, instrument.basis_date) != (source, basis_date):
         Instrument.objects.filter(pk=instrument.pk).update(source=source, basis_date=basis_date)
 
 
-def news_of(source: str, written: bar_store.Written) -> str:
+def change_summary(source: str, written: bar_store.Written) -> str:
     """What was stored, in one sentence."""
     if written.new or written.changed:
         return f"{written.new} new and {written.changed} changed bars from {source}."

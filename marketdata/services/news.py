@@ -13,19 +13,19 @@ from marketdata.errors import ProviderRejected, ProviderUnavailable
 from marketdata.models import Instrument
 from marketdata.providers.failover import CALLS, FAILURES, SECONDS
 from marketdata.providers.news_base import ArticleRecord, NewsProvider
-from marketdata.providers.news_catalog import configured_news
+from marketdata.providers.news_catalog import configured_news_providers
 from marketdata.selectors import active_instruments
-from marketdata.sentiment.catalog import scorer_named
+from marketdata.sentiment.catalog import load_scorer
 from marketdata.sentiment.matching import Company
 from marketdata.sentiment.types import Scorer
-from marketdata.services.moods import refresh_moods
+from marketdata.services.daily_sentiment import refresh_daily_sentiment
 from marketdata.services.news_store import Stored, store_articles
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SourceReport:
+class NewsSourceReport:
     """How one source was answered for: what it brought, and one sentence for each way in which it failed."""
 
     provider: str
@@ -39,7 +39,7 @@ def ingest_news(
     instruments: Sequence[Instrument] | None = None,
     providers: Sequence[NewsProvider] | None = None,
     scorer: Scorer | None = None,
-) -> list[SourceReport]:
+) -> list[NewsSourceReport]:
     """Ask every source about every active instrument, or the given ones, and bring the moods up to date.
 
     Sources and scorer are those of the settings; without any source the list is empty. A source that fails is left
@@ -48,8 +48,8 @@ def ingest_news(
     Raises ScorerUnavailable before any source is asked.
     """
     news = settings.HINDCAST_NEWS
-    reader = scorer or scorer_named(news.scorer, finbert_model=news.finbert_model)
-    asked = configured_news() if providers is None else providers
+    reader = scorer or load_scorer(news.scorer, finbert_model=news.finbert_model)
+    asked = configured_news_providers() if providers is None else providers
     companies = _in_turn(active_instruments(), now) if instruments is None else instruments
     since = now - timedelta(days=news.lookback_days)
     return [_from_source(provider, companies, reader, since=since, now=now) for provider in asked]
@@ -63,21 +63,21 @@ def _in_turn(instruments: Iterable[Instrument], now: datetime) -> list[Instrumen
 
 def _from_source(
     provider: NewsProvider, instruments: Iterable[Instrument], scorer: Scorer, *, since: datetime, now: datetime
-) -> SourceReport:
-    report = SourceReport(provider.name)
+) -> NewsSourceReport:
+    report = NewsSourceReport(provider.name)
     for instrument in instruments:
         company = Company(instrument.symbol, instrument.name)
         records = _asked(provider, company, since)
         if isinstance(records, ProviderUnavailable | ProviderRejected):
             failures = (*report.failures, f"{instrument.symbol}: {records}")
             report = replace(report, failures=tuple(dict.fromkeys(failures)))
-            if records.kind.ends_the_run:
+            if records.kind.stops_run:
                 break
             continue
         stored, sessions = store_articles(
             instrument=instrument, provider=provider.name, records=records, scorer=scorer, now=now
         )
-        refresh_moods(instrument=instrument, sessions=sessions, now=now)
+        refresh_daily_sentiment(instrument=instrument, sessions=sessions, now=now)
         report = replace(report, stored=report.stored + stored)
     log.info("news_ingested", provider=provider.name, new=report.stored.new, joined=report.stored.joined)
     return report

@@ -9,10 +9,10 @@ from django.db import transaction
 from marketdata.errors import SessionUnknown
 from marketdata.models import ArticleMention, Instrument, MentionScore, NewsArticle
 from marketdata.providers.news_base import ArticleRecord
-from marketdata.sentiment.dating import session_that_knows
-from marketdata.sentiment.joining import canonical_url, say_the_same, title_words
+from marketdata.sentiment.dating import session_for_publication
+from marketdata.sentiment.deduplication import are_same_story, canonical_url, title_words
 from marketdata.sentiment.matching import LEAST_RELEVANCE, Company, relevance_of
-from marketdata.sentiment.types import Scorer, TextScore, label_of
+from marketdata.sentiment.types import Scorer, TextScore, sentiment_label
 
 # NewsAPI puts these in the place of an article that its outlet took back.
 REMOVED_TITLE, REMOVED_HOST = "[removed]", "https://removed.com"
@@ -107,7 +107,7 @@ def _sorted_out(
             about_others += 1
             continue
         try:
-            session_that_knows(instrument.mic, record.published_at)
+            session_for_publication(instrument.mic, record.published_at)
         except SessionUnknown:
             unbelievable += 1
             continue
@@ -150,7 +150,7 @@ def _same_story(candidate: _Candidate, known: Sequence[_Known]) -> NewsArticle |
         return None
     for one in known:
         close = abs(one.article.published_at - candidate.record.published_at) <= SAME_STORY_WITHIN
-        if close and not one.article.is_social and say_the_same(candidate.words, one.words):
+        if close and not one.article.is_social and are_same_story(candidate.words, one.words):
             return one.article
     return None
 
@@ -185,14 +185,14 @@ def _attach(
         article=article,
         instrument=instrument,
         defaults={
-            "session": session_that_knows(instrument.mic, article.published_at),
+            "session": session_for_publication(instrument.mic, article.published_at),
             "relevance": candidate.relevance,
         },
     )
     views = [own]
     if candidate.record.vendor_score is not None:
         score = candidate.record.vendor_score
-        views.append((provider, TextScore(label_of(score, neutral_within=VENDOR_NEUTRAL_WITHIN), score)))
+        views.append((provider, TextScore(sentiment_label(score, neutral_within=VENDOR_NEUTRAL_WITHIN), score)))
     MentionScore.objects.bulk_create(
         [MentionScore(mention=mention, scorer=name, label=view.label, score=view.score) for name, view in views],
         ignore_conflicts=True,

@@ -10,10 +10,10 @@ from marketdata.conf import Budget
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import ProviderHealth
 from marketdata.providers.base import ProbedProvider
-from marketdata.providers.catalog import WITHOUT_GATE, budget_of, configured_providers, shared_ledger
-from marketdata.providers.news_catalog import configured_news
+from marketdata.providers.catalog import WITHOUT_GATE, budget_for, configured_providers, shared_ledger
+from marketdata.providers.news_catalog import configured_news_providers
 from marketdata.providers.standing import Standing
-from marketdata.selectors import WITHOUT_KEY, installed_sources
+from marketdata.selectors import NO_KEY_DETAIL, configured_sources
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +49,12 @@ def probe_provider(*, name: str, now: datetime) -> ProviderHealth:
     day take at most a tenth of its budget and none of its last fifth. A source that cannot be asked cheaply is judged
     by the calls of the work alone, and one without its key is off and not asked.
     """
-    if name not in {source.name for source in installed_sources() if source.is_on}:
-        return _stored(name, State.OFF, WITHOUT_KEY, None, now)
+    if name not in {source.name for source in configured_sources() if source.is_on}:
+        return _stored(name, State.OFF, NO_KEY_DETAIL, None, now)
     if name in WITHOUT_GATE:
         return _stored(name, State.OK, "Answers from the disk.", None, now)
     before = _standing(name, now)
-    failure = _ask(name) if probe_is_due(before, budget_of(name), now) else None
+    failure = _ask(name) if probe_is_due(before, budget_for(name), now) else None
     known = _standing(name, now)
     state, detail = _judged(known, failure)
     health = _stored(name, state, detail, known, now)
@@ -64,7 +64,7 @@ def probe_provider(*, name: str, now: datetime) -> ProviderHealth:
 
 def provider_names() -> tuple[str, ...]:
     """The sources that the settings name, in the order in which they are asked."""
-    return tuple(source.name for source in installed_sources())
+    return tuple(source.name for source in configured_sources())
 
 
 def probe_is_due(standing: Standing | None, budget: Budget, now: datetime) -> bool:
@@ -90,7 +90,7 @@ def _standing(name: str, now: datetime) -> Standing | None:
 
 def _ask(name: str) -> ProviderUnavailable | ProviderRejected | None:
     """The failure that the probe ended with; None for an answer, and where nobody was asked."""
-    sources: list[object] = [*configured_providers(), *configured_news()]
+    sources: list[object] = [*configured_providers(), *configured_news_providers()]
     probed = [source for source in sources if isinstance(source, ProbedProvider) and source.name == name]
     try:
         for source in probed[:1]:

@@ -11,21 +11,21 @@ from functools import partial
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django_redis import get_redis_connection
 from redis.exceptions import LockError, RedisError
 
-from marketdata.calendars import close_instant, running_session
+from marketdata.calendars import close_instant, open_session
 from marketdata.errors import MarketDataError, ProviderRejected, ProviderUnavailable
-from marketdata.interest import note_asked, watched_at
 from marketdata.latest_prices import latest_prices_by_pk
 from marketdata.models import Instrument
 from marketdata.providers.base import Provider, QuoteProvider, QuoteRecord
 from marketdata.providers.catalog import configured_providers
-from marketdata.providers.failover import first_quote
+from marketdata.providers.failover import fetch_first_quote
 from marketdata.providers.rationed import Ration, RationedQuotes
 from marketdata.selectors import vendor_symbols
-from marketdata.services.quotes import store_quote, tell_prices
+from marketdata.services.quotes import publish_prices, store_quote
 from marketdata.services.rations import ration_of
+from marketdata.watched_instruments import last_request_times, mark_requested
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ def poll_quotes(*, now: datetime, providers: Providers = configured_providers) -
 @contextmanager
 def _claimed() -> Iterator[bool]:
     """Whether this process alone may poll now; a claim whose holder died runs out."""
-    lock = get_redis_connection("default").lock(CLAIM, timeout=CLAIM_S, blocking=False)
+    lock = redis_client().lock(CLAIM, timeout=CLAIM_S, blocking=False)
     if not lock.acquire():
         yield False
         return
@@ -100,7 +100,7 @@ def _run(now: datetime, providers: Providers) -> PollReport:
     rations = {name: ration for name in names if not (ration := ration_of(name)).is_spent}
     if not rations:
         return PollReport()
-    asked_at = watched_at(now)
+    asked_at = last_request_times(now)
     due = _due(asked_at, rations, now)
     report = PollReport(watched=len(asked_at))
     started = time.perf_counter()
@@ -123,7 +123,7 @@ def _due(asked_at: Mapping[int, float], rations: Mapping[str, Ration], now: date
     closes = {
         instrument: close_instant(instrument.mic, session)
         for instrument in listed
-        if (session := running_session(instrument.mic, now)) is not None
+        if (session := open_session(instrument.mic, now)) is not None
     }
     lefts = [ration.left for ration in rations.values()]
     # A ration that ends is spread over the rest of the sessions.
@@ -150,7 +150,7 @@ def _poll_chunk(
         answers = list(threads.map(partial(_answer, sources), [instrument.symbol for instrument in instruments]))
     asked_symbols = set[str]().union(*(source.asked for source in sources))
     asked = [instrument.pk for instrument in instruments if instrument.symbol in asked_symbols]
-    note_asked(asked, at=now)
+    mark_requested(asked, at=now)
     outcomes = _stored(dict(zip(instruments, answers, strict=True)), now)
     told = outcomes.count("stored")
     passive = told + outcomes.count("unchanged") + outcomes.count("failed")
@@ -159,7 +159,7 @@ def _poll_chunk(
 
 def _answer(sources: Sequence[RationedQuotes], symbol: str) -> Told:
     try:
-        return first_quote(sources, symbol)
+        return fetch_first_quote(sources, symbol)
     except (ProviderUnavailable, ProviderRejected) as error:
         return error
 
@@ -179,5 +179,5 @@ def _stored(answers: Mapping[Instrument, Told], now: datetime) -> list[str]:
         outcomes.append(outcome)
         if outcome == "stored":
             news.append(instrument)
-    tell_prices(news, now=now)
+    publish_prices(news, now=now)
     return outcomes

@@ -9,12 +9,12 @@ from django.db import transaction
 from django.db.models import Q
 from prometheus_client import Counter
 
-from marketdata.interest import note_watched
 from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
-from marketdata.live import push_prices
+from marketdata.live import publish_price_changes
 from marketdata.models import Instrument, Quote
-from marketdata.quote_rules import instant_of, is_delayed, why_refused
-from marketdata.records import QuoteRecord
+from marketdata.provider_records import QuoteRecord
+from marketdata.quality.quotes import is_delayed, rejection_reason, trade_time
+from marketdata.watched_instruments import mark_watched
 
 QUOTES = Counter("hindcast_quotes", "What became of quotes that sources told.", ["source", "outcome"])
 STORED_DECIMALS = Decimal("0.000001")
@@ -22,7 +22,7 @@ STORED_DECIMALS = Decimal("0.000001")
 
 def follow(instrument: Instrument, until: datetime) -> None:
     """Note that somebody watches the instrument until then; a second, shorter interest changes nothing."""
-    note_watched([instrument.pk], until=until)
+    mark_watched([instrument.pk], until=until)
 
 
 @transaction.atomic
@@ -33,7 +33,7 @@ def store_quote(
 
     known: the newest price before it. A second call with the same quote changes nothing.
     """
-    outcome = why_refused(
+    outcome = rejection_reason(
         told,
         mic=instrument.mic,
         last_close=None if known is None else known.last_close,
@@ -44,15 +44,15 @@ def store_quote(
     return outcome
 
 
-def tell_prices(instruments: Sequence[Instrument], *, now: datetime) -> None:
+def publish_prices(instruments: Sequence[Instrument], *, now: datetime) -> None:
     """Tell whoever follows these instruments their newest price, once the transaction is committed."""
     prices = latest_prices_by_pk([instrument.pk for instrument in instruments], now=now)
-    transaction.on_commit(partial(push_prices, list(prices.values())))
+    transaction.on_commit(partial(publish_price_changes, list(prices.values())))
 
 
 def _kept(instrument: Instrument, source: str, told: QuoteRecord, now: datetime) -> str:
     """Store the quote over an older one, or over another price of the same instant."""
-    as_of = instant_of(told, mic=instrument.mic, now=now)
+    as_of = trade_time(told, mic=instrument.mic, now=now)
     price, before = told.price.quantize(STORED_DECIMALS), told.previous_close
     facts = {
         "price": price,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from redis.exceptions import RedisError
 
-from marketdata.providers.catalog import WITHOUT_GATE, budget_of, shared_ledger
+from marketdata.providers.catalog import WITHOUT_GATE, budget_for, shared_ledger
 from marketdata.providers.rationed import Ration
 
 # Bars of the session are worth more than its quotes, so half of a day's budget is kept for them.
@@ -29,5 +29,5 @@ def ration_of(name: str) -> Ration:
         return Ration(NOTHING)
     if standing.left_today is None:
         return Ration(None)
-    kept = math.ceil(budget_of(name).per_day * SHARE_KEPT_FOR_BARS)
+    kept = math.ceil(budget_for(name).per_day * SHARE_KEPT_FOR_BARS)
     return Ration(max(NOTHING, standing.left_today - kept))

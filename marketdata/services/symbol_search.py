@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from marketdata.calendars import known_exchanges
-from marketdata.errors import ListingUnusable, ProviderRejected, ProviderUnavailable
+from marketdata.calendars import supported_exchanges
+from marketdata.errors import ListingRejected, ProviderRejected, ProviderUnavailable
 from marketdata.models import Instrument, SymbolAlias
+from marketdata.provider_records import SymbolMatch
 from marketdata.providers.base import Provider, SearchProvider
 from marketdata.providers.catalog import configured_providers
-from marketdata.records import SymbolMatch
 from marketdata.selectors import canonical_symbol, search_instruments
 
 LONGEST_TEXT = 64
@@ -33,7 +33,7 @@ class Found:
     problem: str
 
 
-def find_instruments(text: str, *, providers: Sequence[Provider] | None = None) -> Found:
+def search_everywhere(text: str, *, providers: Sequence[Provider] | None = None) -> Found:
     """What there is for the text; sources are asked in order until one answers. Providers are those of the settings."""
     stored = search_instruments(text, most=MOST_STORED)
     source, problem = "", ""
@@ -53,17 +53,17 @@ def add_instrument(match: SymbolMatch, *, source: str, mic: str = "") -> tuple[I
     """Store the match as an instrument, the source's spelling as its alias; returns (instrument, whether it is new).
 
     `mic` replaces the exchange that the source tells. A second call returns the stored one as it is. Raises
-    ListingUnusable without an exchange that has a calendar or a currency, SymbolMalformed for what is no symbol.
+    ListingRejected without an exchange that has a calendar or a currency, SymbolMalformed for what is no symbol.
     """
     symbol = canonical_symbol(match.listed_as)
     exchange = mic or match.mic
-    if exchange not in known_exchanges():
+    if exchange not in supported_exchanges():
         reason = (
             f"{exchange} has no calendar" if exchange else f"its exchange ({match.region or 'not told'}) is not known"
         )
-        raise ListingUnusable(symbol, f"{reason}, so name the exchange's MIC")
+        raise ListingRejected(symbol, f"{reason}, so name the exchange's MIC")
     if len(match.currency) != CURRENCY_LETTERS:
-        raise ListingUnusable(symbol, f"{source} does not tell its currency")
+        raise ListingRejected(symbol, f"{source} does not tell its currency")
     instrument, is_new = Instrument.objects.get_or_create(
         symbol=symbol, mic=exchange, defaults={"name": match.name[:LONGEST_NAME], "currency": match.currency.upper()}
     )

@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 from marketdata.conf import NewsSettings
 from marketdata.errors import MarketDataError
 from marketdata.providers.news_base import ArticleRecord, NewsProvider
-from marketdata.providers.news_catalog import news_providers_of
+from marketdata.providers.news_catalog import build_news_providers
 from marketdata.sentiment.matching import Company
 
 NOW = datetime(2023, 3, 31, 12, tzinfo=UTC)
@@ -64,7 +64,7 @@ def news_settings(base_url: str = "http://127.0.0.1:1", **changes: Any) -> NewsS
 
 def source(name: str, base_url: str, **changes: Any) -> NewsProvider:
     """One source, pointed at a stand-in."""
-    (found,) = news_providers_of(news_settings(base_url, providers=(name,), **changes))
+    (found,) = build_news_providers(news_settings(base_url, providers=(name,), **changes))
     return found
 
 
@@ -101,7 +101,7 @@ def article(title: str = "Netflix beats estimates", **changes: Any) -> ArticleRe
 
 
 @dataclass
-class NewsFromMemory:
+class FakeNewsProvider:
     """A source that gives the same articles about every company, or an error, and remembers what it was asked."""
 
     name: str = "memory"

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.sentiment.aggregate import NO_NEWS, Opinion, aggregate
-from marketdata.sentiment.dating import session_that_knows
+from marketdata.sentiment.aggregate import NO_NEWS, ScoredArticle, aggregate
+from marketdata.sentiment.dating import session_for_publication
 
 CLOSE = datetime(2023, 3, 31, 20, tzinfo=UTC)
 
 
 def opinion(
     score: float, relevance: float = 1.0, hours: float = 0.0, source: str = "", social: bool = False
-) -> Opinion:
-    return Opinion(score, relevance, CLOSE - timedelta(hours=hours), source or f"{score} {hours}", social)
+) -> ScoredArticle:
+    return ScoredArticle(score, relevance, CLOSE - timedelta(hours=hours), source or f"{score} {hours}", social)
 
 
 def test_no_article_gives_no_score_and_never_zero() -> None:
@@ -98,4 +98,4 @@ def test_impossible_opinions_are_refused(score: float, relevance: float) -> None
     ],
 )
 def test_a_text_belongs_to_the_session_that_could_know_it(published: datetime, session: date) -> None:
-    assert session_that_knows("XNYS", published) == session
+    assert session_for_publication("XNYS", published) == session

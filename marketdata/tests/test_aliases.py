@@ -9,8 +9,8 @@ from pytest_django import DjangoAssertNumQueries
 from marketdata.errors import SessionUnknown, SymbolUnknown
 from marketdata.models import DailyBar, Instrument, SymbolAlias
 from marketdata.selectors import active_instruments, instrument_by_symbol, instruments_by_symbols, vendor_symbols
-from marketdata.services.catalog import delist
 from marketdata.services.ingestion import ingest_all
+from marketdata.services.instruments import delist
 from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, stock
 
 pytestmark = pytest.mark.django_db

@@ -16,8 +16,8 @@ from werkzeug import Request, Response
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, QuarantinedBar
-from marketdata.providers.alpha_vantage import AlphaVantage, complaint_of
-from marketdata.providers.alpha_vantage_symbols import alpha_vantage_symbol
+from marketdata.providers.alpha_vantage import AlphaVantage, parse_complaint
+from marketdata.providers.alpha_vantage_symbols import to_vendor_symbol
 from marketdata.services.ingestion import ingest_all
 from marketdata.tests.factories import BarsFromMemory, bars_between, stock
 
@@ -230,7 +230,7 @@ def test_the_best_match_comes_first(vendor: AlphaVantage, httpserver: HTTPServer
     [("NVDA", "NVDA"), ("BRK.B", "BRK-B"), ("BRK-B", "BRK-B"), ("VOD.L", "VOD.LON"), ("VOD.LON", "VOD.LON")],
 )
 def test_symbols_are_written_as_the_vendor_does(ours: str, theirs: str) -> None:
-    assert alpha_vantage_symbol(ours) == theirs
+    assert to_vendor_symbol(ours) == theirs
 
 
 @pytest.mark.parametrize("symbol", ["^GSPC", "0700.HK", "EURUSD=X"])
@@ -243,7 +243,7 @@ def test_what_the_vendor_does_not_serve_is_not_asked_for(
 
 
 def test_a_reply_without_a_message_is_no_complaint() -> None:
-    assert complaint_of(recorded("daily_adjusted")) is None
+    assert parse_complaint(recorded("daily_adjusted")) is None
 
 
 @pytest.mark.django_db

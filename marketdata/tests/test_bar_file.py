@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from marketdata.columns import BarColumns
-from marketdata.errors import BarFileUnusable
+from marketdata.bar_columns import BarColumns
+from marketdata.errors import BarFileInvalid
 from marketdata.providers import bar_file
 from marketdata.providers.bar_cells import CellReader
 from marketdata.providers.bar_file import OddRow, read_chunks
@@ -105,7 +105,7 @@ def test_odd_rows_have_their_lines_whatever_stands_between(tmp_path: Path, monke
 
 def test_a_file_that_breaks_off_later_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bar_file, "CHUNK_ROWS", 1)
-    with pytest.raises(BarFileUnusable, match="near line 3"):
+    with pytest.raises(BarFileInvalid, match="near line 3"):
         read(csv_of(tmp_path, PLAIN, 'ACME,"2023'))
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from marketdata.bar_arrays import bar_arrays
-from marketdata.blocks import SEGMENT_ROWS, packed, unpacked
-from marketdata.columns import columns_of
-from marketdata.copy_format import copied_out, exact_bars, exact_columns
+from marketdata.bar_blocks import SEGMENT_ROWS, pack, unpack
+from marketdata.bar_columns import columns_from_records
+from marketdata.copy_format import parse_copy_out, to_exact_bars, to_exact_columns
 from marketdata.models import BarBlock, DailyBar, Instrument
 from marketdata.services.bar_store import drop_other_history, write_bars, write_exact
 from marketdata.tests.factories import LAST, NOW, bar, bars_between, stock, stored_bar
@@ -29,7 +29,7 @@ def write(instrument: Instrument, bars: list = LONG) -> Instrument:
     return instrument
 
 
-def rows_of(instrument: Instrument) -> np.ndarray:
+def fetch_rows(instrument: Instrument) -> np.ndarray:
     """The rows through the ORM, one by one."""
     columns = ("open", "high", "low", "close", "adjusted_close", "volume")
     rows = DailyBar.objects.filter(instrument=instrument, is_final=True).order_by("session")
@@ -43,27 +43,27 @@ def rows_of(instrument: Instrument) -> np.ndarray:
 
 def test_packing_and_unpacking_are_inverse_whole_and_from_any_segment() -> None:
     bars = np.arange(7.0 * 300).reshape(300, 7)
-    block = packed(bars)
-    whole = unpacked(block.body, block.checksums)
+    block = pack(bars)
+    whole = unpack(block.body, block.checksums)
     assert whole is not None
     np.testing.assert_array_equal(whole, bars)
-    tail = unpacked(block.body[2 * SEGMENT_ROWS * 56 :], block.checksums[2 * 4 :])
+    tail = unpack(block.body[2 * SEGMENT_ROWS * 56 :], block.checksums[2 * 4 :])
     assert tail is not None
     np.testing.assert_array_equal(tail, bars[256:])
-    assert unpacked(block.body[56:], block.checksums) is None
-    assert unpacked(block.body, block.checksums[4:]) is None
+    assert unpack(block.body[56:], block.checksums) is None
+    assert unpack(block.body, block.checksums[4:]) is None
 
 
 def test_a_copied_answer_of_another_form_is_not_read() -> None:
     with pytest.raises(ValueError, match="no rows"):
-        copied_out(b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"abc\xff\xff")
+        parse_copy_out(b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"abc\xff\xff")
 
 
 @pytest.mark.django_db
 def test_a_written_series_has_its_block() -> None:
     instrument = write(stock())
     found = bar_arrays([instrument])[instrument.pk]
-    np.testing.assert_array_equal(found, rows_of(instrument))
+    np.testing.assert_array_equal(found, fetch_rows(instrument))
     assert (len(found), BarBlock.objects.get().row_count) == (len(LONG), len(LONG))
 
 
@@ -73,7 +73,7 @@ def test_bars_are_written_and_read_while_queries_are_noted() -> None:
     with CaptureQueriesContext(connection) as noted:
         write(instrument)
         found = bar_arrays([instrument])[instrument.pk]
-    np.testing.assert_array_equal(found, rows_of(instrument))
+    np.testing.assert_array_equal(found, fetch_rows(instrument))
     # The new bars in, all bars out, and their block out.
     assert sum("COPY" in query["sql"] for query in noted.captured_queries) == 3
 
@@ -95,7 +95,7 @@ def test_what_is_copied_in_is_stored_to_the_last_decimal(
     assert (row.open, row.high, row.low, row.close) == (low, high, low, middle)
     assert (row.adjusted_close, row.volume, row.session) == (adjusted, volume, LAST)
     assert (row.source, row.fetched_at, row.is_final) == ("first", NOW, True)
-    np.testing.assert_array_equal(bar_arrays([instrument])[instrument.pk], rows_of(instrument))
+    np.testing.assert_array_equal(bar_arrays([instrument])[instrument.pk], fetch_rows(instrument))
 
 
 @pytest.mark.django_db
@@ -108,7 +108,7 @@ def test_odd_moments_names_and_early_sessions_are_copied_in() -> None:
 
 
 def test_columns_and_records_are_rounded_alike() -> None:
-    from_columns, from_records = exact_columns(columns_of(LONG)), exact_bars(LONG)
+    from_columns, from_records = to_exact_columns(columns_from_records(LONG)), to_exact_bars(LONG)
     np.testing.assert_array_equal(from_columns.prices, from_records.prices)
     np.testing.assert_array_equal(from_columns.volume, from_records.volume)
     np.testing.assert_array_equal(from_columns.session, from_records.session)
@@ -119,7 +119,7 @@ def test_columns_and_records_are_rounded_alike() -> None:
 def test_the_second_write_touches_nothing() -> None:
     instrument = write(stock())
     before = version_of_rows()
-    again = write_exact(instrument=instrument, bars=exact_bars(LONG), source="first", fetched_at=NOW)
+    again = write_exact(instrument=instrument, bars=to_exact_bars(LONG), source="first", fetched_at=NOW)
     assert (again.new, again.changed, again.unchanged) == (0, 0, len(LONG))
     assert version_of_rows() == before
 
@@ -147,7 +147,7 @@ def test_what_is_stored_already_is_not_even_sent(django_assert_num_queries: Djan
     instrument = write(stock(source="first"))
     # The block, and nothing else.
     with django_assert_num_queries(1):
-        again = write_exact(instrument=instrument, bars=exact_bars(LONG), source="first", fetched_at=NOW)
+        again = write_exact(instrument=instrument, bars=to_exact_bars(LONG), source="first", fetched_at=NOW)
     assert again.unchanged == len(LONG)
 
 
@@ -167,7 +167,7 @@ def test_new_and_changed_bars_make_a_new_block() -> None:
     changed = [*LONG[:-2], replace(LONG[-2], volume=5), LONG[-1]]
     write(instrument, changed)
     found = bar_arrays([instrument])[instrument.pk]
-    np.testing.assert_array_equal(found, rows_of(instrument))
+    np.testing.assert_array_equal(found, fetch_rows(instrument))
     assert found[-2, 6] == 5
 
 
@@ -186,7 +186,7 @@ def test_any_other_change_of_a_bar_makes_the_block_disappear(way: str) -> None:
     instrument = write(stock())
     CHANGES[way](instrument)
     assert not BarBlock.objects.filter(instrument=instrument).exists()
-    np.testing.assert_array_equal(bar_arrays([instrument])[instrument.pk], rows_of(instrument))
+    np.testing.assert_array_equal(bar_arrays([instrument])[instrument.pk], fetch_rows(instrument))
 
 
 @pytest.mark.django_db
@@ -204,7 +204,7 @@ def test_the_latest_bars(latest: int, with_block: bool) -> None:
     if not with_block:
         BarBlock.objects.all().delete()
     found = bar_arrays([instrument], latest=latest)[instrument.pk]
-    np.testing.assert_array_equal(found, rows_of(instrument)[-latest:])
+    np.testing.assert_array_equal(found, fetch_rows(instrument)[-latest:])
 
 
 @pytest.mark.django_db

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from marketdata.bar_arrays import bar_arrays
-from marketdata.columns import columns_of
+from marketdata.bar_columns import columns_from_records
 from marketdata.models import BarBlock, CorporateAction, DailyBar, IngestionRun, Instrument, QuarantinedBar
-from marketdata.records import BarRecord, CorporateActionRecord
-from marketdata.services.bulk_import import OfferedColumns, import_columns
+from marketdata.provider_records import BarRecord, CorporateActionRecord
+from marketdata.services.bulk_import import SourceColumns, import_columns
 from marketdata.services.ingestion import ingest_instrument
 from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, stock
 
@@ -27,7 +27,7 @@ def imported(
     basis_date: date = LAST,
     actions: tuple[CorporateActionRecord, ...] = (),
 ) -> IngestionRun:
-    offered = OfferedColumns(source, columns_of(bars), basis_date, actions)
+    offered = SourceColumns(source, columns_from_records(bars), basis_date, actions)
     run = import_columns(instrument=instrument, offered=offered, now=NOW)
     instrument.refresh_from_db()
     return run

@@ -9,11 +9,11 @@ from marketdata.calendars import (
     close_instant,
     exchange_day,
     is_session,
-    known_exchanges,
     latest_session,
     session_after,
     session_mask,
     sessions_between,
+    supported_exchanges,
 )
 
 EVERYWHERE = ("XNYS", "XNAS", "XLON", "XHKG", "XTKS", "24/7")
@@ -24,7 +24,7 @@ def utc(text: str) -> datetime:
 
 
 def test_all_of_them_have_a_calendar() -> None:
-    assert set(EVERYWHERE) <= known_exchanges()
+    assert set(EVERYWHERE) <= supported_exchanges()
 
 
 @pytest.mark.parametrize(

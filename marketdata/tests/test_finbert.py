@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from marketdata.errors import ScorerUnavailable
-from marketdata.sentiment.catalog import FINBERT, LEXICON, scorer_named
+from marketdata.sentiment.catalog import FINBERT, LEXICON, load_scorer
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "gain", "flat", "drop", "shares"]
 
@@ -49,7 +49,7 @@ def tiny_bert(folder: Path, labels: dict[int, str]) -> str:
 @pytest.mark.parametrize("labels", [("positive", "negative", "neutral"), ("Negative", "Neutral", "Positive")])
 def test_it_reads_a_local_folder_with_labels_in_any_order(tmp_path: Path, labels: tuple[str, ...]) -> None:
     order = {place: label.lower() for place, label in enumerate(labels)}
-    scorer = scorer_named(FINBERT, finbert_model=tiny_bert(tmp_path / "bert", order))
+    scorer = load_scorer(FINBERT, finbert_model=tiny_bert(tmp_path / "bert", order))
     up, level, down = scorer.score(["gain", "flat", "drop"])
     assert (up.label, level.label, down.label) == ("positive", "neutral", "negative")
     assert up.score > 0.5 > abs(level.score)
@@ -58,7 +58,7 @@ def test_it_reads_a_local_folder_with_labels_in_any_order(tmp_path: Path, labels
 
 
 def test_long_empty_and_many_texts_are_scored(tmp_path: Path) -> None:
-    scorer = scorer_named(
+    scorer = load_scorer(
         FINBERT, finbert_model=tiny_bert(tmp_path / "bert", {0: "positive", 1: "neutral", 2: "negative"})
     )
     scores = scorer.score(["gain"] * 40 + ["", "drop " * 50_000])
@@ -71,28 +71,28 @@ def test_long_empty_and_many_texts_are_scored(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_model_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ScorerUnavailable, match="cannot be loaded"):
-        scorer_named(FINBERT, finbert_model=str(tmp_path / "nothing"))
+        load_scorer(FINBERT, finbert_model=str(tmp_path / "nothing"))
 
 
 def test_a_model_with_other_labels_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScorerUnavailable, match="does not tell positive, neutral, negative apart"):
-        scorer_named(FINBERT, finbert_model=tiny_bert(tmp_path / "bert", {0: "spam", 1: "ham", 2: "eggs"}))
+        load_scorer(FINBERT, finbert_model=tiny_bert(tmp_path / "bert", {0: "spam", 1: "ham", 2: "eggs"}))
 
 
 def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "marketdata.sentiment.finbert", raising=False)
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ScorerUnavailable, match=r"requirements/finbert\.txt"):
-        scorer_named(FINBERT, finbert_model="anything")
+        load_scorer(FINBERT, finbert_model="anything")
 
 
 def test_a_scorer_is_loaded_once() -> None:
-    assert scorer_named(LEXICON, finbert_model="a") is scorer_named(LEXICON, finbert_model="a")
+    assert load_scorer(LEXICON, finbert_model="a") is load_scorer(LEXICON, finbert_model="a")
 
 
 def test_a_hub_out_of_reach_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
     started = time.perf_counter()
     with pytest.raises(ScorerUnavailable, match="'nobody/no-such-model' cannot be loaded"):
-        scorer_named(FINBERT, finbert_model="nobody/no-such-model")
+        load_scorer(FINBERT, finbert_model="nobody/no-such-model")
     assert time.perf_counter() - started < 15

@@ -15,7 +15,7 @@ from redis import Redis
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.models import Instrument, SymbolAlias
-from marketdata.providers.alpha_vantage_symbols import alpha_vantage_symbol, listing_of
+from marketdata.providers.alpha_vantage_symbols import parse_listing, to_vendor_symbol
 from marketdata.selectors import instrument_by_symbol
 from marketdata.tests.factories import stock
 
@@ -138,5 +138,5 @@ def test_without_a_source_that_can_search_the_catalogue_answers() -> None:
     ],
 )
 def test_a_vendors_symbol_and_region_name_a_listing(theirs: str, region: str, ours: str, mic: str) -> None:
-    assert listing_of(theirs, region) == (ours, mic)
-    assert alpha_vantage_symbol(ours) == theirs
+    assert parse_listing(theirs, region) == (ours, mic)
+    assert to_vendor_symbol(ours) == theirs

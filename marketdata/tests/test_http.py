@@ -70,7 +70,7 @@ def test_what_is_not_json_is_malformed(vendor: Vendor, httpserver: HTTPServer, b
 
 def test_a_body_outranks_its_status(vendor: Vendor, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/data").respond_with_json({"error": "quota"}, status=200)
-    grumpy = replace(vendor, complaint_of=lambda body: Complaint(FailureKind.QUOTA_SPENT, body["error"]))
+    grumpy = replace(vendor, parse_complaint=lambda body: Complaint(FailureKind.QUOTA_SPENT, body["error"]))
     assert failure_of(grumpy).reason == "its quota is spent (quota)"
 
 
@@ -154,7 +154,7 @@ def test_the_key_is_told_to_nobody(
 ) -> None:
     words = f"We have detected your API key as {KEY} or {KEY.upper()} or S3cr%2Bt%2FKey."
     httpserver.expect_request("/data").respond_with_json({"Information": words}, status=status)
-    chatty = replace(vendor, complaint_of=lambda body: Complaint(FailureKind.MALFORMED, body["Information"]))
+    chatty = replace(vendor, parse_complaint=lambda body: Complaint(FailureKind.MALFORMED, body["Information"]))
     with caplog.at_level(logging.DEBUG):
         error = failure_of(chatty)
     told = "".join(traceback.format_exception(error)) + repr(error) + str(error.__context__) + repr(vendor)

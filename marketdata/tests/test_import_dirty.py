@@ -14,7 +14,7 @@ import pytest
 from django.core.management import call_command
 
 from marketdata.models import CorporateAction, DailyBar, QuarantinedBar
-from marketdata.records import BarRecord
+from marketdata.provider_records import BarRecord
 from marketdata.tests.factories import LAST, bars_between, stock, stored_bar
 from marketdata.tests.test_quality import scaled
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketdata.sentiment.joining import canonical_url, first_that_says, say_the_same, title_words
+from marketdata.sentiment.deduplication import are_same_story, canonical_url, first_that_says, title_words
 
 STORY = "https://example.com/news/chip-maker?id=7"
 
@@ -78,9 +78,9 @@ def test_near_identical_titles_say_the_same(other: str) -> None:
     ],
 )
 def test_a_number_or_the_tone_makes_another_story(one: str, other: str) -> None:
-    assert not say_the_same(title_words(one), title_words(other))
+    assert not are_same_story(title_words(one), title_words(other))
 
 
 def test_empty_titles_say_nothing() -> None:
-    assert not say_the_same(title_words(""), title_words(""))
+    assert not are_same_story(title_words(""), title_words(""))
     assert first_that_says("Anything at all here", []) is None

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from marketdata.sentiment.lexicon.comparisons import rewritten
-from marketdata.sentiment.lexicon.figures import comparable
+from marketdata.sentiment.lexicon.comparisons import replace_phrases
+from marketdata.sentiment.lexicon.figures import normalise_numbers
 from marketdata.sentiment.lexicon.scorer import LONGEST_TEXT, LexiconScorer
-from marketdata.sentiment.lexicon.words import market_valences
-from marketdata.sentiment.types import LABELS, TextScore, label_of
+from marketdata.sentiment.lexicon.word_lists import market_valences
+from marketdata.sentiment.types import LABELS, TextScore, sentiment_label
 
 LABELLED = Path(__file__).parent / "labelled"
 
@@ -75,7 +75,7 @@ def test_both_lists_are_there_whole() -> None:
     ],
 )
 def test_a_comparison_is_understood(text: str, word: str) -> None:
-    assert word in rewritten(text)
+    assert word in replace_phrases(text)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_comparison_is_understood(text: str, word: str) -> None:
     ],
 )
 def test_numbers_that_say_nothing_lead_to_no_verdict(text: str) -> None:
-    assert "market" not in rewritten(text)
+    assert "market" not in replace_phrases(text)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_numbers_that_say_nothing_lead_to_no_verdict(text: str) -> None:
     ],
 )
 def test_figures_are_made_comparable(text: str, plain: str) -> None:
-    assert comparable(text) == plain
+    assert normalise_numbers(text) == plain
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_scores_are_the_same_in_any_company() -> None:
     ("score", "label"), [(0.2, "neutral"), (0.21, "positive"), (-0.21, "negative"), (0.0, "neutral")]
 )
 def test_small_scores_are_neutral(score: float, label: str) -> None:
-    assert label_of(score, neutral_within=0.2) == label
+    assert sentiment_label(score, neutral_within=0.2) == label
 
 
 def test_a_score_outside_its_range_is_refused() -> None:

@@ -10,16 +10,16 @@ from pytest_httpserver import HTTPServer
 
 from marketdata.errors import FailureKind
 from marketdata.models import ArticleMention, Instrument, MentionScore, NewsArticle, SentimentDay
-from marketdata.news_selectors import mentions_page, moods_by_session, sessions_of_last_days
+from marketdata.news_selectors import mentions_page, sentiment_by_session, sessions_of_last_days
 from marketdata.providers.http import WORDS, failure
 from marketdata.providers.news_base import ArticleRecord
-from marketdata.providers.news_catalog import news_providers_of
+from marketdata.providers.news_catalog import build_news_providers
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
-from marketdata.services.moods import refresh_moods
-from marketdata.services.news import SourceReport, ingest_news
+from marketdata.services.daily_sentiment import refresh_daily_sentiment
+from marketdata.services.news import NewsSourceReport, ingest_news
 from marketdata.services.news_store import Stored
 from marketdata.tests.factories import stock
-from marketdata.tests.news_factories import NOW, NewsFromMemory, article, news_settings, recording
+from marketdata.tests.news_factories import NOW, FakeNewsProvider, article, news_settings, recording
 
 pytestmark = pytest.mark.django_db
 
@@ -32,12 +32,12 @@ def netflix() -> Instrument:
     return stock("NFLX", name="Netflix, Inc.", mic="XNAS")
 
 
-def bring(*articles: ArticleRecord, name: str = "memory", instrument: Instrument | None = None) -> SourceReport:
+def bring(*articles: ArticleRecord, name: str = "memory", instrument: Instrument | None = None) -> NewsSourceReport:
     """One source brings these articles."""
     (report,) = ingest_news(
         now=NOW,
         instruments=[instrument or Instrument.objects.get(symbol="NFLX")],
-        providers=[NewsFromMemory(name, articles)],
+        providers=[FakeNewsProvider(name, articles)],
         scorer=LexiconScorer(),
     )
     return report
@@ -48,7 +48,7 @@ def test_recorded_replies_end_as_moods(httpserver: HTTPServer, netflix: Instrume
     httpserver.expect_request("/v2/everything").respond_with_json(recording("newsapi_everything"))
     settings = news_settings(httpserver.url_for("").rstrip("/"), providers=("alpha_vantage", "newsapi"))
     vendor, outlets = ingest_news(
-        now=NOW, instruments=[netflix], providers=news_providers_of(settings), scorer=LexiconScorer()
+        now=NOW, instruments=[netflix], providers=build_news_providers(settings), scorer=LexiconScorer()
     )
     # Of Alpha Vantage's three, one has a relevance of .04. NewsAPI's first is the vendor's first, its second has the
     # same title behind another address; one is new, one removed, one about films, one has no title.
@@ -152,7 +152,7 @@ def test_a_session_without_news_has_no_figure(netflix: Instrument) -> None:
     bring(article("Netflix beats estimates"))
     sessions = sessions_of_last_days("XNAS", days=4, now=NOW)
     assert sessions == [date(2023, 3, 27), date(2023, 3, 28), date(2023, 3, 29), THURSDAY, FRIDAY]
-    days = moods_by_session(netflix, sessions)
+    days = sentiment_by_session(netflix, sessions)
     assert [list(day.moods) for day in days] == [[], [], [], [], ["lexicon"]]
 
 
@@ -168,7 +168,7 @@ def test_later_news_does_not_change_an_earlier_session(netflix: Instrument) -> N
 def test_a_mood_without_articles_any_more_goes(netflix: Instrument) -> None:
     bring(article("Netflix beats estimates"))
     NewsArticle.objects.all().delete()
-    assert refresh_moods(instrument=netflix, sessions=[FRIDAY], now=NOW) == 0
+    assert refresh_daily_sentiment(instrument=netflix, sessions=[FRIDAY], now=NOW) == 0
     assert not SentimentDay.objects.exists()
 
 
@@ -188,8 +188,8 @@ def test_a_mood_without_articles_any_more_goes(netflix: Instrument) -> None:
 )
 def test_a_source_that_fails_costs_the_others_nothing(netflix: Instrument, kind: FailureKind, asked: int) -> None:
     nvidia = stock("NVDA", name="NVIDIA Corporation", mic="XNAS")
-    tired = NewsFromMemory("tired", error=failure("tired", kind))
-    fresh = NewsFromMemory("fresh", [article("Nvidia and Netflix lead the gainers")])
+    tired = FakeNewsProvider("tired", error=failure("tired", kind))
+    fresh = FakeNewsProvider("fresh", [article("Nvidia and Netflix lead the gainers")])
     first, second = ingest_news(
         now=NOW, instruments=[netflix, nvidia], providers=[tired, fresh], scorer=LexiconScorer()
     )
@@ -206,12 +206,12 @@ def test_a_budget_that_ends_early_leaves_out_others_each_time() -> None:
     # Three of ten each time: that one is left out of 24 runs in a row has a chance of .7 ** 24, two in ten thousand.
     met: set[str] = set()
     for hour in range(24):
-        source = NewsFromMemory("memory")
+        source = FakeNewsProvider("memory")
         ingest_news(now=NOW + timedelta(hours=hour), providers=[source], scorer=LexiconScorer())
         assert sorted(source.asked) == symbols
         met |= set(source.asked[:3])
     assert met == set(symbols)
-    first, again = NewsFromMemory("first"), NewsFromMemory("again")
+    first, again = FakeNewsProvider("first"), FakeNewsProvider("again")
     ingest_news(now=NOW, providers=[first, again], scorer=LexiconScorer())
     assert first.asked == again.asked
 

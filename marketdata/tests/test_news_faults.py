@@ -23,7 +23,7 @@ from config.settings.environment import read_environment
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import ArticleMention, Instrument, NewsArticle, SentimentDay
 from marketdata.providers.catalog import shared_ledger
-from marketdata.providers.news_catalog import configured_news, news_budget_of
+from marketdata.providers.news_catalog import configured_news_providers, news_budget
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
 from marketdata.tasks import ingest_all_news
@@ -36,7 +36,7 @@ from marketdata.tests.news_factories import (
     RECORDINGS,
     SECRET,
     SINCE,
-    NewsFromMemory,
+    FakeNewsProvider,
     article,
     news_settings,
     raw,
@@ -117,7 +117,7 @@ def _nothing_known() -> Iterator[None]:
 
 def bring_from(vendor: str, base_url: str, netflix: Instrument) -> str:
     """What is told of the vendor's fault; another source is asked in the same run."""
-    healthy = NewsFromMemory("healthy", [article()])
+    healthy = FakeNewsProvider("healthy", [article()])
     faulty, other = ingest_news(
         now=NOW,
         instruments=[netflix],
@@ -237,7 +237,7 @@ def test_the_task_leaves_a_limited_source_alone_for_as_long_as_it_asks(
     ingest_all_news()
     assert len(httpserver.log) == asked
     with pytest.raises(ProviderUnavailable) as held_back:
-        configured_news()[0].fetch_news(NETFLIX, since=SINCE)
+        configured_news_providers()[0].fetch_news(NETFLIX, since=SINCE)
     assert (held_back.value.kind, held_back.value.asked) == (FailureKind.RATE_LIMITED, False)
     assert 100 < (held_back.value.retry_after_s or 0) <= 120
     assert SECRET not in str(shared_ledger(vendor).standing(NOW))
@@ -247,9 +247,9 @@ WORKER = """
 from datetime import UTC, date, datetime
 from marketdata.errors import ProviderUnavailable
 from marketdata.providers.catalog import configured_providers
-from marketdata.providers.news_catalog import configured_news
+from marketdata.providers.news_catalog import configured_news_providers
 from marketdata.sentiment.matching import Company
-for source in configured_news():
+for source in configured_news_providers():
     for number in range(8):
         try:
             source.fetch_news(Company("NVDA", "NVIDIA Corporation"), since=datetime(2023, 3, 24, tzinfo=UTC))
@@ -325,7 +325,7 @@ def test_news_takes_what_prices_can_spare(settings: Settings, budget: str, provi
     environment = {"ALPHA_VANTAGE_API_KEY": SECRET, "HINDCAST_PROVIDERS": providers}
     read = read_environment({**environment, "HINDCAST_ALPHA_VANTAGE_BUDGET": budget})
     settings.HINDCAST_MARKETDATA = read.marketdata
-    assert news_budget_of("alpha_vantage").per_day == left_for_news
+    assert news_budget("alpha_vantage").per_day == left_for_news
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -12,7 +12,7 @@ from marketdata.models import Instrument
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
 from marketdata.tests.factories import stock
-from marketdata.tests.news_factories import NOW, NewsFromMemory, article
+from marketdata.tests.news_factories import NOW, FakeNewsProvider, article
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def path() -> str:
 def bring(instrument: Instrument, *titles: str) -> None:
     records = [article(title, url=f"https://example.com/{n}") for n, title in enumerate(titles)]
     ingest_news(
-        now=NOW, instruments=[instrument], providers=[NewsFromMemory("newsapi", records)], scorer=LexiconScorer()
+        now=NOW, instruments=[instrument], providers=[FakeNewsProvider("newsapi", records)], scorer=LexiconScorer()
     )
 
 
@@ -52,7 +52,7 @@ def test_news_is_shown_with_its_mood(client: Client, netflix: Instrument) -> Non
 
 def test_the_vendors_view_stands_behind_ours(client: Client, netflix: Instrument) -> None:
     records = [article("Netflix beats estimates", vendor_relevance=0.8, vendor_score=-0.3)]
-    vendor = NewsFromMemory("alpha_vantage", records)
+    vendor = FakeNewsProvider("alpha_vantage", records)
     ingest_news(now=NOW, instruments=[netflix], providers=[vendor], scorer=LexiconScorer())
     page = client.get(path()).content.decode()
     assert "Alpha Vantage says negative" in page

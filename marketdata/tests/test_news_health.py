@@ -13,10 +13,10 @@ from prometheus_client import REGISTRY
 from pytest_httpserver import HTTPServer
 from redis import Redis
 
-from config.observability.health import examine
-from marketdata.conf import AlphaVantageSettings, Budget, sources_of
+from config.observability.health import run_checks
+from marketdata.conf import AlphaVantageSettings, Budget, list_sources
 from marketdata.models import ProviderHealth
-from marketdata.providers.news_catalog import configured_news
+from marketdata.providers.news_catalog import configured_news_providers
 from marketdata.services.provider_health import probe_provider, provider_names
 from marketdata.tests.news_factories import (
     NETFLIX,
@@ -83,7 +83,7 @@ def test_a_source_that_answers_is_well_and_asked_once(
 def test_x_is_judged_by_the_work_alone(httpserver: HTTPServer) -> None:
     assert (probe_provider(name="x", now=now()).state, httpserver.log) == ("unknown", [])
     serve(httpserver, "x", replies(recording("x_recent")))
-    (x,) = [source for source in configured_news() if source.name == "x"]
+    (x,) = [source for source in configured_news_providers() if source.name == "x"]
     x.fetch_news(NETFLIX, since=SINCE)
     health = probe_provider(name="x", now=now())
     assert (health.state, health.calls_today, health.calls_left) == ("ok", 1, 15)
@@ -108,8 +108,8 @@ def test_a_source_that_fails_says_how_and_the_site_is_degraded(
     health = probe_provider(name=vendor, now=now())
     assert (health.state, dict(health.error_kinds)) == (state, {kind: 1})
     assert gauge("up", vendor) == float(state == "degraded")
-    part = examine(now=now())["providers"]
-    assert (part.status, part.detail) == ("degraded", f"Not all sources of market data answer: {vendor} (news).")
+    part = run_checks(now=now())["providers"]
+    assert (part.status, part.detail) == ("degraded", f"Data sources failing: {vendor} (news).")
     assert Client().get("/health/ready").status_code == 200
     assert SECRET not in str(ProviderHealth.objects.values())
 
@@ -117,11 +117,11 @@ def test_a_source_that_fails_says_how_and_the_site_is_degraded(
 def test_a_source_without_its_key_is_off_and_no_failure(httpserver: HTTPServer, settings: Any, staff: Client) -> None:
     ProviderHealth.objects.create(provider="newsapi", state="down", checked_at=now() - timedelta(days=9))
     settings.HINDCAST_NEWS = replace(settings.HINDCAST_NEWS, newsapi_key="", providers=("newsapi",))
-    assert examine(now=now())["providers"].is_ok
+    assert run_checks(now=now())["providers"].is_ok
     assert staff.get("/api/v1/providers").json()["providers"][1]["state"] == "off"
     health = probe_provider(name="newsapi", now=now())
     assert (health.state, health.detail, httpserver.log) == ("off", "Off: it has no key.", [])
-    part = examine(now=now() + timedelta(days=1))["providers"]
+    part = run_checks(now=now() + timedelta(days=1))["providers"]
     assert (part.is_ok, part.facts) == (True, {"states": {"sample": "unknown", "newsapi": "off"}})
 
 
@@ -156,7 +156,7 @@ def test_page_interface_and_admin_say_what_each_source_is_for(
 def test_alpha_vantage_without_a_key_would_serve_both() -> None:
     off = replace(site.HINDCAST_MARKETDATA, providers=("yahoo", "sample"), off=("alpha_vantage",))
     without = news_settings(alpha_vantage_key="", providers=("newsapi", "alpha_vantage"))
-    assert [(source.name, source.uses, source.is_on) for source in sources_of(off, without)] == [
+    assert [(source.name, source.uses, source.is_on) for source in list_sources(off, without)] == [
         ("yahoo", ("prices",), True),
         ("sample", ("prices",), True),
         ("alpha_vantage", ("prices", "news"), False),

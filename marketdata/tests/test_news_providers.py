@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
-from marketdata.providers.news_catalog import news_providers_of
+from marketdata.providers.news_catalog import build_news_providers
 from marketdata.providers.newsapi import LONGEST_QUERY, query_for
 from marketdata.sentiment.matching import Company
 from marketdata.tests.news_factories import (
@@ -232,7 +232,7 @@ def test_no_key_reaches_a_log_or_a_repr(
     for vendor in VENDORS:
         serve(httpserver, vendor, replies(recording(RECORDINGS[vendor])))
     with caplog.at_level(logging.DEBUG):
-        providers = news_providers_of(news_settings(base_url))
+        providers = build_news_providers(news_settings(base_url))
         for provider in providers:
             provider.fetch_news(NETFLIX, since=SINCE)
     assert len(providers) == 4
@@ -243,8 +243,8 @@ def test_no_key_reaches_a_log_or_a_repr(
 
 def test_a_source_without_its_key_is_off() -> None:
     keyless = news_settings(newsapi_key="", alpha_vantage_key="", x_bearer_token="")
-    assert [provider.name for provider in news_providers_of(keyless)] == ["reddit"]
-    assert [provider.name for provider in news_providers_of(news_settings(providers=("x", "newsapi")))] == [
+    assert [provider.name for provider in build_news_providers(keyless)] == ["reddit"]
+    assert [provider.name for provider in build_news_providers(news_settings(providers=("x", "newsapi")))] == [
         "x",
         "newsapi",
     ]

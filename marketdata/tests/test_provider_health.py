@@ -18,7 +18,7 @@ from redis import Redis
 from yfinance.data import YfData
 
 from config.devserver.server_process import free_port
-from config.observability.health import examine
+from config.observability.health import run_checks
 from marketdata.conf import AlphaVantageSettings, Budget
 from marketdata.models import ProviderHealth
 from marketdata.providers.catalog import configured_providers, shared_gate
@@ -121,17 +121,17 @@ def test_a_source_out_of_reach_is_down_and_others_are_not(httpserver: HTTPServer
     states = [probe_provider(name=name, now=datetime.now(UTC)).state for name in ("yahoo", "alpha_vantage", "sample")]
     assert states == ["down", "ok", "ok"]
     assert gauge("up", "yahoo") == 0.0
-    part = examine(now=NOW)["providers"]
-    assert (part.status, part.detail) == ("degraded", "Not all sources of market data answer: yahoo (prices).")
+    part = run_checks(now=NOW)["providers"]
+    assert (part.status, part.detail) == ("degraded", "Data sources failing: yahoo (prices).")
     assert part.facts == {"states": {"yahoo": "down", "alpha_vantage": "ok", "sample": "ok"}}
     assert Client().get("/health/ready").status_code == 200
 
 
 def test_probes_that_have_stopped_are_noticed() -> None:
     probe_provider(name="sample", now=NOW)
-    assert examine(now=NOW + timedelta(minutes=59))["providers"].is_ok
-    part = examine(now=NOW + timedelta(minutes=61))["providers"]
-    assert (part.status, part.detail) == ("degraded", "Nobody has looked at these sources for an hour: sample.")
+    assert run_checks(now=NOW + timedelta(minutes=59))["providers"].is_ok
+    part = run_checks(now=NOW + timedelta(minutes=61))["providers"]
+    assert (part.status, part.detail) == ("degraded", "Not checked in the last hour: sample.")
 
 
 def test_a_source_without_a_key_is_not_asked(settings: Any) -> None:

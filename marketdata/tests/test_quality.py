@@ -11,16 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketdata.calendars import sessions_between
-from marketdata.quality import Judged, judge_bars, without_disagreement
-from marketdata.records import BarRecord, CorporateActionRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord
+from marketdata.quality.bars import CheckedBars, check_bars, reject_disagreeing
 from marketdata.tests.factories import FIRST, LAST, bars_between
 
 PLACE = 20
 NOT_A_NUMBER = Decimal("NaN")
 
 
-def judged(bars: list[BarRecord], last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()) -> Judged:
-    return judge_bars(bars, mic="XNYS", last_final=last_final, actions=actions)
+def judged(
+    bars: list[BarRecord], last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()
+) -> CheckedBars:
+    return check_bars(bars, mic="XNYS", last_final=last_final, actions=actions)
 
 
 def scaled(one: BarRecord, factor: str) -> BarRecord:
@@ -30,7 +32,7 @@ def scaled(one: BarRecord, factor: str) -> BarRecord:
 
 def test_believable_bars_are_all_kept_in_order() -> None:
     bars = bars_between()
-    assert judged(bars) == Judged(bars, [])
+    assert judged(bars) == CheckedBars(bars, [])
 
 
 @pytest.mark.parametrize(
@@ -188,10 +190,10 @@ def test_a_close_that_another_source_does_not_confirm(factor: str, rules: list[s
     bars = bars_between()
     other = {one.session: one.close / 4 for one in bars}
     other[bars[PLACE].session] /= Decimal(factor)
-    verdict = without_disagreement(Judged(bars, []), other)
+    verdict = reject_disagreeing(CheckedBars(bars, []), other)
     assert [one.rule for one in verdict.refused] == rules
     assert len(verdict.good) == len(bars) - len(rules)
-    assert without_disagreement(Judged(bars, []), {}) == Judged(bars, [])
+    assert reject_disagreeing(CheckedBars(bars, []), {}) == CheckedBars(bars, [])
 
 
 def shifted(bars: list[BarRecord], factor: str, **changes: Any) -> list[BarRecord]:
@@ -313,7 +315,7 @@ def test_a_session_that_has_not_closed_is_refused() -> None:
 
 
 def test_an_empty_answer_has_nothing_to_refuse() -> None:
-    assert judged([]) == Judged([], [])
+    assert judged([]) == CheckedBars([], [])
 
 
 PRICE = st.decimals(min_value=-10, max_value=1000, places=3, allow_nan=True, allow_infinity=False)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketdata import quality_columns
-from marketdata.columns import COLUMNS, BarColumns, columns_of
-from marketdata.quality import judge_bars
-from marketdata.quality_columns import judge_columns
-from marketdata.records import BarRecord, CorporateActionRecord
+from marketdata.bar_columns import COLUMNS, BarColumns, columns_from_records
+from marketdata.provider_records import BarRecord, CorporateActionRecord
+from marketdata.quality import columns as quality_columns
+from marketdata.quality.bars import check_bars
+from marketdata.quality.columns import check_columns
 from marketdata.tests.factories import FIRST, LAST, bars_between
 from marketdata.tests.test_quality import ANY_BAR, scaled
 
@@ -23,8 +23,8 @@ def assert_both_agree(
     columns: BarColumns, *, last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()
 ) -> int:
     """Check that both ways say the same of the same rows; returns how many are refused."""
-    rows = judge_bars(list(columns.records()), mic="XNYS", last_final=last_final, actions=actions)
-    judged = judge_columns(columns, mic="XNYS", last_final=last_final, actions=actions)
+    rows = check_bars(list(columns.records()), mic="XNYS", last_final=last_final, actions=actions)
+    judged = check_columns(columns, mic="XNYS", last_final=last_final, actions=actions)
     assert repr(judged.refused) == repr(rows.refused)
     assert list(judged.good.records()) == rows.good
     return len(rows.refused)
@@ -33,7 +33,7 @@ def assert_both_agree(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(ANY_BAR, max_size=12))
 def test_whatever_a_source_says_both_agree(bars: list[BarRecord]) -> None:
-    assert_both_agree(columns_of(bars))
+    assert_both_agree(columns_from_records(bars))
 
 
 FACTORS = st.sampled_from(
@@ -66,7 +66,7 @@ def test_both_agree_about_series_with_levels_splits_and_standstills(
     bars[first + 1 : first + 1 + repeats] = [
         replace(bars[first], session=one.session) for one in bars[first + 1 : first + 1 + repeats]
     ]
-    assert_both_agree(columns_of(bars), actions=actions)
+    assert_both_agree(columns_from_records(bars), actions=actions)
 
 
 @settings(max_examples=60, deadline=None)
@@ -83,7 +83,7 @@ def test_both_agree_about_shifts(
     bars = [scaled(one, gap) if n > 40 else one for n, one in enumerate(bars_between(date(2022, 10, 3), LAST))]
     bars[place:] = [scaled(one, factor) for one in bars[place:]]
     bars[place : place + 1] = [replace(one, volume=volume) for one in bars[place : place + 1]]
-    assert_both_agree(columns_of(bars), actions=actions)
+    assert_both_agree(columns_from_records(bars), actions=actions)
 
 
 @pytest.mark.parametrize("factor", ["0.88", "0.93", "0.8", "1.11", "1.13", "1.3"])
@@ -91,7 +91,7 @@ def test_both_agree_about_shifts(
 def test_both_agree_about_lone_bars(factor: str, place: int) -> None:
     bars = bars_between()
     bars[place] = scaled(bars[place], factor)
-    assert_both_agree(columns_of(bars))
+    assert_both_agree(columns_from_records(bars))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_both_agree_about_lone_bars(factor: str, place: int) -> None:
     [(name, value) for name in COLUMNS[1:] for value in (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e-6, 9e-7, 1e9, 2.0**63)],
 )
 def test_both_agree_about_odd_values(name: str, value: float) -> None:
-    columns = columns_of(bars_between())
+    columns = columns_from_records(bars_between())
     column = getattr(columns, name).copy()
     column[7] = value
     assert_both_agree(replace(columns, **{name: column}))
@@ -112,23 +112,23 @@ def test_both_agree_about_days() -> None:
     bars.insert(20, bars.pop(30))
     bars.append(replace(bars[-1], session=date(2023, 4, 3)))
     bars.append(replace(bars[-1], session=date(2023, 4, 4)))
-    assert assert_both_agree(columns_of(bars)) == 5
+    assert assert_both_agree(columns_from_records(bars)) == 5
 
 
 def test_good_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality_columns, "judge_together", None)
-    columns = columns_of(bars_between())
-    assert len(judge_columns(columns, mic="XNYS", last_final=LAST).good) == 62
+    monkeypatch.setattr(quality_columns, "check_series", None)
+    columns = columns_from_records(bars_between())
+    assert len(check_columns(columns, mic="XNYS", last_final=LAST).good) == 62
     with pytest.raises(TypeError):
-        judge_columns(columns_of(bars_between()[::-1]), mic="XNYS", last_final=LAST)
+        check_columns(columns_from_records(bars_between()[::-1]), mic="XNYS", last_final=LAST)
 
 
 def test_an_empty_column_has_nothing_to_refuse() -> None:
-    assert assert_both_agree(columns_of([])) == 0
+    assert assert_both_agree(columns_from_records([])) == 0
 
 
 def test_columns_have_one_length_and_real_dates() -> None:
-    columns = columns_of(bars_between())
+    columns = columns_from_records(bars_between())
     with pytest.raises(ValueError, match="different lengths"):
         replace(columns, volume=columns.volume[1:])
     for day in (np.datetime64("NaT"), np.datetime64(date.max) + np.timedelta64(1, "D")):

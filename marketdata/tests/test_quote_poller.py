@@ -32,8 +32,8 @@ from marketdata.tests.quote_factories import (
     BEFORE,
     INSIDE,
     OUTSIDE,
-    QuotesFromMemory,
-    forget_interest,
+    FakeQuoteProvider,
+    clear_watched,
     messages_told,
     quote,
 )
@@ -45,9 +45,9 @@ RECORDED = Path(__file__).parent / "recorded"
 
 @pytest.fixture(autouse=True)
 def _nobody_watches() -> Iterator[None]:
-    forget_interest()
+    clear_watched()
     yield
-    forget_interest()
+    clear_watched()
 
 
 def watched(*symbols: str, now: datetime = INSIDE, **changes: Any) -> list[Instrument]:
@@ -59,7 +59,7 @@ def watched(*symbols: str, now: datetime = INSIDE, **changes: Any) -> list[Instr
     return stocks
 
 
-def polled(source: QuotesFromMemory, now: datetime = INSIDE) -> PollReport:
+def polled(source: FakeQuoteProvider, now: datetime = INSIDE) -> PollReport:
     return poll_quotes(now=now, providers=lambda: [source])
 
 
@@ -68,7 +68,7 @@ def test_a_watched_stock_is_asked_about_and_told_after_commit(
 ) -> None:
     (acme,) = watched("ACME")
     stock("IDLE")
-    source = QuotesFromMemory()
+    source = FakeQuoteProvider()
     before = messages_told(acme)
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         report = polled(source)
@@ -84,10 +84,10 @@ def test_a_watched_stock_is_asked_about_and_told_after_commit(
 def test_interest_that_ran_out_is_not_asked_for() -> None:
     (acme,) = watched("ACME")
     follow(acme, INSIDE + timedelta(seconds=5))
-    source = QuotesFromMemory()
+    source = FakeQuoteProvider()
     polled(source, INSIDE)
     assert source.asked == ["ACME"], "a shorter interest does not cut a longer one"
-    forget_interest()
+    clear_watched()
     follow(acme, INSIDE + timedelta(seconds=5))
     assert polled(source, INSIDE + timedelta(seconds=6)).watched == 0
     assert source.asked == ["ACME"]
@@ -109,14 +109,14 @@ def test_interest_that_ran_out_is_not_asked_for() -> None:
 )
 def test_nothing_is_asked_outside_the_session(mic: str, now: datetime, is_asked: bool) -> None:
     watched("ACME", now=now, mic=mic)
-    source = QuotesFromMemory()
+    source = FakeQuoteProvider()
     polled(source, now)
     assert source.asked == ["ACME"] * is_asked
 
 
 def test_a_stock_is_asked_about_again_after_the_pause() -> None:
     watched("ACME")
-    source = QuotesFromMemory()
+    source = FakeQuoteProvider()
     for seconds in (0, 30, 61):
         polled(source, INSIDE + timedelta(seconds=seconds))
     assert source.asked == ["ACME"] * 2
@@ -124,7 +124,7 @@ def test_a_stock_is_asked_about_again_after_the_pause() -> None:
 
 def test_a_delisted_stock_is_left_alone() -> None:
     watched("ACME", is_active=False, delisted_on=BEFORE)
-    source = QuotesFromMemory()
+    source = FakeQuoteProvider()
     assert polled(source).asked == 0
     assert source.asked == []
 
@@ -137,8 +137,8 @@ def test_the_sample_alone_is_asked_nothing() -> None:
 def test_a_failed_source_is_followed_by_the_next_with_its_own_symbol() -> None:
     (acme,) = watched("ACME")
     SymbolAlias.objects.create(instrument=acme, vendor="second", symbol="ACM-E")
-    first = QuotesFromMemory("first", {"ACME": ProviderUnavailable("first", "is down")})
-    second = QuotesFromMemory("second", {"ACM-E": quote("121")})
+    first = FakeQuoteProvider("first", {"ACME": ProviderUnavailable("first", "is down")})
+    second = FakeQuoteProvider("second", {"ACM-E": quote("121")})
     report = poll_quotes(now=INSIDE, providers=lambda: [first, second])
     assert (first.asked, second.asked, report.told) == (["ACME"], ["ACM-E"], 1)
     assert Quote.objects.get().source == "second"
@@ -146,7 +146,7 @@ def test_a_failed_source_is_followed_by_the_next_with_its_own_symbol() -> None:
 
 def test_a_stock_that_no_source_knows_spoils_nothing_and_waits_its_turn() -> None:
     watched("AAA", "ZZZ")
-    source = QuotesFromMemory("memory", {"AAA": ProviderRejected("memory", "no such symbol")})
+    source = FakeQuoteProvider("memory", {"AAA": ProviderRejected("memory", "no such symbol")})
     report = polled(source)
     assert (report.asked, report.told, report.failed) == (2, 1, 1)
     assert polled(source, INSIDE + timedelta(seconds=30)).asked == 0
@@ -170,7 +170,7 @@ def ration(settings: Settings) -> Iterator[str]:
 
 def test_half_of_a_day_is_kept_for_bars(ration: str) -> None:
     watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
-    source = QuotesFromMemory(ration, before=shared_gate(ration).admit)
+    source = FakeQuoteProvider(ration, before=shared_gate(ration).admit)
     # Twenty seconds before the close nothing has to last any longer.
     late = datetime(2024, 6, 11, 19, 59, 40, tzinfo=UTC)
     assert [polled(source, late + timedelta(seconds=15 * run)).asked for run in range(2)] == [4, 0]
@@ -184,7 +184,7 @@ def test_half_of_a_day_is_kept_for_bars(ration: str) -> None:
 def test_who_waits_longest_comes_first(ration: str) -> None:
     watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
     # It counts nothing, so every run has four calls.
-    source = QuotesFromMemory(ration)
+    source = FakeQuoteProvider(ration)
     late = datetime(2024, 6, 11, 19, 59, 10, tzinfo=UTC)
     for run in range(3):
         polled(source, late + timedelta(seconds=16 * run))
@@ -197,7 +197,7 @@ def test_who_waits_longest_comes_first(ration: str) -> None:
 
 def test_a_small_ration_lasts_to_the_close(ration: str) -> None:
     watched("AAA")
-    source = QuotesFromMemory(ration, before=shared_gate(ration).admit)
+    source = FakeQuoteProvider(ration, before=shared_gate(ration).admit)
     # Five hours are left; after the first of four calls 240 minutes for three, one in 80; at minute 76 one in 75.
     asked = [polled(source, INSIDE + timedelta(minutes=minutes)).asked for minutes in (0, 60, 76, 120)]
     assert asked == [1, 0, 1, 0]
@@ -208,7 +208,7 @@ def test_a_resting_source_is_left_alone(ration: str) -> None:
     with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
         keys = [f"provider:{what}:{ration}" for what in ("day", "circuit")]
         store.register_script(TELL)(keys=keys, args=["rate_limited", 0, 5, 60_000, 5, 30_000, 900_000])
-    source = QuotesFromMemory(ration)
+    source = FakeQuoteProvider(ration)
     assert polled(source).asked == 0
     assert source.asked == []
 
@@ -223,7 +223,7 @@ def test_two_pollers_at_once_are_one() -> None:
         go_on.wait()
 
     reports: list[PollReport] = []
-    slow = QuotesFromMemory(before=wait)
+    slow = FakeQuoteProvider(before=wait)
 
     def work() -> None:
         reports.append(polled(slow))
@@ -232,7 +232,7 @@ def test_two_pollers_at_once_are_one() -> None:
     worker = Thread(target=work)
     worker.start()
     inside.wait()
-    second = QuotesFromMemory()
+    second = FakeQuoteProvider()
     assert polled(second).claimed is False
     go_on.wait()
     worker.join(10)
@@ -242,9 +242,9 @@ def test_two_pollers_at_once_are_one() -> None:
 
 def test_without_the_store_nothing_is_asked() -> None:
     watched("AAA")
-    source = QuotesFromMemory()
-    caches = {"default": {**django_settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
-    with override_settings(CACHES=caches):
+    source = FakeQuoteProvider()
+    site = replace(django_settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
+    with override_settings(HINDCAST_SITE=site):
         follow(Instrument.objects.get(), INSIDE + LATER)
         assert polled(source) == PollReport(claimed=False)
     assert source.asked == []

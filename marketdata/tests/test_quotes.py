@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 
 from marketdata.latest_prices import LatestPrice, latest_prices, latest_prices_by_pk
 from marketdata.models import DailyBar, Instrument, Quote
-from marketdata.quote_rules import instant_of, is_delayed
-from marketdata.records import QuoteRecord
+from marketdata.provider_records import QuoteRecord
+from marketdata.quality.quotes import is_delayed, trade_time
 from marketdata.services.quotes import store_quote
 from marketdata.tests.factories import flat_bar, stock
 from marketdata.tests.quote_factories import BEFORE, INSIDE, SESSION, quote
@@ -116,7 +116,7 @@ def test_the_same_quote_again_is_no_news_and_another_price_of_its_instant_is(acm
     ],
 )
 def test_a_quote_without_an_instant_is_dated_inside_its_session(now: datetime, as_of: datetime) -> None:
-    assert instant_of(quote(at=None), mic="XNYS", now=now) == as_of
+    assert trade_time(quote(at=None), mic="XNYS", now=now) == as_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from marketdata.calendars import sessions_between
 from marketdata.errors import ProviderRejected
 from marketdata.providers.sample import FIRST_SESSION, FOLDER, LAST_SESSION, SampleProvider, sample_instruments
-from marketdata.quality import judge_bars
+from marketdata.quality.bars import check_bars
 
 SYMBOLS = ["AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"]
 
@@ -25,7 +25,7 @@ def test_six_stocks_are_described() -> None:
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_every_session_is_there_and_believable(symbol: str) -> None:
     history = SampleProvider().fetch_daily_bars(symbol, first=FIRST_SESSION, last=LAST_SESSION)
-    verdict = judge_bars(history.bars, mic="XNAS", last_final=LAST_SESSION)
+    verdict = check_bars(history.bars, mic="XNAS", last_final=LAST_SESSION)
     assert verdict.refused == []
     assert [one.session for one in verdict.good] == sessions_between("XNAS", FIRST_SESSION, LAST_SESSION)
     assert len(verdict.good) == 2_699

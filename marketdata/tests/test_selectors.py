@@ -101,7 +101,7 @@ def test_the_newest_session_is_that_of_active_instruments(django_assert_num_quer
     stored_bar(instrument=stock(is_active=False), session=LAST)
     with django_assert_num_queries(1):
         assert selectors.newest_session() == date(2023, 3, 30)
-    assert selectors.newest_by_instrument()[listed.pk] == date(2023, 3, 30)
+    assert selectors.newest_session_by_instrument()[listed.pk] == date(2023, 3, 30)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_the_newest_session_is_that_of_active_instruments(django_assert_num_quer
 def test_a_store_is_stale_when_more_than_two_sessions_are_missing(now: datetime, stale: bool) -> None:
     # After Friday the 31st of March come the sessions of the 3rd, the 4th and the 5th of April.
     stored_bar(session=LAST)
-    assert selectors.store_is_stale(now=now) is stale
+    assert selectors.prices_are_stale(now=now) is stale
 
 
 def test_an_empty_store_is_stale() -> None:
-    assert selectors.store_is_stale()
+    assert selectors.prices_are_stale()

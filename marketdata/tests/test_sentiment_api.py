@@ -17,7 +17,7 @@ from marketdata.models import Instrument
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
 from marketdata.tests.factories import stock
-from marketdata.tests.news_factories import NOW, NewsFromMemory, article
+from marketdata.tests.news_factories import NOW, FakeNewsProvider, article
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +43,7 @@ def bring(instrument: Instrument, *titles: str, **changes: Any) -> None:
         article(title, published_at=NOW - timedelta(minutes=5 + place), **changes) for place, title in enumerate(titles)
     ]
     ingest_news(
-        now=NOW, instruments=[instrument], providers=[NewsFromMemory("newsapi", records)], scorer=LexiconScorer()
+        now=NOW, instruments=[instrument], providers=[FakeNewsProvider("newsapi", records)], scorer=LexiconScorer()
     )
 
 

@@ -8,11 +8,11 @@ from threading import Barrier
 import pytest
 from django.db import connection, transaction
 
-from marketdata.bar_arrays import from_blocks
+from marketdata.bar_arrays import arrays_from_blocks
 from marketdata.errors import SymbolUnknown
 from marketdata.models import DailyBar, IngestionRun, QuarantinedBar
 from marketdata.services.bar_import import import_bars
-from marketdata.services.side_by_side import WORKERS, side_by_side
+from marketdata.services.parallel import WORKERS, map_in_threads
 from marketdata.tests.factories import NOW, bars_between, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def test_several_work_at_once_on_connections_of_their_own() -> None:
         met.wait()
         return backend
 
-    backends = set(side_by_side(together, range(WORKERS)))
+    backends = set(map_in_threads(together, range(WORKERS)))
     assert len(backends) == WORKERS
     assert backend_of(0) not in backends
 
@@ -44,12 +44,12 @@ def test_outcomes_come_in_the_order_of_the_items() -> None:
         time.sleep(0.1 if item == 0 else 0)
         return item * item
 
-    assert list(side_by_side(slow_first, [0, 1, 2, 3])) == [0, 1, 4, 9]
+    assert list(map_in_threads(slow_first, [0, 1, 2, 3])) == [0, 1, 4, 9]
 
 
 def test_inside_a_transaction_all_belongs_to_it() -> None:
     with transaction.atomic():
-        assert set(side_by_side(backend_of, range(4))) == {backend_of(0)}
+        assert set(map_in_threads(backend_of, range(4))) == {backend_of(0)}
 
 
 def test_after_an_error_nothing_more_is_begun() -> None:
@@ -62,7 +62,7 @@ def test_after_an_error_nothing_more_is_begun() -> None:
             raise SymbolUnknown("NOBODY")
         return item
 
-    outcomes = side_by_side(work, range(100))
+    outcomes = map_in_threads(work, range(100))
     assert next(outcomes) == 0
     with pytest.raises(SymbolUnknown):
         next(outcomes)
@@ -93,7 +93,7 @@ def test_a_file_is_taken_in_several_instruments_at_a_time(tmp_path: Path) -> Non
     assert told == [(done, 7) for done in range(1, 8)]
     assert (DailyBar.objects.count(), QuarantinedBar.objects.count()) == (69, 1)
     assert {run.status for run in report.runs} == {IngestionRun.Status.DONE}
-    assert sorted(len(rows) for rows in from_blocks([run.instrument_id for run in report.runs]).values()) == [
+    assert sorted(len(rows) for rows in arrays_from_blocks([run.instrument_id for run in report.runs]).values()) == [
         9,
         *[10] * 6,
     ]

@@ -22,7 +22,7 @@ from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import DailyBar
 from marketdata.providers.alpha_vantage import AlphaVantage
 from marketdata.providers.base import Provider
-from marketdata.providers.failover import first_quote, offers
+from marketdata.providers.failover import fetch_first_quote, provider_results
 from marketdata.providers.sample import SampleProvider
 from marketdata.providers.yahoo import YahooProvider
 from marketdata.services.ingestion import ingest_all
@@ -79,7 +79,7 @@ def test_the_next_source_answers_and_nothing_wrong_is_stored(
     answer, kinds = FAULTS[fault]
     everything = httpserver.expect_request(re.compile(".*"))
     everything.respond_with_handler(slow if answer is None else lambda _request: answer(source.name))
-    offer = next(offers([source], "AAPL", first=date(2013, 1, 2), last=LAST))
+    offer = next(provider_results([source], "AAPL", first=date(2013, 1, 2), last=LAST))
     assert offer.history is None
     assert offer.kind in kinds
     instrument = stock("AAPL")
@@ -159,7 +159,7 @@ def test_what_yahoo_says_outranks_its_status(
     body = {part: {"result": None, "error": {"code": code, "description": description}}}
     httpserver.expect_request("/v8/finance/chart/AAPL").respond_with_json(body, status=status)
     yahoo = YahooProvider(timeout_s=2.0, base_url=httpserver.url_for("/"), cache_folder=tmp_path)
-    offer = next(offers([yahoo], "AAPL", first=date(2013, 1, 2), last=LAST))
+    offer = next(provider_results([yahoo], "AAPL", first=date(2013, 1, 2), last=LAST))
     assert offer.kind is kind
     YfData._instances.clear()
 
@@ -184,10 +184,10 @@ def test_a_quote_comes_from_the_first_source_that_tells_one(httpserver: HTTPServ
         AlphaVantage(AlphaVantageSettings("QK7SECRETKEY42", httpserver.url_for(path), timeout_s=1.0))
         for path in ("/down", "/up")
     )
-    name, told = first_quote([SampleProvider(), down, up], "NVDA")
+    name, told = fetch_first_quote([SampleProvider(), down, up], "NVDA")
     assert (name, told.price) == ("alpha_vantage", Decimal("120.91"))
     with pytest.raises(ProviderUnavailable) as caught:
-        first_quote([down], "NVDA")
+        fetch_first_quote([down], "NVDA")
     assert caught.value.kind is FailureKind.RATE_LIMITED
     with pytest.raises(ProviderRejected, match="no source of quotes"):
-        first_quote([SampleProvider()], "NVDA")
+        fetch_first_quote([SampleProvider()], "NVDA")

@@ -22,7 +22,7 @@ from marketdata.errors import ProviderRejected, ProviderUnavailable
 from marketdata.models import DailyBar, Instrument, QuarantinedBar
 from marketdata.providers.base import DailyHistory
 from marketdata.providers.sample import SampleProvider
-from marketdata.providers.yahoo import YahooProvider, price_of, read_chart, yahoo_symbol
+from marketdata.providers.yahoo import YahooProvider, decimal_price, read_chart, yahoo_symbol
 from marketdata.services.ingestion import ingest_all
 from marketdata.tests.factories import stock
 
@@ -280,7 +280,7 @@ def test_share_classes_are_written_with_a_dash(ours: str, theirs: str) -> None:
     [(27.440000534057617, "27.44"), (173.93, "173.93"), (745123.45, "745123.45"), (0.1234567, "0.123457"), (3, "3")],
 )
 def test_a_float_means_the_price_it_stands_for(told: float, price: str) -> None:
-    assert price_of(told) == Decimal(price)
+    assert decimal_price(told) == Decimal(price)
 
 
 def test_a_chart_of_another_symbol_is_not_believed(yahoo: YahooProvider, httpserver: HTTPServer) -> None:

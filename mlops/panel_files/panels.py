@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.columns import COLUMNS, BarColumns, columns_of
-from marketdata.quality_columns import judge_columns
+from marketdata.bar_columns import COLUMNS, BarColumns, columns_from_records
+from marketdata.quality.columns import check_columns
 from mlops.errors import PanelFileUnusable
 from mlops.forecasting.types import PRICE_FIELDS, FloatArray, Panel
 from mlops.panel_files.tables import Table, read_table
@@ -138,12 +138,12 @@ def _believed(offered: _Offered, refused: Counter[str]) -> BarColumns:
     """What the quality rules let through."""
     last = offered.columns.session.max().item()
     if not offered.closes_only:
-        judged = judge_columns(offered.columns, mic=None, last_final=last)
+        judged = check_columns(offered.columns, mic=None, last_final=last)
         refused.update(one.rule for one in judged.refused)
         return judged.good
-    judged = judge_columns(_as_bars(offered.columns), mic=None, last_final=last)
+    judged = check_columns(_as_bars(offered.columns), mic=None, last_final=last)
     # A close that comes again is no standstill of all four prices.
-    again = columns_of([one.bar for one in judged.refused if one.rule == FLAT_LINE])
+    again = columns_from_records([one.bar for one in judged.refused if one.rule == FLAT_LINE])
     refused.update(one.rule for one in judged.refused if one.rule != FLAT_LINE)
     days = np.concatenate([judged.good.session, again.session])
     closes = np.concatenate([judged.good.close, again.close])

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from marketdata.calendars import sessions_between
 from marketdata.models import BarBlock, DailyBar, Instrument
-from marketdata.records import BarRecord
+from marketdata.provider_records import BarRecord
 from marketdata.services.bar_store import write_bars
 from marketdata.tests.factories import flat_bar
 from mlops.dataset import load_panel
@@ -110,12 +110,12 @@ def test_blocks_and_rows_give_the_same_arrays(
 ) -> None:
     instruments = [written("ONE", date(2022, 1, 3), bars=300), written("TWO", date(2023, 2, 1), bars=5)]
     with django_assert_num_queries(1):
-        from_blocks = load_panel(instruments=instruments, through=through, news=False)
+        arrays_from_blocks = load_panel(instruments=instruments, through=through, news=False)
     BarBlock.objects.all().delete()
     with django_assert_num_queries(2):
         from_rows = load_panel(instruments=instruments, through=through, news=False)
-    assert panels_equal(from_blocks, from_rows)
-    assert np.isfinite(from_blocks.close).sum() > 250
+    assert panels_equal(arrays_from_blocks, from_rows)
+    assert np.isfinite(arrays_from_blocks.close).sum() > 250
 
 
 @pytest.mark.parametrize("damage", ["body", "checksums", "cut"])

@@ -10,7 +10,7 @@ from marketdata.models import Instrument, SentimentDay
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
 from marketdata.tests.factories import flat_bar
-from marketdata.tests.news_factories import NewsFromMemory, article
+from marketdata.tests.news_factories import FakeNewsProvider, article
 from mlops.dataset import load_panel
 from mlops.tests.factories import NOW
 
@@ -44,7 +44,7 @@ def published(instrument: Instrument, at: datetime, title: str) -> None:
     """An outlet brings one article."""
     record = article(title, published_at=at)
     (report,) = ingest_news(
-        now=NOW, instruments=[instrument], providers=[NewsFromMemory("memory", [record])], scorer=LexiconScorer()
+        now=NOW, instruments=[instrument], providers=[FakeNewsProvider("memory", [record])], scorer=LexiconScorer()
     )
     assert report.stored is not None
     assert report.stored.new == 1

@@ -16,12 +16,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.callers import caller_of
-from accounts.limits import next_call_s
+from accounts.limits import retry_after_s
 from accounts.models import Scope
 from accounts.services.idempotency import answered_once, was_begun
 from marketdata import clock
-from marketdata.api.asking import ApiView
-from marketdata.api.documents import HEADERS, header, problems
+from marketdata.api.base import ApiView
+from marketdata.api.schema import RESPONSE_HEADERS, problem_responses, response_header
 from predictions.api.batch_forms import (
     CANCELLED,
     JOB,
@@ -80,11 +80,11 @@ class BatchCreate(ApiView):
                 OpenApiParameter.HEADER,
                 description="Of your choice, one for each call: sent again within a day, the first answer comes again.",
             ),
-            *HEADERS[1:],
-            header("Location", "Where the job's answers will be.", ["202"]),
-            header("Idempotency-Replayed", "`true` when the answer is an earlier one.", ["200", "202"]),
+            *RESPONSE_HEADERS[1:],
+            response_header("Location", "Where the job's answers will be.", ["202"]),
+            response_header("Idempotency-Replayed", "`true` when the answer is an earlier one.", ["200", "202"]),
         ],
-        responses={200: BatchOut, 202: BatchJobOut, **problems(400, 401, 403, 409, 413, 415, 422, 429, 503)},
+        responses={200: BatchOut, 202: BatchJobOut, **problem_responses(400, 401, 403, 409, 413, 415, 422, 429, 503)},
         examples=[
             OpenApiExample("two stocks", value={"symbols": ["AAPL", "BRK.B"], "horizon": 5}, request_only=True),
             OpenApiExample("a job", value=JOB, response_only=True, status_codes=["202"]),
@@ -113,14 +113,17 @@ class BatchCreate(ApiView):
         job = open_batch(owner_id=caller.user_id, words=words, horizon=horizon, now=clock.now())
         enqueue_pieces(job.pieces.order_by("number").values_list("pk", flat=True))
         told = BatchJobOut(job).data
-        headers = NOT_KEPT | {"Location": told["url"], "Retry-After": str(next_call_s(request._request, POLL_AFTER_S))}
+        headers = NOT_KEPT | {
+            "Location": told["url"],
+            "Retry-After": str(retry_after_s(request._request, POLL_AFTER_S)),
+        }
         return HttpResponse(JSONRenderer().render(told), status=202, content_type=JSON, headers=headers)
 
 
 class BatchState(ApiView):
     """One job of the caller's."""
 
-    query_form = PageIn
+    query_serializer = PageIn
 
     @property
     def required_scope(self) -> str:
@@ -131,12 +134,12 @@ class BatchState(ApiView):
         operation_id="batch_job",
         tags=["forecasts"],
         summary="How a batch gets on, and its answers",
-        parameters=[query_form, *HEADERS[1:]],
-        responses={200: BatchPageOut, **problems(400, 401, 404, 429)},
+        parameters=[query_serializer, *RESPONSE_HEADERS[1:]],
+        responses={200: BatchPageOut, **problem_responses(400, 401, 404, 429)},
     )
     def get(self, request: Request, batch_id: str) -> Response:
         """Its state and a page of answers; those that are not there yet say so."""
-        number = self.asked(request)["page"]
+        number = self.validated_query(request)["page"]
         job = job_of(request.user.pk, batch_id)
         piece = piece_of(job, number)
         if piece is None:
@@ -150,8 +153,8 @@ class BatchState(ApiView):
         tags=["forecasts"],
         summary="Cancel a batch",
         description="What is answered already stays until the job expires.",
-        parameters=HEADERS[1:],
-        responses={200: BatchJobOut, **problems(401, 404, 409, 429)},
+        parameters=RESPONSE_HEADERS[1:],
+        responses={200: BatchJobOut, **problem_responses(401, 404, 409, 429)},
     )
     def delete(self, request: Request, batch_id: str) -> Response:
         """Stop it; a second call changes nothing."""

@@ -7,9 +7,9 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from marketdata.api.asking import BodyIn
-from marketdata.api.documents import ProblemOut
-from marketdata.api.fields import Line
+from marketdata.api.base import RequestBody
+from marketdata.api.fields import SingleLineText
+from marketdata.api.schema import ProblemOut
 from predictions.api.serializers import ForecastOut
 from predictions.conf import BATCH_LIFE, DEFAULT_HORIZON, HORIZONS, MOST_IN_A_BATCH, PIECE
 from predictions.models import BatchJob, Forecast
@@ -32,10 +32,12 @@ JOB = {
 }
 
 
-class BatchIn(BodyIn):
+class BatchIn(RequestBody):
     """Which stocks, and how far ahead; a symbol that is written twice is answered once."""
 
-    symbols = serializers.ListField(child=Line(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH)
+    symbols = serializers.ListField(
+        child=SingleLineText(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH
+    )
     horizon = serializers.ChoiceField(choices=HORIZONS, default=DEFAULT_HORIZON, help_text="Sessions ahead.")
 
     def validate_symbols(self, symbols: list[str]) -> list[str]:

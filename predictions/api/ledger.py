@@ -11,7 +11,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketdata.api.documents import HEADERS, UNCHANGED, header, problems
+from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses, response_header
 from marketdata.api.views import ReadView
 from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
 from predictions.models import LedgerHead
@@ -44,19 +44,19 @@ class TextRenderer(NdjsonRenderer):
 class Head(ReadView):
     """Where the chain ends."""
 
-    query_form = HeadIn
+    query_serializer = HeadIn
 
     @extend_schema(
         operation_id="ledger_head",
         tags=["ledger"],
         summary="The head of the ledger",
         description="Now, or when a day's head was taken. Whoever keeps one can prove a later change.",
-        parameters=[query_form, *HEADERS],
-        responses={200: HeadOut, 304: UNCHANGED, **problems(400, 404, 429)},
+        parameters=[query_serializer, *RESPONSE_HEADERS],
+        responses={200: HeadOut, 304: NOT_MODIFIED, **problem_responses(400, 404, 429)},
     )
     def get(self, request: Request) -> Response:
         """The state asked for, and the day's head."""
-        day = self.asked(request).get("day")
+        day = self.validated_query(request).get("day")
         if day is not None:
             head = _told(head_of(day))
             return Response({name: head[name] for name in ("count", "last_forecast", "head_hash")} | {"day_head": head})
@@ -79,8 +79,8 @@ class Heads(ReadView):
         operation_id="ledger_heads",
         tags=["ledger"],
         summary="The heads of all days",
-        parameters=HEADERS,
-        responses={200: HeadsOut, 304: UNCHANGED, **problems(429)},
+        parameters=RESPONSE_HEADERS,
+        responses={200: HeadsOut, 304: NOT_MODIFIED, **problem_responses(429)},
     )
     def get(self, request: Request) -> Response:
         """Newest first."""
@@ -90,7 +90,7 @@ class Heads(ReadView):
 class Entries(ReadView):
     """The rows of the chain."""
 
-    query_form = EntriesIn
+    query_serializer = EntriesIn
     renderer_classes = (NdjsonRenderer, TextRenderer)
 
     @extend_schema(
@@ -99,17 +99,21 @@ class Entries(ReadView):
         summary="The ledger, as it was hashed",
         description="JSON lines, oldest first: two hashes, and in `said` exactly the text that was hashed. "
         "`docs/verify_ledger.py` checks such lines; `Link` leads to the next ones.",
-        parameters=[query_form, *HEADERS, header("Link", "Where the next lines are; absent at the end.", ["200"])],
+        parameters=[
+            query_serializer,
+            *RESPONSE_HEADERS,
+            response_header("Link", "Where the next lines are; absent at the end.", ["200"]),
+        ],
         responses={
             (200, NDJSON): OpenApiTypes.BINARY,
             (200, TextRenderer.media_type): str,
-            304: UNCHANGED,
-            **problems(400, 429),
+            304: NOT_MODIFIED,
+            **problem_responses(400, 429),
         },
     )
     def get(self, request: Request) -> HttpResponse:
         """A part of the export."""
-        asked = self.asked(request)
+        asked = self.validated_query(request)
         rows = list(sealed_rows(after=asked["after"], most=asked["limit"] + 1))
         part = rows[: asked["limit"]]
         # Not the framework's own answer, which loses its type when there are no lines.

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from marketdata.api.documents import HEADERS, UNCHANGED, problems
 from marketdata.api.renderers import CsvRenderer
+from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses
 from marketdata.api.views import ReadView
 from marketdata.selectors import instrument_by_symbol
 from mlops.selectors import version_named
@@ -29,13 +29,13 @@ from predictions.models import Forecast
 from predictions.selectors.history import COLUMNS, History, Wanted, history_of
 from predictions.selectors.metrics import Asked, metrics_of, window_name
 
-TABLES = {(200, "text/csv"): str, 304: UNCHANGED}
+TABLES = {(200, "text/csv"): str, 304: NOT_MODIFIED}
 
 
 class HistoryView(ReadView):
     """Past forecasts of one stock."""
 
-    query_form = HistoryIn
+    query_serializer = HistoryIn
     renderer_classes = (JSONRenderer, CsvRenderer)
     csv_rows = "forecasts"
     csv_columns = tuple(COLUMNS)
@@ -47,14 +47,14 @@ class HistoryView(ReadView):
         description="JSON, or a table with `Accept: text/csv` or `format=csv`; the next page stands in `Link`.",
         parameters=[
             OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
-            query_form,
-            *HEADERS,
+            query_serializer,
+            *RESPONSE_HEADERS,
         ],
-        responses={(200, "application/json"): HistoryOut, **TABLES, **problems(400, 404, 429)},
+        responses={(200, "application/json"): HistoryOut, **TABLES, **problem_responses(400, 404, 429)},
     )
     def get(self, request: Request, symbol: str) -> Response:
         """A page of forecasts, newest target first."""
-        asked = self.asked(request)
+        asked = self.validated_query(request)
         instrument = instrument_by_symbol(symbol)
         kinds = [asked["kind"]] if "kind" in asked else SHOWN_KINDS
         wanted = Wanted(asked["days"], kinds, asked.get("horizon"), asked["limit"], asked.get("cursor"))
@@ -78,7 +78,7 @@ class HistoryView(ReadView):
 class MetricsView(ReadView):
     """How forecasts have done."""
 
-    query_form = MetricsIn
+    query_serializer = MetricsIn
     renderer_classes = (JSONRenderer, CsvRenderer)
     csv_rows = "over_time"
     csv_columns = tuple(PeriodOut().fields)
@@ -91,12 +91,12 @@ class MetricsView(ReadView):
             "Each accuracy stands beside what always saying up gets on the same forecasts. Live forecasts and "
             "hindcasts are never mixed. With `Accept: text/csv` or `format=csv` the figures over time as a table."
         ),
-        parameters=[query_form, *HEADERS],
-        responses={(200, "application/json"): MetricsOut, **TABLES, **problems(400, 404, 429)},
+        parameters=[query_serializer, *RESPONSE_HEADERS],
+        responses={(200, "application/json"): MetricsOut, **TABLES, **problem_responses(400, 404, 429)},
     )
     def get(self, request: Request) -> Response:
         """The part of the record that was asked for."""
-        asked = self.asked(request)
+        asked = self.validated_query(request)
         version = version_named(asked["version"]).version if "version" in asked else None
         found = metrics_of(Asked(asked.get("kind"), asked.get("horizon"), WINDOW_NAMES[asked["window"]], version))
         figures = {name: value for name, value in found.figures.items() if name not in ("n", "hits")}

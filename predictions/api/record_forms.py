@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from marketdata.api.fields import WholeNumber
+from marketdata.api.fields import StrictInteger
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
@@ -42,7 +42,7 @@ def cursor_of(place: tuple[date, int, str, int]) -> str:
 class HistoryIn(serializers.Serializer):
     """Which forecasts of a stock are wanted."""
 
-    days = WholeNumber(
+    days = StrictInteger(
         min_value=1,
         max_value=LONGEST_HISTORY_DAYS,
         default=30,
@@ -52,7 +52,7 @@ class HistoryIn(serializers.Serializer):
     kind = serializers.ChoiceField(
         choices=Forecast.Kind.values, required=False, help_text="Live and hindcast, each named as such, if left out."
     )
-    limit = WholeNumber(default=USUAL_PAGE, min_value=1, max_value=LARGEST_PAGE)
+    limit = StrictInteger(default=USUAL_PAGE, min_value=1, max_value=LARGEST_PAGE)
     cursor = PlaceField(required=False, help_text="`next_cursor` of the answer before.")
 
 

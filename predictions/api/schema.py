@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from marketdata.api.documents import HEADERS, UNCHANGED, problems
+from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses
 from marketdata.selectors import LONGEST_SYMBOL, SYMBOL
 from predictions.api.predict import predict
 from predictions.api.serializers import ForecastOut
@@ -37,9 +37,9 @@ class PredictDocument(APIView):
             OpenApiParameter(
                 "horizon", OpenApiTypes.INT, enum=HORIZONS, default=DEFAULT_HORIZON, description="Sessions ahead."
             ),
-            *HEADERS,
+            *RESPONSE_HEADERS,
         ],
-        responses={200: ForecastOut, 304: UNCHANGED, **problems(400, 404, 429, 503)},
+        responses={200: ForecastOut, 304: NOT_MODIFIED, **problem_responses(400, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
         """Only described here."""

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from marketdata.api.fields import WholeNumber
+from marketdata.api.fields import StrictInteger
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
 from predictions.readpath.bodies import LEVELS
@@ -207,5 +207,5 @@ class HeadsOut(serializers.Serializer):
 class EntriesIn(serializers.Serializer):
     """Which part of the ledger is wanted."""
 
-    after = WholeNumber(default=0, min_value=0, max_value=2**63 - 1, help_text="Forecasts after this one.")
-    limit = WholeNumber(default=1_000, min_value=1, max_value=MOST_ENTRIES)
+    after = StrictInteger(default=0, min_value=0, max_value=2**63 - 1, help_text="Forecasts after this one.")
+    limit = StrictInteger(default=1_000, min_value=1, max_value=MOST_ENTRIES)

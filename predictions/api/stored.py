@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketdata.api.asking import ApiView
-from marketdata.api.documents import HEADERS, UNCHANGED, header, problems
+from marketdata.api.base import ApiView
+from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses, response_header
 from marketdata.api.views import ReadView
 from predictions.api.serializers import ReplayOut, ReplayWaitingOut, StoredForecastOut
 from predictions.errors import ReplayImpossible, ReplayUnknown
@@ -20,9 +20,9 @@ from predictions.selectors.forecasts import told_forecast
 LASTING = "private, max-age=3600, immutable"
 WAITING_S = "1"
 REPLAY_HEADERS = [
-    *HEADERS,
-    header("Location", "Where the answer will be.", ["202"]),
-    header("Retry-After", "Seconds to wait.", ["202"]),
+    *RESPONSE_HEADERS,
+    response_header("Location", "Where the answer will be.", ["202"]),
+    response_header("Retry-After", "Seconds to wait.", ["202"]),
 ]
 
 
@@ -34,8 +34,8 @@ class StoredForecast(ReadView):
         tags=["forecasts"],
         summary="One stored forecast",
         description="By its id. It never changes, and its ETag is the hash that seals it.",
-        parameters=HEADERS,
-        responses={200: StoredForecastOut, 304: UNCHANGED, **problems(404, 429)},
+        parameters=RESPONSE_HEADERS,
+        responses={200: StoredForecastOut, 304: NOT_MODIFIED, **problem_responses(404, 429)},
     )
     def get(self, request: Request, forecast_id: int) -> Response:
         """What was said, and how it is sealed."""
@@ -61,7 +61,7 @@ class ForecastReplay(ApiView):
         description="A worker computes it from the stored inputs and the registered files of its model. The answer "
         "comes within five seconds, or else a `202` says where it will be.",
         parameters=REPLAY_HEADERS,
-        responses={200: ReplayOut, 202: ReplayWaitingOut, **problems(404, 409, 429, 503)},
+        responses={200: ReplayOut, 202: ReplayWaitingOut, **problem_responses(404, 409, 429, 503)},
     )
     def get(self, request: Request, forecast_id: int) -> Response:
         """Ask a worker, wait a little."""
@@ -78,7 +78,7 @@ class ReplayAnswer(ApiView):
         tags=["forecasts"],
         summary="A replay that was asked for",
         parameters=REPLAY_HEADERS,
-        responses={200: ReplayOut, 202: ReplayWaitingOut, **problems(404, 409, 429, 503)},
+        responses={200: ReplayOut, 202: ReplayWaitingOut, **problem_responses(404, 409, 429, 503)},
     )
     def get(self, request: Request, forecast_id: int, token: str) -> Response:
         """How it stands; no waiting here."""

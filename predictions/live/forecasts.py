@@ -7,9 +7,9 @@ from typing import Any, TypedDict
 import structlog
 from redis.exceptions import RedisError
 
-from marketdata.interest import note_watched
-from marketdata.live import Topic, Topics, instrument_topics, publish_texts
-from marketdata.selectors import store_is_stale
+from marketdata.live import Topic, Topics, instrument_topics, publish_encoded
+from marketdata.selectors import prices_are_stale
+from marketdata.watched_instruments import mark_watched
 from predictions.conf import HORIZONS
 from predictions.readpath.bodies import ForecastBody, ReadyAnswer, bodies_of, encoded
 from predictions.selectors.forecasts import latest_forecasts
@@ -39,7 +39,7 @@ def topics_for(symbols: Sequence[str], *, user: object) -> Topics:
 
 def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
     """What each topic would say now, by topic name: the champion's latest forecast for every horizon."""
-    stale = store_is_stale(now=now)
+    stale = prices_are_stale(now=now)
     keys = {topic.name: topic.instrument_pk for topic in topics}
     latest = [one for horizon in HORIZONS for one in latest_forecasts(horizon, among=keys.values()).values()]
     bodies: dict[int, list[ForecastBody]] = {key: [] for key in keys.values()}
@@ -50,7 +50,7 @@ def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, A
 
 def watch(topics: Sequence[Topic], *, until: datetime) -> None:
     """Note that somebody looks at these topics until then: their prices are asked for as well."""
-    note_watched([topic.instrument_pk for topic in topics], until=until)
+    mark_watched([topic.instrument_pk for topic in topics], until=until)
 
 
 def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
@@ -63,7 +63,7 @@ def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
         told.setdefault(message["instrument_id"], []).append(message["answer"])
     outgoing = [(f"{TOPIC_PREFIX}{key}", _text(of_one)) for key, of_one in told.items()]
     try:
-        return len(publish_texts(outgoing))
+        return len(publish_encoded(outgoing))
     except RedisError as error:
         log.warning("forecasts_not_pushed", topics=len(outgoing), reason=type(error).__name__)
         return 0

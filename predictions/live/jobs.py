@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from redis.exceptions import RedisError
 
-from marketdata.live import Topic, Topics, publish_all
+from marketdata.live import Topic, Topics, publish_messages
 from predictions.errors import BatchUnknown
 from predictions.models import BatchJob
 from predictions.selectors.batch import jobs_of, uuid_of
@@ -56,7 +56,7 @@ def push_progress(job: BatchJob, *, now: datetime) -> None:
     """Tell the owner's sockets. To be called after commit; an outage of the store costs the push only."""
     message = {"type": "change", "channel": NAME, **_content(job, now)}
     try:
-        publish_all([(f"{TOPIC_PREFIX}{job.pk}", message)])
+        publish_messages([(f"{TOPIC_PREFIX}{job.pk}", message)])
     except RedisError as error:
         log.warning("progress_not_pushed", job=str(job.pk), reason=type(error).__name__)
 

@@ -9,7 +9,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from marketdata.errors import SymbolMalformed, SymbolUnknown
-from marketdata.selectors import canonical_symbol, instruments_by_symbols, store_is_stale, suggestions_for
+from marketdata.selectors import canonical_symbol, instruments_by_symbols, prices_are_stale, suggestions_for
 from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
@@ -107,7 +107,7 @@ def _bodies(forecasts: Iterable[Forecast], *, now: datetime) -> dict[int, bytes]
     """The answers by the instrument's key; those of a version that serves no longer are told but not kept."""
     serving = [forecast for forecast in forecasts if forecast.serves]
     others = [forecast for forecast in forecasts if not forecast.serves]
-    stale = store_is_stale(now=now)
+    stale = prices_are_stale(now=now)
     answers = [
         *(cache.keep(serving, stale=stale, now=now) if serving else ()),
         *answers_of(others, stale=True, now=now),

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from marketdata.models import Instrument
-from marketdata.rows import rows_of
 from marketdata.selectors import newest_session
+from marketdata.sql import fetch_rows
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 from predictions.scores import SUM_NAMES, Figures, added, figures_of
 
@@ -127,7 +127,7 @@ def _page(instrument: Instrument, wanted: Wanted, as_of: date | None) -> list[di
         conditions += AFTER_SQL
         names = ("after_target", "after_horizon", "after_kind", "after_key")
         asked |= zip(names, wanted.after, strict=True)
-    rows = rows_of(PAGE_SQL.format(conditions=conditions), asked)
+    rows = fetch_rows(PAGE_SQL.format(conditions=conditions), asked)
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
@@ -140,7 +140,7 @@ def _standing(instrument: Instrument, wanted: Wanted, window: int) -> tuple[date
         "horizon": wanted.horizon,
     }
     horizon = "" if wanted.horizon is None else " AND s.horizon_sessions = %(horizon)s"
-    found = rows_of(FIGURES_SQL + horizon, asked)
+    found = fetch_rows(FIGURES_SQL + horizon, asked)
     sums = [dict(zip(("kind", *SUM_NAMES), row[1:], strict=True)) for row in found if row[1] is not None]
     figures = {kind: figures_of(added(row for row in sums if row["kind"] == kind)) for kind in wanted.kinds}
     return (found[0][0] if found else None) or newest_session(), figures

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from marketdata.rows import binary_copy, rows_of
+from marketdata.sql import binary_copy, fetch_rows
 from predictions.errors import HeadUnknown
 from predictions.models import LedgerCheck, LedgerHead
 from predictions.sealing import COLUMNS, GENESIS, OUTCOME_COLUMNS, line_of, said
@@ -133,7 +133,7 @@ def _piece(after: int, through: int, most: int) -> list[SealedRow]:
 def chain_end(head: LedgerHead | None) -> ChainEnd:
     """Where the chain ends now; counts only the rows since `head`, which is the newest one that was taken."""
     counted, since = (0, 0) if head is None else (head.count, head.last_forecast_id)
-    newest = rows_of(END_SQL, {"since": since})
+    newest = fetch_rows(END_SQL, {"since": since})
     if not newest:
         return ChainEnd(0, None, GENESIS)
     last, head_hash, more = newest[0]

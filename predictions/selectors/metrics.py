@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypedDict
 
-from marketdata.rows import rows_of
+from marketdata.sql import fetch_rows
 from predictions.models import Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 from predictions.models.accuracy_sums import TIMED
@@ -106,7 +106,7 @@ class Metrics:
 
 def metrics_of(asked: Asked) -> Metrics:
     """One part of the record; three queries."""
-    standing = rows_of(STANDING_SQL) or [(None, None, None, 0, 0)]
+    standing = fetch_rows(STANDING_SQL) or [(None, None, None, 0, 0)]
     as_of, updated_at, *_ = standing[0]
     nothing, told = dict.fromkeys(Forecast.Kind.values, 0), [row[2:] for row in standing if row[2]]
     scored = nothing | {kind: int(count) for kind, count, _ in told}
@@ -142,7 +142,7 @@ def _told_first(counts: Mapping[str, int]) -> str:
 def _rows(asked: Asked, kind: str) -> list[dict[str, Any]]:
     """Every version's sums over the window asked for, and over the other windows those of the version asked for."""
     named = {"kind": kind, "window": asked.window_days, "version": asked.version}
-    return [dict(zip(ROW_NAMES, row, strict=True)) for row in rows_of(ROWS_SQL, named)]
+    return [dict(zip(ROW_NAMES, row, strict=True)) for row in fetch_rows(ROWS_SQL, named)]
 
 
 def _of_horizon(row: Mapping[str, Any], whole: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def _periods(asked: Asked, kind: str, as_of: date | None) -> list[dict[str, Any]
         named["before"] = as_of - timedelta(days=asked.window_days)
     length = asked.window_days or BY_WEEK + 1
     step = "day" if length <= BY_DAY else "week" if length <= BY_WEEK else "month"
-    found = rows_of(PERIODS_SQL.format(step=step, conditions=" AND ".join(conditions)), named)
+    found = fetch_rows(PERIODS_SQL.format(step=step, conditions=" AND ".join(conditions)), named)
     return [dict(zip(PERIOD_NAMES, row, strict=True)) for row in found]
 
 

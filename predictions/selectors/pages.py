@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.models import CorporateAction, DailyBar, Instrument
-from marketdata.selectors import active_instruments, bars_for, newest_session, store_is_stale
+from marketdata.selectors import active_instruments, bars_for, newest_session, prices_are_stale
 from mlops.errors import NoChampion
 from mlops.models import ModelVersion
 from mlops.selectors import champion
@@ -143,7 +143,7 @@ def board(*, horizon: int, now: datetime, search: str = "", page: str | int = 1)
         _board_row(item, prices.get(item.pk), closes[item.pk], forecasts.get(item.pk), widest=widest)
         for item in instruments
     )
-    return Board(horizon, shown, rows, search, newest, store_is_stale(), version)
+    return Board(horizon, shown, rows, search, newest, prices_are_stale(), version)
 
 
 def stock(instrument: Instrument, *, horizon: int, now: datetime) -> StockPage:
@@ -153,7 +153,7 @@ def stock(instrument: Instrument, *, horizon: int, now: datetime) -> StockPage:
     last = bars_for(instrument).order_by("-session").first()
     latest = latest_prices_by_pk([instrument.pk], now=now).get(instrument.pk)
     record = record_of(Forecast.Kind.LIVE, horizon, instrument.pk)
-    return StockPage(instrument, horizon, last, latest, forecasts, version, record, store_is_stale())
+    return StockPage(instrument, horizon, last, latest, forecasts, version, record, prices_are_stale())
 
 
 def chart_bars(instrument: Instrument) -> Sequence[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 from django.db.models import Q
 
 from marketdata.bar_arrays import bar_arrays
-from marketdata.blocks import BarArray
+from marketdata.bar_blocks import BarArray
 from marketdata.models import Instrument
 from mlops.forecasting.targets import BIG_MOVE
 from predictions.models import Forecast

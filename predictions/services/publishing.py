@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from marketdata.models import Instrument
-from marketdata.selectors import HOME_EXCHANGE, active_instruments, newest_session, store_is_stale
+from marketdata.selectors import HOME_EXCHANGE, active_instruments, newest_session, prices_are_stale
 from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory
 from mlops.forecasting.features.news import reads_news
@@ -115,7 +115,7 @@ def _occasion(version: ModelVersion, origin: date | None, now: datetime) -> Occa
 
 def _telling(forecasts: Sequence[Forecast | ForecastRow], now: datetime) -> Callable[[], None]:
     """Begin to make the answers. What is returned puts them where readers look first, then pushes them to followers."""
-    stale = store_is_stale(now=now)
+    stale = prices_are_stale(now=now)
     parts = answers_ahead(forecasts, stale=stale, now=now)
 
     def tell() -> None:

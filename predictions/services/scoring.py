@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 
 from marketdata.adjustments import split_factor
 from marketdata.models import CorporateAction, DailyBar
-from marketdata.records import CorporateActionRecord
+from marketdata.provider_records import CorporateActionRecord
 from marketdata.selectors import newest_session
 from predictions.models import Forecast, Outcome, PendingForecast, Scorekeeping
 from predictions.services.happenings import happenings_of

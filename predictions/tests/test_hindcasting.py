@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 
 from marketdata.models import DailyBar, Instrument
 from marketdata.providers.sample import SampleProvider
-from marketdata.services.catalog import ensure_sample_instruments
 from marketdata.services.ingestion import ingest_all
+from marketdata.services.instruments import ensure_sample_instruments
 from mlops import artifacts
 from mlops.dataset import load_panel
 from mlops.forecasting.fitting import fit_bundle

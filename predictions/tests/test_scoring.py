@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from marketdata.calendars import session_after
 from marketdata.models import DailyBar, Instrument
-from marketdata.records import CorporateActionRecord
+from marketdata.provider_records import CorporateActionRecord
 from predictions.models import Forecast, Outcome, PendingForecast
 from predictions.services import scoring
 from predictions.services.scoring import ScoreReport, basis_factor, outcome_of, score_matured

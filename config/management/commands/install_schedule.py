@@ -1,4 +1,4 @@
-"""Stores the schedule of background work: `manage.py install_schedule`, after `migrate`."""
+"""`manage.py install_schedule`: store the schedule of background tasks, after `migrate`."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from config.beat import SCHEDULE, install_schedule
 
 
 class Command(BaseCommand):
-    help = "Store the schedule that is not stored yet; what was changed in the admin stays as it is."
+    help = "Store missing schedule entries; entries changed in the admin are kept."
 
     def handle(self, *args: Any, **options: Any) -> None:
         installed = install_schedule()

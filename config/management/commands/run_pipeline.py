@@ -1,4 +1,4 @@
-"""Runs a pipeline by hand: `manage.py run_pipeline after_close --on 2023-09-21`."""
+"""`manage.py run_pipeline after_close --on 2023-09-21`: run a pipeline now."""
 
 from argparse import ArgumentParser
 from datetime import date
@@ -12,16 +12,18 @@ from marketdata import clock
 
 
 class Command(BaseCommand):
-    help = "Run a pipeline now, for a session that has closed; running it again changes nothing."
+    help = "Run a pipeline for a closed session. Idempotent."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("pipeline", help=f"which one: {', '.join(PIPELINES)}")
-        parser.add_argument("--on", metavar="DATE", help="the session, as 2023-09-21 (default: the last that closed)")
+        parser.add_argument("pipeline", help=f"one of: {', '.join(PIPELINES)}")
+        parser.add_argument(
+            "--on", metavar="DATE", help="session date, e.g. 2023-09-21 (default: the latest closed session)"
+        )
 
     def handle(self, *args: Any, pipeline: str, on: str | None, **options: Any) -> None:
         run = PIPELINES.get(pipeline)
         if run is None:
-            raise CommandError(f"There is no pipeline {pipeline!r}; there is {', '.join(PIPELINES)}.")
+            raise CommandError(f"Unknown pipeline {pipeline!r}. Available: {', '.join(PIPELINES)}.")
         try:
             run(on=_session(on), now=clock.now(), tell=lambda step: self.stdout.write(_line(step)))
         except tuple(PROBLEMS) as error:
@@ -32,7 +34,7 @@ def _session(on: str | None) -> date | None:
     try:
         return date.fromisoformat(on) if on else None
     except ValueError as error:
-        raise CommandError(f"{on!r} is not a date such as 2023-09-21.") from error
+        raise CommandError(f"--on must be a date such as 2023-09-21, not {on!r}.") from error
 
 
 def _line(step: StepReport) -> str:

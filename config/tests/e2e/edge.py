@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import time
 from urllib.parse import urlsplit, urlunsplit
 
 from django.db import connection
@@ -11,6 +10,8 @@ from playwright.sync_api import Page
 
 from config.devserver.demo import programs
 from config.devserver.paths import ROOT
+from config.devserver.server_process import port_in_use
+from config.tests.waiting import wait_until
 
 HOST = "localhost"
 
@@ -31,13 +32,7 @@ class Edge:
         (program,) = [one for one in programs(self.port - 1, {}) if one.name == "edge"]
         variables = {**os.environ, "DATABASE_URL": database, **self._variables}
         self._process = subprocess.Popen(program.command, cwd=ROOT, env=variables)
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise TimeoutError("the edge process did not come up")
+        wait_until(lambda: port_in_use(self.port), "the edge process")
 
     def stop(self) -> None:
         if self._process is not None:

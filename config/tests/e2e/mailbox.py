@@ -1,7 +1,6 @@
 """A mail server that keeps what it is given, and the links in it."""
 
 import re
-import time
 from email.message import Message
 from email.parser import BytesParser
 from typing import Any
@@ -10,8 +9,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from config.devserver.server_process import HOST, free_port
-
-WAIT_S = 10.0
+from config.tests.waiting import wait_until
 
 
 class Mailbox:
@@ -42,13 +40,15 @@ class Mailbox:
 
     def link_to(self, address: str, subject: str) -> str:
         """The path that the newest message to this address with this subject asks to follow."""
-        ends = time.monotonic() + WAIT_S
-        while time.monotonic() < ends:
-            for message in reversed(self.messages):
-                if (message["To"], message["Subject"]) == (address, subject):
-                    text = bytes(message.get_payload(decode=True)).decode()
-                    found = re.search(r"http://[^/]+(/accounts/\S+)", text)
-                    assert found is not None, text
-                    return found[1]
-            time.sleep(0.05)
-        raise AssertionError(f"No message {subject!r} came for {address}.")
+        wait_until(lambda: self._texts(address, subject), f"a message {subject!r} to {address}")
+        text = self._texts(address, subject)[-1]
+        found = re.search(r"http://[^/]+(/accounts/\S+)", text)
+        assert found is not None, text
+        return found[1]
+
+    def _texts(self, address: str, subject: str) -> list[str]:
+        return [
+            bytes(message.get_payload(decode=True)).decode()
+            for message in self.messages
+            if (message["To"], message["Subject"]) == (address, subject)
+        ]

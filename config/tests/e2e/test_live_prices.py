@@ -11,7 +11,7 @@ from config.tests.e2e.conftest import DESKTOP, PHONE, Motion, OpenPage
 from config.tests.e2e.edge import Edge, eventually
 from marketdata.services.quote_poller import poll_quotes
 from marketdata.services.quotes import follow
-from marketdata.tests.quote_factories import QuotesFromMemory, forget_interest, quote
+from marketdata.tests.quote_factories import FakeQuoteProvider, clear_watched, quote
 from predictions.tests.scene import Scene
 
 # The session after the scene's last close, of 100 dollars for AAPL; 15:00 UTC is 11:00 in New York.
@@ -25,16 +25,16 @@ FLASHES = """() => {
 
 @pytest.fixture(autouse=True)
 def _nobody_watches() -> Iterator[None]:
-    forget_interest()
+    clear_watched()
     yield
-    forget_interest()
+    clear_watched()
 
 
 def poll(shown: Scene, price: str, *, minute: int = 0, delayed: bool = False) -> None:
     """What a worker does, with a source that tells this price of AAPL."""
     now = NOW.replace(minute=minute)
     told = quote(price, session=SESSION, at=now, previous_close=Decimal(100), delayed=delayed)
-    source = QuotesFromMemory("yahoo", {"AAPL": told})
+    source = FakeQuoteProvider("yahoo", {"AAPL": told})
     follow(shown.instruments["AAPL"], now.replace(hour=20))
     assert poll_quotes(now=now, providers=[source].copy).told >= 1
 

@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from marketdata.errors import ListingUnusable, SymbolMalformed
-from marketdata.records import SymbolMatch
-from marketdata.services.symbol_search import LONGEST_TEXT, NO_SEARCH, Found, add_instrument, find_instruments
+from marketdata.errors import ListingRejected, SymbolMalformed
+from marketdata.provider_records import SymbolMatch
+from marketdata.services.symbol_search import LONGEST_TEXT, NO_SEARCH, Found, add_instrument, search_everywhere
 
 BAD_ARGUMENTS = 2
 REPORT_WIDTH = 110
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         text = options["text"].replace("\0", "").strip()
         if not 0 < len(text) <= LONGEST_TEXT:
             raise CommandError(f"TEXT has 1 to {LONGEST_TEXT} characters.", returncode=BAD_ARGUMENTS)
-        found = find_instruments(text)
+        found = search_everywhere(text)
         if options["add"]:
             self._add(found, options["add"].strip().upper(), options["mic"].strip().upper())
             return
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             raise CommandError(_why_not_found(found, symbol))
         try:
             instrument, is_new = add_instrument(match, source=found.source, mic=mic)
-        except (ListingUnusable, SymbolMalformed) as error:
+        except (ListingRejected, SymbolMalformed) as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
         if not is_new:
             self.stdout.write(f"{instrument.symbol} ({instrument.name}, {instrument.mic}) is in the catalogue already.")

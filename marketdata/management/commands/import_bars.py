@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from marketdata import clock
-from marketdata.calendars import known_exchanges
-from marketdata.errors import BarFileUnusable
+from marketdata.calendars import supported_exchanges
+from marketdata.errors import BarFileInvalid
 from marketdata.management.ingestion_report import closing_sentences, ingestion_table
 from marketdata.models import Instrument
-from marketdata.selectors import newest_by_instrument
+from marketdata.selectors import newest_session_by_instrument
 from marketdata.services.bar_import import ImportReport, import_bars
-from marketdata.services.catalog import ensure_sample_instruments
+from marketdata.services.instruments import ensure_sample_instruments
 
 BAD_ARGUMENTS = 2
 REPORT_WIDTH = 110
@@ -38,25 +38,25 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         mic = options["mic"].upper()
-        if mic not in known_exchanges():
+        if mic not in supported_exchanges():
             raise CommandError(f"{mic[:8]} has no calendar of sessions; XNYS does.", returncode=BAD_ARGUMENTS)
         if not Instrument.objects.exists():
             ensure_sample_instruments()
         try:
             report = self._imported(options["path"], mic if options["add"] else "")
-        except BarFileUnusable as error:
+        except BarFileInvalid as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
         self._tell(report)
         if not report.is_complete:
             raise CommandError("Not every row could be taken in; see above.")
 
-    def _imported(self, path: Path, add_on: str) -> ImportReport:
+    def _imported(self, path: Path, add_to_exchange: str) -> ImportReport:
         with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
             bar = progress.add_task("Importing", total=None)
             return import_bars(
                 path=path,
                 now=clock.now(),
-                add_on=add_on,
+                add_to_exchange=add_to_exchange,
                 tell=lambda done, total: progress.update(bar, completed=done, total=total),
             )
 
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         console = Console(force_terminal=self.stdout.isatty(), width=REPORT_WIDTH)
         with console.capture() as printed:
             if report.runs:
-                console.print(ingestion_table(report.runs, newest_by_instrument()))
+                console.print(ingestion_table(report.runs, newest_session_by_instrument()))
                 for sentence in closing_sentences(report.runs):
                     console.print(sentence, soft_wrap=True, highlight=False, markup=False)
             for line in refusals(report):

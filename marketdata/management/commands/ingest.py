@@ -11,9 +11,9 @@ from marketdata import clock
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.management.ingestion_report import closing_sentences, ingestion_table
 from marketdata.models import IngestionRun, Instrument
-from marketdata.selectors import instrument_by_symbol, latest_home_session, newest_by_instrument
-from marketdata.services.catalog import ensure_sample_instruments
+from marketdata.selectors import instrument_by_symbol, latest_home_session, newest_session_by_instrument
 from marketdata.services.ingestion import HISTORY_STARTS, ingest_all
+from marketdata.services.instruments import ensure_sample_instruments
 
 BAD_ARGUMENTS = 2
 REPORT_WIDTH = 110
@@ -47,7 +47,7 @@ class Command(BaseCommand):
     def _tell(self, runs: list[IngestionRun]) -> None:
         console = Console(force_terminal=self.stdout.isatty(), width=REPORT_WIDTH)
         with console.capture() as printed:
-            console.print(ingestion_table(runs, newest_by_instrument()))
+            console.print(ingestion_table(runs, newest_session_by_instrument()))
             for sentence in closing_sentences(runs):
                 console.print(sentence, soft_wrap=True, highlight=False, markup=False)
         self.stdout.write(printed.get())

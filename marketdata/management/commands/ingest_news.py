@@ -10,7 +10,7 @@ from marketdata import clock
 from marketdata.errors import ScorerUnavailable, SymbolMalformed, SymbolUnknown
 from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol
-from marketdata.services.catalog import ensure_sample_instruments
+from marketdata.services.instruments import ensure_sample_instruments
 from marketdata.services.news import ingest_news
 
 BAD_ARGUMENTS = 2

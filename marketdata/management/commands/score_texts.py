@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata.errors import ScorerUnavailable
-from marketdata.sentiment.catalog import SCORER_NAMES, scorer_named
+from marketdata.sentiment.catalog import SCORER_NAMES, load_scorer
 
 BAD_ARGUMENTS = 2
 SHOWN_WIDTH = 100
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         if out is not None and _same_file(out, options["path"]):
             raise CommandError(f"{out} holds the texts; name another file for the scores.", returncode=BAD_ARGUMENTS)
         try:
-            scorer = scorer_named(
+            scorer = load_scorer(
                 options["scorer"] or settings.HINDCAST_NEWS.scorer, finbert_model=settings.HINDCAST_NEWS.finbert_model
             )
             scores = scorer.score(texts)

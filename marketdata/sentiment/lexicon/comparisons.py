@@ -6,7 +6,7 @@ Each recognised phrase becomes one word that the lists know, `marketbetter` or `
 import re
 from collections.abc import Callable
 
-from marketdata.sentiment.lexicon.figures import comparable
+from marketdata.sentiment.lexicon.figures import normalise_numbers
 
 BETTER, WORSE = " marketbetter ", " marketworse "
 UNITS = {
@@ -88,9 +88,9 @@ _SAYS_NOTHING = re.compile(
 )
 
 
-def rewritten(text: str) -> str:
+def replace_phrases(text: str) -> str:
     """`text` in small letters, its comparisons replaced by words that say how they came out."""
-    text = _COMPARED.sub(_verdict, _CONCEDED.sub(" ", comparable(text.lower())))
+    text = _COMPARED.sub(_verdict, _CONCEDED.sub(" ", normalise_numbers(text.lower())))
     for pattern, word in (
         (_SAYS_NOTHING, " "),
         (_TURNED_GOOD, BETTER),

@@ -20,7 +20,7 @@ _CONVERTED = re.compile(
 )
 
 
-def comparable(text: str) -> str:
+def normalise_numbers(text: str) -> str:
     """`text`, in small letters, with its numbers in one piece, and without those that are no amounts."""
     if not any(map(str.isdigit, text)):
         return text

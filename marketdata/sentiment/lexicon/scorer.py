@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from marketdata.sentiment.lexicon.comparisons import rewritten
-from marketdata.sentiment.lexicon.words import GENERAL_WEIGHT, market_valences
-from marketdata.sentiment.types import TextScore, label_of
+from marketdata.sentiment.lexicon.comparisons import replace_phrases
+from marketdata.sentiment.lexicon.word_lists import GENERAL_WEIGHT, market_valences
+from marketdata.sentiment.types import TextScore, sentiment_label
 
 # One word that judges (1.5 of VADER's points gives .36) is enough, words that merely colour a report are not.
 NEUTRAL_WITHIN = 0.2
@@ -28,8 +28,8 @@ class LexiconScorer:
         return [self._one(text) for text in texts]
 
     def _one(self, text: str) -> TextScore:
-        compound = float(_engine().polarity_scores(rewritten(text[:LONGEST_TEXT]))["compound"])
-        return TextScore(label_of(compound, neutral_within=NEUTRAL_WITHIN), compound)
+        compound = float(_engine().polarity_scores(replace_phrases(text[:LONGEST_TEXT]))["compound"])
+        return TextScore(sentiment_label(compound, neutral_within=NEUTRAL_WITHIN), compound)
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from rich.console import Console
 from marketdata import clock
 from marketdata.errors import MarketDataError, SymbolUnknown
 from marketdata.models import Instrument
-from marketdata.selectors import instrument_by_symbol, newest_session, store_is_stale
+from marketdata.selectors import instrument_by_symbol, newest_session, prices_are_stale
 from mlops.errors import MlopsError, NoChampion
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import ForecastUnavailable
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Run `manage.py train` first.") from error
         except (MarketDataError, MlopsError, ForecastUnavailable) as error:
             raise CommandError(str(error)) from error
-        stale = store_is_stale(now=now)
+        stale = prices_are_stale(now=now)
         if options["json"]:
             self.stdout.write(json.dumps(_bodies(forecasts, stale, now), indent=2, ensure_ascii=False))
             return

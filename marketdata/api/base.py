@@ -12,13 +12,13 @@ from rest_framework.views import APIView
 MOST_NAMED = 10
 LONGEST_NAME = 60
 # Where there are several forms of an answer, the framework chooses by this one.
-FORM_OF_ANSWER = "format"
+FORMAT_PARAMETER = "format"
 
 
 class ApiView(APIView):
-    """A call of the API; `query_form` holds all that its GET may be asked with."""
+    """A call of the API; `query_serializer` holds all that its GET may be asked with."""
 
-    query_form: ClassVar[type[serializers.Serializer] | None] = None
+    query_serializer: ClassVar[type[serializers.Serializer] | None] = None
     # What the framework would answer to OPTIONS by itself stands in no schema.
     http_method_names = ("get", "head", "post", "put", "patch", "delete")
 
@@ -27,17 +27,17 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.method not in self.allowed_methods:
             return
-        forms = [FORM_OF_ANSWER] if len(self.renderer_classes) > 1 else []
-        is_read = request.method in ("GET", "HEAD") and self.query_form is not None
-        require_known(request.query_params, [*forms, *(fields_of(self.query_form) if is_read else ())])
+        forms = [FORMAT_PARAMETER] if len(self.renderer_classes) > 1 else []
+        is_read = request.method in ("GET", "HEAD") and self.query_serializer is not None
+        reject_unknown(request.query_params, [*forms, *(cached_fields(self.query_serializer) if is_read else ())])
 
-    def asked(self, request: Request) -> dict[str, Any]:
-        """What the query says, by `query_form`. Raises ValidationError."""
-        assert self.query_form is not None
-        return parsed(self.query_form, request.query_params)
+    def validated_query(self, request: Request) -> dict[str, Any]:
+        """What the query says, by `query_serializer`. Raises ValidationError."""
+        assert self.query_serializer is not None
+        return validate_query(self.query_serializer, request.query_params)
 
 
-class BodyIn(serializers.Serializer):
+class RequestBody(serializers.Serializer):
     """A JSON object without fields that nobody reads."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -53,19 +53,19 @@ class BodyIn(serializers.Serializer):
         return values
 
 
-def require_known(parameters: QueryDict, known: Collection[str]) -> None:
+def reject_unknown(parameters: QueryDict, known: Collection[str]) -> None:
     """Raise ValidationError for names in the query that the call does not know."""
     unknown = _unknown(parameters, known, "parameter")
     if unknown:
         raise serializers.ValidationError(unknown)
 
 
-def parsed(kind: type[serializers.Serializer], parameters: QueryDict) -> dict[str, Any]:
+def validate_query(kind: type[serializers.Serializer], parameters: QueryDict) -> dict[str, Any]:
     """The query's parameters; raises ValidationError, also for one that is given twice."""
     # A plain mapping: the framework takes an empty word of a query for one that is missing.
     read = kind(data=parameters.dict())
     # Each form would copy its fields, which keep nothing about a call.
-    read.fields = fields_of(kind)
+    read.fields = cached_fields(kind)
     repeated = {
         name: [f"Say it once, not {len(values)} times."]
         for name, values in parameters.lists()
@@ -79,7 +79,7 @@ def parsed(kind: type[serializers.Serializer], parameters: QueryDict) -> dict[st
 
 
 @cache
-def fields_of(kind: type[serializers.Serializer]) -> Any:
+def cached_fields(kind: type[serializers.Serializer]) -> Any:
     """The fields of a form by name."""
     return kind().fields
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
-from marketdata.records import BarRecord, CorporateActionRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord
 
 JUMP_FACTOR = 50
 SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40)
@@ -25,7 +25,7 @@ Complaint = tuple[str, str]
 Level = Fraction
 
 
-def within_bar(bars: Sequence[BarRecord]) -> list[Complaint | None]:
+def price_jumps_within_bar(bars: Sequence[BarRecord]) -> list[Complaint | None]:
     """A price that is far from the close of its own bar."""
     return [
         (_rule_of(float(factor)), f"Within {bar.session} prices differ by a factor of {factor:.4g}.")
@@ -68,7 +68,7 @@ def flat_lines(bars: Sequence[BarRecord]) -> list[Complaint | None]:
     return complaints
 
 
-def among_levels(bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord] = ()) -> list[Complaint | None]:
+def bars_off_level(bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord] = ()) -> list[Complaint | None]:
     """Bars that stand on another price level than most, where the way there was no market move.
 
     A jump by a factor of 50 or more, by the ratio of a split that the source names, or by some split's ratio on a calm

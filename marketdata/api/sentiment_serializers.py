@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from marketdata.api.fields import WholeNumber
+from marketdata.api.fields import StrictInteger
 from marketdata.models import MentionScore
 
 LONGEST_WINDOW_DAYS = 90
@@ -35,10 +35,10 @@ class CursorField(serializers.Field):
 class SentimentQuery(serializers.Serializer):
     """How far back, and which page of the articles."""
 
-    days = WholeNumber(
+    days = StrictInteger(
         min_value=1, max_value=LONGEST_WINDOW_DAYS, default=30, help_text="Calendar days back from today."
     )
-    limit = WholeNumber(min_value=1, max_value=LARGEST_PAGE, default=20, help_text="Articles in one answer.")
+    limit = StrictInteger(min_value=1, max_value=LARGEST_PAGE, default=20, help_text="Articles in one answer.")
     cursor = CursorField(required=False, help_text="`next_cursor` of the answer before.")
 
 
@@ -48,7 +48,7 @@ def told(figure: float | None) -> float | None:
 
 
 @extend_schema_serializer(component_name="Mood")
-class MoodOut(serializers.Serializer):
+class SentimentFigures(serializers.Serializer):
     """Articles weighed by relevance, recency and source."""
 
     score = serializers.FloatField(
@@ -61,11 +61,11 @@ class MoodOut(serializers.Serializer):
 
 
 @extend_schema_serializer(component_name="SentimentDay")
-class SentimentDayOut(MoodOut):
+class SentimentDayOut(SentimentFigures):
     """One session by the installation's scorer, and by every scorer, vendors included, under `scores`."""
 
     session = serializers.DateField(help_text="The session that could know the articles.")
-    scores = serializers.DictField(child=MoodOut())
+    scores = serializers.DictField(child=SentimentFigures())
 
 
 @extend_schema_serializer(component_name="ArticleScore")

@@ -7,12 +7,12 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from marketdata.bar_columns import COLUMNS, BarColumns
 from marketdata.calendars import session_mask
-from marketdata.columns import COLUMNS, BarColumns
-from marketdata.overnight import LONE_GAP, SHIFT_FACTOR
-from marketdata.price_levels import FLAT_REPEATS, JUMP_FACTOR
-from marketdata.quality import LARGEST_PRICE, SMALLEST_PRICE, Refused, judge_alone, judge_together
-from marketdata.records import CorporateActionRecord
+from marketdata.provider_records import CorporateActionRecord
+from marketdata.quality.bars import LARGEST_PRICE, SMALLEST_PRICE, RejectedBar, check_bar, check_series
+from marketdata.quality.gaps import LONE_GAP, SHIFT_FACTOR
+from marketdata.quality.price_levels import FLAT_REPEATS, JUMP_FACTOR
 
 # The screen may let too much through to the row rules, never too little: its bounds lie inside theirs.
 NEAR_JUMP = 0.99 * JUMP_FACTOR
@@ -23,40 +23,40 @@ TOO_MUCH_VOLUME = 2.0**63
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnsJudged:
+class CheckedColumns:
     """Columns, sorted: believable rows oldest first, and the others one by one with the rule and the reason."""
 
     good: BarColumns
-    refused: list[Refused]
+    refused: list[RejectedBar]
 
 
-def judge_columns(
+def check_columns(
     columns: BarColumns,
     *,
     mic: str | None,
     last_final: date,
     actions: Sequence[CorporateActionRecord] = (),
     beside: BarColumns | None = None,
-) -> ColumnsJudged:
-    """What `judge_bars` says of the same rows; without an exchange every day is a session.
+) -> CheckedColumns:
+    """What `check_bars` says of the same rows; without an exchange every day is a session.
 
     beside: believed bars of other sessions, oldest first, beside which these must be believable as well. Good columns
     are never turned into rows: that is what makes millions of bars a matter of seconds.
     """
     bad = ~_good_alone(columns, mic, last_final)
     refused = []
-    for bar in columns.taken(bad).records():
-        complaint = judge_alone(bar, mic, last_final)
+    for bar in columns.select(bad).records():
+        complaint = check_bar(bar, mic, last_final)
         if complaint is None:
             raise AssertionError(f"the screen refuses what no rule does: {bar}")
-        refused.append(Refused(bar, *complaint))
-    rest = columns.taken(~bad)
+        refused.append(RejectedBar(bar, *complaint))
+    rest = columns.select(~bad)
     if not _looks_odd(rest, actions) and not (beside and _looks_odd(rest.merged(beside), actions)):
-        return ColumnsJudged(rest, refused)
+        return CheckedColumns(rest, refused)
     records = list(rest.records())
     place_of = {id(bar): place for place, bar in enumerate(records)}
-    kept = judge_together(records, actions, refused, beside=list(beside.records()) if beside else ())
-    return ColumnsJudged(rest.taken(np.array([place_of[id(bar)] for bar in kept], dtype=np.intp)), refused)
+    kept = check_series(records, actions, refused, beside=list(beside.records()) if beside else ())
+    return CheckedColumns(rest.select(np.array([place_of[id(bar)] for bar in kept], dtype=np.intp)), refused)
 
 
 def _good_alone(columns: BarColumns, mic: str | None, last_final: date) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from marketdata.sentiment.lexicon.words import market_valences
+from marketdata.sentiment.lexicon.word_lists import market_valences
 
 LEAST_OVERLAP = 0.8
 FEWEST_WORDS = 4
@@ -68,7 +68,7 @@ def title_words(title: str) -> frozenset[str]:
     return words - IDLE_WORDS or words
 
 
-def say_the_same(one: frozenset[str], other: frozenset[str]) -> bool:
+def are_same_story(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether two titles are near-identical: nearly all words in common, and neither a number nor the tone apart."""
     if one == other:
         return bool(one)
@@ -81,4 +81,4 @@ def say_the_same(one: frozenset[str], other: frozenset[str]) -> bool:
 def first_that_says(title: str, others: Sequence[frozenset[str]] | Iterable[frozenset[str]]) -> int | None:
     """The place of the first of `others` that says the same as `title`; None when there is none."""
     words = title_words(title)
-    return next((place for place, other in enumerate(others) if say_the_same(words, other)), None)
+    return next((place for place, other in enumerate(others) if are_same_story(words, other)), None)

@@ -8,8 +8,8 @@ from typing import TypedDict
 
 from marketdata.calendars import FIRST_DAY, latest_session
 from marketdata.models import CorporateAction, Instrument
-from marketdata.rows import rows_of
-from marketdata.selectors import is_behind
+from marketdata.selectors import is_stale
+from marketdata.sql import fetch_rows
 
 STORED_DECIMALS = 6
 USUAL_SPAN = timedelta(days=365)
@@ -38,7 +38,7 @@ class PriceRow(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PriceQuery:
     """Which sessions, how many at most, known by when, and whether dividends are taken out of the prices.
 
     `span` is how far they reach back from the last one where no first one is named.
@@ -77,14 +77,14 @@ class _Scale:
     adjusted: float
 
 
-def price_series(instrument: Instrument, wanted: Wanted, *, now: datetime) -> PriceSeries:
+def price_series(instrument: Instrument, wanted: PriceQuery, *, now: datetime) -> PriceSeries:
     """The wanted bars. With `known_at` everything is as it could be known then, see docs/decisions.
 
     A session is known from its close on; splits and dividends after the newest known session are taken back. Raises
     SessionUnknown when `known_at` lies before the calendar. Two queries, one more with `known_at`.
     """
     until = date.max if wanted.known_at is None else latest_session(instrument.mic, wanted.known_at)
-    found = rows_of(NEWEST_SQL, {"instrument": instrument.pk, "until": until})
+    found = fetch_rows(NEWEST_SQL, {"instrument": instrument.pk, "until": until})
     if not found:
         return PriceSeries(instrument, None, instrument.basis_date, True, [], None, wanted.known_at)
     as_of, close, adjusted_close = found[0]
@@ -96,15 +96,15 @@ def price_series(instrument: Instrument, wanted: Wanted, *, now: datetime) -> Pr
     first = wanted.first or max(last, FIRST_DAY) - wanted.span
     rows = list(_rows(instrument, first, last, scale, wanted))
     kept, rest = rows[: wanted.most], rows[wanted.most :]
-    stale = is_behind(instrument.mic, as_of, wanted.known_at or now)
+    stale = is_stale(instrument.mic, as_of, wanted.known_at or now)
     more_from = rest[0]["session"] if rest else None
     return PriceSeries(instrument, as_of, basis, stale, kept, more_from, wanted.known_at)
 
 
-def _rows(instrument: Instrument, first: date, last: date, scale: _Scale, wanted: Wanted) -> Iterator[PriceRow]:
+def _rows(instrument: Instrument, first: date, last: date, scale: _Scale, wanted: PriceQuery) -> Iterator[PriceRow]:
     """One bar more than is wanted, so that it is seen whether there are more."""
     asked = {"instrument": instrument.pk, "first": first, "last": last, "rows": wanted.most + 1}
-    for session, opened, high, low, close, adjusted_close, volume in rows_of(BARS_SQL, asked):
+    for session, opened, high, low, close, adjusted_close, volume in fetch_rows(BARS_SQL, asked):
         told = adjusted_close * scale.adjusted
         factor = told / close if wanted.adjusted else scale.price
         yield {

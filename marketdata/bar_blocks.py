@@ -24,13 +24,13 @@ class Block:
     checksums: bytes
 
 
-def packed(bars: BarArray) -> Block:
+def pack(bars: BarArray) -> Block:
     """bars: shape (n, 7), oldest first; every segment but the last has 128 rows."""
     body = np.ascontiguousarray(bars, dtype="<f8").tobytes()
     return Block(len(bars), body, _checksums(body))
 
 
-def unpacked(body: bytes, checksums: bytes) -> BarArray | None:
+def unpack(body: bytes, checksums: bytes) -> BarArray | None:
     """Rows from whole segments, shape (n, 7), not to be written to; None when a checksum does not fit."""
     if len(body) % ROW.itemsize or _checksums(body) != checksums:
         return None

@@ -9,7 +9,7 @@ from psycopg import Copy
 from psycopg.sql import SQL, Literal
 
 
-def rows_of(statement: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+def fetch_rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
     """The rows that the statement finds."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

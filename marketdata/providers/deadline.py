@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 
-class Cutoff:
+class ConnectionDeadline:
     """From entering on, every connection that is noted ends after so many seconds; leaving it leaves them alone."""
 
     def __init__(self, seconds: float) -> None:

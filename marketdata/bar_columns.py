@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from marketdata.records import BarRecord
+from marketdata.provider_records import BarRecord
 
 FloatColumn = NDArray[np.float64]
 FIRST_DAY = np.datetime64("0001-01-01")
@@ -39,14 +39,14 @@ class BarColumns:
     def __len__(self) -> int:
         return len(self.session)
 
-    def taken(self, places: NDArray[np.bool_] | NDArray[np.intp]) -> "BarColumns":
+    def select(self, places: NDArray[np.bool_] | NDArray[np.intp]) -> "BarColumns":
         """The rows at these places."""
         return BarColumns(**{name: getattr(self, name)[places] for name in COLUMNS})
 
     def merged(self, other: "BarColumns") -> "BarColumns":
         """The rows of both, oldest first."""
         both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in COLUMNS}
-        return BarColumns(**both).taken(np.argsort(both["session"], kind="stable"))
+        return BarColumns(**both).select(np.argsort(both["session"], kind="stable"))
 
     def records(self) -> Iterator[BarRecord]:
         """The same rows one by one, each price as the shortest decimal that means it."""
@@ -62,7 +62,7 @@ class BarColumns:
 COLUMNS = tuple(field.name for field in fields(BarColumns))
 
 
-def columns_of(bars: Sequence[BarRecord]) -> BarColumns:
+def columns_from_records(bars: Sequence[BarRecord]) -> BarColumns:
     """Records as columns; a price becomes the nearest float64."""
     volumes = [np.nan if bar.volume is None else bar.volume for bar in bars]
     return BarColumns(

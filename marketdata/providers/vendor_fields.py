@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-def text_of(value: Any, *, longest: int) -> str:
+def clean_text(value: Any, *, longest: int) -> str:
     """The text on one line, without what does not print; empty for anything that is no text."""
     if not isinstance(value, str):
         return ""
@@ -13,7 +13,7 @@ def text_of(value: Any, *, longest: int) -> str:
     return " ".join(printable.split())[:longest]
 
 
-def number_of(value: Any, *, low: float, high: float) -> float | None:
+def bounded_number(value: Any, *, low: float, high: float) -> float | None:
     """The number, also from a text, if it lies in its range; None otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -24,7 +24,7 @@ def number_of(value: Any, *, low: float, high: float) -> float | None:
     return number if math.isfinite(number) and low <= number <= high else None
 
 
-def instant_of(value: Any) -> datetime | None:
+def parse_instant(value: Any) -> datetime | None:
     """An ISO instant (`2023-03-31T13:30:00Z`), `20230331T133000` or seconds since 1970, in UTC; None otherwise."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):

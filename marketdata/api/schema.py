@@ -24,20 +24,20 @@ class ProblemOut(serializers.Serializer):
     )
 
 
-def header(name: str, description: str, statuses: list[str]) -> OpenApiParameter:
+def response_header(name: str, description: str, statuses: list[str]) -> OpenApiParameter:
     """A header of the answers with these statuses."""
     return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, response=statuses)
 
 
-HEADERS = [
-    header("ETag", "Names this answer; send it back as If-None-Match.", ["200", "304"]),
-    header("RateLimit-Policy", "The limit and its window in seconds.", COUNTED),
-    header("RateLimit", "Calls left and seconds until the window closes.", COUNTED),
-    header("Retry-After", "Seconds to wait.", ["429", "503"]),
+RESPONSE_HEADERS = [
+    response_header("ETag", "Names this answer; send it back as If-None-Match.", ["200", "304"]),
+    response_header("RateLimit-Policy", "The limit and its window in seconds.", COUNTED),
+    response_header("RateLimit", "Calls left and seconds until the window closes.", COUNTED),
+    response_header("Retry-After", "Seconds to wait.", ["429", "503"]),
 ]
-UNCHANGED = OpenApiResponse(description="The answer the caller holds is still the newest.")
+NOT_MODIFIED = OpenApiResponse(description="The answer the caller holds is still the newest.")
 
 
-def problems(*statuses: int) -> dict[tuple[int, str], type[ProblemOut]]:
+def problem_responses(*statuses: int) -> dict[tuple[int, str], type[ProblemOut]]:
     """The problems that a call may answer with."""
     return {(status, PROBLEM_TYPE): ProblemOut for status in statuses}

@@ -3,9 +3,9 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from marketdata.calendars import close_instant, is_session, open_instant, running_session
-from marketdata.price_levels import JUMP_FACTOR
-from marketdata.records import QuoteRecord
+from marketdata.calendars import close_instant, is_session, open_instant, open_session
+from marketdata.provider_records import QuoteRecord
+from marketdata.quality.price_levels import JUMP_FACTOR
 
 # Sources that name no instant say that they are a quarter of an hour behind.
 USUAL_DELAY = timedelta(minutes=15)
@@ -14,7 +14,7 @@ SMALLEST, LARGEST = Decimal("0.000001"), Decimal(10) ** 12
 CLOCKS_APART = timedelta(minutes=1)
 
 
-def why_refused(
+def rejection_reason(
     told: QuoteRecord, *, mic: str, last_close: Decimal | None, last_session: date | None, now: datetime
 ) -> str:
     """The rule that the quote breaks, empty for one that may be shown.
@@ -35,7 +35,7 @@ def why_refused(
     return ""
 
 
-def instant_of(told: QuoteRecord, *, mic: str, now: datetime) -> datetime:
+def trade_time(told: QuoteRecord, *, mic: str, now: datetime) -> datetime:
     """When the price was traded, never after `now`; where the source names no instant, the usual delay before `now`.
 
     It lies inside the session then: the close, for a session that is over for longer than the delay.
@@ -48,6 +48,6 @@ def instant_of(told: QuoteRecord, *, mic: str, now: datetime) -> datetime:
 
 def is_delayed(told: QuoteRecord, *, mic: str, now: datetime) -> bool:
     """Whether the price of the running session is told notably later than it was traded."""
-    if running_session(mic, now) != told.session:
+    if open_session(mic, now) != told.session:
         return False
-    return told.delayed or now - instant_of(told, mic=mic, now=now) >= NOTABLE_DELAY
+    return told.delayed or now - trade_time(told, mic=mic, now=now) >= NOTABLE_DELAY

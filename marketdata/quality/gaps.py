@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 from statistics import median
 
-from marketdata.records import BarRecord, CorporateActionRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord
 
 # A lone bar keeps this far from both neighbours, moves by at most half as much itself, and they differ by a third.
 LONE_GAP = 0.10
@@ -26,7 +26,7 @@ GAPS_BEFORE = 250
 Complaint = tuple[str, str]
 
 
-def lone_bars(bars: Sequence[BarRecord]) -> list[Complaint | None]:
+def isolated_bars(bars: Sequence[BarRecord]) -> list[Complaint | None]:
     """A bar that is away from both its neighbours as a whole while these are near each other: another stock's prices.
 
     A market that turns twice trades its way; such a bar is away by a night's gap on either side, and calm itself.
@@ -47,7 +47,9 @@ def lone_bars(bars: Sequence[BarRecord]) -> list[Complaint | None]:
     return complaints
 
 
-def before_shifts(bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord]) -> list[Complaint | None]:
+def bars_before_level_shift(
+    bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord]
+) -> list[Complaint | None]:
     """All bars before the last night over which the meaning of prices changed, as by a spin-off that nobody names.
 
     Over such a night prices move by two fifths or more, at least five times as far as over any night of the year

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-def side_by_side(work: Callable[[Item], Outcome], items: Sequence[Item]) -> Iterator[Outcome]:
+def map_in_threads(work: Callable[[Item], Outcome], items: Sequence[Item]) -> Iterator[Outcome]:
     """`work(item)` of each item, in the order of the items, which must not share a row that is written.
 
     Inside a transaction of the caller's everything belongs to that one, so it is done one by one on its connection.

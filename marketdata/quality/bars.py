@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from marketdata.adjustments import basis_ratio
 from marketdata.calendars import is_session, sessions_behind
-from marketdata.overnight import before_shifts, lone_bars
-from marketdata.price_levels import among_levels, dividends_as_prices, flat_lines, within_bar
-from marketdata.records import BarRecord, CorporateActionRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord
+from marketdata.quality.gaps import bars_before_level_shift, isolated_bars
+from marketdata.quality.price_levels import bars_off_level, dividends_as_prices, flat_lines, price_jumps_within_bar
 
 SMALLEST_PRICE = Decimal("0.000001")
 LARGEST_PRICE = Decimal(1_000_000_000)
@@ -22,7 +22,7 @@ Complaint = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RejectedBar:
     """A bar that is not believed, the rule that says so, and why in one sentence."""
 
     bar: BarRecord
@@ -31,31 +31,31 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckedBars:
     """One answer of a source, sorted: believable bars oldest first, and the others."""
 
     good: list[BarRecord]
-    refused: list[Refused]
+    refused: list[RejectedBar]
 
 
-def judge_bars(
+def check_bars(
     bars: Sequence[BarRecord], *, mic: str, last_final: date, actions: Sequence[CorporateActionRecord] = ()
-) -> Judged:
+) -> CheckedBars:
     """Sort the bars of one instrument into believable and refused ones.
 
     bars: as a source gave them, which should be oldest first. last_final: the last session that has closed. actions:
     the splits and dividends that the source tells. A bar is refused by the first rule that it breaks: rules about the
     bar alone, then about its date among the others, then about its prices among the others.
     """
-    refused: list[Refused] = []
-    kept = _sorted_out(bars, [judge_alone(bar, mic, last_final) for bar in bars], refused)
-    return Judged(judge_together(kept, actions, refused), refused)
+    refused: list[RejectedBar] = []
+    kept = _sorted_out(bars, [check_bar(bar, mic, last_final) for bar in bars], refused)
+    return CheckedBars(check_series(kept, actions, refused), refused)
 
 
-def judge_together(
+def check_series(
     bars: Sequence[BarRecord],
     actions: Sequence[CorporateActionRecord],
-    refused: list[Refused],
+    refused: list[RejectedBar],
     *,
     beside: Sequence[BarRecord] = (),
 ) -> list[BarRecord]:
@@ -66,19 +66,19 @@ def judge_together(
     kept = _sorted_out(bars, _among_duplicates(bars), refused)
     kept = _sorted_out(kept, _among_dates(kept), refused)
     judged = {bar.session for bar in kept}
-    told: list[Refused] = []
+    told: list[RejectedBar] = []
     kept = sorted((*kept, *beside), key=lambda bar: bar.session) if beside else kept
-    kept = _sorted_out(kept, within_bar(kept), told)
+    kept = _sorted_out(kept, price_jumps_within_bar(kept), told)
     kept = _sorted_out(kept, dividends_as_prices(kept, actions), told)
-    kept = _sorted_out(kept, among_levels(kept, actions), told)
-    kept = _sorted_out(kept, lone_bars(kept), told)
-    kept = _sorted_out(kept, before_shifts(kept, actions), told)
+    kept = _sorted_out(kept, bars_off_level(kept, actions), told)
+    kept = _sorted_out(kept, isolated_bars(kept), told)
+    kept = _sorted_out(kept, bars_before_level_shift(kept, actions), told)
     kept = _sorted_out(kept, flat_lines(kept), told)
     refused += [one for one in told if one.bar.session in judged]
     return [bar for bar in kept if bar.session in judged]
 
 
-def without_disagreement(judged: Judged, stored: Mapping[date, Decimal]) -> Judged:
+def reject_disagreeing(judged: CheckedBars, stored: Mapping[date, Decimal]) -> CheckedBars:
     """The same without the bars whose close differs from what another source says by more than the threshold.
 
     Nobody knows which of the two is right, so neither is believed. The sources may stand on different bases: closes are
@@ -89,7 +89,7 @@ def without_disagreement(judged: Judged, stored: Mapping[date, Decimal]) -> Judg
         return judged
     refused = list(judged.refused)
     complaints = [_disagreement(bar, stored.get(bar.session), ratio) for bar in judged.good]
-    return Judged(_sorted_out(judged.good, complaints, refused), refused)
+    return CheckedBars(_sorted_out(judged.good, complaints, refused), refused)
 
 
 def _disagreement(bar: BarRecord, stored: Decimal | None, ratio: Decimal) -> Complaint | None:
@@ -99,7 +99,7 @@ def _disagreement(bar: BarRecord, stored: Decimal | None, ratio: Decimal) -> Com
 
 
 def _sorted_out(
-    bars: Sequence[BarRecord], complaints: Sequence[Complaint | None], refused: list[Refused]
+    bars: Sequence[BarRecord], complaints: Sequence[Complaint | None], refused: list[RejectedBar]
 ) -> list[BarRecord]:
     """The bars without a complaint; the others are added to `refused`."""
     kept = []
@@ -107,11 +107,11 @@ def _sorted_out(
         if complaint is None:
             kept.append(bar)
         else:
-            refused.append(Refused(bar, *complaint))
+            refused.append(RejectedBar(bar, *complaint))
     return kept
 
 
-def judge_alone(bar: BarRecord, mic: str | None, last_final: date) -> Complaint | None:
+def check_bar(bar: BarRecord, mic: str | None, last_final: date) -> Complaint | None:
     """What is wrong with this bar whatever the others say; without an exchange every day is a session."""
     return next((complaint for rule in _RULES_ALONE for complaint in rule(bar)), None) or _day_complaint(
         bar.session, mic, last_final
