@@ -27,7 +27,7 @@ _REQUESTS: dict[Exception, str] = {
     requests.AddressTooLong(8192): "Ask for fewer things in one call.",
     requests.HeadersTooLarge(16384): "Send fewer or shorter headers; old cookies are a usual cause.",
     requests.BodyTooLarge(1048576): "Split what you send over several calls.",
-    requests.Crowded(): "Wait as many seconds as Retry-After says.",
+    requests.ServerBusy(): "Wait as many seconds as Retry-After says.",
     requests.Unreachable(): "Wait as many seconds as Retry-After says; health stands at `/health/ready`.",
     requests.LengthMissing(): "Send a Content-Length; bodies in chunks are not read.",
     requests.NotInSandbox(["history", "metrics", "predict", "prices", "symbols"]): "Make a key of your own.",

@@ -52,7 +52,7 @@ class CsrfFailed(RequestRefused):
         super().__init__("Send the value of the cookie csrftoken as X-CSRFToken, or use an API key, which needs none.")
 
 
-class Crowded(RequestRefused):
+class ServerBusy(RequestRefused):
     """As many requests as may wait for this process are waiting."""
 
     def __init__(self) -> None:

@@ -52,7 +52,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     requests.AddressTooLong: Problem(414, "address-too-long", "The address is too long", ("limit",)),
     requests.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large", ("limit",)),
     requests.BodyTooLarge: Problem(413, "body-too-large", "The body is too large", ("limit",)),
-    requests.Crowded: Problem(503, "crowded", "Too much at once", retry_after_s=1),
+    requests.ServerBusy: Problem(503, "crowded", "Too much at once", retry_after_s=1),
     requests.Unreachable: Problem(503, "unreachable", "The site does not answer", retry_after_s=RETRY_AFTER_OUTAGE_S),
     requests.LengthMissing: Problem(411, "length-missing", "The body has no length"),
     requests.NotInSandbox: Problem(404, "not-in-sandbox", "Not in the sandbox", ("calls",)),

@@ -15,7 +15,8 @@ import redis
 from pytest_django import Settings
 
 from config.devserver.server_process import free_port
-from config.edge.application import EdgeHttp
+from config.edge.application import EdgeApplication
+from config.edge.connection_guard import ConnectionGuard
 from config.stream.routing import stream_application
 from config.tests.edge_server import HOST, OwnRedis, Served, served
 from predictions.readpath.bodies import tag_of
@@ -116,12 +117,11 @@ def edge(own_redis: OwnRedis, django: Django) -> Iterator[Served]:
 
 
 @contextmanager
-def serving(own_redis: OwnRedis, django: Django, *, short: bool = True, **options: Any) -> Iterator[Served]:
+def serving(own_redis: OwnRedis, django: Django, **options: Any) -> Iterator[Served]:
     """The edge, with or without the short way, once it is connected to a store that has an answer."""
-    reads = EdgeHttp(own_redis.url, django)
-    application = stream_application(own_redis.url, http=reads, channels={}, services=[reads])
-    if short:
-        options["http"] = reads.protocol
+    reads = EdgeApplication(own_redis.url, django)
+    application = ConnectionGuard(stream_application(own_redis.url, http=reads, channels={}, services=[reads]))
+    options["http"] = reads.protocol
     keep(own_redis)
     with served(application, **options) as server:
         wire = Wire(server.port)
@@ -159,26 +159,6 @@ def test_calls_on_one_connection_are_answered_without_django(edge: Served, djang
     assert django.methods == []
     assert counted(own_redis) == 3
     assert edge.server.server_state.total_requests == 3
-
-
-def test_the_short_way_and_the_whole_one_say_the_same(own_redis: OwnRedis) -> None:
-    answers = []
-    for short in (True, False):
-        with serving(own_redis, Django(), short=short) as server:
-            wire = Wire(server.port)
-            held = f"If-None-Match: {tag_of(BODY)}"
-            answers.append(
-                [wire.say(request).hear() for request in (named("one"), get(PATH, "X-Request-ID: 12345678", held))]
-            )
-    for ours, theirs in zip(*answers, strict=True):
-        assert list(ours[1]) == list(theirs[1])
-        assert without_clocks(ours) == without_clocks(theirs)
-    assert [status for status, _, _ in answers[0]] == [200, 304]
-
-
-def without_clocks(answer: Answer) -> Answer:
-    status, headers, body = answer
-    return status, {name: value for name, value in headers.items() if name not in ("date", "age", "ratelimit")}, body
 
 
 def test_the_server_names_itself_and_the_date_only_where_it_is_to(own_redis: OwnRedis, django: Django) -> None:
