@@ -35,8 +35,8 @@ class RuleForm(forms.Form):
         label="Price",
         required=False,
         min_value=0,
-        max_digits=18,
-        decimal_places=6,
+        max_digits=24,
+        decimal_places=12,
         help_text="In the stock's currency.",
         error_messages={"min_value": NO_PRICE, "invalid": "Write the price as a number, such as 180.50."},
     )

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('signal_becomes', 'the signal turns to'), ('price_above', 'the price closes above'), ('price_below', 'the price closes below')], max_length=16)),
                 ('signal', models.CharField(blank=True, max_length=4)),
                 ('horizon_sessions', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('threshold', models.DecimalField(blank=True, decimal_places=6, max_digits=18, null=True)),
+                ('threshold', models.DecimalField(blank=True, decimal_places=12, max_digits=24, null=True)),
                 ('is_active', models.BooleanField(default=True)),
                 ('is_armed', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField()),

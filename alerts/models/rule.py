@@ -22,7 +22,7 @@ class Rule(models.Model):
     kind = models.CharField(max_length=16, choices=Kind)
     signal = models.CharField(max_length=4, blank=True)
     horizon_sessions = models.PositiveSmallIntegerField(null=True, blank=True)
-    threshold = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
+    threshold = models.DecimalField(max_digits=24, decimal_places=12, null=True, blank=True)
     is_active = models.BooleanField(default=True)
     is_armed = models.BooleanField(default=True)
     created_at = models.DateTimeField()

@@ -15,7 +15,7 @@ class Instrument(models.Model):
     name = models.CharField(max_length=200)
     sector = models.CharField(max_length=80, blank=True)
     currency = models.CharField(max_length=3, default="USD")
-    tick = models.DecimalField("tick size", max_digits=12, decimal_places=6, default=Decimal("0.01"))
+    tick = models.DecimalField("tick size", max_digits=24, decimal_places=12, default=Decimal("0.01"))
     is_active = models.BooleanField("forecast each session", default=True)
     source = models.CharField("price history source", max_length=32, blank=True)
     basis_date = models.DateField("split-adjusted as of", null=True, blank=True)

@@ -12,10 +12,10 @@ class Quote(models.Model):
     instrument = models.OneToOneField(
         "marketdata.Instrument", on_delete=models.CASCADE, related_name="quote", primary_key=True
     )
-    price = models.DecimalField(max_digits=18, decimal_places=6)
+    price = models.DecimalField(max_digits=24, decimal_places=12)
     as_of = models.DateTimeField()
     session = models.DateField()
-    previous_close = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
+    previous_close = models.DecimalField(max_digits=24, decimal_places=12, null=True, blank=True)
     source = models.CharField(max_length=32)
     is_delayed = models.BooleanField("delayed quote", default=False)
     received_at = models.DateTimeField()
