@@ -1,6 +1,7 @@
 """What a caller may do, what is left of it after a call, and how the headers tell that (pure)."""
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -77,8 +78,20 @@ def buckets_of(quota: Quota) -> list[str]:
 
 
 def limits_of(quota: Quota, cost: int) -> list[int]:
-    """The arguments of the counting script."""
-    return [cost, UNLIMITED if quota.per_minute is None else quota.per_minute, quota.per_day or 0]
+    """Return the arguments of the counting script."""
+    per_minute = UNLIMITED if quota.per_minute is None else quota.per_minute
+    minute, day = buckets_of(quota)
+    return [cost, per_minute, quota.per_day or 0, window_offset_s(minute, MINUTE_S), window_offset_s(day, DAY_S)]
+
+
+def window_offset_s(bucket: str, width_s: int) -> int:
+    """Return the remainder of the instants (seconds of the epoch) at which the bucket's windows end."""
+    return zlib.crc32(bucket.encode()) % width_s
+
+
+def window_left_s(bucket: str, width_s: int, now_s: float) -> float:
+    """Return the seconds until the bucket's window ends."""
+    return width_s - (now_s - window_offset_s(bucket, width_s)) % width_s
 
 
 def left_text(policy: str, limit: int, used: int, reset_s: int) -> str:

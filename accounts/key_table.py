@@ -21,7 +21,7 @@ from redis.client import PubSub
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from accounts.limits import store
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -222,7 +222,9 @@ def tell_change(user_id: int | None) -> None:
     Without the store no process hears, and none trusts what it knows.
     """
     try:
-        store().publish(change_channel(settings.HINDCAST_SITE.redis_url), EVERYBODY if user_id is None else user_id)
+        redis_client().publish(
+            change_channel(settings.HINDCAST_SITE.redis_url), EVERYBODY if user_id is None else user_id
+        )
     except RedisError as error:
         log.warning("key_table_change_untold", reason=type(error).__name__)
 

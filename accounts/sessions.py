@@ -8,7 +8,7 @@ from django.contrib.sessions.backends import cached_db, db
 from redis.exceptions import RedisError
 
 from accounts.key_table import tell_change
-from accounts.limits import STORE_OUTAGE
+from store.client import store_breaker
 
 _KEY = re.compile(r"[a-z0-9]{8,40}")
 
@@ -18,12 +18,11 @@ class SessionStore(cached_db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """What the session holds; read from the database alone while the cache does not answer."""
-        if not STORE_OUTAGE.is_on:
-            try:
+        try:
+            with store_breaker():
                 return dict(super().load())
-            except RedisError:
-                STORE_OUTAGE.begin()
-        return dict(db.SessionStore.load(self))
+        except RedisError:
+            return dict(db.SessionStore.load(self))
 
     def flush(self) -> None:
         """End the session, and tell every process whose it was."""

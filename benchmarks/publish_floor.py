@@ -14,7 +14,6 @@ import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts.limits import store
 from marketdata.calendars import session_after
 from marketdata.live import publish_encoded
 from marketdata.models import Instrument
@@ -29,6 +28,7 @@ from predictions.readpath.bodies import ReadyAnswer, encoded
 from predictions.readpath.cache import write
 from predictions.sealing import COLUMNS, GENESIS, instant_text, jsonb_text, link, said
 from predictions.selectors.record import records_of
+from store.client import redis_client
 
 LEVELS = (80, 95, 99)
 THREADS = 2
@@ -162,7 +162,7 @@ def answers_of(bodies, until):
 
 
 def tell(answers, version, now, until):
-    store().set("champion", version)
+    redis_client().set("champion", version)
     by_instrument, entries = {}, []
     for instrument_id, told in answers:
         body = told.body

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.selectors import canonical_symbol, instruments_by_symbols, suggestions_for
 from marketdata.watched_instruments import mark_watched
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +149,7 @@ def publish_encoded(messages: Sequence[tuple[str, bytes]]) -> list[int]:
     """Send every (topic, JSON object that is not empty) in one trip to the store, as publish_messages does."""
     if not messages:
         return []
-    connection = get_redis_connection("default")
+    connection = redis_client()
     database = int(connection.connection_pool.connection_kwargs.get("db") or 0)
     script = connection.register_script(PUBLISH)
     trip = connection.pipeline(transaction=False)

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
+
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +23,7 @@ def mark_watched(pks: Collection[int], *, until: datetime) -> None:
     if not pks:
         return
     try:
-        get_redis_connection("default").zadd(WATCHED, dict.fromkeys(map(str, pks), until.timestamp()), gt=True)
+        redis_client().zadd(WATCHED, dict.fromkeys(map(str, pks), until.timestamp()), gt=True)
     except RedisError as error:
         log.warning("watched_instruments_not_stored", instruments=len(pks), reason=type(error).__name__)
 
@@ -32,7 +33,7 @@ def last_request_times(now: datetime) -> dict[int, float]:
 
     What ran out is forgotten. Raises RedisError.
     """
-    trip = get_redis_connection("default").pipeline(transaction=False)
+    trip = redis_client().pipeline(transaction=False)
     trip.zremrangebyscore(WATCHED, "-inf", now.timestamp())
     trip.zremrangebyscore(REQUESTED, "-inf", (now - FORGET_AFTER).timestamp())
     trip.zrange(WATCHED, 0, -1)
@@ -45,4 +46,4 @@ def last_request_times(now: datetime) -> dict[int, float]:
 def mark_requested(pks: Collection[int], *, at: datetime) -> None:
     """Note that a source was asked about these instruments; raises RedisError."""
     if pks:
-        get_redis_connection("default").zadd(REQUESTED, dict.fromkeys(map(str, pks), at.timestamp()))
+        redis_client().zadd(REQUESTED, dict.fromkeys(map(str, pks), at.timestamp()))

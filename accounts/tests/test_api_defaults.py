@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.limits import store
 from accounts.real_time import real_now
 from accounts.tests.factories import key_of, person, token_for
+from store.client import redis_client
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +71,7 @@ urlpatterns = [
 @pytest.fixture
 def browser(settings: Settings) -> Iterator[Client]:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
-    store().delete("limit:address:127.0.0.1/32")
+    redis_client().delete("limit:{address:127.0.0.1/32}")
     with override_settings(ROOT_URLCONF=__name__):
         yield Client(raise_request_exception=False)
 

@@ -107,7 +107,7 @@ def make_known(text: str) -> None:
 def test_nobody_we_know_is_counted_by_address() -> None:
     caller = caller_of(request_with())
     assert (caller.kind, caller.policy, caller.per_minute, caller.per_day) == ("anonymous", "anonymous", 100_000, None)
-    assert caller.bucket == "limit:address:203.0.113.5/32"
+    assert caller.bucket == "limit:{address:203.0.113.5/32}"
     assert caller.scopes == {"read", "predict"}
     assert (caller.user_id, caller.key_id, caller.is_staff) == (None, None, False)
 
@@ -117,14 +117,14 @@ def test_a_key_stands_for_its_owner_within_its_scopes() -> None:
     row, text = key_of(owner, "read", "predict")
     caller = by_key(text)
     assert caller == Caller(
-        "key", f"limit:key:{row.pk}", "free", 60, 5000, owner.pk, row.pk, frozenset({"read", "predict"}), False
+        "key", f"limit:{{key:{row.pk}}}", "free", 60, 5000, owner.pk, row.pk, frozenset({"read", "predict"}), False
     )
 
 
 def test_a_token_stands_for_the_person_whole() -> None:
     user = person(is_staff=True)
     caller = by_token(token_of(family_of(user)))
-    assert (caller.kind, caller.bucket, caller.user_id) == ("user", f"limit:user:{user.pk}", user.pk)
+    assert (caller.kind, caller.bucket, caller.user_id) == ("user", f"limit:{{user:{user.pk}}}", user.pk)
     assert caller.scopes == {"read", "predict", "manage"}
     assert caller.is_staff
 

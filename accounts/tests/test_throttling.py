@@ -13,8 +13,9 @@ from accounts.allowances import Allowance
 from accounts.callers import caller_of
 from accounts.errors import CredentialsRefused, RateLimited
 from accounts.keys import make_key
-from accounts.limits import STORE_OUTAGE, SharedThrottle, bucket_of, store
+from accounts.limits import SharedThrottle, bucket_of
 from accounts.tests.factories import key_of, person
+from store.client import redis_client, store_breaker
 
 ADDRESS = "203.0.113.77"
 
@@ -30,9 +31,9 @@ def allowance_of(request: HttpRequest) -> Allowance:
 
 @pytest.fixture(autouse=True)
 def _three_calls(settings: Settings) -> None:
-    STORE_OUTAGE.end()
+    store_breaker().succeed()
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=3)
-    store().delete(bucket_of(call()))
+    redis_client().delete(bucket_of(call()))
 
 
 def allow(request: HttpRequest, view: APIView | None = None) -> None:
@@ -62,7 +63,7 @@ def test_keys_have_a_bucket_each_with_the_limits_of_their_owners_plan() -> None:
             ("free", 60, 4),
             ("free-day", 5_000, 4),
         ]
-    assert store().exists(bucket_of(call())) == 0
+    assert redis_client().exists(bucket_of(call())) == 0
 
 
 @pytest.mark.django_db

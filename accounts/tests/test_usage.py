@@ -118,7 +118,7 @@ def test_rows_that_the_database_refuses_hold_up_nothing(browser: Client) -> None
 
 def test_counting_asks_nothing_of_the_database(browser: Client, django_assert_num_queries: Any) -> None:
     user = person()
-    caller = Caller("user", "limit:user:0", "free", 60, 5000, user.pk, None, frozenset({"read"}), False)
+    caller = Caller("user", "limit:{user:0}", "free", 60, 5000, user.pk, None, frozenset({"read"}), False)
     counts = Usage()
     with django_assert_num_queries(0):
         counts.count(caller, "predict", 200, times=1000)

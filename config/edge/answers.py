@@ -16,7 +16,7 @@ from accounts import usage
 from accounts.allowances import Allowance, allowance_of, left_after
 from accounts.callers import Caller
 from accounts.errors import RateLimited
-from accounts.limits import shortened
+from accounts.limits import network_of
 from accounts.usage import USAGE
 from config.edge.asking import READ_PATH, Call
 from config.edge.held import Form, HeldAnswer
@@ -122,7 +122,7 @@ def problem_reply(error: Exception, request_id: str) -> Reply:
 
 def write_line(call: Call, status: int, seconds: float) -> None:
     """The line and the row that RequestLogMiddleware writes for the calls that Django answers."""
-    network = shortened(call.address)
+    network = network_of(call.address)
     USAGE.write_down(call.caller, usage.Call("GET", ENDPOINT, READ_PATH, status, seconds, network, call.request_id))
     log.info(
         "request",

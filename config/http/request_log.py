@@ -9,7 +9,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from accounts.limits import client_address, shortened
+from accounts.limits import client_address, network_of
 from accounts.usage import USAGE, Call
 from config.http.problem_responses import API_PREFIX, answer_to, as_problem, request_id_of
 
@@ -76,7 +76,7 @@ def _count(request: HttpRequest, response: HttpResponse, seconds: float, *, is_t
     if not is_told and response.status_code in (200, 304):
         return
     where = (str(request.method), endpoint, request.path, response.status_code)
-    USAGE.write_down(caller, Call(*where, seconds, shortened(client_address(request)), request_id_of(request)))
+    USAGE.write_down(caller, Call(*where, seconds, network_of(client_address(request)), request_id_of(request)))
 
 
 def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
@@ -88,7 +88,7 @@ def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) ->
         route="" if match is None else match.route,
         status=response.status_code,
         duration_ms=round(seconds * 1000, 2),
-        client=shortened(client_address(request)),
+        client=network_of(client_address(request)),
         user=_user_id(request),
     )
 

@@ -4,6 +4,7 @@ import atexit
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -38,9 +39,17 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     return (yield)
 
 
+@pytest.fixture(autouse=True)
+def _rate_limit_windows_start_with_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every window end a whole window after the start of the test, so that none ends while it counts calls."""
+    started_s = int(time.time())
+    monkeypatch.setattr("accounts.allowances.window_offset_s", lambda bucket, width_s: started_s % width_s)
+
+
 def pytest_unconfigure() -> None:
     """Stop the servers; errors of their remaining clients are expected and not logged."""
-    logging.getLogger("accounts.key_table").disabled = True
+    for name in ("accounts.key_table", "store.subscription"):
+        logging.getLogger(name).disabled = True
     _servers_of_this_run.close()
 
 

@@ -11,7 +11,6 @@ import pytest
 from pytest_django import Settings
 from redis.exceptions import ConnectionError as StoreAway
 
-from accounts.limits import store
 from config.devserver.server_process import free_port
 from config.edge.answers import Answers
 from config.edge.asking import Call, Reader, call_of
@@ -24,6 +23,7 @@ from config.edge.tally import BufferedCounts
 from config.http.errors import Crowded
 from config.tests.edge_server import OwnRedis
 from predictions.readpath.bodies import tag_of
+from store.client import redis_client
 
 QUERY = "symbol=AAPL&horizon=5"
 HEADERS = {"HTTP_HOST": "localhost"}
@@ -103,13 +103,13 @@ class Stub:
 def keep(until: float) -> None:
     forms = {"made": 1.0, "until": until, "fresh": "fresh", "stale": "stale", "status": "issued", "was_stale": 0}
     forms["tag"] = tag_of(b"fresh")
-    store().hset("fc:v9:AAPL:5", mapping=forms)
+    redis_client().hset("fc:v9:AAPL:5", mapping=forms)
 
 
 @pytest.fixture
 def _empty_store() -> Iterator[None]:
-    client = store()
-    client.delete("fc:v9:AAPL:5", "limit:address:203.0.113.5/32")
+    client = redis_client()
+    client.delete("fc:v9:AAPL:5", "limit:{address:203.0.113.5/32}")
     client.set("champion", "v9")
     yield
     client.delete("fc:v9:AAPL:5", "champion")
@@ -197,7 +197,7 @@ def test_a_plain_call_is_understood() -> None:
     call = called(Reader(), "GET", QUERY, {**HEADERS, "HTTP_COOKIE": "theme=dark"})
     assert call is not None
     assert (call.query.symbol, call.query.horizon, call.caller.policy) == ("AAPL", 5, "anonymous")
-    assert call.caller.bucket == "limit:address:203.0.113.5/32"
+    assert call.caller.bucket == "limit:{address:203.0.113.5/32}"
 
 
 def test_behind_tls_only_encrypted_calls_are_plain_and_the_answer_insists_on_it(settings: Settings) -> None:

@@ -11,7 +11,6 @@ from functools import partial
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django_redis import get_redis_connection
 from redis.exceptions import LockError, RedisError
 
 from marketdata.calendars import close_instant, open_session
@@ -26,6 +25,7 @@ from marketdata.selectors import vendor_symbols
 from marketdata.services.quotes import publish_prices, store_quote
 from marketdata.services.rations import ration_of
 from marketdata.watched_instruments import last_request_times, mark_requested
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ def poll_quotes(*, now: datetime, providers: Providers = configured_providers) -
 @contextmanager
 def _claimed() -> Iterator[bool]:
     """Whether this process alone may poll now; a claim whose holder died runs out."""
-    lock = get_redis_connection("default").lock(CLAIM, timeout=CLAIM_S, blocking=False)
+    lock = redis_client().lock(CLAIM, timeout=CLAIM_S, blocking=False)
     if not lock.acquire():
         yield False
         return

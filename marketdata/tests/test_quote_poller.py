@@ -243,8 +243,8 @@ def test_two_pollers_at_once_are_one() -> None:
 def test_without_the_store_nothing_is_asked() -> None:
     watched("AAA")
     source = FakeQuoteProvider()
-    caches = {"default": {**django_settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
-    with override_settings(CACHES=caches):
+    site = replace(django_settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
+    with override_settings(HINDCAST_SITE=site):
         follow(Instrument.objects.get(), INSIDE + LATER)
         assert polled(source) == PollReport(claimed=False)
     assert source.asked == []

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.callers import caller_of
-from accounts.limits import next_call_s
+from accounts.limits import retry_after_s
 from accounts.models import Scope
 from accounts.services.idempotency import answered_once, was_begun
 from marketdata import clock
@@ -113,7 +113,10 @@ class BatchCreate(ApiView):
         job = open_batch(owner_id=caller.user_id, words=words, horizon=horizon, now=clock.now())
         enqueue_pieces(job.pieces.order_by("number").values_list("pk", flat=True))
         told = BatchJobOut(job).data
-        headers = NOT_KEPT | {"Location": told["url"], "Retry-After": str(next_call_s(request._request, POLL_AFTER_S))}
+        headers = NOT_KEPT | {
+            "Location": told["url"],
+            "Retry-After": str(retry_after_s(request._request, POLL_AFTER_S)),
+        }
         return HttpResponse(JSONRenderer().render(told), status=202, content_type=JSON, headers=headers)
 
 

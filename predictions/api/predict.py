@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.callers import caller_of
 from accounts.errors import ScopeMissing
-from accounts.limits import client_address, remember, shortened, take_call
+from accounts.limits import client_address, network_of, remember, take_call
 from accounts.models import Scope
 from marketdata import clock
 from marketdata.errors import SymbolMalformed
@@ -116,5 +116,5 @@ def _tell_operators(request: HttpRequest, query: PredictQuery, answer: Answer, s
         stale=answer.stale,
         source=answer.source,
         duration_ms=round(seconds * 1000, 2),
-        client=shortened(client_address(request)),
+        client=network_of(client_address(request)),
     )
