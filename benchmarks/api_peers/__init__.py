@@ -1,1 +1,1 @@
-"""What the API is measured beside; these modules run in an environment of their own and import nothing of ours."""
+"""Servers that the API is compared with. They run in an environment of their own and import nothing of the product."""
