@@ -12,12 +12,13 @@ from django.http import HttpRequest
 
 from accounts.anonymous import ANONYMOUS
 from accounts.conf import ANONYMOUS_PLAN
+from accounts.credential_cache import CredentialCache
 from accounts.errors import CredentialsRefused, ScopeMissing
-from accounts.key_table import HeardTable
 from accounts.keys import KEY_CHARACTERS, checked_key, digest_of
 from accounts.limits import bucket_of, key_bucket, take_call, user_bucket
 from accounts.models import ApiKey, Scope, TokenFamily, User
 from accounts.tokens import verified_family
+from store.client import store_url
 
 FOREVER = float("inf")
 EVERY_SCOPE = frozenset(Scope.values)
@@ -99,7 +100,7 @@ class Credential:
         """What is known of it now, with the end that comes first. Raises CredentialsRefused where nothing is."""
         if self.expires_at <= time.time():
             raise CredentialsRefused("expired-token")
-        known = _table().found(self.name, self.load)
+        known = credential_cache().get_or_load(self.name, self.load)
         if known is None:
             raise CredentialsRefused(self.missing)
         if self.expires_at < known.expires_at:
@@ -128,21 +129,6 @@ def credential_of(request: HttpRequest) -> Credential | None:
     return None
 
 
-def watch_changes(watcher: Callable[[int | None], None]) -> None:
-    """Have somebody called, in a thread of ours, whenever something about a person (None: everybody) has changed."""
-    _table().watch(watcher)
-
-
-def forget_watcher(watcher: Callable[[int | None], None]) -> None:
-    """Call them no longer."""
-    _table().unwatch(watcher)
-
-
-def hears_changes() -> bool:
-    """Whether this process would hear of a change now."""
-    return _table().is_heard
-
-
 def comes_by_header(request: HttpRequest) -> bool:
     """Whether the caller shows a key or a token, which no browser adds by itself as it adds cookies."""
     meta = request.META
@@ -160,7 +146,7 @@ def known_caller(*, digest: str = "", token: str = "") -> Caller | None:
 
     None says that `caller_of` must be asked: this process does not know them yet. Raises CredentialsRefused.
     """
-    standing = _table().known(digest or verified_family(token)[0])
+    standing = credential_cache().get(digest or verified_family(token)[0])
     return None if standing is None else standing.required()
 
 
@@ -186,13 +172,14 @@ def _identified(request: HttpRequest) -> Caller:
     return anonymous_caller(bucket_of(request)) if shown is None else shown.caller()
 
 
-def _table() -> HeardTable[Standing]:
-    return _table_at(settings.HINDCAST_SITE.redis_url)
+def credential_cache() -> CredentialCache[Standing]:
+    """Return what this process has cached of keys, tokens and users."""
+    return _credential_cache_at(store_url())
 
 
 @lru_cache(maxsize=4)
-def _table_at(url: str) -> HeardTable[Standing]:
-    return HeardTable(url)
+def _credential_cache_at(url: str) -> CredentialCache[Standing]:
+    return CredentialCache(url)
 
 
 def _key_standing(digest: str) -> Standing | None:

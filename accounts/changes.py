@@ -1,7 +1,7 @@
 """What happens when rows about people change: after commit every process forgets what it knew of them.
 
 Django's and allauth's own code, commands and the admin write these rows too, so it hangs on their being saved; who
-updates many at once calls `tell_change` himself.
+updates many at once calls `publish_invalidation` himself.
 """
 
 from functools import partial
@@ -14,7 +14,7 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 
 from accounts.conf import ANONYMOUS_PLAN, SEEDED_PLANS
-from accounts.key_table import tell_change
+from accounts.credential_cache import publish_invalidation
 from accounts.models import ApiKey, Plan, TokenFamily, User
 
 
@@ -59,4 +59,4 @@ def restore_plans(sender: Any, using: str, apps: Any = installed, **_: Any) -> N
 
 
 def _tell_after_commit(user_id: int | None) -> None:
-    transaction.on_commit(partial(tell_change, user_id))
+    transaction.on_commit(partial(publish_invalidation, user_id))

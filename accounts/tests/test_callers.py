@@ -16,8 +16,8 @@ from pytest_django import Settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.callers import Caller, Standing, caller_of, key_digest, known_caller
+from accounts.credential_cache import CredentialCache, publish_invalidation
 from accounts.errors import CredentialsRefused
-from accounts.key_table import HeardTable, tell_change
 from accounts.models import ApiKey, Plan, TokenFamily
 from accounts.real_time import real_now
 from accounts.tests.factories import family_of, key_of, person
@@ -251,16 +251,16 @@ def test_another_plan_and_other_limits_hold_within_a_second(committed: Committin
 
 
 @pytest.fixture
-def table(settings: Settings) -> HeardTable[Standing]:
-    return HeardTable(settings.HINDCAST_SITE.redis_url)
+def credentials(settings: Settings) -> CredentialCache[Standing]:
+    return CredentialCache(settings.HINDCAST_SITE.redis_url)
 
 
 def standing(user_id: int) -> Standing:
     return Standing(user_id, None, "revoked-key")
 
 
-def test_without_its_subscription_a_table_knows_nothing(settings: Settings) -> None:
-    gone = HeardTable[Standing](f"redis://127.0.0.1:{free_port()}/0")
+def test_without_its_subscription_a_cache_returns_nothing(settings: Settings) -> None:
+    gone = CredentialCache[Standing](f"redis://127.0.0.1:{free_port()}/0")
     loads = []
 
     def load() -> Standing:
@@ -268,32 +268,34 @@ def test_without_its_subscription_a_table_knows_nothing(settings: Settings) -> N
         return standing(7)
 
     for _ in range(3):
-        assert gone.found("name", load) == standing(7)
+        assert gone.get_or_load("name", load) == standing(7)
     assert len(loads) == 3
-    assert gone.known("name") is None
+    assert gone.get("name") is None
 
 
-def test_a_table_forgets_one_person_or_everybody(table: HeardTable[Standing]) -> None:
-    def is_kept(name: str, user_id: int) -> bool:
-        table.found(name, lambda: standing(user_id))
-        return table.known(name) is not None
+def test_an_invalidation_concerns_one_user_or_everyone(credentials: CredentialCache[Standing]) -> None:
+    def is_cached(name: str, user_id: int) -> bool:
+        credentials.get_or_load(name, lambda: standing(user_id))
+        return credentials.get(name) is not None
 
-    assert soon(lambda: is_kept("a", 901), 3)
-    assert is_kept("b", 902)
-    tell_change(901)
-    assert soon(lambda: table.known("a") is None)
-    assert table.known("b") == standing(902)
-    tell_change(None)
-    assert soon(lambda: table.known("b") is None)
+    assert soon(lambda: is_cached("a", 901), 3)
+    assert is_cached("b", 902)
+    publish_invalidation(901)
+    assert soon(lambda: credentials.get("a") is None)
+    assert credentials.get("b") == standing(902)
+    publish_invalidation(None)
+    assert soon(lambda: credentials.get("b") is None)
 
 
-def test_what_was_read_before_a_change_is_not_kept(table: HeardTable[Standing]) -> None:
-    assert soon(lambda: table.found("a", lambda: standing(1)) is not None and table.known("a") is not None, 3)
-    table.forget_all()
+def test_a_fact_read_before_an_invalidation_is_not_cached(credentials: CredentialCache[Standing]) -> None:
+    assert soon(
+        lambda: credentials.get_or_load("a", lambda: standing(1)) is not None and credentials.get("a") is not None, 3
+    )
+    credentials.invalidate(None)
 
     def load_while_it_changes() -> Standing:
-        table.forget(1)
+        credentials.invalidate(1)
         return standing(1)
 
-    assert table.found("a", load_while_it_changes) == standing(1)
-    assert table.known("a") is None
+    assert credentials.get_or_load("a", load_while_it_changes) == standing(1)
+    assert credentials.get("a") is None

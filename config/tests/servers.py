@@ -48,8 +48,7 @@ def _rate_limit_windows_start_with_the_test(monkeypatch: pytest.MonkeyPatch) -> 
 
 def pytest_unconfigure() -> None:
     """Stop the servers; errors of their remaining clients are expected and not logged."""
-    for name in ("accounts.key_table", "store.subscription"):
-        logging.getLogger(name).disabled = True
+    logging.getLogger("store.subscription").disabled = True
     _servers_of_this_run.close()
 
 

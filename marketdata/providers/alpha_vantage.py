@@ -112,8 +112,8 @@ class AlphaVantage:
         try:
             return get_json(self._vendor, PATH, {**parameters, "apikey": self._key}, admit=self._gate.admit)
         except ProviderUnavailable as error:
-            if error.asked and error.kind in OUT_OF_REACH:
-                self._out_of_reach = ProviderUnavailable(NAME, error.reason, error.kind, asked=False)
+            if error.attempted and error.kind in OUT_OF_REACH:
+                self._out_of_reach = ProviderUnavailable(NAME, error.reason, error.kind, attempted=False)
             raise
 
 

@@ -131,7 +131,7 @@ class Gate:
         try:
             yield
         except (ProviderUnavailable, ProviderRejected) as error:
-            if getattr(error, "asked", True):
+            if getattr(error, "attempted", True):
                 self._tell(error.kind, started, getattr(error, "retry_after_s", None))
             raise
         self._tell(None, started, None)
@@ -156,7 +156,7 @@ class Gate:
             limit = getattr(self.budget, f"per_{verdict.why}")
             reason = f"its budget of {limit} calls a {verdict.why} is used up"
             kind = FailureKind.QUOTA_SPENT if verdict.why == "day" else FailureKind.RATE_LIMITED
-        return ProviderUnavailable(self.name, reason, kind, retry_after_s=verdict.wait_s, asked=False)
+        return ProviderUnavailable(self.name, reason, kind, retry_after_s=verdict.wait_s, attempted=False)
 
 
 class SharedLedger:

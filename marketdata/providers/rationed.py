@@ -48,11 +48,11 @@ class RationedQuotes:
         """What the source says about the instrument that we call `symbol`; raises as every source does."""
         if not self.ration.take():
             kept = "what is left of its day is kept for bars"
-            raise ProviderUnavailable(self.name, kept, FailureKind.QUOTA_SPENT, asked=False)
+            raise ProviderUnavailable(self.name, kept, FailureKind.QUOTA_SPENT, attempted=False)
         try:
             quote = self.provider.fetch_quote(self.symbols.get(symbol, symbol))
         except ProviderUnavailable as error:
-            if error.asked:
+            if error.attempted:
                 self.asked.add(symbol)
             else:
                 self.ration.take(-1)

@@ -144,7 +144,7 @@ class YahooProvider:
         slow = isinstance(error, TimeUsedUp) or "Timeout" in type(error).__name__
         reason = f"no answer within {self._timeout_s:g} s" if slow else "cannot be reached"
         kind = FailureKind.SLOW if slow else FailureKind.UNREACHABLE
-        self._out_of_reach = ProviderUnavailable(self.name, reason, kind, asked=False)
+        self._out_of_reach = ProviderUnavailable(self.name, reason, kind, attempted=False)
         return ProviderUnavailable(self.name, reason, kind)
 
 

@@ -49,7 +49,7 @@ def probe_provider(*, name: str, now: datetime) -> ProviderHealth:
     day take at most a tenth of its budget and none of its last fifth. A source that cannot be asked cheaply is judged
     by the calls of the work alone, and one without its key is off and not asked.
     """
-    if name not in {source.name for source in configured_sources() if source.is_on}:
+    if name not in {source.name for source in configured_sources() if source.is_enabled}:
         return _stored(name, State.OFF, NO_KEY_DETAIL, None, now)
     if name in WITHOUT_GATE:
         return _stored(name, State.OK, "Answers from the disk.", None, now)
@@ -96,7 +96,7 @@ def _ask(name: str) -> ProviderUnavailable | ProviderRejected | None:
         for source in probed[:1]:
             source.probe()
     except ProviderUnavailable as error:
-        return error if error.asked else None
+        return error if error.attempted else None
     except ProviderRejected as error:
         return error
     return None

@@ -46,7 +46,7 @@ def fail(gate: Gate, kind: FailureKind, retry_after_s: float | None = None) -> N
 def held_back(gate: Gate) -> ProviderUnavailable:
     with pytest.raises(ProviderUnavailable) as caught:
         gate.admit()
-    assert caught.value.asked is False
+    assert caught.value.attempted is False
     return caught.value
 
 
@@ -230,7 +230,7 @@ def test_the_local_circuit_opens_and_closes() -> None:
 
 @pytest.mark.parametrize("text", ["", "5", "5/hour", "0/day", "-1/day", "1/day,2/day", "1/day;", "many/day"])
 def test_a_budget_that_cannot_be_read(text: str) -> None:
-    with pytest.raises(ValueError, match="a budget is written like"):
+    with pytest.raises(ValueError, match="write a budget as"):
         Budget.parse(text)
 
 

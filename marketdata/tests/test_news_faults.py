@@ -238,7 +238,7 @@ def test_the_task_leaves_a_limited_source_alone_for_as_long_as_it_asks(
     assert len(httpserver.log) == asked
     with pytest.raises(ProviderUnavailable) as held_back:
         configured_news_providers()[0].fetch_news(NETFLIX, since=SINCE)
-    assert (held_back.value.kind, held_back.value.asked) == (FailureKind.RATE_LIMITED, False)
+    assert (held_back.value.kind, held_back.value.attempted) == (FailureKind.RATE_LIMITED, False)
     assert 100 < (held_back.value.retry_after_s or 0) <= 120
     assert SECRET not in str(shared_ledger(vendor).standing(NOW))
 
@@ -254,13 +254,13 @@ for source in configured_news_providers():
         try:
             source.fetch_news(Company("NVDA", "NVIDIA Corporation"), since=datetime(2023, 3, 24, tzinfo=UTC))
         except ProviderUnavailable as error:
-            assert not error.asked, error
+            assert not error.attempted, error
 for source in configured_providers():
     for number in range(8):
         try:
             source.fetch_daily_bars("NVDA", first=date(2024, 6, 6), last=date(2024, 6, 11))
         except ProviderUnavailable as error:
-            assert not error.asked, error
+            assert not error.attempted, error
 """
 
 
