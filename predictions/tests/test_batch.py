@@ -1,7 +1,6 @@
 """Many stocks in one call: answered at once, or as a job that is cut into pieces."""
 
 import json
-import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
