@@ -27,9 +27,9 @@ ASKING_FOR_THE_TIME = {"timezone.now", "datetime.now", "datetime.utcnow", "date.
 MAY_ASK_THE_TIME = {
     "accounts/real_time.py",
     "marketdata/clock.py",
-    "marketdata/providers/gate.py",
+    "marketdata/providers/budget.py",
     "marketdata/providers/x.py",
-    "marketdata/services/rations.py",
+    "marketdata/providers/quote_quota.py",
 }
 NEVER_ANSWERED = {"config.devserver.errors"}
 
