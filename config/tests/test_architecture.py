@@ -25,7 +25,7 @@ CHECKING_CALLS = ("assert_", "django_assert_", "expect", "raises", "warns", "fai
 ASKING_FOR_THE_TIME = {"timezone.now", "datetime.now", "datetime.utcnow", "date.today", "timezone.localdate"}
 # The clock itself, and what is about this machine and a vendor's limits rather than about the market.
 MAY_ASK_THE_TIME = {
-    "accounts/real_time.py",
+    "accounts/wall_clock.py",
     "marketdata/clock.py",
     "marketdata/providers/gate.py",
     "marketdata/providers/x.py",

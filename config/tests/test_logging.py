@@ -12,7 +12,7 @@ import structlog
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from config.http.request_log import accepted_id
+from config.http.request_log import request_id_for
 from config.observability.logging import HIDDEN, logging_config, redact_secrets
 from config.observability.telemetry import strip_event
 
@@ -134,7 +134,7 @@ def test_a_log_line_asks_the_database_nothing() -> None:
 
 @pytest.mark.parametrize("offered", ["", "short", "x" * 65, "with space 1", "new\nline-000", "<script>00"])
 def test_an_id_that_could_do_harm_is_replaced(offered: str) -> None:
-    given = accepted_id(offered)
+    given = request_id_for(offered)
     assert given != offered
     assert len(given) == 32
 
