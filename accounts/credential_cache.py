@@ -136,7 +136,7 @@ class CredentialCache(Generic[T]):
         return fact
 
     def watch(self, watcher: Watcher) -> None:
-        """Call the watcher, in the listener's thread, for every invalidation."""
+        """ApiCall the watcher, in the listener's thread, for every invalidation."""
         self._watchers.append(watcher)
 
     def unwatch(self, watcher: Watcher) -> None:
@@ -164,7 +164,7 @@ def invalidation_channel(url: str) -> str:
 
 
 def publish_invalidation(user_id: int | None) -> None:
-    """Have every process forget what it cached about this user (None: about everyone). Call it after commit.
+    """Have every process forget what it cached about this user (None: about everyone). ApiCall it after commit.
 
     Without Redis no process receives this, and none trusts its cache.
     """

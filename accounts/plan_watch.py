@@ -7,11 +7,11 @@ from threading import Event, Lock, Thread
 import structlog
 from django.db import DatabaseError, close_old_connections
 
-from accounts.anonymous import ANONYMOUS
-from accounts.callers import credential_cache
+from accounts.anonymous_limits import ANONYMOUS_LIMITS
 from accounts.conf import ANONYMOUS_PLAN
 from accounts.credential_cache import ENTRY_LIFE_S
 from accounts.models import Plan
+from accounts.principals import credential_cache
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class PlanWatch:
         try:
             row = Plan.objects.filter(pk=ANONYMOUS_PLAN).values_list("per_minute", "per_day").first()
             if row is not None:
-                ANONYMOUS.hold(row)
+                ANONYMOUS_LIMITS.update(row)
         except DatabaseError as error:
             # The limits read last stay in force, so an outage does not lift them.
             log.warning("anonymous_plan_unread", reason=type(error).__name__)

@@ -10,8 +10,8 @@ import structlog
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
-from accounts.callers import FOREVER, credential_cache
-from accounts.errors import AccountError, CredentialsRefused
+from accounts.errors import AccountError, InvalidCredentials
+from accounts.principals import FOREVER, credential_cache
 from config.stream.threads import in_thread
 
 log = structlog.get_logger(__name__)
@@ -126,7 +126,7 @@ def _looks_at(passes: Sequence[Pass]) -> list[float | str | None]:
 def _look_at(held: Pass) -> float | str | None:
     try:
         return held.check()
-    except CredentialsRefused as refused:
+    except InvalidCredentials as refused:
         return refused.reason
     except AccountError:
         return "forbidden"

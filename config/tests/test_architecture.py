@@ -25,11 +25,11 @@ CHECKING_CALLS = ("assert_", "django_assert_", "expect", "raises", "warns", "fai
 TIME_CALLS = {"timezone.now", "datetime.now", "datetime.utcnow", "date.today", "timezone.localdate"}
 # The clock itself, and code about this machine or a vendor's limits rather than about the market.
 MAY_READ_REAL_TIME = {
-    "accounts/real_time.py",
+    "accounts/wall_clock.py",
     "marketdata/clock.py",
-    "marketdata/providers/gate.py",
+    "marketdata/providers/budget.py",
     "marketdata/providers/x.py",
-    "marketdata/services/rations.py",
+    "marketdata/providers/quote_quota.py",
 }
 NOT_HTTP = {"config.devserver.errors"}
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from accounts.callers import key_secret
 from accounts.keys import checked_key, digest_of
 from accounts.models import ApiKey, User
+from accounts.principals import key_secret
 from config.devserver.demo import ensure_staff, key_line, login_line
 
 pytestmark = pytest.mark.django_db

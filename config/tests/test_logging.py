@@ -12,7 +12,7 @@ import structlog
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from config.http.request_log import accepted_id
+from config.http.request_log import request_id_for
 from config.observability.logging import HIDDEN, logging_config, redact_secrets
 from config.observability.telemetry import strip_event
 
@@ -139,7 +139,7 @@ def test_a_log_line_needs_no_query() -> None:
 
 @pytest.mark.parametrize("offered", ["", "short", "x" * 65, "with space 1", "new\nline-000", "<script>00"])
 def test_an_unsafe_request_id_is_replaced(offered: str) -> None:
-    given = accepted_id(offered)
+    given = request_id_for(offered)
     assert given != offered
     assert len(given) == 32
 

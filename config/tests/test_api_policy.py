@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.limits import address_bucket
 from accounts.tests.factories import key_of, person
-from config.http.api_policy import LARGEST_HEADERS, LONGEST_ADDRESS, ApiGateMiddleware, check_request
+from config.http.api_policy import LARGEST_HEADERS, LONGEST_ADDRESS, ApiPolicyMiddleware, check_request
 from config.http.errors import BodyTooLarge, LengthMissing
 from store.client import redis_client
 
@@ -73,7 +73,7 @@ def test_a_length_that_is_none_is_refused(meta: dict[str, str], error: type[Exce
 
 
 def test_pages_are_left_alone() -> None:
-    gate = ApiGateMiddleware(lambda request: HttpResponse("passed"))
+    gate = ApiPolicyMiddleware(lambda request: HttpResponse("passed"))
     request: HttpRequest = RequestFactory().get("/stocks", QUERY_STRING="q=%00")
     assert gate(request).content == b"passed"
 
