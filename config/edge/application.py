@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from accounts.callers import Caller
+from accounts.principals import Principal
 from config.edge.authenticate import AuthenticatedRequest
 from config.edge.counts import BufferedCounts
 from config.edge.lookup import LOAD_SCRIPT, ForecastLookup, ForecastReader
@@ -18,7 +18,7 @@ from config.edge.render import Response, ResponseRenderer, error_response, probl
 from config.edge.wsgi_bridge import Wsgi, WsgiBridge
 from config.http.errors import ServerBusy
 from config.http.problems import UNEXPECTED
-from config.http.request_log import new_id
+from config.http.request_log import new_request_id
 from config.stream.routing import answer_not_found
 from predictions.api.predict import SEEN
 from store.pipelined_client import PipelinedClient
@@ -59,10 +59,10 @@ class EdgeApplication:
         try:
             response = await self._response(scope)
         except ServerBusy as error:
-            response = error_response(error, new_id())
+            response = error_response(error, new_request_id())
         except Exception:
             log.exception("edge_request_failed")
-            response = problem(UNEXPECTED, new_id())
+            response = problem(UNEXPECTED, new_request_id())
         await send_response(send, response)
 
     async def _response(self, scope: Any) -> Response:
@@ -93,6 +93,6 @@ class EdgeApplication:
         return self._renderer.forecast(request, again, began)
 
 
-def _counted(lookup: ForecastLookup, caller: Caller) -> Mapping[str, Any]:
+def _counted(lookup: ForecastLookup, caller: Principal) -> Mapping[str, Any]:
     """Return what tells Django's view that the call is counted already."""
     return {SEEN: lookup.result(caller)}

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from accounts.callers import Caller, anonymous_caller, known_caller
-from accounts.errors import CredentialsRefused
+from accounts.errors import InvalidCredentials
 from accounts.limits import address_behind, address_bucket
 from accounts.models import Scope
+from accounts.principals import Principal, anonymous_principal, cached_principal
 from config.edge.parse import ParsedRequest
-from config.http.request_log import new_id
+from config.http.request_log import new_request_id
 
 
 @dataclass(slots=True)
@@ -15,7 +15,7 @@ class AuthenticatedRequest:
     """A parsed request, its caller and the client's address."""
 
     parsed: ParsedRequest
-    caller: Caller
+    caller: Principal
     address: str
     request_id: str
 
@@ -25,11 +25,11 @@ def authenticate(parsed: ParsedRequest, peer: str) -> AuthenticatedRequest | Non
     address = address_behind(peer, parsed.forwarded_for)
     if parsed.key_digest or parsed.token:
         try:
-            caller = known_caller(digest=parsed.key_digest, token=parsed.token)
-        except CredentialsRefused:
+            caller = cached_principal(digest=parsed.key_digest, token=parsed.token)
+        except InvalidCredentials:
             return None
     else:
-        caller = anonymous_caller(address_bucket(address))
+        caller = anonymous_principal(address_bucket(address))
     if caller is None or Scope.READ not in caller.scopes:
         return None
-    return AuthenticatedRequest(parsed, caller, address, parsed.request_id or new_id())
+    return AuthenticatedRequest(parsed, caller, address, parsed.request_id or new_request_id())

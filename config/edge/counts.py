@@ -6,13 +6,13 @@ from functools import lru_cache
 
 from prometheus_client import Counter
 
-from accounts.callers import Caller
+from accounts.principals import Principal
 from accounts.usage import USAGE
 from config.edge.parse import PREDICT_PATH
-from config.http.request_log import API_CALLS
+from config.http.request_log import API_V1_PREFIX
 from predictions.readpath.metering import CACHE_READS, PREDICTIONS
 
-ENDPOINT = PREDICT_PATH.removeprefix(API_CALLS)
+ENDPOINT = PREDICT_PATH.removeprefix(API_V1_PREFIX)
 FLUSH_SECONDS = 1.0
 
 # Horizon, status of the forecast, whether it was served as fresh.
@@ -25,7 +25,7 @@ class BufferedCounts:
     def __init__(self) -> None:
         self._predictions: dict[PredictionKind, int] = defaultdict(int)
         self._calls: dict[tuple[str, int], int] = defaultdict(int)
-        self._callers: dict[str, Caller] = {}
+        self._callers: dict[str, Principal] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -45,7 +45,7 @@ class BufferedCounts:
         """Count a served prediction."""
         self._predictions[kind] += 1
 
-    def add_call(self, caller: Caller, status: int) -> None:
+    def add_call(self, caller: Principal, status: int) -> None:
         """Count a call of the caller."""
         self._calls[caller.bucket, status] += 1
         self._callers[caller.bucket] = caller

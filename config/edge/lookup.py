@@ -6,8 +6,8 @@ from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from accounts.allowances import limits_of
-from accounts.callers import Caller
+from accounts.principals import Principal
+from accounts.quotas import script_arguments
 from config.edge.authenticate import AuthenticatedRequest
 from predictions.api.predict import CACHE_CONTROL, PredictQuery
 from predictions.readpath.bodies import tag_of
@@ -68,7 +68,7 @@ class ForecastLookup:
 
     @property
     def counted(self) -> Sequence[int]:
-        """The counts as `accounts.allowances` reads them."""
+        """The counts as `accounts.quotas` reads them."""
         return self.reply[:COUNTED]
 
     @property
@@ -91,7 +91,7 @@ class ForecastLookup:
         """Return whether there is an answer that may be served as fresh at `now` (epoch seconds)."""
         return self.forecast is not None and now < float(self.reply[_UNTIL])
 
-    def result(self, caller: Caller) -> Look:
+    def result(self, caller: Principal) -> Look:
         """Return the same for the Django view."""
         bodies = [] if self.forecast is None else [self.forecast.fresh.body, self.forecast.stale.body]
         return look_of(caller, [*self.reply[:_FACTS_LENGTH], *bodies])
@@ -142,7 +142,7 @@ class ForecastReader:
             return None
         return self.read(reply, query, cached)
 
-    def _caller_part(self, caller: Caller) -> bytes:
+    def _caller_part(self, caller: Principal) -> bytes:
         name = (caller.bucket, caller.per_minute, caller.per_day)
         part = self._caller_parts.get(name)
         if part is None:
@@ -165,9 +165,9 @@ class ForecastReader:
         return ForecastLookup(reply, forecast)
 
 
-def _caller_part(caller: Caller, *, cost: int) -> bytes:
+def _caller_part(caller: Principal, *, cost: int) -> bytes:
     """Return the command up to the caller's limits, packed."""
-    keys, limits = keys_of(caller), limits_of(caller, cost)
+    keys, limits = keys_of(caller), script_arguments(caller, cost)
     words: tuple[str | int, ...] = ("EVALSHA", READ_SHA, len(keys), *keys, *limits)
     return b"*%d\r\n%b" % (len(words) + QUERY_WORDS, packed_words(*words))
 

@@ -8,8 +8,8 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
 
-from accounts.callers import bearer_token, key_digest
-from config.http.request_log import offered_id
+from accounts.principals import bearer_token, key_digest
+from config.http.request_log import valid_request_id
 from marketdata.conf import REAL_CLOCK
 from marketdata.errors import MarketDataError
 from predictions.api.predict import PredictQuery, parse_query
@@ -76,7 +76,7 @@ class RequestParser:
             or not self._is_allowed_host(get(b"host", ""))
         ):
             return None
-        request_id = offered_id(get(b"x-request-id", ""))
+        request_id = valid_request_id(get(b"x-request-id", ""))
         forwarded, if_none_match = get(b"x-forwarded-for", ""), get(b"if-none-match", "")
         return ParsedRequest(predict_query, *credentials, forwarded, if_none_match, request_id, is_secure)
 

@@ -16,7 +16,7 @@ from config.edge.lookup import ForecastLookup, ForecastReader
 from config.edge.parse import RequestParser
 from config.edge.render import Response, ResponseRenderer, problem
 from config.http.problems import BY_STATUS, UNEXPECTED
-from config.http.request_log import new_id
+from config.http.request_log import new_request_id
 
 log = structlog.get_logger(__name__)
 
@@ -151,12 +151,12 @@ class CachedForecastProtocol(HttpToolsProtocol):
 
 async def malformed_request(scope: Any, receive: Any, send: Any) -> None:
     """ASGI application that answers 400."""
-    await send_response(send, problem(BY_STATUS[400], new_id()))
+    await send_response(send, problem(BY_STATUS[400], new_request_id()))
 
 
 async def unexpected_error(scope: Any, receive: Any, send: Any) -> None:
     """ASGI application that answers 500."""
-    await send_response(send, problem(UNEXPECTED, new_id()))
+    await send_response(send, problem(UNEXPECTED, new_request_id()))
 
 
 async def send_response(send: Any, response: Response) -> None:

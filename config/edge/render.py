@@ -11,16 +11,16 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from accounts import usage
-from accounts.allowances import Allowance, allowance_of, left_after
-from accounts.callers import Caller
 from accounts.errors import RateLimited
 from accounts.limits import network_of
+from accounts.principals import Principal
+from accounts.quotas import RateLimitResult, rate_limit_header, rate_limit_result
 from accounts.usage import USAGE
 from config.edge.authenticate import AuthenticatedRequest
 from config.edge.counts import ENDPOINT, BufferedCounts
 from config.edge.lookup import ForecastLookup, header_lines
 from config.edge.parse import PREDICT_PATH
-from config.http.problem_responses import CONTENT_TYPE, plain_problem, problem_response
+from config.http.problem_responses import CONTENT_TYPE, problem_bytes, problem_response
 from config.http.problems import Problem
 from config.http.request_log import REQUEST_ID_HEADER
 from predictions.api.predict import is_held
@@ -69,7 +69,7 @@ class ResponseRenderer:
             representation.not_modified_lines if is_known else representation.header_lines,
             max(0, now - lookup.made_at),
             self._policy_line(request.caller, lookup),
-            left_after(request.caller, lookup.counted).encode(),
+            rate_limit_header(request.caller, lookup.counted).encode(),
             request.request_id.encode(),
             self._constant_lines[request.parsed.is_secure],
         )
@@ -81,7 +81,7 @@ class ResponseRenderer:
 
     def refusal(self, request: AuthenticatedRequest, lookup: ForecastLookup, began: float) -> Response:
         """Return 429 Too Many Requests."""
-        allowance = allowance_of(request.caller, lookup.counted)
+        allowance = rate_limit_result(request.caller, lookup.counted)
         response = error_response(_rate_limited(allowance), request.request_id)
         own = [*allowance.headers().items(), (REQUEST_ID_HEADER, request.request_id)]
         response.header_lines += header_lines(own) + self._constant_lines[request.parsed.is_secure]
@@ -89,11 +89,11 @@ class ResponseRenderer:
         log_request(request, response.status, time.perf_counter() - began)
         return response
 
-    def _policy_line(self, caller: Caller, lookup: ForecastLookup) -> bytes:
-        name = (caller.policy, caller.per_minute, caller.per_day)
+    def _policy_line(self, caller: Principal, lookup: ForecastLookup) -> bytes:
+        name = (caller.policy_name, caller.per_minute, caller.per_day)
         line = self._policy_lines.get(name)
         if line is None:
-            policy = allowance_of(caller, lookup.counted).headers()["RateLimit-Policy"]
+            policy = rate_limit_result(caller, lookup.counted).headers()["RateLimit-Policy"]
             line = self._policy_lines[name] = header_lines([("RateLimit-Policy", policy)])
         return line
 
@@ -109,7 +109,7 @@ def error_response(error: Exception, request_id: str) -> Response:
 
 def problem(kind: Problem, request_id: str) -> Response:
     """Return a problem+json that no exception stands behind."""
-    body = plain_problem(kind, request_id)
+    body = problem_bytes(kind, request_id)
     headers = [("content-type", CONTENT_TYPE), ("content-length", str(len(body))), (REQUEST_ID_HEADER, request_id)]
     return Response(kind.status, header_lines(headers), body)
 
@@ -117,8 +117,8 @@ def problem(kind: Problem, request_id: str) -> Response:
 def log_request(request: AuthenticatedRequest, status: int, seconds: float) -> None:
     """Write the log line and the row that RequestLogMiddleware writes for calls that Django answers."""
     network = network_of(request.address)
-    call = usage.Call("GET", ENDPOINT, PREDICT_PATH, status, seconds, network, request.request_id)
-    USAGE.write_down(request.caller, call)
+    call = usage.ApiCall("GET", ENDPOINT, PREDICT_PATH, status, seconds, network, request.request_id)
+    USAGE.log_request(request.caller, call)
     log.info(
         "request",
         method="GET",
@@ -134,7 +134,7 @@ def log_request(request: AuthenticatedRequest, status: int, seconds: float) -> N
     )
 
 
-def _rate_limited(allowance: Allowance) -> RateLimited:
+def _rate_limited(allowance: RateLimitResult) -> RateLimited:
     try:
         allowance.require()
     except RateLimited as error:

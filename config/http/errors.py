@@ -7,14 +7,14 @@ class RequestRefused(Exception):
     """Base of every error of this kind."""
 
 
-class AddressMalformed(RequestRefused):
+class MalformedUrl(RequestRefused):
     """The address holds a NUL byte, a broken percent sign, or bytes that are no UTF-8."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The address holds {reason}.")
 
 
-class AddressTooLong(RequestRefused):
+class UrlTooLong(RequestRefused):
     """The address has more than `limit` characters."""
 
     def __init__(self, limit: int) -> None:

@@ -196,7 +196,7 @@ def called(reader: Reader, method: str, query: str, headers: dict[str, str]) -> 
 def test_a_plain_call_is_understood() -> None:
     call = called(Reader(), "GET", QUERY, {**HEADERS, "HTTP_COOKIE": "theme=dark"})
     assert call is not None
-    assert (call.query.symbol, call.query.horizon, call.caller.policy) == ("AAPL", 5, "anonymous")
+    assert (call.query.symbol, call.query.horizon, call.caller.policy_name) == ("AAPL", 5, "anonymous")
     assert call.caller.bucket == "limit:{address:203.0.113.5/32}"
 
 

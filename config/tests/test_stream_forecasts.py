@@ -40,7 +40,7 @@ def test_a_topic_is_made_of_a_key_and_found_by_any_spelling(apple: Instrument) -
     berkshire = stock("BRK.B")
     topics = live.topics_for(["aapl", "BRK-B", "brk/b", "ZZZZ", "<b>"], user=None)
     assert topics.found == (topic_of(apple), topic_of(berkshire))
-    assert [type(error).__name__ for error in topics.refused] == ["SymbolUnknown", "SymbolMalformed"]
+    assert [type(error).__name__ for error in topics.errors] == ["SymbolUnknown", "SymbolMalformed"]
 
 
 def test_many_symbols_are_found_by_one_query(
