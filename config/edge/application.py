@@ -10,10 +10,11 @@ import structlog
 
 from accounts.principals import Principal
 from config.edge.authenticate import AuthenticatedRequest
+from config.edge.connection_guard import send_response
 from config.edge.counts import BufferedCounts
 from config.edge.lookup import LOAD_SCRIPT, ForecastLookup, ForecastReader
 from config.edge.parse import PREDICT_PATH
-from config.edge.protocol import COUNTED_CALL, CachedForecastHandler, CachedForecastProtocol, send_response
+from config.edge.protocol import COUNTED_CALL, CachedForecastHandler, CachedForecastProtocol
 from config.edge.render import Response, ResponseRenderer, error_response, problem
 from config.edge.wsgi_bridge import Wsgi, WsgiBridge
 from config.http.errors import ServerBusy

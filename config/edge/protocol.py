@@ -12,10 +12,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from config.edge.authenticate import AuthenticatedRequest, authenticate
+from config.edge.connection_guard import answer_malformed, is_stream_handshake, send_response
 from config.edge.lookup import ForecastLookup, ForecastReader
 from config.edge.parse import RequestParser
 from config.edge.render import Response, ResponseRenderer, problem
-from config.http.problems import BY_STATUS, UNEXPECTED
+from config.http.problems import UNEXPECTED
 from config.http.request_log import new_request_id
 
 log = structlog.get_logger(__name__)
@@ -93,17 +94,18 @@ class CachedForecastProtocol(HttpToolsProtocol):
         self._is_refusing = True
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
-            super()._start_asgi_task(self._closing_cycle(), malformed_request)
+            super()._start_asgi_task(self._closing_cycle(), answer_malformed)
         elif cycle.more_body:
             # The malformed part is the body of the request that is being answered.
             cycle.keep_alive = False
         else:
-            self.pipeline.appendleft((self._closing_cycle(), malformed_request))
+            self.pipeline.appendleft((self._closing_cycle(), answer_malformed))
 
     def _should_upgrade(self) -> bool:
-        """Return whether to switch to WebSocket, which must not happen while an earlier request is being answered."""
+        """Return whether to switch to WebSocket: for the stream, and not while an earlier request is being answered."""
         is_idle = self.cycle is None or self.cycle.response_complete
-        return is_idle and super()._should_upgrade()
+        is_allowed = is_idle and is_stream_handshake(self.scope["method"], self.url, self.headers)
+        return is_allowed and super()._should_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Start to answer a request whose turn has come."""
@@ -113,7 +115,7 @@ class CachedForecastProtocol(HttpToolsProtocol):
                     return
             except Exception:
                 log.exception("cached_forecast_failed")
-                app = unexpected_error
+                app = answer_unexpected_error
         super()._start_asgi_task(cycle, app)
 
     def _respond(self, cycle: RequestResponseCycle, response: Response | None) -> None:
@@ -149,20 +151,9 @@ class CachedForecastProtocol(HttpToolsProtocol):
         )
 
 
-async def malformed_request(scope: Any, receive: Any, send: Any) -> None:
-    """ASGI application that answers 400."""
-    await send_response(send, problem(BY_STATUS[400], new_request_id()))
-
-
-async def unexpected_error(scope: Any, receive: Any, send: Any) -> None:
-    """ASGI application that answers 500."""
+async def answer_unexpected_error(scope: Any, receive: Any, send: Any) -> None:
+    """Answer 500 (an ASGI application)."""
     await send_response(send, problem(UNEXPECTED, new_request_id()))
-
-
-async def send_response(send: Any, response: Response) -> None:
-    """Send a rendered response over ASGI."""
-    await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
-    await send({"type": "http.response.body", "body": response.body})
 
 
 @lru_cache(maxsize=4)
