@@ -1,1 +1,5 @@
-"""Where prices and news come from: the only place of this app that talks to the outside."""
+"""Clients of price, quote and news sources: the only modules of this app with outside HTTP.
+
+A vendor's JSON never leaves its module; callers get records of `base`.
+Imported by `marketdata.services`; other apps may import `sample`.
+"""

@@ -1,4 +1,4 @@
-"""The providers by name, in the order in which the settings ask them."""
+"""Build the configured price providers, in the order of the settings."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -17,18 +17,18 @@ from marketdata.providers.sample import SampleProvider
 from marketdata.providers.yahoo import YahooProvider
 
 STORE_TIMEOUT_S = 0.5
-# These answer from the disk: nothing is counted, and nothing rests.
+# Local providers, without budget or circuit breaker.
 WITHOUT_GATE = frozenset({"sample"})
 
 
 def build_providers(
     market_data: MarketDataSettings, *, cache_folder: Path, gate_of: Callable[[str], Gate] = Gate
 ) -> list[Provider]:
-    """New providers for one run; what a run learns about a source is forgotten with them, what its gate knows is not.
+    """Build providers for one run; state such as "unreachable" lasts for the run, budgets and circuits last longer.
 
     Alpha Vantage is left out without a key.
     """
-    makers: dict[str, Callable[[], Provider]] = {
+    factories: dict[str, Callable[[], Provider]] = {
         "yahoo": lambda: YahooProvider(
             timeout_s=market_data.yahoo_timeout_s,
             base_url=market_data.yahoo_base_url,
@@ -39,25 +39,25 @@ def build_providers(
     }
     if market_data.alpha_vantage is not None:
         alpha_vantage: AlphaVantageSettings = market_data.alpha_vantage
-        makers["alpha_vantage"] = lambda: AlphaVantage(alpha_vantage, gate=gate_of("alpha_vantage"))
-    return [makers[name]() for name in market_data.providers if name in makers]
+        factories["alpha_vantage"] = lambda: AlphaVantage(alpha_vantage, gate=gate_of("alpha_vantage"))
+    return [factories[name]() for name in market_data.providers if name in factories]
 
 
 def configured_providers() -> list[Provider]:
-    """The providers of this installation."""
+    """Build the providers of this installation."""
     return build_providers(
         settings.HINDCAST_MARKETDATA, cache_folder=settings.HINDCAST_SITE.data_dir / "yahoo", gate_of=shared_gate
     )
 
 
 def configured_names() -> tuple[str, ...]:
-    """Their names, in the order in which they are asked."""
+    """Return the provider names, in the order they are tried."""
     names: tuple[str, ...] = settings.HINDCAST_MARKETDATA.providers
     return names
 
 
 def budget_for(name: str) -> Budget:
-    """How often the source of that name may be asked."""
+    """Return the call budget of a source."""
     budget: Budget = settings.HINDCAST_MARKETDATA.budget_for(name)
     return budget
 

@@ -1,4 +1,4 @@
-"""The sources of news by name, in the order of the settings; one without its key is off."""
+"""Build the configured news providers, in the order of the settings; a source without a key is left out."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,20 +7,20 @@ from django.conf import settings
 
 from marketdata.conf import AlphaVantageSettings, Budget, NewsSettings
 from marketdata.providers.alpha_vantage_news import AlphaVantageNewsProvider
+from marketdata.providers.base import NewsProvider
 from marketdata.providers.catalog import budget_for, configured_names, shared_gate
 from marketdata.providers.gate import Gate
-from marketdata.providers.news_base import NewsProvider
 from marketdata.providers.newsapi import NewsApiProvider
 from marketdata.providers.reddit import RedditProvider
 from marketdata.providers.x import XProvider
 
-# Of a day's calls to a source that is asked for prices too.
+# Share of a day's calls to a source that also serves prices.
 SHARE_FOR_NEWS = 0.4
 
 
 def build_news_providers(news: NewsSettings, *, gate_of: Callable[[str], Gate] = Gate) -> list[NewsProvider]:
-    """New sources for one run, of those that have what they need to be asked."""
-    makers: dict[str, Callable[[Gate], NewsProvider]] = {
+    """Build the news providers that have a key, for one run."""
+    factories: dict[str, Callable[[Gate], NewsProvider]] = {
         "alpha_vantage": lambda gate: AlphaVantageNewsProvider(
             AlphaVantageSettings(news.alpha_vantage_key, news.alpha_vantage_base_url, news.timeout_s), gate
         ),
@@ -35,19 +35,19 @@ def build_news_providers(news: NewsSettings, *, gate_of: Callable[[str], Gate] =
         ),
         "x": lambda gate: XProvider(news.x_bearer_token, news.x_base_url, news.timeout_s, gate),
     }
-    return [makers[name](gate_of(name)) for name in news.providers if news.has_key(name)]
+    return [factories[name](gate_of(name)) for name in news.providers if news.has_key(name)]
 
 
 def configured_news_providers() -> list[NewsProvider]:
-    """The sources of news of this installation, behind the gates that all its processes share."""
+    """Build the news providers of this installation, with budgets shared by all processes."""
     return build_news_providers(settings.HINDCAST_NEWS, gate_of=lambda name: shared_gate(name, news_budget(name)))
 
 
 def news_budget(name: str) -> Budget:
-    """How often news may ask the source of that name: all of its budget, unless prices are asked of it too.
+    """Return the news budget of a source: its whole budget, unless it serves prices too.
 
-    Then calls for both are counted together, and news stops at two fifths of a day's calls: what is left is kept for
-    prices, because a day without news is a gap and a day without prices is a wrong forecast.
+    A source of both counts all calls together, and news stops at 40% of the day's calls: a day without news is a gap,
+    a day without prices makes forecasts wrong.
     """
     budget = budget_for(name)
     if not budget.per_day or name not in configured_names():
