@@ -7,6 +7,8 @@ PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 RUNTIME := base ml embedded
 LOCKED := base ml embedded finbert dev bench sdk
+# Every test process has its own servers; a file runs in one process, so that its fixtures are built once.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
@@ -18,11 +20,11 @@ help: ## list the commands
 demo: runtime ## run the whole platform here until Ctrl-C
 	@exec $(PYTHON) manage.py demo
 
-test: install browser ## run the tests (all but the slow ones)
-	@$(PYTHON) -m pytest
+test: install browser ## run the tests in parallel (all but the slow ones)
+	@$(PYTHON) -m pytest $(PARALLEL)
 
 test-slow: install browser ## run the slow tests
-	@$(PYTHON) -m pytest -m slow
+	@$(PYTHON) -m pytest $(PARALLEL) -m slow
 
 bench-api: install ## measure the API beside FastAPI with slowapi and a bare server (ARGS="--seconds 10 --rounds 5")
 	@$(PYTHON) -m benchmarks.api $(ARGS)

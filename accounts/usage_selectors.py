@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from django.db.models import Sum
 
-from accounts.limits import key_bucket, taken_today, user_bucket
+from accounts.limits import key_bucket, used_today, user_bucket
 from accounts.models import UsageDay, User
 
 
@@ -37,7 +37,7 @@ def used_on(user: User, day: date) -> list[Used]:
     limit = user.plan.per_day
     if limit is None:
         return [Used(row["key__prefix"], row["key__name"] or "", row["sum"], None) for row in rows]
-    taken = taken_today([user_bucket(user.pk) if row["key"] is None else key_bucket(row["key"]) for row in rows])
+    taken = used_today([user_bucket(user.pk) if row["key"] is None else key_bucket(row["key"]) for row in rows])
     spent = [row["sum"] for row in rows] if taken is None else taken
     return [
         Used(row["key__prefix"], row["key__name"] or "", row["sum"], max(0, limit - gone))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from benchmarks import api_reads, api_report, api_turns
+from benchmarks import api_reads, api_report
 from benchmarks.api_load import Wrk
+from benchmarks.api_rounds import Loads, measured_loads
 from benchmarks.api_scene import Scene, prepared
 from benchmarks.api_servers import Server, ours, peer
 from benchmarks.frame import machine, own_database
@@ -19,21 +20,23 @@ Figures = dict[str, float]
 def run(*, wrk: str, python: Path, seconds: int, rounds: int, is_quick: bool, page: Path | None) -> None:
     """Measure on a database of its own, print tables and, as the last line, one JSON object."""
     on = machine()
-    with own_database():
-        loads, figures = _measured(Wrk(wrk, seconds), python, prepared(), rounds=rounds, is_quick=is_quick)
-    api_report.tell(loads, figures, on, page)
-
-
-def _measured(wrk: Wrk, python: Path, scene: Scene, *, rounds: int, is_quick: bool) -> tuple[api_turns.Loads, Figures]:
     folder = Path(settings.HINDCAST_SITE.data_dir) / "bench-api"
     folder.mkdir(parents=True, exist_ok=True)
+    with own_database():
+        loads, figures = _measured(Wrk(wrk, seconds), python, prepared(folder), folder, rounds, is_quick=is_quick)
+    api_report.write(loads, figures, on, page)
+
+
+def _measured(
+    wrk: Wrk, python: Path, scene: Scene, folder: Path, rounds: int, *, is_quick: bool
+) -> tuple[Loads, Figures]:
     variables = scene.variables(folder)
-    with _all_of_them(python, variables, scene, folder) as servers:
-        loads = api_turns.taken(wrk, servers, scene, rounds)
+    with _all_servers(python, variables, scene, folder) as servers:
+        loads = measured_loads(wrk, servers, scene, rounds)
         figures: Figures = {}
-        for name, key_id in scene.doomed_ids.items():
+        for name, (key_id, key) in scene.revocable.items():
             revoke = partial(api_reads.revoke, key_id)
-            figures[f"revoked_{name}_ms"] = api_reads.revocation_ms(servers[name], scene, revoke)
+            figures[f"revoked_{name}_ms"] = api_reads.revocation_ms(servers[name], scene, key, revoke)
         if not is_quick:
             figures |= api_reads.other_reads(wrk, servers["web"], scene)
             figures |= api_reads.with_an_empty_store(servers, scene)
@@ -43,12 +46,12 @@ def _measured(wrk: Wrk, python: Path, scene: Scene, *, rounds: int, is_quick: bo
 
 
 @contextmanager
-def _all_of_them(python: Path, variables: Mapping[str, str], scene: Scene, folder: Path) -> Iterator[dict[str, Server]]:
-    theirs = {"REDIS_URL": variables["REDIS_URL"], "PEER_KEY": scene.key, "PEER_SECRET": scene.peer_secret}
+def _all_servers(python: Path, variables: Mapping[str, str], scene: Scene, folder: Path) -> Iterator[dict[str, Server]]:
+    peers = {"REDIS_URL": variables["REDIS_URL"], "PEER_KEYS": str(scene.key_file), "PEER_SECRET": scene.peer_secret}
     with ExitStack() as stack:
         yield {
-            "bare": stack.enter_context(peer("bare", "bare", python, theirs, folder)),
-            "fastapi": stack.enter_context(peer("fastapi", "fastapi_app", python, theirs, folder)),
+            "bare": stack.enter_context(peer("bare", "bare", python, peers, folder)),
+            "fastapi": stack.enter_context(peer("fastapi", "fastapi_app", python, peers, folder)),
             "web": stack.enter_context(ours("web", variables, folder)),
             "edge": stack.enter_context(ours("edge", variables, folder)),
         }

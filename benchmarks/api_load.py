@@ -1,19 +1,19 @@
-"""Load by wrk, and what it says."""
+"""HTTP load by wrk."""
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.api_servers import Server
 
-REPORT = Path(__file__).with_name("wrk_report.lua")
+SCRIPT = Path(__file__).with_name("wrk_load.lua")
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One turn: answers a second, latencies in milliseconds, processor microseconds an answer."""
+    """Result of one run: requests per second, latencies in milliseconds, processor microseconds per request."""
 
     per_second: float
     p50_ms: float
@@ -25,24 +25,38 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Wrk:
-    """The load generator, for turns of so many seconds."""
+    """The load generator; each run lasts `seconds`."""
 
     program: str
-    seconds: int
+    seconds: float
 
-    def load(self, server: Server, path: str, headers: Mapping[str, str], connections: int) -> Load:
-        """Call one path as often as that many connections can. Any answer but a success counts as failed."""
+    def repeated(self, server: Server, path: str, headers: Mapping[str, str], connections: int) -> Load:
+        """Send the same request again and again over that many connections."""
         named = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-        command = [self.program, "-t1", f"-c{connections}", f"-d{self.seconds}s", "-s", str(REPORT), *named]
+        return self._run(server, path, named, connections)
+
+    def varied(self, server: Server, keys: Path, symbols: Path, connections: int) -> Load:
+        """Send requests that all differ: key and symbol (one per line of the files), horizon and request id."""
+        return self._run(server, "/", [], connections, arguments=["--", str(keys), str(symbols)])
+
+    def _run(
+        self, server: Server, path: str, options: Sequence[str], connections: int, arguments: Sequence[str] = ()
+    ) -> Load:
+        duration = ["-t1", f"-c{connections}", f"-d{self.seconds}s", "-s", str(SCRIPT)]
         before = server.cpu_s()
-        finished = subprocess.run([*command, server.url(path)], capture_output=True, text=True, check=True)
+        finished = subprocess.run(
+            [self.program, *duration, *options, server.url(path), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         used = server.cpu_s() - before
-        told = json.loads(finished.stdout.strip().splitlines()[-1])
+        report = json.loads(finished.stdout.strip().splitlines()[-1])
         return Load(
-            per_second=told["requests"] / told["seconds"],
-            p50_ms=told["p50_ms"],
-            p95_ms=told["p95_ms"],
-            p99_ms=told["p99_ms"],
-            failed=told["failed"],
-            cpu_us=1e6 * used / max(1, told["requests"]),
+            per_second=report["requests"] / report["seconds"],
+            p50_ms=report["p50_ms"],
+            p95_ms=report["p95_ms"],
+            p99_ms=report["p99_ms"],
+            failed=report["failed"],
+            cpu_us=1e6 * used / max(1, report["requests"]),
         )

@@ -1,4 +1,4 @@
-"""The other reads, an empty store, no store at all, and a key that is revoked while it is used."""
+"""Other read calls, an empty store, no store at all, and the revocation of a key under load."""
 
 import threading
 import time
@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 import httpx
 from django.utils import timezone
 
-from accounts.limits import store
 from accounts.models import ApiKey
 from benchmarks.api_load import Wrk
+from benchmarks.api_rounds import PATH
 from benchmarks.api_scene import Scene
 from benchmarks.api_servers import Server, ours
-from benchmarks.api_turns import PATH
+from store.client import redis_client
 
 CONNECTIONS = 16
 BURSTS = 20
@@ -38,10 +38,10 @@ READS = {
 
 
 def other_reads(wrk: Wrk, web: Server, scene: Scene) -> dict[str, float]:
-    """The 95th percentile of each other read call, at 16 connections."""
+    """Return the 95th percentile of each other read call, at 16 connections."""
     latencies, processor = {}, {}
     for name, path in _paths(scene).items():
-        load = wrk.load(web, path, scene.headers("web", "key"), CONNECTIONS)
+        load = wrk.repeated(web, path, scene.headers("web", "key"), CONNECTIONS)
         if load.failed:
             raise SystemExit(f"{path} failed {load.failed} times.")
         latencies[f"read_{name}_p95_ms"] = load.p95_ms
@@ -50,22 +50,22 @@ def other_reads(wrk: Wrk, web: Server, scene: Scene) -> dict[str, float]:
 
 
 def with_an_empty_store(servers: Mapping[str, Server], scene: Scene) -> dict[str, float]:
-    """The 95th percentile of the first 16 calls at once after everything in the store was forgotten."""
+    """Return the 95th percentile of the first 16 simultaneous calls after the store was emptied."""
     figures = {}
     for name in ("web", "edge"):
-        # Connections to the database are opened before the measuring, as in a process that has run for a while.
-        store().flushdb()
+        # Open the database connections first, as in a process that has run for a while.
+        redis_client().flushdb()
         _burst(servers[name].url(PATH), scene.headers(name, "key"))
         taken: list[float] = []
         for _ in range(BURSTS):
-            store().flushdb()
+            redis_client().flushdb()
             taken += _burst(servers[name].url(PATH), scene.headers(name, "key"))
         figures[f"empty_{name}_p95_ms"] = _p95(taken)
     return figures
 
 
 def without_the_store(variables: Mapping[str, str], folder: Path, scene: Scene) -> dict[str, float]:
-    """The same with nobody listening where the store should be: everything comes from PostgreSQL."""
+    """Return the same with no store listening: every answer comes from PostgreSQL."""
     figures = {}
     for name in ("web", "edge"):
         with ours(name, {**variables, "REDIS_URL": NOWHERE}, folder) as server:
@@ -76,18 +76,18 @@ def without_the_store(variables: Mapping[str, str], folder: Path, scene: Scene) 
     return figures
 
 
-def revocation_ms(server: Server, scene: Scene, revoke: Callable[[], Any]) -> float:
-    """Milliseconds from the commit of a revocation until the key is refused, while others go on calling."""
+def revocation_ms(server: Server, scene: Scene, key: str, revoke: Callable[[], Any]) -> float:
+    """Return the milliseconds from the commit of a revocation until the key is refused, under load by another key."""
     ended = threading.Event()
 
-    def others() -> None:
+    def load() -> None:
         with httpx.Client(headers=scene.headers(server.name, "key")) as client:
             while not ended.is_set():
                 client.get(server.url(PATH))
 
-    with ThreadPoolExecutor(4) as pool, httpx.Client(headers={"X-API-Key": scene.doomed_keys[server.name]}) as client:
+    with ThreadPoolExecutor(4) as pool, httpx.Client(headers={"X-API-Key": key}) as client:
         for _ in range(4):
-            pool.submit(others)
+            pool.submit(load)
         try:
             for _ in range(50):
                 client.get(server.url(PATH)).raise_for_status()
@@ -102,7 +102,7 @@ def revocation_ms(server: Server, scene: Scene, revoke: Callable[[], Any]) -> fl
 
 
 def revoke(key_id: int) -> None:
-    """As the person does who lost it."""
+    """Revoke the key as its owner does."""
     key = ApiKey.objects.get(pk=key_id)
     key.revoked_at = timezone.now()
     key.save()
@@ -113,7 +113,7 @@ def _paths(scene: Scene) -> dict[str, str]:
 
 
 def _burst(url: str, headers: Mapping[str, str]) -> list[float]:
-    """Milliseconds that each of 16 calls takes which are sent at once; raises SystemExit when one is not answered."""
+    """Send 16 calls at once and return the milliseconds of each. Raises SystemExit when one fails."""
     gate, target = threading.Barrier(CONNECTIONS), urlsplit(url)
 
     def call(_: int) -> float:

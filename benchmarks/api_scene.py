@@ -1,10 +1,12 @@
-"""What `benchmarks.api` reads: a small market with published forecasts, and a person with a key and a token."""
+"""Data for `benchmarks.api`: a market with published forecasts, and a person with API keys and a token."""
 
 import os
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice, product
 from pathlib import Path
+from string import ascii_uppercase
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -18,34 +20,40 @@ from accounts.tokens import FAMILY_CLAIM
 from config.devserver.demo import empty_metrics
 from marketdata import clock
 from mlops.services.registry import refresh_champion_key
+from predictions.conf import HORIZONS
 from predictions.models import Forecast
 from predictions.readpath import cache
+from predictions.tests import factories
 from predictions.tests.scene import scene
 
 PLAN = "unlimited"
 EMAIL = "bench@localhost"
+KEYS = 50
+MORE_SYMBOLS = 97
+LIFETIME = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Who calls, and with what."""
+    """Credentials and paths that the load uses; `revocable` maps a server's name to a key's row and text."""
 
-    key: str
-    doomed_keys: dict[str, str]
-    doomed_ids: dict[str, int]
+    keys: list[str]
+    key_file: Path
+    symbol_file: Path
+    revocable: dict[str, tuple[int, str]]
     token: str
     peer_token: str
     peer_secret: str
     forecast_id: int
 
-    def headers(self, server: str, means: str) -> dict[str, str]:
-        """What a caller sends to this server, by `key` or by `token`."""
-        if means == "key":
-            return {"X-API-Key": self.key}
+    def headers(self, server: str, kind: str) -> dict[str, str]:
+        """Return the headers that authenticate at this server, by `key` or by `token`."""
+        if kind == "key":
+            return {"X-API-Key": self.keys[0]}
         return {"Authorization": f"Bearer {self.peer_token if server == 'fastapi' else self.token}"}
 
     def variables(self, folder: Path) -> dict[str, str]:
-        """What our servers are told: this database, lines in the log and shared counters, as in earnest."""
+        """Return the environment of our servers: this database, log lines and shared counters as in production."""
         own = urlsplit(os.environ["DATABASE_URL"])
         metrics = folder / "metrics"
         empty_metrics(metrics)
@@ -57,23 +65,26 @@ class Scene:
         }
 
 
-def prepared() -> Scene:
-    """Fill the database and the store."""
-    said = scene()
+def prepared(folder: Path) -> Scene:
+    """Fill the database and the store, and write the files that the load generator reads."""
+    market = scene()
+    stocks = [factories.stock(symbol) for symbol in _symbols()]
+    factories.forecasts(stocks, HORIZONS, model_version=market.version)
     keep_answers()
     owner = User.objects.create_user(EMAIL, secrets.token_urlsafe(12), plan=Plan.objects.get(name=PLAN))
-    _, key = key_of(owner)
-    doomed = {server: key_of(owner) for server in ("web", "edge")}
+    keys = [key_of(owner)[1] for _ in range(KEYS)]
+    revocable = {server: key_of(owner) for server in ("web", "edge")}
     peer_secret = secrets.token_urlsafe(48)
-    hours = {"exp": datetime.now(UTC) + timedelta(hours=2)}
+    claims = {"sub": "bench", "jti": uuid4().hex, "exp": datetime.now(UTC) + LIFETIME}
     return Scene(
-        key=key,
-        doomed_keys={server: text for server, (_, text) in doomed.items()},
-        doomed_ids={server: row.pk for server, (row, _) in doomed.items()},
+        keys=keys,
+        key_file=_written(folder / "keys.txt", keys),
+        symbol_file=_written(folder / "symbols.txt", [*market.instruments, *_symbols()]),
+        revocable={server: (row.pk, text) for server, (row, text) in revocable.items()},
         token=_token(owner),
-        peer_token=jwt.encode({"sub": "bench", "jti": uuid4().hex, **hours}, peer_secret, algorithm="HS256"),
+        peer_token=jwt.encode(claims, peer_secret, algorithm="HS256"),
         peer_secret=peer_secret,
-        forecast_id=said.forecasts["AAPL", 5].pk,
+        forecast_id=market.forecasts["AAPL", 5].pk,
     )
 
 
@@ -84,13 +95,21 @@ def keep_answers() -> None:
     refresh_champion_key()
 
 
+def _symbols() -> list[str]:
+    return ["".join(letters) for letters in islice(product("Q", ascii_uppercase, ascii_uppercase), MORE_SYMBOLS)]
+
+
+def _written(path: Path, lines: list[str]) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
 def _token(owner: User) -> str:
-    """An access token that outlives the measuring."""
-    hours = timedelta(hours=2)
+    """Return an access token that outlives the run."""
     family = TokenFamily.objects.create(
-        user=owner, session_hash=owner.get_session_auth_hash(), expires_at=datetime.now(UTC) + hours
+        user=owner, session_hash=owner.get_session_auth_hash(), expires_at=datetime.now(UTC) + LIFETIME
     )
     token = AccessToken.for_user(owner)
     token[FAMILY_CLAIM] = str(family.pk)
-    token.set_exp(lifetime=hours)
+    token.set_exp(lifetime=LIFETIME)
     return str(token)

@@ -1,4 +1,4 @@
-"""The servers of `benchmarks.api`: one process each, started one after another and looked after while they run."""
+"""Servers of `benchmarks.api`: start, wait until ready, stop."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs, at its port."""
+    """A running server."""
 
     name: str
     port: int
@@ -33,7 +33,7 @@ class Server:
         return f"http://{HOST}:{self.port}{path}"
 
     def cpu_s(self) -> float:
-        """Seconds of processor time used so far by the process and its children."""
+        """Return the processor seconds used so far by the process and its children."""
         seconds = 0.0
         for pid in (self.pid, *children_of(self.pid)):
             fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -43,7 +43,7 @@ class Server:
 
 @contextmanager
 def running(name: str, command: Sequence[str], port: int, variables: Mapping[str, str], log: Path) -> Iterator[Server]:
-    """The server until the block ends; its output goes into the log."""
+    """Run the server until the block ends; its output goes into the log."""
     with log.open("ab") as output:
         child = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **variables}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -56,7 +56,7 @@ def running(name: str, command: Sequence[str], port: int, variables: Mapping[str
         try:
             child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            # Whoever is killed cannot end those that it started.
+            # A killed process cannot stop its children.
             for pid in children_of(child.pid):
                 os.kill(pid, signal.SIGKILL)
             child.kill()
@@ -65,7 +65,7 @@ def running(name: str, command: Sequence[str], port: int, variables: Mapping[str
 
 @contextmanager
 def ours(name: str, variables: Mapping[str, str], folder: Path, *, processes: int = 1) -> Iterator[Server]:
-    """`web`, in so many processes, or `edge`, by the command that the demo starts it with."""
+    """Run `web`, in that many processes, or `edge`, with the command of the demo."""
     port = free_port()
     first = port if name == "web" else port - 1
     known = programs(first, dict(variables), web_processes=processes)
@@ -76,7 +76,7 @@ def ours(name: str, variables: Mapping[str, str], folder: Path, *, processes: in
 
 @contextmanager
 def peer(name: str, module: str, python: Path, variables: Mapping[str, str], folder: Path) -> Iterator[Server]:
-    """A peer on the same server that `edge` runs on, out of the peers' environment."""
+    """Run a peer under uvicorn, as `edge` runs, in the peers' environment."""
     port = free_port()
     command = [str(python), "-m", "uvicorn", "--host", HOST, "--port", str(port), "--no-access-log",
                "--log-level", "warning", "--no-proxy-headers",
@@ -100,6 +100,6 @@ def _wait_for(child: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that it started and that still run."""
+    """Return the running child processes."""
     path = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(word) for word in path.read_text().split()] if path.exists() else []

@@ -62,7 +62,9 @@ def run(*, seconds: float, share: float) -> None:
 
 @contextmanager
 def _site() -> Iterator[Site]:
-    scene = prepared()
+    folder = Path(settings.HINDCAST_SITE.data_dir) / "bench-load"
+    folder.mkdir(parents=True, exist_ok=True)
+    scene = prepared(folder)
     others = [stock(f"L{number:03}") for number in range(STOCKS)]
     forecasts(others, HORIZONS)
     keep_answers()
@@ -70,8 +72,6 @@ def _site() -> Iterator[Site]:
     _, key = key_of(User.objects.get(email=EMAIL), Scope.READ, Scope.PREDICT)
     headers = {"X-API-Key": key}
     mix = mix_of([one.symbol for one in stocks], scene.forecast_id, headers)
-    folder = Path(settings.HINDCAST_SITE.data_dir) / "bench-load"
-    folder.mkdir(parents=True, exist_ok=True)
     variables = scene.variables(folder)
     with ExitStack() as stack:
         worker = Worker(variables, folder / "worker.log")

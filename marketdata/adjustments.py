@@ -1,4 +1,4 @@
-"""Do two series tell the same history? Splits make them differ by one factor, nothing else does. Pure."""
+"""Compare two price series: same basis, or differing by split factors only. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -15,7 +15,7 @@ Closes = Mapping[date, Decimal]
 
 
 def split_factor(actions: Iterable[CorporateActionRecord], *, after: date, through: date) -> Decimal:
-    """By how much prices of the basis `after` must be divided to stand on the basis `through`."""
+    """Return the divisor that converts prices from the basis of `after` to the basis of `through`."""
     factor = Decimal(1)
     for action in actions:
         if action.kind == "split" and after < action.session <= through:
@@ -24,29 +24,29 @@ def split_factor(actions: Iterable[CorporateActionRecord], *, after: date, throu
 
 
 def basis_ratio(stored: Closes, offered: Closes) -> Decimal | None:
-    """The middle of offered / stored over the sessions that both have; None when there are none."""
+    """Return the median of offered / stored over common sessions; None without any."""
     common = stored.keys() & offered.keys()
     return median(offered[day] / stored[day] for day in common) if common else None
 
 
 def same_basis(ratio: Decimal) -> bool:
-    """Whether a ratio of closes is one, as far as rounding allows."""
+    """Return whether a ratio of closes equals 1 within rounding."""
     return abs(ratio - 1) <= AGREEMENT
 
 
 def no_common_session(stored: Closes, offered: Closes) -> str:
-    """Why two series without a session in common are not joined, in one sentence; neither is empty."""
+    """Explain why two non-empty series without a common session are not joined."""
     return (
-        f"its sessions, {min(offered)} to {max(offered)}, have none in common with the stored ones, {min(stored)} to "
-        f"{max(stored)}: some may be missing between them, and the prices of the two cannot be compared"
+        f"its sessions ({min(offered)} to {max(offered)}) do not overlap the stored ones ({min(stored)} to "
+        f"{max(stored)}), so sessions may be missing and prices cannot be compared"
     )
 
 
 def replacement_problem(stored: Closes, offered: Closes, *, expected_ratio: Decimal) -> str:
-    """Why the offered series must not replace the stored one, in one sentence; empty when it may.
+    """Explain why the offered series must not replace the stored one; empty when it may.
 
-    It may when it reaches at least as far, has nearly all the stored sessions, and stands to the stored closes in one
-    steady ratio that the splits between the two bases explain.
+    It may when it ends no earlier, has at least 98% of the stored sessions, and its closes differ from the stored ones
+    by one constant ratio that the splits between the two bases explain.
     """
     if not stored:
         return ""
@@ -54,7 +54,7 @@ def replacement_problem(stored: Closes, offered: Closes, *, expected_ratio: Deci
         return f"it ends before {max(stored)}, the newest stored session"
     common = stored.keys() & offered.keys()
     if len(common) < FEWEST_COMMON_SHARE * len(stored):
-        return f"it has only {len(common)} of the {len(stored)} stored sessions"
+        return f"it has only {len(common)} of {len(stored)} stored sessions"
     ratio = basis_ratio(stored, offered) or Decimal(0)
     if not same_basis(ratio / expected_ratio):
         return f"its prices are {ratio:.4g} times the stored ones, which no split explains"

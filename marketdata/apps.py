@@ -1,4 +1,4 @@
-"""Registers the app with Django, and its checks."""
+"""App configuration; registers the system checks."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""All bars of an instrument as one value: packed float64 rows in segments, each segment with a checksum. Pure."""
+"""Pack the bars of an instrument into one binary value of float64 rows with a checksum per segment. Pure."""
 
 import zlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BarArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The bytes of the rows, and those of the checksums of their segments."""
+    """Packed rows and the checksums of their segments."""
 
     row_count: int
     body: bytes
@@ -25,19 +25,19 @@ class Block:
 
 
 def pack(bars: BarArray) -> Block:
-    """bars: shape (n, 7), oldest first; every segment but the last has 128 rows."""
+    """Pack bars of shape (n, 7), oldest first; every segment except the last has 128 rows."""
     body = np.ascontiguousarray(bars, dtype="<f8").tobytes()
     return Block(len(bars), body, _checksums(body))
 
 
 def unpack(body: bytes, checksums: bytes) -> BarArray | None:
-    """Rows from whole segments, shape (n, 7), not to be written to; None when a checksum does not fit."""
+    """Return read-only rows of shape (n, 7) from whole segments; None when a checksum differs."""
     if len(body) % ROW.itemsize or _checksums(body) != checksums:
         return None
     return np.frombuffer(body, dtype="<f8").reshape(-1, WIDTH)
 
 
 def _checksums(body: bytes) -> bytes:
-    step, whole = SEGMENT_ROWS * ROW.itemsize, memoryview(body)
-    sums = [zlib.crc32(whole[start : start + step]) for start in range(0, len(body), step)]
-    return np.array(sums, dtype=CHECKSUM).tobytes()
+    step, view = SEGMENT_ROWS * ROW.itemsize, memoryview(body)
+    checksums = [zlib.crc32(view[start : start + step]) for start in range(0, len(body), step)]
+    return np.array(checksums, dtype=CHECKSUM).tobytes()

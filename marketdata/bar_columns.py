@@ -1,4 +1,4 @@
-"""Bars of one instrument as columns, for whoever has many: the same facts as `BarRecord`, in arrays. Pure."""
+"""Columnar bars of one instrument: the fields of `BarRecord` as arrays, for bulk work. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -16,9 +16,9 @@ LAST_DAY = np.datetime64("9999-12-31")
 
 @dataclass(frozen=True, slots=True)
 class BarColumns:
-    """Sessions as a source gives them: datetime64[D] and float64 columns of one length, NaN where a value is missing.
+    """Source bars as datetime64[D] and float64 columns of equal length, NaN where a value is missing.
 
-    Raises ValueError when the lengths differ or a session is no date.
+    Raises ValueError when lengths differ or a session is not a date.
     """
 
     session: NDArray[np.datetime64]
@@ -32,24 +32,24 @@ class BarColumns:
     def __post_init__(self) -> None:
         lengths = {name: len(getattr(self, name)) for name in COLUMNS}
         if len(set(lengths.values())) != 1:
-            raise ValueError(f"the columns have different lengths: {lengths}")
+            raise ValueError(f"columns have different lengths: {lengths}")
         if not ((self.session >= FIRST_DAY) & (self.session <= LAST_DAY)).all():
-            raise ValueError("a session is no date")
+            raise ValueError("a session is not a date")
 
     def __len__(self) -> int:
         return len(self.session)
 
-    def select(self, places: NDArray[np.bool_] | NDArray[np.intp]) -> "BarColumns":
-        """The rows at these places."""
-        return BarColumns(**{name: getattr(self, name)[places] for name in COLUMNS})
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "BarColumns":
+        """Return the rows at these indices, or where this mask is true."""
+        return BarColumns(**{name: getattr(self, name)[rows] for name in COLUMNS})
 
     def merged(self, other: "BarColumns") -> "BarColumns":
-        """The rows of both, oldest first."""
+        """Return the rows of both, oldest first."""
         both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in COLUMNS}
         return BarColumns(**both).select(np.argsort(both["session"], kind="stable"))
 
     def records(self) -> Iterator[BarRecord]:
-        """The same rows one by one, each price as the shortest decimal that means it."""
+        """Yield the rows as records; each price becomes its shortest exact decimal."""
         prices = [map(_decimal, getattr(self, name).tolist()) for name in COLUMNS[1:-1]]
         volumes = (None if not np.isfinite(one) else round(one) for one in self.volume.tolist())
         rows = zip(*prices, strict=True)
@@ -63,7 +63,7 @@ COLUMNS = tuple(field.name for field in fields(BarColumns))
 
 
 def columns_from_records(bars: Sequence[BarRecord]) -> BarColumns:
-    """Records as columns; a price becomes the nearest float64."""
+    """Convert records to columns; a price becomes the nearest float64."""
     volumes = [np.nan if bar.volume is None else bar.volume for bar in bars]
     return BarColumns(
         session=np.array([bar.session for bar in bars], dtype="datetime64[D]"),

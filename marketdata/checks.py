@@ -1,4 +1,4 @@
-"""System checks that need the running system: how old the newest bar is."""
+"""System checks that need the database: age of the newest bar."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,14 +15,14 @@ from marketdata.selectors import newest_session, prices_are_stale
 def newest_bar_is_fresh(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **options: Any
 ) -> list[CheckMessage]:
-    """marketdata.W001: forecasts would be made from old prices, and say that they are stale."""
+    """marketdata.W001: the newest bar is out of date, so forecasts are marked stale."""
     if "default" not in (databases or ()) or not _table_exists() or not prices_are_stale():
         return []
     newest = newest_session()
     return [
         Warning(
-            "No bar is stored yet." if newest is None else f"The newest bar is of {newest}, which is out of date.",
-            hint="Run `manage.py ingest`, and look at the ingestion runs in the admin if that changes nothing.",
+            "No bar is stored yet." if newest is None else f"The newest bar is from {newest}, which is out of date.",
+            hint="Run `manage.py ingest`. If that changes nothing, check the ingestion runs in the admin.",
             id="marketdata.W001",
         )
     ]

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from django.conf import settings
 from django.utils import timezone
-from django_redis import get_redis_connection
 
 from marketdata.conf import SIMULATED_CLOCK
+from store.client import redis_client
 
 KEY = "clock"
 
@@ -20,7 +20,7 @@ def simulated() -> datetime | None:
     """Return the simulated instant; None on the real clock."""
     if settings.HINDCAST_MARKETDATA.clock != SIMULATED_CLOCK:
         return None
-    text = get_redis_connection("default").get(KEY)
+    text = redis_client().get(KEY)
     return None if text is None else datetime.fromisoformat(text.decode())
 
 
@@ -28,4 +28,4 @@ def set_simulated(instant: datetime) -> None:
     """Set the simulated clock for all processes. Raises ValueError on the real clock."""
     if settings.HINDCAST_MARKETDATA.clock != SIMULATED_CLOCK:
         raise ValueError("the real clock cannot be set")
-    get_redis_connection("default").set(KEY, instant.isoformat())
+    redis_client().set(KEY, instant.isoformat())

@@ -1,4 +1,4 @@
-"""What can be set about market data."""
+"""Settings of market data and news providers."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ LONGEST_TIMEOUT_S = 60
 SHORTEST_QUOTE_PAUSE_S, LONGEST_QUOTE_PAUSE_S = 15, 3600
 UNITS = ("second", "minute", "day")
 REAL_CLOCK, SIMULATED_CLOCK = CLOCKS = ("real", "simulated")
-ALLOWANCE = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
+LIMIT_PATTERN = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many calls a source may get from all processes together; 0 stands for no limit."""
+    """Call limits of a source, shared by all processes; 0 means no limit."""
 
     per_second: int = 0
     per_minute: int = 0
@@ -24,14 +24,14 @@ class Budget:
         """Read `1/second,5/minute,25/day`; raises ValueError."""
         limits: dict[str, int] = {}
         for part in text.split(","):
-            found = ALLOWANCE.fullmatch(part)
+            found = LIMIT_PATTERN.fullmatch(part)
             if found is None or int(found[1]) < 1 or found[2] in limits:
-                raise ValueError("a budget is written like 1/second,5/minute,25/day")
+                raise ValueError("write a budget as 1/second,5/minute,25/day")
             limits[found[2]] = int(found[1])
         return cls(**{f"per_{unit}": limits.get(unit, 0) for unit in UNITS})
 
 
-# What the plans without a price allow, where they say so; X's by its smallest plan.
+# Limits of the free plans where the vendor publishes them; for X, of its smallest plan.
 BUDGETS = {
     "yahoo": "10/second,360/minute,8000/day",
     "alpha_vantage": "1/second,25/day",
@@ -43,7 +43,7 @@ BUDGETS = {
 
 @dataclass(frozen=True, slots=True)
 class AlphaVantageSettings:
-    """Where Alpha Vantage is, and what opens it; the key is no part of what is printed."""
+    """Address and key of Alpha Vantage; the key is left out of the repr."""
 
     api_key: str = field(repr=False)
     base_url: str = "https://www.alphavantage.co"
@@ -51,15 +51,15 @@ class AlphaVantageSettings:
 
     def __post_init__(self) -> None:
         if self.timeout_s <= 0:
-            raise ValueError("the time-out must be positive")
+            raise ValueError("the timeout must be positive")
 
 
 @dataclass(frozen=True, slots=True)
 class MarketDataSettings:
-    """`providers` in the order they are asked; `yahoo_base_url` points yfinance at another host.
+    """`providers` in the order they are tried; `yahoo_base_url` points yfinance at another host.
 
     `quote_every_s` is the pause between two quotes of a watched instrument.
-    `off` are those that would be asked too if they had their key; `budgets` are those of all sources, of news too.
+    `without_key` are named in the settings but lack an API key; `budgets` cover price and news sources.
     clock: `real`, or `told` where a time-lapse says what time it is.
     """
 
@@ -70,29 +70,27 @@ class MarketDataSettings:
     alpha_vantage: AlphaVantageSettings | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     quote_every_s: float = 60.0
-    off: tuple[str, ...] = ()
+    without_key: tuple[str, ...] = ()
     clock: str = REAL_CLOCK
 
     def __post_init__(self) -> None:
         if not self.providers:
-            raise ValueError("at least one provider is needed, and alpha_vantage needs ALPHA_VANTAGE_API_KEY")
+            raise ValueError("name at least one provider; alpha_vantage needs ALPHA_VANTAGE_API_KEY")
         if not 0 < self.yahoo_timeout_s <= LONGEST_TIMEOUT_S:
-            raise ValueError(f"the time-out must be above 0 and at most {LONGEST_TIMEOUT_S} s")
+            raise ValueError(f"the timeout must be above 0 and at most {LONGEST_TIMEOUT_S} s")
         if self.stale_after_sessions < 0:
-            raise ValueError("a number of sessions must not be negative")
+            raise ValueError("the number of sessions must not be negative")
         if not SHORTEST_QUOTE_PAUSE_S <= self.quote_every_s <= LONGEST_QUOTE_PAUSE_S:
-            raise ValueError(
-                f"a quote is asked for every {SHORTEST_QUOTE_PAUSE_S} to {LONGEST_QUOTE_PAUSE_S} s, not more often"
-            )
+            raise ValueError(f"the quote interval must be {SHORTEST_QUOTE_PAUSE_S} to {LONGEST_QUOTE_PAUSE_S} s")
 
     def budget_for(self, provider: str) -> Budget:
-        """The budget of a source; without limits where none is set."""
+        """Return the budget of a source; unlimited where none is set."""
         return self.budgets.get(provider, Budget())
 
 
 @dataclass(frozen=True, slots=True)
 class NewsSettings:
-    """Where news comes from and who scores it; a source without its key is off, and no key shows in a repr."""
+    """News sources and the sentiment scorer. Keys are left out of the repr; a source without a key is disabled."""
 
     scorer: str
     finbert_model: str
@@ -112,14 +110,14 @@ class NewsSettings:
 
     def __post_init__(self) -> None:
         if self.timeout_s <= 0:
-            raise ValueError("the time-out must be positive")
+            raise ValueError("the timeout must be positive")
         if not 1 <= self.lookback_days <= 29:
-            raise ValueError("news is looked for 1 to 29 days back")
+            raise ValueError("the news look-back must be 1 to 29 days")
         if bool(self.reddit_client_id) != bool(self.reddit_client_secret):
-            raise ValueError("Reddit needs both the client's id and its secret")
+            raise ValueError("Reddit needs both a client id and a client secret")
 
     def has_key(self, name: str) -> bool:
-        """Whether the source of that name has what it needs to be asked."""
+        """Return whether the source has its API key."""
         keys = {
             "alpha_vantage": self.alpha_vantage_key,
             "newsapi": self.newsapi_key,
@@ -130,23 +128,23 @@ class NewsSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A source that the settings name: what it is asked for (prices, news), and whether it has its key."""
+class ConfiguredSource:
+    """A source named in the settings: its uses (prices, news), and whether it has its key."""
 
     name: str
     uses: tuple[str, ...]
-    is_on: bool
+    is_enabled: bool
 
 
-def list_sources(market_data: MarketDataSettings, news: NewsSettings) -> list[Source]:
-    """Every source that the settings name: those of prices in the order they are asked, then those of news only."""
-    prices = (*market_data.providers, *market_data.off)
-    asked = {*market_data.providers, *(name for name in news.providers if news.has_key(name))}
+def list_sources(market_data: MarketDataSettings, news: NewsSettings) -> list[ConfiguredSource]:
+    """List every source in the settings: price sources in the order they are tried, then news-only sources."""
+    prices = (*market_data.providers, *market_data.without_key)
+    enabled = {*market_data.providers, *(name for name in news.providers if news.has_key(name))}
     return [
-        Source(
+        ConfiguredSource(
             name,
             tuple(use for use, names in (("prices", prices), ("news", news.providers)) if name in names),
-            name in asked,
+            name in enabled,
         )
         for name in dict.fromkeys((*prices, *news.providers))
     ]

@@ -1,4 +1,4 @@
-"""What can go wrong with instruments, bars and their sources."""
+"""Errors of instruments, bars, news and their providers."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,21 +12,21 @@ class SymbolMalformed(MarketDataError):
     """The text cannot be a symbol of any exchange."""
 
     def __init__(self, symbol: str) -> None:
-        super().__init__(f"{symbol[:32]!r} is not a stock symbol.")
+        super().__init__(f"Invalid symbol: {symbol[:32]!r}.")
         self.symbol = symbol[:32]
 
 
 class SymbolUnknown(MarketDataError):
-    """No instrument has this symbol; `suggestions` are the nearest that exist."""
+    """No instrument has this symbol; `suggestions` are the closest existing symbols."""
 
     def __init__(self, symbol: str, suggestions: Sequence[str] = ()) -> None:
-        super().__init__(f"There is no instrument with the symbol {symbol}.")
+        super().__init__(f"Unknown symbol: {symbol}.")
         self.symbol = symbol
         self.suggestions = tuple(suggestions)
 
 
 class FailureKind(StrEnum):
-    """Why a source gave nothing that can be used, as far as its status and its words tell."""
+    """Why a provider call gave no usable answer."""
 
     UNKNOWN_SYMBOL = "unknown_symbol"
     RATE_LIMITED = "rate_limited"
@@ -40,7 +40,7 @@ class FailureKind(StrEnum):
 
     @property
     def stops_run(self) -> bool:
-        """Whether asking the same source about the next company is of no use for now."""
+        """Whether further requests to the same source would fail as well."""
         return self not in (
             FailureKind.UNKNOWN_SYMBOL,
             FailureKind.EMPTY,
@@ -50,9 +50,9 @@ class FailureKind(StrEnum):
 
 
 class ProviderUnavailable(MarketDataError):
-    """The source did not answer, or not in a way that can be used now; asking again later may help.
+    """The source gave no usable answer now; a later retry may succeed.
 
-    `retry_after_s` is when, where that is known; `asked` is false when the source was left alone on purpose.
+    `retry_after_s` is the known delay, if any. `attempted` is false when no request was sent (budget or open circuit).
     """
 
     def __init__(
@@ -62,18 +62,18 @@ class ProviderUnavailable(MarketDataError):
         kind: FailureKind = FailureKind.UNREACHABLE,
         *,
         retry_after_s: float | None = None,
-        asked: bool = True,
+        attempted: bool = True,
     ) -> None:
         super().__init__(f"{provider}: {reason}")
         self.provider = provider
         self.reason = reason
         self.kind = kind
         self.retry_after_s = retry_after_s
-        self.asked = asked
+        self.attempted = attempted
 
 
 class ProviderRejected(MarketDataError):
-    """The source understood and refused (unknown symbol, bad key); asking again does not help."""
+    """The source refused the request (unknown symbol, invalid key); a retry does not help."""
 
     def __init__(self, provider: str, reason: str, kind: FailureKind = FailureKind.UNKNOWN_SYMBOL) -> None:
         super().__init__(f"{provider}: {reason}")
@@ -83,10 +83,10 @@ class ProviderRejected(MarketDataError):
 
 
 class BarFileInvalid(MarketDataError):
-    """The file is not one of daily bars; nothing of it was stored."""
+    """The file does not contain daily bars; nothing was stored."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name} cannot be imported: {reason}.")
+        super().__init__(f"{name} was not imported: {reason}.")
         self.name = name
         self.reason = reason
 
@@ -101,35 +101,35 @@ class SessionUnknown(MarketDataError):
 
 
 class DateRangeEmpty(MarketDataError):
-    """The first day that is asked for lies after the last one."""
+    """The requested first day is after the last day."""
 
     def __init__(self, first: str, last: str) -> None:
-        super().__init__(f"No session lies between: from={first} is later than to={last}.")
+        super().__init__(f"Empty date range: from={first} is later than to={last}.")
         self.first = first
         self.last = last
 
 
 class KnownAtInFuture(MarketDataError):
-    """What could be known at an instant is asked for before it has come."""
+    """`known_at` is in the future."""
 
     def __init__(self, known_at: str) -> None:
-        super().__init__(f"known_at={known_at} lies in the future; nobody can tell what will be known then.")
+        super().__init__(f"known_at={known_at} is in the future.")
         self.known_at = known_at
 
 
 class ListingRejected(MarketDataError):
-    """What a source says about a listing is too little to follow it; nothing was added."""
+    """The source's description of a listing is incomplete; nothing was added."""
 
     def __init__(self, symbol: str, reason: str) -> None:
-        super().__init__(f"{symbol} cannot be added: {reason}.")
+        super().__init__(f"{symbol} was not added: {reason}.")
         self.symbol = symbol
         self.reason = reason
 
 
 class ScorerUnavailable(MarketDataError):
-    """A scorer of texts cannot be loaded: its libraries or its weights are missing."""
+    """A sentiment scorer cannot be loaded: its libraries or weights are missing."""
 
     def __init__(self, scorer: str, reason: str) -> None:
-        super().__init__(f"The scorer {scorer} cannot be used: {reason}.")
+        super().__init__(f"The scorer {scorer} is unavailable: {reason}.")
         self.scorer = scorer
         self.reason = reason

@@ -1,4 +1,4 @@
-"""Names of this app's background work, and how it is sent off."""
+"""Task names of this app, and how to enqueue them."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ SWEEP_BACKFILLS = "marketdata.sweep_backfills"
 
 
 def enqueue(name: str, *args: int | str | list[int]) -> None:
-    """Send the task once the transaction is committed; the next scheduled ingestion makes up for one that was lost."""
+    """Send the task after commit; the next scheduled run makes up for a lost message."""
     transaction.on_commit(partial(_send, name, args))
 
 

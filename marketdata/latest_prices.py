@@ -1,4 +1,4 @@
-"""The newest price there is of an instrument: the quote, or the last final close where that is as new."""
+"""Latest price of an instrument: its quote, or the last final close if that is as recent."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from marketdata.models import Instrument, Quote
 from marketdata.selectors import ALIASES_SQL, MATCHING_SQL, best_matches, is_stale, symbol_variants
 
 STORED_DECIMALS = 6
-# As old as a delayed quote may be, and the pause until the next one.
-LONGEST_SILENCE = timedelta(minutes=20)
+# Age of a delayed quote plus the interval until the next one.
+MAX_QUOTE_AGE = timedelta(minutes=20)
 
-QUOTED = ("price", "as_of", "session", "previous_close", "source", "is_delayed", "received_at")
+QUOTE_COLUMNS = ("price", "as_of", "session", "previous_close", "source", "is_delayed", "received_at")
 PRICED_SQL = f"""
 SELECT last.session AS close_session, last.close, last.source AS close_source, before.close AS close_before,
-    {", ".join(f"q.{name} AS quote_{name}" for name in QUOTED)}, i.*, {ALIASES_SQL}
+    {", ".join(f"q.{name} AS quote_{name}" for name in QUOTE_COLUMNS)}, i.*, {ALIASES_SQL}
 LEFT JOIN marketdata_quote q ON q.instrument_id = i.id
 LEFT JOIN LATERAL (
     SELECT b.session, b.close, b.source FROM marketdata_dailybar b
@@ -31,7 +31,7 @@ WHERE (last.session IS NOT NULL OR q.instrument_id IS NOT NULL)
 
 
 class PricePayload(TypedDict):
-    """A newest price as calls and messages tell it; `as_of` is an instant in ISO form."""
+    """Latest price as served by the API and the stream; `as_of` is an ISO instant."""
 
     symbol: str
     currency: str
@@ -49,7 +49,7 @@ class PricePayload(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class LatestPrice:
-    """A price with its instant and origin; `stale` when a newer one should be here already.
+    """A price with its time and source; `stale` when a newer one is overdue.
 
     last_session, last_close: of the newest final bar, which may be the price itself.
     """
@@ -68,22 +68,22 @@ class LatestPrice:
 
     @property
     def change_ratio(self) -> Decimal | None:
-        """The change since the close of the session before, as a ratio."""
+        """Return the change since the previous close as a ratio."""
         return self.price / self.previous_close - 1 if self.previous_close else None
 
     @property
-    def content(self) -> PricePayload:
-        """The same in plain values."""
-        price, before = float(self.price), self.previous_close
+    def payload(self) -> PricePayload:
+        """Return the price as JSON values."""
+        price, previous = float(self.price), self.previous_close
         return {
             "symbol": self.instrument.symbol,
             "currency": self.instrument.currency,
             "price": price,
             "as_of": self.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "session": self.session.isoformat(),
-            "previous_close": None if before is None else float(before),
-            "change": None if before is None else round(price - float(before), STORED_DECIMALS),
-            "change_percent": None if before is None else round(100 * (price / float(before) - 1), 4),
+            "previous_close": None if previous is None else float(previous),
+            "change": None if previous is None else round(price - float(previous), STORED_DECIMALS),
+            "change_percent": None if previous is None else round(100 * (price / float(previous) - 1), 4),
             "kind": self.kind,
             "source": self.source,
             "delayed": self.delayed,
@@ -92,32 +92,32 @@ class LatestPrice:
 
 
 def latest_prices(symbols: Collection[str], *, now: datetime) -> dict[str, LatestPrice]:
-    """The newest price of the instrument that each canonical symbol means, where there is one; one query."""
-    wanted = {symbol: symbol_variants(symbol) for symbol in symbols}
-    priced = _priced(MATCHING_SQL, {"spellings": list(set().union(*wanted.values()))})
-    return {symbol: _latest(instrument, now) for symbol, instrument in best_matches(wanted, priced).items()}
+    """Map canonical symbols to their latest prices; symbols without one are left out. One query."""
+    variants = {symbol: symbol_variants(symbol) for symbol in symbols}
+    priced = _instruments_with_prices(MATCHING_SQL, {"spellings": list(set().union(*variants.values()))})
+    return {symbol: _latest(instrument, now) for symbol, instrument in best_matches(variants, priced).items()}
 
 
 def latest_prices_by_pk(pks: Iterable[int], *, now: datetime) -> dict[int, LatestPrice]:
-    """The newest price of each of these instruments, where there is one; one query."""
-    priced = _priced("i.id = ANY(%(pks)s)", {"pks": list(pks), "spellings": []})
+    """Map instrument pks to their latest prices; instruments without one are left out. One query."""
+    priced = _instruments_with_prices("i.id = ANY(%(pks)s)", {"pks": list(pks), "spellings": []})
     return {instrument.pk: _latest(instrument, now) for instrument in priced}
 
 
-def _priced(condition: str, parameters: dict[str, Any]) -> list[Any]:
-    """Those instruments that have a price, with their quote and their last two final closes."""
+def _instruments_with_prices(condition: str, parameters: dict[str, Any]) -> list[Any]:
+    """Return instruments that have a price, with their quote and last two final closes as attributes."""
     return list(Instrument.objects.raw(f"{PRICED_SQL} AND {condition}", parameters))
 
 
 def _quote_of(instrument: Any) -> Quote | None:
-    """The quote that was read with the instrument."""
+    """Build the quote from the columns read with the instrument."""
     if instrument.quote_price is None:
         return None
-    return Quote(pk=instrument.pk, **{name: getattr(instrument, f"quote_{name}") for name in QUOTED})
+    return Quote(pk=instrument.pk, **{name: getattr(instrument, f"quote_{name}") for name in QUOTE_COLUMNS})
 
 
 def _latest(instrument: Any, now: datetime) -> LatestPrice:
-    """The quote where it is of a later session than the last close, else that close."""
+    """Return the quote if its session is later than the last close, else that close."""
     quote = _quote_of(instrument)
     closed: date | None = instrument.close_session
     if quote is not None and (closed is None or quote.session > closed):
@@ -155,6 +155,6 @@ def _close(instrument: Any, now: datetime) -> LatestPrice:
 
 
 def _quote_is_stale(mic: str, quote: Quote, now: datetime) -> bool:
-    """Whether its session went on for long after it, or later ones have closed."""
-    heard_until = min(now, close_instant(mic, quote.session))
-    return heard_until - quote.as_of > LONGEST_SILENCE or is_stale(mic, quote.session, now)
+    """Return whether the quote lags its open session, or later sessions have closed."""
+    reference = min(now, close_instant(mic, quote.session))
+    return reference - quote.as_of > MAX_QUOTE_AGE or is_stale(mic, quote.session, now)

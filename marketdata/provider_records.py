@@ -1,4 +1,4 @@
-"""A session and a corporate action as a source tells them, before anybody believes them."""
+"""Bars, corporate actions, quotes and symbol matches as providers return them, before validation."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class BarRecord:
-    """One session as a source gives it; a price that the source leaves out is NaN, a volume is None."""
+    """One session from a source; a missing price is NaN, a missing volume None."""
 
     session: date
     open: Decimal
@@ -30,9 +30,9 @@ class CorporateActionRecord:
 
 @dataclass(frozen=True, slots=True)
 class QuoteRecord:
-    """The newest price that a source tells; `at` is its instant where the source gives one.
+    """Latest price from a source; `at` is its instant, None where the source gives none.
 
-    `delayed` where the source says, or may be taken, to be behind the market.
+    `delayed` is true for sources that are known to lag the market.
     """
 
     symbol: str
@@ -46,10 +46,10 @@ class QuoteRecord:
 
 @dataclass(frozen=True, slots=True)
 class SymbolMatch:
-    """An instrument that a source offers for a search text, `score` from 0 to 1.
+    """Search result of a source, with a `score` from 0 to 1.
 
-    `symbol` is the source's spelling and `listed_as` ours; `kind` is Equity, ETF and the like; `mic` is empty where the
-    exchange is not known.
+    `symbol` is the source's spelling and `listed_as` ours; `kind` is Equity, ETF and so on; `mic` is empty for an
+    unknown exchange.
     """
 
     symbol: str

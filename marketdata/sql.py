@@ -1,4 +1,4 @@
-"""Statements written out, for what every read call asks: the ORM takes longer to say it than PostgreSQL to answer."""
+"""Raw SQL for hot reads, where the ORM takes longer to build a query than PostgreSQL to run it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,20 +10,20 @@ from psycopg.sql import SQL, Literal
 
 
 def fetch_rows(statement: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-    """The rows that the statement finds."""
+    """Run the statement and return its rows."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
 
 
 @contextmanager
-def binary_copy(query: str, **parts: Any) -> Iterator[Copy]:
-    """What the query finds, with these parts as values, by COPY in the binary form.
+def binary_copy(query: str, **values: Any) -> Iterator[Copy]:
+    """Run COPY (query) TO STDOUT in binary format, with `values` as literals.
 
-    The parts are written into the statement: while Django notes queries, its cursor takes no values beside a COPY.
+    Values become part of the statement because Django's debug cursor accepts no parameters for COPY.
     """
-    values = {name: Literal(part) for name, part in parts.items()}
-    statement = SQL("COPY ({query}) TO STDOUT (FORMAT BINARY)").format(query=SQL(query).format(**values))
+    literals = {name: Literal(value) for name, value in values.items()}
+    statement = SQL("COPY ({query}) TO STDOUT (FORMAT BINARY)").format(query=SQL(query).format(**literals))
     with (
         connection.wrap_database_errors,
         connection.cursor() as cursor,

@@ -1,4 +1,4 @@
-"""Paths of pages and fragments about market data."""
+"""URLs of market data pages and fragments."""
 
 from django.urls import path
 

@@ -1,48 +1,49 @@
-"""Who is watched until when, and who was asked about when: two sorted sets in the store, shared by all processes."""
+"""Watched instruments and the time of their last quote request: two Redis sorted sets shared by all processes."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
+
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
 WATCHED = "quotes:watched"
 REQUESTED = "quotes:requested"
-FORGET_AFTER = timedelta(days=1)
+REQUEST_TTL = timedelta(days=1)
 
 
 def mark_watched(pks: Collection[int], *, until: datetime) -> None:
-    """Note that somebody watches these instruments until then; an interest that lasts longer is not cut short.
+    """Mark these instruments as watched until then; a later existing end is kept.
 
-    A store that cannot be reached costs quotes and nothing else.
+    Redis being unreachable is logged and otherwise ignored: only live quotes are affected.
     """
     if not pks:
         return
     try:
-        get_redis_connection("default").zadd(WATCHED, dict.fromkeys(map(str, pks), until.timestamp()), gt=True)
+        redis_client().zadd(WATCHED, dict.fromkeys(map(str, pks), until.timestamp()), gt=True)
     except RedisError as error:
         log.warning("watched_instruments_not_stored", instruments=len(pks), reason=type(error).__name__)
 
 
 def last_request_times(now: datetime) -> dict[int, float]:
-    """The instruments that are watched, with the second at which each was asked about last, 0 for never.
+    """Map watched instruments to the Unix time of their last quote request, 0 for never.
 
-    What ran out is forgotten. Raises RedisError.
+    Expired entries are removed. Raises RedisError.
     """
-    trip = get_redis_connection("default").pipeline(transaction=False)
-    trip.zremrangebyscore(WATCHED, "-inf", now.timestamp())
-    trip.zremrangebyscore(REQUESTED, "-inf", (now - FORGET_AFTER).timestamp())
-    trip.zrange(WATCHED, 0, -1)
-    trip.zrange(REQUESTED, 0, -1, withscores=True)
-    _, _, watched, scored = trip.execute()
-    asked: Mapping[bytes, float] = dict(scored)
-    return {int(member): asked.get(member, 0.0) for member in watched}
+    pipeline = redis_client().pipeline(transaction=False)
+    pipeline.zremrangebyscore(WATCHED, "-inf", now.timestamp())
+    pipeline.zremrangebyscore(REQUESTED, "-inf", (now - REQUEST_TTL).timestamp())
+    pipeline.zrange(WATCHED, 0, -1)
+    pipeline.zrange(REQUESTED, 0, -1, withscores=True)
+    _, _, watched, scored = pipeline.execute()
+    requested: Mapping[bytes, float] = dict(scored)
+    return {int(member): requested.get(member, 0.0) for member in watched}
 
 
 def mark_requested(pks: Collection[int], *, at: datetime) -> None:
-    """Note that a source was asked about these instruments; raises RedisError."""
+    """Record that quotes of these instruments were requested; raises RedisError."""
     if pks:
-        get_redis_connection("default").zadd(REQUESTED, dict.fromkeys(map(str, pks), at.timestamp()))
+        redis_client().zadd(REQUESTED, dict.fromkeys(map(str, pks), at.timestamp()))

@@ -6,10 +6,9 @@ from datetime import date, datetime
 import numpy as np
 
 from marketdata.bar_columns import columns_from_records
-from marketdata.calendars import close_instant, is_session
+from marketdata.calendars import close_instant, is_session, session_for_publication
 from marketdata.providers.sample import LAST_SESSION, SampleProvider, sample_instruments
 from marketdata.sentiment.aggregate import ScoredArticle, aggregate
-from marketdata.sentiment.dating import session_for_publication
 from mlops.forecasting.leaks import Article
 from mlops.forecasting.types import PRICE_FIELDS, Panel
 

@@ -1,4 +1,4 @@
-"""Redis clients behind a circuit breaker: `client()` for threads, `async_client()` for an event loop.
+"""Redis clients behind a circuit breaker: `redis_client()` for threads, `async_redis_client()` for an event loop.
 
 Both give up after half a second and raise RedisError. After a failure the breaker refuses calls for a second, so that
 an outage costs one caller the timeout and not all of them. The server is `REDIS_CLUSTER_URL` where that is set, which
@@ -120,17 +120,17 @@ def database_number(url: str) -> int:
     return int(parse_url(url).get("db", 0))
 
 
-def breaker() -> CircuitBreaker:
+def store_breaker() -> CircuitBreaker:
     """Return the breaker of the synchronous client, for callers that reach the same server in another way."""
     return _breaker_at(store_url())
 
 
-def client() -> Client:
+def redis_client() -> Client:
     """Return this process's synchronous client. Threads share it. Raises RedisError while a cluster is unreachable."""
     return _client_at(store_url(), is_cluster())
 
 
-def async_client(url: str, *, cluster: bool = False) -> AsyncClient:
+def async_redis_client(url: str, *, cluster: bool = False) -> AsyncClient:
     """Return a new asynchronous client; its event loop closes it with `aclose()`."""
     made: Any
     limits: dict[str, Any] = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}

@@ -5,7 +5,7 @@ from datetime import datetime
 from allauth.core import context
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from accounts.limits import client_address, shortened
+from accounts.limits import client_address, network_of
 from accounts.models import AuditEvent
 
 Kind = AuditEvent.Kind
@@ -30,7 +30,7 @@ def record(*, kind: Kind, user: AbstractBaseUser | None, now: datetime, detail: 
 def network_of_request() -> str:
     """The shortened address of whoever sent the request that is being answered; empty outside one."""
     request = context.request
-    return "" if request is None else shortened(client_address(request))
+    return "" if request is None else network_of(client_address(request))
 
 
 def record_model_change(*, actor: AbstractBaseUser | None, version: str, rolled_back: bool, now: datetime) -> None:

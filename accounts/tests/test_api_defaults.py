@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.limits import store
-from accounts.real_time import real_now
 from accounts.tests.factories import key_of, person, token_for
+from accounts.wall_clock import utc_now
+from store.client import redis_client
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +71,7 @@ urlpatterns = [
 @pytest.fixture
 def browser(settings: Settings) -> Iterator[Client]:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
-    store().delete("limit:address:127.0.0.1/32")
+    redis_client().delete("limit:{address:127.0.0.1/32}")
     with override_settings(ROOT_URLCONF=__name__):
         yield Client(raise_request_exception=False)
 
@@ -91,7 +91,7 @@ def test_a_view_knows_the_owner_of_a_key_and_of_a_token(browser: Client) -> None
 
 
 def test_a_refused_key_says_why_and_how_to_sign_in(browser: Client) -> None:
-    _, text = key_of(person(), revoked_at=real_now())
+    _, text = key_of(person(), revoked_at=utc_now())
     answer = browser.get("/api/told", headers={"x-api-key": text})
     assert (answer.status_code, slug(answer), answer.json()["reason"]) == (401, "credentials-refused", "revoked-key")
     assert answer["WWW-Authenticate"] == 'Bearer realm="hindcast"'

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -10,35 +11,38 @@ from uuid import uuid4
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from django_ratelimit.core import _get_window
 from pytest_django import Settings
 
-from accounts.allowances import Allowance, Window, allowance_of, left_after
 from accounts.errors import RateLimited
 from accounts.limits import (
-    STORE_OUTAGE,
     AddressQuota,
     LocalCounter,
     RateLimitHeadersMiddleware,
     bucket_of,
     client_address,
     count_call,
+    network_of,
     remember,
-    shortened,
-    store,
 )
+from accounts.quotas import MINUTE_S, RateLimitResult, Window, rate_limit_header, rate_limit_result, window_offset_s
 from config.devserver.paths import ROOT
+from store.circuit_breaker import State
+from store.client import redis_client, store_breaker
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
 def _store_is_up() -> None:
-    STORE_OUTAGE.end()
+    store_breaker().succeed()
 
 
 @pytest.fixture
 def bucket() -> str:
-    return f"limit:test:{uuid4()}"
+    """A bucket with at least 40 seconds left of its minute, also in a process whose windows are not simulated."""
+    buckets = [f"limit:{{test:{uuid4()}}}" for _ in range(100)]
+    return next(one for one in buckets if (window_offset_s(one, MINUTE_S) - time.time()) % MINUTE_S > 40)
 
 
 def allow(settings: Settings, calls: int, proxies: int = 0) -> None:
@@ -57,26 +61,39 @@ def test_the_call_after_the_last_is_refused_until_the_window_closes(bucket: str)
         third.require()
     assert refused.value.limit == 2
     assert 1 <= refused.value.retry_after_s <= 60
-    store().delete(bucket)
+    redis_client().delete(bucket)
     assert count_call(quota(bucket, 2)).windows[0].used == 1
 
 
-def test_a_bucket_lives_one_window_from_the_first_call(bucket: str) -> None:
+def test_a_window_lasts_from_the_first_call_to_its_end(bucket: str) -> None:
     count_call(quota(bucket, per_day=100))
-    assert 59_000 < left_ms(bucket) <= 60_000
-    assert 86_390_000 < left_ms(f"{bucket}:day") <= 86_400_000
-    store().pexpire(bucket, 30_000)
+    assert 0 < left_ms(bucket) <= 60_000
+    assert 86_000_000 < left_ms(f"{bucket}:day") <= 86_400_000
+    redis_client().pexpire(bucket, 30_000)
     assert count_call(quota(bucket)).windows[0].reset_s == 30
 
 
+@pytest.mark.parametrize("is_local", [False, True])
+def test_windows_end_where_those_of_django_ratelimit_do(
+    bucket: str, is_local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.quotas.window_offset_s", window_offset_s)
+    now_s, limited = time.time(), quota(bucket, per_day=100)
+    allowance = LocalCounter().count(limited, now_s=now_s) if is_local else count_call(limited)
+    for window, key in zip(allowance.windows, (bucket, f"{bucket}:day"), strict=True):
+        ends_s = _get_window(key, window.width_s)
+        assert now_s + window.reset_s == pytest.approx(ends_s, abs=5)
+
+
 def left_ms(key: str) -> int:
-    left: Any = store().pttl(key)
+    left: Any = redis_client().pttl(key)
     return int(left)
 
 
 def test_a_bucket_that_lost_its_end_gets_one(bucket: str) -> None:
-    store().set(bucket, 5)
-    assert count_call(quota(bucket)).windows == (Window("free", 10, 60, used=6, reset_s=60),)
+    redis_client().set(bucket, 5)
+    (window,) = count_call(quota(bucket)).windows
+    assert (window.used, window.reset_s) == (6, pytest.approx(60, abs=10))
 
 
 def test_the_limit_of_the_day_holds_beside_that_of_the_minute(bucket: str) -> None:
@@ -122,20 +139,22 @@ def test_more_than_a_day_allows_is_refused_for_good(bucket: str) -> None:
 def test_where_minute_and_day_refuse_the_longer_wait_is_told(bucket: str, is_local: bool) -> None:
     counter, small = LocalCounter(), quota(bucket, 10, 30)
 
-    def count(cost: int) -> Allowance:
-        return counter.count(small, cost, now_s=5.0) if is_local else count_call(small, cost)
+    def count(cost: int) -> RateLimitResult:
+        return counter.count(small, cost, now_s=time.time()) if is_local else count_call(small, cost)
 
     count(10).require()
     for cost, width_s in ((1, 60), (31, 86_400)):
         refused = count(cost)
         assert refused.refused_by is not None
-        assert (refused.refused_by.width_s, refused.refused_by.reset_s) == (width_s, width_s)
+        assert refused.refused_by.width_s == width_s
+        assert refused.refused_by.reset_s == pytest.approx(width_s, abs=10)
 
 
 def test_a_day_that_has_not_begun_is_told_as_a_whole_one(bucket: str) -> None:
     count_call(quota(bucket, 1))
     refused = count_call(quota(bucket, 1, 100))
-    assert [(one.used, one.reset_s) for one in refused.windows] == [(1, 60), (0, 86_400)]
+    assert [one.used for one in refused.windows] == [1, 0]
+    assert [one.reset_s for one in refused.windows] == [pytest.approx(60, abs=10), pytest.approx(86_400, abs=10)]
     assert refused.refused_by == refused.windows[0]
 
 
@@ -143,13 +162,13 @@ def test_a_plan_without_a_limit_is_counted_all_the_same(bucket: str) -> None:
     for _ in range(3):
         allowance = count_call(quota(bucket, None))
         allowance.require()
-    assert int(store().get(bucket) or 0) == 3  # type: ignore[arg-type]  # the sync client's answer
+    assert int(redis_client().get(bucket) or 0) == 3
     assert allowance.headers()["RateLimit-Policy"] == '"free";q=1000000000;w=60'
 
 
 def test_headers_tell_limits_windows_and_what_is_left() -> None:
     windows = (Window("free", 60, 60, used=3, reset_s=42), Window("free-day", 5000, 86_400, used=5, reset_s=7))
-    assert Allowance(windows).headers() == {
+    assert RateLimitResult(windows).headers() == {
         "RateLimit-Policy": '"free";q=60;w=60, "free-day";q=5000;w=86400',
         "RateLimit": '"free";r=57;t=42, "free-day";r=4995;t=7',
     }
@@ -180,16 +199,19 @@ def test_without_the_store_each_process_counts_for_itself(settings: Settings, bu
     assert [[one.remaining for one in each.windows] for each in allowances] == [[1, 4], [0, 3], [0, 3]]
     with pytest.raises(RateLimited):
         allowances[-1].require()
-    assert STORE_OUTAGE.is_on
+    assert store_breaker().state == State.OPEN
 
 
-def test_the_local_counter_opens_a_new_window_after_a_minute_and_forgets_the_longest_silent() -> None:
+def test_the_local_counter_opens_a_new_window_after_a_minute_and_forgets_the_longest_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     counter = LocalCounter(capacity=2)
 
     def used(bucket: str, now_s: float) -> tuple[int, int]:
         window = counter.count(quota(bucket), now_s=now_s).windows[0]
         return window.used, window.reset_s
 
+    monkeypatch.setattr("accounts.quotas.window_offset_s", lambda bucket, width_s: 100 % width_s)
     assert used("a", 100.0) == (1, 60)
     assert used("a", 110.0) == (2, 50)
     assert used("a", 160.0) == (1, 60)
@@ -234,13 +256,13 @@ def test_one_household_is_one_caller(one: str, other: str, same: bool) -> None:
     ("address", "short"), [("9.8.7.6", "9.8.7.0/24"), ("2001:db8:1:2::1", "2001:db8:1::/48"), ("unix", "")]
 )
 def test_logs_get_the_network_only(address: str, short: str) -> None:
-    assert shortened(address) == short
+    assert network_of(address) == short
 
 
 def test_every_answer_to_a_counted_call_carries_the_headers() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         if "counted" in request.GET:
-            remember(request, Allowance((Window("anonymous", 10, 60, used=10, reset_s=9),)))
+            remember(request, RateLimitResult((Window("anonymous", 10, 60, used=10, reset_s=9),)))
         return HttpResponse(status=404)
 
     answer = RateLimitHeadersMiddleware(view)
@@ -254,9 +276,9 @@ def test_the_short_way_to_the_header_tells_what_the_allowance_does(
     per_day: int | None, counted: tuple[int, int, int, int, int]
 ) -> None:
     caller = quota("limit:test", per_day=per_day)
-    assert left_after(caller, counted) == allowance_of(caller, counted).headers()["RateLimit"]
+    assert rate_limit_header(caller, counted) == rate_limit_result(caller, counted).headers()["RateLimit"]
 
 
 def test_an_allowance_is_told_in_whole_seconds_and_never_below_nothing() -> None:
-    told = left_after(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
+    told = rate_limit_header(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
     assert told == '"free";r=0;t=60, "free-day";r=99;t=1'

@@ -9,20 +9,20 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from accounts.limits import STORE_OUTAGE
 from accounts.models import User
 from accounts.sessions import SessionStore
 from accounts.tests.conftest import PASSWORD
 from config.devserver.server_process import free_port
+from store.client import store_breaker
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def _store_is_up() -> Iterator[None]:
-    STORE_OUTAGE.end()
+    store_breaker().succeed()
     yield
-    STORE_OUTAGE.end()
+    store_breaker().succeed()
 
 
 @pytest.mark.parametrize("key", ['"aaaaaaaaaa\\000"', "../../etc/passwd", "A" * 32, "a" * 41, "short"])
@@ -42,7 +42,7 @@ def test_a_cache_that_has_just_failed_is_left_alone(signed_in: Client) -> None:
     key = signed_in.cookies[settings_module.SESSION_COOKIE_NAME].value
     cache.set(f"{SessionStore.cache_key_prefix}{key}", {"of": "the cache"})
     assert SessionStore(key).load() == {"of": "the cache"}
-    STORE_OUTAGE.begin()
+    store_breaker().fail()
     assert "_auth_user_id" in SessionStore(key).load()
 
 

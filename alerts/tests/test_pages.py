@@ -35,7 +35,7 @@ def test_a_rule_is_set_and_listed(signed_in: Client) -> None:
     ("change", "said"),
     [
         ({"symbol": "AAPLE"}, "Did you mean AAPL?"),
-        ({"symbol": "!!"}, "is not a stock symbol"),
+        ({"symbol": "!!"}, "Invalid symbol"),
         ({"threshold": ""}, "Give a price above 0."),
         ({"threshold": "-3"}, "Give a price above 0."),
         ({"threshold": "NaN"}, "Write the price as a number"),

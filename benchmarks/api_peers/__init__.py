@@ -1,1 +1,4 @@
-"""What the API is measured beside; these modules run in an environment of their own and import nothing of ours."""
+"""Peers of the API benchmark, run in separate processes.
+
+Started by benchmarks.api; imported by no other package.
+"""

@@ -1,4 +1,4 @@
-"""The least an ASGI server can do: 565 bytes for whoever asks."""
+"""Bare ASGI application: the same 565 bytes for every request."""
 
 BODY = b'{"id":1,"filler":"' + b"x" * 545 + b'"}'
 START = {

@@ -6,6 +6,7 @@ It counts no usage, writes no log line and sends no header of the limit.
 import hashlib
 import os
 import secrets
+from pathlib import Path
 from typing import Annotated
 
 import jwt
@@ -17,9 +18,9 @@ from slowapi.errors import RateLimitExceeded
 from benchmarks.api_peers.bare import BODY
 
 REDIS_URL = os.environ["REDIS_URL"]
-KEY = os.environ["PEER_KEY"]
+KEYS = Path(os.environ["PEER_KEYS"]).read_text().split()
 SECRET = os.environ["PEER_SECRET"]
-OWNERS = {hashlib.sha256(KEY.encode()).hexdigest(): "bench"}
+OWNERS = {hashlib.sha256(key.encode()).hexdigest(): f"bench-{number}" for number, key in enumerate(KEYS)}
 
 
 def caller(request: Request) -> str:
@@ -31,7 +32,7 @@ async def signed_in(
     x_api_key: Annotated[str | None, Header()] = None,
     authorization: Annotated[str | None, Header()] = None,
 ) -> str:
-    """Who asks, by key or by token; anybody else is refused."""
+    """Return the owner of the key or token. Raises HTTPException with status 401 for any other credential."""
     if x_api_key is not None:
         owner = OWNERS.get(hashlib.sha256(x_api_key.encode()).hexdigest())
     else:

@@ -12,7 +12,7 @@ from predictions.api.schema import SYMBOL_TEXT
 
 API = "/api/v1/"
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
-ANSWERS: Mapping[str, Any] = {**marketdata_examples.ANSWERS, **predictions_examples.ANSWERS}
+ANSWERS: Mapping[str, Any] = {**marketdata_examples.RESPONSES, **predictions_examples.ANSWERS}
 PARAMETERS: Mapping[str, tuple[dict[str, Any], Any, str]] = {
     "symbol": (SYMBOL_TEXT, "AAPL", "Such as AAPL or BRK.B."),
     "forecast_id": (ID, 2481, "From an answer of `/predict` or `/history`."),

@@ -1,4 +1,4 @@
-"""What a demo is made of: the programs that run, the static files, the staff account, and when it is ready."""
+"""Parts of a demo: programs, static files, staff account, readiness."""
 
 import hashlib
 import os
@@ -15,9 +15,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from accounts.models import Scope, User
-from accounts.real_time import real_now
 from accounts.selectors import keys_of
 from accounts.services.api_keys import make_api_key
+from accounts.wall_clock import utc_now
 from config.devserver.paths import ROOT
 from config.devserver.server_process import HOST
 from config.devserver.supervisor import Program
@@ -27,16 +27,16 @@ LIMIT_PER_MINUTE = "600"
 READY_SECONDS = 60.0
 PROBE_SECONDS = 3.0
 WORKER_THREADS = "4"
-# What can wait gives way to what somebody waits for.
+# Background work yields to requests.
 CELERY = ("nice", "-n", "5", sys.executable, "-m", "celery", "-A", "config.celery", "--quiet")
-# On SIGHUP each process of `web` is followed by a new one, which gets so long until the old one stops taking calls.
+# On SIGHUP granian replaces each worker; the old one stops accepting requests after this many seconds.
 ROLLING = ("--respawn-interval", "15", "--workers-kill-timeout", "30")
 QUIET_WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The staff account; `password` and `api_key` are known only when they were just made."""
+    """The staff account; `password` and `api_key` are set only when just created."""
 
     email: str
     password: str | None
@@ -44,7 +44,7 @@ class Login:
 
 
 def demo_variables(port: int, folder: Path, given: dict[str, str]) -> dict[str, str]:
-    """What a demo sets for its processes where the environment does not."""
+    """Return the variables a demo sets for its processes, unless `given` sets them."""
     wanted = {
         "HINDCAST_LIMIT_ANONYMOUS": LIMIT_PER_MINUTE,
         "HINDCAST_STREAM_URL": f"ws://{HOST}:{port + 1}/ws/stream",
@@ -54,7 +54,7 @@ def demo_variables(port: int, folder: Path, given: dict[str, str]) -> dict[str, 
 
 
 def programs(port: int, variables: dict[str, str], *, web_processes: int = 1) -> list[Program]:
-    """Every process of the platform, with its place in the demo."""
+    """Return the programs of a demo."""
     web = (sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port),
            "--workers", str(web_processes), *ROLLING, "--blocking-threads", "4", "--no-ws", "--log-level", "warning",
            "config.wsgi:application")  # fmt: skip
@@ -65,19 +65,19 @@ def programs(port: int, variables: dict[str, str], *, web_processes: int = 1) ->
     worker = (*CELERY, "worker", "-n", "worker@%h", "-P", "threads", "-c", WORKER_THREADS, "-Q", "work", *QUIET_WORKER)
     trainer = (*CELERY, "worker", "-n", "trainer@%h", "-P", "solo", "-Q", "training", *QUIET_WORKER)
     beat = (*CELERY, "beat", "--pidfile=")
-    named = {"web": web, "edge": edge, "worker": worker, "trainer": trainer, "beat": beat}
-    return [Program(name, command, {**variables, "OMP_NUM_THREADS": "1"}) for name, command in named.items()]
+    commands = {"web": web, "edge": edge, "worker": worker, "trainer": trainer, "beat": beat}
+    return [Program(name, command, {**variables, "OMP_NUM_THREADS": "1"}) for name, command in commands.items()]
 
 
-def empty_metrics(folder: Path) -> None:
-    """Make the folder through which the processes count together, without the counts of processes that are gone."""
+def clear_metrics(folder: Path) -> None:
+    """Create the shared metrics folder and delete the files of earlier processes."""
     folder.mkdir(parents=True, exist_ok=True)
-    for counted in folder.glob("*.db"):
-        counted.unlink()
+    for metrics_file in folder.glob("*.db"):
+        metrics_file.unlink()
 
 
 def is_ready(port: int) -> bool:
-    """Whether the site says that it can do its work and the stream's port answers."""
+    """Whether the site is ready and the stream's port answers."""
     try:
         ready = httpx.get(f"http://{HOST}:{port}/health/ready", timeout=PROBE_SECONDS).status_code == httpx.codes.OK
         httpx.get(f"http://{HOST}:{port + 1}/", timeout=PROBE_SECONDS)
@@ -87,7 +87,7 @@ def is_ready(port: int) -> bool:
 
 
 def collect_static() -> bool:
-    """Collect the static files when they changed since the last time; returns whether they had."""
+    """Collect the static files if they changed; returns whether they did."""
     stamp = Path(settings.STATIC_ROOT) / "collected.sha256"
     now = _static_fingerprint()
     if stamp.exists() and stamp.read_text() == now:
@@ -98,42 +98,41 @@ def collect_static() -> bool:
 
 
 def ensure_staff() -> Login:
-    """The staff account with a random password and an API key, each made when there is none."""
+    """Return the staff account; creates it with a random password, and an API key, if missing."""
     user, password = User.objects.filter(email=STAFF).first(), None
     if user is None:
         password = secrets.token_urlsafe(12)
         user = User.objects.create_superuser(STAFF, password, plan_id="unlimited")
-    now, api_key = real_now(), None
+    now, api_key = utc_now(), None
     if not keys_of(user).exists():
         _, api_key = make_api_key(owner=user, name="demo", scopes=Scope.values, expires_at=None, now=now)
     return Login(STAFF, password, api_key)
 
 
 def login_line(port: int, login: Login) -> str:
-    """Where staff sign in, and with what; the password is told once."""
+    """Format the sign-in address and, on first start, the password."""
     reset = f".venv/bin/python manage.py changepassword {login.email}"
     password = login.password or f"as printed at its first start; `{reset}` sets a new one"
     return f"staff login         http://{HOST}:{port}/admin/  {login.email}  password: {password}"
 
 
 def key_line(port: int, login: Login) -> str:
-    """The key for programs, told once."""
-    told = login.api_key or f"as printed at its first start; http://{HOST}:{port}/accounts/keys makes another"
-    return f"staff API key       {told}"
+    """Format the staff API key, shown on first start only."""
+    shown = login.api_key or f"as printed at its first start; http://{HOST}:{port}/accounts/keys makes another"
+    return f"staff API key       {shown}"
 
 
 def migrate(variables: dict[str, str]) -> None:
-    """Bring the database up to date; a new one begins with the limits that the demo's processes have."""
+    """Migrate the database; a new one gets the demo's limits."""
     limit = int(variables["HINDCAST_LIMIT_ANONYMOUS"])
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=limit)
     call_command("migrate", interactive=False, verbosity=0)
 
 
 def run_management_command(*command: str, variables: dict[str, str], needed: bool = True) -> None:
-    """Run another command as a process of its own, so that its libraries do not stay in memory here.
+    """Run a management command in a subprocess, so that its libraries do not stay in memory.
 
-    What a command that is not `needed` cannot do, it says itself, and the caller goes on with what is stored. Raises
-    CommandError when a needed one did not succeed.
+    Raises CommandError if a `needed` command fails; other commands report their own errors.
     """
     quiet = {"HINDCAST_LOG_LEVEL": "ERROR", **os.environ, **variables}
     finished = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=quiet, check=False)
@@ -142,9 +141,9 @@ def run_management_command(*command: str, variables: dict[str, str], needed: boo
 
 
 def _static_fingerprint() -> str:
-    seen = hashlib.sha256()
+    digest = hashlib.sha256()
     for finder in get_finders():
         for name, storage in finder.list([]):
             facts = Path(storage.path(name)).stat()
-            seen.update(f"{name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-    return seen.hexdigest()
+            digest.update(f"{name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

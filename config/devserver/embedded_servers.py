@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
-from config.devserver import postgres, valkey
 from config.devserver.errors import EmbeddedServerError
-from config.devserver.server_process import RunningServer
+from config.devserver.postgres import POSTGRES
+from config.devserver.server_process import EmbeddedServer, RunningServer
+from config.devserver.valkey import VALKEY
 
-SERVERS: dict[str, ModuleType] = {"postgres": postgres, "valkey": valkey}
+SERVERS: dict[str, EmbeddedServer] = {"postgres": POSTGRES, "valkey": VALKEY}
 URL_VARIABLES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
 STOP_PATIENCE_S = 5.0
 
@@ -73,8 +73,8 @@ class EmbeddedServers:
             ]
             for name in died:
                 if not self._start_missing((name,)).items() <= variables.items():
-                    raise EmbeddedServerError(f"{SERVERS[name].NAME} ended, and another program now uses its port.")
-        return [SERVERS[name].NAME for name in died]
+                    raise EmbeddedServerError(f"{SERVERS[name].name} ended, and another program now uses its port.")
+        return [SERVERS[name].name for name in died]
 
     def recorded(self) -> dict[str, RunningServer]:
         """Return the recorded servers that are running."""
@@ -102,7 +102,7 @@ class EmbeddedServers:
         return {URL_VARIABLES[name]: self._url(name, servers[name]) for name in names}
 
     def _url(self, name: str, server: RunningServer) -> str:
-        return str(SERVERS[name].url(server, self._password()))
+        return SERVERS[name].url(server, self._password())
 
     def _leave(self, users: int) -> None:
         try:
@@ -113,7 +113,7 @@ class EmbeddedServers:
 
     def _stop_recorded(self) -> None:
         for name, server in self.recorded().items():
-            server.process.stop(SERVERS[name].STOP, patience_s=STOP_PATIENCE_S)
+            server.process.stop(SERVERS[name].stop_signal, patience_s=STOP_PATIENCE_S)
         (self.folder / "run.json").unlink(missing_ok=True)
 
     def _record(self, servers: dict[str, RunningServer]) -> None:

@@ -8,7 +8,7 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def main(arguments: list[str]) -> None:
+def run_with_parent(arguments: list[str]) -> None:
     """Tie this process to its parent, then become the program; leaves at once when the parent is gone already."""
     parent, *command = arguments
     if sys.platform == "linux":
@@ -19,4 +19,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_with_parent(sys.argv[1:])

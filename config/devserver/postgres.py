@@ -15,11 +15,9 @@ from psycopg import sql
 from config.devserver import paths, server_process
 from config.devserver.errors import EmbeddedServerError
 from config.devserver.paths import ServerUser
-from config.devserver.process_identity import ProcessIdentity, command_of
-from config.devserver.server_process import RunningServer
+from config.devserver.process_identity import ProcessIdentity, command_line
+from config.devserver.server_process import EmbeddedServer, RunningServer
 
-NAME = "PostgreSQL"
-STOP = signal.SIGINT
 USER = DATABASE = "hindcast"
 ATTEMPTS = 8
 PAUSE_SECONDS = 0.5
@@ -37,7 +35,7 @@ SETTINGS = {
 WITHOUT_DURABILITY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def start(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
+def start_postgres(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
     """Start PostgreSQL on `port` if it is free, else on a free port; initialises the database files if necessary."""
     runner = paths.postgres_user()
     programs = paths.postgres_programs(runner)
@@ -52,7 +50,7 @@ def start(folder: Path, *, password: str, durable: bool, port: int | None = None
     for _ in range(ATTEMPTS):
         chosen = server_process.port_for(port)
         command = [str(programs / "postgres"), "-D", str(files), "-p", str(chosen), *options]
-        started = server_process.launch(NAME, command, log=log, ready=_ready(files), **runner.popen)
+        started = server_process.launch(POSTGRES.name, command, log=log, ready=_ready(files), **runner.popen)
         if started:
             return _with_database(RunningServer(started, chosen), password)
         # Another program took the port, or processes of a killed server are still exiting.
@@ -60,7 +58,7 @@ def start(folder: Path, *, password: str, durable: bool, port: int | None = None
     raise EmbeddedServerError(f"PostgreSQL did not start: {server_process.last_log_lines(log)}")
 
 
-def url(server: RunningServer, password: str) -> str:
+def _url(server: RunningServer, password: str) -> str:
     return f"postgres://{USER}:{password}@{server_process.HOST}:{server.port}/{DATABASE}"
 
 
@@ -87,8 +85,8 @@ def _stop_unrecorded(files: Path) -> None:
     if not lines:
         return
     process = ProcessIdentity.of(int(lines[0]))
-    if process and f"-D {files} " in command_of(process.pid):
-        process.stop(STOP, patience_s=10)
+    if process and f"-D {files} " in command_line(process.pid):
+        process.stop(POSTGRES.stop_signal, patience_s=10)
     (files / "postmaster.pid").unlink(missing_ok=True)
 
 
@@ -141,7 +139,7 @@ def _with_database(server: RunningServer, password: str) -> RunningServer:
     try:
         _ensure_database(server, password)
     except BaseException as error:
-        server.process.stop(STOP, patience_s=server_process.END_SECONDS)
+        server.process.stop(POSTGRES.stop_signal, patience_s=server_process.END_SECONDS)
         if isinstance(error, psycopg.Error):
             raise EmbeddedServerError(
                 f"PostgreSQL runs but its database cannot be created: {' '.join(str(error).split())}"
@@ -156,3 +154,6 @@ def _ensure_database(server: RunningServer, password: str) -> None:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
         if not found:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+POSTGRES = EmbeddedServer("PostgreSQL", signal.SIGINT, start_postgres, _url)

@@ -87,7 +87,7 @@ def _start_time_from_proc(pid: int) -> str:
     return "" if fields[0] in "ZX" else f"{fields[19]}@{boot.read_text().strip() if boot.exists() else ''}"
 
 
-def command_of(pid: int) -> str:
+def command_line(pid: int) -> str:
     """Return the full command line of a process; empty if there is no such process."""
     cmdline = Path(f"/proc/{pid}/cmdline")
     if cmdline.exists():

@@ -1,5 +1,6 @@
 """Start a server process on a free port and wait until it is ready; shared by PostgreSQL and Valkey."""
 
+import signal
 import socket
 import subprocess
 import time
@@ -7,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from config.devserver.errors import EmbeddedServerError
 from config.devserver.process_identity import ProcessIdentity, reap_later
@@ -32,6 +33,22 @@ class RunningServer:
     @classmethod
     def from_json(cls, recorded: dict[str, Any]) -> "RunningServer":
         return cls(ProcessIdentity(int(recorded["pid"]), str(recorded["started_at"])), int(recorded["port"]))
+
+
+class StartServer(Protocol):
+    """Start a server for a data folder, on `port` if it is free, else on a free port."""
+
+    def __call__(self, folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    """A kind of server: its name, the signal that stops it, and how it is started and addressed."""
+
+    name: str
+    stop_signal: signal.Signals
+    start: StartServer
+    url: Callable[[RunningServer, str], str]
 
 
 def free_port() -> int:

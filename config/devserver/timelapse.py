@@ -10,7 +10,6 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django_redis import get_redis_connection
 
 from alerts.models import Rule
 from alerts.services.rules import RuleRequest, create_rule
@@ -22,6 +21,7 @@ from marketdata.providers.sample import FIRST_SESSION, LAST_SESSION
 from marketdata.selectors import active_instruments, bars_for
 from mlops.services.training import sessions_needed
 from predictions.conf import DEFAULT_HORIZON
+from store.client import redis_client
 
 AFTER_CLOSE = timedelta(minutes=30)
 PAUSE = re.compile(r"(\d+(?:\.\d+)?)(s|m)?")
@@ -71,7 +71,7 @@ def reset_time_lapse() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE")
         cursor.execute("CREATE SCHEMA public")
-    get_redis_connection("default").flushdb()
+    redis_client().flushdb()
     for folder in (settings.HINDCAST_MODELS.artifacts, settings.EMAIL_FILE_PATH):
         shutil.rmtree(Path(folder), ignore_errors=True)
 
@@ -105,8 +105,7 @@ def session_summary(report: PipelineReport) -> str:
         for step, name in (("ingest", "new"), ("publish", "created"), ("score", "scored"), ("alerts", "raised"))
     )
     return (
-        f"{report.session}  {bars:>5} bars  {made:>3} forecasts  {met:>3} met with what happened  "
-        f"{raised:>2} alerts  {seconds:.1f} s"
+        f"{report.session}  {bars:>5} prices  {made:>3} forecasts  {met:>3} scored  {raised:>2} alerts  {seconds:.1f} s"
     )
 
 

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from config.devserver import paths, server_process
 from config.devserver.errors import EmbeddedServerError
-from config.devserver.process_identity import ProcessIdentity, command_of
-from config.devserver.server_process import RunningServer
+from config.devserver.process_identity import ProcessIdentity, command_line
+from config.devserver.server_process import EmbeddedServer, RunningServer
 
-NAME = "Valkey"
-STOP = signal.SIGTERM
 ATTEMPTS = 5
 
 
-def start(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
+def start_valkey(folder: Path, *, password: str, durable: bool, port: int | None = None) -> RunningServer:
     """Start Valkey with its files in `folder`, on `port` if it is free, else on a free one."""
     program = paths.valkey_program()
     files = folder / "valkey"
@@ -25,13 +23,15 @@ def start(folder: Path, *, password: str, durable: bool, port: int | None = None
     for _ in range(ATTEMPTS):
         chosen = server_process.port_for(port)
         settings = _settings_file(folder, files, port=chosen, password=password, durable=durable)
-        started = server_process.launch(NAME, [str(program), str(settings)], log=log, ready=_ready(chosen, password))
+        started = server_process.launch(
+            VALKEY.name, [str(program), str(settings)], log=log, ready=_ready(chosen, password)
+        )
         if started:
             return RunningServer(started, chosen)
     raise EmbeddedServerError(f"Valkey did not start: {server_process.last_log_lines(log)}")
 
 
-def url(server: RunningServer, password: str) -> str:
+def _url(server: RunningServer, password: str) -> str:
     return f"redis://:{password}@{server_process.HOST}:{server.port}/0"
 
 
@@ -59,8 +59,8 @@ def _stop_unrecorded(folder: Path) -> None:
     except (OSError, ValueError):
         return
     process = ProcessIdentity.of(pid)
-    if process and ports and f"valkey-server {server_process.HOST}:{ports[0]}" in command_of(pid):
-        process.stop(STOP, patience_s=10)
+    if process and ports and f"valkey-server {server_process.HOST}:{ports[0]}" in command_line(pid):
+        process.stop(VALKEY.stop_signal, patience_s=10)
 
 
 def _ready(port: int, password: str) -> Callable[[], bool]:
@@ -86,3 +86,6 @@ def _settings_file(folder: Path, files: Path, *, port: int, password: str, durab
     path.touch(mode=0o600)
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+VALKEY = EmbeddedServer("Valkey", signal.SIGTERM, start_valkey, _url)

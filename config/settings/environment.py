@@ -298,7 +298,7 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             quote_every_s=reader.seconds("HINDCAST_QUOTE_SECONDS", 60.0),
             clock=reader.choice("HINDCAST_CLOCK", REAL_CLOCK, CLOCKS),
             budgets={source: budget for source, budget in budgets.items() if budget is not None},
-            off=tuple(name for name in asked if not key and name == "alpha_vantage"),
+            without_key=tuple(name for name in asked if not key and name == "alpha_vantage"),
         ),
     )
 

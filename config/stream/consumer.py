@@ -121,7 +121,7 @@ class Socket:
             topics = await in_thread(channel.topics_for, command.symbols, user=self._user)
         except DatabaseError as error:
             raise CommandRefused("storage-unavailable", "The database does not answer; try again soon.") from error
-        for refusal in topics.refused:
+        for refusal in topics.errors:
             await self._outbox.answer(refusal_text(channel.NAME, refusal))
         return topics.found
 

@@ -1,9 +1,10 @@
-"""A pytest plugin: gives the test run servers and settings of its own before Django reads its settings."""
+"""Pytest plugin: starts servers for each test process before Django reads its settings."""
 
 import atexit
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,45 +16,55 @@ from config.devserver.paths import ROOT
 
 SETTINGS = {
     "HINDCAST_PROVIDERS": "sample",
-    # All tests call from one address; those that are about limits set their own.
+    # All tests call from one address; tests of limits set their own.
     "HINDCAST_LIMIT_ANONYMOUS": "100000",
     "HINDCAST_LOG_LEVEL": "WARNING",
     "OMP_NUM_THREADS": "1",
 }
 RUNS = range(1, 100)
-_until_the_end = ExitStack()
+_servers_of_this_run = ExitStack()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
-    """Start servers, unless the environment names some; a wrapper comes before pytest-django reads the settings."""
-    asks_only = early_config.known_args_namespace.help or early_config.known_args_namespace.version
-    if not asks_only and not os.environ.get("PYTEST_XDIST_WORKER"):
-        _prepare()
+    """Start servers unless the environment names some; a wrapper runs before pytest-django reads the settings.
+
+    With pytest-xdist every worker has its own servers, because Redis channels are shared between databases.
+    """
+    options = early_config.known_args_namespace
+    os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
+    runs_tests = os.environ.get("PYTEST_XDIST_WORKER") or not options.numprocesses
+    if runs_tests and not (options.help or options.version):
+        _start_servers()
     return (yield)
 
 
+@pytest.fixture(autouse=True)
+def _rate_limit_windows_start_with_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every window end a whole window after the start of the test, so that none ends while it counts calls."""
+    started_s = int(time.time())
+    monkeypatch.setattr("accounts.quotas.window_offset_s", lambda bucket, width_s: started_s % width_s)
+
+
 def pytest_unconfigure() -> None:
-    """Stop the servers of this run; that their clients miss them then is no news."""
-    logging.getLogger("accounts.key_table").disabled = True
-    _until_the_end.close()
+    """Stop the servers; errors of their remaining clients are expected and not logged."""
+    logging.getLogger("store.subscription").disabled = True
+    _servers_of_this_run.close()
 
 
-def _prepare() -> None:
-    atexit.register(_until_the_end.close)
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
-    folder = _until_the_end.enter_context(_own_folder(ROOT / ".data" / "test"))
+def _start_servers() -> None:
+    atexit.register(_servers_of_this_run.close)
+    folder = _servers_of_this_run.enter_context(_locked_folder(ROOT / ".data" / "test"))
     os.environ.setdefault("HINDCAST_DATA_DIR", str(folder))
     try:
-        _until_the_end.enter_context(servers.ensure_servers(os.environ, folder, durable=False))
+        _servers_of_this_run.enter_context(servers.ensure_servers(os.environ, folder, durable=False))
     except servers.EmbeddedServerError as problem:
         raise pytest.UsageError(str(problem)) from problem
 
 
 @contextmanager
-def _own_folder(parent: Path) -> Iterator[Path]:
-    """The first folder that no other test run holds; it stays, so that the database is made once."""
+def _locked_folder(parent: Path) -> Iterator[Path]:
+    """Lock the first free folder; it is reused by later runs, so PostgreSQL is initialised once."""
     for number in RUNS:
         folder = parent / f"run-{number}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ import pytest
 
 from config.devserver import preflight
 from config.devserver import supervisor as supervisor_module
-from config.devserver.demo import demo_variables, empty_metrics
+from config.devserver.demo import clear_metrics, demo_variables
 from config.devserver.embedded_servers import EmbeddedServers
 from config.devserver.paths import ROOT
 from config.devserver.process_identity import ProcessIdentity
@@ -84,9 +84,9 @@ def test_a_port_in_use_is_reported_in_one_sentence(taken: int, tmp_path: Path) -
 
 def test_metrics_of_earlier_processes_are_deleted_at_the_start(tmp_path: Path) -> None:
     folder = Path(demo_variables(8000, tmp_path, {})["PROMETHEUS_MULTIPROC_DIR"])
-    empty_metrics(folder)
+    clear_metrics(folder)
     (folder / "counter_7.db").write_bytes(b"old")
-    empty_metrics(folder)
+    clear_metrics(folder)
     assert (folder.is_dir(), list(folder.iterdir())) == (True, [])
 
 
@@ -266,7 +266,7 @@ def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) 
     with _demo(tmp_path, port) as process:
         second = _printed(process)
         assert "Training" not in second
-        assert "hindsight" not in second
+        assert "Hindcasting" not in second
         assert "changepassword staff@localhost" in second
         os.killpg(process.pid, signal.SIGINT)
         process.wait(STOP_LIMIT_S)

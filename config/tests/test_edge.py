@@ -13,9 +13,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
-from accounts.callers import key_digest, known_caller
-from accounts.limits import address_bucket, store
+from accounts.limits import address_bucket
 from accounts.models import Plan, UsageDay
+from accounts.principals import cached_principal, key_digest
 from accounts.tests.factories import key_of, person
 from accounts.usage import USAGE
 from config.edge.tally import BufferedCounts
@@ -24,6 +24,7 @@ from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
 from predictions.readpath import cache
 from predictions.tests.factories import forecast, model_version, stock
+from store.client import redis_client
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -59,7 +60,7 @@ def _same_limit(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_store() -> None:
-    client = store()
+    client = redis_client()
     for pattern in ("fc:*", "fc-claim:*", "limit:*", "champion"):
         for key in client.scan_iter(pattern):
             client.delete(key)
@@ -134,7 +135,7 @@ def test_one_call_too_many_is_refused_by_edge_itself(edge: str, told: Forecast) 
     saved = time.monotonic()
     while not httpx.get(edge + PATH).headers["ratelimit-policy"].startswith(f'"anonymous";q={ANONYMOUS_LIMIT};'):
         assert time.monotonic() - saved < 1
-    store().delete(address_bucket("127.0.0.1"))
+    redis_client().delete(address_bucket("127.0.0.1"))
     answers = [httpx.get(edge + PATH) for _ in range(12)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
     body = assert_problem(answers[-1], 429, "rate-limited")
@@ -169,7 +170,7 @@ def test_calls_are_counted_for_their_key_by_web_and_by_edge(told: Forecast) -> N
     row, text = key_of(person())
     statuses = [Client().get(PATH, headers=by(text)).status_code for _ in range(3)]
     assert statuses == [200] * 3
-    caller = known_caller(digest=str(key_digest(text)))
+    caller = cached_principal(digest=str(key_digest(text)))
     assert caller is not None
     tally = BufferedCounts()
     for status in (200, 304, 200, 200, 200, 429):
@@ -210,7 +211,7 @@ def test_a_miss_and_an_expired_answer_are_renewed_from_the_database(
     body = httpx.get(edge + PATH, headers=by(key)).json()
     assert body["id"] == told.pk
     assert datetime.fromisoformat(body["fresh_until"]) > datetime.now(UTC)
-    assert store().exists(cache.key_of("v1", "AAPL", 5)) == 1
+    assert redis_client().exists(cache.key_of("v1", "AAPL", 5)) == 1
     answer = httpx.get(edge + PATH, headers=by(key))
     assert answer.json() == body
     assert answer.headers["ratelimit"].startswith('"free";r=58;')

@@ -11,7 +11,6 @@ import pytest
 from pytest_django import Settings
 from redis.exceptions import ConnectionError as StoreAway
 
-from accounts.limits import store
 from config.devserver.server_process import free_port
 from config.edge.answers import Answers
 from config.edge.asking import Call, Reader, call_of
@@ -21,9 +20,10 @@ from config.edge.lines import pairs_of
 from config.edge.pipe import Pipe
 from config.edge.reads import Reads
 from config.edge.tally import BufferedCounts
-from config.http.errors import Crowded
+from config.http.errors import ServerBusy
 from config.tests.edge_server import OwnRedis
 from predictions.readpath.bodies import tag_of
+from store.client import redis_client
 
 QUERY = "symbol=AAPL&horizon=5"
 HEADERS = {"HTTP_HOST": "localhost"}
@@ -103,13 +103,13 @@ class Stub:
 def keep(until: float) -> None:
     forms = {"made": 1.0, "until": until, "fresh": "fresh", "stale": "stale", "status": "issued", "was_stale": 0}
     forms["tag"] = tag_of(b"fresh")
-    store().hset("fc:v9:AAPL:5", mapping=forms)
+    redis_client().hset("fc:v9:AAPL:5", mapping=forms)
 
 
 @pytest.fixture
 def _empty_store() -> Iterator[None]:
-    client = store()
-    client.delete("fc:v9:AAPL:5", "limit:address:203.0.113.5/32")
+    client = redis_client()
+    client.delete("fc:v9:AAPL:5", "limit:{address:203.0.113.5/32}")
     client.set("champion", "v9")
     yield
     client.delete("fc:v9:AAPL:5", "champion")
@@ -160,7 +160,7 @@ def _roomy(settings: Settings) -> None:
 async def test_no_more_requests_wait_for_django_than_may() -> None:
     inside = Inside(Stub(keeps=False), threads=1, most=2)
     answers = await asyncio.gather(*[inside.ask(SCOPE, {}) for _ in range(3)], return_exceptions=True)
-    assert [isinstance(answer, Crowded) for answer in answers] == [False, False, True]
+    assert [isinstance(answer, ServerBusy) for answer in answers] == [False, False, True]
     inside.close()
 
 
@@ -196,8 +196,8 @@ def called(reader: Reader, method: str, query: str, headers: dict[str, str]) -> 
 def test_a_plain_call_is_understood() -> None:
     call = called(Reader(), "GET", QUERY, {**HEADERS, "HTTP_COOKIE": "theme=dark"})
     assert call is not None
-    assert (call.query.symbol, call.query.horizon, call.caller.policy) == ("AAPL", 5, "anonymous")
-    assert call.caller.bucket == "limit:address:203.0.113.5/32"
+    assert (call.query.symbol, call.query.horizon, call.caller.policy_name) == ("AAPL", 5, "anonymous")
+    assert call.caller.bucket == "limit:{address:203.0.113.5/32}"
 
 
 def test_behind_tls_only_encrypted_calls_are_plain_and_the_answer_insists_on_it(settings: Settings) -> None:

@@ -60,7 +60,7 @@ def test_the_form_that_is_named_goes_before_the_one_that_is_accepted(browser: Cl
 
 def test_a_name_that_means_nothing_to_a_call_is_refused_as_such(browser: Client) -> None:
     body = assert_problem(browser.get("/api/v1/symbols?format=csv"), 400, "invalid-request")
-    assert body["errors"]["format"][0].startswith("There is no such parameter.")
+    assert body["errors"]["format"][0].startswith("Unknown parameter.")
 
 
 @pytest.mark.parametrize(

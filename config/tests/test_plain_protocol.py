@@ -22,7 +22,7 @@ from predictions.readpath.bodies import tag_of
 
 PATH = "/api/v1/predict?symbol=AAPL&horizon=5"
 BODY = b'{"symbol":"AAPL","stale":false}'
-BUCKET = f"limit:address:{HOST}/32"
+BUCKET = f"limit:{{address:{HOST}/32}}"
 LIMIT = 50
 
 Answer = tuple[int, dict[str, str], bytes]

@@ -131,7 +131,7 @@ def test_nothing_from_the_inside_is_told(browser: Client, style: str, kind: str)
 def test_a_problem_keeps_the_facts_of_its_error(browser: Client) -> None:
     body = browser.get("/api/plain/unknown").json()
     assert (body["symbol"], body["suggestions"]) == ("APPL", ["AAPL"])
-    assert body["detail"] == "There is no instrument with the symbol APPL."
+    assert body["detail"] == "Unknown symbol: APPL."
     assert browser.get("/api/framework/invalid").json()["errors"] == {"symbols": ["This list is empty."]}
 
 

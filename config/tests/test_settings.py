@@ -81,9 +81,9 @@ def test_what_cannot_be_meant_is_a_complaint_that_names_the_variable(name: str, 
 
 def test_alpha_vantage_is_asked_only_with_a_key(tmp_path: Path) -> None:
     without = read_environment({"HINDCAST_PROVIDERS": "alpha_vantage,sample"}).marketdata
-    assert (without.providers, without.off, without.alpha_vantage) == (("sample",), ("alpha_vantage",), None)
+    assert (without.providers, without.without_key, without.alpha_vantage) == (("sample",), ("alpha_vantage",), None)
     with_key = read_environment({"ALPHA_VANTAGE_API_KEY": "hunter2"}).marketdata
-    assert (with_key.providers, with_key.off) == (("yahoo", "alpha_vantage", "sample"), ())
+    assert (with_key.providers, with_key.without_key) == (("yahoo", "alpha_vantage", "sample"), ())
     assert with_key.budget_for("alpha_vantage").per_day == 25
     assert "hunter2" not in repr(with_key)
     (tmp_path / "key").write_text("hunter3\n")
@@ -105,10 +105,10 @@ def test_secrets_in_files_and_budgets_are_complained_about_at_once(tmp_path: Pat
         )
     assert caught.value.complaints == (
         "ALPHA_VANTAGE_API_KEY_FILE names a file that does not hold one secret.",
-        "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S: the time-out must be positive.",
-        "HINDCAST_ALPHA_VANTAGE_BUDGET: a budget is written like 1/second,5/minute,25/day.",
+        "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S: the timeout must be positive.",
+        "HINDCAST_ALPHA_VANTAGE_BUDGET: write a budget as 1/second,5/minute,25/day.",
         "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS, HINDCAST_QUOTE_SECONDS: "
-        "at least one provider is needed, and alpha_vantage needs "
+        "name at least one provider; alpha_vantage needs "
         "ALPHA_VANTAGE_API_KEY.",
     )
     assert "hunter" not in str(caught.value)

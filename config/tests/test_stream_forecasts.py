@@ -1,13 +1,13 @@
 """The channel of forecasts: topics, snapshots and changes, with the bodies of the API."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.test import override_settings
-from django_redis import get_redis_connection
 from pytest_django import DjangoAssertNumQueries
 
 from marketdata.live import Topic, messages_key, sequence_key
@@ -17,6 +17,7 @@ from predictions.conf import HORIZONS
 from predictions.live import forecasts as live
 from predictions.readpath.bodies import answers_of
 from predictions.tests.factories import bar, forecasts, model_version, stock
+from store.client import redis_client
 
 NOW = datetime(2023, 9, 15, 1, 0, tzinfo=UTC)
 
@@ -39,7 +40,7 @@ def test_a_topic_is_made_of_a_key_and_found_by_any_spelling(apple: Instrument) -
     berkshire = stock("BRK.B")
     topics = live.topics_for(["aapl", "BRK-B", "brk/b", "ZZZZ", "<b>"], user=None)
     assert topics.found == (topic_of(apple), topic_of(berkshire))
-    assert [type(error).__name__ for error in topics.refused] == ["SymbolUnknown", "SymbolMalformed"]
+    assert [type(error).__name__ for error in topics.errors] == ["SymbolUnknown", "SymbolMalformed"]
 
 
 def test_many_symbols_are_found_by_one_query(
@@ -77,7 +78,7 @@ def test_a_snapshot_of_a_predecessors_forecast_is_stale(apple: Instrument) -> No
 def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> None:
     nvidia = stock("NVDA")
     rows = forecasts([apple, nvidia], HORIZONS)
-    store = get_redis_connection("default")
+    store = redis_client()
     for instrument in (apple, nvidia):
         store.delete(sequence_key(topic_of(instrument).name), messages_key(topic_of(instrument).name))
     messages: list[live.ForecastMessage] = [
@@ -103,8 +104,8 @@ def test_nothing_to_tell_sends_nothing() -> None:
 
 def test_a_push_that_cannot_be_sent_spoils_nothing(apple: Instrument) -> None:
     (row,) = forecasts([apple])
-    elsewhere = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    elsewhere = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
     (answer,) = answers_of([row], stale=False, now=NOW)
     message: live.ForecastMessage = {"instrument_id": apple.pk, "answer": answer}
-    with override_settings(CACHES=elsewhere):
+    with override_settings(HINDCAST_SITE=elsewhere):
         assert live.push_forecasts([message]) == 0

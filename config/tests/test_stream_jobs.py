@@ -39,7 +39,7 @@ def test_a_topic_is_found_by_its_owner_only() -> None:
     own, theirs = str(batch_of(ada).pk), str(batch_of(eve).pk)
     topics = jobs.topics_for([own, theirs, str(uuid.uuid4()), "x"], user=ada)
     assert [(topic.symbol, topic.name) for topic in topics.found] == [(own, f"jobs.batch.{own}")]
-    assert [type(error).__name__ for error in topics.refused] == ["BatchUnknown"] * 3
+    assert [type(error).__name__ for error in topics.errors] == ["BatchUnknown"] * 3
     assert jobs.topics_for([own], user=AnonymousUser()).found == ()
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -67,8 +68,8 @@ def test_a_snapshot_is_the_last_close_until_there_is_a_quote() -> None:
 def test_a_push_that_cannot_be_sent_spoils_nothing() -> None:
     acme()
     prices = list(latest_prices(["ACME"], now=INSIDE).values())
-    elsewhere = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
-    with override_settings(CACHES=elsewhere):
+    elsewhere = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
+    with override_settings(HINDCAST_SITE=elsewhere):
         assert live.publish_price_changes(prices) == 0
     assert live.publish_price_changes(prices) == 1
 

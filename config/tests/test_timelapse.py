@@ -25,7 +25,7 @@ from config.tests.test_demo import free_pair
 FIRST = "2023-09-07"
 # The sessions of XNYS after 7 September 2023 up to the 21st, with which the sample ends.
 REPLAYED = [f"2023-09-{day:02}" for day in (8, 11, 12, 13, 14, 15, 18, 19, 20, 21)]
-FINISHED = "Every session has been told. The site stays up until Ctrl-C."
+FINISHED = "All days replayed. The site runs until Ctrl-C."
 STOP_LIMIT_S = 120
 
 
@@ -88,8 +88,8 @@ def test_prices_forecasts_scores_alerts_and_open_pages_move_session_by_session(t
             socket.send(json.dumps({"action": "subscribe", "channel": "forecasts", "symbols": ["AAPL"]}))
             lines = _printed_up_to(process, FINISHED)
             seen = _sessions_seen(socket)
-        assert [line[:10] for line in lines if " bars " in line] == REPLAYED
-        assert all("     6 bars   24 forecasts" in line for line in lines if " bars " in line)
+        assert [line[:10] for line in lines if " prices " in line] == REPLAYED
+        assert all("     6 prices   24 forecasts" in line for line in lines if " prices " in line)
         # The worker announces the first model's promotion meanwhile, so a session may be told twice.
         moved = [session for session in dict.fromkeys(seen) if session != FIRST]
         assert moved == REPLAYED[-len(moved) :]

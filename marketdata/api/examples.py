@@ -1,4 +1,4 @@
-"""Answers as they look, for the documentation."""
+"""Example responses for the API documentation."""
 
 SYMBOLS = {
     "symbols": [
@@ -59,7 +59,7 @@ QUOTES = {
     ],
     "missing": [{"symbol": "APPL", "detail": "No price is stored for APPL."}],
 }
-ANSWERS = {
+RESPONSES = {
     "sentiment": {
         "symbol": "AAPL",
         "scorer": "lexicon",

@@ -1,4 +1,4 @@
-"""Fields of questions that take exactly what the schema says, and nothing that merely looks like it."""
+"""Strict serializer fields: accept exactly what the schema describes."""
 
 import re
 from typing import Any
@@ -6,56 +6,56 @@ from typing import Any
 from django.core.validators import ProhibitNullCharactersValidator, RegexValidator
 from rest_framework import serializers
 
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
-# Any text with a sign that is no space, and without control characters.
+INTEGER = re.compile(r"-?[0-9]{1,19}")
+# SINGLE_LINE needs at least one character that is neither whitespace nor a control character.
 WITHOUT_NUL = r"^[^\u0000]*$"
-LINE = r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"
+SINGLE_LINE = r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"
 
 
 class StrictInteger(serializers.IntegerField):
-    """Decimal digits: not `5.0`, not `1_000`, not digits of other scripts."""
+    """Integer in ASCII digits: not `5.0`, not `1_000`, no digits of other scripts."""
 
     def to_internal_value(self, data: Any) -> int:
-        """The number; raises ValidationError."""
-        if isinstance(data, bool) or not WHOLE_NUMBER.fullmatch(str(data)):
+        """Return the integer; raises ValidationError."""
+        if isinstance(data, bool) or not INTEGER.fullmatch(str(data)):
             self.fail("invalid")
         return int(data)
 
 
 class StrictBoolean(serializers.BooleanField):
-    """`true` or `false`, as JSON spells them."""
+    """`true` or `false` as in JSON."""
 
     def to_internal_value(self, data: Any) -> bool:
-        """Whether it is set; raises ValidationError."""
+        """Return the flag; raises ValidationError."""
         if data not in (True, False, "true", "false") or isinstance(data, int) is not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data in (True, "true")
 
 
 class StrictText(serializers.CharField):
-    """Text as it is, with the space around it."""
+    """Text, including surrounding whitespace."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(trim_whitespace=False, **options)
-        # The framework refuses NUL bytes as well, but by a rule that the schema does not tell.
-        told = [one for one in self.validators if not isinstance(one, ProhibitNullCharactersValidator)]
-        self.validators = [*told, RegexValidator(WITHOUT_NUL, "Null characters are not allowed.")]
+        # DRF's own NUL check does not appear in the schema; a regex does.
+        others = [one for one in self.validators if not isinstance(one, ProhibitNullCharactersValidator)]
+        self.validators = [*others, RegexValidator(WITHOUT_NUL, "Null characters are not allowed.")]
 
     def to_internal_value(self, data: Any) -> str:
-        """The text; raises ValidationError, also for a number."""
+        """Return the text; raises ValidationError, also for a number."""
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))
 
 
 class SingleLineText(serializers.RegexField):
-    """Some words on one line."""
+    """Non-blank text on one line."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(LINE, **options)
+        super().__init__(SINGLE_LINE, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        """The words without space around them; raises ValidationError, also for a number."""
+        """Return the stripped text; raises ValidationError, also for a number."""
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))

@@ -1,4 +1,4 @@
-"""`GET /api/v1/providers`: how the sources of prices and news are, for staff."""
+"""`GET /api/v1/providers`: health of price and news sources, for staff."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from marketdata.selectors import provider_healths
 
 @extend_schema_serializer(component_name="Provider")
 class ProviderOut(serializers.ModelSerializer):
-    """One source: what it is asked for, its state, its failures of the day by kind, what is left of its budget."""
+    """One source: uses, state, today's failures by kind, remaining budget."""
 
     uses = serializers.ListField(child=serializers.ChoiceField(choices=["prices", "news"]))
     error_kinds = serializers.DictField(child=serializers.IntegerField(min_value=0))
@@ -41,13 +41,13 @@ class ProviderOut(serializers.ModelSerializer):
 
 @extend_schema_serializer(component_name="Providers")
 class ProvidersOut(serializers.Serializer):
-    """The sources in the order in which they are asked."""
+    """Sources in the order they are tried."""
 
     providers = ProviderOut(many=True)
 
 
 class Providers(ApiView):
-    """The sources of market data."""
+    """Health of market data sources."""
 
     required_scope = "read"
     staff_only = True
@@ -55,11 +55,11 @@ class Providers(ApiView):
     @extend_schema(
         operation_id="providers",
         tags=["market data"],
-        summary="How the sources of market data are",
-        description="For staff. As the last probe found them; a source without its key is `off`, and `runs_out_at` "
-        "goes by the calls of the last hour.",
+        summary="Health of market data sources",
+        description="Staff only. State at the last check; a source without an API key is `off`, and `runs_out_at` "
+        "extrapolates the calls of the last hour.",
         responses={200: ProvidersOut, **problem_responses(401, 403, 429)},
     )
     def get(self, request: Request) -> Response:
-        """Every source of this installation."""
+        """Return every configured source."""
         return Response(ProvidersOut({"providers": provider_healths()}).data)

@@ -1,4 +1,4 @@
-"""Answers as tables."""
+"""CSV renderer."""
 
 import csv
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from typing import Any
 from rest_framework.renderers import BaseRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
-# A cell that begins so is taken for a formula by spreadsheets.
+# Spreadsheets read a cell that starts with one of these as a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@")
 
 
 class CsvRenderer(BaseRenderer):
-    """The list that the view names in `csv_rows`, one line each."""
+    """Render the list named by the view's `csv_rows`, one line per item."""
 
     media_type = "text/csv"
     format = "csv"
@@ -34,6 +34,6 @@ class CsvRenderer(BaseRenderer):
 
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
-        # As it stands in JSON.
+        # Same format as in JSON.
         return JSONEncoder().default(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value

@@ -1,4 +1,4 @@
-"""`GET /api/v1/sentiment/{symbol}`: the mood of each session, and the articles behind it."""
+"""`GET /api/v1/sentiment/{symbol}`: daily sentiment and the articles behind it."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from rest_framework.reverse import reverse
 from marketdata import clock
 from marketdata.api.base import ApiView
 from marketdata.api.schema import problem_responses
-from marketdata.api.sentiment_serializers import SentimentOut, SentimentQuery, told
+from marketdata.api.sentiment_serializers import SentimentOut, SentimentQuery, rounded
 from marketdata.models import ArticleMention
 from marketdata.news_selectors import (
     MentionsPage,
@@ -33,10 +33,10 @@ class SentimentView(ApiView):
     @extend_schema(
         operation_id="sentiment",
         tags=["market data"],
-        summary="What was written about one stock, session by session",
+        summary="Daily news sentiment of one stock",
         description=(
-            "Articles count in the session that could know them: what is published after the close belongs to the "
-            "next one. A session without an article has null, which is not the same as neutral."
+            "An article published after the close counts for the next session. A session without articles has null, "
+            "which is not the same as neutral."
         ),
         parameters=[
             OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
@@ -45,12 +45,12 @@ class SentimentView(ApiView):
         responses={200: SentimentOut, **problem_responses(400, 404, 429, 503)},
     )
     def get(self, request: Request, symbol: str) -> Response:
-        """The last sessions, oldest first, and a page of their articles, newest first."""
-        asked = self.validated_query(request)
+        """Return recent sessions, oldest first, and a page of their articles, newest first."""
+        query = self.validated_query(request)
         instrument = instrument_by_symbol(symbol)
-        sessions = sessions_of_last_days(instrument.mic, days=asked["days"], now=clock.now())
+        sessions = sessions_of_last_days(instrument.mic, days=query["days"], now=clock.now())
         scorer = settings.HINDCAST_NEWS.scorer
-        page = mentions_page(instrument, sessions, size=asked["limit"], before=asked.get("cursor"))
+        page = mentions_page(instrument, sessions, size=query["limit"], before=query.get("cursor"))
         days = [_day(one, scorer) for one in sentiment_by_session(instrument, sessions)]
         cursor = _cursor(page)
         body = {
@@ -60,16 +60,16 @@ class SentimentView(ApiView):
             "days": days,
             "articles": [_article(mention) for mention in page.mentions],
             "next_cursor": cursor,
-            "next": _next(request, instrument.symbol, asked, cursor),
+            "next": _next(request, instrument.symbol, query, cursor),
         }
         return Response(body, headers={"Cache-Control": "private, max-age=60"})
 
 
 def _day(one: SentimentBySession, scorer: str) -> dict[str, object]:
-    """The scorer's figures of a session in front, everybody's under `scores`."""
+    """Put the scorer's figures of a session first, and those of every scorer under `scores`."""
     scores = {
-        name: {"score": told(mood.score), "count": mood.count, "dispersion": told(mood.dispersion)}
-        for name, mood in sorted(one.moods.items())
+        name: {"score": rounded(day.score), "count": day.count, "dispersion": rounded(day.dispersion)}
+        for name, day in sorted(one.by_scorer.items())
     }
     own = scores.get(scorer, {"score": None, "count": 0, "dispersion": None})
     return {**own, "session": one.session, "scores": scores}
@@ -85,21 +85,21 @@ def _article(mention: ArticleMention) -> dict[str, object]:
         "is_social": article.is_social,
         "published_at": article.published_at,
         "session": mention.session,
-        "relevance": told(mention.relevance),
-        "scores": {one.scorer: {"label": one.label, "score": told(one.score)} for one in mention.scores.all()},
+        "relevance": rounded(mention.relevance),
+        "scores": {one.scorer: {"label": one.label, "score": rounded(one.score)} for one in mention.scores.all()},
     }
 
 
 def _cursor(page: MentionsPage) -> str | None:
-    """The instant in microseconds and the key, which together name one place in the order."""
-    if page.next_before is None:
+    """Encode the last article's time in microseconds and its key as a cursor."""
+    if page.next_cursor is None:
         return None
-    instant, pk = page.next_before
+    instant, pk = page.next_cursor
     return f"{round((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)}-{pk}"
 
 
-def _next(request: Request, symbol: str, asked: dict[str, int], cursor: str | None) -> str | None:
+def _next(request: Request, symbol: str, query: dict[str, int], cursor: str | None) -> str | None:
     if cursor is None:
         return None
     path = reverse("marketdata-api:sentiment", args=[symbol], request=request)
-    return f"{path}?days={asked['days']}&limit={asked['limit']}&cursor={cursor}"
+    return f"{path}?days={query['days']}&limit={query['limit']}&cursor={cursor}"

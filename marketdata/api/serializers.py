@@ -1,4 +1,4 @@
-"""What the calls take, and what their answers hold, as the schema tells it; answers are plain values already."""
+"""Query serializers and response schemas of the market data calls."""
 
 import re
 from datetime import datetime
@@ -11,24 +11,24 @@ from marketdata import clock
 from marketdata.api.fields import SingleLineText, StrictBoolean, StrictInteger
 from marketdata.errors import DateRangeEmpty, KnownAtInFuture
 
-MOST_BARS = 5_000
-USUAL_BARS = 1_000
-MOST_SYMBOLS = 50
-MOST_FOUND = 100
-USUAL_FOUND = 20
-MOST_PAGES = 1_000
-LONGEST_SEARCH = 64
-LONGEST_LIST = 1_000
+MAX_BARS = 5_000
+DEFAULT_BARS = 1_000
+MAX_SYMBOLS = 50
+MAX_INSTRUMENTS = 100
+DEFAULT_INSTRUMENTS = 20
+MAX_PAGES = 1_000
+MAX_SEARCH_LENGTH = 64
+MAX_SYMBOLS_LENGTH = 1_000
 
 
 class SymbolsIn(serializers.Serializer):
-    """Which instruments are looked for."""
+    """Search query of the catalogue."""
 
     search = SingleLineText(
-        required=False, max_length=LONGEST_SEARCH, help_text="Symbol or name, roughly: `aple` finds Apple."
+        required=False, max_length=MAX_SEARCH_LENGTH, help_text="Symbol or name, tolerant of typos: `aple` finds Apple."
     )
-    limit = StrictInteger(default=USUAL_FOUND, min_value=1, max_value=MOST_FOUND)
-    page = StrictInteger(default=1, min_value=1, max_value=MOST_PAGES)
+    limit = StrictInteger(default=DEFAULT_INSTRUMENTS, min_value=1, max_value=MAX_INSTRUMENTS)
+    page = StrictInteger(default=1, min_value=1, max_value=MAX_PAGES)
 
 
 class _PricesIn(serializers.Serializer):
@@ -44,41 +44,37 @@ class _PricesIn(serializers.Serializer):
         return attrs
 
 
-# `from` is a word of the language, so the class cannot be written out.
+# `from` is a Python keyword, so the class is built with type().
 PricesIn = type(
     "PricesIn",
     (_PricesIn,),
     {
-        "__doc__": "Which bars are wanted.",
-        "from": serializers.DateField(
-            required=False, help_text="First session; a year before the last one if left out."
-        ),
-        "to": serializers.DateField(required=False, help_text="Last session; the newest if left out."),
+        "__doc__": "Query of daily bars.",
+        "from": serializers.DateField(required=False, help_text="First session. Default: a year before the last one."),
+        "to": serializers.DateField(required=False, help_text="Last session. Default: the newest."),
         "known_at": serializers.DateTimeField(
             required=False,
-            help_text="Only what could be known then: sessions that had closed, on the price basis of that time.",
+            help_text="Only data known at this instant: closed sessions, on the price basis of that time.",
         ),
         "adjusted": StrictBoolean(
-            default=False, help_text="Whether dividends, too, are taken out of the prices; splits always are."
+            default=False, help_text="Adjust prices for dividends too; they are always split-adjusted."
         ),
-        "limit": StrictInteger(default=USUAL_BARS, min_value=1, max_value=MOST_BARS),
+        "limit": StrictInteger(default=DEFAULT_BARS, min_value=1, max_value=MAX_BARS),
     },
 )
 
 
 class QuotesIn(serializers.Serializer):
-    """Whose newest price is wanted."""
+    """Symbols to quote."""
 
-    symbols = SingleLineText(
-        max_length=LONGEST_LIST, help_text=f"Up to {MOST_SYMBOLS} symbols with commas between them."
-    )
+    symbols = SingleLineText(max_length=MAX_SYMBOLS_LENGTH, help_text=f"Up to {MAX_SYMBOLS} comma-separated symbols.")
 
     def validate_symbols(self, symbols: str) -> list[str]:
         named = list(dict.fromkeys(word for word in re.split(r"[,\s]+", symbols) if word))
         if not named:
-            raise serializers.ValidationError("Name at least one symbol.")
-        if len(named) > MOST_SYMBOLS:
-            raise serializers.ValidationError(f"At most {MOST_SYMBOLS} symbols are answered at once.")
+            raise serializers.ValidationError("Enter at least one symbol.")
+        if len(named) > MAX_SYMBOLS:
+            raise serializers.ValidationError(f"{len(named)} symbols exceed the maximum of {MAX_SYMBOLS} per request.")
         return named
 
 
@@ -88,16 +84,16 @@ class InstrumentOut(serializers.Serializer):
 
     symbol = serializers.CharField()
     name = serializers.CharField()
-    exchange = serializers.CharField(help_text="Market identifier code; `24/7` never closes.")
+    exchange = serializers.CharField(help_text="Market identifier code (MIC); `24/7` for instruments traded every day.")
     sector = serializers.CharField()
     currency = serializers.CharField()
-    active = serializers.BooleanField(help_text="Whether it is forecast every session.")
-    delisted_on = serializers.DateField(allow_null=True, help_text="Its last session, if it is no longer traded.")
+    active = serializers.BooleanField(help_text="Whether it is forecast each session.")
+    delisted_on = serializers.DateField(allow_null=True, help_text="Last session before delisting.")
 
 
 @extend_schema_serializer(component_name="Symbols")
 class SymbolsOut(serializers.Serializer):
-    """A page of instruments: best match first, or by symbol where nothing is searched for."""
+    """Page of instruments: best match first, or by symbol without a search text."""
 
     symbols = InstrumentOut(many=True)
     next_page = serializers.IntegerField(allow_null=True)
@@ -122,50 +118,48 @@ class PricesOut(serializers.Serializer):
 
     symbol = serializers.CharField()
     currency = serializers.CharField()
-    source = serializers.CharField()  # type: ignore[assignment]  # shadows what only nested fields use
+    source = serializers.CharField()  # type: ignore[assignment]  # API name
     adjusted = serializers.BooleanField()
     known_at = serializers.DateTimeField(allow_null=True)
-    as_of = serializers.DateField(allow_null=True, help_text="The newest session known.")
-    basis_date = serializers.DateField(allow_null=True, help_text="Splits up to this day are applied.")
+    as_of = serializers.DateField(allow_null=True, help_text="Newest known session.")
+    basis_date = serializers.DateField(allow_null=True, help_text="Prices are split-adjusted as of this day.")
     stale = serializers.BooleanField(help_text="Newer sessions have closed and are missing.")
     bars = BarOut(many=True)
-    more_from = serializers.DateField(allow_null=True, help_text="Ask again with `from` set to this for the rest.")
+    more_from = serializers.DateField(
+        allow_null=True, help_text="Send this as `from` to get the next bars; null at the end."
+    )
 
 
 @extend_schema_serializer(component_name="Quote")
 class QuoteOut(serializers.Serializer):
-    """The newest price of one instrument."""
+    """Latest price of one instrument."""
 
     symbol = serializers.CharField()
     name = serializers.CharField()
     currency = serializers.CharField()
     price = serializers.FloatField()
-    as_of = serializers.DateTimeField(help_text="When it was traded; for a close, when the session closed.")
-    session = serializers.DateField(help_text="The session of the price.")
+    as_of = serializers.DateTimeField(help_text="Time of the trade; for a close, of the session's close.")
+    session = serializers.DateField(help_text="Session of the price.")
     previous_close = serializers.FloatField(allow_null=True)
     change = serializers.FloatField(allow_null=True)
     change_percent = serializers.FloatField(allow_null=True)
-    kind = serializers.ChoiceField(
-        choices=["quote", "close"], help_text="A price between two closes, or the last final close."
-    )
-    source = serializers.CharField()  # type: ignore[assignment]  # shadows what only nested fields use
-    delayed = serializers.BooleanField(help_text="The source is notably behind the market.")
-    stale = serializers.BooleanField(
-        help_text="Newer sessions have closed and are missing, or the session has gone on for long since the quote."
-    )
+    kind = serializers.ChoiceField(choices=["quote", "close"], help_text="Live quote or last final close.")
+    source = serializers.CharField()  # type: ignore[assignment]  # API name
+    delayed = serializers.BooleanField(help_text="The source lags the market.")
+    stale = serializers.BooleanField(help_text="A newer price is overdue.")
 
 
 @extend_schema_serializer(component_name="QuoteMissing")
 class QuoteMissingOut(serializers.Serializer):
-    """A symbol that has no price."""
+    """Symbol without a price."""
 
-    symbol = serializers.CharField(help_text="As it was asked for.")
+    symbol = serializers.CharField(help_text="As requested.")
     detail = serializers.CharField()
 
 
 @extend_schema_serializer(component_name="Quotes")
 class QuotesOut(serializers.Serializer):
-    """Prices in the order in which they were asked for; a symbol without one never fails the rest."""
+    """Prices in the requested order; a symbol without one does not affect the others."""
 
     quotes = QuoteOut(many=True)
     missing = QuoteMissingOut(many=True)

@@ -1,4 +1,4 @@
-"""Paths of market data under `/api/v1/`."""
+"""Market data URLs under `/api/v1/`."""
 
 from django.urls import path
 

@@ -1,1 +1,4 @@
-"""Where prices and news come from: the only place of this app that talks to the outside."""
+"""Clients of data vendors; the only package that sends HTTP requests to them.
+
+Imported by marketdata.services; vendor formats never leave it.
+"""

@@ -11,7 +11,7 @@ from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers.alpha_vantage_series import Day, apply_splits, newest_gap, to_daily_history
 from marketdata.providers.alpha_vantage_symbols import NAME, parse_listing, to_vendor_symbol
 from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import Complaint, Vendor, failure, get_json
 
 PATH = "query"
@@ -42,9 +42,9 @@ class AlphaVantage:
     name = NAME
     parallel_calls = 1
 
-    def __init__(self, settings: AlphaVantageSettings, *, gate: Gate | None = None) -> None:
+    def __init__(self, settings: AlphaVantageSettings, *, budget: CallBudget | None = None) -> None:
         self._key = settings.api_key
-        self._gate = gate or Gate(NAME)
+        self._budget = budget or CallBudget(NAME)
         self._vendor = vendor_from_settings(settings)
         self._out_of_reach: ProviderUnavailable | None = None
         self._form = 0
@@ -56,7 +56,7 @@ class AlphaVantage:
         moved overnight as they would for a split, the list of splits is asked for; without it there is no answer.
         """
         asked = to_vendor_symbol(symbol)
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._series_reply(asked)
             days = _read(lambda: read_days(reply, asked))
             if not has_split_column(reply):
@@ -66,13 +66,13 @@ class AlphaVantage:
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """The newest price; it may be that of the session before."""
         asked = to_vendor_symbol(symbol)
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._ask(function="GLOBAL_QUOTE", symbol=asked)
             return _read(lambda: read_quote(reply, symbol, asked))
 
     def search_symbols(self, text: str) -> list[SymbolMatch]:
         """The instruments that the vendor finds for the text, best first; none is an answer too."""
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._ask(function="SYMBOL_SEARCH", keywords=text)
             return _read(lambda: read_matches(reply))
 
@@ -110,10 +110,10 @@ class AlphaVantage:
         if self._out_of_reach is not None:
             raise self._out_of_reach
         try:
-            return get_json(self._vendor, PATH, {**parameters, "apikey": self._key}, admit=self._gate.admit)
+            return get_json(self._vendor, PATH, {**parameters, "apikey": self._key}, admit=self._budget.admit)
         except ProviderUnavailable as error:
-            if error.asked and error.kind in OUT_OF_REACH:
-                self._out_of_reach = ProviderUnavailable(NAME, error.reason, error.kind, asked=False)
+            if error.attempted and error.kind in OUT_OF_REACH:
+                self._out_of_reach = ProviderUnavailable(NAME, error.reason, error.kind, attempted=False)
             raise
 
 

@@ -103,7 +103,7 @@ def fetch_first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str
             quote = provider.fetch_quote(symbol)
         except (ProviderUnavailable, ProviderRejected) as error:
             told = error
-            if getattr(error, "asked", True):
+            if getattr(error, "attempted", True):
                 outcome = "rejected" if isinstance(error, ProviderRejected) else "unavailable"
                 _count(provider.name, outcome, time.perf_counter() - started, error.kind)
                 log.warning("quote_call", provider=provider.name, symbol=symbol, kind=str(error.kind))

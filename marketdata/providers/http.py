@@ -147,7 +147,7 @@ def get_json(
 
 
 def _mendable(error: Exception) -> bool:
-    return isinstance(error, ProviderUnavailable) and error.asked and error.kind in MENDABLE
+    return isinstance(error, ProviderUnavailable) and error.attempted and error.kind in MENDABLE
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from marketdata.errors import FailureKind
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import Complaint, Parameters, Vendor, failure, get_json
 from marketdata.providers.news_base import ArticleRecord
 from marketdata.providers.vendor_fields import clean_text, parse_instant
@@ -37,12 +37,12 @@ class NewsApiProvider:
     key: str = field(repr=False)
     base_url: str
     timeout_s: float
-    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    budget: CallBudget = field(default_factory=lambda: CallBudget(NAME))
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
         """The newest hundred English articles that name the company in title or description."""
-        with self.gate.watched():
+        with self.budget.recorded():
             articles = self._articles(
                 {
                     "q": query_for(company),
@@ -57,7 +57,7 @@ class NewsApiProvider:
 
     def probe(self) -> None:
         """One cheap call; raises what any call would."""
-        with self.gate.watched():
+        with self.budget.recorded():
             self._articles({"q": "market", "language": "en", "pageSize": 1})
 
     def _articles(self, parameters: Parameters) -> list[Any]:
@@ -69,7 +69,7 @@ class NewsApiProvider:
             parse_complaint=parse_complaint,
             attempts=ATTEMPTS,
         )
-        reply = get_json(vendor, PATH, parameters, headers={"X-Api-Key": self.key}, admit=self.gate.admit)
+        reply = get_json(vendor, PATH, parameters, headers={"X-Api-Key": self.key}, admit=self.budget.admit)
         articles = reply.get("articles") if isinstance(reply, Mapping) else None
         if not isinstance(articles, list):
             raise failure(NAME, FailureKind.MALFORMED)

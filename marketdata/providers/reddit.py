@@ -17,8 +17,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.deadline import ConnectionDeadline
-from marketdata.providers.gate import Gate
 from marketdata.providers.http import LARGEST_BODY, LEAST_TIME_S, failure, failure_kind_of_status, parse_retry_after
 from marketdata.providers.news_base import ArticleRecord
 from marketdata.providers.vendor_fields import clean_text, parse_instant
@@ -60,16 +60,16 @@ class _BoundedAdapter(HTTPAdapter):
 
 
 class _BoundedSession(requests.Session):
-    """A session whose requests together end by a deadline, and are each let through the gate.
+    """A session whose requests together end by a deadline, and each count against the budget.
 
     prawcore would sleep and ask again after a dropped line, a 401 or a server's error. It does not after the errors
     that are raised here, and hands them on inside its own.
     """
 
-    def __init__(self, seconds: float, gate: Gate) -> None:
+    def __init__(self, seconds: float, budget: CallBudget) -> None:
         super().__init__()
         self._deadline = time.monotonic() + seconds
-        self._gate = gate
+        self._budget = budget
         self._cutoff = ConnectionDeadline(seconds)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _BoundedAdapter(self._cutoff))
@@ -86,7 +86,7 @@ class _BoundedSession(requests.Session):
         """One request in the time that is left."""
         if time.monotonic() >= self._deadline:
             raise failure(NAME, FailureKind.SLOW)
-        self._gate.admit()
+        self._budget.admit()
         options.update(timeout=max(self._deadline - time.monotonic(), LEAST_TIME_S), stream=True)
         try:
             response = super().request(*parts, **options)
@@ -128,7 +128,7 @@ class RedditProvider:
     subreddits: Sequence[str]
     base_url: str
     timeout_s: float
-    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    budget: CallBudget = field(default_factory=lambda: CallBudget(NAME))
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
@@ -142,9 +142,9 @@ class RedditProvider:
         self._found("market", limit=1)
 
     def _found(self, query: str, *, limit: int) -> list[ArticleRecord]:
-        with self.gate.watched():
+        with self.budget.recorded():
             try:
-                with _BoundedSession(self.timeout_s, self.gate) as session:
+                with _BoundedSession(self.timeout_s, self.budget) as session:
                     return self._posts(session, query, limit)
             # praw walks through a reply without looking, so one of another shape ends in the last five of these.
             except (

@@ -21,7 +21,7 @@ from yfinance.exceptions import YFException, YFRateLimitError
 
 from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory, QuoteRecord
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import WORDS, failure, failure_kind_of_status, redacted
 
 QUERY_HOST = "https://query2.finance.yahoo.com"
@@ -88,24 +88,26 @@ class YahooProvider:
     name = "yahoo"
     parallel_calls = PARALLEL_CALLS
 
-    def __init__(self, *, timeout_s: float, base_url: str | None, cache_folder: Path, gate: Gate | None = None) -> None:
+    def __init__(
+        self, *, timeout_s: float, base_url: str | None, cache_folder: Path, budget: CallBudget | None = None
+    ) -> None:
         cache_folder.mkdir(parents=True, exist_ok=True)
         set_cache_location(str(cache_folder))
-        self._gate = gate or Gate(self.name)
+        self._budget = budget or CallBudget(self.name)
         self._timeout_s = timeout_s
         self._session = _BoundedSession(seconds=timeout_s, base_url=base_url)
         self._out_of_reach: ProviderUnavailable | None = None
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
         """Yahoo's chart of the symbol; prices are on today's basis: every split so far is applied."""
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._ask(symbol, _parameters(first, last))
             _require_same_symbol(reply, symbol)
             return read_chart(reply, first=first)
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """The newest price, which Yahoo tells at the head of every chart."""
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._ask(symbol, QUOTE_PARAMETERS)
             _require_same_symbol(reply, symbol)
             return read_quote(reply, symbol)
@@ -117,7 +119,7 @@ class YahooProvider:
     def _ask(self, symbol: str, parameters: Mapping[str, Any]) -> Any:
         if self._out_of_reach is not None:
             raise self._out_of_reach
-        self._gate.admit()
+        self._budget.admit()
         url = f"{QUERY_HOST}{CHART_PATH}{yahoo_symbol(symbol)}"
         try:
             response = YfData(session=self._session).get(url, params=dict(parameters), timeout=self._timeout_s)
@@ -144,7 +146,7 @@ class YahooProvider:
         slow = isinstance(error, TimeUsedUp) or "Timeout" in type(error).__name__
         reason = f"no answer within {self._timeout_s:g} s" if slow else "cannot be reached"
         kind = FailureKind.SLOW if slow else FailureKind.UNREACHABLE
-        self._out_of_reach = ProviderUnavailable(self.name, reason, kind, asked=False)
+        self._out_of_reach = ProviderUnavailable(self.name, reason, kind, attempted=False)
         return ProviderUnavailable(self.name, reason, kind)
 
 

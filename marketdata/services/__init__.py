@@ -1,1 +1,4 @@
-"""What changes stored market data."""
+"""Writes of market data: ingestion, import, quotes, news, health of sources.
+
+Imported by commands, tasks, admin and higher apps; one transaction per call.
+"""

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
 
+from marketdata.calendars import session_for_publication
 from marketdata.errors import SessionUnknown
 from marketdata.models import ArticleMention, Instrument, MentionScore, NewsArticle
 from marketdata.providers.news_base import ArticleRecord
-from marketdata.sentiment.dating import session_for_publication
 from marketdata.sentiment.deduplication import are_same_story, canonical_url, title_words
 from marketdata.sentiment.matching import LEAST_RELEVANCE, Company, relevance_of
 from marketdata.sentiment.types import Scorer, TextScore, sentiment_label

@@ -10,9 +10,9 @@ from marketdata.conf import Budget
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import ProviderHealth
 from marketdata.providers.base import ProbedProvider
-from marketdata.providers.catalog import WITHOUT_GATE, budget_for, configured_providers, shared_ledger
+from marketdata.providers.catalog import UNLIMITED_PROVIDERS, budget_for, configured_providers, shared_usage
 from marketdata.providers.news_catalog import configured_news_providers
-from marketdata.providers.standing import Standing
+from marketdata.providers.provider_state import ProviderState
 from marketdata.selectors import NO_KEY_DETAIL, configured_sources
 
 log = structlog.get_logger(__name__)
@@ -49,13 +49,13 @@ def probe_provider(*, name: str, now: datetime) -> ProviderHealth:
     day take at most a tenth of its budget and none of its last fifth. A source that cannot be asked cheaply is judged
     by the calls of the work alone, and one without its key is off and not asked.
     """
-    if name not in {source.name for source in configured_sources() if source.is_on}:
+    if name not in {source.name for source in configured_sources() if source.is_enabled}:
         return _stored(name, State.OFF, NO_KEY_DETAIL, None, now)
-    if name in WITHOUT_GATE:
+    if name in UNLIMITED_PROVIDERS:
         return _stored(name, State.OK, "Answers from the disk.", None, now)
-    before = _standing(name, now)
+    before = _state(name, now)
     failure = _ask(name) if probe_is_due(before, budget_for(name), now) else None
-    known = _standing(name, now)
+    known = _state(name, now)
     state, detail = _judged(known, failure)
     health = _stored(name, state, detail, known, now)
     log.info("provider_probed", provider=name, state=str(state), detail=detail)
@@ -67,23 +67,23 @@ def provider_names() -> tuple[str, ...]:
     return tuple(source.name for source in configured_sources())
 
 
-def probe_is_due(standing: Standing | None, budget: Budget, now: datetime) -> bool:
+def probe_is_due(known: ProviderState | None, budget: Budget, now: datetime) -> bool:
     """Whether the last answer or failure is so old, and calls are so plenty, that another call is worth it."""
-    if standing is None:
+    if known is None:
         return True
-    if standing.left_today is not None and standing.left_today <= budget.per_day * SHARE_KEPT_FOR_WORK:
+    if known.left_today is not None and known.left_today <= budget.per_day * SHARE_KEPT_FOR_WORK:
         return False
-    seen = [at for at in (standing.last_success_at, standing.last_failure_at) if at is not None]
+    seen = [at for at in (known.last_success_at, known.last_failure_at) if at is not None]
     every = PROBE_EVERY
     if budget.per_day:
         every = max(every, timedelta(days=1) / max(budget.per_day * SHARE_FOR_PROBES, 1))
     return not seen or now - max(seen) >= every - EARLY
 
 
-def _standing(name: str, now: datetime) -> Standing | None:
+def _state(name: str, now: datetime) -> ProviderState | None:
     """What all processes know together; None while the store is away."""
     try:
-        return shared_ledger(name).standing(now)
+        return shared_usage(name).state(now)
     except RedisError:
         return None
 
@@ -96,20 +96,20 @@ def _ask(name: str) -> ProviderUnavailable | ProviderRejected | None:
         for source in probed[:1]:
             source.probe()
     except ProviderUnavailable as error:
-        return error if error.asked else None
+        return error if error.attempted else None
     except ProviderRejected as error:
         return error
     return None
 
 
-def _judged(known: Standing | None, failure: ProviderUnavailable | ProviderRejected | None) -> tuple[State, str]:
+def _judged(known: ProviderState | None, failure: ProviderUnavailable | ProviderRejected | None) -> tuple[State, str]:
     if failure is not None:
         return _state_after(failure.kind), f"The last call failed: {failure.reason}."
     if known is None:
         return State.OK, "Answers. What all processes ask of it together is not known while Redis is away."
-    if known.rests_until is not None:
+    if known.paused_until is not None:
         kind = FailureKind(known.last_kind) if known.last_kind else FailureKind.UNREACHABLE
-        return _state_after(kind), f"Left alone until {known.rests_until:%H:%M} UTC after {_words(kind)}."
+        return _state_after(kind), f"Paused until {known.paused_until:%H:%M} UTC after {_words(kind)}."
     if known.left_today == 0:
         return State.DEGRADED, "The day's budget of calls is spent; it starts again at midnight UTC."
     if known.last_failure_at and (known.last_success_at is None or known.last_failure_at > known.last_success_at):
@@ -128,7 +128,7 @@ def _words(kind: FailureKind) -> str:
     return kind.value.replace("_", " ")
 
 
-def _stored(name: str, state: State, detail: str, known: Standing | None, now: datetime) -> ProviderHealth:
+def _stored(name: str, state: State, detail: str, known: ProviderState | None, now: datetime) -> ProviderHealth:
     facts = {"state": state, "detail": detail[:LONGEST_DETAIL], "checked_at": now}
     if known is not None:
         facts |= {
@@ -139,7 +139,7 @@ def _stored(name: str, state: State, detail: str, known: Standing | None, now: d
             "calls_today": known.calls_today,
             "calls_left": known.left_today,
             "runs_out_at": known.runs_out_at,
-            "paused_until": known.rests_until,
+            "paused_until": known.paused_until,
         }
     health, _ = ProviderHealth.objects.update_or_create(provider=name, defaults=facts)
     if state == State.OFF:

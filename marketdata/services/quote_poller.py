@@ -1,4 +1,4 @@
-"""The poller of quotes: asks for what is watched and open, within the rations, one run at a time."""
+"""The poller of quotes: asks for what is watched and open, within the quotas, one run at a time."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,6 @@ from functools import partial
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django_redis import get_redis_connection
 from redis.exceptions import LockError, RedisError
 
 from marketdata.calendars import close_instant, open_session
@@ -21,11 +20,11 @@ from marketdata.models import Instrument
 from marketdata.providers.base import Provider, QuoteProvider, QuoteRecord
 from marketdata.providers.catalog import configured_providers
 from marketdata.providers.failover import fetch_first_quote
-from marketdata.providers.rationed import Ration, RationedQuotes
+from marketdata.providers.quote_quota import QuotaLimitedProvider, QuoteQuota, quote_quota
 from marketdata.selectors import vendor_symbols
 from marketdata.services.quotes import publish_prices, store_quote
-from marketdata.services.rations import ration_of
 from marketdata.watched_instruments import last_request_times, mark_requested
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +68,7 @@ def poll_quotes(*, now: datetime, providers: Providers = configured_providers) -
     """Ask for the quotes that are due, store and tell what is believed.
 
     Due is what somebody watches, whose exchange is in session, and about which nobody asked for a while: the pause of
-    the settings, or as long as the day's rations have to last. Who waits longest comes first. One run at a time: a
+    the settings, or as long as the day's quotas have to last. Who waits longest comes first. One run at a time: a
     second call meanwhile does nothing, as does any without a source of quotes or without the store.
     """
     try:
@@ -83,7 +82,7 @@ def poll_quotes(*, now: datetime, providers: Providers = configured_providers) -
 @contextmanager
 def _claimed() -> Iterator[bool]:
     """Whether this process alone may poll now; a claim whose holder died runs out."""
-    lock = get_redis_connection("default").lock(CLAIM, timeout=CLAIM_S, blocking=False)
+    lock = redis_client().lock(CLAIM, timeout=CLAIM_S, blocking=False)
     if not lock.acquire():
         yield False
         return
@@ -97,18 +96,18 @@ def _claimed() -> Iterator[bool]:
 
 def _run(now: datetime, providers: Providers) -> PollReport:
     names = [provider.name for provider in providers() if isinstance(provider, QuoteProvider)]
-    rations = {name: ration for name in names if not (ration := ration_of(name)).is_spent}
-    if not rations:
+    quotas = {name: quota for name in names if not (quota := quote_quota(name)).is_spent}
+    if not quotas:
         return PollReport()
     asked_at = last_request_times(now)
-    due = _due(asked_at, rations, now)
+    due = _due(asked_at, quotas, now)
     report = PollReport(watched=len(asked_at))
     started = time.perf_counter()
     for first in range(0, min(len(due), MOST_A_RUN), CHUNK):
         seconds = time.perf_counter() - started
         if seconds > RUN_S:
             break
-        done = _poll_chunk(due[first : first + CHUNK], providers, rations, now + timedelta(seconds=seconds))
+        done = _poll_chunk(due[first : first + CHUNK], providers, quotas, now + timedelta(seconds=seconds))
         report += done
         if not done.asked:
             break
@@ -117,7 +116,7 @@ def _run(now: datetime, providers: Providers) -> PollReport:
     return report
 
 
-def _due(asked_at: Mapping[int, float], rations: Mapping[str, Ration], now: datetime) -> list[Instrument]:
+def _due(asked_at: Mapping[int, float], quotas: Mapping[str, QuoteQuota], now: datetime) -> list[Instrument]:
     """The watched instruments in session that nobody asked about for a while, who waits longest first."""
     listed = Instrument.objects.filter(pk__in=asked_at, delisted_on__isnull=True)
     closes = {
@@ -125,8 +124,8 @@ def _due(asked_at: Mapping[int, float], rations: Mapping[str, Ration], now: date
         for instrument in listed
         if (session := open_session(instrument.mic, now)) is not None
     }
-    lefts = [ration.left for ration in rations.values()]
-    # A ration that ends is spread over the rest of the sessions.
+    lefts = [quota.left for quota in quotas.values()]
+    # A limited quota is spread over the rest of the sessions.
     each_s = 0.0 if None in lefts else len(closes) / sum(left for left in lefts if left is not None)
     due = [
         instrument
@@ -138,17 +137,17 @@ def _due(asked_at: Mapping[int, float], rations: Mapping[str, Ration], now: date
 
 
 def _poll_chunk(
-    instruments: Sequence[Instrument], providers: Providers, rations: Mapping[str, Ration], now: datetime
+    instruments: Sequence[Instrument], providers: Providers, quotas: Mapping[str, QuoteQuota], now: datetime
 ) -> PollReport:
     """Ask about some instruments at once, with sources made anew, because each gives a run of questions little time."""
     sources = [
-        RationedQuotes(provider, vendor_symbols(provider.name), rations[provider.name])
+        QuotaLimitedProvider(provider, vendor_symbols(provider.name), quotas[provider.name])
         for provider in providers()
-        if isinstance(provider, QuoteProvider) and provider.name in rations
+        if isinstance(provider, QuoteProvider) and provider.name in quotas
     ]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="quotes") as threads:
         answers = list(threads.map(partial(_answer, sources), [instrument.symbol for instrument in instruments]))
-    asked_symbols = set[str]().union(*(source.asked for source in sources))
+    asked_symbols = set[str]().union(*(source.requested for source in sources))
     asked = [instrument.pk for instrument in instruments if instrument.symbol in asked_symbols]
     mark_requested(asked, at=now)
     outcomes = _stored(dict(zip(instruments, answers, strict=True)), now)
@@ -157,7 +156,7 @@ def _poll_chunk(
     return PollReport(asked=len(asked), told=told, refused=len(outcomes) - passive, failed=outcomes.count("failed"))
 
 
-def _answer(sources: Sequence[RationedQuotes], symbol: str) -> Told:
+def _answer(sources: Sequence[QuotaLimitedProvider], symbol: str) -> Told:
     try:
         return fetch_first_quote(sources, symbol)
     except (ProviderUnavailable, ProviderRejected) as error:

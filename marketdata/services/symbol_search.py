@@ -35,7 +35,7 @@ class Found:
 
 def search_everywhere(text: str, *, providers: Sequence[Provider] | None = None) -> Found:
     """What there is for the text; sources are asked in order until one answers. Providers are those of the settings."""
-    stored = search_instruments(text, most=MOST_STORED)
+    stored = search_instruments(text, limit=MOST_STORED)
     source, problem = "", ""
     for provider in configured_providers() if providers is None else providers:
         if not isinstance(provider, SearchProvider):

@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django_redis import get_redis_connection
-
 from marketdata import watched_instruments
 from marketdata.errors import MarketDataError
 from marketdata.live import sequence_key
@@ -15,6 +13,7 @@ from marketdata.models import Instrument
 from marketdata.provider_records import QuoteRecord
 from marketdata.providers.base import DailyHistory
 from marketdata.services import quote_poller
+from store.client import redis_client
 
 BEFORE = date(2024, 6, 10)
 SESSION = date(2024, 6, 11)
@@ -31,14 +30,12 @@ def quote(price: str = "120", **changes: Any) -> QuoteRecord:
 
 def clear_watched() -> None:
     """Clear watched instruments, request times and the poller lock."""
-    get_redis_connection("default").delete(
-        watched_instruments.WATCHED, watched_instruments.REQUESTED, quote_poller.CLAIM
-    )
+    redis_client().delete(watched_instruments.WATCHED, watched_instruments.REQUESTED, quote_poller.CLAIM)
 
 
 def messages_told(instrument: Instrument) -> int:
     """How many messages about its price were published so far."""
-    return int(get_redis_connection("default").get(sequence_key(f"prices.instrument.{instrument.pk}")) or 0)
+    return int(redis_client().get(sequence_key(f"prices.instrument.{instrument.pk}")) or 0)
 
 
 @dataclass

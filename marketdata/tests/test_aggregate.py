@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketdata.calendars import session_for_publication
 from marketdata.sentiment.aggregate import NO_NEWS, ScoredArticle, aggregate
-from marketdata.sentiment.dating import session_for_publication
 
 CLOSE = datetime(2023, 3, 31, 20, tzinfo=UTC)
 

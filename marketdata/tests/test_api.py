@@ -289,7 +289,7 @@ def test_quotes_are_the_newest_closes_and_say_how_old_they_are(ask: Ask, acme: I
     ]  # fmt: skip
     assert body["missing"] == [
         {"symbol": "APPL", "detail": "No price is stored for APPL."},
-        {"symbol": "<b>", "detail": "'<b>' is not a stock symbol."},
+        {"symbol": "<b>", "detail": "Invalid symbol: '<b>'."},
     ]
     assert {one["stale"] for one in ask("quotes", {"symbols": "ACME"}).json()["quotes"]} == {True}
 

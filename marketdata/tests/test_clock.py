@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
-from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from marketdata import clock
+from store.client import redis_client
 
 SIMULATED = datetime(2023, 6, 1, 20, 30, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ SIMULATED = datetime(2023, 6, 1, 20, 30, tzinfo=UTC)
 def simulated_clock(settings: Settings) -> Iterator[None]:
     settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, clock="simulated")
     yield
-    get_redis_connection("default").delete(clock.KEY)
+    redis_client().delete(clock.KEY)
 
 
 @pytest.mark.usefixtures("simulated_clock")

@@ -86,7 +86,7 @@ def test_every_try_asks_to_be_admitted(vendor: Vendor, httpserver: HTTPServer) -
 
     def admit() -> None:
         if len(admitted) == 2:
-            raise ProviderUnavailable("vendor", "enough", FailureKind.QUOTA_SPENT, asked=False)
+            raise ProviderUnavailable("vendor", "enough", FailureKind.QUOTA_SPENT, attempted=False)
         admitted.append(1)
 
     with pytest.raises(ProviderUnavailable, match="enough"):

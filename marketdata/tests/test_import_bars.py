@@ -117,7 +117,7 @@ def test_a_bar_that_is_not_believed_is_named_and_not_stored(write: Write, line: 
         ("ACME,2023-03-15,101,102,100,101,10.5", "The volume, '10.5', is not a whole number."),
         ("ACME,2023-03-15,101,102,100,101", "The row has 6 fields, and the header 7."),
         (",2023-03-15,101,102,100,101,1000", "The symbol is missing."),
-        ("A CME,2023-03-15,101,102,100,101,1000", "'A CME' is not a stock symbol."),
+        ("A CME,2023-03-15,101,102,100,101,1000", "Invalid symbol: 'A CME'."),
     ],
 )
 def test_a_row_that_is_no_bar_is_named_by_its_line(write: Write, line: str, reason: str) -> None:
@@ -146,7 +146,7 @@ def test_a_file_that_is_none_ends_with_one_sentence(tmp_path: Path, content: byt
     path.write_bytes(content)
     told, error = refused(path)
     assert (told, error.returncode) == ("", 2)
-    assert str(error).startswith(f"bars.csv cannot be imported: {reason}")
+    assert str(error).startswith(f"bars.csv was not imported: {reason}")
     assert str(error).count("\n") == 0
     assert IngestionRun.objects.count() == 0
 
@@ -154,7 +154,7 @@ def test_a_file_that_is_none_ends_with_one_sentence(tmp_path: Path, content: byt
 @pytest.mark.parametrize("name", ["missing.csv", "."])
 def test_a_path_without_a_file_ends_with_one_sentence(tmp_path: Path, name: str) -> None:
     _, error = refused(tmp_path / name)
-    assert "cannot be imported: it cannot be opened" in str(error)
+    assert "was not imported: it cannot be opened" in str(error)
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ def test_symbols_may_be_written_as_people_do() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["APPL"], "There is no instrument with the symbol APPL. Nearest: AAPL."),
-        (["A$B"], "'A$B' is not a stock symbol."),
+        (["APPL"], "Unknown symbol: APPL. Nearest: AAPL."),
+        (["A$B"], "Invalid symbol: 'A$B'."),
         (["--through", "soon"], "--through must be a date such as 2023-09-21, not 'soon'."),
         (["--through", "2999-01-01"], "--through must lie between 2013-01-02 and"),
     ],

@@ -153,7 +153,7 @@ def test_a_session_without_news_has_no_figure(netflix: Instrument) -> None:
     sessions = sessions_of_last_days("XNAS", days=4, now=NOW)
     assert sessions == [date(2023, 3, 27), date(2023, 3, 28), date(2023, 3, 29), THURSDAY, FRIDAY]
     days = sentiment_by_session(netflix, sessions)
-    assert [list(day.moods) for day in days] == [[], [], [], [], ["lexicon"]]
+    assert [list(day.by_scorer) for day in days] == [[], [], [], [], ["lexicon"]]
 
 
 def test_later_news_does_not_change_an_earlier_session(netflix: Instrument) -> None:
@@ -239,7 +239,7 @@ def test_pages_of_articles_cover_each_once(netflix: Instrument) -> None:
     for _ in range(4):
         page = mentions_page(netflix, [FRIDAY], size=3, before=before)
         seen += [mention.pk for mention in page.mentions]
-        before = page.next_before
+        before = page.next_cursor
         if before is None:
             break
     assert seen == sorted(ArticleMention.objects.values_list("pk", flat=True), reverse=True)

@@ -80,7 +80,7 @@ def test_budgets_come_from_the_environment_or_from_what_the_vendors_allow() -> N
 def test_a_budget_that_cannot_be_read_is_named(name: str) -> None:
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment({f"HINDCAST_{name}_BUDGET": "plenty"})
-    assert caught.value.complaints == (f"HINDCAST_{name}_BUDGET: a budget is written like 1/second,5/minute,25/day.",)
+    assert caught.value.complaints == (f"HINDCAST_{name}_BUDGET: write a budget as 1/second,5/minute,25/day.",)
 
 
 def test_complaints_about_news_repeat_no_key(tmp_path: Path) -> None:

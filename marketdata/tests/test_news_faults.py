@@ -22,7 +22,7 @@ from werkzeug import Request, Response
 from config.settings.environment import read_environment
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import ArticleMention, Instrument, NewsArticle, SentimentDay
-from marketdata.providers.catalog import shared_ledger
+from marketdata.providers.catalog import shared_usage
 from marketdata.providers.news_catalog import configured_news_providers, news_budget
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
@@ -108,7 +108,7 @@ def netflix(db: None) -> Instrument:
 @pytest.fixture
 def _nothing_known() -> Iterator[None]:
     """The sources' counts and rests in the store, emptied before and after."""
-    names = [f"provider:{what}:{vendor}" for what in ("calls", "day", "circuit") for vendor in VENDORS]
+    names = [f"provider:{{{vendor}}}:{what}" for what in ("calls", "day", "circuit") for vendor in VENDORS]
     with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
         store.delete(*names)
         yield
@@ -238,9 +238,9 @@ def test_the_task_leaves_a_limited_source_alone_for_as_long_as_it_asks(
     assert len(httpserver.log) == asked
     with pytest.raises(ProviderUnavailable) as held_back:
         configured_news_providers()[0].fetch_news(NETFLIX, since=SINCE)
-    assert (held_back.value.kind, held_back.value.asked) == (FailureKind.RATE_LIMITED, False)
+    assert (held_back.value.kind, held_back.value.attempted) == (FailureKind.RATE_LIMITED, False)
     assert 100 < (held_back.value.retry_after_s or 0) <= 120
-    assert SECRET not in str(shared_ledger(vendor).standing(NOW))
+    assert SECRET not in str(shared_usage(vendor).state(NOW))
 
 
 WORKER = """
@@ -254,13 +254,13 @@ for source in configured_news_providers():
         try:
             source.fetch_news(Company("NVDA", "NVIDIA Corporation"), since=datetime(2023, 3, 24, tzinfo=UTC))
         except ProviderUnavailable as error:
-            assert not error.asked, error
+            assert not error.attempted, error
 for source in configured_providers():
     for number in range(8):
         try:
             source.fetch_daily_bars("NVDA", first=date(2024, 6, 6), last=date(2024, 6, 11))
         except ProviderUnavailable as error:
-            assert not error.asked, error
+            assert not error.attempted, error
 """
 
 

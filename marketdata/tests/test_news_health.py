@@ -43,7 +43,7 @@ def _sources(settings: Any, httpserver: HTTPServer) -> Iterator[None]:
     )
     settings.HINDCAST_NEWS = news_settings(httpserver.url_for("").rstrip("/"))
     settings.HINDCAST_LIMITS = replace(site.HINDCAST_LIMITS, anonymous_per_minute=1_000)
-    names = [f"provider:{what}:{vendor}" for what in ("calls", "day", "circuit") for vendor in PATHS]
+    names = [f"provider:{{{vendor}}}:{what}" for what in ("calls", "day", "circuit") for vendor in PATHS]
     with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
         store.delete(*names)
         yield
@@ -120,7 +120,7 @@ def test_a_source_without_its_key_is_off_and_no_failure(httpserver: HTTPServer, 
     assert run_checks(now=now())["providers"].is_ok
     assert staff.get("/api/v1/providers").json()["providers"][1]["state"] == "off"
     health = probe_provider(name="newsapi", now=now())
-    assert (health.state, health.detail, httpserver.log) == ("off", "Off: it has no key.", [])
+    assert (health.state, health.detail, httpserver.log) == ("off", "Disabled: no API key.", [])
     part = run_checks(now=now() + timedelta(days=1))["providers"]
     assert (part.is_ok, part.facts) == (True, {"states": {"sample": "unknown", "newsapi": "off"}})
 
@@ -150,13 +150,13 @@ def test_page_interface_and_admin_say_what_each_source_is_for(
     assert "<td>Off</td>" in page
     assert page.count("<tr>") == 6
     rows = staff.get("/admin/marketdata/providerhealth/").content.decode()
-    assert ("prices" in rows, "news" in rows, "Off: it has no key." in rows) == (True, True, True)
+    assert ("prices" in rows, "news" in rows, "Disabled: no API key." in rows) == (True, True, True)
 
 
 def test_alpha_vantage_without_a_key_would_serve_both() -> None:
-    off = replace(site.HINDCAST_MARKETDATA, providers=("yahoo", "sample"), off=("alpha_vantage",))
+    off = replace(site.HINDCAST_MARKETDATA, providers=("yahoo", "sample"), without_key=("alpha_vantage",))
     without = news_settings(alpha_vantage_key="", providers=("newsapi", "alpha_vantage"))
-    assert [(source.name, source.uses, source.is_on) for source in list_sources(off, without)] == [
+    assert [(source.name, source.uses, source.is_enabled) for source in list_sources(off, without)] == [
         ("yahoo", ("prices",), True),
         ("sample", ("prices",), True),
         ("alpha_vantage", ("prices", "news"), False),

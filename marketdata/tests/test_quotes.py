@@ -43,9 +43,9 @@ def counted(outcome: str) -> float:
 
 def test_a_quote_of_the_running_session_is_fresher_than_the_last_close(acme: Instrument) -> None:
     assert kept(acme, quote("121.5")) == "stored"
-    content = shown(acme).content
+    payload = shown(acme).payload
     # From 118 to 121.5: 3.5 more, 2.9661 %.
-    assert content == {
+    assert payload == {
         "symbol": "ACME", "currency": "USD", "price": 121.5, "as_of": "2024-06-11T15:00:00Z", "session": "2024-06-11",
         "previous_close": 118.0, "change": 3.5, "change_percent": 2.9661, "kind": "quote", "source": "vendor",
         "delayed": False, "stale": False,
@@ -63,14 +63,14 @@ def test_the_final_close_of_the_session_takes_the_place_of_its_quote(acme: Instr
 
 def test_a_quote_without_a_previous_close_is_compared_with_the_last_one(acme: Instrument) -> None:
     kept(acme, quote("119", previous_close=None))
-    assert shown(acme).content["change"] == 1.0
+    assert shown(acme).payload["change"] == 1.0
 
 
 def test_a_stock_without_bars_is_shown_by_its_quote(db: None) -> None:
     lone = stock("LONE")
     assert latest_prices(["LONE"], now=INSIDE) == {}
     assert kept(lone, quote("7", previous_close=None)) == "stored"
-    assert (shown(lone).price, shown(lone).content["change"]) == (7, None)
+    assert (shown(lone).price, shown(lone).payload["change"]) == (7, None)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils.module_loading import import_string
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from mlops import artifacts
@@ -15,6 +14,7 @@ from mlops.errors import NoChampion, PromotionRefused
 from mlops.models import AliasChange, ModelVersion
 from mlops.selectors import CHAMPION, champion, previous_champion
 from mlops.services import locks
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ def refresh_champion_key() -> None:
     except NoChampion:
         serving = None
     try:
-        redis = get_redis_connection("default")
+        redis = redis_client()
         if serving is None:
             redis.delete(CHAMPION)
         else:

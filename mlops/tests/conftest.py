@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as site_settings
-from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from mlops.forecasting.bundle import Bundle
@@ -18,6 +17,7 @@ from mlops.selectors import CHAMPION
 from mlops.services.serving import forget_bundles
 from mlops.tests.broker import Sent, celery_application
 from mlops.tests.factories import small_fit
+from store.client import redis_client
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def artifact_root(settings: Settings, tmp_path: Path) -> Path:
 @pytest.fixture
 def champion_key() -> Iterator[str]:
     """The Redis key that names the champion, absent at first and removed at the end."""
-    redis = get_redis_connection("default")
+    redis = redis_client()
     redis.delete(CHAMPION)
     yield CHAMPION
     redis.delete(CHAMPION)

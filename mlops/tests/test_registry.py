@@ -1,5 +1,6 @@
 """Who serves: one champion at any time, everyone who served remembered, readers told."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
@@ -7,7 +8,6 @@ from threading import Barrier, Thread
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, transaction
-from django_redis import get_redis_connection
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from mlops.errors import ArtifactCorrupt, NoChampion, PromotionRefused
@@ -15,6 +15,7 @@ from mlops.models import AliasChange, ModelVersion
 from mlops.selectors import champion, champion_at
 from mlops.services.registry import promote, refresh_champion_key, rollback
 from mlops.tests.factories import NOW, model_version, version_with_files
+from store.client import redis_client
 
 LATER = NOW + timedelta(days=7)
 
@@ -107,7 +108,7 @@ def test_the_champion_at_an_instant(artifact_root: Path) -> None:
 def test_readers_are_told_after_the_commit_only(
     artifact_root: Path, champion_key: str, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    redis = get_redis_connection("default")
+    redis = redis_client()
     with django_capture_on_commit_callbacks(execute=True):
         promote(version=version_with_files("v1"), actor=None, reason="first", now=NOW)
         assert redis.get(champion_key) is None
@@ -116,7 +117,7 @@ def test_readers_are_told_after_the_commit_only(
 
 @pytest.mark.django_db
 def test_the_key_goes_when_nothing_serves(champion_key: str) -> None:
-    redis = get_redis_connection("default")
+    redis = redis_client()
     redis.set(champion_key, "v9")
     refresh_champion_key()
     assert redis.get(champion_key) is None
@@ -128,8 +129,7 @@ def test_promotion_works_while_redis_is_down(
     settings: Settings,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
-    settings.CACHES = {"default": away}
+    settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
     with django_capture_on_commit_callbacks(execute=True):
         promote(version=version_with_files("v1"), actor=None, reason="first", now=NOW)
     assert champion().version == "v1"
@@ -162,7 +162,7 @@ def test_two_promotions_at_once_leave_exactly_one_champion(artifact_root: Path, 
     assert serving in rivals
     assert AliasChange.objects.filter(ends_at=None).get().version == serving
     assert AliasChange.objects.count() == 3
-    assert get_redis_connection("default").get(champion_key) == serving.version.encode()
+    assert redis_client().get(champion_key) == serving.version.encode()
 
 
 @pytest.mark.django_db

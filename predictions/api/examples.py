@@ -15,7 +15,7 @@ _REFUSED = {
     "problem": {
         "type": "/api/problems#unknown-symbol",
         "title": "No such symbol",
-        "detail": "There is no instrument with the symbol APPL.",
+        "detail": "Unknown symbol: APPL.",
         "symbol": "APPL",
         "suggestions": ["AAPL"],
         "status": 404,

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from marketdata.api.base import ReadView
 from marketdata.api.renderers import CsvRenderer
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses
-from marketdata.api.views import ReadView
 from marketdata.selectors import instrument_by_symbol
 from mlops.selectors import version_named
 from predictions.api.record_forms import (

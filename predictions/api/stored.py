@@ -7,9 +7,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketdata.api.base import ApiView
+from marketdata.api.base import ApiView, ReadView
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses, response_header
-from marketdata.api.views import ReadView
 from predictions.api.serializers import ReplayOut, ReplayWaitingOut, StoredForecastOut
 from predictions.errors import ReplayImpossible, ReplayUnknown
 from predictions.jobs import request_replay

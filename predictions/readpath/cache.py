@@ -14,11 +14,12 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from accounts.allowances import Allowance, Quota, allowance_of, buckets_of, limits_of
-from accounts.limits import COUNT_CALL_LUA, STORE_OUTAGE, count_locally, store
+from accounts.limits import COUNT_CALL_LUA, count_locally
+from accounts.quotas import Quota, RateLimitResult, bucket_keys, rate_limit_result, script_arguments
 from predictions.models import Forecast
 from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until, tag_of
 from predictions.readpath.spellings import meant_by
+from store.client import StoreUnavailable, redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -33,19 +34,19 @@ KEPT_AT_A_TIME = 50
 # A key, and what it holds: fresh form, stale form, status.
 Entry = tuple[str, tuple[bytes, bytes, bytes]]
 
-# KEYS[3] names the champion; ARGV[4] is `symbol:horizon`, ARGV[5] the tag of what the asking process holds: forms with
+# KEYS[3] names the champion; ARGV[6] is `symbol:horizon`, ARGV[7] the tag of what the asking process holds: forms with
 # that tag are not sent again. A refused call reads nothing.
 READ_LUA = (
-    COUNT_CALL_LUA
+    COUNT_CALL_LUA.removesuffix("return counted\n")
     + f"""
 if counted[1] > 0 then return counted end
 local version = redis.call('GET', KEYS[3])
 if not version then return counted end
 counted[6] = version
-local key = 'fc:' .. version .. ':' .. ARGV[4]
+local key = 'fc:' .. version .. ':' .. ARGV[6]
 local found = redis.call('HMGET', key, {", ".join(repr(name) for name in FACTS)})
 for place = 1, {len(FACTS)} do counted[6 + place] = found[place] end
-if found[{len(FACTS)}] ~= ARGV[5] then
+if found[{len(FACTS)}] ~= ARGV[7] then
   local forms = redis.call('HMGET', key, {", ".join(repr(name) for name in FORMS)})
   for place = 1, {len(FORMS)} do counted[{6 + len(FACTS)} + place] = forms[place] end
 end
@@ -91,7 +92,7 @@ class Kept:
 class Look:
     """What one trip brought: the caller's allowance, who serves, the answer; without the store `reachable` is false."""
 
-    allowance: Allowance
+    allowance: RateLimitResult
     version: str | None
     kept: Kept | None
     reachable: bool
@@ -112,10 +113,10 @@ def look(quota: Quota, symbol: str, horizon: int) -> Look:
 
 def asked(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
     """What the reading script replies; None while the store does not answer."""
-    if STORE_OUTAGE.is_on:
-        return None
     try:
-        reply: Sequence[Any] = _reading_script(store())(keys=keys_of(quota), args=arguments_of(quota, symbol, horizon))
+        reply: Sequence[Any] = _reading_script(redis_client())(
+            keys=keys_of(quota), args=arguments_of(quota, symbol, horizon)
+        )
     except RedisError as error:
         _note_outage(error)
         return None
@@ -129,24 +130,24 @@ def _reading_script(client: Redis) -> Any:
 
 def keys_of(quota: Quota) -> list[str]:
     """The keys that the reading script is given."""
-    return [*buckets_of(quota), CHAMPION_KEY]
+    return [*bucket_keys(quota), CHAMPION_KEY]
 
 
 def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1, held: bytes = b"") -> list[int | str | bytes]:
     """The arguments that the reading script is given; `held` is the tag of the forms that need not be sent."""
-    return [*limits_of(quota, cost), f"{meant_by(symbol)}:{horizon}", held]
+    return [*script_arguments(quota, cost), f"{meant_by(symbol)}:{horizon}", held]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
     """What the reading script's reply says."""
     found = list(reply[COUNTED:])
     version = found[0].decode() if found else None
-    return Look(allowance_of(quota, reply[:COUNTED]), version, _kept(found), reachable=True)
+    return Look(rate_limit_result(quota, reply[:COUNTED]), version, _kept(found), reachable=True)
 
 
 def peek(symbol: str, horizon: int) -> Kept | None:
     """Fetch the champion's answer without counting; None when there is none or the store does not answer."""
-    client: Any = store()
+    client: Any = redis_client()
     try:
         version = client.get(CHAMPION_KEY)
         if version is None:
@@ -159,9 +160,7 @@ def peek(symbol: str, horizon: int) -> Kept | None:
 
 def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[str, Kept]]:
     """Who serves, and the kept answers for canonical symbols; (None, {}) when nobody is known or the store is away."""
-    if STORE_OUTAGE.is_on:
-        return None, {}
-    client: Any = store()
+    client: Any = redis_client()
     try:
         version = client.get(CHAMPION_KEY)
         if version is None:
@@ -207,7 +206,7 @@ def write(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, sta
     """Write entries in one trip, many with one command. Raises RedisError."""
     life_s = int(PHYSICAL_LIFE.total_seconds())
     shared = repr(now.timestamp()), repr(fresh_until.timestamp()), int(stale), life_s
-    client = store()
+    client = redis_client()
     script = client.register_script(KEEP_LUA)
     trip = client.pipeline(transaction=False)
     for start in range(0, len(entries), KEPT_AT_A_TIME):
@@ -220,7 +219,7 @@ def write(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, sta
 def claim(symbol: str, horizon: int) -> bool:
     """Whether the caller is the one to read this answer from the database; True as well when nobody can say."""
     try:
-        return bool(store().set(_claim_key(symbol, horizon), 1, nx=True, px=CLAIM_LIFE_MS))
+        return bool(redis_client().set(_claim_key(symbol, horizon), 1, nx=True, px=CLAIM_LIFE_MS))
     except RedisError as error:
         _note_outage(error)
         return True
@@ -229,7 +228,7 @@ def claim(symbol: str, horizon: int) -> bool:
 def release(symbol: str, horizon: int) -> None:
     """Let others read again; a claim that cannot be given back ends by itself."""
     try:
-        store().delete(_claim_key(symbol, horizon))
+        redis_client().delete(_claim_key(symbol, horizon))
     except RedisError as error:
         _note_outage(error)
 
@@ -246,5 +245,5 @@ def _kept(found: Sequence[bytes | None]) -> Kept | None:
 
 
 def _note_outage(error: RedisError) -> None:
-    STORE_OUTAGE.begin()
-    log.warning("forecast_cache_unavailable", reason=type(error).__name__)
+    if not isinstance(error, StoreUnavailable):
+        log.warning("forecast_cache_unavailable", reason=type(error).__name__)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Any
 
-from accounts.limits import store
 from predictions.errors import ReplayUnknown
+from store.client import redis_client
 
 LIFE_S = 600
 WAIT_S = 5.0
@@ -46,7 +46,7 @@ def answer(replay: Replay) -> None:
 
 def replay_of(token: str) -> Replay:
     """The replay as it stands. Raises ReplayUnknown for one that was never asked for or is forgotten."""
-    client: Any = store()
+    client: Any = redis_client()
     kept = client.get(_key(token))
     if kept is None:
         raise ReplayUnknown(token)
@@ -68,7 +68,7 @@ def awaited(replay: Replay) -> Replay:
 
 def _keep(replay: Replay) -> None:
     told = {"forecast_id": replay.forecast_id, "outcome": replay.outcome, "refusal": replay.refusal}
-    store().set(_key(replay.token), json.dumps(told), ex=LIFE_S)
+    redis_client().set(_key(replay.token), json.dumps(told), ex=LIFE_S)
 
 
 def _key(token: str) -> str:

@@ -8,7 +8,6 @@ from typing import Literal
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from accounts.limits import Outage
 from marketdata.selectors import instrument_by_symbol, prices_are_stale
 from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
@@ -22,7 +21,6 @@ from predictions.selectors.forecasts import latest_forecast
 
 log = structlog.get_logger(__name__)
 
-DATABASE_OUTAGE = Outage()
 WAIT_STEP_S = 0.05
 WAIT_STEPS = 20
 
@@ -108,16 +106,6 @@ def _from_cache(kept: Kept, symbol: str, *, stale: bool, now: datetime) -> Answe
 
 def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
     """Read the newest forecast, and keep it for the next callers."""
-    if DATABASE_OUTAGE.is_on:
-        raise OperationalError("The database did not answer a moment ago.")
-    try:
-        return _read(symbol, horizon, keep=keep, now=now)
-    except (OperationalError, InterfaceError):
-        DATABASE_OUTAGE.begin()
-        raise
-
-
-def _read(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
     champion()
     instrument = instrument_by_symbol(symbol)
     remember_spelling(symbol, instrument.symbol, now_s=time.monotonic())

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 from pytest_django import Settings
 
-from accounts.limits import STORE_OUTAGE, store
-from predictions.readpath.resolver import DATABASE_OUTAGE
+from store.client import redis_client, store_breaker
 
 NOWHERE = "redis://127.0.0.1:1/0"
 HEADERS = "accounts.limits.RateLimitHeadersMiddleware"
@@ -14,8 +13,7 @@ HEADERS = "accounts.limits.RateLimitHeadersMiddleware"
 
 @pytest.fixture(autouse=True)
 def _stores_are_up(settings: Settings) -> None:
-    STORE_OUTAGE.end()
-    DATABASE_OUTAGE.end()
+    store_breaker().succeed()
     if HEADERS not in settings.MIDDLEWARE:
         settings.MIDDLEWARE = [HEADERS, *settings.MIDDLEWARE]
 
@@ -23,7 +21,7 @@ def _stores_are_up(settings: Settings) -> None:
 @pytest.fixture
 def empty_store() -> None:
     """Nothing is kept, nobody has called, nobody is known to serve."""
-    client = store()
+    client = redis_client()
     for pattern in ("fc:*", "fc-claim:*", "limit:*", "champion"):
         for key in client.scan_iter(pattern):
             client.delete(key)

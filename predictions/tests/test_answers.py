@@ -6,7 +6,6 @@ import pytest
 from django.db import transaction
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from accounts.limits import store
 from predictions.models import Forecast
 from predictions.readpath.bodies import MADE_AT_A_TIME, answers_ahead, answers_of
 from predictions.readpath.cache import keep_made, key_of
@@ -14,6 +13,7 @@ from predictions.services.publishing import store_forecasts
 from predictions.services.rows import PublicationContext
 from predictions.tests.factories import NOW, ORIGIN, forecast, model_version, stock
 from predictions.tests.sayings import said
+from store.client import redis_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
@@ -51,4 +51,4 @@ def test_what_is_rolled_back_is_told_nobody(
     assert (told, Forecast.objects.count()) == ([], 0)
     with django_capture_on_commit_callbacks(execute=True):
         store_forecasts(forecasts=[said()], instruments={apple.symbol: apple}, context=context)
-    assert store().exists(key_of(version.version, "AAPL", 5))
+    assert redis_client().exists(key_of(version.version, "AAPL", 5))

@@ -12,7 +12,6 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
-from accounts.limits import store
 from accounts.models import Plan, User
 from marketdata import clock
 from marketdata.live import messages_key
@@ -24,6 +23,7 @@ from predictions.selectors.batch import free_pieces
 from predictions.services import batch
 from predictions.services.batch import answer_piece, forget_old_batches, open_batch
 from predictions.tests.factories import abstention, forecasts, model_version, stock
+from store.client import redis_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
@@ -162,8 +162,8 @@ def test_while_the_database_is_away_kept_answers_are_told_and_the_rest_says_so(
     monkeypatch.setattr(many, "champion", away)
     told = ask(client, ["AAPL", "BRK.B"]).json()["predictions"]
     assert (told[0]["status"], told[1]["problem"]["status"]) == ("issued", 503)
-    key = next(store().scan_iter("fc:*:AAPL:5"))
-    store().hset(key, "until", "0")
+    key = next(redis_client().scan_iter("fc:*:AAPL:5"))
+    redis_client().hset(key, "until", "0")
     (old,) = ask(client, ["AAPL"]).json()["predictions"]
     assert old["forecast"]["stale"] is True
     assert ask(client, ["BRK.B"]).status_code == 503
@@ -207,7 +207,7 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     assert (page["status"], page["done"], page["problems"]) == ("done", PIECE + 6, PIECE + 5)
     assert page["predictions"][0]["forecast"]["id"] == said[0].pk
     assert page["finished_at"] is not None
-    kept: Any = store().lrange(messages_key(f"jobs.batch.{job['id']}"), 0, -1)
+    kept: Any = redis_client().lrange(messages_key(f"jobs.batch.{job['id']}"), 0, -1)
     changes = [json.loads(text) for text in kept]
     assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
     beyond = client.get(answer["Location"], {"page": 3})

@@ -59,12 +59,12 @@ def test_json_prints_the_bodies_of_the_api(apple: Instrument) -> None:
 def test_an_unknown_symbol_is_told_with_what_was_perhaps_meant(apple: Instrument) -> None:
     with pytest.raises(CommandError) as error:
         printed("AAPLE")
-    assert str(error.value) == "There is no instrument with the symbol AAPLE; did you mean AAPL?"
+    assert str(error.value) == "Unknown symbol: AAPLE; did you mean AAPL?"
     assert error.value.returncode == 1
 
 
 def test_text_that_is_no_symbol_is_refused(apple: Instrument) -> None:
-    with pytest.raises(CommandError, match="is not a stock symbol"):
+    with pytest.raises(CommandError, match="Invalid symbol"):
         printed("A'--")
 
 

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,17 +15,16 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.limits import store
-from config.database.base import gate_of
+from config.database.base import database_breaker
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
 from predictions.readpath import cache, spellings
-from predictions.readpath.resolver import DATABASE_OUTAGE
 from predictions.selectors.forecasts import latest_forecast
 from predictions.tests.asking import Ask, ask, assert_refused, kept, told, told_in_metrics
 from predictions.tests.factories import NOW, abstention, bar, forecast, forecasts, model_version, stock
+from store.client import redis_client
 
 __all__ = ["ask", "told"]
 
@@ -126,32 +126,39 @@ def test_old_prices_are_said_to_be_old(told: Forecast, ask: Ask) -> None:
     assert ask().json()["stale"] is True
 
 
-def test_without_the_database_a_kept_answer_is_told_and_once_expired_says_so(told: Forecast, ask: Ask) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_without_the_database_a_cached_answer_is_served_and_once_expired_marked_stale(told: Forecast, ask: Ask) -> None:
     now = datetime.now(UTC)
     kept(told, now=now)
-    DATABASE_OUTAGE.begin()
-    assert ask().json()["stale"] is False
-    with time_machine.travel(now + timedelta(seconds=601), tick=False):
-        body = ask().json()
+    with unreachable_database():
+        assert ask().json()["stale"] is False
+        with time_machine.travel(now + timedelta(seconds=601), tick=False):
+            body = ask().json()
     assert (body["id"], body["stale"]) == (told.pk, True)
 
 
 @pytest.fixture
 def database_away(transactional_db: None, told: Forecast) -> Iterator[None]:
-    """An expired answer is kept, and nobody listens any more where the database was."""
+    """An expired answer is cached, and the database refuses connections."""
     kept(told, now=datetime.now(UTC) - timedelta(hours=1))
+    with unreachable_database():
+        yield
+
+
+@contextmanager
+def unreachable_database() -> Iterator[None]:
+    """Point the connection at a port without a server until the block ends."""
     there = {name: connection.settings_dict[name] for name in ("HOST", "PORT")}
     connection.close()
     connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": "1"}
     yield
     connection.settings_dict |= there
-    gate_of("default").answered()
+    database_breaker("default").succeed()
 
 
 def test_a_database_that_refuses_connections_costs_no_answer(told: Forecast, ask: Ask, database_away: None) -> None:
     body = ask().json()
     assert (body["id"], body["stale"]) == (told.pk, True)
-    assert DATABASE_OUTAGE.is_on
     assert_refused(ask("symbol=NVDA"), 503, "/api/problems#storage-unavailable")
 
 
@@ -164,7 +171,7 @@ def test_while_another_caller_renews_an_expired_answer_it_is_told_as_stale(told:
 
 def test_whoever_waited_in_vain_for_another_reader_reads_as_well(told: Forecast, ask: Ask) -> None:
     assert cache.claim("AAPL", 5)
-    store().pexpire("fc-claim:AAPL:5", 80)
+    redis_client().pexpire("fc-claim:AAPL:5", 80)
     assert ask().json()["id"] == told.pk
 
 
@@ -175,9 +182,8 @@ def test_without_the_store_the_database_answers_and_calls_are_counted_here(told:
     assert response["RateLimit-Policy"] == '"anonymous";q=100;w=60'
 
 
-@pytest.mark.usefixtures("no_store")
-def test_without_either_store_the_caller_is_asked_to_come_back(told: Forecast, ask: Ask) -> None:
-    DATABASE_OUTAGE.begin()
+@pytest.mark.usefixtures("database_away", "no_store")
+def test_without_either_store_the_caller_is_asked_to_come_back(ask: Ask) -> None:
     assert_refused(ask(), 503, "/api/problems#storage-unavailable")
 
 
@@ -337,7 +343,7 @@ def test_a_predecessor_answers_stale_until_the_new_champion_has_published(told: 
         for _ in range(2):
             body = ask().json()
             assert (body["id"], body["model_version"], body["stale"]) == (told.pk, "v1", True)
-            assert not store().exists(cache.key_of("v2", "AAPL", 5))
+            assert not redis_client().exists(cache.key_of("v2", "AAPL", 5))
         newer = forecast(told.instrument, model_version=successor)
         body = ask().json()
     assert (body["id"], body["model_version"], body["stale"]) == (newer.pk, "v2", False)

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django_redis import get_redis_connection
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from accounts.limits import store
 from marketdata.live import messages_key
 from marketdata.models import Instrument
 from mlops.errors import InsufficientHistory, NoChampion
@@ -27,6 +25,7 @@ from predictions.services.rows import UNUSABLE, PublicationContext
 from predictions.services.verification import verify_ledger
 from predictions.tests.factories import NOW, ORIGIN, TARGET, bar, forecast, model_version, stock
 from predictions.tests.sayings import said
+from store.client import redis_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
@@ -64,7 +63,7 @@ def topic_key(instrument: Instrument) -> str:
 
 
 def pushed(instrument: Instrument) -> int:
-    return int(get_redis_connection("default").llen(topic_key(instrument)))
+    return int(redis_client().llen(topic_key(instrument)))
 
 
 def test_forecasts_are_stored_rounded_and_chained_with_their_target(publish: Callable[..., PublishReport]) -> None:
@@ -87,12 +86,12 @@ def test_a_second_run_changes_nothing_and_tells_nobody(
     publish()
     before = list(Forecast.objects.order_by("pk").values_list("pk", "entry_hash"))
     told = pushed(apple)
-    store().delete(key_of("v1", "AAPL", 5))
+    redis_client().delete(key_of("v1", "AAPL", 5))
     again = publish(said(predicted_price=102.0), said(horizon=1))
     assert again == PublishReport(origin=ORIGIN, version="v1", created=0, existing=2, abstained=0)
     assert list(Forecast.objects.order_by("pk").values_list("pk", "entry_hash")) == before
     assert pushed(apple) == told == 1
-    assert not store().exists(key_of("v1", "AAPL", 5))
+    assert not redis_client().exists(key_of("v1", "AAPL", 5))
 
 
 def test_a_later_horizon_joins_the_same_chain(publish: Callable[..., PublishReport]) -> None:
@@ -142,7 +141,7 @@ def test_an_abstention_is_stored_and_told_with_its_reasons(
 
 def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., PublishReport]) -> None:
     publish()
-    redis: Any = store()
+    redis: Any = redis_client()
     made, until, status, _, tag, fresh, stale = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
     assert (float(made), float(until)) == (NOW.timestamp(), NOW.timestamp() + 600)
     assert b'"predicted_price":101.23,' in fresh
@@ -156,7 +155,7 @@ def test_a_hindcast_is_stored_and_told_nobody(publish: Callable[..., PublishRepo
     publish(kind=Forecast.Kind.HINDCAST)
     assert Forecast.objects.filter(kind="hindcast").count() == 2
     assert pushed(apple) == 0
-    assert not store().exists(key_of("v1", "AAPL", 5))
+    assert not redis_client().exists(key_of("v1", "AAPL", 5))
 
 
 @pytest.mark.usefixtures("no_store")
@@ -198,15 +197,15 @@ def test_a_champion_that_comes_back_is_told_again_with_what_it_said(
 ) -> None:
     publish(*(said(horizon=horizon) for horizon in (1, 5, 10, 20)))
     hindcast = forecast(apple, model_version=version, kind=Forecast.Kind.HINDCAST)
-    store().delete(key_of("v1", "AAPL", 5))
+    redis_client().delete(key_of("v1", "AAPL", 5))
     with django_capture_on_commit_callbacks(execute=True):
         assert announce_champion(now=NOW).created == 0
-    told = [json.loads(message) for message in get_redis_connection("default").lrange(topic_key(apple), 0, -1)]
+    told = [json.loads(message) for message in redis_client().lrange(topic_key(apple), 0, -1)]
     assert len(told) == 2
     newest = max(told, key=lambda message: message["seq"])
     assert sorted(body["horizon"] for body in newest["forecasts"]) == [1, 5, 10, 20]
     assert hindcast.pk not in [body["id"] for body in newest["forecasts"]]
-    assert store().exists(key_of("v1", "AAPL", 5))
+    assert redis_client().exists(key_of("v1", "AAPL", 5))
     tasks.announce()
     assert pushed(apple) == 3
 

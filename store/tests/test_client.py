@@ -11,37 +11,37 @@ from redis.exceptions import ResponseError
 
 from config.devserver.server_process import free_port
 from config.tests.edge_server import OwnRedis
-from store import client as store
 from store.circuit_breaker import State
+from store.client import StoreUnavailable, async_redis_client, database_number, redis_client, store_breaker
 
 
 def test_commands_and_pipelines_open_and_close_the_circuit(settings: Settings, tmp_path: Path) -> None:
     own = OwnRedis(free_port(), tmp_path)
     settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, redis_url=own.url)
     with pytest.raises(RedisConnectionError):
-        store.client().get("a")
-    assert store.breaker().state == State.OPEN
-    with pytest.raises(store.StoreUnavailable):
-        store.client().pipeline().get("a").execute()
+        redis_client().get("a")
+    assert store_breaker().state == State.OPEN
+    with pytest.raises(StoreUnavailable):
+        redis_client().pipeline().get("a").execute()
     own.start()
     try:
-        store.breaker().succeed()
-        store.client().set("a", 1)
-        assert store.client().pipeline().get("a").incr("a").execute() == [b"1", 2]
+        store_breaker().succeed()
+        redis_client().set("a", 1)
+        assert redis_client().pipeline().get("a").incr("a").execute() == [b"1", 2]
         with pytest.raises(ResponseError):
-            store.client().lpush("a", 1)
-        assert store.breaker().state == State.CLOSED
+            redis_client().lpush("a", 1)
+        assert store_breaker().state == State.CLOSED
     finally:
         own.stop()
 
 
 async def test_the_asynchronous_client_has_the_same_breaker(tmp_path: Path) -> None:
     own = OwnRedis(free_port(), tmp_path)
-    client = store.async_client(own.url)
+    client = async_redis_client(own.url)
     try:
         with pytest.raises(RedisConnectionError):
             await client.get("a")
-        with pytest.raises(store.StoreUnavailable):
+        with pytest.raises(StoreUnavailable):
             await client.pipeline().get("a").execute()
         own.start()
         async with asyncio.timeout(30):
@@ -49,7 +49,7 @@ async def test_the_asynchronous_client_has_the_same_breaker(tmp_path: Path) -> N
                 try:
                     assert await client.pipeline().get("a").execute() == [None]
                     break
-                except store.StoreUnavailable:
+                except StoreUnavailable:
                     await asyncio.sleep(0.1)
     finally:
         await client.aclose()
@@ -58,4 +58,4 @@ async def test_the_asynchronous_client_has_the_same_breaker(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("url", "number"), [("redis://localhost:1/3", 3), ("redis://localhost:1", 0)])
 def test_the_database_is_read_from_the_url(url: str, number: int) -> None:
-    assert store.database_number(url) == number
+    assert database_number(url) == number

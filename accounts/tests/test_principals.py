@@ -15,12 +15,12 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from accounts.callers import Caller, Standing, caller_of, key_digest, known_caller
-from accounts.errors import CredentialsRefused
-from accounts.key_table import HeardTable, tell_change
+from accounts.credential_cache import CredentialCache, publish_invalidation
+from accounts.errors import InvalidCredentials
 from accounts.models import ApiKey, Plan, TokenFamily
-from accounts.real_time import real_now
+from accounts.principals import Principal, PrincipalState, cached_principal, key_digest, principal_of
 from accounts.tests.factories import family_of, key_of, person
+from accounts.wall_clock import utc_now
 from config.devserver.server_process import free_port
 
 pytestmark = pytest.mark.django_db
@@ -44,12 +44,12 @@ def request_with(**headers: str) -> HttpRequest:
     return RequestFactory().get("/api/v1/predict", headers=headers, REMOTE_ADDR="203.0.113.5")
 
 
-def by_key(text: str) -> Caller:
-    return caller_of(request_with(**{"x-api-key": text}))
+def by_key(text: str) -> Principal:
+    return principal_of(request_with(**{"x-api-key": text}))
 
 
-def by_token(text: object) -> Caller:
-    return caller_of(request_with(authorization=f"Bearer {text}"))
+def by_token(text: object) -> Principal:
+    return principal_of(request_with(authorization=f"Bearer {text}"))
 
 
 def token_of(family: TokenFamily, lifetime: timedelta = timedelta(minutes=5)) -> str:
@@ -60,7 +60,7 @@ def token_of(family: TokenFamily, lifetime: timedelta = timedelta(minutes=5)) ->
 
 
 def reason_of(call: Callable[[], object]) -> str:
-    with pytest.raises(CredentialsRefused) as refused:
+    with pytest.raises(InvalidCredentials) as refused:
         call()
     return refused.value.reason
 
@@ -78,7 +78,7 @@ def soon(happened: Callable[[], bool], seconds: float = 1.0) -> bool:
 def is_refused(text: str) -> bool:
     try:
         by_key(text)
-    except CredentialsRefused:
+    except InvalidCredentials:
         return True
     return False
 
@@ -87,11 +87,11 @@ def is_refused(text: str) -> bool:
 def test_a_key_that_got_lost_on_its_way_is_not_nobody(headers: dict[str, str]) -> None:
     token = token_of(family_of(person()))
     for shown in (headers, {**headers, "authorization": f"Bearer {token}"}):
-        assert reason_of(partial(caller_of, request_with(**shown))) == "malformed-key"
+        assert reason_of(partial(principal_of, request_with(**shown))) == "malformed-key"
 
 
 def test_an_empty_authorization_is_not_nobody() -> None:
-    assert reason_of(lambda: caller_of(request_with(authorization=""))) == "invalid-token"
+    assert reason_of(lambda: principal_of(request_with(authorization=""))) == "invalid-token"
 
 
 def make_known(text: str) -> None:
@@ -99,34 +99,39 @@ def make_known(text: str) -> None:
 
     def asked() -> bool:
         by_key(text)
-        return known_caller(digest=str(key_digest(text))) is not None
+        return cached_principal(digest=str(key_digest(text))) is not None
 
     assert soon(asked, 3)
 
 
 def test_nobody_we_know_is_counted_by_address() -> None:
-    caller = caller_of(request_with())
-    assert (caller.kind, caller.policy, caller.per_minute, caller.per_day) == ("anonymous", "anonymous", 100_000, None)
-    assert caller.bucket == "limit:address:203.0.113.5/32"
-    assert caller.scopes == {"read", "predict"}
-    assert (caller.user_id, caller.key_id, caller.is_staff) == (None, None, False)
+    principal = principal_of(request_with())
+    assert (principal.kind, principal.policy_name, principal.per_minute, principal.per_day) == (
+        "anonymous",
+        "anonymous",
+        100_000,
+        None,
+    )
+    assert principal.bucket == "limit:{address:203.0.113.5/32}"
+    assert principal.scopes == {"read", "predict"}
+    assert (principal.user_id, principal.key_id, principal.is_staff) == (None, None, False)
 
 
 def test_a_key_stands_for_its_owner_within_its_scopes() -> None:
     owner = person()
     row, text = key_of(owner, "read", "predict")
-    caller = by_key(text)
-    assert caller == Caller(
-        "key", f"limit:key:{row.pk}", "free", 60, 5000, owner.pk, row.pk, frozenset({"read", "predict"}), False
+    principal = by_key(text)
+    assert principal == Principal(
+        "key", f"limit:{{key:{row.pk}}}", "free", 60, 5000, owner.pk, row.pk, frozenset({"read", "predict"}), False
     )
 
 
 def test_a_token_stands_for_the_person_whole() -> None:
     user = person(is_staff=True)
-    caller = by_token(token_of(family_of(user)))
-    assert (caller.kind, caller.bucket, caller.user_id) == ("user", f"limit:user:{user.pk}", user.pk)
-    assert caller.scopes == {"read", "predict", "manage"}
-    assert caller.is_staff
+    principal = by_token(token_of(family_of(user)))
+    assert (principal.kind, principal.bucket, principal.user_id) == ("user", f"limit:{{user:{user.pk}}}", user.pk)
+    assert principal.scopes == {"read", "predict", "manage"}
+    assert principal.is_staff
 
 
 def test_a_session_stands_for_the_person_too(client: Client) -> None:
@@ -135,26 +140,26 @@ def test_a_session_stands_for_the_person_too(client: Client) -> None:
     request = request_with()
     request.COOKIES["sessionid"] = client.cookies["sessionid"].value
     request.user = user
-    assert caller_of(request).user_id == user.pk
+    assert principal_of(request).user_id == user.pk
     request = request_with()
     request.COOKIES["sessionid"] = "gone"
     request.user = AnonymousUser()
-    assert caller_of(request).kind == "anonymous"
+    assert principal_of(request).kind == "anonymous"
 
 
 def test_a_key_goes_before_a_token_and_both_before_a_session() -> None:
     user, other = person(), person()
     _, text = key_of(user)
     token = token_of(family_of(other))
-    assert caller_of(request_with(**{"x-api-key": text, "authorization": f"Bearer {token}"})).user_id == user.pk
+    assert principal_of(request_with(**{"x-api-key": text, "authorization": f"Bearer {token}"})).user_id == user.pk
     request = request_with(authorization=f"Bearer {token}")
     request.user = user
-    assert caller_of(request).user_id == other.pk
+    assert principal_of(request).user_id == other.pk
 
 
 def test_keys_that_cannot_be_used_say_why() -> None:
     owner, gone = person(), person(is_active=False)
-    now = real_now()
+    now = utc_now()
     assert reason_of(lambda: by_key("hc_typo")) == "malformed-key"
     _, text = key_of(owner)
     ApiKey.objects.all().delete()
@@ -165,10 +170,10 @@ def test_keys_that_cannot_be_used_say_why() -> None:
 
 
 def test_a_key_expires_while_it_is_known() -> None:
-    _, text = key_of(person(), expires_at=real_now() + timedelta(seconds=1.5))
+    _, text = key_of(person(), expires_at=utc_now() + timedelta(seconds=1.5))
     make_known(text)
     time.sleep(1.5)
-    assert reason_of(lambda: known_caller(digest=str(key_digest(text)))) == "expired-key"
+    assert reason_of(lambda: cached_principal(digest=str(key_digest(text)))) == "expired-key"
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
@@ -194,7 +199,7 @@ def test_tokens_that_cannot_be_used_say_why(committed: Committing) -> None:
     token = token_of(family)
     assert by_token(token).user_id == user.pk
     with committed():
-        family.revoked_at = real_now()
+        family.revoked_at = utc_now()
         family.save()
     assert soon(lambda: _token_refused(token))
 
@@ -212,7 +217,7 @@ def test_a_new_password_ends_every_token(committed: Committing) -> None:
 def _token_refused(token: str) -> bool:
     try:
         by_token(token)
-    except CredentialsRefused as refused:
+    except InvalidCredentials as refused:
         return refused.reason == "revoked-token"
     return False
 
@@ -229,7 +234,7 @@ def test_a_revoked_key_is_refused_within_a_second(committed: Committing) -> None
     row, text = key_of(owner)
     make_known(text)
     with committed():
-        row.revoked_at = real_now()
+        row.revoked_at = utc_now()
         row.save()
     assert soon(lambda: is_refused(text))
 
@@ -251,49 +256,51 @@ def test_another_plan_and_other_limits_hold_within_a_second(committed: Committin
 
 
 @pytest.fixture
-def table(settings: Settings) -> HeardTable[Standing]:
-    return HeardTable(settings.HINDCAST_SITE.redis_url)
+def credentials(settings: Settings) -> CredentialCache[PrincipalState]:
+    return CredentialCache(settings.HINDCAST_SITE.redis_url)
 
 
-def standing(user_id: int) -> Standing:
-    return Standing(user_id, None, "revoked-key")
+def state(user_id: int) -> PrincipalState:
+    return PrincipalState(user_id, None, "revoked-key")
 
 
-def test_without_its_subscription_a_table_knows_nothing(settings: Settings) -> None:
-    gone = HeardTable[Standing](f"redis://127.0.0.1:{free_port()}/0")
+def test_without_its_subscription_a_cache_returns_nothing(settings: Settings) -> None:
+    gone = CredentialCache[PrincipalState](f"redis://127.0.0.1:{free_port()}/0")
     loads = []
 
-    def load() -> Standing:
+    def load() -> PrincipalState:
         loads.append(1)
-        return standing(7)
+        return state(7)
 
     for _ in range(3):
-        assert gone.found("name", load) == standing(7)
+        assert gone.get_or_load("name", load) == state(7)
     assert len(loads) == 3
-    assert gone.known("name") is None
+    assert gone.get("name") is None
 
 
-def test_a_table_forgets_one_person_or_everybody(table: HeardTable[Standing]) -> None:
-    def is_kept(name: str, user_id: int) -> bool:
-        table.found(name, lambda: standing(user_id))
-        return table.known(name) is not None
+def test_an_invalidation_concerns_one_user_or_everyone(credentials: CredentialCache[PrincipalState]) -> None:
+    def is_cached(name: str, user_id: int) -> bool:
+        credentials.get_or_load(name, lambda: state(user_id))
+        return credentials.get(name) is not None
 
-    assert soon(lambda: is_kept("a", 901), 3)
-    assert is_kept("b", 902)
-    tell_change(901)
-    assert soon(lambda: table.known("a") is None)
-    assert table.known("b") == standing(902)
-    tell_change(None)
-    assert soon(lambda: table.known("b") is None)
+    assert soon(lambda: is_cached("a", 901), 3)
+    assert is_cached("b", 902)
+    publish_invalidation(901)
+    assert soon(lambda: credentials.get("a") is None)
+    assert credentials.get("b") == state(902)
+    publish_invalidation(None)
+    assert soon(lambda: credentials.get("b") is None)
 
 
-def test_what_was_read_before_a_change_is_not_kept(table: HeardTable[Standing]) -> None:
-    assert soon(lambda: table.found("a", lambda: standing(1)) is not None and table.known("a") is not None, 3)
-    table.forget_all()
+def test_a_fact_read_before_an_invalidation_is_not_cached(credentials: CredentialCache[PrincipalState]) -> None:
+    assert soon(
+        lambda: credentials.get_or_load("a", lambda: state(1)) is not None and credentials.get("a") is not None, 3
+    )
+    credentials.invalidate(None)
 
-    def load_while_it_changes() -> Standing:
-        table.forget(1)
-        return standing(1)
+    def load_while_it_changes() -> PrincipalState:
+        credentials.invalidate(1)
+        return state(1)
 
-    assert table.found("a", load_while_it_changes) == standing(1)
-    assert table.known("a") is None
+    assert credentials.get_or_load("a", load_while_it_changes) == state(1)
+    assert credentials.get("a") is None

@@ -1,6 +1,7 @@
 """What a caller may do, what is left of it after a call, and how the headers tell that (pure)."""
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +10,7 @@ from accounts.errors import RateLimited
 
 MINUTE_S = 60
 DAY_S = 86_400
-OF_DAY = ":day"
+DAY_SUFFIX = ":day"
 # What is told where a plan has no limit; the field of the header has room for no infinity.
 UNLIMITED = 1_000_000_000
 
@@ -20,7 +21,7 @@ class Quota(Protocol):
     @property
     def bucket(self) -> str: ...
     @property
-    def policy(self) -> str: ...
+    def policy_name(self) -> str: ...
     @property
     def per_minute(self) -> int | None: ...
     @property
@@ -31,7 +32,7 @@ class Quota(Protocol):
 class Window:
     """One limit after a call: `used` calls of `limit` in a window of `width_s` that closes in `reset_s`."""
 
-    policy: str
+    policy_name: str
     limit: int
     width_s: int
     used: int
@@ -44,7 +45,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class RateLimitResult:
     """What is left to a caller after a call that cost `cost`, and which window refused it, if one did."""
 
     windows: tuple[Window, ...]
@@ -54,54 +55,72 @@ class Allowance:
     def headers(self) -> dict[str, str]:
         """The headers every answer carries."""
         return {
-            "RateLimit-Policy": ", ".join([f'"{one.policy}";q={one.limit};w={one.width_s}' for one in self.windows]),
-            "RateLimit": ", ".join([left_text(one.policy, one.limit, one.used, one.reset_s) for one in self.windows]),
+            "RateLimit-Policy": ", ".join(
+                [f'"{one.policy_name}";q={one.limit};w={one.width_s}' for one in self.windows]
+            ),
+            "RateLimit": ", ".join(
+                [window_header(one.policy_name, one.limit, one.used, one.reset_s) for one in self.windows]
+            ),
         }
 
     def require(self) -> None:
         """Raise RateLimited when the call is one too many."""
         if self.refused_by is not None:
             refused = self.refused_by
-            cost = cost_of_minute(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
+            cost = minute_cost_of(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
             raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost)
 
 
-def cost_of_minute(cost: int, per_minute: int) -> int:
+def minute_cost_of(cost: int, per_minute: int) -> int:
     """What a call that stands for `cost` of them takes of a minute, as the script has it."""
     return cost if cost <= per_minute else per_minute - per_minute // 6
 
 
-def buckets_of(quota: Quota) -> list[str]:
+def bucket_keys(quota: Quota) -> list[str]:
     """The keys that a call is counted under."""
-    return [quota.bucket, f"{quota.bucket}{OF_DAY}"]
+    return [quota.bucket, f"{quota.bucket}{DAY_SUFFIX}"]
 
 
-def limits_of(quota: Quota, cost: int) -> list[int]:
-    """The arguments of the counting script."""
-    return [cost, UNLIMITED if quota.per_minute is None else quota.per_minute, quota.per_day or 0]
+def script_arguments(quota: Quota, cost: int) -> list[int]:
+    """Return the arguments of the counting script."""
+    per_minute = UNLIMITED if quota.per_minute is None else quota.per_minute
+    minute, day = bucket_keys(quota)
+    return [cost, per_minute, quota.per_day or 0, window_offset_s(minute, MINUTE_S), window_offset_s(day, DAY_S)]
 
 
-def left_text(policy: str, limit: int, used: int, reset_s: int) -> str:
+def window_offset_s(bucket: str, width_s: int) -> int:
+    """Return the remainder of the instants (seconds of the epoch) at which the bucket's windows end."""
+    return zlib.crc32(bucket.encode()) % width_s
+
+
+def window_remaining_s(bucket: str, width_s: int, now_s: float) -> float:
+    """Return the seconds until the bucket's window ends."""
+    return width_s - (now_s - window_offset_s(bucket, width_s)) % width_s
+
+
+def window_header(policy: str, limit: int, used: int, reset_s: int) -> str:
     """What the header tells of one window."""
     return f'"{policy}";r={limit - used if limit > used else 0};t={reset_s}'
 
 
-def left_after(quota: Quota, counted: Sequence[int]) -> str:
-    """The header RateLimit for what the counting script reports, as `allowance_of` has it, with less effort."""
+def rate_limit_header(quota: Quota, counted: Sequence[int]) -> str:
+    """The header RateLimit for what the counting script reports, as `rate_limit_result` has it, with less effort."""
     _, used, left_ms, used_today, left_today_ms = counted
     limit = UNLIMITED if quota.per_minute is None else quota.per_minute
-    minute = left_text(quota.policy, limit, used, -(-left_ms // 1000))
+    minute = window_header(quota.policy_name, limit, used, -(-left_ms // 1000))
     if quota.per_day is None:
         return minute
-    return f"{minute}, {left_text(f'{quota.policy}-day', quota.per_day, used_today, -(-left_today_ms // 1000))}"
+    return (
+        f"{minute}, {window_header(f'{quota.policy_name}-day', quota.per_day, used_today, -(-left_today_ms // 1000))}"
+    )
 
 
-def allowance_of(quota: Quota, counted: Sequence[int], cost: int = 1) -> Allowance:
+def rate_limit_result(quota: Quota, counted: Sequence[int], cost: int = 1) -> RateLimitResult:
     """The allowance that the counting script reports."""
     refused, used, left_ms, used_today, left_today_ms = counted
     limit = UNLIMITED if quota.per_minute is None else quota.per_minute
-    minute = Window(quota.policy, limit, MINUTE_S, used, math.ceil(left_ms / 1000))
+    minute = Window(quota.policy_name, limit, MINUTE_S, used, math.ceil(left_ms / 1000))
     if quota.per_day is None:
-        return Allowance((minute,), cost, minute if refused else None)
-    day = Window(f"{quota.policy}-day", quota.per_day, DAY_S, used_today, math.ceil(left_today_ms / 1000))
-    return Allowance((minute, day), cost, (None, minute, day)[refused])
+        return RateLimitResult((minute,), cost, minute if refused else None)
+    day = Window(f"{quota.policy_name}-day", quota.per_day, DAY_S, used_today, math.ceil(left_today_ms / 1000))
+    return RateLimitResult((minute, day), cost, (None, minute, day)[refused])

@@ -13,7 +13,7 @@ from django_ratelimit.core import get_usage
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
-from accounts.errors import AttemptsUncounted, TooManyAttempts
+from accounts.errors import ThrottleUnavailable, TooManyAttempts
 from accounts.limits import bucket_of
 
 DELETIONS = "10/5m"
@@ -30,7 +30,7 @@ class _Count:
 
 
 def count_sign_in(request: HttpRequest, email: str) -> None:
-    """Count an attempt to sign in. Raises TooManyAttempts, or AttemptsUncounted when nobody can count."""
+    """Count an attempt to sign in. Raises TooManyAttempts, or ThrottleUnavailable when nobody can count."""
     limits = settings.HINDCAST_LIMITS
     _take(
         request,
@@ -89,7 +89,7 @@ def _wait_s(request: HttpRequest, count: _Count) -> int:
     try:
         usage = get_usage(request, group=count.group, key=lambda *_: count.name, rate=count.rate, increment=True)
     except (ConnectionInterrupted, RedisError) as error:
-        raise AttemptsUncounted from error
+        raise ThrottleUnavailable from error
     if usage is None or usage["time_left"] < 0:
-        raise AttemptsUncounted
+        raise ThrottleUnavailable
     return max(1, int(usage["time_left"])) if usage["should_limit"] else 0

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError as PasswordProblem
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.errors import ExpiryRefused, PasswordRefused
+from accounts.errors import ExpiryTooLate, WeakPassword
 from accounts.models import ApiKey, Scope, User
-from accounts.passwords import LONGEST_PASSWORD
-from accounts.real_time import real_now
+from accounts.password_validation import MAX_PASSWORD_CHARACTERS
+from accounts.wall_clock import utc_now
 from marketdata.api.base import RequestBody
 from marketdata.api.fields import SingleLineText, StrictBoolean, StrictText
 
@@ -35,15 +35,15 @@ class RegisterIn(RequestBody):
     """An address, a password, and the consent without which there is no account."""
 
     email = serializers.EmailField(max_length=LONGEST_EMAIL)
-    password = StrictText(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD, write_only=True)
+    password = StrictText(min_length=SHORTEST_PASSWORD, max_length=MAX_PASSWORD_CHARACTERS, write_only=True)
     accepts_terms = Consent(help_text="The terms and the disclaimer, as the site shows them.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The same rules for passwords as on the pages. Raises PasswordRefused."""
+        """The same rules for passwords as on the pages. Raises WeakPassword."""
         try:
             validate_password(attrs["password"], User(email=attrs["email"]))
         except PasswordProblem as problem:
-            raise PasswordRefused(problem.messages) from problem
+            raise WeakPassword(problem.messages) from problem
         return attrs
 
 
@@ -51,7 +51,7 @@ class SignInIn(RequestBody):
     """An address and its password."""
 
     email = serializers.EmailField(max_length=LONGEST_EMAIL)
-    password = StrictText(max_length=LONGEST_PASSWORD, write_only=True)
+    password = StrictText(max_length=MAX_PASSWORD_CHARACTERS, write_only=True)
 
 
 class RefreshIn(RequestBody):
@@ -98,7 +98,7 @@ class ApiKeyOut(serializers.ModelSerializer):
 
     def get_state(self, key: ApiKey) -> str:
         """`active`, `expired` or `revoked`."""
-        return key.state_at(real_now())
+        return key.state_at(utc_now())
 
 
 @extend_schema_serializer(component_name="NewApiKey")
@@ -143,10 +143,10 @@ class ApiKeyIn(RequestBody):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
     def validate_expires_at(self, instant: Any) -> Any:
-        """In the future, and not too far. Raises ExpiryRefused."""
+        """In the future, and not too far. Raises ExpiryTooLate."""
         if instant is None:
             return None
-        now = real_now()
+        now = utc_now()
         if not now < instant <= now + timedelta(days=LONGEST_LIFE_DAYS):
-            raise ExpiryRefused(LONGEST_LIFE_DAYS)
+            raise ExpiryTooLate(LONGEST_LIFE_DAYS)
         return instant

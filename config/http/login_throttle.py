@@ -7,11 +7,17 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from accounts.attempts import count_deletion, count_export, count_password_reset, count_registration, count_sign_in
-from accounts.errors import AttemptsUncounted, TooManyAttempts
-from config.http.problem_responses import answer_to
+from accounts.errors import ThrottleUnavailable, TooManyAttempts
+from accounts.login_throttle import (
+    count_deletion,
+    count_export,
+    count_password_reset,
+    count_registration,
+    count_sign_in,
+)
+from config.http.problem_responses import response_to_error
 
-DOORS: Mapping[str, Callable[[HttpRequest], None]] = {
+THROTTLED_VIEWS: Mapping[str, Callable[[HttpRequest], None]] = {
     "account_login": lambda request: count_sign_in(request, request.POST.get("login", "")),
     "account_signup": lambda request: count_registration(request, request.POST.get("email", "")),
     "account_reset_password": lambda request: count_password_reset(request, request.POST.get("email", "")),
@@ -20,8 +26,8 @@ DOORS: Mapping[str, Callable[[HttpRequest], None]] = {
 }
 
 
-class PageLimitMiddleware:
-    """Counts each attempt at a door, as `accounts.attempts` has it."""
+class LoginThrottleMiddleware:
+    """Counts each attempt at a door, as `accounts.login_throttle` has it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -32,14 +38,14 @@ class PageLimitMiddleware:
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
         """None lets the page answer."""
         name = "" if request.resolver_match is None else request.resolver_match.view_name
-        if request.method != "POST" or name not in DOORS:
+        if request.method != "POST" or name not in THROTTLED_VIEWS:
             return None
         try:
-            DOORS[name](request)
+            THROTTLED_VIEWS[name](request)
         except TooManyAttempts as error:
             return too_many(request, error.retry_after_s)
-        except AttemptsUncounted as error:
-            return answer_to(error, request)
+        except ThrottleUnavailable as error:
+            return response_to_error(error, request)
         return None
 
 

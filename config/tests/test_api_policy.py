@@ -7,10 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from accounts.limits import address_bucket, store
+from accounts.limits import address_bucket
 from accounts.tests.factories import key_of, person
-from config.http.api_policy import LARGEST_HEADERS, LONGEST_ADDRESS, ApiGateMiddleware, check_request
+from config.http.api_policy import LARGEST_HEADERS, LONGEST_ADDRESS, ApiPolicyMiddleware, check_request
 from config.http.errors import BodyTooLarge, LengthMissing
+from store.client import redis_client
 
 KIB = 1024
 
@@ -72,7 +73,7 @@ def test_a_length_that_is_none_is_refused(meta: dict[str, str], error: type[Exce
 
 
 def test_pages_are_left_alone() -> None:
-    gate = ApiGateMiddleware(lambda request: HttpResponse("passed"))
+    gate = ApiPolicyMiddleware(lambda request: HttpResponse("passed"))
     request: HttpRequest = RequestFactory().get("/stocks", QUERY_STRING="q=%00")
     assert gate(request).content == b"passed"
 
@@ -93,7 +94,7 @@ def test_a_call_that_is_refused_unseen_counts_like_any_other(
 ) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=2)
     address = f"203.0.113.{status % 200}"
-    store().delete(address_bucket(address))
+    redis_client().delete(address_bucket(address))
     answers = [getattr(browser, method)(f"/api/v1/{path}", REMOTE_ADDR=address) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [status, status, 429]
     assert [answer["RateLimit"].split(";")[1] for answer in answers] == ["r=1", "r=0", "r=0"]
