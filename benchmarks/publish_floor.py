@@ -90,7 +90,8 @@ def published_least(*, now):
                 entry_hash = chain_hash(previous, payload)
                 row = fields | {
                     "drivers": json.dumps(drivers), "reasons": "{}", "inputs_id": inputs_id,
-                    "toolchain_id": toolchain.pk, "payload": payload, "previous_hash": previous, "entry_hash": entry_hash,
+                    "toolchain_id": toolchain.pk, "payload": payload,
+                    "previous_hash": previous, "entry_hash": entry_hash,
                 }  # fmt: skip
                 copy.write_row([row[name] for name in COLUMNS])
                 previous = entry_hash
