@@ -6,24 +6,26 @@ from typing import Any, ClassVar
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.account.stages import LoginStage
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.conf import VENDORS
 from accounts.errors import MailUnavailable
 from accounts.limits import client_address
 from accounts.models import AuditEvent, User
-from accounts.real_time import real_now
+from accounts.selectors import lacks_agreement
 from accounts.services.audit import record
+from accounts.wall_clock import utc_now
 
 log = structlog.get_logger(__name__)
 
 Kind = AuditEvent.Kind
-AGREEMENT_STAGE = "accounts.stages.AgreementStage"
+AGREEMENT_STAGE = "accounts.adapter.AgreementStage"
 # What the owner is told by mail is recorded too.
 NOTICES = {
     "account/email/password_changed": Kind.PASSWORD_CHANGED,
@@ -57,13 +59,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """Sign the person in, under a new session key."""
         super().login(request, user)
-        record(kind=Kind.SIGNED_IN, user=user, now=real_now())
+        record(kind=Kind.SIGNED_IN, user=user, now=utc_now())
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Record whose account was tried; what was typed is nowhere kept, for it may be a password."""
         typed = credentials.get("email") or credentials.get("username") or ""
         user = User.objects.filter(email__iexact=typed).first()
-        record(kind=Kind.SIGN_IN_FAILED, user=user, now=real_now(), detail="" if user else "no such account")
+        record(kind=Kind.SIGN_IN_FAILED, user=user, now=utc_now(), detail="" if user else "no such account")
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Take a proven address over, unless somebody else signs in with it, proven or not."""
@@ -84,7 +86,7 @@ class AccountAdapter(DefaultAccountAdapter):
         kind = NOTICES.get(template_prefix)
         if kind is not None:
             account = (context or {}).get("account")
-            record(kind=kind, user=user, now=real_now(), detail="" if account is None else str(account.provider))
+            record(kind=kind, user=user, now=utc_now(), detail="" if account is None else str(account.provider))
         reset = self.request.build_absolute_uri(reverse("account_reset_password"))
         try:
             facts = {**(context or {}), "password_reset_url": reset}
@@ -126,5 +128,18 @@ class SocialAdapter(DefaultSocialAccountAdapter):
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
         """Make the account of a person who came from a vendor."""
         user: User = super().save_user(request, sociallogin, form)
-        record(kind=Kind.SIGNED_UP, user=user, now=real_now(), detail=sociallogin.account.provider)
+        record(kind=Kind.SIGNED_UP, user=user, now=utc_now(), detail=sociallogin.account.provider)
         return user
+
+
+class AgreementStage(LoginStage):
+    """Login stage that redirects to the agreement page until the current terms and disclaimer are accepted."""
+
+    key = "agreement"
+    urlname = "accounts:agreement"
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        """Return the redirect, if one is needed, and that the login may continue."""
+        if lacks_agreement(self.login.user):
+            return HttpResponseRedirect(reverse(self.urlname)), True
+        return None, True

@@ -18,12 +18,12 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.errors import LastAdministrator
 from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
-from accounts.real_time import real_now
 from accounts.selectors import are_all_administrators
 from accounts.services.api_keys import revoke_api_key
 from accounts.services.audit import record
 from accounts.services.deletion import delete_account
 from accounts.services.tokens import revoke_family
+from accounts.wall_clock import utc_now
 from marketdata.admin import ReadOnlyAdmin, ReadOnlyMixin
 
 Kind = AuditEvent.Kind
@@ -78,11 +78,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> LogEntry:
         """Let the person see among the last events that staff changed the account, or its password."""
-        record(kind=Kind.CHANGED_BY_STAFF, user=obj, now=real_now(), detail=_by(request))
+        record(kind=Kind.CHANGED_BY_STAFF, user=obj, now=utc_now(), detail=_by(request))
         return super().log_change(request, obj, message)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        delete_account(user=obj, now=real_now(), detail=_by(request))
+        delete_account(user=obj, now=utc_now(), detail=_by(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
@@ -136,7 +136,7 @@ class PlanAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The plans that the platform counts on stay."""
-        return not (isinstance(obj, Plan) and obj.is_seeded) and super().has_delete_permission(request, obj)
+        return not (isinstance(obj, Plan) and obj.is_built_in) and super().has_delete_permission(request, obj)
 
 
 class _NeverAdded(ModelAdmin):
@@ -178,11 +178,11 @@ class ApiKeyAdmin(_Revocable):
     fields: ClassVar = ["name", "owner", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
 
     def revoke_one(self, row: ApiKey, detail: str) -> None:
-        revoke_api_key(owner=row.owner, key_id=row.pk, now=real_now(), detail=detail)
+        revoke_api_key(owner=row.owner, key_id=row.pk, now=utc_now(), detail=detail)
 
     def log_change(self, request: HttpRequest, obj: ApiKey, message: Any) -> LogEntry:
         """Let the owner see that staff changed the key."""
-        record(kind=Kind.CHANGED_BY_STAFF, user=obj.owner, now=real_now(), detail=f"key {obj.prefix} {_by(request)}")
+        record(kind=Kind.CHANGED_BY_STAFF, user=obj.owner, now=utc_now(), detail=f"key {obj.prefix} {_by(request)}")
         return super().log_change(request, obj, message)
 
 
@@ -197,8 +197,8 @@ class TokenFamilyAdmin(_Revocable):
     fields: ClassVar = ["user", "created_at", "expires_at", "revoked_at", "reason"]
 
     def revoke_one(self, row: TokenFamily, detail: str) -> None:
-        if revoke_family(family_id=row.pk, reason="by staff", now=real_now()):
-            record(kind=Kind.CHANGED_BY_STAFF, user=row.user, now=real_now(), detail=f"sign-in by API ended {detail}")
+        if revoke_family(family_id=row.pk, reason="by staff", now=utc_now()):
+            record(kind=Kind.CHANGED_BY_STAFF, user=row.user, now=utc_now(), detail=f"sign-in by API ended {detail}")
 
 
 @admin.register(UsageDay)

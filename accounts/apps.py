@@ -11,5 +11,5 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        import_module("accounts.changes")
+        import_module("accounts.signals")
         import_module("accounts.checks")

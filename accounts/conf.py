@@ -12,7 +12,7 @@ CHALLENGE = 'Bearer realm="hindcast"'
 ANONYMOUS_PLAN = "anonymous"
 DEFAULT_PLAN = "free"
 # Name, calls a minute, calls a day; None is no limit.
-SEEDED_PLANS: tuple[tuple[str, int | None, int | None], ...] = (
+BUILT_IN_PLANS: tuple[tuple[str, int | None, int | None], ...] = (
     (ANONYMOUS_PLAN, 10, None),
     (DEFAULT_PLAN, 60, 5_000),
     ("pro", 600, None),

@@ -52,7 +52,7 @@ REFUSALS = {
 }
 
 
-class CredentialsRefused(AccountError):
+class InvalidCredentials(AccountError):
     """A key or token that cannot be used; `reason` is a word of REFUSALS."""
 
     def __init__(self, reason: str) -> None:
@@ -93,28 +93,28 @@ class ScopeMissing(AccountError):
         self.scope = scope
 
 
-class SignInRefused(AccountError):
+class LoginFailed(AccountError):
     """Address and password do not belong together; which of the two is wrong is not told."""
 
     def __init__(self) -> None:
         super().__init__("The e-mail address and the password do not belong together.")
 
 
-class AddressUnproven(AccountError):
+class EmailNotVerified(AccountError):
     """The address was not yet confirmed by the mail sent to it."""
 
     def __init__(self) -> None:
         super().__init__("Confirm your e-mail address first, by the link that was sent to it.")
 
 
-class AddressTaken(AccountError):
+class EmailTaken(AccountError):
     """There is an account with this address; told only where addresses are not verified by mail."""
 
     def __init__(self) -> None:
         super().__init__("There is an account with this address already.")
 
 
-class PasswordRefused(AccountError):
+class WeakPassword(AccountError):
     """The password is too easily guessed; `reasons` are sentences that say why."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
@@ -122,7 +122,7 @@ class PasswordRefused(AccountError):
         self.reasons = tuple(reasons)
 
 
-class ExpiryRefused(AccountError):
+class ExpiryTooLate(AccountError):
     """A key cannot end then; `most_days` is how long one may live."""
 
     def __init__(self, most_days: int) -> None:
@@ -130,7 +130,7 @@ class ExpiryRefused(AccountError):
         self.most_days = most_days
 
 
-class KeyOutlivesMaker(AccountError):
+class KeyOutlivesCreator(AccountError):
     """A key that ends asked for one that would live on; `latest` is when the new one may end."""
 
     def __init__(self, latest: str) -> None:
@@ -146,7 +146,7 @@ class TooManyAttempts(AccountError):
         self.retry_after_s = retry_after_s
 
 
-class AttemptsUncounted(AccountError):
+class ThrottleUnavailable(AccountError):
     """Attempts cannot be counted, so none is let through."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from accounts.errors import CredentialsRefused
+from accounts.errors import InvalidCredentials
 
 MARK = "hc_"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -26,16 +26,16 @@ def make_key() -> str:
 
 
 def checked_key(text: str) -> str:
-    """The key, if it can be one. Raises CredentialsRefused for anything else."""
+    """The key, if it can be one. Raises InvalidCredentials for anything else."""
     body, check = text[len(MARK) : -CHECK_CHARACTERS], text[-CHECK_CHARACTERS:]
     if len(text) != KEY_CHARACTERS or not text.startswith(MARK) or not _ALPHABET.issuperset(text[len(MARK) :]):
-        raise CredentialsRefused("malformed-key")
+        raise InvalidCredentials("malformed-key")
     if check != _checksum(body):
-        raise CredentialsRefused("malformed-key")
+        raise InvalidCredentials("malformed-key")
     return text
 
 
-def shown_prefix(key: str) -> str:
+def display_prefix(key: str) -> str:
     """The first characters, by which people tell their keys apart."""
     return key[:SHOWN_CHARACTERS]
 

@@ -30,20 +30,20 @@ from redis.exceptions import NoScriptError, RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.allowances import (
-    DAY_S,
-    MINUTE_S,
-    OF_DAY,
-    Allowance,
-    Quota,
-    allowance_of,
-    buckets_of,
-    cost_of_minute,
-    limits_of,
-    window_left_s,
-)
-from accounts.anonymous import ANONYMOUS
+from accounts.anonymous_limits import ANONYMOUS_LIMITS
 from accounts.conf import ANONYMOUS_PLAN
+from accounts.quotas import (
+    DAY_S,
+    DAY_SUFFIX,
+    MINUTE_S,
+    Quota,
+    RateLimitResult,
+    bucket_keys,
+    minute_cost_of,
+    rate_limit_result,
+    script_arguments,
+    window_remaining_s,
+)
 from store.client import StoreUnavailable, redis_client
 
 log = structlog.get_logger(__name__)
@@ -103,25 +103,27 @@ class LocalCounter:
         self._lock = Lock()
         self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def count(self, quota: Quota, cost: int = 1, *, now_s: float) -> Allowance:
+    def count(self, quota: Quota, cost: int = 1, *, now_s: float) -> RateLimitResult:
         """Count a call at `now_s` (seconds of the epoch)."""
-        _, per_minute, per_day, *_ = limits_of(quota, cost)
-        minute_key, day_key = buckets_of(quota)
+        _, per_minute, per_day, *_ = script_arguments(quota, cost)
+        minute_key, day_key = bucket_keys(quota)
         with self._lock:
             minute = self._window(minute_key, MINUTE_S, now_s)
             day = self._window(day_key, DAY_S, now_s) if per_day else (0, now_s)
-            minute_cost = cost_of_minute(cost, per_minute)
+            minute_cost = minute_cost_of(cost, per_minute)
             refused = 2 if per_day and day[0] + cost > per_day else 1 if minute[0] + minute_cost > per_minute else 0
             taken, taken_of_minute = (0, 0) if refused else (cost, minute_cost)
             self._store(minute_key, minute[0] + taken_of_minute, minute[1])
             if per_day:
                 self._store(day_key, day[0] + taken, day[1])
         left_ms = [int(1000 * (ends - now_s)) for _, ends in (minute, day)]
-        return allowance_of(quota, (refused, minute[0] + taken_of_minute, left_ms[0], day[0] + taken, left_ms[1]), cost)
+        return rate_limit_result(
+            quota, (refused, minute[0] + taken_of_minute, left_ms[0], day[0] + taken, left_ms[1]), cost
+        )
 
     def _window(self, key: str, width_s: int, now_s: float) -> tuple[int, float]:
         used, ends = self._windows.get(key, (0, 0.0))
-        return (used, ends) if ends > now_s else (0, now_s + window_left_s(key, width_s, now_s))
+        return (used, ends) if ends > now_s else (0, now_s + window_remaining_s(key, width_s, now_s))
 
     def _store(self, key: str, used: int, ends: float) -> None:
         self._windows[key] = (used, ends)
@@ -133,14 +135,14 @@ class LocalCounter:
 _local = LocalCounter()
 
 
-def count_locally(quota: Quota, cost: int = 1) -> Allowance:
+def count_locally(quota: Quota, cost: int = 1) -> RateLimitResult:
     """Count a call in this process only, for outages of Redis."""
     return _local.count(quota, cost, now_s=time.time())
 
 
-def count_call(quota: Quota, cost: int = 1) -> Allowance:
+def count_call(quota: Quota, cost: int = 1) -> RateLimitResult:
     """Count a call that costs `cost`. Never fails: without Redis the process counts for itself."""
-    keys, arguments = buckets_of(quota), limits_of(quota, cost)
+    keys, arguments = bucket_keys(quota), script_arguments(quota, cost)
     try:
         client = redis_client()
         try:
@@ -150,7 +152,7 @@ def count_call(quota: Quota, cost: int = 1) -> Allowance:
     except RedisError as error:
         log_local_count(error)
         return count_locally(quota, cost)
-    return allowance_of(quota, counted, cost)
+    return rate_limit_result(quota, counted, cost)
 
 
 def log_local_count(error: RedisError) -> None:
@@ -166,7 +168,7 @@ def used_today(buckets: Sequence[str]) -> list[int] | None:
     try:
         pipeline = redis_client().pipeline()
         for bucket in buckets:
-            pipeline.get(f"{bucket}{OF_DAY}")
+            pipeline.get(f"{bucket}{DAY_SUFFIX}")
         return [int(used or 0) for used in pipeline.execute()]
     except RedisError:
         return None
@@ -177,15 +179,15 @@ class AddressQuota:
     """Limits of an address whose callers show no credentials."""
 
     bucket: str
-    policy: str
+    policy_name: str
     per_minute: int | None
     per_day: int | None
 
 
 def quota_of(request: HttpRequest) -> Quota:
-    """Return the limits of the caller that `accounts.callers` identified, else those of the address."""
-    caller: Quota | None = getattr(request, "caller", None)
-    return caller or AddressQuota(bucket_of(request), ANONYMOUS_PLAN, *ANONYMOUS.limits())
+    """Return the limits of the caller that `accounts.principals` identified, else those of the address."""
+    caller: Quota | None = getattr(request, "principal", None)
+    return caller or AddressQuota(bucket_of(request), ANONYMOUS_PLAN, *ANONYMOUS_LIMITS.current())
 
 
 def client_address(request: HttpRequest) -> str:
@@ -232,7 +234,7 @@ def address_bucket(address: str) -> str:
     return f"limit:{{address:{_network(address, v4_bits=32, v6_bits=64) or 'unknown'}}}"
 
 
-def remember(request: HttpRequest, allowance: Allowance) -> None:
+def remember(request: HttpRequest, allowance: RateLimitResult) -> None:
     """Attach the allowance to the request; RateLimitHeadersMiddleware adds it to the response."""
     request.rate_limit = allowance  # type: ignore[attr-defined]  # read back by RateLimitHeadersMiddleware
 
@@ -251,7 +253,7 @@ def is_counted(request: HttpRequest) -> bool:
 
 def retry_after_s(request: HttpRequest, at_least: int) -> int:
     """Return in how many seconds the caller may call again: `at_least`, or more where a window is used up."""
-    allowance: Allowance | None = getattr(request, "rate_limit", None)
+    allowance: RateLimitResult | None = getattr(request, "rate_limit", None)
     windows = () if allowance is None else allowance.windows
     return max([at_least, *[window.reset_s for window in windows if not window.remaining]])
 
@@ -264,7 +266,7 @@ class RateLimitHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        allowance: Allowance | None = getattr(request, "rate_limit", None)
+        allowance: RateLimitResult | None = getattr(request, "rate_limit", None)
         if allowance is not None:
             for name, value in allowance.headers().items():
                 response[name] = value

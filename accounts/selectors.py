@@ -9,7 +9,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db.models import Q, QuerySet
 
 from accounts.conf import ANONYMOUS_PLAN
-from accounts.documents import TO_BE_ACCEPTED
+from accounts.legal_documents import REQUIRED_DOCUMENTS
 from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
 
 RECENT_EVENTS = 10
@@ -21,7 +21,7 @@ def lacks_agreement(user: User) -> bool:
     if user.is_staff:
         return False
     accepted = set(Acceptance.objects.filter(user=user).values_list("document", "version"))
-    return any((document.slug, document.version) not in accepted for document in TO_BE_ACCEPTED)
+    return any((document.slug, document.version) not in accepted for document in REQUIRED_DOCUMENTS)
 
 
 def are_all_administrators(people: Iterable[User]) -> bool:

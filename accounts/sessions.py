@@ -1,4 +1,4 @@
-"""Sessions in the database with a copy in the cache, which may be away, for keys that could be one of ours."""
+"""Sessions in the database with a copy in the cache; they outlive an outage of the cache."""
 
 import re
 from typing import Any
@@ -7,17 +7,17 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import cached_db, db
 from redis.exceptions import RedisError
 
-from accounts.key_table import tell_change
+from accounts.credential_cache import publish_invalidation
 from store.client import store_breaker
 
 _KEY = re.compile(r"[a-z0-9]{8,40}")
 
 
 class SessionStore(cached_db.SessionStore):
-    """A key that we cannot have given out, whatever is in it, is no session; no store is asked for it."""
+    """Refuses keys that Django cannot have generated without a look-up."""
 
     def load(self) -> dict[str, Any]:
-        """What the session holds; read from the database alone while the cache does not answer."""
+        """Return the session's data; from the database alone while the cache is down."""
         try:
             with store_breaker():
                 return dict(super().load())
@@ -25,11 +25,11 @@ class SessionStore(cached_db.SessionStore):
             return dict(db.SessionStore.load(self))
 
     def flush(self) -> None:
-        """End the session, and tell every process whose it was."""
+        """End the session and invalidate the user's credentials in every process."""
         user_id = self.get(SESSION_KEY)
         super().flush()
         if user_id is not None:
-            tell_change(int(user_id))
+            publish_invalidation(int(user_id))
 
     def _validate_session_key(self, key: str | None) -> bool:
         return bool(key and _KEY.fullmatch(key))

@@ -4,8 +4,8 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from accounts.real_time import real_now
 from accounts.services.retention import delete_what_is_old
+from accounts.wall_clock import utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -14,5 +14,5 @@ log = structlog.get_logger(__name__)
 def delete_old_rows() -> None:
     """Keep to the retention; may run twice."""
     kept = settings.HINDCAST_IDENTITY
-    gone = delete_what_is_old(request_log_days=kept.request_log_days, audit_days=kept.audit_days, now=real_now())
+    gone = delete_what_is_old(request_log_days=kept.request_log_days, audit_days=kept.audit_days, now=utc_now())
     log.info("retention", **gone)

@@ -6,7 +6,7 @@ from uuid import UUID
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.errors import CredentialsRefused
+from accounts.errors import InvalidCredentials
 from accounts.keys import MARK
 
 FAMILY_CLAIM = "family"
@@ -18,7 +18,7 @@ _checked: dict[str, tuple[UUID, float]] = {}
 
 
 def verified_family(token: str) -> tuple[UUID, float]:
-    """The family of a valid access token, and the instant the token expires (epoch seconds). Raises CredentialsRefused.
+    """The family of a valid access token, and the instant the token expires (epoch seconds). Raises InvalidCredentials.
 
     A signature is checked once a process; whether the family was revoked is for the caller to look up.
     """
@@ -30,19 +30,19 @@ def verified_family(token: str) -> tuple[UUID, float]:
         _checked[token] = known
     if known[1] <= time.time():
         _checked.pop(token, None)
-        raise CredentialsRefused("expired-token")
+        raise InvalidCredentials("expired-token")
     return known
 
 
 def _verified(token: str) -> tuple[UUID, float]:
     if token.startswith(MARK):
-        raise CredentialsRefused("key-as-token")
+        raise InvalidCredentials("key-as-token")
     if len(token) > LONGEST_TOKEN:
-        raise CredentialsRefused("invalid-token")
+        raise InvalidCredentials("invalid-token")
     try:
         access = AccessToken(token)  # type: ignore[arg-type]  # the text of a token is what it reads
         return UUID(str(access[FAMILY_CLAIM])), float(access["exp"])
     except ExpiredTokenError as error:
-        raise CredentialsRefused("expired-token") from error
+        raise InvalidCredentials("expired-token") from error
     except (TokenError, KeyError, ValueError) as error:
-        raise CredentialsRefused("invalid-token") from error
+        raise InvalidCredentials("invalid-token") from error

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import key_pages
+from accounts import api_key_views
 from accounts.views import account_settings, agreement, delete, text
 
 app_name = "accounts"
@@ -10,9 +10,9 @@ urlpatterns = [
     path("accounts/", account_settings, name="settings"),
     path("accounts/agreement", agreement, name="agreement"),
     path("accounts/delete", delete, name="delete"),
-    path("accounts/keys", key_pages.keys, name="keys"),
-    path("accounts/keys/<int:key_id>/revoke", key_pages.revoke, name="revoke-key"),
-    path("accounts/usage", key_pages.usage, name="usage"),
+    path("accounts/keys", api_key_views.keys, name="keys"),
+    path("accounts/keys/<int:key_id>/revoke", api_key_views.revoke, name="revoke-key"),
+    path("accounts/usage", api_key_views.usage, name="usage"),
     path("terms", text, {"slug": "terms"}, name="terms"),
     path("disclaimer", text, {"slug": "disclaimer"}, name="disclaimer"),
     path("privacy", text, {"slug": "privacy"}, name="privacy"),

@@ -1,4 +1,4 @@
-"""Calls of the API, counted in the process and stored once a second, so that no caller waits for it."""
+"""Calls of the API, counted in the process and stored once a second, so that no principal waits for it."""
 
 import atexit
 import os
@@ -12,9 +12,9 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, DataError, connection
 
-from accounts.callers import Caller
 from accounts.models import ApiKey, RequestLog
-from accounts.real_time import real_now
+from accounts.principals import Principal
+from accounts.wall_clock import utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ DO UPDATE SET calls = accounts_usageday.calls + excluded.calls, errors = account
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One answered call; `endpoint` is the route, without what stands in its place holders."""
 
     method: str
@@ -66,24 +66,24 @@ class Usage:
         self._lock = Lock()
         self._owner = 0
 
-    def count(self, caller: Caller, endpoint: str, status: int, times: int = 1) -> None:
+    def count(self, principal: Principal, endpoint: str, status: int, times: int = 1) -> None:
         """Count calls of somebody we know; those of nobody we know are only written down."""
-        if caller.user_id is None:
+        if principal.user_id is None:
             return
-        kind = (caller.user_id, caller.key_id, real_now().date(), endpoint[:LONGEST_ENDPOINT])
+        kind = (principal.user_id, principal.key_id, utc_now().date(), endpoint[:LONGEST_ENDPOINT])
         with self._lock:
             self._calls[kind] += times
             if status >= FIRST_ERROR:
                 self._errors[kind] += times
         self._start()
 
-    def write_down(self, caller: Caller | None, call: Call) -> None:
+    def log_request(self, principal: Principal | None, call: ApiCall) -> None:
         """Keep a row about the call."""
         self._rows.append(
             RequestLog(
-                at=real_now(),
-                user_id=None if caller is None else caller.user_id,
-                key_id=None if caller is None else caller.key_id,
+                at=utc_now(),
+                user_id=None if principal is None else principal.user_id,
+                key_id=None if principal is None else principal.key_id,
                 method=call.method[:8],
                 endpoint=call.endpoint[:LONGEST_ENDPOINT],
                 path=readable(call.path)[:LONGEST_PATH],
@@ -102,7 +102,7 @@ class Usage:
             errors, self._errors = self._errors, Counter()
         rows = [self._rows.popleft() for _ in range(len(self._rows))]
         try:
-            _store_counts(calls, errors, now=real_now())
+            _store_counts(calls, errors, now=utc_now())
             calls, errors = Counter(), Counter()
             RequestLog.objects.bulk_create(rows)
         except DataError:

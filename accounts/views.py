@@ -14,16 +14,16 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.documents import DOCUMENTS
+from accounts.adapter import AgreementStage
 from accounts.errors import LastAdministrator
 from accounts.forms.account import DeletionForm
 from accounts.forms.agreement import AgreementFields
+from accounts.legal_documents import LEGAL_DOCUMENTS
 from accounts.models import User
-from accounts.real_time import real_now
 from accounts.selectors import acceptances_of, recent_events, vendors_of
 from accounts.services.agreements import accept_documents
 from accounts.services.deletion import delete_account
-from accounts.stages import AgreementStage
+from accounts.wall_clock import utc_now
 
 RECENT_SIGN_IN_S = 600
 
@@ -33,7 +33,7 @@ RECENT_SIGN_IN_S = 600
 @login_required
 def account_settings(request: HttpRequest) -> HttpResponse:
     """All that a person can see and change about the account."""
-    user = person_of(request)
+    user = authenticated_user(request)
     context = {"events": recent_events(user), "acceptances": acceptances_of(user), "vendors": vendors_of(user)}
     return render(request, "accounts/settings.html", context)
 
@@ -45,7 +45,7 @@ def agreement(request: HttpRequest) -> HttpResponse:
     stage: AgreementStage = request._login_stage  # type: ignore[attr-defined]  # put there by the decorator
     form = AgreementFields(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        accept_documents(user=stage.login.user, now=real_now())
+        accept_documents(user=stage.login.user, now=utc_now())
         answer: HttpResponse = stage.exit()
         return answer
     context = {"form": form, "is_new": not acceptances_of(stage.login.user).exists()}
@@ -55,7 +55,7 @@ def agreement(request: HttpRequest) -> HttpResponse:
 @require_GET
 def text(request: HttpRequest, slug: str) -> HttpResponse:
     """One of the texts, with the day from which it holds."""
-    document = DOCUMENTS[slug]
+    document = LEGAL_DOCUMENTS[slug]
     return render(request, document.template, {"document": document})
 
 
@@ -64,7 +64,7 @@ def text(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def delete(request: HttpRequest) -> HttpResponse:
     """Tells what goes and what stays, and deletes the account of whoever proves to be its owner."""
-    user = person_of(request)
+    user = authenticated_user(request)
     if not user.has_usable_password() and not signed_in_lately(request):
         messages.info(request, "Sign in once more, so that we know it is you; then delete the account.")
         logout(request)
@@ -72,7 +72,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     form = DeletionForm(request.POST if request.method == "POST" else None, user=user)
     if request.method == "POST" and form.is_valid():
         try:
-            delete_account(user=user, now=real_now())
+            delete_account(user=user, now=utc_now())
         except LastAdministrator as error:
             form.add_error(None, str(error))
         else:
@@ -82,7 +82,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/delete.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def person_of(request: HttpRequest) -> User:
+def authenticated_user(request: HttpRequest) -> User:
     """Who is signed in; raises BadRequest for nobody."""
     if not isinstance(request.user, User):
         raise BadRequest("Sign in first.")
@@ -91,5 +91,5 @@ def person_of(request: HttpRequest) -> User:
 
 def signed_in_lately(request: HttpRequest) -> bool:
     """Whether this session was opened in the last ten minutes."""
-    records = get_authentication_records(request, person_of(request))
+    records = get_authentication_records(request, authenticated_user(request))
     return bool(records) and time.time() - float(records[-1]["at"]) < RECENT_SIGN_IN_S

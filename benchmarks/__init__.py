@@ -1,1 +1,4 @@
-"""Measurements beside what others reach, in the same run; only ratios within one run mean something."""
+"""Benchmarks; each measures the product beside a peer or a limit in the same run.
+
+Started by `make bench-*`; imported by no app.
+"""

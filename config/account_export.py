@@ -11,9 +11,9 @@ from django.views.decorators.http import require_POST
 
 from accounts import selectors as accounts
 from accounts.models import AuditEvent, User
-from accounts.real_time import real_now
 from accounts.services.audit import record
-from accounts.views import person_of
+from accounts.views import authenticated_user
+from accounts.wall_clock import utc_now
 from alerts import selectors as alerts
 from predictions.selectors import batch
 
@@ -29,7 +29,7 @@ EXPORTS: Mapping[str, Callable[[User], dict[str, Any]]] = {
 @login_required
 def download(request: HttpRequest) -> HttpResponse:
     """Everything that is kept about the person, as one JSON file."""
-    user, now = person_of(request), real_now()
+    user, now = authenticated_user(request), utc_now()
     record(kind=AuditEvent.Kind.DATA_EXPORTED, user=user, now=now)
     whole = {"exported_at": now.isoformat(), **{name: export(user) for name, export in EXPORTS.items()}}
     answer = HttpResponse(json.dumps(whole, indent=2, ensure_ascii=False), content_type="application/json")

@@ -1,1 +1,4 @@
-"""The API of accounts, and the defaults by which every view of the API knows its caller."""
+"""REST endpoints for authentication, keys and usage.
+
+Imported by `config.urls` and the DRF settings; imports services and selectors.
+"""

@@ -8,7 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import examples
-from accounts.api.forms import (
+from accounts.api.permissions import PUBLIC
+from accounts.api.serializers import (
     AccountOut,
     ApiKeyIn,
     ApiKeyOut,
@@ -21,15 +22,14 @@ from accounts.api.forms import (
     SignInIn,
     TokensOut,
 )
-from accounts.api.permissions import PUBLIC
-from accounts.attempts import count_registration, count_sign_in
-from accounts.callers import Caller
+from accounts.login_throttle import count_registration, count_sign_in
 from accounts.models import ApiKey, User
-from accounts.real_time import real_now
+from accounts.principals import Principal
 from accounts.selectors import keys_of
 from accounts.services.api_keys import make_api_key, revoke_api_key
-from accounts.services.registration import register, register_unproven, signed_in
+from accounts.services.registration import register, register_unverified, signed_in
 from accounts.services.tokens import end_family, open_family, renew_tokens
+from accounts.wall_clock import utc_now
 from marketdata.api.base import ApiView
 from marketdata.api.schema import RESPONSE_HEADERS, problem_responses
 
@@ -64,9 +64,9 @@ class Register(ApiView):
         email, password = asked["email"], asked["password"]
         count_registration(request._request, email)
         if _must_be_proven():
-            register_unproven(request=request._request, email=email, password=password, now=real_now())
+            register_unverified(request=request._request, email=email, password=password, now=utc_now())
             return Response({"detail": PENDING}, status=202, headers=NOT_KEPT)
-        made = register(email=email, password=password, now=real_now())
+        made = register(email=email, password=password, now=utc_now())
         body = {"account": AccountOut(made.user).data, "api_key": _told_once(made.key, made.key_text)}
         return Response(body, status=201, headers=NOT_KEPT)
 
@@ -94,9 +94,13 @@ class SignIn(ApiView):
         http, email = request._request, asked["email"]
         count_sign_in(http, email)
         user = signed_in(
-            request=http, email=email, password=asked["password"], must_be_proven=_must_be_proven(), now=real_now()
+            request=http,
+            email=email,
+            password=asked["password"],
+            requires_verification=_must_be_proven(),
+            now=utc_now(),
         )
-        return Response(TokensOut(open_family(user=user, now=real_now())).data, headers=NOT_KEPT)
+        return Response(TokensOut(open_family(user=user, now=utc_now())).data, headers=NOT_KEPT)
 
 
 class Refresh(ApiView):
@@ -120,7 +124,7 @@ class Refresh(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Exchange the token."""
-        pair = renew_tokens(refresh=_valid(RefreshIn, request)["refresh"], now=real_now())
+        pair = renew_tokens(refresh=_valid(RefreshIn, request)["refresh"], now=utc_now())
         return Response(TokensOut(pair).data, headers=NOT_KEPT)
 
 
@@ -140,12 +144,12 @@ class SignOut(ApiView):
     )
     def post(self, request: Request) -> Response:
         """End the family; access tokens of it are refused within a second."""
-        end_family(refresh=_valid(RefreshIn, request)["refresh"], now=real_now())
+        end_family(refresh=_valid(RefreshIn, request)["refresh"], now=utc_now())
         return Response(status=204)
 
 
 class Me(ApiView):
-    """The account of the caller."""
+    """The account of the principal."""
 
     required_scope = "read"
     needs_account = True
@@ -159,12 +163,12 @@ class Me(ApiView):
         examples=[OpenApiExample("Ada", value=examples.ACCOUNT, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
-        """Who the caller is."""
+        """Who the principal is."""
         return Response(AccountOut(request.user).data, headers=NOT_KEPT)
 
 
 class Keys(ApiView):
-    """The keys of the caller's account."""
+    """The keys of the principal's account."""
 
     required_scope = "manage"
 
@@ -200,15 +204,15 @@ class Keys(ApiView):
     def post(self, request: Request) -> Response:
         """Make one with the scopes that were asked for."""
         asked = _valid(ApiKeyIn, request)
-        caller: Caller = request.auth  # type: ignore[assignment]  # as CallerAuthentication puts it there
+        principal: Principal = request.auth  # type: ignore[assignment]  # as PrincipalAuthentication puts it there
         for scope in asked["scopes"]:
-            caller.require(scope)
-        row, text = make_api_key(owner=_owner(request), now=real_now(), maker_id=caller.key_id, **asked)
+            principal.require(scope)
+        row, text = make_api_key(owner=_owner(request), now=utc_now(), maker_id=principal.key_id, **asked)
         return Response(_told_once(row, text), status=201, headers=NOT_KEPT)
 
 
 class Key(ApiView):
-    """One key of the caller's account."""
+    """One key of the principal's account."""
 
     required_scope = "manage"
 
@@ -225,7 +229,7 @@ class Key(ApiView):
     )
     def delete(self, request: Request, key_id: int) -> Response:
         """Revoke it; what belongs to others is not found."""
-        revoke_api_key(owner=_owner(request), key_id=key_id, now=real_now())
+        revoke_api_key(owner=_owner(request), key_id=key_id, now=utc_now())
         return Response(status=204)
 
 

@@ -10,17 +10,17 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 
 from accounts.api.permissions import PUBLIC
-from accounts.callers import ANONYMOUS_SCOPES, Caller, caller_of, comes_by_header
 from accounts.conf import CHALLENGE
-from accounts.errors import CredentialsRefused
+from accounts.errors import InvalidCredentials
 from accounts.models import User
+from accounts.principals import ANONYMOUS_SCOPES, Principal, has_header_credentials, principal_of
 
 
-class CallerAuthentication(SessionAuthentication):
-    """`request.user` is read from the database when a view asks for it, `request.auth` is the Caller."""
+class PrincipalAuthentication(SessionAuthentication):
+    """`request.user` is read from the database when a view asks for it, `request.auth` is the Principal."""
 
-    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Caller] | None:
-        """The person and the caller; None for one that nobody knows. Raises CredentialsRefused.
+    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Principal] | None:
+        """The person and the principal; None for one that nobody knows. Raises InvalidCredentials.
 
         Only calls that rest on the session's cookie need the token that protects forms. Calls that come before signing
         in read no credentials: programs send an access token that has expired along with what renews it.
@@ -28,14 +28,14 @@ class CallerAuthentication(SessionAuthentication):
         http: HttpRequest = request._request
         if getattr(request.parser_context.get("view"), "required_scope", None) == PUBLIC:
             return None
-        caller = caller_of(http)
-        person_id = caller.user_id
+        principal = principal_of(http)
+        person_id = principal.user_id
         if person_id is None:
             return None
-        if comes_by_header(http):
-            return SimpleLazyObject(lambda: _person(person_id)), caller  # type: ignore[return-value]  # stands for a User
+        if has_header_credentials(http):
+            return SimpleLazyObject(lambda: _person(person_id)), principal  # type: ignore[return-value]  # stands for a User
         self.enforce_csrf(request)
-        return http.user, caller  # type: ignore[return-value]  # somebody, as the caller has an id
+        return http.user, principal  # type: ignore[return-value]  # somebody, as the principal has an id
 
     def authenticate_header(self, request: Request) -> str:
         """What a refusal says about how to sign in."""
@@ -46,13 +46,13 @@ def _person(person_id: int) -> User:
     try:
         return User.objects.select_related("plan").get(pk=person_id)
     except User.DoesNotExist as error:
-        raise CredentialsRefused("inactive-account") from error
+        raise InvalidCredentials("inactive-account") from error
 
 
-class CallerScheme(OpenApiAuthenticationExtension):
+class PrincipalScheme(OpenApiAuthenticationExtension):
     """Three ways: a key, a token, the session of the site."""
 
-    target_class = "accounts.api.authentication.CallerAuthentication"
+    target_class = "accounts.api.authentication.PrincipalAuthentication"
     name = ["apiKey", "bearer", "session"]  # noqa: RUF012  # the generator reads a list
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.callers import caller_of
+from accounts.principals import principal_of
 
 PUBLIC = "public"
 
@@ -17,17 +17,17 @@ class CallerPermission(BasePermission):
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether the caller may; a key without the scope raises ScopeMissing, which names it."""
+        """Whether the principal may; a key without the scope raises ScopeMissing, which names it."""
         scope = getattr(view, "required_scope", None)
         if scope is None:
             return False
         if scope == PUBLIC:
             return True
-        caller = caller_of(request._request)
-        if caller.user_id is None and getattr(view, "needs_account", False):
+        principal = principal_of(request._request)
+        if principal.user_id is None and getattr(view, "needs_account", False):
             return False
-        if scope not in caller.scopes:
-            if caller.kind == "anonymous":
+        if scope not in principal.scopes:
+            if principal.kind == "anonymous":
                 return False
-            caller.require(scope)
-        return caller.is_staff or not getattr(view, "staff_only", False)
+            principal.require(scope)
+        return principal.is_staff or not getattr(view, "staff_only", False)

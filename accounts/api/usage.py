@@ -9,8 +9,8 @@ from rest_framework.response import Response
 
 from accounts.api import examples
 from accounts.models import UsageDay, User
-from accounts.real_time import real_now
 from accounts.usage_selectors import usage_rows, used_on
+from accounts.wall_clock import utc_now
 from marketdata.api.base import ApiView
 from marketdata.api.schema import RESPONSE_HEADERS, problem_responses
 
@@ -70,7 +70,7 @@ class UsageView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Today by key, and the last days by endpoint and key."""
-        days, user, today = self.validated_query(request)["days"], cast(User, request.user), real_now().date()
+        days, user, today = self.validated_query(request)["days"], cast(User, request.user), utc_now().date()
         body = {
             "plan": user.plan_id,
             "per_minute": user.plan.per_minute,

@@ -1,1 +1,4 @@
-"""The forms of an account that sign-in itself does not bring."""
+"""Forms of the account pages.
+
+Imported by views and the allauth settings; contains validation of input only.
+"""

@@ -9,9 +9,9 @@ from django.utils.functional import lazystr
 from django.utils.html import format_html
 
 from accounts.models import AuditEvent, User
-from accounts.real_time import real_now
 from accounts.services.agreements import accept_documents
 from accounts.services.audit import record
+from accounts.wall_clock import utc_now
 
 
 def _words() -> str:
@@ -36,5 +36,5 @@ class AgreementFields(forms.Form):
 
     def signup(self, request: HttpRequest, user: User) -> None:
         """Record the agreement of somebody whose account was just made."""
-        accept_documents(user=user, now=real_now())
-        record(kind=AuditEvent.Kind.SIGNED_UP, user=user, now=real_now())
+        accept_documents(user=user, now=utc_now())
+        record(kind=AuditEvent.Kind.SIGNED_UP, user=user, now=utc_now())

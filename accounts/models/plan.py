@@ -6,7 +6,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from accounts.conf import SEEDED_PLANS
+from accounts.conf import BUILT_IN_PLANS
 
 
 class Plan(models.Model):
@@ -37,6 +37,6 @@ class Plan(models.Model):
         return self.name
 
     @property
-    def is_seeded(self) -> bool:
+    def is_built_in(self) -> bool:
         """Whether the platform itself counts on this plan being there."""
-        return self.name in {name for name, _, _ in SEEDED_PLANS}
+        return self.name in {name for name, _, _ in BUILT_IN_PLANS}

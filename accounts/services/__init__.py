@@ -1,1 +1,4 @@
-"""What is done with accounts, keys and tokens."""
+"""Writes of accounts: registration, keys, tokens, audit, deletion.
+
+Imported by API, views, admin and tasks; one transaction per call.
+"""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.documents import TO_BE_ACCEPTED
+from accounts.legal_documents import REQUIRED_DOCUMENTS
 from accounts.models import Acceptance, User
 from accounts.services.audit import network_of_request
 
@@ -13,7 +13,7 @@ from accounts.services.audit import network_of_request
 def accept_documents(*, user: User, now: datetime) -> None:
     """Record that the person accepts today's versions of what has to be accepted; again changes nothing."""
     network = network_of_request()
-    for document in TO_BE_ACCEPTED:
+    for document in REQUIRED_DOCUMENTS:
         Acceptance.objects.get_or_create(
             user=user,
             document=document.slug,

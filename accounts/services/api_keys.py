@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from accounts.callers import key_secret
-from accounts.errors import KeyOutlivesMaker, KeyUnknown, TooManyKeys
-from accounts.keys import digest_of, make_key, shown_prefix
+from accounts.errors import KeyOutlivesCreator, KeyUnknown, TooManyKeys
+from accounts.keys import digest_of, display_prefix, make_key
 from accounts.models import ApiKey, AuditEvent, User
+from accounts.principals import key_secret
 from accounts.selectors import keys_of, keys_usable_since, usable_keys
 from accounts.services.audit import record
 
@@ -31,7 +31,7 @@ def make_api_key(
     """Store a new key; returns the row and the key's text, which nobody can read again.
 
     Each call makes another key; one that is made by the key `maker_id` ends with it at the latest. Raises TooManyKeys,
-    KeyOutlivesMaker.
+    KeyOutlivesCreator.
     """
     User.objects.select_for_update().get(pk=owner.pk)
     if usable_keys(owner, now=now).count() >= MOST_KEYS:
@@ -41,12 +41,12 @@ def make_api_key(
     maker = None if maker_id is None else keys_of(owner).filter(pk=maker_id).first()
     latest = None if maker is None else maker.expires_at
     if latest is not None and (expires_at is None or expires_at > latest):
-        raise KeyOutlivesMaker(latest.isoformat())
+        raise KeyOutlivesCreator(latest.isoformat())
     text = make_key()
     row = ApiKey.objects.create(
         owner=owner,
         name=name,
-        prefix=shown_prefix(text),
+        prefix=display_prefix(text),
         digest=digest_of(text, key_secret()),
         scopes=sorted(set(scopes)),
         expires_at=expires_at,

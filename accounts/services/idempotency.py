@@ -22,7 +22,7 @@ LONGEST_CALL = timedelta(minutes=1)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def answered_once(
+def respond_once(
     request: HttpRequest, body: bytes, answer: Callable[[], HttpResponse], *, caller: str, now: datetime
 ) -> HttpResponse:
     """The answer to this call, from the first time it was sent with its key; without a key, just the answer.
@@ -56,7 +56,7 @@ def answered_once(
     return response
 
 
-def was_begun(request: HttpRequest, *, caller: str, now: datetime) -> bool:
+def has_started(request: HttpRequest, *, caller: str, now: datetime) -> bool:
     """Whether a call under this key is answered or being answered, so that this one will do nothing new."""
     key = request.META.get(HEADER)
     if key is None or not _is_key(key):

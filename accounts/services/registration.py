@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
-from accounts.errors import AddressTaken, AddressUnproven, SignInRefused
+from accounts.errors import EmailNotVerified, EmailTaken, LoginFailed
 from accounts.models import ApiKey, AuditEvent, Scope, User
 from accounts.services.agreements import accept_documents
 from accounts.services.api_keys import make_api_key
@@ -31,16 +31,16 @@ class Registered:
 
 @transaction.atomic
 def register(*, email: str, password: str, now: datetime) -> Registered:
-    """Make an account of somebody who accepts the terms, with a key for everything. Raises AddressTaken."""
+    """Make an account of somebody who accepts the terms, with a key for everything. Raises EmailTaken."""
     user = _made(email, password, now)
     if user is None:
-        raise AddressTaken
+        raise EmailTaken
     key, text = make_api_key(owner=user, name=FIRST_KEY, scopes=Scope.values, expires_at=None, now=now)
     return Registered(user, key, text)
 
 
 @transaction.atomic
-def register_unproven(*, request: HttpRequest, email: str, password: str, now: datetime) -> None:
+def register_unverified(*, request: HttpRequest, email: str, password: str, now: datetime) -> None:
     """Make an account that waits for its address to be confirmed, and send the mail for that.
 
     Where there is an account already its owner gets a mail that says so; whoever asked sees no difference.
@@ -52,8 +52,8 @@ def register_unproven(*, request: HttpRequest, email: str, password: str, now: d
     EmailAddress.objects.get(user=user).send_confirmation(request, signup=True)
 
 
-def signed_in(*, request: HttpRequest, email: str, password: str, must_be_proven: bool, now: datetime) -> User:
-    """The person with this address and password. Raises SignInRefused, AddressUnproven.
+def signed_in(*, request: HttpRequest, email: str, password: str, requires_verification: bool, now: datetime) -> User:
+    """The person with this address and password. Raises LoginFailed, EmailNotVerified.
 
     An unknown address takes as long as a wrong password.
     """
@@ -61,9 +61,12 @@ def signed_in(*, request: HttpRequest, email: str, password: str, must_be_proven
     if not isinstance(user, User) or not user.is_active:
         tried = User.objects.filter(email__iexact=email).first()
         record(kind=Kind.SIGN_IN_FAILED, user=tried, now=now, detail="by API" if tried else "by API: no such account")
-        raise SignInRefused
-    if must_be_proven and not EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists():
-        raise AddressUnproven
+        raise LoginFailed
+    if (
+        requires_verification
+        and not EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists()
+    ):
+        raise EmailNotVerified
     record(kind=Kind.SIGNED_IN, user=user, now=now, detail="by API")
     return user
 

@@ -12,7 +12,7 @@ from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
 
-from accounts.errors import CredentialsRefused
+from accounts.errors import InvalidCredentials
 from accounts.models import TokenFamily, User
 from accounts.services.audit import Kind, record
 from accounts.tokens import FAMILY_CLAIM, LONGEST_TOKEN
@@ -49,18 +49,18 @@ def open_family(*, user: User, now: datetime) -> TokenPair:
 
 
 def renew_tokens(*, refresh: str, now: datetime) -> TokenPair:
-    """Exchange a refresh token for a new pair. Raises CredentialsRefused; a token shown again ends its family."""
+    """Exchange a refresh token for a new pair. Raises InvalidCredentials; a token shown again ends its family."""
     shown = _read(refresh)
     with transaction.atomic():
         family = TokenFamily.objects.select_for_update(of=("self",)).select_related("user").filter(pk=shown.family)
         pair = _renewed(family.first(), shown.jti, now)
     if pair is None:
-        raise CredentialsRefused("revoked-token")
+        raise InvalidCredentials("revoked-token")
     return pair
 
 
 def end_family(*, refresh: str, now: datetime) -> None:
-    """End the family of this token with all its tokens; again changes nothing. Raises CredentialsRefused."""
+    """End the family of this token with all its tokens; again changes nothing. Raises InvalidCredentials."""
     revoke_family(family_id=_read(refresh).family, reason="signed out", now=now)
 
 
@@ -108,13 +108,13 @@ def _revoke(family: TokenFamily, reason: str, now: datetime) -> None:
 
 def _read(text: str) -> _Shown:
     if len(text) > LONGEST_TOKEN:
-        raise CredentialsRefused("invalid-token")
+        raise InvalidCredentials("invalid-token")
     try:
         token = UntypedToken(text)  # type: ignore[arg-type]  # the text of a token is what it reads
         if token["token_type"] != RefreshToken.token_type:
-            raise CredentialsRefused("invalid-token")
+            raise InvalidCredentials("invalid-token")
         return _Shown(UUID(str(token[FAMILY_CLAIM])), str(token["jti"]))
     except ExpiredTokenError as error:
-        raise CredentialsRefused("expired-token") from error
+        raise InvalidCredentials("expired-token") from error
     except (TokenError, KeyError, ValueError) as error:
-        raise CredentialsRefused("invalid-token") from error
+        raise InvalidCredentials("invalid-token") from error

@@ -6,11 +6,11 @@ from typing import Any
 
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.callers import key_secret
-from accounts.keys import digest_of, make_key, shown_prefix
+from accounts.keys import digest_of, display_prefix, make_key
 from accounts.models import ApiKey, TokenFamily, User
-from accounts.real_time import real_now
+from accounts.principals import key_secret
 from accounts.tokens import FAMILY_CLAIM
+from accounts.wall_clock import utc_now
 
 PASSWORD = "correct horse battery"
 _numbers = count(1)
@@ -29,7 +29,7 @@ def key_of(
     row = ApiKey.objects.create(
         owner=owner,
         name="test",
-        prefix=shown_prefix(text),
+        prefix=display_prefix(text),
         digest=digest_of(text, key_secret()),
         scopes=list(scopes or ("read",)),
         expires_at=expires_at,
@@ -41,7 +41,7 @@ def key_of(
 def family_of(user: User) -> TokenFamily:
     """A sign-in by API that was not revoked."""
     return TokenFamily.objects.create(
-        user=user, session_hash=user.get_session_auth_hash(), expires_at=real_now() + timedelta(days=1)
+        user=user, session_hash=user.get_session_auth_hash(), expires_at=utc_now() + timedelta(days=1)
     )
 
 

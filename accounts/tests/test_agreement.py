@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import documents, selectors
+from accounts import legal_documents, selectors
 from accounts.models import Acceptance, User
 from accounts.services import agreements
 from accounts.tests.conftest import PASSWORD
@@ -21,9 +21,9 @@ LOGIN = "/accounts/login/"
 
 @pytest.fixture
 def _terms_changed(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = (replace(documents.TERMS, version="2030-01-01"), documents.DISCLAIMER)
-    monkeypatch.setattr(selectors, "TO_BE_ACCEPTED", changed)
-    monkeypatch.setattr(agreements, "TO_BE_ACCEPTED", changed)
+    changed = (replace(legal_documents.TERMS, version="2030-01-01"), legal_documents.DISCLAIMER)
+    monkeypatch.setattr(selectors, "REQUIRED_DOCUMENTS", changed)
+    monkeypatch.setattr(agreements, "REQUIRED_DOCUMENTS", changed)
 
 
 @pytest.mark.usefixtures("_terms_changed")
@@ -68,12 +68,16 @@ def test_agreeing_again_changes_nothing(ada: User) -> None:
     assert list(Acceptance.objects.values()) == before
     with pytest.raises(IntegrityError, match="acceptance_once_per_version"), transaction.atomic():
         Acceptance.objects.create(
-            user=ada, document="terms", version=documents.TERMS.version, accepted_at=timezone.now()
+            user=ada, document="terms", version=legal_documents.TERMS.version, accepted_at=timezone.now()
         )
 
 
-@pytest.mark.parametrize("document", documents.DOCUMENTS.values(), ids=list(documents.DOCUMENTS))
-def test_a_text_is_shown_and_does_not_change_under_its_version(client: Client, document: documents.Document) -> None:
+@pytest.mark.parametrize(
+    "document", legal_documents.LEGAL_DOCUMENTS.values(), ids=list(legal_documents.LEGAL_DOCUMENTS)
+)
+def test_a_text_is_shown_and_does_not_change_under_its_version(
+    client: Client, document: legal_documents.LegalDocument
+) -> None:
     page = client.get(f"/{document.slug}")
     assert page.status_code == 200
     assert f"Version of {document.version}" in page.content.decode()

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.real_time import real_now
 from accounts.tests.factories import key_of, person, token_for
+from accounts.wall_clock import utc_now
 from store.client import redis_client
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +91,7 @@ def test_a_view_knows_the_owner_of_a_key_and_of_a_token(browser: Client) -> None
 
 
 def test_a_refused_key_says_why_and_how_to_sign_in(browser: Client) -> None:
-    _, text = key_of(person(), revoked_at=real_now())
+    _, text = key_of(person(), revoked_at=utc_now())
     answer = browser.get("/api/told", headers={"x-api-key": text})
     assert (answer.status_code, slug(answer), answer.json()["reason"]) == (401, "credentials-refused", "revoked-key")
     assert answer["WWW-Authenticate"] == 'Bearer realm="hindcast"'

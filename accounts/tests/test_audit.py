@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from accounts.conf import IdentitySettings
 from accounts.models import AuditEvent, User
-from accounts.real_time import real_now
 from accounts.services.audit import record
 from accounts.services.retention import delete_what_is_old
 from accounts.tests.conftest import PASSWORD
 from accounts.tests.factories import family_of, key_of
+from accounts.wall_clock import utc_now
 
 Kind = AuditEvent.Kind
 
@@ -34,12 +34,12 @@ def test_a_row_can_only_be_added(ada: User, change: str) -> None:
 
 def recorded(user: User, *days_ago: int) -> None:
     for days in days_ago:
-        record(kind=Kind.SIGNED_IN, user=user, now=real_now() - timedelta(days=days))
+        record(kind=Kind.SIGNED_IN, user=user, now=utc_now() - timedelta(days=days))
 
 
 def test_events_are_deleted_once_they_were_kept_long_enough_and_that_is_an_event(ada: User) -> None:
     recorded(ada, 731, 800, 729, 1)
-    now = real_now()
+    now = utc_now()
     assert delete_what_is_old(request_log_days=30, audit_days=730, now=now)["events"] == 2
     told = AuditEvent.objects.get(kind=Kind.AUDIT_SHORTENED)
     assert told.detail == f"2 from before {now - timedelta(days=730):%Y-%m-%d}"
@@ -50,15 +50,15 @@ def test_events_are_deleted_once_they_were_kept_long_enough_and_that_is_an_event
 
 def test_an_audit_without_a_retention_is_kept_for_ever(ada: User) -> None:
     recorded(ada, 4000)
-    assert delete_what_is_old(request_log_days=30, audit_days=0, now=real_now())["events"] == 0
+    assert delete_what_is_old(request_log_days=30, audit_days=0, now=utc_now())["events"] == 0
     assert AuditEvent.objects.count() == 1
 
 
 def test_no_retention_reaches_what_is_young_and_deleting_ends_with_it(ada: User) -> None:
     recorded(ada, 100, 80)
     with pytest.raises((IntegrityError, InternalError), match="append-only"), transaction.atomic():
-        delete_what_is_old(request_log_days=30, audit_days=70, now=real_now())
-    assert delete_what_is_old(request_log_days=30, audit_days=90, now=real_now())["events"] == 1
+        delete_what_is_old(request_log_days=30, audit_days=70, now=utc_now())
+    assert delete_what_is_old(request_log_days=30, audit_days=90, now=utc_now())["events"] == 1
     with pytest.raises((IntegrityError, InternalError), match="append-only"), transaction.atomic():
         connection.cursor().execute("DELETE FROM accounts_auditevent")
 

@@ -19,9 +19,9 @@ from pytest_django import Settings
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts.models import Acceptance, ApiKey, AuditEvent, TokenFamily, User
-from accounts.real_time import real_now
 from accounts.services.tokens import REPLAYED
 from accounts.tests.factories import PASSWORD, key_of, person, token_for
+from accounts.wall_clock import utc_now
 from config.devserver.server_process import free_port
 
 pytestmark = pytest.mark.django_db
@@ -301,7 +301,7 @@ def test_a_key_makes_no_key_that_may_do_more(browser: Client) -> None:
 
 
 def test_a_key_makes_no_key_that_outlives_it(browser: Client) -> None:
-    ends = real_now() + timedelta(days=1)
+    ends = utc_now() + timedelta(days=1)
     _, text = key_of(person(), "manage", expires_at=ends)
     refused: list[dict[str, Any]] = [
         {"name": "for ever"},
@@ -318,8 +318,8 @@ def test_a_key_makes_no_key_that_outlives_it(browser: Client) -> None:
 def test_there_is_room_for_ten_usable_keys(browser: Client) -> None:
     user = person()
     browser.force_login(user)
-    key_of(user, revoked_at=real_now())
-    key_of(user, expires_at=real_now())
+    key_of(user, revoked_at=utc_now())
+    key_of(user, expires_at=utc_now())
     statuses = [post(browser, "keys", {"name": "one"}).status_code for _ in range(11)]
     assert statuses == [201] * 10 + [409]
 
@@ -327,7 +327,7 @@ def test_there_is_room_for_ten_usable_keys(browser: Client) -> None:
 @pytest.mark.parametrize("days", [-1, 4000])
 def test_a_key_ends_in_the_future_and_not_too_far(browser: Client, days: int) -> None:
     browser.force_login(person())
-    answer = post(browser, "keys", {"name": "one", "expires_at": (real_now() + timedelta(days=days)).isoformat()})
+    answer = post(browser, "keys", {"name": "one", "expires_at": (utc_now() + timedelta(days=days)).isoformat()})
     assert problem(answer) == (409, "expiry-refused")
     assert (answer.json()["most_days"], ApiKey.objects.count()) == (3650, 0)
 

@@ -8,7 +8,7 @@ from django.test import RequestFactory
 
 from accounts.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 from accounts.models import IdempotentCall, Plan
-from accounts.services.idempotency import LIFE, LONGEST_CALL, answered_once, forget_old_calls, was_begun
+from accounts.services.idempotency import LIFE, LONGEST_CALL, forget_old_calls, has_started, respond_once
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def make() -> HttpResponse:
 
 def test_the_first_answer_is_told_again_and_nothing_else_happens() -> None:
     before = Plan.objects.count()
-    answers = [answered_once(call(), b"{}", make, caller="ada", now=NOW) for _ in range(3)]
+    answers = [respond_once(call(), b"{}", make, caller="ada", now=NOW) for _ in range(3)]
     assert [(one.status_code, one.content, one["Location"]) for one in answers] == [(201, b"made", "/things/1")] * 3
     assert [one.get("Idempotency-Replayed") for one in answers] == [None, "true", "true"]
     assert Plan.objects.count() == before + 1
@@ -40,55 +40,55 @@ def test_an_error_undoes_everything_and_frees_the_key() -> None:
 
     before = Plan.objects.count()
     with pytest.raises(ValueError, match="halfway"):
-        answered_once(call(), b"{}", fails, caller="ada", now=NOW)
+        respond_once(call(), b"{}", fails, caller="ada", now=NOW)
     assert (Plan.objects.count(), IdempotentCall.objects.count()) == (before, 0)
-    assert answered_once(call(), b"{}", make, caller="ada", now=NOW).status_code == 201
+    assert respond_once(call(), b"{}", make, caller="ada", now=NOW).status_code == 201
 
 
 @pytest.mark.parametrize(("path", "body"), [("/things", b"[]"), ("/others", b"{}")])
 def test_another_call_under_the_key_is_refused(path: str, body: bytes) -> None:
-    answered_once(call(), b"{}", make, caller="ada", now=NOW)
+    respond_once(call(), b"{}", make, caller="ada", now=NOW)
     other = RequestFactory().post(path, headers={"Idempotency-Key": "a-key"})
     with pytest.raises(IdempotencyKeyReused):
-        answered_once(other, body, make, caller="ada", now=NOW)
+        respond_once(other, body, make, caller="ada", now=NOW)
 
 
 def test_while_the_first_is_answered_the_second_waits_its_turn() -> None:
     def asks_again() -> HttpResponse:
         with pytest.raises(IdempotencyKeyInUse):
-            answered_once(call(), b"{}", make, caller="ada", now=NOW + LONGEST_CALL)
+            respond_once(call(), b"{}", make, caller="ada", now=NOW + LONGEST_CALL)
         return make()
 
     before = Plan.objects.count()
-    assert answered_once(call(), b"{}", asks_again, caller="ada", now=NOW).status_code == 201
+    assert respond_once(call(), b"{}", asks_again, caller="ada", now=NOW).status_code == 201
     assert Plan.objects.count() == before + 1
 
 
 def test_a_call_whose_process_died_is_made_by_the_next() -> None:
-    answered_once(call(), b"{}", make, caller="ada", now=NOW)
+    respond_once(call(), b"{}", make, caller="ada", now=NOW)
     IdempotentCall.objects.update(status=None, body=None)
     later = NOW + LONGEST_CALL + timedelta(seconds=1)
-    assert "Idempotency-Replayed" not in answered_once(call(), b"{}", make, caller="ada", now=later)
+    assert "Idempotency-Replayed" not in respond_once(call(), b"{}", make, caller="ada", now=later)
 
 
 def test_what_is_answered_or_being_answered_was_begun() -> None:
     begun: list[bool] = []
 
     def looks() -> HttpResponse:
-        begun.append(was_begun(call(), caller="ada", now=NOW))
+        begun.append(has_started(call(), caller="ada", now=NOW))
         return make()
 
-    assert not was_begun(call(), caller="ada", now=NOW)
-    answered_once(call(), b"{}", looks, caller="ada", now=NOW)
+    assert not has_started(call(), caller="ada", now=NOW)
+    respond_once(call(), b"{}", looks, caller="ada", now=NOW)
     later = NOW + LONGEST_CALL + timedelta(seconds=1)
-    told = [was_begun(call(), caller=one, now=later) for one in ("ada", "eve")]
-    assert (begun, told, was_begun(call("other"), caller="ada", now=later)) == ([True], [True, False], False)
+    told = [has_started(call(), caller=one, now=later) for one in ("ada", "eve")]
+    assert (begun, told, has_started(call("other"), caller="ada", now=later)) == ([True], [True, False], False)
     IdempotentCall.objects.update(status=None, body=None)
-    assert not was_begun(call(), caller="ada", now=later)
+    assert not has_started(call(), caller="ada", now=later)
 
 
 def test_keys_are_forgotten_after_a_day() -> None:
-    answered_once(call("old"), b"{}", make, caller="ada", now=NOW)
-    answered_once(call("new"), b"{}", make, caller="ada", now=NOW + timedelta(hours=1))
+    respond_once(call("old"), b"{}", make, caller="ada", now=NOW)
+    respond_once(call("new"), b"{}", make, caller="ada", now=NOW + timedelta(hours=1))
     assert forget_old_calls(now=NOW + LIFE + timedelta(minutes=1)) == 1
     assert IdempotentCall.objects.get().key == "new"

@@ -6,12 +6,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.callers import key_secret
 from accounts.keys import checked_key, digest_of
 from accounts.models import ApiKey
-from accounts.real_time import real_now
+from accounts.principals import key_secret
 from accounts.services.api_keys import DAY, MOST_IN_A_DAY, MOST_KEYS
 from accounts.tests.factories import key_of, person
+from accounts.wall_clock import utc_now
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def test_a_key_for_nothing_and_one_too_many_are_refused(client: Client) -> None:
 
 
 def test_keys_made_and_revoked_in_turn_do_not_add_up_to_endless_calls(client: Client) -> None:
-    user, now = person(), real_now()
+    user, now = person(), utc_now()
     client.force_login(user)
     yesterday = now - DAY - timedelta(minutes=1)
     for ended in [yesterday] * 5 + [now - DAY + timedelta(minutes=1)] * (MOST_IN_A_DAY - 1):

@@ -4,8 +4,8 @@ import string
 
 import pytest
 
-from accounts.errors import CredentialsRefused
-from accounts.keys import ALPHABET, KEY_CHARACTERS, checked_key, digest_of, make_key, shown_prefix
+from accounts.errors import InvalidCredentials
+from accounts.keys import ALPHABET, KEY_CHARACTERS, checked_key, digest_of, display_prefix, make_key
 
 
 def test_a_new_key_is_accepted_and_never_the_same() -> None:
@@ -26,7 +26,7 @@ def test_every_single_mistyped_character_is_refused() -> None:
     ]
     assert len(typos) > 300
     for typo in typos:
-        with pytest.raises(CredentialsRefused) as refused:
+        with pytest.raises(InvalidCredentials) as refused:
             checked_key(typo)
         assert refused.value.reason == "malformed-key"
 
@@ -35,7 +35,7 @@ def test_every_single_mistyped_character_is_refused() -> None:
     "text", ["", "hc_", "hc_short", "x" * 41, "sk_" + "0" * 38, "hc_" + "é" * 38, "hc_" + "0" * 400]
 )
 def test_what_is_no_key_is_refused(text: str) -> None:
-    with pytest.raises(CredentialsRefused):
+    with pytest.raises(InvalidCredentials):
         checked_key(text)
 
 
@@ -43,7 +43,7 @@ def test_two_neighbours_that_changed_places_are_refused() -> None:
     key = make_key()
     place = next(place for place in range(3, 34) if key[place] != key[place + 1])
     swapped = key[:place] + key[place + 1] + key[place] + key[place + 2 :]
-    with pytest.raises(CredentialsRefused):
+    with pytest.raises(InvalidCredentials):
         checked_key(swapped)
 
 
@@ -56,4 +56,4 @@ def test_the_digest_depends_on_key_and_secret() -> None:
 
 def test_people_see_eleven_characters() -> None:
     key = make_key()
-    assert shown_prefix(key) == key[:11]
+    assert display_prefix(key) == key[:11]

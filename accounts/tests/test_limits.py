@@ -14,7 +14,6 @@ from django.test import RequestFactory
 from django_ratelimit.core import _get_window
 from pytest_django import Settings
 
-from accounts.allowances import MINUTE_S, Allowance, Window, allowance_of, left_after, window_offset_s
 from accounts.errors import RateLimited
 from accounts.limits import (
     AddressQuota,
@@ -26,6 +25,7 @@ from accounts.limits import (
     network_of,
     remember,
 )
+from accounts.quotas import MINUTE_S, RateLimitResult, Window, rate_limit_header, rate_limit_result, window_offset_s
 from config.devserver.paths import ROOT
 from store.circuit_breaker import State
 from store.client import redis_client, store_breaker
@@ -77,7 +77,7 @@ def test_a_window_lasts_from_the_first_call_to_its_end(bucket: str) -> None:
 def test_windows_end_where_those_of_django_ratelimit_do(
     bucket: str, is_local: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accounts.allowances.window_offset_s", window_offset_s)
+    monkeypatch.setattr("accounts.quotas.window_offset_s", window_offset_s)
     now_s, limited = time.time(), quota(bucket, per_day=100)
     allowance = LocalCounter().count(limited, now_s=now_s) if is_local else count_call(limited)
     for window, key in zip(allowance.windows, (bucket, f"{bucket}:day"), strict=True):
@@ -139,7 +139,7 @@ def test_more_than_a_day_allows_is_refused_for_good(bucket: str) -> None:
 def test_where_minute_and_day_refuse_the_longer_wait_is_told(bucket: str, is_local: bool) -> None:
     counter, small = LocalCounter(), quota(bucket, 10, 30)
 
-    def count(cost: int) -> Allowance:
+    def count(cost: int) -> RateLimitResult:
         return counter.count(small, cost, now_s=time.time()) if is_local else count_call(small, cost)
 
     count(10).require()
@@ -168,7 +168,7 @@ def test_a_plan_without_a_limit_is_counted_all_the_same(bucket: str) -> None:
 
 def test_headers_tell_limits_windows_and_what_is_left() -> None:
     windows = (Window("free", 60, 60, used=3, reset_s=42), Window("free-day", 5000, 86_400, used=5, reset_s=7))
-    assert Allowance(windows).headers() == {
+    assert RateLimitResult(windows).headers() == {
         "RateLimit-Policy": '"free";q=60;w=60, "free-day";q=5000;w=86400',
         "RateLimit": '"free";r=57;t=42, "free-day";r=4995;t=7',
     }
@@ -211,7 +211,7 @@ def test_the_local_counter_opens_a_new_window_after_a_minute_and_forgets_the_lon
         window = counter.count(quota(bucket), now_s=now_s).windows[0]
         return window.used, window.reset_s
 
-    monkeypatch.setattr("accounts.allowances.window_offset_s", lambda bucket, width_s: 100 % width_s)
+    monkeypatch.setattr("accounts.quotas.window_offset_s", lambda bucket, width_s: 100 % width_s)
     assert used("a", 100.0) == (1, 60)
     assert used("a", 110.0) == (2, 50)
     assert used("a", 160.0) == (1, 60)
@@ -262,7 +262,7 @@ def test_logs_get_the_network_only(address: str, short: str) -> None:
 def test_every_answer_to_a_counted_call_carries_the_headers() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         if "counted" in request.GET:
-            remember(request, Allowance((Window("anonymous", 10, 60, used=10, reset_s=9),)))
+            remember(request, RateLimitResult((Window("anonymous", 10, 60, used=10, reset_s=9),)))
         return HttpResponse(status=404)
 
     answer = RateLimitHeadersMiddleware(view)
@@ -276,9 +276,9 @@ def test_the_short_way_to_the_header_tells_what_the_allowance_does(
     per_day: int | None, counted: tuple[int, int, int, int, int]
 ) -> None:
     caller = quota("limit:test", per_day=per_day)
-    assert left_after(caller, counted) == allowance_of(caller, counted).headers()["RateLimit"]
+    assert rate_limit_header(caller, counted) == rate_limit_result(caller, counted).headers()["RateLimit"]
 
 
 def test_an_allowance_is_told_in_whole_seconds_and_never_below_nothing() -> None:
-    told = left_after(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
+    told = rate_limit_header(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
     assert told == '"free";r=0;t=60, "free-day";r=99;t=1'

@@ -9,11 +9,11 @@ from pytest_django import Settings
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.allowances import Allowance
-from accounts.callers import caller_of
-from accounts.errors import CredentialsRefused, RateLimited
+from accounts.errors import InvalidCredentials, RateLimited
 from accounts.keys import make_key
 from accounts.limits import SharedThrottle, bucket_of
+from accounts.principals import principal_of
+from accounts.quotas import RateLimitResult
 from accounts.tests.factories import key_of, person
 from store.client import redis_client, store_breaker
 
@@ -24,8 +24,8 @@ def call(**headers: str) -> HttpRequest:
     return RequestFactory().get("/", REMOTE_ADDR=ADDRESS, headers=headers)
 
 
-def allowance_of(request: HttpRequest) -> Allowance:
-    allowance: Allowance = request.rate_limit  # type: ignore[attr-defined]  # what `remember` keeps
+def rate_limit_result(request: HttpRequest) -> RateLimitResult:
+    allowance: RateLimitResult = request.rate_limit  # type: ignore[attr-defined]  # what `remember` keeps
     return allowance
 
 
@@ -56,10 +56,10 @@ def test_keys_have_a_bucket_each_with_the_limits_of_their_owners_plan() -> None:
     owner = person()
     requests = [call(**{"X-API-Key": key_of(owner)[1]}) for _ in range(2)]
     for request in requests:
-        caller_of(request)
+        principal_of(request)
         for _ in range(4):
             allow(request)
-        assert [(one.policy, one.limit, one.used) for one in allowance_of(request).windows] == [
+        assert [(one.policy_name, one.limit, one.used) for one in rate_limit_result(request).windows] == [
             ("free", 60, 4),
             ("free-day", 5_000, 4),
         ]
@@ -69,7 +69,7 @@ def test_keys_have_a_bucket_each_with_the_limits_of_their_owners_plan() -> None:
 @pytest.mark.django_db
 def test_trying_keys_is_counted_by_address() -> None:
     for _ in range(3):
-        with pytest.raises(CredentialsRefused):
-            caller_of(call(**{"X-API-Key": make_key()}))
+        with pytest.raises(InvalidCredentials):
+            principal_of(call(**{"X-API-Key": make_key()}))
     with pytest.raises(RateLimited):
-        caller_of(call(**{"X-API-Key": make_key()}))
+        principal_of(call(**{"X-API-Key": make_key()}))

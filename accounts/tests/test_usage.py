@@ -10,12 +10,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts import usage
-from accounts.callers import Caller
 from accounts.models import ApiKey, RequestLog, TokenFamily, UsageDay, User
-from accounts.real_time import real_now
+from accounts.principals import Principal
 from accounts.services.retention import delete_what_is_old
 from accounts.tests.factories import family_of, key_of, person, token_for
-from accounts.usage import USAGE, Call, Usage
+from accounts.usage import USAGE, ApiCall, Usage
+from accounts.wall_clock import utc_now
 from marketdata.tests.factories import stock
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def test_calls_are_counted_by_person_key_day_and_endpoint(browser: Client) -> No
     browser.get("/api/v1/symbols", headers=by_token)
     USAGE.flush()
     assert counted(user)[1:] == [("symbols", key.pk, 3, 0), ("symbols", None, 2, 0)]
-    assert {row.day for row in UsageDay.objects.all()} == {real_now().date()}
+    assert {row.day for row in UsageDay.objects.all()} == {utc_now().date()}
     assert ApiKey.objects.get().last_used_at is not None
 
 
@@ -108,7 +108,7 @@ def test_a_path_that_no_text_can_hold_spoils_no_other_row(browser: Client) -> No
 
 
 def test_rows_that_the_database_refuses_hold_up_nothing(browser: Client) -> None:
-    USAGE.write_down(None, Call("GET", "symbols", "/api/v1/symbols", 200, 1.0, "", "a\x00b"))
+    USAGE.log_request(None, ApiCall("GET", "symbols", "/api/v1/symbols", 200, 1.0, "", "a\x00b"))
     with transaction.atomic():
         USAGE.flush()
     browser.get("/api/v1/symbols")
@@ -118,10 +118,10 @@ def test_rows_that_the_database_refuses_hold_up_nothing(browser: Client) -> None
 
 def test_counting_asks_nothing_of_the_database(browser: Client, django_assert_num_queries: Any) -> None:
     user = person()
-    caller = Caller("user", "limit:{user:0}", "free", 60, 5000, user.pk, None, frozenset({"read"}), False)
+    principal = Principal("user", "limit:{user:0}", "free", 60, 5000, user.pk, None, frozenset({"read"}), False)
     counts = Usage()
     with django_assert_num_queries(0):
-        counts.count(caller, "predict", 200, times=1000)
+        counts.count(principal, "predict", 200, times=1000)
     counts.flush()
     assert counted(user) == [("predict", None, 1000, 0)]
 
@@ -136,7 +136,7 @@ def test_usage_is_told_against_the_limits(browser: Client) -> None:
     told = browser.get("/api/v1/usage", headers=headers).json()
     assert (told["plan"], told["per_minute"], told["per_day"]) == ("free", 60, 5000)
     assert told["today"] == [{"key": text[:11], "name": "test", "calls": 3, "left": 4996}]
-    today = real_now().date().isoformat()
+    today = utc_now().date().isoformat()
     assert told["days"] == [{"day": today, "endpoint": "symbols", "key": text[:11], "calls": 3, "errors": 0}]
     assert browser.get("/api/v1/usage").status_code == 401
     assert browser.get("/api/v1/usage?days=0", headers=headers).status_code == 400
@@ -158,7 +158,7 @@ def test_a_batch_takes_from_the_days_limit_as_many_calls_as_it_has_symbols(brows
 
 
 def test_old_requests_and_tokens_are_deleted(browser: Client) -> None:
-    now = real_now()
+    now = utc_now()
     for days in (31, 29):
         RequestLog.objects.create(
             at=now - timedelta(days=days), method="GET", endpoint="symbols", path="/", status=200, duration_ms=1

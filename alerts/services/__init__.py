@@ -1,1 +1,4 @@
-"""What is done with rules and alerts."""
+"""Writes of alerts: rules, evaluation, delivery.
+
+Imported by views, tasks and config.pipelines; one transaction per call.
+"""

@@ -1,1 +1,4 @@
-"""Servers that the API is compared with. They run in an environment of their own and import nothing of the product."""
+"""Peers of the API benchmark, run in separate processes.
+
+Started by benchmarks.api; imported by no other package.
+"""

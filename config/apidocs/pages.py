@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from config.apidocs.postman import collection_of
 from config.apidocs.problem_guide import explained
 from config.apidocs.sandbox import SANDBOX_KEY
-from config.apidocs.schema_cache import whole_schema
+from config.apidocs.schema_cache import full_schema
 from config.devserver.paths import ROOT
 
 MANUALS = ROOT / "docs"
@@ -50,7 +50,7 @@ def problems(request: HttpRequest) -> HttpResponse:
 @require_safe
 def postman(request: HttpRequest) -> HttpResponse:
     """The schema as a Postman collection, for this site."""
-    collection = collection_of(whole_schema(), site=request.build_absolute_uri("/").rstrip("/"))
+    collection = collection_of(full_schema(), site=request.build_absolute_uri("/").rstrip("/"))
     headers = {"Content-Disposition": 'attachment; filename="hindcast.postman_collection.json"'}
     return JsonResponse(collection, headers=headers)
 

@@ -12,7 +12,7 @@ from rest_framework import exceptions
 from accounts import errors as accounts
 from alerts import errors as alerts
 from config.http import errors as requests
-from config.http.problem_responses import facts_of
+from config.http.problem_responses import problem_fields
 from config.http.problems import UNEXPECTED, Problem, problem_of
 from marketdata import errors as marketdata
 from mlops import errors as mlops
@@ -22,12 +22,12 @@ from predictions import errors as predictions
 REQUEST_ID = "5f0c6b1f2a4e4d0c8f6f0a3f6f2b9c1d"
 
 _REQUESTS: dict[Exception, str] = {
-    requests.AddressMalformed("a percent sign that two hexadecimal digits do not follow"): "Encode what stands in the "
+    requests.MalformedUrl("a percent sign that two hexadecimal digits do not follow"): "Encode what stands in the "
     "query as UTF-8 with percent signs; every HTTP library has a function for it.",
-    requests.AddressTooLong(8192): "Ask for fewer things in one call.",
+    requests.UrlTooLong(8192): "Ask for fewer things in one call.",
     requests.HeadersTooLarge(16384): "Send fewer or shorter headers; old cookies are a usual cause.",
     requests.BodyTooLarge(1048576): "Split what you send over several calls.",
-    requests.Crowded(): "Wait as many seconds as Retry-After says.",
+    requests.ServerBusy(): "Wait as many seconds as Retry-After says.",
     requests.Unreachable(): "Wait as many seconds as Retry-After says; health stands at `/health/ready`.",
     requests.LengthMissing(): "Send a Content-Length; bodies in chunks are not read.",
     requests.NotInSandbox(["history", "metrics", "predict", "prices", "symbols"]): "Make a key of your own.",
@@ -51,18 +51,18 @@ _REQUESTS: dict[Exception, str] = {
 _DOMAIN: dict[Exception, str] = {
     accounts.RateLimited(60, 60, 42): "Wait for the seconds in `Retry-After`. `RateLimit` says in every answer how "
     "many calls are left.",
-    accounts.CredentialsRefused(
+    accounts.InvalidCredentials(
         "revoked-key"
     ): "`reason` says what is wrong with the key or token. Make another key, or sign in again for new tokens.",
-    accounts.SignInRefused(): "Look at both; which of them is wrong is told to nobody. A new password is set on the "
+    accounts.LoginFailed(): "Look at both; which of them is wrong is told to nobody. A new password is set on the "
     "page for signing in.",
-    accounts.AddressUnproven(): "Follow the link in the mail, or sign in on the site to get another one.",
-    accounts.AddressTaken(): "Sign in instead, or set a new password on the page for signing in.",
-    accounts.PasswordRefused(["This password is too common."]): "`reasons` says what is wrong with it.",
-    accounts.ExpiryRefused(3650): "Name an instant in the future, with its time zone.",
-    accounts.KeyOutlivesMaker("2026-03-09T22:05:00Z"): "Let it end by `latest`, or make it after signing in.",
+    accounts.EmailNotVerified(): "Follow the link in the mail, or sign in on the site to get another one.",
+    accounts.EmailTaken(): "Sign in instead, or set a new password on the page for signing in.",
+    accounts.WeakPassword(["This password is too common."]): "`reasons` says what is wrong with it.",
+    accounts.ExpiryTooLate(3650): "Name an instant in the future, with its time zone.",
+    accounts.KeyOutlivesCreator("2026-03-09T22:05:00Z"): "Let it end by `latest`, or make it after signing in.",
     accounts.TooManyAttempts(42): "Wait for the seconds in `Retry-After`.",
-    accounts.AttemptsUncounted(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
+    accounts.ThrottleUnavailable(): "Wait for the seconds in `Retry-After`; keys and tokens go on to work.",
     accounts.KeyUnknown(12): "`/api/v1/auth/keys` lists yours.",
     accounts.TooManyKeys(10): "Revoke a key that you no longer need; those revoked within the last day count among the "
     "20 that one may use in a day.",
@@ -124,7 +124,7 @@ class Explained:
 def example_of(error: Exception) -> dict[str, Any]:
     """The body that answers this error."""
     problem = problem_of(error) or UNEXPECTED
-    told = {**facts_of(error), "status": problem.status, "request_id": REQUEST_ID}
+    told = {**problem_fields(error), "status": problem.status, "request_id": REQUEST_ID}
     plain: dict[str, Any] = json.loads(json.dumps(told))
     return plain
 

@@ -43,7 +43,7 @@ class SandboxQuota:
     """A generous limit for each address."""
 
     bucket: str
-    policy: str = "sandbox"
+    policy_name: str = "sandbox"
     per_minute: int | None = CALLS_PER_MINUTE
     per_day: int | None = None
 

@@ -1,72 +1,74 @@
-"""Django's PostgreSQL engine, which says at once that the database is away while that is known.
+"""Django's PostgreSQL engine behind a circuit breaker.
 
-The pool tells a caller only after its time-out. Without the gate every query of every request would wait that long, and
-the few threads that answer from the cache would all be waiting for a database that is away.
+Without the breaker every query of every request would wait for the pool's timeout while the database is down, and the
+few threads that serve cached forecasts would all be waiting.
 
-A connection out of the pool is looked at before it is used. One that was in use a moment ago needs no question to the
-server for that: its socket tells when the server has ended it.
+The engine checks a pooled connection before use. One that was in use a moment ago needs no round trip: its socket is
+readable when the server has closed it.
 """
 
 import math
 import select
 import time
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db.backends.postgresql import base
 
-from config.database.circuit_breaker import Gate
+from store.circuit_breaker import CircuitBreaker, State
 
-# A connection that lay idle for longer is asked: what lies between may have forgotten it.
+# A connection idle for longer is checked by a query, because a firewall may have dropped it.
 IDLE_S = 1.0
-_gates: dict[str, Gate] = {}
-_seen_alive: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+_checked_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
 
-def gate_of(alias: str) -> Gate:
-    """The gate that all threads of this process share."""
-    return _gates.setdefault(alias, Gate())
+class DatabaseUnavailable(psycopg.OperationalError):
+    """The database failed to answer a moment ago, so it was not asked."""
+
+    def __init__(self) -> None:
+        super().__init__("The database did not answer a moment ago.")
+
+
+@cache
+def database_breaker(alias: str) -> CircuitBreaker:
+    """Return the breaker that all threads of this process share."""
+    return CircuitBreaker(failures=(psycopg.OperationalError,), refusal=DatabaseUnavailable)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection that is made only while the gate lets it."""
+    """Opens connections through the breaker."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A connection, from the pool where there is one; raises OperationalError when there can be none."""
-        gate = gate_of(self.alias)
-        was_open = gate.is_open
-        if not gate.lets_try():
-            raise psycopg.OperationalError("The database did not answer a moment ago.")
-        try:
-            if not was_open:
-                # The pool would keep us waiting for what one attempt of our own tells at once.
+        """Return a connection, from the pool where there is one. Raises OperationalError."""
+        breaker = database_breaker(self.alias)
+        was_closed = breaker.state == State.CLOSED
+        with breaker:
+            if not was_closed:
+                # The pool would wait for its timeout; a direct attempt fails at once.
                 psycopg.connect(**conn_params).close()
             connection = super().get_new_connection(conn_params)
-            while self.pool and not _is_alive(connection):
+            while self.pool and not _is_usable(connection):
                 connection.close()
                 self.pool.putconn(connection)
                 connection = super().get_new_connection(conn_params)
-        except psycopg.OperationalError:
-            gate.failed()
-            raise
-        gate.answered()
         return connection
 
 
-def _is_alive(connection: Any) -> bool:
-    """Whether the connection can be used: the server has not ended it, nor does it lie idle and unanswered."""
+def _is_usable(connection: Any) -> bool:
+    """Return whether the server has neither closed the connection nor stopped answering on it."""
     now = time.monotonic()
-    alive = not connection.closed and not _has_something_to_read(connection)
-    if alive and now - _seen_alive.get(connection, -math.inf) > IDLE_S:
-        alive = _answers(connection)
-    _seen_alive[connection] = now
-    return alive
+    usable = not connection.closed and not _is_readable(connection)
+    if usable and now - _checked_at.get(connection, -math.inf) > IDLE_S:
+        usable = _answers(connection)
+    _checked_at[connection] = now
+    return usable
 
 
-def _has_something_to_read(connection: Any) -> bool:
-    """Nobody has asked anything: what the server says by itself is that it ends the connection."""
+def _is_readable(connection: Any) -> bool:
+    """Return whether the socket has input; between queries the server sends only the end of the connection."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

@@ -15,9 +15,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from accounts.models import Scope, User
-from accounts.real_time import real_now
 from accounts.selectors import keys_of
 from accounts.services.api_keys import make_api_key
+from accounts.wall_clock import utc_now
 from config.devserver.paths import ROOT
 from config.devserver.server_process import HOST
 from config.devserver.supervisor import Program
@@ -103,7 +103,7 @@ def ensure_staff() -> Login:
     if user is None:
         password = secrets.token_urlsafe(12)
         user = User.objects.create_superuser(STAFF, password, plan_id="unlimited")
-    now, api_key = real_now(), None
+    now, api_key = utc_now(), None
     if not keys_of(user).exists():
         _, api_key = make_api_key(owner=user, name="demo", scopes=Scope.values, expires_at=None, now=now)
     return Login(STAFF, password, api_key)

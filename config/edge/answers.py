@@ -13,23 +13,23 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from accounts import usage
-from accounts.allowances import Allowance, allowance_of, left_after
-from accounts.callers import Caller
 from accounts.errors import RateLimited
 from accounts.limits import network_of
+from accounts.principals import Principal
+from accounts.quotas import RateLimitResult, rate_limit_header, rate_limit_result
 from accounts.usage import USAGE
 from config.edge.asking import READ_PATH, Call
 from config.edge.held import Form, HeldAnswer
 from config.edge.lines import lines_of
 from config.http.problem_responses import problem_response
-from config.http.request_log import API_CALLS, REQUEST_ID_HEADER
+from config.http.request_log import API_V1_PREFIX, REQUEST_ID_HEADER
 from predictions.api.predict import is_held
 from predictions.readpath.cache import COUNTED, FIELDS
 from predictions.readpath.metering import LOGGED
 
 log = structlog.get_logger("hindcast.request")
 
-ENDPOINT = READ_PATH.removeprefix(API_CALLS)
+ENDPOINT = READ_PATH.removeprefix(API_V1_PREFIX)
 
 _MADE = COUNTED + 1 + FIELDS.index("made")
 _STATUS = COUNTED + 1 + FIELDS.index("status")
@@ -58,7 +58,7 @@ class Counts(Protocol):
     """Who keeps count of what was answered."""
 
     def told(self, kind: Kind) -> None: ...
-    def answered(self, caller: Caller, status: int) -> None: ...
+    def answered(self, caller: Principal, status: int) -> None: ...
 
 
 class Answers:
@@ -81,7 +81,7 @@ class Answers:
             form.lines_if_held if is_known else form.lines,
             max(0, now - float(found[_MADE])),
             self._policy(call.caller, found),
-            left_after(call.caller, found[:COUNTED]).encode(),
+            rate_limit_header(call.caller, found[:COUNTED]).encode(),
             call.request_id.encode(),
             self._constant[call.ask.is_secure],
         )
@@ -93,7 +93,7 @@ class Answers:
 
     def refused(self, call: Call, found: Sequence[Any], began: float) -> Reply:
         """Too many calls; said here, because whoever calls too often would keep Django busy."""
-        allowance = allowance_of(call.caller, found[:COUNTED])
+        allowance = rate_limit_result(call.caller, found[:COUNTED])
         reply = _refusal(allowance, call.request_id)
         own = [*allowance.headers().items(), (REQUEST_ID_HEADER, call.request_id)]
         reply.lines += lines_of(own) + self._constant[call.ask.is_secure]
@@ -101,12 +101,12 @@ class Answers:
         write_line(call, reply.status, time.perf_counter() - began)
         return reply
 
-    def _policy(self, caller: Caller, found: Sequence[Any]) -> bytes:
+    def _policy(self, caller: Principal, found: Sequence[Any]) -> bytes:
         """The line that tells the caller's limits."""
-        name = (caller.policy, caller.per_minute, caller.per_day)
+        name = (caller.policy_name, caller.per_minute, caller.per_day)
         known = self._policies.get(name)
         if known is None:
-            told = allowance_of(caller, found[:COUNTED]).headers()["RateLimit-Policy"]
+            told = rate_limit_result(caller, found[:COUNTED]).headers()["RateLimit-Policy"]
             known = self._policies[name] = lines_of([("RateLimit-Policy", told)])
         return known
 
@@ -123,7 +123,7 @@ def problem_reply(error: Exception, request_id: str) -> Reply:
 def write_line(call: Call, status: int, seconds: float) -> None:
     """The line and the row that RequestLogMiddleware writes for the calls that Django answers."""
     network = network_of(call.address)
-    USAGE.write_down(call.caller, usage.Call("GET", ENDPOINT, READ_PATH, status, seconds, network, call.request_id))
+    USAGE.log_request(call.caller, usage.ApiCall("GET", ENDPOINT, READ_PATH, status, seconds, network, call.request_id))
     log.info(
         "request",
         method="GET",
@@ -139,7 +139,7 @@ def write_line(call: Call, status: int, seconds: float) -> None:
     )
 
 
-def _refusal(allowance: Allowance, request_id: str) -> Reply:
+def _refusal(allowance: RateLimitResult, request_id: str) -> Reply:
     try:
         allowance.require()
     except RateLimited as error:

@@ -8,10 +8,10 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
 
-from accounts.callers import Caller, anonymous_caller, bearer_token, key_digest, known_caller
 from accounts.limits import address_behind, address_bucket
 from accounts.models import Scope
-from config.http.request_log import new_id, offered_id
+from accounts.principals import Principal, anonymous_principal, bearer_token, cached_principal, key_digest
+from config.http.request_log import new_request_id, valid_request_id
 from marketdata.conf import REAL_CLOCK
 from marketdata.errors import MarketDataError
 from predictions.api.predict import PredictQuery, parse_query
@@ -39,7 +39,7 @@ class Ask:
     token: str
     forwarded: str
     offered_tag: str
-    offered_id: str
+    valid_request_id: str
     is_secure: bool
 
 
@@ -48,7 +48,7 @@ class Call:
     """A plain request of a caller this process knows."""
 
     ask: Ask
-    caller: Caller
+    caller: Principal
     address: str
     request_id: str
 
@@ -84,7 +84,7 @@ class Reader:
             return None
         return Ask(
             asked, *shown, get("HTTP_X_FORWARDED_FOR", ""), get("HTTP_IF_NONE_MATCH", ""),
-            offered_id(get("HTTP_X_REQUEST_ID", "")), is_secure,
+            valid_request_id(get("HTTP_X_REQUEST_ID", "")), is_secure,
         )  # fmt: skip
 
     def _shown(self, headers: Mapping[str, str]) -> tuple[str, str] | None:
@@ -124,13 +124,13 @@ class Reader:
 
 
 def call_of(ask: Ask, peer: str) -> Call | None:
-    """The call of whoever asks; None when Django has to find out who that is. Raises CredentialsRefused."""
+    """The call of whoever asks; None when Django has to find out who that is. Raises InvalidCredentials."""
     address = address_behind(peer, ask.forwarded)
-    caller: Caller | None
+    caller: Principal | None
     if ask.digest or ask.token:
-        caller = known_caller(digest=ask.digest, token=ask.token)
+        caller = cached_principal(digest=ask.digest, token=ask.token)
     else:
-        caller = anonymous_caller(address_bucket(address))
+        caller = anonymous_principal(address_bucket(address))
     if caller is None or Scope.READ not in caller.scopes:
         return None
-    return Call(ask, caller, address, ask.offered_id or new_id())
+    return Call(ask, caller, address, ask.valid_request_id or new_request_id())

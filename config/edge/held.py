@@ -6,7 +6,7 @@ from typing import Any
 
 from hiredis import pack_command
 
-from accounts.callers import Caller
+from accounts.principals import Principal
 from config.edge.lines import Pair, lines_of
 from config.edge.pipe import Command
 from predictions.api.predict import CACHE_CONTROL, PredictQuery
@@ -83,7 +83,7 @@ class Commands:
     def __init__(self) -> None:
         self._packed: dict[tuple[str, str, int | None, int | None], tuple[bytes | None, bytes]] = {}
 
-    def of(self, caller: Caller, query: PredictQuery, held: HeldAnswer | None) -> bytes:
+    def of(self, caller: Principal, query: PredictQuery, held: HeldAnswer | None) -> bytes:
         """Count one call and read the answer, but not what is held."""
         symbol, tag = meant_by(query.symbol), None if held is None else held.tag
         name = (caller.bucket, f"{symbol}:{query.horizon}", caller.per_minute, caller.per_day)
@@ -97,7 +97,7 @@ class Commands:
         return packed
 
 
-def reading_command(caller: Caller, query: PredictQuery, tag: bytes, *, cost: int) -> Command:
+def reading_command(caller: Principal, query: PredictQuery, tag: bytes, *, cost: int) -> Command:
     """The reading script for this caller; at no cost it only reads."""
     keys, arguments = keys_of(caller), arguments_of(caller, query.symbol, query.horizon, cost, tag)
     return ("EVALSHA", READ_SHA, len(keys), *keys, *arguments)

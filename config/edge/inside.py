@@ -9,7 +9,7 @@ from typing import Any
 
 from config.edge.answers import Reply
 from config.edge.lines import lines_of
-from config.http.errors import Crowded
+from config.http.errors import ServerBusy
 
 THREADS = 4
 MOST_INSIDE = 256
@@ -27,9 +27,9 @@ class Inside:
         self._inside = 0
 
     async def ask(self, scope: Mapping[str, Any], facts: Mapping[str, Any]) -> Reply:
-        """The answer to the request, to whose environment the facts are added. Raises Crowded."""
+        """The answer to the request, to whose environment the facts are added. Raises ServerBusy."""
         if self._inside >= self._most:
-            raise Crowded
+            raise ServerBusy
         self._inside += 1
         try:
             environ = {**environ_of(scope), **facts}

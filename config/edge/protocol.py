@@ -12,16 +12,16 @@ from redis.exceptions import ConnectionError as StoreAway
 from redis.exceptions import RedisError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from accounts.errors import CredentialsRefused
+from accounts.errors import InvalidCredentials
 from config.edge.answers import Reply
 from config.edge.asking import Call, Reader, call_of
 from config.edge.desk import Desk
 from config.edge.heads import Head, head_of
 from config.edge.held import Found, HeldAnswer
 from config.edge.reads import COUNTED_CALL
-from config.http.problem_responses import CONTENT_TYPE, plain_problem
+from config.http.problem_responses import CONTENT_TYPE, problem_bytes
 from config.http.problems import BY_STATUS
-from config.http.request_log import REQUEST_ID_HEADER, new_id
+from config.http.request_log import REQUEST_ID_HEADER, new_request_id
 
 
 class PlainProtocol(HttpToolsProtocol):
@@ -72,7 +72,7 @@ class PlainProtocol(HttpToolsProtocol):
                 return False
             self._call = call
             held = self._desk.ask(call, lambda reply: self._replied(reply, call, held, head, received, began))
-        except (CredentialsRefused, StoreAway):
+        except (InvalidCredentials, StoreAway):
             self._call = None
             return False
         return True
@@ -151,8 +151,8 @@ class PlainProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Called for what is no HTTP, which is told as every other refusal."""
-        request_id = new_id()
-        body = plain_problem(BY_STATUS[400], request_id)
+        request_id = new_request_id()
+        body = problem_bytes(BY_STATUS[400], request_id)
         told = {"content-type": CONTENT_TYPE, REQUEST_ID_HEADER.lower(): request_id, "content-length": len(body)}
         lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
         self._write(Reply(400, lines.encode(), body), keep_alive=False)

@@ -7,15 +7,15 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from accounts.errors import CredentialsRefused
+from accounts.errors import InvalidCredentials
 from config.edge.answers import Reply, problem_reply
 from config.edge.asking import WSGI_NAMES, Ask, Call, Reader, call_of
 from config.edge.desk import Desk
 from config.edge.held import Found, HeldAnswer
 from config.edge.inside import Inside
 from config.edge.lines import pairs_of
-from config.http.errors import Crowded
-from config.http.request_log import accepted_id
+from config.http.errors import ServerBusy
+from config.http.request_log import request_id_for
 from predictions.api.predict import SEEN
 from predictions.readpath.cache import look_of
 
@@ -49,7 +49,7 @@ class Reads:
             if call is None:
                 return await self._by_django(scope)
             found, held = await self._found(call)
-        except (CredentialsRefused, RedisError):
+        except (InvalidCredentials, RedisError):
             return await self._by_django(scope)
         reply = self._desk.reply(call, found, held, began)
         return await self._filled(scope, call, found, began) if reply is None else reply
@@ -92,8 +92,8 @@ class Reads:
     async def _by_django(self, scope: Any, facts: Mapping[str, Any] | None = None) -> Reply:
         try:
             return await self._inside.ask(scope, facts or {})
-        except Crowded as error:
-            return problem_reply(error, accepted_id(""))
+        except ServerBusy as error:
+            return problem_reply(error, request_id_for(""))
 
 
 def ask_of(reader: Reader, method: str, query: bytes, headers: list[tuple[bytes, bytes]]) -> Ask | None:

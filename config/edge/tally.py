@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from prometheus_client import Counter
 
-from accounts.callers import Caller
+from accounts.principals import Principal
 from accounts.usage import USAGE
 from config.edge.answers import ENDPOINT, Kind
 from predictions.readpath.metering import CACHE_READS, PREDICTIONS
@@ -22,7 +22,7 @@ class UnbufferedCounts:
         for counter in _counters(kind):
             counter.inc(times)
 
-    def answered(self, caller: Caller, status: int, times: int = 1) -> None:
+    def answered(self, caller: Principal, status: int, times: int = 1) -> None:
         """Count calls for their caller."""
         USAGE.count(caller, ENDPOINT, status, times)
 
@@ -40,7 +40,7 @@ class BufferedCounts:
         self._direct = UnbufferedCounts()
         self._told: dict[Kind, int] = defaultdict(int)
         self._answered: dict[tuple[str, int], int] = defaultdict(int)
-        self._callers: dict[str, Caller] = {}
+        self._callers: dict[str, Principal] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class BufferedCounts:
         """Count an answer."""
         self._told[kind] += 1
 
-    def answered(self, caller: Caller, status: int) -> None:
+    def answered(self, caller: Principal, status: int) -> None:
         """Count a call for its caller."""
         self._answered[caller.bucket, status] += 1
         self._callers[caller.bucket] = caller

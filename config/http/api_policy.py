@@ -12,15 +12,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from accounts.errors import RateLimited
 from accounts.limits import is_counted, quota_of, take_call
 from config.http.errors import (
-    AddressMalformed,
-    AddressTooLong,
     BodyTooLarge,
     HeadersTooLarge,
     LengthMissing,
+    MalformedUrl,
     RequestRefused,
+    UrlTooLong,
 )
 from config.http.problem_responses import API_PREFIX, problem_response
-from config.http.request_log import API_CALLS
+from config.http.request_log import API_V1_PREFIX
 
 LONGEST_ADDRESS = 8_192
 LARGEST_HEADERS = 16_384
@@ -28,7 +28,7 @@ ADMIN_PREFIX = "/admin/"
 BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-class ApiGateMiddleware:
+class ApiPolicyMiddleware:
     """Answers what cannot be read with a problem; outside the API only NUL bytes in the path are not let through."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -61,7 +61,7 @@ def _counted(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     The questions that browsers ask by themselves before a call (CORS) are not counted.
     """
     is_preflight = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
-    if is_counted(request) or is_preflight or not request.path_info.startswith(API_CALLS):
+    if is_counted(request) or is_preflight or not request.path_info.startswith(API_V1_PREFIX):
         return response
     try:
         take_call(request, quota_of(request))
@@ -75,9 +75,9 @@ def check_request(request: HttpRequest, *, body_limit: int) -> None:
     """Raise the RequestRefused that fits, if one does; the body is judged by its announced length, in bytes."""
     query = request.META.get("QUERY_STRING", "")
     if len(query) + len(request.path_info) > LONGEST_ADDRESS:
-        raise AddressTooLong(LONGEST_ADDRESS)
+        raise UrlTooLong(LONGEST_ADDRESS)
     if "\x00" in request.path_info:
-        raise AddressMalformed("a NUL byte")
+        raise MalformedUrl("a NUL byte")
     if "%" in query or not query.isascii():
         _check_query(query)
     if sum(len(value) for name, value in request.META.items() if name.startswith("HTTP_")) > LARGEST_HEADERS:
@@ -88,14 +88,14 @@ def check_request(request: HttpRequest, *, body_limit: int) -> None:
 def _check_query(query: str) -> None:
     """What is percent-encoded must be whole, and UTF-8 without NUL bytes."""
     if BROKEN_PERCENT.search(query):
-        raise AddressMalformed("a percent sign that two hexadecimal digits do not follow")
+        raise MalformedUrl("a percent sign that two hexadecimal digits do not follow")
     raw = unquote_to_bytes(query.encode("latin-1", "replace"))
     if b"\x00" in raw:
-        raise AddressMalformed("a NUL byte")
+        raise MalformedUrl("a NUL byte")
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        raise AddressMalformed("bytes that are no UTF-8") from error
+        raise MalformedUrl("bytes that are no UTF-8") from error
 
 
 def _check_length(request: HttpRequest, limit: int) -> None:

@@ -7,14 +7,14 @@ class RequestRefused(Exception):
     """Base of every error of this kind."""
 
 
-class AddressMalformed(RequestRefused):
+class MalformedUrl(RequestRefused):
     """The address holds a NUL byte, a broken percent sign, or bytes that are no UTF-8."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The address holds {reason}.")
 
 
-class AddressTooLong(RequestRefused):
+class UrlTooLong(RequestRefused):
     """The address has more than `limit` characters."""
 
     def __init__(self, limit: int) -> None:
@@ -52,7 +52,7 @@ class CsrfFailed(RequestRefused):
         super().__init__("Send the value of the cookie csrftoken as X-CSRFToken, or use an API key, which needs none.")
 
 
-class Crowded(RequestRefused):
+class ServerBusy(RequestRefused):
     """As many requests as may wait for this process are waiting."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from rest_framework.settings import api_settings
 FORM = str(api_settings.URL_FORMAT_OVERRIDE)
 
 
-class FormOfAnswer(DefaultContentNegotiation):
+class FormatNegotiation(DefaultContentNegotiation):
     """By `format` where there are several forms, whatever is accepted; else by `Accept`."""
 
     def select_renderer(

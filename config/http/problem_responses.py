@@ -27,7 +27,7 @@ API_PREFIX = "/api/"
 ABOUT_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "content-disposition", "etag"})
 
 
-def facts_of(error: Exception) -> dict[str, Any]:
+def problem_fields(error: Exception) -> dict[str, Any]:
     """What a foreseen error says to whoever caused it, apart from where it happened: the body without `status`."""
     problem = problem_of(error) or UNEXPECTED
     body: dict[str, Any] = {
@@ -40,16 +40,16 @@ def facts_of(error: Exception) -> dict[str, Any]:
     return body | {name: _plain(getattr(error, name)) for name in problem.facts}
 
 
-def described(error: Exception) -> dict[str, Any]:
+def problem_body(error: Exception) -> dict[str, Any]:
     """A foreseen error as one part of a larger answer tells it: what a call of its own would have answered with."""
-    return facts_of(error) | {"status": (problem_of(error) or UNEXPECTED).status}
+    return problem_fields(error) | {"status": (problem_of(error) or UNEXPECTED).status}
 
 
 def problem_response(error: Exception, request: HttpRequest) -> HttpResponse:
     """The answer of a plain Django view to an error; one that nobody foresaw is logged and told without its inside."""
     problem = problem_of(error) or UNEXPECTED
     _tell_operators(error, problem)
-    answer = _answer(problem, facts_of(error), request)
+    answer = _answer(problem, problem_fields(error), request)
     for name, value in _headers(error, problem).items():
         answer[name] = value
     return answer
@@ -71,13 +71,13 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     _tell_operators(error, problem)
     headers = dict(framework_answer.items()) if framework_answer is not None else {}
     headers.pop("Content-Type", None)
-    answer = _answer(problem, facts_of(error), request)
+    answer = _answer(problem, problem_fields(error), request)
     for name, value in (headers | _headers(error, problem)).items():
         answer[name] = value
     return answer
 
 
-def as_problem(response: HttpResponse, request: HttpRequest) -> HttpResponse:
+def convert_to_problem(response: HttpResponse, request: HttpRequest) -> HttpResponse:
     """The same refusal as problem+json, for answers of Django's own that have a page or nothing as their body."""
     problem = BY_STATUS.get(response.status_code, UNEXPECTED if response.status_code == 500 else None)
     if problem is None or "json" in response.get("Content-Type", ""):
@@ -90,7 +90,7 @@ def as_problem(response: HttpResponse, request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def answer_to(error: Exception, request: HttpRequest) -> HttpResponse | None:
+def response_to_error(error: Exception, request: HttpRequest) -> HttpResponse | None:
     """The answer to a foreseen error that a plain view let rise: a problem for the API, else a page, or None."""
     problem = problem_of(error)
     if problem is None:
@@ -110,7 +110,7 @@ def answer_to(error: Exception, request: HttpRequest) -> HttpResponse | None:
     return page
 
 
-def plain_problem(problem: Problem, request_id: str) -> bytes:
+def problem_bytes(problem: Problem, request_id: str) -> bytes:
     """The body of a problem where there is no request that Django knows."""
     return json.dumps({**_described(problem), "status": problem.status, "request_id": request_id}).encode()
 

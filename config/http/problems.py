@@ -48,11 +48,11 @@ UNEXPECTED = Problem(
 NOT_FOUND = Problem(404, "not-found", "Not found", detail="There is nothing at this address.")
 
 PROBLEMS: dict[type[Exception], Problem] = {
-    requests.AddressMalformed: Problem(400, "malformed-address", "The address cannot be read"),
-    requests.AddressTooLong: Problem(414, "address-too-long", "The address is too long", ("limit",)),
+    requests.MalformedUrl: Problem(400, "malformed-address", "The address cannot be read"),
+    requests.UrlTooLong: Problem(414, "address-too-long", "The address is too long", ("limit",)),
     requests.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large", ("limit",)),
     requests.BodyTooLarge: Problem(413, "body-too-large", "The body is too large", ("limit",)),
-    requests.Crowded: Problem(503, "crowded", "Too much at once", retry_after_s=1),
+    requests.ServerBusy: Problem(503, "crowded", "Too much at once", retry_after_s=1),
     requests.Unreachable: Problem(503, "unreachable", "The site does not answer", retry_after_s=RETRY_AFTER_OUTAGE_S),
     requests.LengthMissing: Problem(411, "length-missing", "The body has no length"),
     requests.NotInSandbox: Problem(404, "not-in-sandbox", "Not in the sandbox", ("calls",)),
@@ -66,15 +66,15 @@ PROBLEMS: dict[type[Exception], Problem] = {
         detail="Our mail server does not take messages just now. Operators have been told.",
         retry_after_s=60,
     ),
-    accounts.CredentialsRefused: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
-    accounts.SignInRefused: Problem(401, "sign-in-refused", "Not signed in"),
-    accounts.AddressUnproven: Problem(403, "address-unconfirmed", "The address is not confirmed"),
-    accounts.AddressTaken: Problem(409, "address-taken", "There is such an account"),
-    accounts.PasswordRefused: Problem(409, "password-refused", "The password will not do", ("reasons",)),
-    accounts.ExpiryRefused: Problem(409, "expiry-refused", "The key cannot end then", ("most_days",)),
-    accounts.KeyOutlivesMaker: Problem(409, "key-outlives-maker", "The key cannot live so long", ("latest",)),
+    accounts.InvalidCredentials: Problem(401, "credentials-refused", "Credentials refused", ("reason",)),
+    accounts.LoginFailed: Problem(401, "sign-in-refused", "Not signed in"),
+    accounts.EmailNotVerified: Problem(403, "address-unconfirmed", "The address is not confirmed"),
+    accounts.EmailTaken: Problem(409, "address-taken", "There is such an account"),
+    accounts.WeakPassword: Problem(409, "password-refused", "The password will not do", ("reasons",)),
+    accounts.ExpiryTooLate: Problem(409, "expiry-refused", "The key cannot end then", ("most_days",)),
+    accounts.KeyOutlivesCreator: Problem(409, "key-outlives-maker", "The key cannot live so long", ("latest",)),
     accounts.TooManyAttempts: Problem(429, "too-many-attempts", "Too many attempts"),
-    accounts.AttemptsUncounted: Problem(
+    accounts.ThrottleUnavailable: Problem(
         503,
         "sign-in-unavailable",
         "Signing in is not possible now",

@@ -8,7 +8,7 @@ from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from config.http.request_log import API_CALLS
+from config.http.request_log import API_V1_PREFIX
 
 # The style sheets that Redoc writes into its page: an empty one that its scripts fill, and that of its scroll bars.
 REDOC_STYLES = (
@@ -27,7 +27,7 @@ class PagePolicyMiddleware(CSPMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """The answer with its policy; those of the API's calls have none."""
-        if request.path_info.startswith(API_CALLS):
+        if request.path_info.startswith(API_V1_PREFIX):
             return response
         return super().process_response(request, response)
 

@@ -81,7 +81,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
-    "config.http.api_policy.ApiGateMiddleware",
+    "config.http.api_policy.ApiPolicyMiddleware",
     "config.apidocs.sandbox.SandboxMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -90,7 +90,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "config.http.page_limits.PageLimitMiddleware",
+    "config.http.login_throttle.LoginThrottleMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.http.security_headers.PagePolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -146,7 +146,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "django.contrib.auth.password_validation.MinimumLengthValidator",
         "django.contrib.auth.password_validation.CommonPasswordValidator",
         "django.contrib.auth.password_validation.NumericPasswordValidator",
-        "accounts.passwords.LongestPassword",
+        "accounts.password_validation.MaximumLengthValidator",
     )
 ]
 LOGIN_URL = reverse_lazy("account_login")
@@ -173,7 +173,7 @@ ACCOUNT_FORMS = {
 ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-# Attempts at the doors are counted by config.http.page_limits.
+# Attempts at the doors are counted by config.http.login_throttle.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
 SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.VouchedSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
@@ -183,12 +183,12 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.CallerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.PrincipalAuthentication"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.SharedThrottle"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.CallerPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.http.parsers.JsonParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.http.negotiation.FormOfAnswer",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.http.negotiation.FormatNegotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.http.problem_responses.exception_handler",
 }
@@ -214,7 +214,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "market data", "description": "Instruments, prices, quotes and news."},
         {"name": "ledger", "description": "The chain that proves that no forecast was changed."},
     ],
-    "DEFAULT_GENERATOR_CLASS": "config.apidocs.schema_cache.KeptGenerator",
+    "DEFAULT_GENERATOR_CLASS": "config.apidocs.schema_cache.CachedSchemaGenerator",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -280,7 +280,7 @@ HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
 # Who serves is written into the audit within the same transaction.
 HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
 # How an error is told inside a larger answer; the table of problems lies above the apps.
-HINDCAST_PROBLEM_OF = "config.http.problem_responses.described"
+HINDCAST_PROBLEM_OF = "config.http.problem_responses.problem_body"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -1,4 +1,4 @@
-"""A clone on somebody's machine: embedded servers, a key of its own kept in the data folder."""
+"""Settings of a clone: embedded servers and a secret key stored in the data folder."""
 
 import secrets
 from pathlib import Path
@@ -7,8 +7,8 @@ from config.settings.base import *  # noqa: F403  # settings modules extend one 
 from config.settings.base import SITE, STORAGES
 
 
-def _kept_secret(path: Path) -> str:
-    """The clone's own secret key, made at first use and readable by its owner only."""
+def _stored_secret(path: Path) -> str:
+    """Return the clone's secret key; creates a private file at first use."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
@@ -16,8 +16,8 @@ def _kept_secret(path: Path) -> str:
     return path.read_text()
 
 
-SECRET_KEY = _kept_secret(SITE.data_dir / "secret_key")
-# Names with checksums as in production; compressing every file takes minutes and helps nobody on one machine.
+SECRET_KEY = _stored_secret(SITE.data_dir / "secret_key")
+# Hashed names as in production, without compression, which takes minutes.
 STORAGES = {
     **STORAGES,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},

@@ -18,9 +18,9 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
-from accounts.callers import FOREVER, Credential, caller_of, credential_of
-from accounts.errors import AccountError, CredentialsRefused
+from accounts.errors import AccountError, InvalidCredentials
 from accounts.models import Scope, User
+from accounts.principals import FOREVER, Credential, credential_of, principal_of
 from config.stream.guard import Pass
 from config.stream.threads import in_thread
 
@@ -69,11 +69,11 @@ class SignedInUser:
 
 
 def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> Admitted:
-    """The person behind a key or a token. Raises CredentialsRefused, ScopeMissing, RateLimited."""
+    """The person behind a key or a token. Raises InvalidCredentials, ScopeMissing, RateLimited."""
     request = HttpRequest()
     request.META = {CREDENTIALS[name]: value for name, value in shown.items()}
     request.META["REMOTE_ADDR"] = (scope.get("client") or [""])[0]
-    caller, shows = caller_of(request), credential_of(request)
+    caller, shows = principal_of(request), credential_of(request)
     caller.require(Scope.READ)
     if caller.user_id is None or shows is None:
         return NOBODY
@@ -82,10 +82,10 @@ def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> Adm
 
 
 def _require_reader(shows: Credential) -> float:
-    """Until when they may read, as far as is known. Raises CredentialsRefused, ScopeMissing."""
-    standing = shows.standing()
-    standing.required().require(Scope.READ)
-    return standing.expires_at
+    """Until when they may read, as far as is known. Raises InvalidCredentials, ScopeMissing."""
+    state = shows.state()
+    state.required().require(Scope.READ)
+    return state.expires_at
 
 
 async def _user_of(session_key: str) -> Admitted:
@@ -106,12 +106,12 @@ def _session_user(session_key: str) -> Admitted:
 
 
 def _require_session(session_key: str, user_id: int) -> float:
-    """As for keys and tokens, but nobody knows when. Raises CredentialsRefused when it is no longer that person's."""
+    """As for keys and tokens, but nobody knows when. Raises InvalidCredentials when it is no longer that person's."""
     user = _signed_in(session_key)
     if user.pk != user_id:
-        raise CredentialsRefused("ended-session")
+        raise InvalidCredentials("ended-session")
     if not user.is_active:
-        raise CredentialsRefused("inactive-account")
+        raise InvalidCredentials("inactive-account")
     return FOREVER
 
 

@@ -10,8 +10,8 @@ import structlog
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
-from accounts.callers import FOREVER, forget_watcher, hears_changes, watch_changes
-from accounts.errors import AccountError, CredentialsRefused
+from accounts.errors import AccountError, InvalidCredentials
+from accounts.principals import FOREVER, credential_cache
 from config.stream.threads import in_thread
 
 log = structlog.get_logger(__name__)
@@ -56,12 +56,12 @@ class Guard:
         """Begin in the background; starting again does nothing."""
         if self._task is None:
             self._loop = asyncio.get_running_loop()
-            watch_changes(self._hear)
+            credential_cache().watch(self._hear)
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Look no more."""
-        forget_watcher(self._hear)
+        credential_cache().unwatch(self._hear)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -97,7 +97,7 @@ class Guard:
             self._wake.clear()
             told, self._told = self._told, set()
             is_time = monotonic() - looked_at_all > LOOK_AT_ALL_EVERY_S
-            everybody = None in told or is_time or not hears_changes()
+            everybody = None in told or is_time or not credential_cache().listener.is_alive()
             if everybody:
                 looked_at_all = monotonic()
             now = time()
@@ -126,7 +126,7 @@ def _looks_at(passes: Sequence[Pass]) -> list[float | str | None]:
 def _look_at(held: Pass) -> float | str | None:
     try:
         return held.check()
-    except CredentialsRefused as refused:
+    except InvalidCredentials as refused:
         return refused.reason
     except AccountError:
         return "forbidden"

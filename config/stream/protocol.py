@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeGuard
 
-from config.http.problem_responses import facts_of
+from config.http.problem_responses import problem_fields
 from marketdata.live import Topic, Topics
 
 MAX_FRAME_CHARACTERS = 16_384
@@ -90,7 +90,7 @@ def error_text(error: CommandRefused) -> str:
 
 def refusal_text(channel: str, error: Exception) -> str:
     """The answer about one symbol that cannot be followed, in the words the API uses for it."""
-    facts = facts_of(error)
+    facts = problem_fields(error)
     code = facts.pop("type").rpartition("#")[2]
     return encoded({"type": "error", "code": code, "channel": channel, **facts})
 

@@ -7,9 +7,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path, re_path
 
-from config.http.problem_responses import CONTENT_TYPE, plain_problem
+from config.http.problem_responses import CONTENT_TYPE, problem_bytes
 from config.http.problems import NOT_FOUND
-from config.http.request_log import REQUEST_ID_HEADER, accepted_id
+from config.http.request_log import REQUEST_ID_HEADER, request_id_for
 from config.stream.access import PagesOfThisSite, SignedInUser
 from config.stream.consumer import StreamConsumer
 from config.stream.guard import Guard
@@ -81,8 +81,8 @@ async def answer_not_found(scope: Any, receive: Any, send: Any) -> None:
     """Pages and the API are served by another process."""
     name = REQUEST_ID_HEADER.lower().encode()
     offered = next((value for header, value in scope["headers"] if header == name), b"")
-    request_id = accepted_id(offered.decode("latin-1"))
-    body = plain_problem(NOT_FOUND, request_id)
+    request_id = request_id_for(offered.decode("latin-1"))
+    body = problem_bytes(NOT_FOUND, request_id)
     headers = [
         (b"content-type", CONTENT_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),

@@ -43,13 +43,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 def _rate_limit_windows_start_with_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every window end a whole window after the start of the test, so that none ends while it counts calls."""
     started_s = int(time.time())
-    monkeypatch.setattr("accounts.allowances.window_offset_s", lambda bucket, width_s: started_s % width_s)
+    monkeypatch.setattr("accounts.quotas.window_offset_s", lambda bucket, width_s: started_s % width_s)
 
 
 def pytest_unconfigure() -> None:
     """Stop the servers; errors of their remaining clients are expected and not logged."""
-    for name in ("accounts.key_table", "store.subscription"):
-        logging.getLogger(name).disabled = True
+    logging.getLogger("store.subscription").disabled = True
     _servers_of_this_run.close()
 
 

@@ -9,9 +9,9 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
 from accounts.models import AuditEvent, TokenFamily, User
-from accounts.real_time import real_now
 from accounts.services.deletion import delete_account
 from accounts.tests.factories import family_of, person
+from accounts.wall_clock import utc_now
 from config.tests.waiting import wait_until
 from marketdata import clock
 from marketdata.tests.factories import stock
@@ -96,7 +96,7 @@ def test_an_account_goes_though_a_program_adds_a_row_meanwhile(other: ThreadPool
 
     asked = in_other(other, renew_and_ask)
     assert held.wait(LIMIT_S)
-    delete_account(user=user, now=real_now())
+    delete_account(user=user, now=utc_now())
     asked.result(LIMIT_S)
     assert not User.objects.exists()
     assert not BatchJob.objects.exists()
@@ -110,7 +110,7 @@ def test_what_goes_on_standing_in_the_way_is_told() -> None:
         try:
             cursor.execute("INSERT INTO clings VALUES (%s)", [user.pk])
             with pytest.raises(DatabaseError):
-                delete_account(user=user, now=real_now())
+                delete_account(user=user, now=utc_now())
         finally:
             cursor.execute("DROP TABLE clings")
     assert User.objects.filter(pk=user.pk).exists()

@@ -1,4 +1,4 @@
-"""Every page of the admin opens for staff: lists, details, and the forms that add a row."""
+"""Every admin page opens for staff: lists, details and add forms."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 @pytest.fixture
 def filled() -> Scene:
-    """Something of everything that people and the machinery write."""
+    """At least one row of every kind."""
     shown = scene()
     apple, version = shown.instruments["AAPL"], shown.version
     came_true(shown.forecasts["AAPL", 5], right=True)
@@ -41,7 +41,7 @@ def filled() -> Scene:
 
 
 def pages_of(model: type[Model]) -> list[str]:
-    """The list of a model's rows, and one row."""
+    """Return the change list and one change page."""
     names = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     found = [reverse(f"{names}_changelist")]
     row = model._default_manager.first()
@@ -59,15 +59,15 @@ def test_lists_rows_and_forms_open(admin_client: Client, admin_user: Any, filled
     assert admin_client.get(form).status_code == (200 if may_add else 403)
 
 
-def test_what_the_machinery_writes_cannot_be_written_by_hand(admin_client: Client, filled: Scene) -> None:
+def test_generated_rows_are_read_only(admin_client: Client, filled: Scene) -> None:
     forecast = filled.forecasts["AAPL", 5]
     path = reverse("admin:predictions_forecast_change", args=[forecast.pk])
     assert admin_client.post(path, {"predicted_price": "1"}).status_code == 403
     assert admin_client.get(reverse("admin:predictions_forecast_delete", args=[forecast.pk])).status_code == 403
-    assert {IngestionRun, QuarantinedBar, Alert, Rule} < set(MODELS), "what an operator asks for is there"
+    assert {IngestionRun, QuarantinedBar, Alert, Rule} < set(MODELS), "operators see these tables"
 
 
-def test_staff_make_an_account(admin_client: Client) -> None:
+def test_staff_create_an_account(admin_client: Client) -> None:
     answers = {"email": "grace@example.com", "password1": "correct horse battery", "password2": "correct horse battery"}
     answer = admin_client.post(reverse("admin:accounts_user_add"), {**answers, "usable_password": "true"})
     assert answer.status_code == 302, answer.content.decode()[-2000:]

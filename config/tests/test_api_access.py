@@ -12,8 +12,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from accounts.models import ApiKey, User
-from accounts.real_time import real_now
 from accounts.tests.factories import key_of, person, token_for
+from accounts.wall_clock import utc_now
 from config.tests.documented import assert_documented
 from predictions.models import BatchJob
 from predictions.services.batch import open_batch
@@ -112,7 +112,7 @@ def world(settings: Settings) -> World:
 
 def headers_of(caller: str, world: World) -> dict[str, str]:
     """What the caller shows; every key but the read-only one may do everything, so that only its state stops it."""
-    everything, past = ("read", "predict", "manage"), real_now() - timedelta(seconds=1)
+    everything, past = ("read", "predict", "manage"), utc_now() - timedelta(seconds=1)
     other = person(plan_id="unlimited")
     match caller:
         case "other user":

@@ -1,4 +1,4 @@
-"""House rules that no other tool checks: sizes, names, mapped errors, tests that can fail, light processes."""
+"""House rules that no other tool checks: sizes, mapped errors, tests that can fail, light processes."""
 
 import ast
 import inspect
@@ -22,16 +22,16 @@ BANNED_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py", "services.py"}
 LAZY_IMPORT_FILES = {"manage.py", "mlops/forecasting/models/catalog.py", "marketdata/sentiment/catalog.py"}
 TRAINING_LIBRARIES = ("torch", "xgboost", "numba", "sklearn", "scipy", "skfolio", "transformers")
 CHECKING_CALLS = ("assert_", "django_assert_", "expect", "raises", "warns", "fail")
-ASKING_FOR_THE_TIME = {"timezone.now", "datetime.now", "datetime.utcnow", "date.today", "timezone.localdate"}
-# The clock itself, and what is about this machine and a vendor's limits rather than about the market.
-MAY_ASK_THE_TIME = {
-    "accounts/real_time.py",
+TIME_CALLS = {"timezone.now", "datetime.now", "datetime.utcnow", "date.today", "timezone.localdate"}
+# The clock itself, and code about this machine or a vendor's limits rather than about the market.
+MAY_READ_REAL_TIME = {
+    "accounts/wall_clock.py",
     "marketdata/clock.py",
-    "marketdata/providers/gate.py",
+    "marketdata/providers/budget.py",
     "marketdata/providers/x.py",
-    "marketdata/services/rations.py",
+    "marketdata/providers/quote_quota.py",
 }
-NEVER_ANSWERED = {"config.devserver.errors"}
+NOT_HTTP = {"config.devserver.errors"}
 
 
 def _files(*suffixes: str) -> Iterator[Path]:
@@ -46,9 +46,10 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def _trees() -> Iterator[tuple[Path, ast.Module]]:
+def named_trees() -> Iterator[tuple[str, ast.Module]]:
+    """Path from the root and syntax tree of every module."""
     for path in _files(".py"):
-        yield path, ast.parse(path.read_text())
+        yield _name(path), ast.parse(path.read_text())
 
 
 def test_imports_keep_the_layers() -> None:
@@ -57,27 +58,27 @@ def test_imports_keep_the_layers() -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-def test_no_hand_written_file_is_longer_than_it_may_be() -> None:
+def test_hand_written_files_are_short() -> None:
     lengths = {_name(path): len(path.read_text().splitlines()) for path in _files(".py", ".html", ".js", ".css")}
     assert len(lengths) > 100
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
-def test_no_file_has_a_name_that_says_nothing() -> None:
+def test_file_names_are_specific() -> None:
     names = [_name(path) for path in _files(".py")]
     assert [name for name in names if Path(name).name in BANNED_NAMES] == []
 
 
-def test_modules_say_what_they_hold() -> None:
-    silent = [_name(path) for path, tree in _trees() if tree.body and not ast.get_docstring(tree)]
-    assert silent == []
+def test_modules_have_docstrings() -> None:
+    undocumented = [name for name, tree in named_trees() if tree.body and not ast.get_docstring(tree)]
+    assert undocumented == []
 
 
-def test_imports_stand_at_the_top() -> None:
+def test_imports_are_at_the_top() -> None:
     inner = [
-        f"{_name(path)}:{node.lineno}"
-        for path, tree in _trees()
-        if _name(path) not in LAZY_IMPORT_FILES
+        f"{name}:{node.lineno}"
+        for name, tree in named_trees()
+        if name not in LAZY_IMPORT_FILES
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
@@ -86,18 +87,18 @@ def test_imports_stand_at_the_top() -> None:
     assert inner == []
 
 
-def test_only_the_clock_asks_for_the_time() -> None:
-    asked = [
-        f"{_name(path)}:{node.lineno}"
-        for path, tree in _trees()
-        if "tests" not in path.parts and _name(path).split("/")[0] in APPS and _name(path) not in MAY_ASK_THE_TIME
+def test_only_the_clock_reads_the_time() -> None:
+    reads = [
+        f"{name}:{node.lineno}"
+        for name, tree in named_trees()
+        if "/tests/" not in name and name.split("/")[0] in APPS and name not in MAY_READ_REAL_TIME
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and (ast.unparse(node) in ASKING_FOR_THE_TIME)
+        if isinstance(node, ast.Attribute) and (ast.unparse(node) in TIME_CALLS)
     ]
-    assert asked == []
+    assert reads == []
 
 
-def test_every_domain_error_has_an_answer() -> None:
+def test_every_domain_error_maps_to_a_response() -> None:
     errors = {
         found
         for module in _error_modules()
@@ -105,24 +106,24 @@ def test_every_domain_error_has_an_answer() -> None:
         if inspect.isclass(found) and issubclass(found, Exception) and found.__module__ == module.__name__
     }
     bases = {base for error in errors for base in error.__mro__[1:]}
-    unanswered = {f"{error.__module__}.{error.__name__}" for error in errors - bases - set(PROBLEMS)}
+    unmapped = {f"{error.__module__}.{error.__name__}" for error in errors - bases - set(PROBLEMS)}
     assert len(errors) > 10
-    assert unanswered == set()
+    assert unmapped == set()
 
 
 def _error_modules() -> Iterator[ModuleType]:
     for path in _files(".py"):
         if path.name == "errors.py":
             module = _name(path).removesuffix(".py").replace("/", ".")
-            if module not in NEVER_ANSWERED:
+            if module not in NOT_HTTP:
                 yield import_module(module)
 
 
 def test_every_test_can_fail() -> None:
     tests = [
-        (f"{_name(path)}::{node.name}", node)
-        for path, tree in _trees()
-        if path.name.startswith("test_") and "tests" in path.parts
+        (f"{name}::{node.name}", node)
+        for name, tree in named_trees()
+        if "/tests/test_" in name
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     ]
@@ -161,10 +162,10 @@ def _called(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-@pytest.mark.parametrize("entrance", ["config.wsgi", "config.edge.asgi"])
-def test_web_processes_load_no_training_library(entrance: str) -> None:
+@pytest.mark.parametrize("entry_point", ["config.wsgi", "config.edge.asgi"])
+def test_web_processes_load_no_training_library(entry_point: str) -> None:
     code = (
-        f"import sys, {entrance}, config.urls\n"
+        f"import sys, {entry_point}, config.urls\n"
         "from django.urls import get_resolver\n"
         "get_resolver().url_patterns\n"
         f"print([name for name in {TRAINING_LIBRARIES} if name in sys.modules])"

@@ -1,4 +1,4 @@
-"""The look-up of known vulnerabilities: found ones fail it, a service out of reach is told and fails nothing."""
+"""The vulnerability audit: findings fail it, an unreachable service is reported and fails nothing."""
 
 import subprocess
 from pathlib import Path
@@ -8,23 +8,25 @@ import pytest
 from config.devserver.paths import ROOT
 
 FOUND = "Found 1 known vulnerability in 1 package\nName Version ID\ndjango 5.2.0 CVE-2026-0001"
-AWAY = "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='advisories.example', port=443)"
+UNREACHABLE = "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='advisories.example', port=443)"
 
 
 @pytest.mark.parametrize(
-    ("said", "ends", "code", "told"),
+    ("output", "exit_code", "expected_code", "expected_text"),
     [
         ("No known vulnerabilities found", 0, 0, "ok      vulnerabilities of base"),
         (FOUND, 1, 1, "FAILED  vulnerabilities of base"),
-        (AWAY, 1, 0, "skipped vulnerabilities: the service that knows them cannot be reached from here."),
+        (UNREACHABLE, 1, 0, "skipped vulnerabilities: the advisory service cannot be reached."),
         ("ERROR: a hash is missing", 1, 1, "a hash is missing"),
     ],
 )
-def test_what_is_known_decides(tmp_path: Path, said: str, ends: int, code: int, told: str) -> None:
-    (tmp_path / "said").write_text(said)
+def test_only_findings_and_errors_fail(
+    tmp_path: Path, output: str, exit_code: int, expected_code: int, expected_text: str
+) -> None:
+    (tmp_path / "output").write_text(output)
     program = tmp_path / "pip-audit"
-    program.write_text(f'#!/bin/sh\ncat "{tmp_path}/said"\nexit {ends}\n')
+    program.write_text(f'#!/bin/sh\ncat "{tmp_path}/output"\nexit {exit_code}\n')
     program.chmod(0o755)
     finished = subprocess.run([ROOT / "deploy" / "audit", tmp_path], cwd=ROOT, capture_output=True, text=True)
-    assert finished.returncode == code
-    assert told in finished.stdout
+    assert finished.returncode == expected_code
+    assert expected_text in finished.stdout

@@ -22,7 +22,7 @@ LOCAL_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672//"
 
 
 def brokers() -> list[str]:
-    """Redis always; RabbitMQ where one is named, or where one answers on this machine."""
+    """Return Redis, and RabbitMQ if configured or running on this machine."""
     if AMQP_URL:
         return ["redis", AMQP_URL]
     address = urlsplit(LOCAL_AMQP_URL)
@@ -41,7 +41,7 @@ def test_the_schedule_is_stored_once() -> None:
 
 
 @pytest.mark.django_db
-def test_what_staff_changed_stays_changed() -> None:
+def test_changes_of_staff_survive_installation() -> None:
     install_schedule()
     later = CrontabSchedule.objects.create(minute="0", hour="20", timezone="America/New_York")
     PeriodicTask.objects.filter(name="after_close").update(enabled=False, crontab=later)
@@ -51,7 +51,7 @@ def test_what_staff_changed_stays_changed() -> None:
 
 
 @pytest.mark.django_db
-def test_the_command_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_each_entry(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("install_schedule")
     assert "after_close: installed" in capsys.readouterr().out
     call_command("install_schedule")
@@ -83,13 +83,13 @@ def test_every_scheduled_task_exists() -> None:
 
 
 @pytest.mark.parametrize("task", ["mlops.train_version", "mlops.retrain"])
-def test_training_has_a_queue_of_its_own(task: str) -> None:
+def test_training_has_its_own_queue(task: str) -> None:
     assert project.app.amqp.router.route({}, task)["queue"].name == "training"
     assert project.app.amqp.router.route({}, "config.after_close")["queue"].name == "work"
 
 
 @pytest.mark.parametrize("broker", brokers(), ids=lambda url: urlsplit(url).scheme or url)
-def test_a_task_travels_through_the_broker_once(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_is_delivered_once(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = settings.HINDCAST_SITE.redis_url if broker == "redis" else broker
     mark = uuid.uuid4().hex
     monkeypatch.setattr(project, "WORK", f"test-work-{mark}")

@@ -1,16 +1,16 @@
-"""The demo's staff account: made once, with a password and a key that are told once."""
+"""The demo's staff account: created once, with a password and a key that are shown once."""
 
 import pytest
 
-from accounts.callers import key_secret
 from accounts.keys import checked_key, digest_of
 from accounts.models import ApiKey, User
+from accounts.principals import key_secret
 from config.devserver.demo import ensure_staff, key_line, login_line
 
 pytestmark = pytest.mark.django_db
 
 
-def test_staff_get_a_password_and_a_key_that_are_told_once() -> None:
+def test_the_staff_password_and_key_are_shown_once() -> None:
     first = ensure_staff()
     user = User.objects.get()
     assert first.password is not None

@@ -13,9 +13,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
-from accounts.callers import key_digest, known_caller
 from accounts.limits import address_bucket
 from accounts.models import Plan, UsageDay
+from accounts.principals import cached_principal, key_digest
 from accounts.tests.factories import key_of, person
 from accounts.usage import USAGE
 from config.edge.tally import BufferedCounts
@@ -170,7 +170,7 @@ def test_calls_are_counted_for_their_key_by_web_and_by_edge(told: Forecast) -> N
     row, text = key_of(person())
     statuses = [Client().get(PATH, headers=by(text)).status_code for _ in range(3)]
     assert statuses == [200] * 3
-    caller = known_caller(digest=str(key_digest(text)))
+    caller = cached_principal(digest=str(key_digest(text)))
     assert caller is not None
     tally = BufferedCounts()
     for status in (200, 304, 200, 200, 200, 429):

@@ -20,7 +20,7 @@ from config.edge.lines import pairs_of
 from config.edge.pipe import Pipe
 from config.edge.reads import Reads
 from config.edge.tally import BufferedCounts
-from config.http.errors import Crowded
+from config.http.errors import ServerBusy
 from config.tests.edge_server import OwnRedis
 from predictions.readpath.bodies import tag_of
 from store.client import redis_client
@@ -160,7 +160,7 @@ def _roomy(settings: Settings) -> None:
 async def test_no_more_requests_wait_for_django_than_may() -> None:
     inside = Inside(Stub(keeps=False), threads=1, most=2)
     answers = await asyncio.gather(*[inside.ask(SCOPE, {}) for _ in range(3)], return_exceptions=True)
-    assert [isinstance(answer, Crowded) for answer in answers] == [False, False, True]
+    assert [isinstance(answer, ServerBusy) for answer in answers] == [False, False, True]
     inside.close()
 
 
@@ -196,7 +196,7 @@ def called(reader: Reader, method: str, query: str, headers: dict[str, str]) -> 
 def test_a_plain_call_is_understood() -> None:
     call = called(Reader(), "GET", QUERY, {**HEADERS, "HTTP_COOKIE": "theme=dark"})
     assert call is not None
-    assert (call.query.symbol, call.query.horizon, call.caller.policy) == ("AAPL", 5, "anonymous")
+    assert (call.query.symbol, call.query.horizon, call.caller.policy_name) == ("AAPL", 5, "anonymous")
     assert call.caller.bucket == "limit:{address:203.0.113.5/32}"
 
 

@@ -1,4 +1,4 @@
-"""Health: what is said, and with which status, when everything or nothing works."""
+"""Health checks: details and status when components work or fail."""
 
 import copy
 from datetime import UTC, date, datetime
@@ -35,7 +35,7 @@ def without_redis():
 
 @pytest.fixture
 def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database's address leads nowhere."""
+    """Point the database settings at an unused port."""
     unreachable = copy.copy(connections["default"].settings_dict) | {"HOST": "127.0.0.1", "PORT": str(free_port())}
     monkeypatch.setattr(connections["default"], "settings_dict", unreachable)
 
@@ -45,14 +45,14 @@ def test_health_is_only_read(path: str) -> None:
     assert Client(enforce_csrf_checks=True).post(path).status_code == 405
 
 
-def test_live_says_that_the_process_answers() -> None:
+def test_live_answers_ok() -> None:
     answer = Client().get("/health/live")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert "no-store" in answer["Cache-Control"]
 
 
 @pytest.mark.usefixtures("stored")
-def test_everything_is_well_when_stores_champion_and_bars_are_there() -> None:
+def test_all_checks_pass_with_stores_champion_and_bars() -> None:
     parts = run_checks(now=NOW)
     assert {name: part.status for name, part in parts.items()} == dict.fromkeys(
         ("database", "redis", "champion", "newest_bar", "providers", "ledger"), "ok"
@@ -64,9 +64,9 @@ def test_everything_is_well_when_stores_champion_and_bars_are_there() -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_ledger_that_did_not_hold_degrades_until_it_holds_again() -> None:
+def test_a_broken_ledger_degrades_until_it_verifies_again() -> None:
     assert run_checks(now=NOW)["ledger"].detail == "Not verified yet."
-    fault = "Forecast 7 (AAPL, from 2023-09-14, 5 sessions ahead): what it says is not what was sealed."
+    fault = "Forecast 7 (AAPL, from 2023-09-14, 5 sessions ahead): the payload does not match the columns."
     LedgerCheck.objects.create(checked_at=NOW, seconds=0.1, forecasts=6, fault=fault)
     broken = run_checks(now=NOW)["ledger"]
     assert (broken.status, broken.detail, broken.facts["forecasts"]) == ("degraded", fault, 6)
@@ -75,7 +75,7 @@ def test_a_ledger_that_did_not_hold_degrades_until_it_holds_again() -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_old_bars_degrade_and_say_how_old_they_are() -> None:
+def test_old_bars_degrade_with_their_age() -> None:
     part = run_checks(now=datetime(2023, 10, 2, 3, 0, tzinfo=UTC))["newest_bar"]
     # Friday the 22nd, and the five sessions of 25 to 29 September.
     assert (part.status, part.facts["sessions_behind"]) == ("degraded", 6)
@@ -83,7 +83,7 @@ def test_old_bars_degrade_and_say_how_old_they_are() -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_model_and_bars_it_is_degraded_and_serves_all_the_same() -> None:
+def test_without_model_and_bars_it_is_degraded_but_serves() -> None:
     answer = Client().get("/health/ready")
     body = answer.json()
     assert (answer.status_code, body["status"]) == (200, "degraded")
@@ -102,7 +102,7 @@ def test_one_store_is_enough_to_serve() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_no_database")
-def test_without_the_database_it_is_degraded_and_asks_it_nothing_more() -> None:
+def test_without_the_database_it_is_degraded_and_skips_queries() -> None:
     answer = Client().get("/health/ready")
     body = answer.json()
     assert (answer.status_code, body["status"]) == (200, "degraded")

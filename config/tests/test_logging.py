@@ -12,14 +12,14 @@ import structlog
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from config.http.request_log import accepted_id
+from config.http.request_log import request_id_for
 from config.observability.logging import HIDDEN, logging_config, redact_secrets
 from config.observability.telemetry import strip_event
 
 
 @contextmanager
 def lines_of(log_format: str) -> Iterator[io.StringIO]:
-    """What is written meanwhile, in the form that processes write it."""
+    """Capture log output in the format of the processes."""
     formatter = logging_config(log_format, "INFO")["formatters"]["lines"].copy()
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(formatter.pop("()")(**formatter))
@@ -44,10 +44,15 @@ def request_line(call: Callable[[], Any]) -> dict[str, Any]:
 
 def test_a_line_is_one_json_object() -> None:
     with lines_of("json") as written:
-        structlog.get_logger("ours").info("forecast told", symbol="AAPL", note="two\nlines")
+        structlog.get_logger("ours").info("forecast published", symbol="AAPL", note="two\nlines")
         logging.getLogger("theirs").warning("%s bars", 3)
     ours, theirs = [json.loads(line) for line in written.getvalue().splitlines()]
-    assert (ours["event"], ours["symbol"], ours["level"], ours["logger"]) == ("forecast told", "AAPL", "info", "ours")
+    assert (ours["event"], ours["symbol"], ours["level"], ours["logger"]) == (
+        "forecast published",
+        "AAPL",
+        "info",
+        "ours",
+    )
     assert ours["timestamp"].endswith("Z")
     assert (theirs["event"], theirs["level"]) == ("3 bars", "warning")
 
@@ -62,15 +67,15 @@ def test_an_exception_is_in_the_line_of_its_message() -> None:
     assert "ValueError: bad" in json.loads(line)["exception"]
 
 
-def test_people_get_lines_that_are_not_json() -> None:
+def test_console_lines_are_not_json() -> None:
     with lines_of("console") as written:
-        structlog.get_logger("ours").info("forecast told", symbol="AAPL")
-    assert "forecast told" in written.getvalue()
+        structlog.get_logger("ours").info("forecast published", symbol="AAPL")
+    assert "forecast published" in written.getvalue()
     assert "symbol=AAPL" in written.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("value", "expected"),
     [
         ({"password": "hunter2"}, {"password": HIDDEN}),
         ({"Authorization": "opaque"}, {"Authorization": HIDDEN}),
@@ -87,12 +92,12 @@ def test_people_get_lines_that_are_not_json() -> None:
         ({"tokens_used": 7, "symbol": "KEY"}, {"tokens_used": 7, "symbol": "KEY"}),
     ],
 )
-def test_secrets_are_hidden_by_name_and_by_shape(told: Any, expected: Any) -> None:
-    assert redact_secrets(told) == expected
+def test_secrets_are_redacted_by_name_and_by_pattern(value: Any, expected: Any) -> None:
+    assert redact_secrets(value) == expected
 
 
 @pytest.mark.django_db
-def test_a_request_leaves_one_line_that_says_what_it_was() -> None:
+def test_a_request_is_logged_in_one_line() -> None:
     line = request_line(
         lambda: Client(REMOTE_ADDR="203.0.113.77").get(
             "/health/live?token=hunter2", headers={"X-Request-ID": "abcd-1234", "Cookie": "sessionid=hunter3"}
@@ -100,7 +105,7 @@ def test_a_request_leaves_one_line_that_says_what_it_was() -> None:
     )
     assert (line["method"], line["path"], line["route"], line["status"]) == ("GET", "/health/live", "health/live", 200)
     assert (line["client"], line["request_id"], line["user"]) == ("203.0.113.0/24", "abcd-1234", None)
-    assert 0 <= line["duration_ms"] < 5000
+    assert line["duration_ms"] >= 0
     assert "hunter" not in json.dumps(line)
 
 
@@ -112,13 +117,13 @@ def test_a_request_leaves_one_line_that_says_what_it_was() -> None:
         ("/accounts/confirm-email/Mg:1wX2yZ:abcDEF/", f"/accounts/confirm-email/{HIDDEN}/"),
     ],
 )
-def test_a_link_of_a_mail_is_not_written_down(path: str, shown: str) -> None:
+def test_links_of_e_mails_are_redacted(path: str, shown: str) -> None:
     assert request_line(lambda: Client().get(path))["path"] == shown
     assert redact_secrets(f"Not Found: {path}") == f"Not Found: {shown}"
 
 
 @pytest.mark.django_db
-def test_a_request_of_somebody_names_the_user_by_key_only() -> None:
+def test_a_request_is_logged_with_the_user_id_only() -> None:
     user = get_user_model().objects.create_user("person@example.org", "a long password")
     browser = Client()
     browser.force_login(user)
@@ -127,25 +132,25 @@ def test_a_request_of_somebody_names_the_user_by_key_only() -> None:
     assert "person@" not in json.dumps(line)
 
 
-def test_a_log_line_asks_the_database_nothing() -> None:
+def test_a_log_line_needs_no_query() -> None:
     # This test may not use the database: a query for the user would fail it.
     assert request_line(lambda: Client().get("/api/schema"))["user"] is None
 
 
 @pytest.mark.parametrize("offered", ["", "short", "x" * 65, "with space 1", "new\nline-000", "<script>00"])
-def test_an_id_that_could_do_harm_is_replaced(offered: str) -> None:
-    given = accepted_id(offered)
+def test_an_unsafe_request_id_is_replaced(offered: str) -> None:
+    given = request_id_for(offered)
     assert given != offered
     assert len(given) == 32
 
 
-def test_an_id_is_given_back_and_each_request_has_its_own() -> None:
+def test_a_request_id_is_returned_and_unique() -> None:
     first, second = (Client().get("/health/live")["X-Request-ID"] for _ in range(2))
     assert first != second
-    assert Client().get("/health/live", headers={"X-Request-ID": "kept-0001"})["X-Request-ID"] == "kept-0001"
+    assert Client().get("/health/live", headers={"X-Request-ID": "given-001"})["X-Request-ID"] == "given-001"
 
 
-def test_an_error_report_names_nobody_and_holds_no_secret() -> None:
+def test_an_error_report_contains_no_user_and_no_secret() -> None:
     event: Any = {
         "user": {"email": "person@example.org"},
         "request": {
@@ -161,15 +166,15 @@ def test_an_error_report_names_nobody_and_holds_no_secret() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/", "/accounts/login/", "/api/v1/predict?symbol=AAPL", "/api/v1/symbols"])
-def test_a_host_that_is_not_ours_is_refused_with_one_calm_line(path: str) -> None:
+def test_a_foreign_host_is_refused_with_one_warning(path: str) -> None:
     with lines_of("json") as written:
         answer = Client().get(path, headers={"host": "elsewhere.example"})
     assert answer.status_code == 400
     if path.startswith("/api/"):
         assert answer["Content-Type"] == "application/problem+json"
         assert answer.json()["request_id"] == answer["X-Request-ID"]
-    told = [json.loads(line) for line in written.getvalue().splitlines()]
-    (refused,) = [line for line in told if line["event"] != "request"]
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    (refused,) = [line for line in lines if line["event"] != "request"]
     assert refused["level"] == "warning"
     assert "elsewhere.example" in refused["event"]
-    assert not any("exception" in line for line in told)
+    assert not any("exception" in line for line in lines)

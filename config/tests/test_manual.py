@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 
 from config.apidocs.openapi import operations_of
 from config.apidocs.sandbox import SANDBOX_KEY
-from config.apidocs.schema_cache import whole_schema
+from config.apidocs.schema_cache import full_schema
 from config.tests.api_site import called_market, served_site
 
 BLOCK = re.compile(r'<code class="language-(\w+)">(.*?)</code>', re.DOTALL)
@@ -128,7 +128,7 @@ def test_the_collection_holds_every_call_in_the_form_of_postman(client: Client) 
     assert {"key": "baseUrl", "value": "http://testserver"} in body["variable"]
     assert any('upsert({key: "X-API-Key"' in line for event in body["event"] for line in event["script"]["exec"])
     calls = [call for folder in body["item"] for call in folder["item"]]
-    assert sorted(call["name"] for call in calls) == sorted(one["summary"] for _, one in operations_of(whole_schema()))
+    assert sorted(call["name"] for call in calls) == sorted(one["summary"] for _, one in operations_of(full_schema()))
     predict = next(call for call in calls if call["request"]["url"]["path"] == ["api", "v1", "predict"])
     assert predict["request"]["url"]["raw"] == "{{baseUrl}}/api/v1/predict?symbol=AAPL"
     assert {response["code"] for response in predict["response"]} >= {200, 400, 404, 429, 503}

@@ -1,4 +1,4 @@
-"""Who changes which model serves stands in the audit, in the same transaction as the change."""
+"""Changes of the model in production are audited in the same transaction."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ def test_promotions_and_rollbacks_are_recorded_once(settings: Settings, tmp_path
     ]
 
 
-def test_without_the_record_there_is_no_change(settings: Settings, tmp_path: Path) -> None:
+def test_a_failed_audit_rolls_the_change_back(settings: Settings, tmp_path: Path) -> None:
     settings.HINDCAST_MODELS = replace(settings.HINDCAST_MODELS, artifacts=tmp_path)
     settings.HINDCAST_ON_MODEL_CHANGE = "config.tests.test_model_audit.refuse"
     with pytest.raises(OSError, match="no record"), transaction.atomic():
@@ -43,5 +43,5 @@ def test_without_the_record_there_is_no_change(settings: Settings, tmp_path: Pat
 
 
 def refuse(**_: object) -> None:
-    """A record that cannot be written."""
+    """Audit hook that fails."""
     raise OSError("no record")

@@ -12,7 +12,7 @@ from redis import Redis
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from accounts.key_table import EVERYBODY, change_channel
+from accounts.credential_cache import EVERYONE, invalidation_channel
 from accounts.models import ApiKey, Plan, User
 from accounts.tests.factories import PASSWORD, key_of, person
 from config.devserver.server_process import free_port
@@ -155,7 +155,7 @@ def test_the_limit_of_callers_without_credentials_is_the_plans_in_every_process(
     assert limits(processes) == [str(before)] * len(processes)
     plan.update(per_minute=7001)
     with Redis.from_url(own.url) as client:
-        client.publish(change_channel(own.url), EVERYBODY)
+        client.publish(invalidation_channel(own.url), EVERYONE)
     changed = time.monotonic()
     while limits(processes) != ["7001"] * len(processes):
         assert time.monotonic() - changed < WITHIN_S

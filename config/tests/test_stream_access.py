@@ -13,8 +13,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import ApiKey, TokenFamily, User
-from accounts.real_time import real_now
 from accounts.tests.factories import key_of, person, token_for
+from accounts.wall_clock import utc_now
 from config.tests.edge_server import Client, Levels, open_client, running_edge
 
 
@@ -51,7 +51,7 @@ def credentials(kind: str) -> dict[str, str]:
         owner = person()
         if kind == "token":
             return {"Authorization": f"Bearer {token_for(owner)}"}
-        revoked_at = real_now() if kind == "revoked key" else None
+        revoked_at = utc_now() if kind == "revoked key" else None
         scope = "manage" if kind == "key without reading" else "read"
         return {"X-API-Key": key_of(owner, scope, revoked_at=revoked_at)[1]}
     finally:
@@ -85,11 +85,11 @@ def end(kind: str, cookie: str) -> None:
         match kind:
             case "key":
                 row = ApiKey.objects.get()
-                row.revoked_at = real_now()
+                row.revoked_at = utc_now()
                 row.save()
             case "token":
                 family = TokenFamily.objects.get()
-                family.revoked_at = real_now()
+                family.revoked_at = utc_now()
                 family.save()
             case "session":
                 browser = Browser()
@@ -135,7 +135,7 @@ def short_lived(kind: str, seconds: float) -> dict[str, str]:
     try:
         owner = person()
         if kind == "key":
-            return {"X-API-Key": key_of(owner, expires_at=real_now() + timedelta(seconds=seconds))[1]}
+            return {"X-API-Key": key_of(owner, expires_at=utc_now() + timedelta(seconds=seconds))[1]}
         return {"Authorization": f"Bearer {token_for(owner, lifetime=timedelta(seconds=seconds))}"}
     finally:
         connections.close_all()
@@ -164,7 +164,7 @@ async def test_a_socket_outlives_the_first_end_of_a_key_that_got_more_time() -> 
     def extend() -> None:
         try:
             key = ApiKey.objects.get()
-            key.expires_at = real_now() + timedelta(days=1)
+            key.expires_at = utc_now() + timedelta(days=1)
             key.save()
         finally:
             connections.close_all()
@@ -185,7 +185,7 @@ async def test_a_socket_outlives_what_happens_to_others() -> None:
         try:
             other = person()
             key, _ = key_of(other)
-            key.revoked_at = real_now()
+            key.revoked_at = utc_now()
             key.save()
         finally:
             connections.close_all()

@@ -1,4 +1,4 @@
-"""Paths that belong to no app: documentation, redirects, what is not there."""
+"""Paths that belong to no app: documentation, redirects, unknown paths."""
 
 import json
 import re
@@ -17,7 +17,7 @@ def browser() -> Client:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_an_api_path_with_a_slash_leads_to_the_one_without(browser: Client, method: str) -> None:
+def test_an_api_path_with_a_slash_redirects(browser: Client, method: str) -> None:
     answer = getattr(browser, method)("/api/schema/?format=json")
     assert (answer.status_code, answer["Location"]) == (308, "/api/schema?format=json")
 
@@ -49,7 +49,7 @@ def test_an_unknown_page_is_a_page(browser: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/models/%00", "/stocks/%00", "/admin/accounts/plan/%00/change/"])
-def test_a_page_with_a_nul_byte_in_its_address_is_none(browser: Client, path: str) -> None:
+def test_a_nul_byte_in_a_page_address_is_not_found(browser: Client, path: str) -> None:
     answer = browser.get(path)
     assert answer.status_code == 404
     assert "There is nothing at this address" in answer.content.decode()
@@ -63,14 +63,14 @@ def test_a_nul_byte_in_a_query_of_the_admin_is_a_bad_request(admin_client: Clien
     assert admin_client.get("/admin/marketdata/instrument/?q=%C3%A4").status_code == 200
 
 
-def test_a_page_for_a_host_that_is_not_ours_is_a_page(browser: Client) -> None:
+def test_a_foreign_host_gets_an_error_page(browser: Client) -> None:
     answer = browser.get("/", headers={"host": "elsewhere.example"})
     assert answer.status_code == 400
     assert "This request cannot be understood" in answer.content.decode()
 
 
 @pytest.mark.django_db
-def test_a_page_for_staff_tells_others_so(browser: Client, django_user_model: type[User]) -> None:
+def test_a_staff_page_is_denied_to_others(browser: Client, django_user_model: type[User]) -> None:
     browser.force_login(django_user_model.objects.create_user(email="ada@example.com", password="a long one 1"))
     answer = browser.get("/providers")
     assert answer.status_code == 403
@@ -95,19 +95,19 @@ def test_documentation_comes_from_this_site(browser: Client, path: str) -> None:
 MAILED = "~ ^/accounts/(password/reset/key|confirm-email)/"
 
 
-def test_the_proxy_sends_to_the_stream_process_only_what_it_answers() -> None:
+def test_the_proxy_sends_only_stream_and_forecasts_to_edge() -> None:
     configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
     blocks = re.findall(r"location ([^{]+) \{([^}]*)\}", configuration)
     assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["/ws/", "= /api/v1/predict"]
     assert [path for path, block in blocks if "proxy_pass http://web;" in block] == ["/api/", MAILED, "/"]
 
 
-def test_what_the_proxy_tells_by_itself_is_told_as_the_api_tells_it() -> None:
+def test_errors_of_the_proxy_match_those_of_the_api() -> None:
     configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
-    told = re.findall(r"return (\d+) '(\{.*\})';", configuration)
+    responses = re.findall(r"return (\d+) '(\{.*\})';", configuration)
     guide = explained()
-    assert len(told) == 6
-    for status, body in told:
+    assert len(responses) == 6
+    for status, body in responses:
         problem = json.loads(body)
         known = guide[problem["type"].removeprefix("/api/problems#")].problem
         assert (known.status, known.title) == (problem["status"], problem["title"]) == (int(status), known.title)

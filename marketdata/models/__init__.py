@@ -1,4 +1,7 @@
-"""What the market did and what was written about it: instruments, bars, refusals, ingestions, articles and moods."""
+"""Tables of instruments, bars, quotes, ingestion runs, articles and daily sentiment.
+
+Imported by every layer of marketdata and by higher apps; rules across rows are in services.
+"""
 
 from marketdata.models.backfill import Backfill
 from marketdata.models.bar_block import BarBlock

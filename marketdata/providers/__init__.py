@@ -1,5 +1,4 @@
-"""Clients of price, quote and news sources: the only modules of this app with outside HTTP.
+"""Clients of data vendors; the only package that sends HTTP requests to them.
 
-A vendor's JSON never leaves its module; callers get records of `base`.
-Imported by `marketdata.services`; other apps may import `sample`.
+Imported by marketdata.services; vendor formats never leave it.
 """

@@ -10,7 +10,7 @@ from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers.alpha_vantage_series import Day, apply_splits, newest_gap, to_daily_history
 from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import Vendor, VendorError, failure, get_json
 
 NAME = "alpha_vantage"
@@ -61,9 +61,9 @@ class AlphaVantage:
     name = NAME
     parallel_calls = 1
 
-    def __init__(self, settings: AlphaVantageSettings, *, gate: Gate | None = None) -> None:
+    def __init__(self, settings: AlphaVantageSettings, *, budget: CallBudget | None = None) -> None:
         self._key = settings.api_key
-        self._gate = gate or Gate(NAME)
+        self._budget = budget or CallBudget(NAME)
         self._vendor = vendor_from_settings(settings)
         self._unreachable: ProviderUnavailable | None = None
         self._request_index = 0
@@ -75,7 +75,7 @@ class AlphaVantage:
         show an overnight move like a split, the list of splits is fetched too; without it the call fails.
         """
         vendor_symbol = to_vendor_symbol(symbol)
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._fetch_series(vendor_symbol)
             days = _parse(lambda: parse_days(reply, vendor_symbol))
             if not has_split_column(reply):
@@ -85,13 +85,13 @@ class AlphaVantage:
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """Fetch the latest price, which may be of the previous session."""
         vendor_symbol = to_vendor_symbol(symbol)
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._get(function="GLOBAL_QUOTE", symbol=vendor_symbol)
             return _parse(lambda: parse_quote(reply, symbol, vendor_symbol))
 
     def search_symbols(self, text: str) -> list[SymbolMatch]:
         """Search instruments, best match first; the result may be empty."""
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._get(function="SYMBOL_SEARCH", keywords=text)
             return _parse(lambda: parse_matches(reply))
 
@@ -129,7 +129,7 @@ class AlphaVantage:
         if self._unreachable is not None:
             raise self._unreachable
         try:
-            return get_json(self._vendor, PATH, {**parameters, "apikey": self._key}, admit=self._gate.admit)
+            return get_json(self._vendor, PATH, {**parameters, "apikey": self._key}, admit=self._budget.admit)
         except ProviderUnavailable as error:
             if error.attempted and error.kind in UNREACHABLE_KINDS:
                 self._unreachable = ProviderUnavailable(NAME, error.reason, error.kind, attempted=False)

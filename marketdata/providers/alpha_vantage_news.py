@@ -10,7 +10,7 @@ from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.providers.alpha_vantage import NAME, PATH, to_vendor_symbol, vendor_from_settings
 from marketdata.providers.base import ArticleRecord
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import failure, get_json
 from marketdata.providers.vendor_fields import bounded_number, clean_text, parse_instant
 from marketdata.sentiment.matching import Company
@@ -23,7 +23,7 @@ class AlphaVantageNewsProvider:
     """One call per company, from the call budget shared with prices."""
 
     settings: AlphaVantageSettings
-    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    budget: CallBudget = field(default_factory=lambda: CallBudget(NAME))
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
@@ -43,8 +43,8 @@ class AlphaVantageNewsProvider:
 
     def _feed(self, **parameters: str | int) -> list[Any]:
         query = {"function": "NEWS_SENTIMENT", **parameters, "apikey": self.settings.api_key}
-        with self.gate.watched():
-            reply = get_json(vendor_from_settings(self.settings), PATH, query, admit=self.gate.admit)
+        with self.budget.recorded():
+            reply = get_json(vendor_from_settings(self.settings), PATH, query, admit=self.budget.admit)
             feed = reply.get("feed") if isinstance(reply, Mapping) else None
             if not isinstance(feed, list):
                 raise failure(NAME, FailureKind.MALFORMED)

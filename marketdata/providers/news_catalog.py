@@ -8,8 +8,8 @@ from django.conf import settings
 from marketdata.conf import AlphaVantageSettings, Budget, NewsSettings
 from marketdata.providers.alpha_vantage_news import AlphaVantageNewsProvider
 from marketdata.providers.base import NewsProvider
-from marketdata.providers.catalog import budget_for, configured_names, shared_gate
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
+from marketdata.providers.catalog import budget_for, call_budget, configured_names
 from marketdata.providers.newsapi import NewsApiProvider
 from marketdata.providers.reddit import RedditProvider
 from marketdata.providers.x import XProvider
@@ -18,29 +18,31 @@ from marketdata.providers.x import XProvider
 SHARE_FOR_NEWS = 0.4
 
 
-def build_news_providers(news: NewsSettings, *, gate_of: Callable[[str], Gate] = Gate) -> list[NewsProvider]:
+def build_news_providers(
+    news: NewsSettings, *, make_budget: Callable[[str], CallBudget] = CallBudget
+) -> list[NewsProvider]:
     """Build the news providers that have a key, for one run."""
-    factories: dict[str, Callable[[Gate], NewsProvider]] = {
-        "alpha_vantage": lambda gate: AlphaVantageNewsProvider(
-            AlphaVantageSettings(news.alpha_vantage_key, news.alpha_vantage_base_url, news.timeout_s), gate
+    factories: dict[str, Callable[[CallBudget], NewsProvider]] = {
+        "alpha_vantage": lambda budget: AlphaVantageNewsProvider(
+            AlphaVantageSettings(news.alpha_vantage_key, news.alpha_vantage_base_url, news.timeout_s), budget
         ),
-        "newsapi": lambda gate: NewsApiProvider(news.newsapi_key, news.newsapi_base_url, news.timeout_s, gate),
-        "reddit": lambda gate: RedditProvider(
+        "newsapi": lambda budget: NewsApiProvider(news.newsapi_key, news.newsapi_base_url, news.timeout_s, budget),
+        "reddit": lambda budget: RedditProvider(
             news.reddit_client_id,
             news.reddit_client_secret,
             news.reddit_subreddits,
             news.reddit_base_url,
             news.timeout_s,
-            gate,
+            budget,
         ),
-        "x": lambda gate: XProvider(news.x_bearer_token, news.x_base_url, news.timeout_s, gate),
+        "x": lambda budget: XProvider(news.x_bearer_token, news.x_base_url, news.timeout_s, budget),
     }
-    return [factories[name](gate_of(name)) for name in news.providers if news.has_key(name)]
+    return [factories[name](make_budget(name)) for name in news.providers if news.has_key(name)]
 
 
 def configured_news_providers() -> list[NewsProvider]:
     """Build the news providers of this installation, with budgets shared by all processes."""
-    return build_news_providers(settings.HINDCAST_NEWS, gate_of=lambda name: shared_gate(name, news_budget(name)))
+    return build_news_providers(settings.HINDCAST_NEWS, make_budget=lambda name: call_budget(name, news_budget(name)))
 
 
 def news_budget(name: str) -> Budget:

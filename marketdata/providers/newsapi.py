@@ -7,7 +7,7 @@ from typing import Any
 
 from marketdata.errors import FailureKind
 from marketdata.providers.base import ArticleRecord
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import Parameters, Vendor, VendorError, failure, get_json
 from marketdata.providers.vendor_fields import clean_text, parse_instant
 from marketdata.sentiment.matching import Company, search_words
@@ -37,12 +37,12 @@ class NewsApiProvider:
     key: str = field(repr=False)
     base_url: str
     timeout_s: float
-    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    budget: CallBudget = field(default_factory=lambda: CallBudget(NAME))
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
         """Fetch the newest 100 English articles with the company's name in title or description."""
-        with self.gate.watched():
+        with self.budget.recorded():
             articles = self._articles(
                 {
                     "q": build_query(company),
@@ -57,7 +57,7 @@ class NewsApiProvider:
 
     def probe(self) -> None:
         """Make one cheap call; raises as any call does."""
-        with self.gate.watched():
+        with self.budget.recorded():
             self._articles({"q": "market", "language": "en", "pageSize": 1})
 
     def _articles(self, parameters: Parameters) -> list[Any]:
@@ -69,7 +69,7 @@ class NewsApiProvider:
             parse_error_body=parse_error_body,
             attempts=ATTEMPTS,
         )
-        reply = get_json(vendor, PATH, parameters, headers={"X-Api-Key": self.key}, admit=self.gate.admit)
+        reply = get_json(vendor, PATH, parameters, headers={"X-Api-Key": self.key}, admit=self.budget.admit)
         articles = reply.get("articles") if isinstance(reply, Mapping) else None
         if not isinstance(articles, list):
             raise failure(NAME, FailureKind.MALFORMED)

@@ -18,8 +18,8 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers.base import ArticleRecord
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.deadline import ConnectionDeadline
-from marketdata.providers.gate import Gate
 from marketdata.providers.http import (
     MAX_BODY_BYTES,
     MIN_TIME_LEFT_S,
@@ -72,10 +72,10 @@ class _BoundedSession(requests.Session):
     raised here, and wraps them in its own.
     """
 
-    def __init__(self, seconds: float, gate: Gate) -> None:
+    def __init__(self, seconds: float, budget: CallBudget) -> None:
         super().__init__()
         self._deadline = time.monotonic() + seconds
-        self._gate = gate
+        self._budget = budget
         self._connection_deadline = ConnectionDeadline(seconds)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _BoundedAdapter(self._connection_deadline))
@@ -92,7 +92,7 @@ class _BoundedSession(requests.Session):
         """Send one request within the remaining time."""
         if time.monotonic() >= self._deadline:
             raise failure(NAME, FailureKind.SLOW)
-        self._gate.admit()
+        self._budget.admit()
         options.update(timeout=max(self._deadline - time.monotonic(), MIN_TIME_LEFT_S), stream=True)
         try:
             response = super().request(*parts, **options)
@@ -134,7 +134,7 @@ class RedditProvider:
     subreddits: Sequence[str]
     base_url: str
     timeout_s: float
-    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    budget: CallBudget = field(default_factory=lambda: CallBudget(NAME))
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
@@ -148,9 +148,9 @@ class RedditProvider:
         self._search("market", limit=1)
 
     def _search(self, query: str, *, limit: int) -> list[ArticleRecord]:
-        with self.gate.watched():
+        with self.budget.recorded():
             try:
-                with _BoundedSession(self.timeout_s, self.gate) as session:
+                with _BoundedSession(self.timeout_s, self.budget) as session:
                     return self._posts(session, query, limit)
             # praw does not validate responses; an unexpected shape raises one of the last five.
             except (

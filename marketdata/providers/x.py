@@ -7,7 +7,7 @@ from typing import Any
 
 from marketdata.errors import FailureKind
 from marketdata.providers.base import ArticleRecord
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import Vendor, VendorError, failure, get_json
 from marketdata.providers.vendor_fields import clean_text, parse_instant
 from marketdata.sentiment.matching import Company, search_words
@@ -30,7 +30,7 @@ class XProvider:
     bearer_token: str = field(repr=False)
     base_url: str
     timeout_s: float
-    gate: Gate = field(default_factory=lambda: Gate(NAME))
+    budget: CallBudget = field(default_factory=lambda: CallBudget(NAME))
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
@@ -51,8 +51,8 @@ class XProvider:
             "tweet.fields": "created_at,author_id",
         }
         headers = {"Authorization": f"Bearer {self.bearer_token}"}
-        with self.gate.watched():
-            posts = _posts(get_json(vendor, PATH, parameters, headers=headers, admit=self.gate.admit))
+        with self.budget.recorded():
+            posts = _posts(get_json(vendor, PATH, parameters, headers=headers, admit=self.budget.admit))
         return [record for record in map(_record, posts) if record is not None]
 
 

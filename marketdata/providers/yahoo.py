@@ -21,7 +21,7 @@ from yfinance.exceptions import YFException, YFRateLimitError
 
 from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory, QuoteRecord
-from marketdata.providers.gate import Gate
+from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import MESSAGES, failure, failure_kind_of_status, redact
 
 QUERY_HOST = "https://query2.finance.yahoo.com"
@@ -88,24 +88,26 @@ class YahooProvider:
     name = "yahoo"
     parallel_calls = PARALLEL_CALLS
 
-    def __init__(self, *, timeout_s: float, base_url: str | None, cache_folder: Path, gate: Gate | None = None) -> None:
+    def __init__(
+        self, *, timeout_s: float, base_url: str | None, cache_folder: Path, budget: CallBudget | None = None
+    ) -> None:
         cache_folder.mkdir(parents=True, exist_ok=True)
         set_cache_location(str(cache_folder))
-        self._gate = gate or Gate(self.name)
+        self._budget = budget or CallBudget(self.name)
         self._timeout_s = timeout_s
         self._session = _BoundedSession(seconds=timeout_s, base_url=base_url)
         self._unreachable: ProviderUnavailable | None = None
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
         """Fetch the chart of the symbol; Yahoo's prices are split-adjusted as of today."""
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._get_chart(symbol, _parameters(first, last))
             _require_same_symbol(reply, symbol)
             return parse_chart(reply, first=first)
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """Fetch the latest price from the metadata of a chart."""
-        with self._gate.watched():
+        with self._budget.recorded():
             reply = self._get_chart(symbol, QUOTE_PARAMETERS)
             _require_same_symbol(reply, symbol)
             return parse_quote(reply, symbol)
@@ -117,7 +119,7 @@ class YahooProvider:
     def _get_chart(self, symbol: str, parameters: Mapping[str, Any]) -> Any:
         if self._unreachable is not None:
             raise self._unreachable
-        self._gate.admit()
+        self._budget.admit()
         url = f"{QUERY_HOST}{CHART_PATH}{yahoo_symbol(symbol)}"
         try:
             response = YfData(session=self._session).get(url, params=dict(parameters), timeout=self._timeout_s)

@@ -1,1 +1,4 @@
-"""What texts about companies say: scoring, matching, joining and dating them. No HTTP, no database."""
+"""Sentiment of texts: lexicon and FinBERT scorers, matching to companies, daily aggregation.
+
+Imported by marketdata.services; pure, without HTTP and database.
+"""

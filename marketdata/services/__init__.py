@@ -1,5 +1,4 @@
-"""Services: the functions that write market data.
+"""Writes of market data: ingestion, import, quotes, news, health of sources.
 
-Each call is one transaction and idempotent unless its docstring says otherwise.
-Imported by commands, tasks, admin actions and higher apps.
+Imported by commands, tasks, admin and higher apps; one transaction per call.
 """

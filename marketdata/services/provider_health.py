@@ -10,9 +10,9 @@ from marketdata.conf import Budget
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import ProviderHealth
 from marketdata.providers.base import ProbedProvider
-from marketdata.providers.catalog import WITHOUT_GATE, budget_for, configured_providers, shared_ledger
+from marketdata.providers.catalog import UNLIMITED_PROVIDERS, budget_for, configured_providers, shared_usage
 from marketdata.providers.news_catalog import configured_news_providers
-from marketdata.providers.standing import Standing
+from marketdata.providers.provider_state import ProviderState
 from marketdata.selectors import NO_KEY_DETAIL, configured_sources
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ def probe_provider(*, name: str, now: datetime) -> ProviderHealth:
     """
     if name not in {source.name for source in configured_sources() if source.is_enabled}:
         return _store_health(name, State.OFF, NO_KEY_DETAIL, None, now)
-    if name in WITHOUT_GATE:
+    if name in UNLIMITED_PROVIDERS:
         return _store_health(name, State.OK, "Local data.", None, now)
     before = _read_state(name, now)
     failure = _probe(name) if probe_is_due(before, budget_for(name), now) else None
@@ -68,7 +68,7 @@ def provider_names() -> tuple[str, ...]:
     return tuple(source.name for source in configured_sources())
 
 
-def probe_is_due(known: Standing | None, budget: Budget, now: datetime) -> bool:
+def probe_is_due(known: ProviderState | None, budget: Budget, now: datetime) -> bool:
     """Return whether the last call is old enough, and the budget large enough, for another probe."""
     if known is None:
         return True
@@ -81,10 +81,10 @@ def probe_is_due(known: Standing | None, budget: Budget, now: datetime) -> bool:
     return not seen or now - max(seen) >= every - EARLY
 
 
-def _read_state(name: str, now: datetime) -> Standing | None:
+def _read_state(name: str, now: datetime) -> ProviderState | None:
     """Read the shared state of the source; None while Redis is unavailable."""
     try:
-        return shared_ledger(name).standing(now)
+        return shared_usage(name).state(now)
     except RedisError:
         return None
 
@@ -103,14 +103,14 @@ def _probe(name: str) -> ProviderUnavailable | ProviderRejected | None:
     return None
 
 
-def _state_of(known: Standing | None, failure: ProviderUnavailable | ProviderRejected | None) -> tuple[State, str]:
+def _state_of(known: ProviderState | None, failure: ProviderUnavailable | ProviderRejected | None) -> tuple[State, str]:
     if failure is not None:
         return _state_after(failure.kind), f"The last call failed: {failure.reason}."
     if known is None:
         return State.OK, "Up. Call counts are unknown while Redis is unavailable."
-    if known.rests_until is not None:
+    if known.paused_until is not None:
         kind = FailureKind(known.last_kind) if known.last_kind else FailureKind.UNREACHABLE
-        return _state_after(kind), f"Paused until {known.rests_until:%H:%M} UTC after {_label(kind)}."
+        return _state_after(kind), f"Paused until {known.paused_until:%H:%M} UTC after {_label(kind)}."
     if known.left_today == 0:
         return State.DEGRADED, "Today's call budget is used up; it resets at midnight UTC."
     if known.last_failure_at and (known.last_success_at is None or known.last_failure_at > known.last_success_at):
@@ -129,7 +129,7 @@ def _label(kind: FailureKind) -> str:
     return kind.value.replace("_", " ")
 
 
-def _store_health(name: str, state: State, detail: str, known: Standing | None, now: datetime) -> ProviderHealth:
+def _store_health(name: str, state: State, detail: str, known: ProviderState | None, now: datetime) -> ProviderHealth:
     values = {"state": state, "detail": detail[:MAX_DETAIL_LENGTH], "checked_at": now}
     if known is not None:
         values |= {
@@ -140,7 +140,7 @@ def _store_health(name: str, state: State, detail: str, known: Standing | None, 
             "calls_today": known.calls_today,
             "calls_left": known.left_today,
             "runs_out_at": known.runs_out_at,
-            "paused_until": known.rests_until,
+            "paused_until": known.paused_until,
         }
     health, _ = ProviderHealth.objects.update_or_create(provider=name, defaults=values)
     if state == State.OFF:

@@ -20,10 +20,9 @@ from marketdata.models import Instrument
 from marketdata.providers.base import Provider, QuoteProvider, QuoteRecord
 from marketdata.providers.catalog import configured_providers
 from marketdata.providers.failover import fetch_first_quote
-from marketdata.providers.rationed import Ration, RationedQuotes
+from marketdata.providers.quote_quota import QuotaLimitedProvider, QuoteQuota, quote_quota
 from marketdata.selectors import vendor_symbols
 from marketdata.services.quotes import publish_prices, store_quote
-from marketdata.services.rations import ration_of
 from marketdata.watched_instruments import last_request_times, mark_requested
 from store.client import redis_client
 
@@ -97,20 +96,18 @@ def _claimed() -> Iterator[bool]:
 
 def _run(now: datetime, providers: Providers) -> PollReport:
     names = [provider.name for provider in providers() if isinstance(provider, QuoteProvider)]
-    rations = {name: ration for name in names if not (ration := ration_of(name)).is_spent}
-    if not rations:
+    quotas = {name: quota for name in names if not (quota := quote_quota(name)).is_spent}
+    if not quotas:
         return PollReport()
     requested_at = last_request_times(now)
-    due = _due(requested_at, rations, now)
+    due = _due(requested_at, quotas, now)
     report = PollReport(watched=len(requested_at))
     started = time.perf_counter()
     for first in range(0, min(len(due), MAX_QUOTES_PER_RUN), CHUNK_SIZE):
         seconds = time.perf_counter() - started
         if seconds > MAX_RUN_S:
             break
-        chunk_report = _poll_chunk(
-            due[first : first + CHUNK_SIZE], providers, rations, now + timedelta(seconds=seconds)
-        )
+        chunk_report = _poll_chunk(due[first : first + CHUNK_SIZE], providers, quotas, now + timedelta(seconds=seconds))
         report += chunk_report
         if not chunk_report.requested:
             break
@@ -125,7 +122,7 @@ def _run(now: datetime, providers: Providers) -> PollReport:
     return report
 
 
-def _due(requested_at: Mapping[int, float], rations: Mapping[str, Ration], now: datetime) -> list[Instrument]:
+def _due(requested_at: Mapping[int, float], quotas: Mapping[str, QuoteQuota], now: datetime) -> list[Instrument]:
     """Return the watched instruments whose quotes are due, longest-waiting first."""
     listed = Instrument.objects.filter(pk__in=requested_at, delisted_on__isnull=True)
     closes = {
@@ -133,7 +130,7 @@ def _due(requested_at: Mapping[int, float], rations: Mapping[str, Ration], now: 
         for instrument in listed
         if (session := open_session(instrument.mic, now)) is not None
     }
-    lefts = [ration.left for ration in rations.values()]
+    lefts = [quota.left for quota in quotas.values()]
     # A limited budget is spread over the rest of the session.
     interval_share = 0.0 if None in lefts else len(closes) / sum(left for left in lefts if left is not None)
     due = [
@@ -146,17 +143,17 @@ def _due(requested_at: Mapping[int, float], rations: Mapping[str, Ration], now: 
 
 
 def _poll_chunk(
-    instruments: Sequence[Instrument], providers: Providers, rations: Mapping[str, Ration], now: datetime
+    instruments: Sequence[Instrument], providers: Providers, quotas: Mapping[str, QuoteQuota], now: datetime
 ) -> PollReport:
     """Poll a chunk concurrently; new providers per chunk, because each has one deadline per run."""
     sources = [
-        RationedQuotes(provider, vendor_symbols(provider.name), rations[provider.name])
+        QuotaLimitedProvider(provider, vendor_symbols(provider.name), quotas[provider.name])
         for provider in providers()
-        if isinstance(provider, QuoteProvider) and provider.name in rations
+        if isinstance(provider, QuoteProvider) and provider.name in quotas
     ]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="quotes") as threads:
         results = list(threads.map(partial(_fetch_quote, sources), [instrument.symbol for instrument in instruments]))
-    requested_symbols = set[str]().union(*(source.asked for source in sources))
+    requested_symbols = set[str]().union(*(source.requested for source in sources))
     requested = [instrument.pk for instrument in instruments if instrument.symbol in requested_symbols]
     mark_requested(requested, at=now)
     outcomes = _store_quotes(dict(zip(instruments, results, strict=True)), now)
@@ -165,7 +162,7 @@ def _poll_chunk(
     return PollReport(requested=len(requested), stored=stored, rejected=rejected, failed=failed)
 
 
-def _fetch_quote(sources: Sequence[RationedQuotes], symbol: str) -> QuoteOrError:
+def _fetch_quote(sources: Sequence[QuotaLimitedProvider], symbol: str) -> QuoteOrError:
     try:
         return fetch_first_quote(sources, symbol)
     except (ProviderUnavailable, ProviderRejected) as error:

@@ -26,7 +26,7 @@ MATCHES = json.loads((Path(__file__).parent / "recorded" / "alpha_vantage_search
 @pytest.fixture
 def vendor(httpserver: HTTPServer, settings: Settings) -> Iterator[HTTPServer]:
     """Alpha Vantage is configured, nobody has asked it yet, and the stand-in plays it."""
-    keys = [f"provider:{what}:alpha_vantage" for what in ("calls", "day", "circuit")]
+    keys = [f"provider:{{alpha_vantage}}:{what}" for what in ("calls", "day", "circuit")]
     with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
         store.delete(*keys)
         settings.HINDCAST_MARKETDATA = replace(

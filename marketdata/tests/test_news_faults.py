@@ -22,7 +22,7 @@ from werkzeug import Request, Response
 from config.settings.environment import read_environment
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import ArticleMention, Instrument, NewsArticle, SentimentDay
-from marketdata.providers.catalog import shared_ledger
+from marketdata.providers.catalog import shared_usage
 from marketdata.providers.news_catalog import configured_news_providers, news_budget
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.news import ingest_news
@@ -108,7 +108,7 @@ def netflix(db: None) -> Instrument:
 @pytest.fixture
 def _nothing_known() -> Iterator[None]:
     """The sources' counts and rests in the store, emptied before and after."""
-    names = [f"provider:{what}:{vendor}" for what in ("calls", "day", "circuit") for vendor in VENDORS]
+    names = [f"provider:{{{vendor}}}:{what}" for what in ("calls", "day", "circuit") for vendor in VENDORS]
     with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
         store.delete(*names)
         yield
@@ -240,7 +240,7 @@ def test_the_task_leaves_a_limited_source_alone_for_as_long_as_it_asks(
         configured_news_providers()[0].fetch_news(NETFLIX, since=SINCE)
     assert (held_back.value.kind, held_back.value.attempted) == (FailureKind.RATE_LIMITED, False)
     assert 100 < (held_back.value.retry_after_s or 0) <= 120
-    assert SECRET not in str(shared_ledger(vendor).standing(NOW))
+    assert SECRET not in str(shared_usage(vendor).state(NOW))
 
 
 WORKER = """

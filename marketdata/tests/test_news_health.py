@@ -43,7 +43,7 @@ def _sources(settings: Any, httpserver: HTTPServer) -> Iterator[None]:
     )
     settings.HINDCAST_NEWS = news_settings(httpserver.url_for("").rstrip("/"))
     settings.HINDCAST_LIMITS = replace(site.HINDCAST_LIMITS, anonymous_per_minute=1_000)
-    names = [f"provider:{what}:{vendor}" for what in ("calls", "day", "circuit") for vendor in PATHS]
+    names = [f"provider:{{{vendor}}}:{what}" for what in ("calls", "day", "circuit") for vendor in PATHS]
     with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
         store.delete(*names)
         yield

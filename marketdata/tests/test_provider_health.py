@@ -21,8 +21,8 @@ from config.devserver.server_process import free_port
 from config.observability.health import run_checks
 from marketdata.conf import AlphaVantageSettings, Budget
 from marketdata.models import ProviderHealth
-from marketdata.providers.catalog import configured_providers, shared_gate
-from marketdata.providers.standing import Standing
+from marketdata.providers.catalog import call_budget, configured_providers
+from marketdata.providers.provider_state import ProviderState
 from marketdata.services.provider_health import probe_is_due, probe_provider
 from marketdata.tasks import probe_one_provider, probe_providers
 
@@ -32,7 +32,7 @@ RECORDED = Path(__file__).parent / "recorded"
 KEY = "QK7SECRETKEY42"
 NOW = datetime(2024, 6, 11, 12, tzinfo=UTC)
 CHART = "/v8/finance/chart/IBM"
-UNSEEN = Standing(0, None, None, None, "", {}, None, None, None)
+UNSEEN = ProviderState(0, None, None, None, "", {}, None, None, None)
 Person = Callable[[bool], Client]
 
 
@@ -55,7 +55,7 @@ def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[
     settings.HINDCAST_LIMITS = replace(site.HINDCAST_LIMITS, anonymous_per_minute=1_000)
     with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
         names = [
-            f"provider:{what}:{name}" for what in ("calls", "day", "circuit") for name in ("yahoo", "alpha_vantage")
+            f"provider:{{{name}}}:{what}" for what in ("calls", "day", "circuit") for name in ("yahoo", "alpha_vantage")
         ]
         store.delete(*names)
         YfData._instances.clear()
@@ -140,7 +140,7 @@ def test_a_source_without_a_key_is_not_asked(settings: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "due"),
+    ("known", "due"),
     [
         (None, True),
         (UNSEEN, True),
@@ -152,8 +152,8 @@ def test_a_source_without_a_key_is_not_asked(settings: Any) -> None:
         (replace(UNSEEN, left_today=5, last_success_at=NOW - timedelta(hours=20)), False),
     ],
 )
-def test_probes_leave_the_budget_to_the_work(standing: Standing | None, due: bool) -> None:
-    assert probe_is_due(standing, Budget(per_day=25), NOW) is due
+def test_probes_leave_the_budget_to_the_work(known: ProviderState | None, due: bool) -> None:
+    assert probe_is_due(known, Budget(per_day=25), NOW) is due
 
 
 def test_without_a_budget_every_quarter_of_an_hour_is_due() -> None:
@@ -164,10 +164,10 @@ def test_without_a_budget_every_quarter_of_an_hour_is_due() -> None:
 
 def test_a_spent_budget_is_told_before_the_source_tells_it(httpserver: HTTPServer) -> None:
     answering(httpserver)
-    gate = shared_gate("alpha_vantage")
+    budget = call_budget("alpha_vantage")
     for _ in range(25):
-        gate.admit()
-    with gate.watched():
+        budget.admit()
+    with budget.recorded():
         pass
     health = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     assert (health.state, health.calls_left) == ("degraded", 0)

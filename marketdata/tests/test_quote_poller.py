@@ -20,10 +20,9 @@ from werkzeug import Request, Response
 from yfinance.data import YfData
 
 from marketdata.conf import AlphaVantageSettings, Budget
-from marketdata.errors import ProviderRejected, ProviderUnavailable
+from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import Instrument, Quote, SymbolAlias
-from marketdata.providers.catalog import shared_gate
-from marketdata.providers.gate import TELL
+from marketdata.providers.catalog import call_budget, shared_usage
 from marketdata.providers.sample import SampleProvider
 from marketdata.services.quote_poller import PollReport, poll_quotes
 from marketdata.services.quotes import follow
@@ -37,6 +36,7 @@ from marketdata.tests.quote_factories import (
     messages_told,
     quote,
 )
+from store.client import redis_client
 
 pytestmark = pytest.mark.django_db
 LATER = timedelta(hours=12)
@@ -157,34 +157,33 @@ def with_budget(settings: Settings, **budgets: Budget) -> None:
 
 
 @pytest.fixture
-def ration(settings: Settings) -> Iterator[str]:
+def provider(settings: Settings) -> Iterator[str]:
     """A source that may be called eight times a day, so four times for quotes, with nothing used."""
     name = "scarce"
-    keys = [f"provider:{what}:{name}" for what in ("calls", "day", "circuit")]
-    with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
-        store.delete(*keys)
-        with_budget(settings, scarce=Budget(per_day=8))
-        yield name
-        store.delete(*keys)
+    keys = [f"provider:{{{name}}}:{part}" for part in ("calls", "day", "circuit")]
+    redis_client().delete(*keys)
+    with_budget(settings, scarce=Budget(per_day=8))
+    yield name
+    redis_client().delete(*keys)
 
 
-def test_half_of_a_day_is_kept_for_bars(ration: str) -> None:
+def test_half_of_a_day_is_kept_for_bars(provider: str) -> None:
     watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
-    source = FakeQuoteProvider(ration, before=shared_gate(ration).admit)
+    source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
     # Twenty seconds before the close nothing has to last any longer.
     late = datetime(2024, 6, 11, 19, 59, 40, tzinfo=UTC)
     assert [polled(source, late + timedelta(seconds=15 * run)).requested for run in range(2)] == [4, 0]
     assert sorted(source.requested) == ["AAA", "BBB", "CCC", "DDD"]
     for _ in range(4):
-        shared_gate(ration).admit()
+        call_budget(provider).admit()
     with pytest.raises(ProviderUnavailable):
-        shared_gate(ration).admit()
+        call_budget(provider).admit()
 
 
-def test_who_waits_longest_comes_first(ration: str) -> None:
+def test_who_waits_longest_comes_first(provider: str) -> None:
     watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
     # It counts nothing, so every run has four calls.
-    source = FakeQuoteProvider(ration)
+    source = FakeQuoteProvider(provider)
     late = datetime(2024, 6, 11, 19, 59, 10, tzinfo=UTC)
     for run in range(3):
         polled(source, late + timedelta(seconds=16 * run))
@@ -195,20 +194,18 @@ def test_who_waits_longest_comes_first(ration: str) -> None:
     ]
 
 
-def test_a_small_ration_lasts_to_the_close(ration: str) -> None:
+def test_a_small_quota_lasts_to_the_close(provider: str) -> None:
     watched("AAA")
-    source = FakeQuoteProvider(ration, before=shared_gate(ration).admit)
+    source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
     # Five hours are left; after the first of four calls 240 minutes for three, one in 80; at minute 76 one in 75.
     asked = [polled(source, INSIDE + timedelta(minutes=minutes)).requested for minutes in (0, 60, 76, 120)]
     assert asked == [1, 0, 1, 0]
 
 
-def test_a_resting_source_is_left_alone(ration: str) -> None:
+def test_a_resting_source_is_left_alone(provider: str) -> None:
     watched("AAA")
-    with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
-        keys = [f"provider:{what}:{ration}" for what in ("day", "circuit")]
-        store.register_script(TELL)(keys=keys, args=["rate_limited", 0, 5, 60_000, 5, 30_000, 900_000])
-    source = FakeQuoteProvider(ration)
+    shared_usage(provider).record(FailureKind.RATE_LIMITED, latency_ms=5, pause_s=60.0)
+    source = FakeQuoteProvider(provider)
     assert polled(source).requested == 0
     assert source.requested == []
 
@@ -267,7 +264,9 @@ def vendors(httpserver: HTTPServer, settings: Settings, tmp_path: Path) -> Itera
     """The stand-in as Yahoo and as Alpha Vantage, both configured, with budgets that nobody has used."""
     YfData._instances.clear()
     store = Redis.from_url(django_settings.HINDCAST_SITE.redis_url)
-    keys = [f"provider:{what}:{name}" for what in ("calls", "day", "circuit") for name in ("yahoo", "alpha_vantage")]
+    keys = [
+        f"provider:{{{name}}}:{what}" for what in ("calls", "day", "circuit") for name in ("yahoo", "alpha_vantage")
+    ]
     store.delete(*keys)
     settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, data_dir=tmp_path)
     settings.HINDCAST_MARKETDATA = replace(

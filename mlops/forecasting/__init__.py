@@ -1,1 +1,4 @@
-"""The numerics of forecasting: pure functions and frozen objects; no web, no database, no network, no clock."""
+"""Numerics of forecasting: features, models, intervals, metrics, backtests.
+
+Imports no Django, database, network or clock; imported by mlops and predictions.
+"""

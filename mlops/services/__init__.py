@@ -1,1 +1,4 @@
-"""What changes models: training, judging, promoting, forecasting with them."""
+"""Writes of mlops: training, evaluation, registry, serving.
+
+Imported by commands, tasks, admin and predictions; one transaction per call.
+"""

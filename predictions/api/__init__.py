@@ -1,1 +1,4 @@
-"""Forecasts over HTTP."""
+"""REST endpoints for forecasts, batches, track record and ledger.
+
+Imported by `config.urls`; imports readpath, services and selectors.
+"""

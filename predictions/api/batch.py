@@ -15,10 +15,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.callers import caller_of
 from accounts.limits import retry_after_s
 from accounts.models import Scope
-from accounts.services.idempotency import answered_once, was_begun
+from accounts.principals import principal_of
+from accounts.services.idempotency import has_started, respond_once
 from marketdata import clock
 from marketdata.api.base import ApiView
 from marketdata.api.schema import RESPONSE_HEADERS, problem_responses, response_header
@@ -61,7 +61,7 @@ class BatchCreate(ApiView):
         if not isinstance(symbols, list) or not 1 < len(symbols) <= MOST_IN_A_BATCH:
             return 1
         http = request._request
-        return 1 if was_begun(http, caller=caller_of(http).bucket, now=clock.now()) else len(symbols)
+        return 1 if has_started(http, caller=principal_of(http).bucket, now=clock.now()) else len(symbols)
 
     @extend_schema(
         operation_id="predict_batch",
@@ -95,18 +95,18 @@ class BatchCreate(ApiView):
         form = BatchIn(data=request.data)
         form.is_valid(raise_exception=True)
         words, horizon = form.validated_data["symbols"], form.validated_data["horizon"]
-        return answered_once(
+        return respond_once(
             request._request,
             encoded(form.validated_data),
             partial(self._answer, request, words, horizon),
-            caller=caller_of(request._request).bucket,
+            caller=principal_of(request._request).bucket,
             now=clock.now(),
         )
 
     def _answer(self, request: Request, words: list[str], horizon: int) -> HttpResponse:
         if len(words) <= MOST_AT_ONCE:
             return _at_once(said_about(words, horizon, now=clock.now()))
-        caller = caller_of(request._request)
+        caller = principal_of(request._request)
         if caller.user_id is None:
             raise BatchNeedsOwner(MOST_AT_ONCE)
         caller.require(Scope.PREDICT)

@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.callers import caller_of
 from accounts.errors import ScopeMissing
 from accounts.limits import client_address, network_of, remember, take_call
 from accounts.models import Scope
+from accounts.principals import principal_of
 from marketdata import clock
 from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
@@ -46,7 +46,7 @@ class PredictQuery:
 def predict(request: HttpRequest) -> HttpResponse:
     """The champion's newest forecast for one stock and horizon."""
     started, now = time.perf_counter(), clock.now()
-    caller = caller_of(request)
+    caller = principal_of(request)
     try:
         caller.require(Scope.READ)
         query = parse_query(request.GET)

@@ -1,1 +1,4 @@
-"""What this app says over the stream: one module a channel."""
+"""Stream channels for forecasts and jobs.
+
+Imported by config.stream and predictions.services; messages are sent after commit.
+"""

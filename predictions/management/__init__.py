@@ -1,1 +1,4 @@
-"""Commands of the forecasts."""
+"""Management commands of predictions.
+
+Run by `manage.py`; imported by no other package.
+"""

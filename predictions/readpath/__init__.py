@@ -1,1 +1,4 @@
-"""The hot read: ready-made answers in the store, one trip to fetch one, and what is done when a store is away."""
+"""Cached forecast responses: rendering, storage and lookup.
+
+Imported by predictions.api, predictions.services and config.edge.
+"""

@@ -14,10 +14,9 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from accounts.allowances import Allowance, Quota, allowance_of, buckets_of, limits_of
 from accounts.limits import COUNT_CALL_LUA, count_locally
+from accounts.quotas import Quota, RateLimitResult, bucket_keys, rate_limit_result, script_arguments
 from predictions.models import Forecast
-from predictions.models.forecast_row import ForecastRow
 from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until, tag_of
 from predictions.readpath.spellings import meant_by
 from store.client import StoreUnavailable, redis_client
@@ -93,7 +92,7 @@ class Kept:
 class Look:
     """What one trip brought: the caller's allowance, who serves, the answer; without the store `reachable` is false."""
 
-    allowance: Allowance
+    allowance: RateLimitResult
     version: str | None
     kept: Kept | None
     reachable: bool
@@ -131,19 +130,19 @@ def _reading_script(client: Redis) -> Any:
 
 def keys_of(quota: Quota) -> list[str]:
     """The keys that the reading script is given."""
-    return [*buckets_of(quota), CHAMPION_KEY]
+    return [*bucket_keys(quota), CHAMPION_KEY]
 
 
 def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1, held: bytes = b"") -> list[int | str | bytes]:
     """The arguments that the reading script is given; `held` is the tag of the forms that need not be sent."""
-    return [*limits_of(quota, cost), f"{meant_by(symbol)}:{horizon}", held]
+    return [*script_arguments(quota, cost), f"{meant_by(symbol)}:{horizon}", held]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
     """What the reading script's reply says."""
     found = list(reply[COUNTED:])
     version = found[0].decode() if found else None
-    return Look(allowance_of(quota, reply[:COUNTED]), version, _kept(found), reachable=True)
+    return Look(rate_limit_result(quota, reply[:COUNTED]), version, _kept(found), reachable=True)
 
 
 def peek(symbol: str, horizon: int) -> Kept | None:
@@ -177,7 +176,7 @@ def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[
     return version.decode(), {symbol: one for symbol, one in kept.items() if one is not None}
 
 
-def keep(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
+def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
     return keep_made([answers_of(forecasts, stale=stale, now=now)], stale=stale, now=now)
 

@@ -1,1 +1,4 @@
-"""What is read of forecasts and their outcomes."""
+"""Reads of forecasts, history, metrics, ledger and page contents.
+
+Imported by API, views, services and alerts; never writes.
+"""

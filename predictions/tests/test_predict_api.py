@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from config.database.base import gate_of
+from config.database.base import database_breaker
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
@@ -153,7 +153,7 @@ def unreachable_database() -> Iterator[None]:
     connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": "1"}
     yield
     connection.settings_dict |= there
-    gate_of("default").answered()
+    database_breaker("default").succeed()
 
 
 def test_a_database_that_refuses_connections_costs_no_answer(told: Forecast, ask: Ask, database_away: None) -> None:

@@ -1,1 +1,4 @@
-"""The pages: stocks, the record, model versions."""
+"""Server-rendered pages of forecasts, track record and models.
+
+Imported by predictions.urls; renders selectors, contains no rule.
+"""

@@ -4,9 +4,9 @@ import httpx
 from playwright.sync_api import expect
 
 from accounts.models import ApiKey, User
-from accounts.real_time import real_now
 from accounts.services.agreements import accept_documents
 from accounts.usage import USAGE
+from accounts.wall_clock import utc_now
 from config.tests.e2e.conftest import PHONE, OpenPage
 
 EMAIL = "ada.lovelace@example.com"
@@ -14,7 +14,7 @@ PASSWORD = "correct horse battery"
 
 
 def test_a_key_is_made_used_seen_and_revoked(open_page: OpenPage, site: str) -> None:
-    accept_documents(user=User.objects.create_user(EMAIL, PASSWORD), now=real_now())
+    accept_documents(user=User.objects.create_user(EMAIL, PASSWORD), now=utc_now())
     page = open_page("/accounts/keys", viewport=PHONE)
     page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)

@@ -1,1 +1,4 @@
-"""Scoring by lists of words: what works without any download of weights."""
+"""Lexicon-based sentiment scorer.
+
+Imported by marketdata.sentiment; pure.
+"""

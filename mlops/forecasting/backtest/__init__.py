@@ -1,1 +1,4 @@
-"""Walk-forward judging: fits that know only the past, their forecasts of what came next, and how good they were."""
+"""Walk-forward evaluation and its reports.
+
+Imported by mlops.services and commands; pure.
+"""

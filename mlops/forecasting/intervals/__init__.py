@@ -1,1 +1,4 @@
-"""How far a price may be from its forecast: volatility, and bands that held in the past."""
+"""Prediction intervals: HAR volatility and conformal calibration.
+
+Imported by mlops.forecasting; pure.
+"""

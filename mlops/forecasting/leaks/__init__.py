@@ -1,4 +1,7 @@
-"""The leak gate: does anything here know what it could not have known? Planted leaks can be given to every check."""
+"""Tests for look-ahead bias; every check also runs on planted leaks.
+
+Imported by the `check_leaks` command and tests.
+"""
 
 from mlops.forecasting.leaks.gate import Suspects, check_all
 from mlops.forecasting.leaks.makers import FeatureMaker, FeatureTable

@@ -1,1 +1,4 @@
-"""How good forecasts were: yes-or-no forecasts, intervals, and what chance alone would do."""
+"""Metrics of forecasts: classification, intervals, skill, significance tests.
+
+Imported by mlops.forecasting and mlops.services; pure.
+"""

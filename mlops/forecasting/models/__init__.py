@@ -1,1 +1,4 @@
-"""The members of the ensemble; only `catalog` knows where each one's library is loaded."""
+"""Ensemble members: LSTM, XGBoost, logistic regression.
+
+Imported through `catalog.py`, which loads torch and xgboost lazily in workers.
+"""

@@ -1,1 +1,4 @@
-"""Commands of the forecasts."""
+"""One module per command: predict, publish, hindcast, verify_ledger, export_ledger, rebuild_accuracy.
+
+Loaded by Django by name; imported by no other package.
+"""

@@ -1,0 +1,152 @@
+"""What the calls about accounts read and tell."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as PasswordProblem
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from accounts.errors import ExpiryTooLate, WeakPassword
+from accounts.models import ApiKey, Scope, User
+from accounts.password_validation import MAX_PASSWORD_CHARACTERS
+from accounts.wall_clock import utc_now
+from marketdata.api.base import RequestBody
+from marketdata.api.fields import SingleLineText, StrictBoolean, StrictText
+
+LONGEST_EMAIL = 254
+SHORTEST_PASSWORD = 8
+LONGEST_LIFE_DAYS = 3650
+
+
+@extend_schema_field({"type": "boolean", "const": True})
+class Consent(StrictBoolean):
+    """The one flag that has to be set."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Only yes will do."""
+        if not super().to_internal_value(data):
+            raise serializers.ValidationError("Without accepting the terms there is no account.")
+        return True
+
+
+class RegisterIn(RequestBody):
+    """An address, a password, and the consent without which there is no account."""
+
+    email = serializers.EmailField(max_length=LONGEST_EMAIL)
+    password = StrictText(min_length=SHORTEST_PASSWORD, max_length=MAX_PASSWORD_CHARACTERS, write_only=True)
+    accepts_terms = Consent(help_text="The terms and the disclaimer, as the site shows them.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The same rules for passwords as on the pages. Raises WeakPassword."""
+        try:
+            validate_password(attrs["password"], User(email=attrs["email"]))
+        except PasswordProblem as problem:
+            raise WeakPassword(problem.messages) from problem
+        return attrs
+
+
+class SignInIn(RequestBody):
+    """An address and its password."""
+
+    email = serializers.EmailField(max_length=LONGEST_EMAIL)
+    password = StrictText(max_length=MAX_PASSWORD_CHARACTERS, write_only=True)
+
+
+class RefreshIn(RequestBody):
+    """A refresh token."""
+
+    refresh = StrictText(max_length=2000)
+
+
+@extend_schema_serializer(component_name="Tokens")
+class TokensOut(serializers.Serializer):
+    """A pair of tokens; `access` goes into `Authorization: Bearer`, `refresh` is good for one renewal."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+    token_type = serializers.CharField(default="Bearer", help_text="Always `Bearer`.")
+    expires_in = serializers.IntegerField(source="expires_in_s", help_text="Seconds that `access` is good for.")
+
+
+@extend_schema_serializer(component_name="Account")
+class AccountOut(serializers.ModelSerializer):
+    """An account and the limits of its plan; null is no limit."""
+
+    per_minute = serializers.IntegerField(source="plan.per_minute", allow_null=True)
+    per_day = serializers.IntegerField(source="plan.per_day", allow_null=True)
+    plan = serializers.CharField(source="plan_id")
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "plan", "per_minute", "per_day", "is_staff", "date_joined")
+
+
+@extend_schema_serializer(component_name="ApiKey")
+class ApiKeyOut(serializers.ModelSerializer):
+    """A key as it can be told at any time: without the key."""
+
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices))
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ApiKey
+        fields = (
+            "id", "name", "prefix", "scopes", "state", "created_at", "expires_at", "last_used_at", "revoked_at",
+        )  # fmt: skip
+
+    def get_state(self, key: ApiKey) -> str:
+        """`active`, `expired` or `revoked`."""
+        return key.state_at(utc_now())
+
+
+@extend_schema_serializer(component_name="NewApiKey")
+class NewApiKeyOut(ApiKeyOut):
+    """A key that was just made; `key` is told this once."""
+
+    key = serializers.CharField()
+
+    class Meta(ApiKeyOut.Meta):
+        fields = (*ApiKeyOut.Meta.fields, "key")  # type: ignore[assignment]  # one field more
+
+
+@extend_schema_serializer(component_name="ApiKeys")
+class ApiKeysOut(serializers.Serializer):
+    """All keys of an account, newest first."""
+
+    keys = ApiKeyOut(many=True)
+
+
+@extend_schema_serializer(component_name="Registered")
+class RegisteredOut(serializers.Serializer):
+    """A new account and its first key."""
+
+    account = AccountOut()
+    api_key = NewApiKeyOut()
+
+
+@extend_schema_serializer(component_name="RegistrationPending")
+class PendingOut(serializers.Serializer):
+    """What is told where addresses are confirmed by mail, whether or not there was an account."""
+
+    detail = serializers.CharField()
+
+
+class ApiKeyIn(RequestBody):
+    """What a new key is called, what it may do, and until when."""
+
+    name = SingleLineText(max_length=60)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=Scope.choices), min_length=1, max_length=len(Scope), default=["read"]
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+    def validate_expires_at(self, instant: Any) -> Any:
+        """In the future, and not too far. Raises ExpiryTooLate."""
+        if instant is None:
+            return None
+        now = utc_now()
+        if not now < instant <= now + timedelta(days=LONGEST_LIFE_DAYS):
+            raise ExpiryTooLate(LONGEST_LIFE_DAYS)
+        return instant

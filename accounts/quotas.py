@@ -1,0 +1,126 @@
+"""What a caller may do, what is left of it after a call, and how the headers tell that (pure)."""
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from accounts.errors import RateLimited
+
+MINUTE_S = 60
+DAY_S = 86_400
+DAY_SUFFIX = ":day"
+# What is told where a plan has no limit; the field of the header has room for no infinity.
+UNLIMITED = 1_000_000_000
+
+
+class Quota(Protocol):
+    """What a caller may do: at most so many calls a minute and a day out of this bucket; None is no limit."""
+
+    @property
+    def bucket(self) -> str: ...
+    @property
+    def policy_name(self) -> str: ...
+    @property
+    def per_minute(self) -> int | None: ...
+    @property
+    def per_day(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One limit after a call: `used` calls of `limit` in a window of `width_s` that closes in `reset_s`."""
+
+    policy_name: str
+    limit: int
+    width_s: int
+    used: int
+    reset_s: int
+
+    @property
+    def remaining(self) -> int:
+        """Calls that are left in the window."""
+        return max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitResult:
+    """What is left to a caller after a call that cost `cost`, and which window refused it, if one did."""
+
+    windows: tuple[Window, ...]
+    cost: int = 1
+    refused_by: Window | None = None
+
+    def headers(self) -> dict[str, str]:
+        """The headers every answer carries."""
+        return {
+            "RateLimit-Policy": ", ".join(
+                [f'"{one.policy_name}";q={one.limit};w={one.width_s}' for one in self.windows]
+            ),
+            "RateLimit": ", ".join(
+                [window_header(one.policy_name, one.limit, one.used, one.reset_s) for one in self.windows]
+            ),
+        }
+
+    def require(self) -> None:
+        """Raise RateLimited when the call is one too many."""
+        if self.refused_by is not None:
+            refused = self.refused_by
+            cost = minute_cost_of(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
+            raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost)
+
+
+def minute_cost_of(cost: int, per_minute: int) -> int:
+    """What a call that stands for `cost` of them takes of a minute, as the script has it."""
+    return cost if cost <= per_minute else per_minute - per_minute // 6
+
+
+def bucket_keys(quota: Quota) -> list[str]:
+    """The keys that a call is counted under."""
+    return [quota.bucket, f"{quota.bucket}{DAY_SUFFIX}"]
+
+
+def script_arguments(quota: Quota, cost: int) -> list[int]:
+    """Return the arguments of the counting script."""
+    per_minute = UNLIMITED if quota.per_minute is None else quota.per_minute
+    minute, day = bucket_keys(quota)
+    return [cost, per_minute, quota.per_day or 0, window_offset_s(minute, MINUTE_S), window_offset_s(day, DAY_S)]
+
+
+def window_offset_s(bucket: str, width_s: int) -> int:
+    """Return the remainder of the instants (seconds of the epoch) at which the bucket's windows end."""
+    return zlib.crc32(bucket.encode()) % width_s
+
+
+def window_remaining_s(bucket: str, width_s: int, now_s: float) -> float:
+    """Return the seconds until the bucket's window ends."""
+    return width_s - (now_s - window_offset_s(bucket, width_s)) % width_s
+
+
+def window_header(policy: str, limit: int, used: int, reset_s: int) -> str:
+    """What the header tells of one window."""
+    return f'"{policy}";r={limit - used if limit > used else 0};t={reset_s}'
+
+
+def rate_limit_header(quota: Quota, counted: Sequence[int]) -> str:
+    """The header RateLimit for what the counting script reports, as `rate_limit_result` has it, with less effort."""
+    _, used, left_ms, used_today, left_today_ms = counted
+    limit = UNLIMITED if quota.per_minute is None else quota.per_minute
+    minute = window_header(quota.policy_name, limit, used, -(-left_ms // 1000))
+    if quota.per_day is None:
+        return minute
+    return (
+        f"{minute}, {window_header(f'{quota.policy_name}-day', quota.per_day, used_today, -(-left_today_ms // 1000))}"
+    )
+
+
+def rate_limit_result(quota: Quota, counted: Sequence[int], cost: int = 1) -> RateLimitResult:
+    """The allowance that the counting script reports."""
+    refused, used, left_ms, used_today, left_today_ms = counted
+    limit = UNLIMITED if quota.per_minute is None else quota.per_minute
+    minute = Window(quota.policy_name, limit, MINUTE_S, used, math.ceil(left_ms / 1000))
+    if quota.per_day is None:
+        return RateLimitResult((minute,), cost, minute if refused else None)
+    day = Window(f"{quota.policy_name}-day", quota.per_day, DAY_S, used_today, math.ceil(left_today_ms / 1000))
+    return RateLimitResult((minute, day), cost, (None, minute, day)[refused])
