@@ -33,7 +33,7 @@ def test_it_prints_what_came_and_what_failed(
     with pytest.raises(CommandError, match="Some sources failed"):
         call_command("ingest_news", "nflx")
     printed = capsys.readouterr().out
-    assert "newsapi: 0 new, 0 already there, 0 about others, 0 not believed." in printed
+    assert "newsapi: 0 new, 0 duplicates, 0 irrelevant, 0 invalid." in printed
     assert "NFLX: alpha_vantage: quota exhausted" in printed
     assert SECRET not in printed
 
@@ -45,7 +45,7 @@ def test_unknown_symbols_and_scorers_are_told(settings: Settings) -> None:
         call_command("ingest_news", "NOPE")
     assert caught.value.returncode == 2
     settings.HINDCAST_NEWS = news_settings(scorer="finbert", finbert_model="/nothing/here", providers=())
-    with pytest.raises(CommandError, match="The scorer finbert cannot be used"):
+    with pytest.raises(CommandError, match="The scorer finbert is unavailable"):
         call_command("ingest_news", "NFLX")
 
 
