@@ -1,6 +1,6 @@
 """The default scorer: VADER's rules for negation, degree and contrast over the lists of market words.
 
-How well it does is measured in docs/decisions/0015-texts-read-by-lists-and-rules.md.
+How well it does is measured in docs/decisions/0015-lexicon-sentiment-scorer.md.
 """
 
 from collections.abc import Sequence
