@@ -79,8 +79,8 @@ async def test_a_slow_reader_gets_the_newest_of_each_topic_and_no_backlog() -> N
     outbox = Outbox(reader.take)
     writing = asyncio.create_task(outbox.write())
     for number in range(1, 1001):
-        outbox.offer("a", number, f"a{number}")
-        outbox.offer("b", number, f"b{number}")
+        outbox.enqueue("a", number, f"a{number}")
+        outbox.enqueue("b", number, f"b{number}")
     reader.may_read.set()
     await asyncio.sleep(0.05)
     writing.cancel()
@@ -97,7 +97,7 @@ async def test_a_reader_that_keeps_up_gets_every_message() -> None:
     outbox = Outbox(reader.take)
     writing = asyncio.create_task(outbox.write())
     for number in range(MAX_MESSAGES):
-        outbox.offer("a", number, f"a{number}")
+        outbox.enqueue("a", number, f"a{number}")
     await asyncio.sleep(0.05)
     writing.cancel()
     assert reader.texts == [f"a{number}" for number in range(MAX_MESSAGES)]
@@ -108,11 +108,11 @@ async def test_what_the_snapshot_says_already_is_not_said_again() -> None:
     reader = Reader()
     reader.may_read.set()
     outbox = Outbox(reader.take)
-    outbox.hold("a")
+    outbox.pause("a")
     for number in (1, 2, 3):
-        outbox.offer("a", number, f"a{number}")
+        outbox.enqueue("a", number, f"a{number}")
     await outbox.answer("snapshot 2")
-    outbox.release("a", after=2)
+    outbox.resume("a", after=2)
     writing = asyncio.create_task(outbox.write())
     await asyncio.sleep(0.05)
     writing.cancel()

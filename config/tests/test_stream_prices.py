@@ -14,7 +14,7 @@ from django.db import connections
 from django.test import Client as Browser
 from django.test import override_settings
 
-from config.stream import watch
+from config.stream import interest
 from config.stream.routing import CHANNELS
 from config.stream.threads import in_thread
 from config.tests.edge_server import Client, Levels, open_client, running_edge
@@ -109,7 +109,7 @@ async def test_whoever_subscribes_follows_the_price_and_a_poll_reaches_the_socke
 
 
 async def test_interest_is_renewed_while_a_socket_is_open_and_not_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(interest, "RENEW_SECONDS", 0.2)
     levels = Levels()
     with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": levels}) as address:
         async with open_client(address) as connection:
@@ -120,7 +120,7 @@ async def test_interest_is_renewed_while_a_socket_is_open_and_not_after(monkeypa
             assert told >= 2
             symbols, until = levels.watched[-1]
             assert symbols == {"AAPL"}
-            assert timedelta(seconds=100) < until - datetime.now(UTC) <= watch.LASTS
+            assert timedelta(seconds=100) < until - datetime.now(UTC) <= interest.INTEREST_LIFE
         time.sleep(0.5)
         after = len(levels.watched)
         time.sleep(0.8)
