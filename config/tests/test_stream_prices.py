@@ -96,7 +96,7 @@ async def test_whoever_subscribes_follows_the_price_and_a_poll_reaches_the_socke
                 assert (first["kind"], first["price"]) == ("close", 118.0)
                 # The clock of the poll is of 2024: to it the interest, until two minutes from now, still holds.
                 report = await sync_to_async(poll_quotes)(now=INSIDE, providers=lambda: [FakeQuoteProvider("vendor")])
-                assert report.told == 1
+                assert report.stored == 1
                 change = await client.receive()
                 assert change == {
                     "seq": first["seq"] + 1, "type": "change", "channel": "prices", "symbol": "ACME",
@@ -134,6 +134,6 @@ def test_another_price_of_the_same_instant_is_told_too() -> None:
     told = []
     for run, price in enumerate(("120", "121")):
         source = FakeQuoteProvider("vendor", {"ACME": quote(price)})
-        told.append(poll_quotes(now=INSIDE + timedelta(minutes=2 * run), providers=[source].copy).told)
+        told.append(poll_quotes(now=INSIDE + timedelta(minutes=2 * run), providers=[source].copy).stored)
     assert told == [1, 1]
     assert latest_prices(["ACME"], now=INSIDE)["ACME"].price == Decimal(121)
