@@ -20,8 +20,10 @@ LAST = date(2023, 9, 21)
 FIRST = date(1990, 1, 2)
 NOW = datetime(2023, 9, 21, 22, 5, tzinfo=UTC)
 # Five drivers, as every forecast has them: a stored row is as wide as a real one.
-DRIVER = '{"name": "mom_12_1", "words": "the rise of the last year", "contribution": 0.012345, "direction": "up"}'
+DRIVER = '{"name": "mom_12_1", "words": "the rise of the last year", "contribution": "0.012345", "direction": "up"}'
 DRIVERS = f"[{', '.join([DRIVER] * 5)}]"
+# No query of this benchmark reads payloads, so that only their sizes are real.
+PAYLOAD, OUTCOME_PAYLOAD = "1234567890" * 180, "1234567890" * 38
 
 # Row g belongs to session g / 2000; chance is a hash of g, so that two runs store the same.
 FORECASTS = """
@@ -30,7 +32,7 @@ INSERT INTO predictions_forecast (
     predicted_price, probability_up, base_rate_up, probability_beats_median, signal, signal_meaning, signal_reason,
     confidence, lower_80, upper_80, lower_95, upper_95, lower_99, upper_99, volatility_rises,
     big_move, risk_level, drivers, model_version_id, fit, data_source, basis_date, recorded_at,
-    previous_hash, entry_hash
+    payload, previous_hash, entry_hash
 )
 SELECT g + 1, (%(stocks)s)[g / 4 %% 500 + 1], 'S' || g / 4 %% 500, 0.01,
     (%(sessions)s::date[])[day], h, (%(sessions)s::date[])[day + h],
@@ -39,7 +41,7 @@ SELECT g + 1, (%(stocks)s)[g / 4 %% 500 + 1], 'S' || g / 4 %% 500, 0.01,
     CASE WHEN p > 0.6 THEN 'BUY' ELSE 'HOLD' END, '', 'no demonstrated edge', p,
     96, 106, 92, 110, 88, 115, CASE WHEN h > 1 THEN 0.6 END, 0.1, 'usual', %(drivers)s::jsonb,
     (%(versions)s)[(day - 1) * 20 / %(days)s + 1], 'serving', 'sample', %(last)s, %(now)s,
-    lpad(to_hex(g), 64, '0'), lpad(to_hex(g + 1), 64, '0')
+    %(payload)s, lpad(to_hex(g), 64, '0'), lpad(to_hex(g + 1), 64, '0')
 FROM (
     SELECT g, (g / 2000 + 1)::int AS day, (ARRAY[1, 5, 10, 20])[g %% 4 + 1] AS h,
         round((0.45 + 0.2 * (hashint8(g) & 1023) / 1023)::numeric, 6) AS p
@@ -48,14 +50,14 @@ FROM (
 """
 OUTCOMES = """
 INSERT INTO predictions_outcome (
-    forecast_id, revision, actual_price, error, went_up, direction_right, inside_80, inside_95, inside_99,
-    volatility_rose, call_right, recorded_at
+    forecast_id, origin, revision, actual_price, error, went_up, direction_right, inside_80, inside_95, inside_99,
+    volatility_rose, call_right, recorded_at, payload
 )
-SELECT id, 0, actual, 101 - actual, actual > 100, (p > 0.5) = (actual > 100), actual BETWEEN 96 AND 106,
+SELECT id, origin, 0, actual, 101 - actual, actual > 100, (p > 0.5) = (actual > 100), actual BETWEEN 96 AND 106,
     actual BETWEEN 92 AND 110, actual BETWEEN 88 AND 115, CASE WHEN h > 1 THEN id %% 3 = 0 END,
-    CASE WHEN signal = 'BUY' THEN actual > 100 END, %(now)s
+    CASE WHEN signal = 'BUY' THEN actual > 100 END, %(now)s, %(outcome_payload)s
 FROM (
-    SELECT id, probability_up AS p, horizon_sessions AS h, signal,
+    SELECT id, origin, probability_up AS p, horizon_sessions AS h, signal,
         round((90 + 21.0 * (hashint8(id * 7919) & 1023) / 1023)::numeric, 2) AS actual
     FROM predictions_forecast WHERE target <= %(last)s
 ) AS met
@@ -90,7 +92,8 @@ def build(rows: int) -> Ledger:
     versions = ModelVersion.objects.bulk_create(_version(n) for n in range(1, VERSIONS + 1))
     values = {
         "stocks": [one.pk for one in stocks], "versions": [one.pk for one in versions], "sessions": calendar,
-        "days": days, "rows": days * A_SESSION, "drivers": DRIVERS, "last": LAST, "now": NOW,
+        "days": days, "rows": days * A_SESSION, "drivers": DRIVERS, "payload": PAYLOAD,
+        "outcome_payload": OUTCOME_PAYLOAD, "last": LAST, "now": NOW,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("SET maintenance_work_mem = '1GB'")

@@ -5,6 +5,7 @@ finds what was said, no row for an abstention, and no outage to live through: th
 """
 
 import hashlib
+import json
 import math
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -23,27 +24,25 @@ from mlops.forecasting.types import HORIZONS
 from mlops.models import ModelVersion
 from mlops.services.serving import bundle_of
 from predictions.conf import DISCLAIMER
-from predictions.models import Toolchain
+from predictions.ledger_payload import GENESIS, chain_hash, instant_text
+from predictions.models import Forecast, Toolchain
 from predictions.readpath.bodies import ReadyAnswer, encoded
 from predictions.readpath.cache import write
-from predictions.sealing import COLUMNS, GENESIS, instant_text, jsonb_text, link, said
 from predictions.selectors.record import records_of
 from store.client import redis_client
 
 LEVELS = (80, 95, 99)
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 THREADS = 2
 LOCK = "SELECT pg_advisory_xact_lock(1885470721)"
 KEYS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s) ORDER BY 1"
 HEAD = "SELECT entry_hash FROM predictions_forecast ORDER BY id DESC LIMIT 1"
-STORED = [name for name in COLUMNS if name not in ("inputs_sha256", "model_sha256", "toolchain", "reasons")]
+COLUMNS = [column.attname for column in Forecast._meta.concrete_fields]
 COPY_INPUTS = (
     "COPY predictions_forecastinput (id, instrument_id, origin, feature_set, sha256, rows, columns, block) FROM STDIN "
     "(FORMAT BINARY)"
 )
-COPY = (
-    f"COPY predictions_forecast ({', '.join(STORED)}, reasons, inputs_id, toolchain_id, previous_hash, entry_hash) "
-    "FROM STDIN"
-)
+COPY = f"COPY predictions_forecast ({', '.join(COLUMNS)}) FROM STDIN"
 
 
 def published_least(*, now):
@@ -51,6 +50,7 @@ def published_least(*, now):
     instruments = {one.symbol: one for one in Instrument.objects.filter(is_active=True)}
     panel = load_panel(instruments=instruments.values())
     origin = panel.sessions[-1].item()
+    day, recorded_at = origin.isoformat(), instant_text(now)
     told = forecast_panel(bundle_of(version, "serving"), panel, origin=origin)
     told = [one for one in told if one.status == "issued"]
     toolchain = Toolchain.objects.latest("pk")
@@ -69,27 +69,34 @@ def published_least(*, now):
             for one, key in zip(told, keys, strict=True):
                 instrument = instruments[one.symbol]
                 inputs_id, inputs_sha256 = inputs[one.symbol]
-                texts = texts_of(one, instrument)
+                fields = texts_of(one, instrument)
                 drivers = [
                     {
                         "name": d.name,
                         "words": d.words,
-                        "contribution": round(d.contribution, 6),
+                        "contribution": f"{d.contribution:.6f}",
                         "direction": d.direction,
                     }
                     for d in one.drivers
                 ]
-                texts |= {
-                    "drivers": jsonb_text(drivers), "id": str(key), "origin": origin.isoformat(), "kind": "live",
-                    "fit": "serving", "target": targets[one.horizon_sessions], "recorded_at": instant_text(now),
-                    "model_version_id": str(version.pk), "model_sha256": version.artifact_sha256, "reasons": "[]",
-                    "inputs_sha256": inputs_sha256, "toolchain": toolchain.versions,
+                fields |= {
+                    "drivers": drivers, "id": key, "origin": day, "kind": "live", "fit": "serving", "reasons": [],
+                    "target": targets[one.horizon_sessions], "recorded_at": recorded_at, "model_version_id": version.pk,
                 }  # fmt: skip
-                sealed = link(previous, said([texts[name] for name in COLUMNS]))
-                copy.write_row([*(texts[name] for name in STORED), "{}", inputs_id, toolchain.pk, previous, sealed])
-                previous = sealed
+                payload = encode(
+                    {"_schema": 1, **fields, "model_sha256": version.artifact_sha256, "inputs_sha256": inputs_sha256,
+                     "toolchain": toolchain.versions}
+                )  # fmt: skip
+                entry_hash = chain_hash(previous, payload)
+                row = fields | {
+                    "drivers": json.dumps(drivers), "reasons": "{}", "inputs_id": inputs_id,
+                    "toolchain_id": toolchain.pk, "payload": payload,
+                    "previous_hash": previous, "entry_hash": entry_hash,
+                }  # fmt: skip
+                copy.write_row([row[name] for name in COLUMNS])
+                previous = entry_hash
                 record = records["live", one.horizon_sessions, instrument.pk]
-                bodies.append((instrument.pk, body_of(texts, drivers, version.version, record, one.horizon_sessions)))
+                bodies.append((instrument.pk, body_of(fields, drivers, version.version, record, one.horizon_sessions)))
         # Made while the transaction commits.
         answers = pool.submit(answers_of, bodies, until)
     tell(answers.result(), version.version, now, until)
@@ -118,7 +125,7 @@ def texts_of(one, instrument):
     """The numbers as they are stored, prices on the tick."""
     tick = float(instrument.tick)
     texts = {
-        "symbol": one.symbol, "instrument_id": str(instrument.pk), "horizon_sessions": str(one.horizon_sessions),
+        "symbol": one.symbol, "instrument_id": instrument.pk, "horizon_sessions": one.horizon_sessions,
         "status": one.status, "signal": one.signal, "signal_meaning": one.signal_meaning,
         "signal_reason": one.signal_reason, "risk_level": one.risk_level, "data_source": instrument.source,
         "basis_date": None if instrument.basis_date is None else instrument.basis_date.isoformat(),
@@ -139,7 +146,7 @@ def body_of(texts, drivers, version, record, horizon):
         return None if texts[name] is None else float(texts[name])
 
     return {
-        "id": int(texts["id"]), "status": texts["status"], "reasons": [], "symbol": texts["symbol"],
+        "id": texts["id"], "status": texts["status"], "reasons": [], "symbol": texts["symbol"],
         "as_of": texts["origin"], "horizon": horizon, "target_date": texts["target"],
         "predicted_price": number("predicted_price"), "last_price": number("last_price"),
         "signal": texts["signal"] or None, "signal_meaning": texts["signal_meaning"] or None,
@@ -150,7 +157,8 @@ def body_of(texts, drivers, version, record, horizon):
         },
         "risk": {"volatility_rises": number("volatility_rises"), "big_move": number("big_move"),
                  "level": texts["risk_level"] or None},
-        "drivers": drivers, "record": record, "kind": "live", "model_version": version,
+        "drivers": [{**driver, "contribution": float(driver["contribution"])} for driver in drivers],
+        "record": record, "kind": "live", "model_version": version,
         "data_source": texts["data_source"], "stale": False, "disclaimer": DISCLAIMER,
     }  # fmt: skip
 

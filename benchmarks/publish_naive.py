@@ -13,7 +13,7 @@ from predictions.models import Forecast, ForecastInput, Toolchain
 from predictions.readpath.cache import keep
 from predictions.services import ledger
 from predictions.services.input_blocks import packed
-from predictions.services.rows import Occasion, rows_of
+from predictions.services.rows import PublicationContext, forecast_rows
 
 
 def published_one_by_one(instruments, *, now):
@@ -25,31 +25,26 @@ def published_one_by_one(instruments, *, now):
         sessions = np.array([bar.session for bar in bars], dtype="datetime64[D]")
         panel = Panel(symbols=(instrument.symbol,), sessions=sessions, **columns)
         origin = bars[-1].session
-        occasion = Occasion(version, origin, Forecast.Kind.LIVE, now, toolchain)
-        for said in forecast_panel(bundle_of(version, "serving"), panel, origin=origin):
+        context = PublicationContext(version, origin, Forecast.Kind.LIVE, now, toolchain)
+        for forecast in forecast_panel(bundle_of(version, "serving"), panel, origin=origin):
             with transaction.atomic():
-                ledger.hold_chain()
-                row = model_of(said, instrument, occasion)
-                if said.inputs is not None:
-                    row.inputs = stored_input(said, instrument, occasion)
-                ledger.seal([row], after=ledger.head())
-                row.save(force_insert=True)
+                ledger.lock_chain()
+                (row,) = forecast_rows([forecast], {forecast.symbol: instrument}, context, inputs={})
+                if forecast.inputs is not None:
+                    row.inputs = stored_input(forecast, instrument, context)
+                ids = ledger.reserve_ids("predictions_forecast", 1)
+                for chained in ledger.chain_forecasts([row], ids=ids, after=ledger.newest_hash()):
+                    chained.save(force_insert=True)
             answers = keep([row], stale=False, now=now)
             push_forecasts([{"instrument_id": instrument.pk, "answer": answer} for answer in answers])
 
 
-def model_of(said, instrument, occasion):
-    (row,) = rows_of([said], {said.symbol: instrument}, occasion, inputs={})
-    names = [field.name for field in Forecast._meta.concrete_fields if field.name not in ("id", "inputs")]
-    return Forecast(**{name: getattr(row, name) for name in names})
-
-
-def stored_input(said, instrument, occasion):
-    block = packed(said.inputs)
+def stored_input(forecast, instrument, context):
+    block = packed(forecast.inputs)
     known = ForecastInput.objects.filter(sha256=block.sha256, instrument=instrument).first()
     if known is not None:
         return known
     return ForecastInput.objects.create(
-        instrument=instrument, origin=occasion.origin, feature_set=occasion.version.feature_set, sha256=block.sha256,
+        instrument=instrument, origin=context.origin, feature_set=context.version.feature_set, sha256=block.sha256,
         rows=block.rows, columns=block.columns, block=block.compressed(),
     )  # fmt: skip

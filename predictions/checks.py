@@ -18,7 +18,7 @@ ORDER BY relname
 
 
 def ledger_is_append_only(*, databases: Sequence[str] | None = None, **options: Any) -> list[CheckMessage]:
-    """The database refuses changes to what was said; before a table exists there is nothing to refuse."""
+    """Report ledger tables without their append-only triggers; tables that do not exist yet are skipped."""
     complaints: list[CheckMessage] = []
     for alias in databases or ():
         with connections[alias].cursor() as cursor:
@@ -27,8 +27,8 @@ def ledger_is_append_only(*, databases: Sequence[str] | None = None, **options: 
         if tables:
             complaints.append(
                 Error(
-                    f"The ledger can be altered: a trigger that refuses it is missing or off on {', '.join(tables)}.",
-                    hint="Restore it as the migrations of predictions do, then run verify_ledger.",
+                    f"The ledger can be altered: an append-only trigger is missing or disabled on {', '.join(tables)}.",
+                    hint="Restore it as predictions/migrations does, then run manage.py verify_ledger.",
                     id="predictions.E001",
                 )
             )

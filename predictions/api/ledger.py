@@ -1,4 +1,4 @@
-"""`/ledger/...`: where the chain ends, where it ended on each day, and its rows as they were hashed."""
+"""`/ledger/...`: the end of the chain, the daily heads, and the rows with their payloads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +14,15 @@ from rest_framework.response import Response
 from marketdata.api.base import ReadView
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses, response_header
 from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
+from predictions.ledger_payload import instant_text
 from predictions.models import LedgerHead
-from predictions.sealing import instant_text
-from predictions.selectors.ledger import chain_end, day_heads, head_of, newest_head, sealed_rows
+from predictions.selectors.ledger import chain_end, day_heads, forecast_rows, head_of, newest_head
 
 NDJSON = "application/x-ndjson"
 
 
 class NdjsonRenderer(BaseRenderer):
-    """Lines that are JSON already."""
+    """Render lines that are JSON already."""
 
     media_type = NDJSON
     format = "ndjson"
@@ -35,14 +35,14 @@ class NdjsonRenderer(BaseRenderer):
 
 
 class TextRenderer(NdjsonRenderer):
-    """The same lines for clients that know no other text than plain text."""
+    """Render the same lines for clients that accept only plain text."""
 
     media_type = "text/plain"
     format = "text"
 
 
-class Head(ReadView):
-    """Where the chain ends."""
+class LedgerHeadView(ReadView):
+    """The end of the chain."""
 
     query_serializer = HeadIn
 
@@ -50,15 +50,15 @@ class Head(ReadView):
         operation_id="ledger_head",
         tags=["ledger"],
         summary="The head of the ledger",
-        description="Now, or when a day's head was taken. Whoever keeps one can prove a later change.",
+        description="The current head, or the head of a day. Save one, and you can prove any later change.",
         parameters=[query_serializer, *RESPONSE_HEADERS],
         responses={200: HeadOut, 304: NOT_MODIFIED, **problem_responses(400, 404, 429)},
     )
     def get(self, request: Request) -> Response:
-        """The state asked for, and the day's head."""
+        """Return the requested head with the daily head."""
         day = self.validated_query(request).get("day")
         if day is not None:
-            head = _told(head_of(day))
+            head = _day_head(head_of(day))
             return Response({name: head[name] for name in ("count", "last_forecast", "head_hash")} | {"day_head": head})
         newest = newest_head()
         end = chain_end(newest)
@@ -67,13 +67,13 @@ class Head(ReadView):
                 "count": end.count,
                 "last_forecast": end.last_forecast,
                 "head_hash": end.head_hash,
-                "day_head": None if newest is None else _told(newest),
+                "day_head": None if newest is None else _day_head(newest),
             }
         )
 
 
-class Heads(ReadView):
-    """Where the chain ended on each day."""
+class LedgerHeadsView(ReadView):
+    """The daily heads."""
 
     @extend_schema(
         operation_id="ledger_heads",
@@ -83,11 +83,11 @@ class Heads(ReadView):
         responses={200: HeadsOut, 304: NOT_MODIFIED, **problem_responses(429)},
     )
     def get(self, request: Request) -> Response:
-        """Newest first."""
-        return Response({"heads": [_told(head) for head in day_heads()]})
+        """Return the heads, newest first."""
+        return Response({"heads": [_day_head(head) for head in day_heads()]})
 
 
-class Entries(ReadView):
+class LedgerEntriesView(ReadView):
     """The rows of the chain."""
 
     query_serializer = EntriesIn
@@ -96,13 +96,13 @@ class Entries(ReadView):
     @extend_schema(
         operation_id="ledger_entries",
         tags=["ledger"],
-        summary="The ledger, as it was hashed",
-        description="JSON lines, oldest first: two hashes, and in `said` exactly the text that was hashed. "
-        "`docs/verify_ledger.py` checks such lines; `Link` leads to the next ones.",
+        summary="The ledger as JSON lines",
+        description="JSON lines, oldest first: `previous_hash`, `entry_hash`, and in `payload` exactly the text that "
+        "is hashed, itself JSON. `docs/verify_ledger.py` verifies such lines; `Link` leads to the next page.",
         parameters=[
             query_serializer,
             *RESPONSE_HEADERS,
-            response_header("Link", "Where the next lines are; absent at the end.", ["200"]),
+            response_header("Link", "Address of the next page; absent on the last.", ["200"]),
         ],
         responses={
             (200, NDJSON): OpenApiTypes.BINARY,
@@ -112,22 +112,22 @@ class Entries(ReadView):
         },
     )
     def get(self, request: Request) -> HttpResponse:
-        """A part of the export."""
-        asked = self.validated_query(request)
-        rows = list(sealed_rows(after=asked["after"], most=asked["limit"] + 1))
-        part = rows[: asked["limit"]]
-        # Not the framework's own answer, which loses its type when there are no lines.
-        form: Any = request.accepted_renderer
-        answer = HttpResponse(
-            "".join(row.line for row in part), content_type=f"{form.media_type}; charset={form.charset}"
+        """Return one page of the export."""
+        query = self.validated_query(request)
+        rows = list(forecast_rows(after=query["after"], limit=query["limit"] + 1))
+        page = rows[: query["limit"]]
+        # The framework's own response loses its content type when there are no lines.
+        renderer: Any = request.accepted_renderer
+        response = HttpResponse(
+            "".join(row.line for row in page), content_type=f"{renderer.media_type}; charset={renderer.charset}"
         )
-        if len(rows) > len(part):
-            following = f"{reverse('predictions-api:ledger-entries')}?after={part[-1].key}&limit={asked['limit']}"
-            answer["Link"] = f'<{following}>; rel="next"'
-        return answer
+        if len(rows) > len(page):
+            following = f"{reverse('predictions-api:ledger-entries')}?after={page[-1].key}&limit={query['limit']}"
+            response["Link"] = f'<{following}>; rel="next"'
+        return response
 
 
-def _told(head: LedgerHead) -> dict[str, Any]:
+def _day_head(head: LedgerHead) -> dict[str, Any]:
     return {
         "day": head.day.isoformat(),
         "count": head.count,

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from predictions.api.batch import BatchCreate, BatchState
-from predictions.api.ledger import Entries, Head, Heads
+from predictions.api.ledger import LedgerEntriesView, LedgerHeadsView, LedgerHeadView
 from predictions.api.record import HistoryView, MetricsView
 from predictions.api.schema import documented_predict
 from predictions.api.stored import ForecastReplay, ReplayAnswer, StoredForecast
@@ -16,9 +16,9 @@ urlpatterns = [
     path("forecasts/<int:forecast_id>", StoredForecast.as_view(), name="forecast"),
     path("forecasts/<int:forecast_id>/replay", ForecastReplay.as_view(), name="replay"),
     path("forecasts/<int:forecast_id>/replay/<str:token>", ReplayAnswer.as_view(), name="replay-answer"),
-    path("ledger/head", Head.as_view(), name="ledger-head"),
-    path("ledger/heads", Heads.as_view(), name="ledger-heads"),
-    path("ledger/entries", Entries.as_view(), name="ledger-entries"),
+    path("ledger/head", LedgerHeadView.as_view(), name="ledger-head"),
+    path("ledger/heads", LedgerHeadsView.as_view(), name="ledger-heads"),
+    path("ledger/entries", LedgerEntriesView.as_view(), name="ledger-entries"),
     path("history/<str:symbol>", HistoryView.as_view(), name="history"),
     path("metrics", MetricsView.as_view(), name="metrics"),
 ]

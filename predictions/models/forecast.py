@@ -1,4 +1,4 @@
-"""One forecast, stored for good."""
+"""One stored forecast."""
 
 from typing import ClassVar
 
@@ -6,16 +6,18 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-# A comparison with NULL holds for a check constraint, so that what must be there is said to be not null.
+# A check constraint accepts a comparison with NULL, so the required columns are tested for NULL by name.
 PRICES = ("last_price", "predicted_price", "lower_80", "upper_80", "lower_95", "upper_95", "lower_99", "upper_99")
 
 
 class Forecast(models.Model):
-    """What was said about one instrument from one session for one horizon; a trigger refuses any change to it.
+    """Forecast for one instrument from one origin session over one horizon; a trigger refuses updates and deletes.
 
     Prices are in the instrument's currency, probabilities in 0..1 with six decimals. An abstention has null numbers and
-    says why. `entry_hash` covers every other field and the hash before it; `symbol` and `tick` are the instrument's as
-    they were then, because both can change.
+    a reason. `payload` holds every other column as canonical JSON, and `entry_hash` covers it and the hash of the row
+    before. `symbol` and `tick` are copies of the instrument's, because both can change.
+
+    The migration makes (id, origin) the primary key in the database, so that the table can be partitioned by origin.
     """
 
     class Kind(models.TextChoices):
@@ -36,7 +38,7 @@ class Forecast(models.Model):
         HOLD = "HOLD"
         SELL = "SELL"
 
-    # The indexes and the unique constraint below begin with what is asked for: no key has an index of its own.
+    # Foreign keys have no index of their own: the indexes below begin with the columns that queries filter by.
     instrument = models.ForeignKey(
         "marketdata.Instrument", on_delete=models.PROTECT, related_name="forecasts", db_index=False
     )
@@ -47,9 +49,9 @@ class Forecast(models.Model):
     kind = models.CharField(max_length=8, choices=Kind)
     status = models.CharField(max_length=9, choices=Status)
     reasons = ArrayField(models.CharField(max_length=200), default=list)
-    tick = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    last_price = models.DecimalField(max_digits=18, decimal_places=6, null=True)
-    predicted_price = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    tick = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    last_price = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    predicted_price = models.DecimalField(max_digits=24, decimal_places=12, null=True)
     probability_up = models.DecimalField(max_digits=7, decimal_places=6, null=True)
     base_rate_up = models.DecimalField(max_digits=7, decimal_places=6, null=True)
     probability_beats_median = models.DecimalField(max_digits=7, decimal_places=6, null=True)
@@ -57,12 +59,12 @@ class Forecast(models.Model):
     signal_meaning = models.CharField(max_length=16, blank=True)
     signal_reason = models.CharField(max_length=200, blank=True)
     confidence = models.DecimalField(max_digits=7, decimal_places=6, null=True)
-    lower_80 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
-    upper_80 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
-    lower_95 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
-    upper_95 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
-    lower_99 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
-    upper_99 = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    lower_80 = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    upper_80 = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    lower_95 = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    upper_95 = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    lower_99 = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    upper_99 = models.DecimalField(max_digits=24, decimal_places=12, null=True)
     volatility_rises = models.DecimalField(max_digits=7, decimal_places=6, null=True)
     big_move = models.DecimalField(max_digits=7, decimal_places=6, null=True)
     risk_level = models.CharField(max_length=8, blank=True)
@@ -78,6 +80,7 @@ class Forecast(models.Model):
     basis_date = models.DateField("splits applied up to", null=True)
     inputs = models.ForeignKey("predictions.ForecastInput", on_delete=models.PROTECT, null=True, related_name="+")
     recorded_at = models.DateTimeField()
+    payload = models.TextField("canonical JSON of all other columns")
     previous_hash = models.CharField(max_length=64)
     entry_hash = models.CharField(max_length=64)
 
@@ -85,10 +88,9 @@ class Forecast(models.Model):
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["instrument", "origin", "horizon_sessions", "model_version", "kind"], name="forecast_said_once"
+                fields=["instrument", "origin", "horizon_sessions", "model_version", "kind"],
+                name="forecast_published_once",
             ),
-            # Not `unique=True`, with which a second index would be kept for prefixes, that nobody looks for.
-            models.UniqueConstraint(fields=["entry_hash"], name="forecast_hash_once"),
             models.CheckConstraint(condition=Q(fit__in=["serving", "holdout"]), name="forecast_fit_known"),
             models.CheckConstraint(condition=Q(target__gt=F("origin")), name="forecast_target_after_origin"),
             models.CheckConstraint(
@@ -130,5 +132,5 @@ class Forecast(models.Model):
 
     @property
     def serves(self) -> bool:
-        """Whether the version that made it is the champion now; reads the version."""
+        """Whether its model version is the champion now; reads the version."""
         return self.model_version.stage == "champion"

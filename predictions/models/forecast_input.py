@@ -1,4 +1,4 @@
-"""The numbers a forecast was computed from."""
+"""Model inputs of forecasts."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class ForecastInput(models.Model):
-    """A compressed little-endian float64 block, from which one instrument's forecasts can be recomputed."""
+    """Compressed little-endian float64 block, from which one instrument's forecasts can be recomputed."""
 
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.PROTECT, related_name="+")
     origin = models.DateField()
@@ -18,7 +18,7 @@ class ForecastInput(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            # A publication asks for its session's blocks, and adds to the end.
+            # A publication reads the blocks of one session and appends new ones.
             models.UniqueConstraint(
                 fields=["origin", "feature_set", "instrument", "sha256"], name="forecast_input_once"
             ),

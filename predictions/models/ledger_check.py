@@ -1,4 +1,4 @@
-"""Verifications of the ledger."""
+"""Results of ledger verifications."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class LedgerCheck(models.Model):
-    """One verification: how many forecasts it read, and the first fault in one sentence, empty when all held."""
+    """One verification: the number of verified forecasts, and the first fault in one sentence or an empty string."""
 
     checked_at = models.DateTimeField()
     seconds = models.FloatField()
@@ -17,4 +17,4 @@ class LedgerCheck(models.Model):
         ordering: ClassVar = ["-checked_at", "-id"]
 
     def __str__(self) -> str:
-        return self.fault or f"{self.forecasts} forecasts hold"
+        return self.fault or f"{self.forecasts} forecasts verified"

@@ -1,4 +1,4 @@
-"""Where the chain ended on each day."""
+"""Daily heads of the ledger."""
 
 from typing import ClassVar
 
@@ -7,22 +7,24 @@ from django.db.models import Q
 
 
 class LedgerHead(models.Model):
-    """The newest row when the day's head was taken, and how many rows led there; published, so that anybody keeps one.
+    """State of the ledger when the head of a UTC day was recorded; published, so that anyone can save one.
 
-    Outcomes are hashed in the order of their keys when a head is taken: the hash before, then each one's text.
-
-    `day` is the UTC day of `recorded_at`. Heads are chained like forecasts: `entry_hash` covers every other field and
-    the hash of the head before it.
+    It names the newest forecast and covers all outcomes so far: `outcomes_hash` is the chain hash over their payloads
+    in the order of their ids. Heads are chained like forecasts: `entry_hash` covers `payload`, which holds every other
+    column, and the hash of the head before.
     """
 
     day = models.DateField(unique=True)
     count = models.PositiveBigIntegerField("forecasts in the chain")
-    last_forecast = models.ForeignKey("predictions.Forecast", on_delete=models.PROTECT, related_name="+")
+    last_forecast = models.ForeignKey(
+        "predictions.Forecast", on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
     head_hash = models.CharField("entry hash of the newest forecast", max_length=64)
-    outcomes = models.PositiveBigIntegerField("outcomes that were known")
-    last_outcome = models.PositiveBigIntegerField("key of the newest of them")
-    outcomes_hash = models.CharField("hash over all of them", max_length=64)
+    outcomes = models.PositiveBigIntegerField("outcomes so far")
+    last_outcome = models.PositiveBigIntegerField("id of the newest outcome")
+    outcomes_hash = models.CharField("chain hash over all outcomes", max_length=64)
     recorded_at = models.DateTimeField()
+    payload = models.TextField("canonical JSON of all other columns")
     previous_hash = models.CharField(max_length=64)
     entry_hash = models.CharField(max_length=64, unique=True)
 

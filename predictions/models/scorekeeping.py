@@ -30,7 +30,11 @@ class PendingForecast(models.Model):
     """An issued forecast without an outcome, on the list until its target session's bar is final."""
 
     forecast = models.OneToOneField(
-        "predictions.Forecast", on_delete=models.CASCADE, primary_key=True, related_name="pending"
+        "predictions.Forecast",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="pending",
+        db_constraint=False,
     )
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="+", db_index=False)
     target = models.DateField()

@@ -1,10 +1,10 @@
-"""What forecasts were computed with."""
+"""Toolchains that forecasts were computed with."""
 
 from django.db import models
 
 
 class Toolchain(models.Model):
-    """Libraries, the numerics' own source and the processor, as text: `numpy 2.4.6, python 3.11.7, ...`."""
+    """Versions of libraries, numerics source and processor as text: `numpy 2.4.6, python 3.11.7, ...`."""
 
     versions = models.CharField(max_length=400, unique=True)
 
@@ -13,10 +13,10 @@ class Toolchain(models.Model):
 
     @staticmethod
     def text_of(versions: dict[str, str]) -> str:
-        """The text for names and versions."""
+        """Return the text of versions by name."""
         return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
 
     @property
     def by_name(self) -> dict[str, str]:
-        """Version by name."""
+        """Return the versions by name."""
         return dict(entry.split(" ", 1) for entry in self.versions.split(", "))

@@ -14,7 +14,6 @@ from django.conf import settings
 
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
-from predictions.models.forecast_row import ForecastRow
 from predictions.selectors.record import Record, Scope, records_of
 
 LEVELS = (80, 95, 99)
@@ -87,14 +86,12 @@ def fresh_until(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
 
 
-def answers_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
+def answers_of(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """The answers for some forecasts with their bytes."""
     return _answers(forecasts, records=_records(forecasts), stale=stale, now=now)
 
 
-def answers_ahead(
-    forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime
-) -> Iterator[list[ReadyAnswer]]:
+def answers_ahead(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> Iterator[list[ReadyAnswer]]:
     """The same, part by part: a thread makes them from now on, while the caller waits for the database or the store.
 
     It asks the database nothing, where it would be somebody else than the caller.
@@ -107,7 +104,7 @@ def answers_ahead(
     return made
 
 
-def bodies_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ForecastBody]:
+def bodies_of(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastBody]:
     """The answers for some forecasts, whose records are read at once; select instrument and model version with them.
 
     What a version said that serves no longer is stale, whatever `stale` says of the prices.
@@ -115,7 +112,7 @@ def bodies_of(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: 
     return _bodies(forecasts, records=_records(forecasts), stale=stale, now=now)
 
 
-def said_body(forecast: Forecast | ForecastRow) -> SaidBody:
+def said_body(forecast: Forecast) -> SaidBody:
     """What never changes about a forecast."""
     return {
         "id": forecast.pk,
@@ -138,7 +135,7 @@ def said_body(forecast: Forecast | ForecastRow) -> SaidBody:
             "big_move": _number(forecast.big_move),
             "level": forecast.risk_level or None,
         },
-        "drivers": list(forecast.drivers),
+        "drivers": [{**driver, "contribution": float(driver["contribution"])} for driver in forecast.drivers],
         "kind": str(forecast.kind),
         "model_version": forecast.model_version.version,
         "data_source": forecast.data_source,
@@ -171,19 +168,15 @@ def tag_of(text: bytes) -> str:
     return f'"{hashlib.blake2b(text, digest_size=12).hexdigest()}"'
 
 
-def _records(forecasts: Sequence[Forecast | ForecastRow]) -> Records:
+def _records(forecasts: Sequence[Forecast]) -> Records:
     return records_of([_scope(forecast) for forecast in forecasts]) if forecasts else {}
 
 
-def _answers(
-    forecasts: Sequence[Forecast | ForecastRow], *, records: Records, stale: bool, now: datetime
-) -> list[ReadyAnswer]:
+def _answers(forecasts: Sequence[Forecast], *, records: Records, stale: bool, now: datetime) -> list[ReadyAnswer]:
     return [ReadyAnswer(body, encoded(body)) for body in _bodies(forecasts, records=records, stale=stale, now=now)]
 
 
-def _bodies(
-    forecasts: Sequence[Forecast | ForecastRow], *, records: Records, stale: bool, now: datetime
-) -> list[ForecastBody]:
+def _bodies(forecasts: Sequence[Forecast], *, records: Records, stale: bool, now: datetime) -> list[ForecastBody]:
     until = fresh_until(now).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return [
         {
@@ -196,7 +189,7 @@ def _bodies(
     ]
 
 
-def _scope(forecast: Forecast | ForecastRow) -> Scope:
+def _scope(forecast: Forecast) -> Scope:
     return str(forecast.kind), forecast.horizon_sessions, forecast.instrument_id
 
 
@@ -204,6 +197,6 @@ def _number(value: Decimal | str | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _interval(forecast: Forecast | ForecastRow, level: int) -> list[float] | None:
+def _interval(forecast: Forecast, level: int) -> list[float] | None:
     lower, upper = getattr(forecast, f"lower_{level}"), getattr(forecast, f"upper_{level}")
     return None if lower is None or upper is None else [float(lower), float(upper)]

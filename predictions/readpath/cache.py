@@ -17,7 +17,6 @@ from redis.exceptions import RedisError
 from accounts.limits import COUNT_CALL_LUA, count_locally
 from accounts.quotas import Quota, RateLimitResult, bucket_keys, rate_limit_result, script_arguments
 from predictions.models import Forecast
-from predictions.models.forecast_row import ForecastRow
 from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until, tag_of
 from predictions.readpath.spellings import meant_by
 from store.client import StoreUnavailable, redis_client
@@ -177,7 +176,7 @@ def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[
     return version.decode(), {symbol: one for symbol, one in kept.items() if one is not None}
 
 
-def keep(forecasts: Sequence[Forecast | ForecastRow], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
+def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
     return keep_made([answers_of(forecasts, stale=stale, now=now)], stale=stale, now=now)
 

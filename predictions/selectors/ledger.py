@@ -1,34 +1,27 @@
-"""The chain as it is stored: its rows as text, in order and as a stream, and the heads that were taken of it."""
+"""The stored ledger: its rows in order and as a stream, and its heads."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import DataError, connection, transaction
 
 from marketdata.sql import binary_copy, fetch_rows
 from predictions.errors import HeadUnknown
+from predictions.ledger_payload import GENESIS, LedgerMapping
 from predictions.models import LedgerCheck, LedgerHead
-from predictions.sealing import COLUMNS, GENESIS, OUTCOME_COLUMNS, line_of, said
+from predictions.models.ledger_mappings import FORECAST_MAPPING, OUTCOME_MAPPING
 
-# How a column's stored text is written where that depends on settings, or is not the column itself.
-EXPRESSIONS = {
-    **{name: f"to_char(f.{name}, 'YYYY-MM-DD')" for name in ("basis_date", "origin", "target")},
-    "recorded_at": "to_char(f.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')",
-    "reasons": "to_json(f.reasons)",
-    "inputs_sha256": "(SELECT i.sha256 FROM predictions_forecastinput i WHERE i.id = f.inputs_id)",
-    "model_sha256": "(SELECT v.artifact_sha256 FROM mlops_modelversion v WHERE v.id = f.model_version_id)",
-    "toolchain": "(SELECT t.versions FROM predictions_toolchain t WHERE t.id = f.toolchain_id)",
-}
-ROWS = f"""
-SELECT f.previous_hash, f.entry_hash, {", ".join(f"({EXPRESSIONS.get(name, f'f.{name}')})::text" for name in COLUMNS)}
-FROM predictions_forecast f WHERE f.id > %s AND f.id <= %s ORDER BY f.id LIMIT %s
+ROWS = """
+SELECT stored.id, stored.origin, {hashes}, stored.payload, {fault}
+FROM {table} stored{fields}
+WHERE (stored.id, stored.origin) > (%s, %s) AND stored.id <= %s ORDER BY stored.id, stored.origin LIMIT %s
 """
-OUTCOMES = f"""
-SELECT {", ".join(f"({EXPRESSIONS.get(name, f'f.{name}')})::text" for name in OUTCOME_COLUMNS)}
-FROM predictions_outcome f WHERE f.id > %s ORDER BY f.id LIMIT %s
-"""
+# OFFSET 0 lets PostgreSQL parse each payload once instead of at every use.
+FIELDS = " CROSS JOIN LATERAL (SELECT stored.payload::jsonb AS fields OFFSET 0) parsed"
+HASHES = {FORECAST_MAPPING: "stored.previous_hash, stored.entry_hash", OUTCOME_MAPPING: "'', ''"}
 BLOCKS = """
 SELECT id, sha256, rows::int8 * columns, block FROM predictions_forecastinput
 WHERE id > {after} ORDER BY id LIMIT {most}
@@ -38,100 +31,70 @@ SELECT f.id, f.entry_hash, (SELECT count(*) FROM predictions_forecast c WHERE c.
 FROM predictions_forecast f ORDER BY f.id DESC LIMIT 1
 """
 HEADS_SQL = "SELECT * FROM predictions_ledgerhead ORDER BY id DESC"
-LAST_KEY = 2**63 - 1
-ROWS_AT_A_TIME = 5_000
-BLOCKS_AT_A_TIME = 1_000
+LAST_ID = 2**63 - 1
+# No origin is later: a range that begins after it begins with the next id.
+LAST_ORIGIN = "infinity"
+ROWS_PER_QUERY = 5_000
+BLOCKS_PER_QUERY = 1_000
 
-_ID = COLUMNS.index("id")
-_OUTCOME_ID = OUTCOME_COLUMNS.index("id")
 
+class LedgerRow(NamedTuple):
+    """A row of the ledger. `fault` names what a comparison of payload and columns found, see `LedgerMapping`."""
 
-class SealedRow(NamedTuple):
-    """A row of the chain: its two hashes, and the stored text of each of COLUMNS."""
-
+    key: int
+    origin: date
     previous_hash: str
     entry_hash: str
-    texts: tuple[str | None, ...]
-
-    @property
-    def key(self) -> int:
-        """The forecast's id."""
-        return int(self.texts[_ID] or 0)
-
-    @property
-    def said(self) -> str:
-        """The text that is hashed."""
-        return said(self.texts)
+    payload: str
+    fault: str | None
 
     @property
     def line(self) -> str:
         """The row as a line of an export."""
-        return line_of(self.previous_hash, self.entry_hash, self.said)
+        fields = {"previous_hash": self.previous_hash, "entry_hash": self.entry_hash, "payload": self.payload}
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
 class ChainEnd:
-    """The newest row: its key and hash, and how many rows lead there; a chain without rows ends in GENESIS."""
+    """The newest row: its id and hash, and how many rows lead there; GENESIS is the hash of an empty chain."""
 
     count: int
     last_forecast: int | None
     head_hash: str
 
 
-def sealed_rows(*, after: int = 0, through: int = LAST_KEY, most: int | None = None) -> Iterator[SealedRow]:
-    """The rows with keys above `after`, up to `through`, oldest first, at most `most` of them.
+def forecast_rows(
+    *, after: int = 0, through: int = LAST_ID, limit: int = LAST_ID, compared: bool = False
+) -> Iterator[LedgerRow]:
+    """The rows of the chain with ids above `after`, up to `through`, oldest first, at most `limit` of them.
 
-    They are read in pieces: little memory is used, no query stays open while a reader is slow, and rows that are added
-    meanwhile come last.
+    Several queries read them: little memory is used, no query stays open while a reader is slow, and rows that are
+    added meanwhile come last.
     """
-    left = LAST_KEY if most is None else most
-    while left > 0:
-        piece = _piece(after, through, min(left, ROWS_AT_A_TIME))
-        yield from piece
-        if len(piece) < ROWS_AT_A_TIME:
-            return
-        left -= len(piece)
-        after = piece[-1].key
+    return _rows(FORECAST_MAPPING, after=after, through=through, limit=limit, compared=compared)
+
+
+def outcome_rows(*, after: int = 0, compared: bool = False) -> Iterator[LedgerRow]:
+    """The outcomes with ids above `after`, in the order of ids; they have no hashes of their own."""
+    return _rows(OUTCOME_MAPPING, after=after, through=LAST_ID, limit=LAST_ID, compared=compared)
 
 
 def input_blocks() -> Iterator[tuple[int, str, int, bytes]]:
-    """Key, registered hash, how many numbers and these compressed, of every input block, in the order of keys."""
+    """Id, registered hash, count of numbers and compressed numbers of every input block, in the order of ids."""
     after = 0
     while True:
-        with binary_copy(BLOCKS, after=after, most=BLOCKS_AT_A_TIME) as copy:
+        with binary_copy(BLOCKS, after=after, most=BLOCKS_PER_QUERY) as copy:
             copy.set_types(["int8", "varchar", "int8", "bytea"])
-            piece = list(copy.rows())
-        yield from piece
-        if len(piece) < BLOCKS_AT_A_TIME:
+            found = list(copy.rows())
+        yield from found
+        if len(found) < BLOCKS_PER_QUERY:
             return
-        after = piece[-1][0]
-
-
-def outcome_rows(*, after: int = 0) -> Iterator[tuple[str | None, ...]]:
-    """The stored text of each of OUTCOME_COLUMNS, of the outcomes with keys above `after`, in the order of keys."""
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(OUTCOMES, (after, ROWS_AT_A_TIME))
-            piece = cursor.fetchall()
-        yield from piece
-        if len(piece) < ROWS_AT_A_TIME:
-            return
-        after = outcome_key(piece[-1])
-
-
-def outcome_key(texts: Sequence[str | None]) -> int:
-    """The outcome's key."""
-    return int(texts[_OUTCOME_ID] or 0)
-
-
-def _piece(after: int, through: int, most: int) -> list[SealedRow]:
-    with connection.cursor() as cursor:
-        cursor.execute(ROWS, (after, through, most))
-        return [SealedRow(row[0], row[1], row[2:]) for row in cursor.fetchall()]
+        after = found[-1][0]
 
 
 def chain_end(head: LedgerHead | None) -> ChainEnd:
-    """Where the chain ends now; counts only the rows since `head`, which is the newest one that was taken."""
+    """Where the chain ends now; counts only the rows since `head`, which is the newest head."""
     counted, since = (0, 0) if head is None else (head.count, head.last_forecast_id)
     newest = fetch_rows(END_SQL, {"since": since})
     if not newest:
@@ -141,7 +104,7 @@ def chain_end(head: LedgerHead | None) -> ChainEnd:
 
 
 def head_of(day: date) -> LedgerHead:
-    """The head that was taken on this UTC day. Raises HeadUnknown."""
+    """The head of this UTC day. Raises HeadUnknown."""
     head = LedgerHead.objects.filter(day=day).first()
     if head is None:
         raise HeadUnknown(day)
@@ -154,10 +117,49 @@ def day_heads() -> list[LedgerHead]:
 
 
 def last_check() -> LedgerCheck | None:
-    """What came of the last verification."""
+    """The newest verification."""
     return LedgerCheck.objects.first()
 
 
 def newest_head() -> LedgerHead | None:
-    """The head that was taken last."""
+    """The newest head."""
     return next(iter(LedgerHead.objects.raw(f"{HEADS_SQL} LIMIT 1")), None)
+
+
+def _rows(mapping: LedgerMapping, *, after: int, through: int, limit: int, compared: bool) -> Iterator[LedgerRow]:
+    place: tuple[int, date | str] = (after, LAST_ORIGIN)
+    while limit > 0:
+        size = min(limit, ROWS_PER_QUERY)
+        found = _query(mapping, place, through=through, limit=size, compared=compared)
+        yield from found
+        if len(found) < size:
+            return
+        limit -= size
+        place = found[-1][:2]
+
+
+def _query(
+    mapping: LedgerMapping, place: tuple[int, date | str], *, through: int, limit: int, compared: bool
+) -> list[LedgerRow]:
+    """Some rows after (id, origin). If PostgreSQL cannot read one of the payloads, each row is compared on its own."""
+    statement = ROWS.format(
+        table=mapping.model._meta.db_table,
+        hashes=HASHES[mapping],
+        fault=mapping.comparison_sql() if compared else "NULL",
+        fields=FIELDS if compared else "",
+    )
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement, (*place, through, limit))
+            return list(map(LedgerRow._make, cursor.fetchall()))
+    except DataError:
+        if limit == 1:
+            (row,) = _query(mapping, place, through=through, limit=1, compared=False)
+            return [row._replace(fault="schema")]
+    plain = _query(mapping, place, through=through, limit=limit, compared=False)
+    places = [place, *(row[:2] for row in plain)]
+    return [
+        row
+        for before in places[: len(plain)]
+        for row in _query(mapping, before, through=through, limit=1, compared=True)
+    ]

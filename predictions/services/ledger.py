@@ -1,97 +1,94 @@
-"""The chain of forecasts: each row is sealed with a hash over everything it says and the hash before it."""
+"""Appending to the ledger: forecasts, outcomes and daily heads get their payloads and their place in the chain."""
 
-import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from operator import attrgetter
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
 
 import structlog
 from django.db import connection, transaction
 
-from predictions.models import Forecast, LedgerHead
-from predictions.models.forecast_row import ForecastRow
-from predictions.sealing import COLUMNS, GENESIS, head_text, instant_text, jsonb_text, link, outcome_text, said
-from predictions.selectors.ledger import chain_end, newest_head, outcome_key, outcome_rows
+from predictions.ledger_payload import GENESIS, chain_hash
+from predictions.models import Forecast, LedgerHead, Outcome
+from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
+from predictions.selectors.ledger import chain_end, newest_head, outcome_rows
 from predictions.services.scorekeeping import hold_score
 
 log = structlog.get_logger(__name__)
 
 CHAIN_LOCK = 0x7072_0001
-NEXT_KEYS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s) ORDER BY 1"
+NEXT_IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s) ORDER BY 1"
 
-Row = TypeVar("Row", Forecast, ForecastRow)
-
-# Of what a forecast refers to the content is sealed, and so it is read through the reference.
-_SEALED_BY_CONTENT = {"inputs_sha256": "inputs", "model_sha256": "model_version.artifact_sha256"}
-_READ = attrgetter(*(_SEALED_BY_CONTENT.get(name, name) for name in COLUMNS))
-_LIST = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_DRIVERS, _REASONS, _INPUTS, _TOOLCHAIN = map(COLUMNS.index, ("drivers", "reasons", "inputs_sha256", "toolchain"))
+_COLUMNS = tuple(field.attname for field in Forecast._meta.concrete_fields)
+_COPY = f"COPY {Forecast._meta.db_table} ({', '.join(_COLUMNS)}) FROM STDIN"
+_VALUES = itemgetter(*_COLUMNS)
+_REASONS, _DRIVERS = _COLUMNS.index("reasons"), _COLUMNS.index("drivers")
 
 
-def hold_chain() -> None:
-    """Wait until nobody else adds to the chain, and keep it so until the surrounding transaction ends."""
+def lock_chain() -> None:
+    """Let no other transaction append forecasts until the surrounding one ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
 
 
-def head() -> str:
-    """The hash of the newest row, or the hash an empty chain begins with."""
+def newest_hash() -> str:
+    """Return the hash of the newest forecast, or GENESIS for an empty chain."""
     return Forecast.objects.order_by("-pk").values_list("entry_hash", flat=True).first() or GENESIS
 
 
-def next_keys(table: str, count: int) -> list[int]:
-    """Keys for so many new rows, ascending."""
+def reserve_ids(table: str, count: int) -> list[int]:
+    """Reserve ids for new rows, in ascending order."""
     with connection.cursor() as cursor:
-        cursor.execute(NEXT_KEYS, [table, count])
+        cursor.execute(NEXT_IDS, [table, count])
         return [key for (key,) in cursor.fetchall()]
 
 
-def seal(forecasts: Sequence[Forecast], *, after: str) -> None:
-    """Give the rows their keys and chain them in their order, the first one onto the hash `after`.
+def chain_forecasts(forecasts: Iterable[Forecast], *, ids: Sequence[int], after: str) -> Iterator[Forecast]:
+    """Give each forecast its id, payload and hashes; the first one follows the hash `after`.
 
-    Numbers must have their stored decimals. The caller holds the chain, so that keys rise along it.
+    The caller holds the chain lock, so that ids rise along the chain.
     """
-    for _ in sealed(forecasts, keys=next_keys("predictions_forecast", len(forecasts)), after=after):
-        pass
-
-
-def sealed(forecasts: Iterable[Row], *, keys: Sequence[int], after: str) -> Iterator[tuple[Row, list[str | None]]]:
-    """The rows with their keys and hashes, one after the other, each with its stored texts; see `seal`."""
     previous = after
-    for forecast, key in zip(forecasts, keys, strict=True):
+    for forecast, key in zip(forecasts, ids, strict=True):
         forecast.pk = key
         forecast.previous_hash = previous
-        texts = stored_texts(forecast)
-        forecast.entry_hash = previous = link(previous, said(texts))
-        yield forecast, texts
+        forecast.payload = FORECAST_MAPPING.payload(forecast)
+        forecast.entry_hash = previous = chain_hash(previous, forecast.payload)
+        yield forecast
 
 
-def entry_hash(forecast: Forecast) -> str:
-    """The hash that seals a row, from the hash before it and everything the row says."""
-    return link(forecast.previous_hash, said(stored_texts(forecast)))
+def append_forecasts(forecasts: Iterable[Forecast], *, count: int) -> list[Forecast]:
+    """Chain and insert `count` new forecasts with one COPY; constraints and triggers hold as for any insert.
+
+    The database takes one row in while the next one is made. The caller holds the chain lock.
+    """
+    ids, after = reserve_ids(Forecast._meta.db_table, count), newest_hash()
+    rows = []
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for forecast in chain_forecasts(forecasts, ids=ids, after=after):
+            values: list[Any] = list(_VALUES(forecast.__dict__))
+            values[_REASONS] = values[_REASONS] or "{}"
+            values[_DRIVERS] = json.dumps(values[_DRIVERS])
+            copy.write_row(values)
+            rows.append(forecast)
+    return rows
 
 
-def stored_texts(forecast: Forecast | ForecastRow) -> list[str | None]:
-    """What PostgreSQL will say each of the sealed columns holds; reads the row's inputs, model and toolchain."""
-    told: list[Any] = list(_READ(forecast))
-    told[_DRIVERS] = jsonb_text(told[_DRIVERS])
-    told[_REASONS] = _LIST.encode(list(told[_REASONS]))
-    told[_INPUTS] = told[_INPUTS] and told[_INPUTS].sha256
-    told[_TOOLCHAIN] = told[_TOOLCHAIN] and told[_TOOLCHAIN].versions
-    return [value if value is None or type(value) is str else _text(value) for value in told]
+def seal_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Give new outcomes their ids and payloads; the next head of the ledger covers them."""
+    for outcome, key in zip(outcomes, reserve_ids(Outcome._meta.db_table, len(outcomes)), strict=True):
+        outcome.pk = key
+        outcome.payload = OUTCOME_MAPPING.payload(outcome)
 
 
 @transaction.atomic
 def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
-    """Keep where the chain ends and which outcomes are known, as the head of this UTC day; returns (head, created).
+    """Record the end of the chain and the outcomes so far as the head of this UTC day; returns (head, created).
 
-    A second call on the same day, or one on a day before the newest head's, returns that one. None for an empty chain.
+    A second call on the same day, or one on a day before the newest head's, returns that head. None for an empty chain.
     """
-    hold_chain()
+    lock_chain()
     hold_score()
     newest, day = newest_head(), now.astimezone(UTC).date()
     if newest is not None and newest.day >= day:
@@ -99,7 +96,7 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
     end = chain_end(newest)
     if end.last_forecast is None:
         return None, False
-    taken = LedgerHead(
+    head = LedgerHead(
         day=day,
         count=end.count,
         last_forecast_id=end.last_forecast,
@@ -108,54 +105,23 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
         recorded_at=now,
         previous_hash=GENESIS if newest is None else newest.entry_hash,
     )
-    taken.entry_hash = head_hash_of(taken)
-    taken.save()
-    log.info("ledger_head_recorded", day=day.isoformat(), count=taken.count, head=taken.head_hash)
-    return taken, True
+    seal_head(head)
+    head.save()
+    log.info("ledger_head_recorded", day=day.isoformat(), count=head.count, head=head.head_hash)
+    return head, True
 
 
-def head_hash_of(head: LedgerHead) -> str:
-    """The hash that seals a day's head, from the hash of the head before it."""
-    told: dict[str, str | int] = {
-        "count": head.count,
-        "day": head.day.isoformat(),
-        "head_hash": head.head_hash,
-        "last_forecast": head.last_forecast_id,
-        "last_outcome": head.last_outcome,
-        "outcomes": head.outcomes,
-        "outcomes_hash": head.outcomes_hash,
-        "recorded_at": instant_text(head.recorded_at),
-    }
-    return link(head.previous_hash, head_text(told))
+def seal_head(head: LedgerHead) -> None:
+    """Give a head its payload and its hash, which follows its previous hash."""
+    head.payload = HEAD_MAPPING.payload(head)
+    head.entry_hash = chain_hash(head.previous_hash, head.payload)
 
 
 def _outcomes_since(head: LedgerHead | None) -> dict[str, Any]:
-    """What the next head says of outcomes: those of the head before and those written since."""
+    """Return the outcome fields of the next head: they continue those of the head before."""
     count, last, running = (0, 0, GENESIS) if head is None else (head.outcomes, head.last_outcome, head.outcomes_hash)
-    for texts in outcome_rows(after=last):
-        running = link(running, outcome_text(texts))
-        last = outcome_key(texts)
+    for outcome in outcome_rows(after=last):
+        running = chain_hash(running, outcome.payload)
+        last = outcome.key
         count += 1
     return {"outcomes": count, "last_outcome": last, "outcomes_hash": running}
-
-
-def unpacked(block: bytes) -> bytes | None:
-    """The bytes of an input block's numbers; None when it cannot be unpacked."""
-    try:
-        return zlib.decompress(block)
-    except zlib.error:
-        return None
-
-
-def sha256_of(raw: bytes) -> str:
-    """SHA-256 of the bytes of an input block's numbers."""
-    return hashlib.sha256(raw).hexdigest()
-
-
-def _text(value: Any) -> str:
-    """Decimals with the digits they are stored with, instants in UTC, dates as ISO, the rest as it is written."""
-    if isinstance(value, Decimal):
-        return f"{value:.6f}"
-    if isinstance(value, datetime):
-        return instant_text(value)
-    return value.isoformat() if isinstance(value, date) else str(value)

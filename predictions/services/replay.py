@@ -1,4 +1,4 @@
-"""Replay: a stored forecast computed again, from its input block and the registered files of its model."""
+"""Replay: recompute a stored forecast from its input block and the registered files of its model."""
 
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,13 @@ from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import FloatArray
 from mlops.services.serving import load_bundle_checked
 from predictions.errors import ReplayImpossible
+from predictions.ledger_payload import canonical_json, chain_hash
 from predictions.models import Forecast, ForecastInput
-from predictions.models.forecast_row import ForecastRow, InputKey
+from predictions.models.ledger_mappings import FORECAST_MAPPING
 from predictions.readpath.replays import Replay, answer
-from predictions.sealing import COLUMNS, link
 from predictions.selectors.forecasts import forecast_by_id
-from predictions.selectors.ledger import sealed_rows
-from predictions.services.ledger import sha256_of, stored_texts, unpacked
-from predictions.services.rows import Occasion, rows_of
+from predictions.services.input_blocks import checked_numbers
+from predictions.services.rows import PublicationContext, forecast_rows
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +27,11 @@ COMPUTED = (
     "signal", "signal_meaning", "signal_reason", "confidence", "lower_80", "upper_80", "lower_95", "upper_95",
     "lower_99", "upper_99", "volatility_rises", "big_move", "risk_level", "drivers",
 )  # fmt: skip
-FAILED = "the computation failed, and operators have been told"
+FAILED = "the computation failed; the operators were notified"
 
 
 def answer_replay(*, token: str, forecast_id: int, now: datetime) -> None:
-    """Replay for whoever waits under `token`; a second call answers the same again."""
+    """Replay a forecast and store the result under `token`; a second call stores it again."""
     try:
         answer(Replay(token, forecast_id, outcome=replay_forecast(forecast_id=forecast_id, now=now)))
     except ReplayImpossible as error:
@@ -44,17 +43,15 @@ def answer_replay(*, token: str, forecast_id: int, now: datetime) -> None:
 
 
 def replay_forecast(*, forecast_id: int, now: datetime) -> dict[str, Any]:
-    """Compute a stored forecast again and say whether every stored digit comes out, and if not, what differs.
+    """Recompute a stored forecast and compare every stored digit with the result.
 
     The model's files are read and checked anew. Raises ForecastUnknown, and ReplayImpossible when the forecast
     abstained, or its numbers or its model's files are not the registered ones.
     """
     forecast = forecast_by_id(forecast_id)
-    again = stored_texts(_again(forecast))
-    row = next(sealed_rows(after=forecast.pk - 1, through=forecast.pk))
-    stored, recomputed = dict(zip(COLUMNS, row.texts, strict=True)), dict(zip(COLUMNS, again, strict=True))
+    stored, recomputed = map(FORECAST_MAPPING.fields, (forecast, _recompute(forecast)))
     differences = [
-        {"field": name, "stored": stored[name], "recomputed": recomputed[name]}
+        {"field": name, "stored": _text(stored[name]), "recomputed": _text(recomputed[name])}
         for name in COMPUTED
         if stored[name] != recomputed[name]
     ]
@@ -74,13 +71,28 @@ def replay_forecast(*, forecast_id: int, now: datetime) -> dict[str, Any]:
         "model_sha256": forecast.model_version.artifact_sha256,
         "fit": str(forecast.fit),
         "inputs_sha256": stored["inputs_sha256"],
-        "seal_holds": link(row.previous_hash, row.said) == row.entry_hash,
+        "seal_holds": _seal_holds(forecast),
         "replayed_at": now.isoformat(),
     }
 
 
-def _again(forecast: Forecast) -> ForecastRow:
-    """The row that the stored block and the registered files make."""
+def _seal_holds(forecast: Forecast) -> bool:
+    """Whether the payload matches its hash and the columns match the payload."""
+    if chain_hash(forecast.previous_hash, forecast.payload) != forecast.entry_hash:
+        return False
+    try:
+        return not FORECAST_MAPPING.differences(forecast, forecast.payload)
+    except ValueError:
+        return False
+
+
+def _text(value: Any) -> str | None:
+    """Return a payload value as text; lists as JSON."""
+    return value if value is None or isinstance(value, str) else canonical_json(value)
+
+
+def _recompute(forecast: Forecast) -> Forecast:
+    """Return the unsaved row that the stored block and the registered files give."""
     if forecast.inputs is None:
         raise ReplayImpossible(forecast.pk, "it abstained, so nothing was computed")
     block = _numbers(forecast, forecast.inputs)
@@ -90,18 +102,18 @@ def _again(forecast: Forecast) -> ForecastRow:
     except ArtifactCorrupt as error:
         reason = f"the files of model {version.version} are not those that were registered: {error.reason}"
         raise ReplayImpossible(forecast.pk, reason) from error
-    spoken = forecast_blocks(bundle, block[None], (forecast.symbol,))
-    (one,) = (each for each in spoken if each.horizon_sessions == forecast.horizon_sessions)
-    occasion = Occasion(version, forecast.origin, forecast.kind, forecast.recorded_at, forecast.toolchain)
-    inputs = {(one.symbol, one.horizon_sessions): InputKey(forecast.inputs.pk, forecast.inputs.sha256)}
+    recomputed = forecast_blocks(bundle, block[None], (forecast.symbol,))
+    (one,) = (each for each in recomputed if each.horizon_sessions == forecast.horizon_sessions)
+    context = PublicationContext(version, forecast.origin, forecast.kind, forecast.recorded_at, forecast.toolchain)
+    inputs = {(one.symbol, one.horizon_sessions): forecast.inputs}
     instruments = {one.symbol: forecast.instrument}
-    return next(rows_of([one], instruments, occasion, inputs=inputs, tick=forecast.tick))
+    return next(forecast_rows([one], instruments, context, inputs=inputs, tick=forecast.tick))
 
 
 def _numbers(forecast: Forecast, inputs: ForecastInput) -> FloatArray:
-    """The block's numbers, shape (20, k + 2), after they were found to be the sealed ones."""
-    raw = unpacked(bytes(inputs.block))
-    if raw is None or sha256_of(raw) != inputs.sha256:
-        raise ReplayImpossible(forecast.pk, "the numbers it was computed from are not those that were sealed")
+    """Return the block's numbers, shape (20, k + 2), after comparing them with their hash."""
+    raw = checked_numbers(bytes(inputs.block), inputs.sha256)
+    if raw is None:
+        raise ReplayImpossible(forecast.pk, "its input block does not match its hash")
     numbers: FloatArray = np.frombuffer(raw, dtype="<f8").astype(np.float64)
     return numbers.reshape(inputs.rows, inputs.columns)

@@ -16,11 +16,12 @@ from marketdata.provider_records import CorporateActionRecord
 from marketdata.selectors import newest_session
 from predictions.models import Forecast, Outcome, PendingForecast, Scorekeeping
 from predictions.services.happenings import happenings_of
+from predictions.services.ledger import seal_outcomes
 from predictions.services.scorekeeping import hold_score
 
 log = structlog.get_logger(__name__)
 
-STORED = Decimal("0.000001")
+STORED = Decimal("0.000000000001")
 HALF = Decimal("0.5")
 LEVELS = (80, 95, 99)
 ROWS_AT_A_TIME = 5_000
@@ -91,6 +92,7 @@ def outcome_of(forecast: Forecast, close: Decimal, *, revision: int, now: dateti
     }
     return Outcome(
         forecast=forecast,
+        origin=forecast.origin,
         revision=revision,
         actual_price=actual,
         error=predicted - actual,
@@ -122,7 +124,9 @@ def _score_some(last: date, now: datetime) -> int:
     if not keys:
         return 0
     matured = list(Forecast.objects.filter(pk__in=keys).select_related("instrument").defer("drivers").order_by("pk"))
-    Outcome.objects.bulk_create(_outcomes(matured, revisions={}, now=now), ignore_conflicts=True)
+    outcomes = _outcomes(matured, revisions={}, now=now)
+    seal_outcomes(outcomes)
+    Outcome.objects.bulk_create(outcomes, ignore_conflicts=True)
     PendingForecast.objects.filter(pk__in=keys).delete()
     return len(keys)
 
@@ -149,6 +153,7 @@ def _correct(now: datetime) -> int:
     revisions = {key: outcome.revision + 1 for key, outcome in told.items()}
     again = _outcomes([outcome.forecast for outcome in told.values()], revisions=revisions, now=now)
     corrections = [outcome for outcome in again if _is_another_price(outcome, told[outcome.forecast_id])]
+    seal_outcomes(corrections)
     Outcome.objects.bulk_create(corrections, ignore_conflicts=True)
     Scorekeeping.objects.filter(pk=state.pk).update(bars_seen_at=now)
     return len(corrections)

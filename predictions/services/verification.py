@@ -1,4 +1,4 @@
-"""Verifying the ledger: all of it is computed again from what is stored, and the first thing that is wrong is named."""
+"""Verification of the ledger: every hash is recomputed from stored payloads, and columns are compared with payloads."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,33 +7,40 @@ from datetime import UTC, datetime
 from itertools import islice
 
 import structlog
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection
 from django.db.models import Model
 
+from mlops.scorecard import counted
 from predictions.errors import LedgerBroken
+from predictions.ledger_payload import GENESIS, SCHEMA, LedgerMapping, chain_hash
 from predictions.models import Forecast, ForecastInput, LedgerCheck, LedgerHead, Outcome
-from predictions.sealing import COLUMNS, GENESIS, link, outcome_text
-from predictions.selectors.ledger import SealedRow, input_blocks, outcome_key, outcome_rows, sealed_rows
-from predictions.services.ledger import head_hash_of, sha256_of, unpacked
+from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
+from predictions.selectors.ledger import LedgerRow, forecast_rows, input_blocks, outcome_rows
+from predictions.services.input_blocks import checked_numbers
 
 log = structlog.get_logger(__name__)
 
-ALTERED = "what it says is not what was sealed"
-MOVED = "the row before it is missing or was put elsewhere"
-OTHER_NUMBERS = "the numbers it was computed from are not those that were sealed"
-OTHER_BLOCK = "the numbers it was computed from are said to be of another stock or session"
+ALTERED_PAYLOAD = "its payload does not match its hash"
+UNKNOWN_SCHEMA = f"its payload is not canonical JSON of a schema from 1 to {SCHEMA}"
+BROKEN_LINK = "its previous hash is not the hash of the row before: rows are missing or out of order"
+BROKEN_HEAD_LINK = "its previous hash is not the hash of the head before: heads are missing or out of order"
+ALTERED_INPUT = "its input block does not match the hash in its payload"
+MISPLACED_INPUT = "its input block belongs to another stock or session"
+DANGLING = "it refers to a model, an input block or a toolchain that is not stored"
 FLOAT_BYTES = 8
-KEPT = "The head that was kept"
+SAVED_HEAD = "The saved head"
 NAMES: Mapping[str, type[Model]] = {"Forecast": Forecast, "Input block": ForecastInput, "Outcome": Outcome}
-# A block belongs to its stock and session; its numbers are sealed by their hash.
-MISPLACED_INPUT = """
+# The hash of a block covers its numbers only.
+MISPLACED_INPUT_SQL = """
 SELECT f.id FROM predictions_forecast f JOIN predictions_forecastinput i ON i.id = f.inputs_id
 WHERE i.instrument_id <> f.instrument_id OR i.origin <> f.origin
 ORDER BY f.id LIMIT 1
 """
-# An outcome follows from the forecast and the actual price; what does not is held by the heads.
-CONTRADICTING_OUTCOME = """
-SELECT o.id, o.forecast_id FROM predictions_outcome o LEFT JOIN predictions_forecast f ON f.id = o.forecast_id
+# These columns follow from the forecast and the actual price; the heads cover the others.
+CONTRADICTING_OUTCOME_SQL = """
+SELECT o.id, o.forecast_id FROM predictions_outcome o
+LEFT JOIN predictions_forecast f ON f.id = o.forecast_id AND f.origin = o.origin
 WHERE f.id IS NULL
    OR o.error IS DISTINCT FROM f.predicted_price - o.actual_price
    OR o.went_up <> (o.actual_price > f.last_price)
@@ -44,16 +51,12 @@ WHERE f.id IS NULL
 ORDER BY o.id LIMIT 1
 """
 
-_ID, _SYMBOL, _ORIGIN, _HORIZON = (COLUMNS.index(name) for name in ("id", "symbol", "origin", "horizon_sessions"))
-
-Texts = Sequence[str | None]
-
 
 @dataclass(frozen=True, slots=True)
-class KeptHead:
-    """A head that somebody has kept outside the database: how many rows there were, and the newest one's hash.
+class SavedHead:
+    """A head saved outside the database: the number of forecasts and the hash of the newest one.
 
-    With the day and the hash of the newest day's head then: it seals the outcomes that were known and all heads before.
+    With the day and hash of the newest daily head at that time, which covers the outcomes and all heads before.
     """
 
     count: int
@@ -63,8 +66,8 @@ class KeptHead:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """How much was read and holds, and where the chain ends."""
+class VerifiedLedger:
+    """Counts of what was verified, and the hash of the newest forecast."""
 
     forecasts: int
     heads: int
@@ -72,48 +75,48 @@ class Verified:
     head_hash: str
 
 
-def verify_ledger(*, kept: KeptHead | None = None) -> Verified:
-    """Read the whole ledger once, in order and in little memory, and compute it again.
+def verify_ledger(*, saved: SavedHead | None = None) -> VerifiedLedger:
+    """Read the whole ledger once, in order and in little memory, and recompute it.
 
-    The chain first, beside the heads and the one that was `kept`, then input blocks, then outcomes. Raises
-    LedgerBroken with the first thing that does not hold.
+    The chain first, with the heads and the saved one, then input blocks, then outcomes. Raises LedgerBroken for the
+    first fault.
     """
-    # Heads are read before rows, so that each of them finds its rows however many are added meanwhile.
+    # Heads are read before forecasts, so that each head finds its forecasts whatever is added meanwhile.
     heads = list(LedgerHead.objects.order_by("pk"))
     _verify_heads(heads)
-    expected = [_Mark(f"Head of {head.day}", head.count, head.head_hash, head.last_forecast_id) for head in heads]
-    if kept is not None:
-        expected.append(_Mark(KEPT, kept.count, kept.head_hash, None))
-        _verify_kept_day(kept, heads)
-    _verify_keys()
-    forecasts, head_hash = _verify_chain(sorted(expected, key=lambda mark: mark.count))
+    expected = [_Expected(f"Head of {head.day}", head.count, head.head_hash, head.last_forecast_id) for head in heads]
+    if saved is not None:
+        expected.append(_Expected(SAVED_HEAD, saved.count, saved.head_hash, None))
+        _verify_saved_day(saved, heads)
+    _verify_first_ids()
+    forecasts, head_hash = _verify_chain(sorted(expected, key=lambda each: each.count))
     inputs = _verify_inputs()
     _verify_outcomes(heads)
-    return Verified(forecasts, len(heads), inputs, head_hash)
+    return VerifiedLedger(forecasts, len(heads), inputs, head_hash)
 
 
-def check_ledger(*, clock: Callable[[], datetime], kept: KeptHead | None = None) -> Verified:
-    """Verify and note what came of it, where operators and /health/ready find it. Raises LedgerBroken."""
+def check_ledger(*, clock: Callable[[], datetime], saved: SavedHead | None = None) -> VerifiedLedger:
+    """Verify the ledger and store the result, which /health/ready shows. Raises LedgerBroken."""
     checked_at, began = clock(), time.perf_counter()
 
-    def note(forecasts: int, fault: str) -> None:
+    def store_result(forecasts: int, fault: str) -> None:
         seconds = round(time.perf_counter() - began, 3)
         LedgerCheck.objects.create(checked_at=checked_at, seconds=seconds, forecasts=forecasts, fault=fault)
 
     try:
-        verified = verify_ledger(kept=kept)
+        verified = verify_ledger(saved=saved)
     except LedgerBroken as error:
-        note(error.verified, str(error))
+        store_result(error.verified, str(error))
         log.error("ledger_broken", subject=error.subject, reason=error.reason, forecast=error.forecast_id)
         raise
-    note(verified.forecasts, "")
+    store_result(verified.forecasts, "")
     log.info("ledger_verified", forecasts=verified.forecasts, heads=verified.heads, head=verified.head_hash)
     return verified
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    """What must be true of the chain after `count` rows."""
+class _Expected:
+    """What a head requires of the chain after `count` rows."""
 
     name: str
     count: int
@@ -122,115 +125,146 @@ class _Mark:
 
 
 def _verify_heads(heads: Sequence[LedgerHead]) -> None:
-    """The heads are a chain of their own: days and counts rise, and each was taken on the day it names."""
+    """Verify the chain of heads: days and counts rise, and each head was recorded on its day."""
     previous: LedgerHead | None = None
     for head in heads:
         name = f"Head of {head.day}"
         if head.previous_hash != (GENESIS if previous is None else previous.entry_hash):
-            raise LedgerBroken(name, "the head before it is missing or was put elsewhere")
-        if head_hash_of(head) != head.entry_hash or head.recorded_at.astimezone(UTC).date() != head.day:
-            raise LedgerBroken(name, ALTERED)
+            raise LedgerBroken(name, BROKEN_HEAD_LINK)
+        if chain_hash(head.previous_hash, head.payload) != head.entry_hash:
+            raise LedgerBroken(name, ALTERED_PAYLOAD)
+        reason = _column_fault(HEAD_MAPPING, head, head.payload)
+        if reason is not None:
+            raise LedgerBroken(name, reason)
+        if head.recorded_at.astimezone(UTC).date() != head.day:
+            raise LedgerBroken(name, "it was recorded on another day")
         if previous is not None and (
             head.day <= previous.day or head.count < previous.count or head.outcomes < previous.outcomes
         ):
-            raise LedgerBroken(name, f"it comes after that of {previous.day} and must not say less")
+            raise LedgerBroken(name, f"its day or a count is below that of the head of {previous.day}")
         previous = head
 
 
-def _verify_kept_day(kept: KeptHead, heads: Sequence[LedgerHead]) -> None:
-    """Heads that were forged as a whole, with the outcomes they know, still meet the one that others have kept."""
+def _verify_saved_day(saved: SavedHead, heads: Sequence[LedgerHead]) -> None:
+    """Compare the daily head in the saved one: it also finds heads that were forged together with outcomes."""
     stored = {head.day.isoformat(): head.entry_hash for head in heads}
-    if kept.day_entry_hash is None or stored.get(str(kept.day)) == kept.day_entry_hash:
+    if saved.day_entry_hash is None or stored.get(str(saved.day)) == saved.day_entry_hash:
         return
-    raise LedgerBroken(KEPT, f"the head of {str(kept.day)[:10]} that it names is not the one that is stored")
+    raise LedgerBroken(SAVED_HEAD, f"the stored head of {str(saved.day)[:10]} differs from it")
 
 
-def _verify_keys() -> None:
-    """Keys rise from 1; what stands below them would be told and never be read by whoever begins there."""
+def _verify_first_ids() -> None:
+    """Refuse ids below 1: readers show such rows, but begin reading the chain at 1."""
     for name, model in NAMES.items():
         first = model._default_manager.order_by("pk").values_list("pk", flat=True).first()
         if first is not None and first < 1:
-            raise LedgerBroken(f"{name} {first}", "its key stands before the first one that was given")
+            raise LedgerBroken(f"{name} {first}", "its id is below 1")
 
 
-def _verify_chain(marks: Sequence[_Mark]) -> tuple[int, str]:
-    """Compute every row again; at each mark the chain must be as it says. Returns the rows and the last one's hash."""
-    waiting: Iterator[_Mark] = iter(marks)
-    mark = next(waiting, None)
+def _verify_chain(expected: Sequence[_Expected]) -> tuple[int, str]:
+    """Verify each forecast and each head that covers it; returns the count and the newest hash."""
+    remaining: Iterator[_Expected] = iter(expected)
+    head = next(remaining, None)
     previous, count = GENESIS, 0
-    for row in sealed_rows():
+    for row in forecast_rows(compared=True):
         if row.previous_hash != previous:
-            raise _fault(row, MOVED, count)
-        if link(previous, row.said) != row.entry_hash:
-            raise _fault(row, ALTERED, count)
+            raise _forecast_fault(row.key, BROKEN_LINK, count)
+        if chain_hash(previous, row.payload) != row.entry_hash:
+            raise _forecast_fault(row.key, ALTERED_PAYLOAD, count)
+        if row.fault is not None:
+            raise _forecast_fault(row.key, _stored_fault(FORECAST_MAPPING, row), count)
         previous = row.entry_hash
         count += 1
-        while mark is not None and mark.count == count:
-            _compare(mark, row, count)
-            mark = next(waiting, None)
-    if mark is not None:
-        reason = f"it counts {mark.count} forecasts, and only {count} are stored: the newest ones are missing"
-        raise LedgerBroken(mark.name, reason, forecast_id=mark.last_forecast, verified=count)
+        while head is not None and head.count == count:
+            _compare_head(head, row, count)
+            head = next(remaining, None)
+    if head is not None:
+        reason = f"it counts {head.count} forecasts, and only {count} are stored: the newest ones are missing"
+        raise LedgerBroken(head.name, reason, forecast_id=head.last_forecast, verified=count)
     return count, previous
 
 
-def _compare(mark: _Mark, row: SealedRow, count: int) -> None:
-    """A head that was recomputed with a false chain still meets the heads that others have kept."""
-    if mark.head_hash != row.entry_hash:
-        raise LedgerBroken(mark.name, f"after {count} forecasts the chain has another hash", verified=count)
-    if mark.last_forecast not in (None, row.key):
-        raise LedgerBroken(mark.name, f"its last forecast is not number {count}", verified=count)
+def _compare_head(head: _Expected, row: LedgerRow, count: int) -> None:
+    if head.head_hash != row.entry_hash:
+        raise LedgerBroken(head.name, f"the chain has another hash after {count} forecasts", verified=count)
+    if head.last_forecast not in (None, row.key):
+        raise LedgerBroken(head.name, f"its last forecast is not number {count}", verified=count)
 
 
-def _fault(row: SealedRow, reason: str, count: int) -> LedgerBroken:
-    return LedgerBroken(_name_of(row.texts), reason, forecast_id=row.key, verified=count)
+def _stored_fault(mapping: LedgerMapping, row: LedgerRow) -> str:
+    """Describe how a stored row differs from its payload, after the database found that it does."""
+    stored = mapping.model._default_manager.filter(pk=row.key, origin=row.origin).first()
+    reason = None if stored is None or row.fault == "schema" else _column_fault(mapping, stored, row.payload)
+    return reason or UNKNOWN_SCHEMA
 
 
-def _name_of(texts: Texts) -> str:
-    return f"Forecast {texts[_ID]} ({texts[_SYMBOL]}, from {texts[_ORIGIN]}, {texts[_HORIZON]} sessions ahead)"
+def _column_fault(mapping: LedgerMapping, stored: Model, payload: str) -> str | None:
+    """Name the columns that differ from the payload."""
+    try:
+        names = mapping.differences(stored, payload)
+    except ValueError:
+        return UNKNOWN_SCHEMA
+    except ObjectDoesNotExist:
+        return DANGLING
+    return f"columns differ from its payload: {', '.join(names)}" if names else None
+
+
+def _forecast_fault(key: int, reason: str, verified: int = 0) -> LedgerBroken:
+    facts = Forecast.objects.filter(pk=key).values_list("symbol", "origin", "horizon_sessions")
+    symbol, origin, horizon = facts[0]
+    name = f"Forecast {key} ({symbol}, from {origin}, {counted(horizon, 'trading day')} ahead)"
+    return LedgerBroken(name, reason, forecast_id=key, verified=verified)
 
 
 def _verify_inputs() -> int:
-    """Check every input block against the hash that the chain covers, its shape and its place; returns how many."""
+    """Verify hash, shape and owner of every input block; returns their count."""
     count = 0
     for key, sha256, numbers, block in input_blocks():
-        raw = unpacked(block)
-        if raw is None or sha256_of(raw) != sha256 or len(raw) != numbers * FLOAT_BYTES:
-            raise _broken_input(key)
+        raw = checked_numbers(block, sha256)
+        if raw is None or len(raw) != numbers * FLOAT_BYTES:
+            raise _input_fault(key)
         count += 1
     with connection.cursor() as cursor:
-        cursor.execute(MISPLACED_INPUT)
+        cursor.execute(MISPLACED_INPUT_SQL)
         found = cursor.fetchone()
     if found is not None:
-        raise LedgerBroken(_name_of_forecast(found[0]), OTHER_BLOCK, forecast_id=found[0])
+        raise _forecast_fault(found[0], MISPLACED_INPUT)
     return count
 
 
-def _broken_input(key: int) -> LedgerBroken:
+def _input_fault(key: int) -> LedgerBroken:
     user = Forecast.objects.filter(inputs=key).order_by("pk").values_list("pk", flat=True).first()
     if user is None:
-        return LedgerBroken(f"Input block {key}", "its numbers are not those of its hash")
-    return LedgerBroken(_name_of_forecast(user), OTHER_NUMBERS, forecast_id=user)
-
-
-def _name_of_forecast(key: int) -> str:
-    return _name_of(next(sealed_rows(after=key - 1, through=key)).texts)
+        return LedgerBroken(f"Input block {key}", "its numbers do not match its hash and shape")
+    return _forecast_fault(user, ALTERED_INPUT)
 
 
 def _verify_outcomes(heads: Sequence[LedgerHead]) -> None:
-    """Each outcome follows from its forecast and the actual price, and is the one that the heads have known."""
+    """Verify that each outcome follows from its forecast, matches its payload, and is covered by the heads."""
     with connection.cursor() as cursor:
-        cursor.execute(CONTRADICTING_OUTCOME)
+        cursor.execute(CONTRADICTING_OUTCOME_SQL)
         found = cursor.fetchone()
     if found is not None:
         outcome, forecast = found
         reason = f"it does not follow from forecast {forecast} and the actual price"
         raise LedgerBroken(f"Outcome {outcome}", reason, forecast_id=forecast)
-    count, last, running, known = 0, 0, GENESIS, outcome_rows()
+    outcomes = _matching_outcomes()
+    count, last, running = 0, 0, GENESIS
     for head in heads:
-        for texts in islice(known, head.outcomes - count):
-            running, last = link(running, outcome_text(texts)), outcome_key(texts)
+        for row in islice(outcomes, head.outcomes - count):
+            running, last = chain_hash(running, row.payload), row.key
             count += 1
         if (count, last, running) != (head.outcomes, head.last_outcome, head.outcomes_hash):
-            reason = f"the {head.outcomes} outcomes it knew are not the first ones that are stored"
+            reason = f"the {head.outcomes} outcomes it covers are not the first ones that are stored"
             raise LedgerBroken(f"Head of {head.day}", reason)
+    for _ in outcomes:
+        # The generator compares outcomes that are newer than the newest head.
+        pass
+
+
+def _matching_outcomes() -> Iterator[LedgerRow]:
+    """The outcomes in order. Raises LedgerBroken for one that differs from its payload."""
+    for row in outcome_rows(compared=True):
+        if row.fault is not None:
+            raise LedgerBroken(f"Outcome {row.key}", _stored_fault(OUTCOME_MAPPING, row))
+        yield row

@@ -1,11 +1,11 @@
-"""The trigger that refuses TRUNCATE: the one protection of the ledger that a test database does without."""
+"""The triggers that refuse TRUNCATE, which a test database drops in order to empty its tables."""
 
 from importlib import import_module
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-MIGRATION = import_module("predictions.migrations.0003_sealed_in_full")
-TABLES = (*import_module("predictions.migrations.0002_append_only").TABLES, *MIGRATION.TABLES)
+MIGRATION = import_module("predictions.migrations.0001_initial")
+TABLES = MIGRATION.APPEND_ONLY_TABLES
 
 
 def allow_truncate(connection: BaseDatabaseWrapper) -> None:
@@ -16,7 +16,7 @@ def allow_truncate(connection: BaseDatabaseWrapper) -> None:
 
 
 def refuse_truncate(connection: BaseDatabaseWrapper) -> None:
-    """Put the TRUNCATE triggers back as the migrations make them."""
+    """Restore the TRUNCATE triggers of the migration."""
     with connection.cursor() as cursor:
         for table in TABLES:
-            cursor.execute(MIGRATION.TABLE.format(table=table))
+            cursor.execute(MIGRATION.TABLE_TRIGGER.format(table=table))

@@ -54,8 +54,13 @@ def forecasts(instruments: Iterable[Instrument], horizons: Iterable[int] = (5,),
     A price of 102 from 100, 80 % within 99 to 105, 95 % within 95 to 109, 99 % within 90 to 115, P(up) .56 over .54.
     """
     rows = [_row(instrument, horizon, fields) for instrument in instruments for horizon in horizons]
-    ledger.seal(rows, after=ledger.head())
-    return Forecast.objects.bulk_create(rows)
+    return chained(rows)
+
+
+def chained(rows: list[Forecast]) -> list[Forecast]:
+    """Store the rows at the end of the chain."""
+    ids = ledger.reserve_ids("predictions_forecast", len(rows))
+    return Forecast.objects.bulk_create(ledger.chain_forecasts(rows, ids=ids, after=ledger.newest_hash()))
 
 
 def forecast(instrument: Instrument, **fields: Any) -> Forecast:
@@ -96,7 +101,7 @@ def _row(instrument: Instrument, horizon: int, fields: Mapping[str, Any]) -> For
         "volatility_rises": None if horizon == 1 else Decimal("0.61"),
         "big_move": Decimal("0.12"),
         "risk_level": "usual",
-        "drivers": [{"name": "rsi_14", "words": "a rising price", "contribution": 0.031234, "direction": "up"}],
+        "drivers": [{"name": "rsi_14", "words": "a rising price", "contribution": "0.031234", "direction": "up"}],
         "model_version": fields.get("model_version") or ModelVersion.objects.get(stage=ModelVersion.Stage.CHAMPION),
         "fit": Forecast.Fit.SERVING,
         "data_source": instrument.source,

@@ -1,6 +1,5 @@
 """A small market that page and browser tests look at: stocks with bars, a champion, its forecasts."""
 
-import hashlib
 import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +11,8 @@ from mlops.models import ModelVersion
 from mlops.tests.factories import model_version
 from predictions.conf import HORIZONS
 from predictions.models import Forecast, Outcome
+from predictions.services.ledger import seal_outcomes
+from predictions.tests.factories import chained
 
 ORIGIN = date(2023, 9, 21)
 NOW = datetime(2023, 9, 21, 22, 5, tzinfo=UTC)
@@ -100,8 +101,8 @@ def said(stock: Instrument, version: ModelVersion, horizon: int, **fields: Any) 
         "big_move": Decimal("0.21"),
         "risk_level": "raised",
         "drivers": [
-            {"name": "ret_5", "words": "Fell over the last week", "contribution": 0.02, "direction": "up"},
-            {"name": "vol", "words": "Restless of late", "contribution": -0.01, "direction": "down"},
+            {"name": "ret_5", "words": "Fell over the last week", "contribution": "0.02", "direction": "up"},
+            {"name": "vol", "words": "Restless of late", "contribution": "-0.01", "direction": "down"},
         ],
     }
     return _stored(stock, version, horizon, row | fields)
@@ -116,8 +117,9 @@ def no_call(stock: Instrument, version: ModelVersion, horizon: int) -> Forecast:
 def came_true(forecast: Forecast, *, right: bool, revision: int = 0) -> Outcome:
     """The outcome of a forecast of a rise: the price went up if it was right, and stayed inside 80 % either way."""
     assert forecast.predicted_price is not None
-    return Outcome.objects.create(
+    outcome = Outcome(
         forecast=forecast,
+        origin=forecast.origin,
         revision=revision,
         actual_price=forecast.predicted_price,
         went_up=right,
@@ -127,6 +129,9 @@ def came_true(forecast: Forecast, *, right: bool, revision: int = 0) -> Outcome:
         inside_99=True,
         recorded_at=NOW,
     )
+    seal_outcomes([outcome])
+    outcome.save(force_insert=True)
+    return outcome
 
 
 def _stored(stock: Instrument, version: ModelVersion, horizon: int, fields: dict[str, Any]) -> Forecast:
@@ -139,13 +144,9 @@ def _stored(stock: Instrument, version: ModelVersion, horizon: int, fields: dict
         "data_source": "sample",
         "basis_date": ORIGIN,
         "recorded_at": NOW,
-        "previous_hash": "0" * 64,
     } | fields
-    named = f"{stock.symbol} {horizon} {version} {row['origin']} {row['kind']}"
-    entry_hash = hashlib.sha256(named.encode()).hexdigest()
-    return Forecast.objects.create(
-        instrument=stock, horizon_sessions=horizon, model_version=version, entry_hash=entry_hash, **row
-    )
+    (forecast,) = chained([Forecast(instrument=stock, horizon_sessions=horizon, model_version=version, **row)])
+    return forecast
 
 
 def _bars(stock: Instrument, *, last: int) -> list[DailyBar]:

@@ -10,7 +10,7 @@ from predictions.models import Forecast
 from predictions.readpath.bodies import MADE_AT_A_TIME, answers_ahead, answers_of
 from predictions.readpath.cache import keep_made, key_of
 from predictions.services.publishing import store_forecasts
-from predictions.services.rows import Occasion
+from predictions.services.rows import PublicationContext
 from predictions.tests.factories import NOW, ORIGIN, forecast, model_version, stock
 from predictions.tests.sayings import said
 from store.client import redis_client
@@ -44,11 +44,11 @@ def test_what_is_rolled_back_is_told_nobody(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     version, apple = model_version(), stock()
-    occasion = Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW)
+    context = PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, NOW)
     with django_capture_on_commit_callbacks(execute=True) as told, transaction.atomic():
-        store_forecasts(said=[said()], instruments={apple.symbol: apple}, occasion=occasion)
+        store_forecasts(forecasts=[said()], instruments={apple.symbol: apple}, context=context)
         transaction.set_rollback(True)
     assert (told, Forecast.objects.count()) == ([], 0)
     with django_capture_on_commit_callbacks(execute=True):
-        store_forecasts(said=[said()], instruments={apple.symbol: apple}, occasion=occasion)
+        store_forecasts(forecasts=[said()], instruments={apple.symbol: apple}, context=context)
     assert redis_client().exists(key_of(version.version, "AAPL", 5))

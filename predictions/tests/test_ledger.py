@@ -96,11 +96,11 @@ def test_a_day_s_head_is_that_of_utc() -> None:
     assert late.day.isoformat() == "2023-09-22"
 
 
-def test_a_forecast_is_said_once() -> None:
+def test_a_forecast_is_published_once() -> None:
     model_version()
     apple = stock()
     forecast(apple)
-    with pytest.raises(IntegrityError, match="forecast_said_once"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="forecast_published_once"), transaction.atomic():
         forecast(apple, recorded_at=NOW + timedelta(days=1))
 
 

@@ -53,7 +53,9 @@ def conforms(schema: dict[str, Any], path: str, answer: Any) -> None:
     validator(schema, schema["paths"][path]["get"], str(answer.status_code)).validate(answer.json())
 
 
-def test_a_stored_forecast_is_told_with_its_seal(client: Client, rows: list[Forecast], schema: dict[str, Any]) -> None:
+def test_a_stored_forecast_is_shown_with_its_hashes(
+    client: Client, rows: list[Forecast], schema: dict[str, Any]
+) -> None:
     answer = client.get(f"/api/v1/forecasts/{rows[1].pk}")
     told = answer.json()
     assert answer.status_code == 200
@@ -68,7 +70,7 @@ def test_a_stored_forecast_is_told_with_its_seal(client: Client, rows: list[Fore
     conforms(schema, "/api/v1/forecasts/{forecast_id}", client.get(f"/api/v1/forecasts/{rows[-1].pk}"))
 
 
-def test_who_holds_a_stored_forecast_is_told_nothing_new(client: Client, rows: list[Forecast]) -> None:
+def test_a_stored_forecast_is_not_sent_again_for_its_etag(client: Client, rows: list[Forecast]) -> None:
     path = f"/api/v1/forecasts/{rows[0].pk}"
     held = client.get(path)["ETag"]
     again = client.get(path, headers={"If-None-Match": held})
@@ -93,7 +95,7 @@ def test_the_head_is_where_the_chain_ends_now(client: Client, rows: list[Forecas
     assert client.get("/api/v1/ledger/head", headers={"If-None-Match": answer["ETag"]}).status_code == 304
 
 
-def test_a_day_s_head_stays_what_it_was(client: Client, rows: list[Forecast], schema: dict[str, Any]) -> None:
+def test_a_daily_head_does_not_change(client: Client, rows: list[Forecast], schema: dict[str, Any]) -> None:
     head, _ = record_head(now=NOW)
     assert head is not None
     forecasts([stock("AMZN")])
@@ -139,7 +141,7 @@ def fetched(client: Client, limit: int) -> Iterator[str]:
         path = answer.get("Link", "").partition(">")[0].removeprefix("<")
 
 
-def test_the_same_lines_are_plain_text_for_whoever_asks_for_that(client: Client, rows: list[Forecast]) -> None:
+def test_the_same_lines_are_sent_as_plain_text_if_requested(client: Client, rows: list[Forecast]) -> None:
     path = "/api/v1/ledger/entries"
     lines = client.get(path).content
     for answer in (client.get(f"{path}?format=text"), client.get(path, headers={"Accept": "text/plain"})):
@@ -148,7 +150,7 @@ def test_the_same_lines_are_plain_text_for_whoever_asks_for_that(client: Client,
 
 
 @pytest.mark.parametrize(("limit", "parts"), [(2, 3), (5, 1), (100, 1)])
-def test_the_ledger_is_told_in_parts(
+def test_the_ledger_is_sent_in_pages(
     client: Client, rows: list[Forecast], tmp_path: Path, limit: int, parts: int
 ) -> None:
     told = list(fetched(client, limit))
@@ -179,7 +181,7 @@ def test_an_export_is_verified_without_this_software(client: Client, rows: list[
     head = export.with_name("head.json")
     for query in ("", "?day=2023-09-21"):
         head.write_bytes(client.get(f"/api/v1/ledger/head{query}").content)
-        assert verified(export, head) == (0, f"5 forecasts hold; the last hash is {rows[-1].entry_hash}.\n")
+        assert verified(export, head) == (0, f"5 forecasts verified; the last hash is {rows[-1].entry_hash}.\n")
     assert verified(export)[0] == 0
 
 
@@ -188,13 +190,14 @@ def test_an_altered_export_is_found_without_this_software(client: Client, rows: 
     head.write_bytes(client.get("/api/v1/ledger/head").content)
     whole = export.read_text().splitlines(keepends=True)
     name = f"Line 2, forecast {rows[1].pk} of AAPL"
-    lowered = [line.replace('"predicted_price":"102.000000"', '"predicted_price":"101.000000"') for line in whole]
+    lowered = whole[1].replace(r"\"predicted_price\":\"102\"", r"\"predicted_price\":\"101\"")
+    assert lowered != whole[1]
     altered = {
-        f"{name}: what it says is not what was sealed.\n": [whole[0], lowered[1], *whole[2:]],
-        f"Line 1, forecast {rows[1].pk} of AAPL: the line before it is missing or was put elsewhere.\n": whole[1:],
-        f"Line 2, forecast {rows[2].pk} of BRK.B: the line before it is missing or was put elsewhere.\n":
+        f"{name}: its payload does not match its hash.\n": [whole[0], lowered, *whole[2:]],
+        f"Line 1, forecast {rows[1].pk} of AAPL: the line before it is missing or out of order.\n": whole[1:],
+        f"Line 2, forecast {rows[2].pk} of BRK.B: the line before it is missing or out of order.\n":
             [whole[0], whole[2], whole[1], *whole[3:]],
-        "Your head counts 5 forecasts, and the export ends after 4.\n": whole[:4],
+        "The saved head counts 5 forecasts, but the export ends after 4.\n": whole[:4],
     }  # fmt: skip
     for complaint, lines in altered.items():
         export.write_text("".join(lines))
@@ -206,7 +209,7 @@ def test_an_altered_export_is_found_without_this_software(client: Client, rows: 
 def test_a_file_that_is_no_head_proves_nothing(export: Path, told: str) -> None:
     head = export.with_name("head.json")
     head.write_text(told)
-    assert verified(export, head) == (1, "What you kept is no head of a ledger.\n")
+    assert verified(export, head) == (1, "The saved head is not a head of a ledger.\n")
 
 
 def test_an_export_that_ends_within_a_line_is_found(export: Path) -> None:
@@ -215,23 +218,22 @@ def test_an_export_that_ends_within_a_line_is_found(export: Path) -> None:
     assert verified()[0] == 1
 
 
-def test_a_forged_ledger_meets_the_head_that_somebody_kept(client: Client, rows: list[Forecast], export: Path) -> None:
+def test_a_forged_ledger_differs_from_the_saved_head(client: Client, rows: list[Forecast], export: Path) -> None:
     head = export.with_name("head.json")
     head.write_bytes(client.get("/api/v1/ledger/head").content)
     alter(f"DELETE FROM predictions_forecast WHERE id = {rows[-1].pk}")
     forged = abstention(rows[-1].instrument, reasons=["forged"])
     call_command("export_ledger", str(export), stdout=StringIO())
     assert verified(export)[0] == 0
-    complaint = f"Line 5, forecast {forged.pk} of META: your head names another forecast at this place.\n"
+    complaint = f"Line 5, forecast {forged.pk} of META: the saved head has another hash at this place.\n"
     assert verified(export, head) == (1, complaint)
 
 
-def test_an_export_holds_what_was_hashed_and_can_begin_anywhere(rows: list[Forecast], export: Path) -> None:
-    said = [json.loads(line)["said"] for line in export.read_text().splitlines()]
-    assert [entry["id"] for entry in said] == [row.pk for row in rows]
-    assert (said[1]["symbol"], said[1]["predicted_price"], said[4]["reasons"]) == (
-        "AAPL", "102.000000", ["too little history"],
-    )  # fmt: skip
+def test_an_export_contains_the_payloads_and_can_start_anywhere(rows: list[Forecast], export: Path) -> None:
+    payloads = [json.loads(line)["payload"] for line in export.read_text().splitlines()]
+    assert payloads == [row.payload for row in rows]
+    second, last = json.loads(payloads[1]), json.loads(payloads[4])
+    assert (second["symbol"], second["predicted_price"], last["reasons"]) == ("AAPL", "102", ["too little history"])
     call_command("export_ledger", str(export), after=rows[3].pk, stdout=StringIO())
     assert len(export.read_text().splitlines()) == 1
 

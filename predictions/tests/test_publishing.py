@@ -21,7 +21,7 @@ from predictions.models import Forecast, ForecastInput
 from predictions.readpath.bodies import tag_of
 from predictions.readpath.cache import FIELDS, key_of
 from predictions.services.publishing import PublishReport, announce_champion, publish_forecasts, store_forecasts
-from predictions.services.rows import UNUSABLE, Occasion
+from predictions.services.rows import UNUSABLE, PublicationContext
 from predictions.services.verification import verify_ledger
 from predictions.tests.factories import NOW, ORIGIN, TARGET, bar, forecast, model_version, stock
 from predictions.tests.sayings import said
@@ -50,9 +50,9 @@ def publish(
     def run(*forecasts: Any, kind: str = Forecast.Kind.LIVE) -> PublishReport:
         with django_capture_on_commit_callbacks(execute=True):
             return store_forecasts(
-                said=forecasts or [said(), said(horizon=1)],
+                forecasts=forecasts or [said(), said(horizon=1)],
                 instruments={apple.symbol: apple},
-                occasion=Occasion(version, ORIGIN, kind, NOW),
+                context=PublicationContext(version, ORIGIN, kind, NOW),
             )
 
     return run
@@ -66,16 +66,16 @@ def pushed(instrument: Instrument) -> int:
     return int(redis_client().llen(topic_key(instrument)))
 
 
-def test_what_was_said_is_stored_rounded_sealed_and_with_its_target(publish: Callable[..., PublishReport]) -> None:
+def test_forecasts_are_stored_rounded_and_chained_with_their_target(publish: Callable[..., PublishReport]) -> None:
     assert publish() == PublishReport(origin=ORIGIN, version="v1", created=2, existing=0, abstained=0)
     one, five = Forecast.objects.order_by("horizon_sessions")
     # 14 September 2023 is a Thursday: one session on is Friday the 15th, five are Thursday the 21st.
     assert (one.target, five.target) == (date(2023, 9, 15), TARGET)
     assert [str(five.predicted_price), str(five.lower_80), str(five.upper_80)] == [
-        "101.230000", "98.120000", "104.130000",
+        "101.230000000000", "98.120000000000", "104.130000000000",
     ]  # fmt: skip
     assert str(five.probability_up) == "0.561235"
-    assert [driver["contribution"] for driver in five.drivers] == [0.031235, 0.0]
+    assert [driver["contribution"] for driver in five.drivers] == ["0.031235", "0"]
     assert (five.data_source, five.recorded_at, one.volatility_rises) == ("sample", NOW, None)
     assert verify_ledger().forecasts == 2
 
@@ -172,7 +172,11 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
     # savepoint and its release, lock, what is known; known input blocks, keys and new ones; keys, head, rows; for the
     # answers how old the prices are, the records and how many stocks there are; report
     with django_assert_num_queries(14):
-        store_forecasts(said=forecasts, instruments=stocks, occasion=Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW))
+        store_forecasts(
+            forecasts=forecasts,
+            instruments=stocks,
+            context=PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, NOW),
+        )
     assert Forecast.objects.count() == 16
 
 
@@ -219,7 +223,7 @@ def test_nothing_is_published_without_a_model_or_without_prices(apple: Instrumen
 @pytest.mark.parametrize(
     ("origin", "why"),
     [
-        (date(2022, 9, 1), "has learned from sessions up to 2022-09-01"),
+        (date(2022, 9, 1), "was trained on sessions up to 2022-09-01"),
         (date(2023, 9, 10), "no bar of that session is stored"),
         (date(2023, 9, 18), "no bar of that session is stored"),
     ],

@@ -25,6 +25,7 @@ from mlops.tests.conftest import artifact_root, broken_broker, bundle, fresh_mem
 from mlops.tests.factories import stored_bars
 from predictions import tasks
 from predictions.errors import ReplayImpossible
+from predictions.ledger_payload import decimal_text
 from predictions.models import Forecast, Toolchain
 from predictions.readpath import replays
 from predictions.services.publishing import publish_forecasts
@@ -93,7 +94,7 @@ def test_what_differs_is_named_field_by_field(published: list[Forecast]) -> None
     assert (told["identical"], told["seal_holds"], told["same_toolchain"]) == (False, False, True)
     assert told["differences"] == [
         {"field": "signal", "stored": "SELL", "recomputed": row.signal},
-        {"field": "upper_99", "stored": f"{row.upper_99 + 1:.6f}", "recomputed": f"{row.upper_99:.6f}"},
+        {"field": "upper_99", "stored": decimal_text(row.upper_99 + 1), "recomputed": decimal_text(row.upper_99)},
     ]
 
 
@@ -133,7 +134,7 @@ def test_a_changed_model_file_is_named(published: list[Forecast], artifact_root:
 
 def test_changed_inputs_are_not_replayed(published: list[Forecast]) -> None:
     alter("UPDATE predictions_forecastinput SET block = ''")
-    assert impossible(published[0]) == "the numbers it was computed from are not those that were sealed"
+    assert impossible(published[0]) == "its input block does not match its hash"
 
 
 @pytest.fixture
@@ -213,7 +214,7 @@ def test_a_failure_in_the_worker_is_told_and_rises(published: list[Forecast], cl
     with pytest.raises(ValueError, match="reshape"):
         tasks.replay(waiting.token, published[0].pk)
     answer = client.get(f"/api/v1/forecasts/{published[0].pk}/replay/{waiting.token}")
-    assert (answer.status_code, "operators have been told" in answer.json()["detail"]) == (409, True)
+    assert (answer.status_code, "operators were notified" in answer.json()["detail"]) == (409, True)
 
 
 def test_what_cannot_be_replayed_is_refused_at_once(client: Client) -> None:

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import re
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,47 +19,90 @@ from django.test.utils import CaptureQueriesContext
 from marketdata.models import Instrument
 from predictions import tasks
 from predictions.errors import LedgerBroken
+from predictions.ledger_payload import chain_hash
 from predictions.models import Forecast, ForecastInput, LedgerCheck, Outcome, Toolchain
+from predictions.models.ledger_mappings import FORECAST_MAPPING, OUTCOME_MAPPING
+from predictions.selectors import ledger as ledger_selectors
 from predictions.services import ledger
 from predictions.services.ledger import record_head
 from predictions.services.scoring import outcome_of
-from predictions.services.verification import KeptHead, verify_ledger
+from predictions.services.verification import (
+    ALTERED_INPUT,
+    ALTERED_PAYLOAD,
+    BROKEN_HEAD_LINK,
+    BROKEN_LINK,
+    DANGLING,
+    MISPLACED_INPUT,
+    UNKNOWN_SCHEMA,
+    SavedHead,
+    verify_ledger,
+)
 from predictions.tests.factories import NOW, ORIGIN, abstention, forecast, forecasts, model_version, stock
 from predictions.tests.tampering import alter
 
 pytestmark = pytest.mark.django_db
 
-ALTERED = "what it says is not what was sealed"
-MOVED = "the row before it is missing or was put elsewhere"
 NUMBERS = b"a float."
+OTHER_OUTCOMES = "Head of 2023-09-22: the 2 outcomes it covers are not the first ones that are stored."
+# For each column an alteration that no constraint refuses.
 ALTERED_COLUMNS = {
+    "id": "id + 1000",
+    "instrument_id": "(SELECT min(id) FROM marketdata_instrument WHERE id <> instrument_id)",
+    "symbol": "'MSFT'",
+    "origin": "origin - 1",
+    "horizon_sessions": "10",
+    "target": "target + 1",
+    "kind": "'hindcast'",
+    "status": "'abstained', predicted_price = NULL, probability_up = NULL, signal = ''",
+    "reasons": "'{late}'",
+    "tick": "0.05",
+    "last_price": "100.000000000001",
     "predicted_price": "102.01",
     "probability_up": "0.57",
-    "upper_99": "116",
+    "base_rate_up": "0.55",
+    "probability_beats_median": "0.5",
     "signal": "'BUY'",
-    "reasons": "'{late}'",
+    "signal_meaning": "'lag'",
+    "signal_reason": "''",
+    "confidence": "NULL",
+    "lower_80": "98",
+    "upper_80": "106",
+    "lower_95": "94",
+    "upper_95": "110",
+    "lower_99": "89",
+    "upper_99": "116",
+    "volatility_rises": "0.62",
+    "big_move": "0.13",
+    "risk_level": "'calm'",
     "drivers": "'[]'",
-    "recorded_at": "recorded_at - interval '1 microsecond'",
-    "kind": "'hindcast'",
-    "target": "target + 1",
-    "data_source": "'yahoo'",
-    "symbol": "'MSFT'",
-    "tick": "0.05",
+    "model_version_id": "(SELECT max(id) FROM mlops_modelversion)",
     "fit": "'holdout'",
-    "inputs_id": "(SELECT min(id) FROM predictions_forecastinput)",
     "toolchain_id": "NULL",
-    "horizon_sessions": "10",
+    "data_source": "'yahoo'",
+    "basis_date": "NULL",
+    "inputs_id": "(SELECT min(id) FROM predictions_forecastinput)",
+    "recorded_at": "recorded_at - interval '1 microsecond'",
+}
+FIELDS_OF_KEYS = {"inputs_id": "inputs_sha256", "toolchain_id": "toolchain"}
+PAYLOAD_EDITS = {
+    "a value": ("""'"predicted_price":"102"', '"predicted_price":"103"'""", ALTERED_PAYLOAD),
+    "its schema": ("""'"_schema":1', '"_schema":2'""", UNKNOWN_SCHEMA),
+    "a space": ("""'"_schema":1', '"_schema": 1'""", UNKNOWN_SCHEMA),
+    "a missing field": ("""'"risk_level":"usual",', ''""", "columns differ from its payload: risk_level"),
+    "broken JSON": ("'}', ''", UNKNOWN_SCHEMA),
+    "no number": ("""'"predicted_price":"102"', '"predicted_price":"high"'""", UNKNOWN_SCHEMA),
 }
 
 
 @pytest.fixture
 def rows() -> list[Forecast]:
     """Five forecasts, the last one an abstention, and an input block that none of them has."""
-    model_version()
     stored_input(stock("AMZN"), NUMBERS)
     tools = Toolchain.objects.create(versions="numpy 2.4.6")
-    said = forecasts([stock("AAPL"), stock("NVDA")], horizons=(1, 5), toolchain=tools)
-    return [*said, abstention(stock("META"))]
+    version = model_version()
+    model_version("v2", stage="candidate")
+    issued = forecasts([stock("AAPL"), stock("NVDA")], horizons=(1, 5), toolchain=tools, model_version=version)
+    return [*issued, abstention(stock("META"))]
 
 
 def stored_input(instrument: Instrument, numbers: bytes) -> ForecastInput:
@@ -71,12 +117,27 @@ def scored(forecast: Forecast, *, revision: int = 0) -> Outcome:
     """The stored outcome of a forecast whose price came true to the cent."""
     assert forecast.predicted_price is not None
     outcome = outcome_of(forecast, forecast.predicted_price, revision=revision, now=NOW)
-    outcome.save()
+    ledger.seal_outcomes([outcome])
+    outcome.save(force_insert=True)
     return outcome
 
 
+def forge(outcome: Outcome, *, previous: int | None = None, **changes: Any) -> None:
+    """Alter columns of a stored outcome together with its payload."""
+    key = outcome.pk if previous is None else previous
+    for name, value in changes.items():
+        setattr(outcome, name, value)
+    columns = {field.attname: getattr(outcome, field.attname) for field in Outcome._meta.concrete_fields}
+    columns["payload"] = OUTCOME_MAPPING.payload(outcome)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        assignments = ", ".join(f"{name} = %s" for name in columns)
+        cursor.execute(f"UPDATE predictions_outcome SET {assignments} WHERE id = %s", [*columns.values(), key])
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+
+
 def fault() -> LedgerBroken:
-    """What verifying complains of."""
+    """The first fault that verification finds."""
     with pytest.raises(LedgerBroken) as broken:
         verify_ledger()
     return broken.value
@@ -97,51 +158,105 @@ def test_what_nobody_touched_holds(rows: list[Forecast]) -> None:
     assert verified.head_hash == head.head_hash == rows[-1].entry_hash
 
 
+def test_alterations_of_every_column_are_tested() -> None:
+    columns = {field.attname for field in Forecast._meta.concrete_fields}
+    assert set(ALTERED_COLUMNS) | {"payload", "previous_hash", "entry_hash"} == columns
+
+
 @pytest.mark.parametrize(("column", "value"), ALTERED_COLUMNS.items())
-def test_an_altered_row_is_named(rows: list[Forecast], column: str, value: str) -> None:
-    alter(f"UPDATE predictions_forecast SET {column} = {value} WHERE id = {rows[1].pk}")
+def test_an_altered_column_is_named(rows: list[Forecast], column: str, value: str) -> None:
+    # The newest issued forecast: after another id it is still the next row of the chain.
+    alter(f"DELETE FROM predictions_forecast WHERE id = {rows[-1].pk}")
+    alter(f"UPDATE predictions_forecast SET {column} = {value} WHERE id = {rows[3].pk}")
     broken = fault()
-    assert (broken.forecast_id, broken.reason, broken.verified) == (rows[1].pk, ALTERED, 1)
+    altered = re.findall(r"\w+", broken.reason.removeprefix("columns differ from its payload: "))
+    assert FIELDS_OF_KEYS.get(column, column) in altered
+    assert len(altered) == (4 if column == "status" else 1)
+    assert (broken.forecast_id, broken.verified) == (rows[3].pk + 1000 * (column == "id"), 3)
 
 
-def test_the_first_altered_row_is_named_with_what_it_was_about(rows: list[Forecast]) -> None:
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [("payload", ALTERED_PAYLOAD), ("entry_hash", ALTERED_PAYLOAD), ("previous_hash", BROKEN_LINK)],
+)
+def test_an_altered_payload_or_hash_is_named(rows: list[Forecast], column: str, reason: str) -> None:
+    alter(f"UPDATE predictions_forecast SET {column} = repeat('1', 64) WHERE id = {rows[1].pk}")
+    assert (fault().forecast_id, fault().reason, fault().verified) == (rows[1].pk, reason, 1)
+
+
+@pytest.mark.parametrize(("edit", "reason"), PAYLOAD_EDITS.values(), ids=PAYLOAD_EDITS)
+def test_a_payload_that_was_hashed_again_is_compared_with_its_columns(
+    rows: list[Forecast], edit: str, reason: str
+) -> None:
+    row = rows[3]
+    alter(f"DELETE FROM predictions_forecast WHERE id = {rows[4].pk}")
+    alter(f"UPDATE predictions_forecast SET payload = replace(payload, {edit}) WHERE id = {row.pk}")
+    assert fault().reason == ALTERED_PAYLOAD
+    row.refresh_from_db()
+    entry_hash = chain_hash(row.previous_hash, row.payload)
+    alter(f"UPDATE predictions_forecast SET entry_hash = '{entry_hash}' WHERE id = {row.pk}")
+    expected = "columns differ from its payload: predicted_price" if reason == ALTERED_PAYLOAD else reason
+    assert (fault().forecast_id, fault().reason, fault().verified) == (row.pk, expected, 3)
+
+
+def test_columns_and_payload_altered_together_break_the_hash(rows: list[Forecast]) -> None:
+    row = rows[1]
+    row.signal = "BUY"
+    payload = FORECAST_MAPPING.payload(row)
+    alter(f"UPDATE predictions_forecast SET signal = 'BUY', payload = '{payload}' WHERE id = {row.pk}")
+    assert (fault().forecast_id, fault().reason) == (row.pk, ALTERED_PAYLOAD)
+    alter(
+        f"UPDATE predictions_forecast SET entry_hash = '{chain_hash(row.previous_hash, payload)}' WHERE id = {row.pk}"
+    )
+    assert (fault().forecast_id, fault().reason) == (rows[2].pk, BROKEN_LINK)
+
+
+def test_the_first_altered_row_is_named_with_its_facts(rows: list[Forecast]) -> None:
     alter(f"UPDATE predictions_forecast SET predicted_price = 104 WHERE id IN ({rows[2].pk}, {rows[3].pk})")
-    assert str(fault()) == f"Forecast {rows[2].pk} (NVDA, from 2023-09-14, 1 sessions ahead): {ALTERED}."
+    assert str(fault()) == (
+        f"Forecast {rows[2].pk} (NVDA, from 2023-09-14, 1 trading day ahead): "
+        "columns differ from its payload: predicted_price."
+    )
 
 
 @pytest.mark.parametrize("part", ["name", "words", "contribution", "direction"])
 def test_an_altered_driver_is_named(rows: list[Forecast], part: str) -> None:
-    new = "0.0312341" if part == "contribution" else '"x"'
-    altered = f"jsonb_set(drivers, '{{0,{part}}}', '{new}')"
+    altered = f"jsonb_set(drivers, '{{0,{part}}}', '\"0.0312341\"')"
     alter(f"UPDATE predictions_forecast SET drivers = {altered} WHERE id = {rows[1].pk}")
-    assert (fault().forecast_id, fault().reason) == (rows[1].pk, ALTERED)
+    assert (fault().forecast_id, fault().reason) == (rows[1].pk, "columns differ from its payload: drivers")
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "reason"),
     [
-        "UPDATE mlops_modelversion SET artifact_sha256 = repeat('1', 64)",
-        "UPDATE predictions_toolchain SET versions = 'numpy 1.0.0'",
+        ("UPDATE mlops_modelversion SET artifact_sha256 = repeat('1', 64)", "model_sha256"),
+        ("UPDATE predictions_toolchain SET versions = 'numpy 1.0.0'", "toolchain"),
     ],
 )
-def test_another_model_or_toolchain_behind_the_key_is_named(rows: list[Forecast], statement: str) -> None:
+def test_another_model_or_toolchain_behind_the_key_is_named(rows: list[Forecast], statement: str, reason: str) -> None:
     alter(statement)
-    assert (fault().forecast_id, fault().reason) == (rows[0].pk, ALTERED)
+    assert (fault().forecast_id, fault().reason) == (rows[0].pk, f"columns differ from its payload: {reason}")
+
+
+def test_a_reference_to_a_missing_row_is_named(rows: list[Forecast]) -> None:
+    alter("DELETE FROM predictions_toolchain")
+    assert (fault().forecast_id, fault().reason) == (rows[0].pk, DANGLING)
+    Toolchain.objects.create(pk=rows[0].toolchain_id, versions="numpy 2.4.6")
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("block = '\\x00'", "the numbers it was computed from are not those that were sealed"),
+        ("block = '\\x00'", ALTERED_INPUT),
         (
             f"block = '\\x{zlib.compress(b'other').hex()}'",
-            "the numbers it was computed from are not those that were sealed",
+            ALTERED_INPUT,
         ),
-        (f"sha256 = '{'0' * 64}'", ALTERED),
-        ("rows = 2", "the numbers it was computed from are not those that were sealed"),
-        ("columns = 1", "the numbers it was computed from are not those that were sealed"),
-        ("origin = origin - 1", "the numbers it was computed from are said to be of another stock or session"),
-        ("instrument_id = 0", "the numbers it was computed from are said to be of another stock or session"),
+        (f"sha256 = '{'0' * 64}'", "columns differ from its payload: inputs_sha256"),
+        ("rows = 2", ALTERED_INPUT),
+        ("columns = 1", ALTERED_INPUT),
+        ("origin = origin - 1", MISPLACED_INPUT),
+        ("instrument_id = 0", MISPLACED_INPUT),
     ],
 )
 def test_altered_inputs_are_named(change: str, complaint: str) -> None:
@@ -159,12 +274,12 @@ def test_altered_inputs_are_named(change: str, complaint: str) -> None:
 def test_a_block_that_no_forecast_uses_is_verified_too() -> None:
     block = stored_input(stock(), NUMBERS)
     alter("UPDATE predictions_forecastinput SET block = ''")
-    assert str(fault()) == f"Input block {block.pk}: its numbers are not those of its hash."
+    assert str(fault()) == f"Input block {block.pk}: its numbers do not match its hash and shape."
 
 
 def test_a_removed_row_is_named_by_its_successor(rows: list[Forecast]) -> None:
     alter(f"DELETE FROM predictions_forecast WHERE id = {rows[1].pk}")
-    assert (fault().forecast_id, fault().reason) == (rows[2].pk, MOVED)
+    assert (fault().forecast_id, fault().reason) == (rows[2].pk, BROKEN_LINK)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +299,7 @@ def test_a_row_slipped_in_before_the_first_is_named(
         cursor.execute(f"CREATE TEMPORARY TABLE slipped ON COMMIT DROP AS SELECT * FROM {table} ORDER BY id LIMIT 1")
         cursor.execute(f"UPDATE slipped SET id = {key}, {others}")
         cursor.execute(f"INSERT INTO {table} SELECT * FROM slipped")
-    assert str(fault()) == f"{name} {key}: its key stands before the first one that was given."
+    assert str(fault()) == f"{name} {key}: its id is below 1."
 
 
 def test_two_rows_that_changed_places_are_named(rows: list[Forecast]) -> None:
@@ -194,24 +309,24 @@ def test_two_rows_that_changed_places_are_named(rows: list[Forecast]) -> None:
         f"WHERE id IN ({first}, {second})"
     )
     alter("UPDATE predictions_forecast SET id = -id WHERE id < 0")
-    assert (fault().forecast_id, fault().reason) == (first, MOVED)
+    assert (fault().forecast_id, fault().reason) == (first, BROKEN_LINK)
 
 
-def test_a_row_with_another_key_is_named(rows: list[Forecast]) -> None:
-    alter(f"UPDATE predictions_forecast SET id = id + 1000 WHERE id = {rows[-1].pk}")
-    assert (fault().forecast_id, fault().reason) == (rows[-1].pk + 1000, ALTERED)
+def test_a_second_row_with_the_same_id_is_named(rows: list[Forecast], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids are unique by the sequence only; a copy with another origin is read, also where a query ends between both."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE copied ON COMMIT DROP AS "
+            f"SELECT * FROM predictions_forecast WHERE id = {rows[1].pk}"
+        )
+        cursor.execute("UPDATE copied SET origin = origin + 1")
+        cursor.execute("INSERT INTO predictions_forecast SELECT * FROM copied")
+    for size in (1, 2, 3, 100):
+        monkeypatch.setattr(ledger_selectors, "ROWS_PER_QUERY", size)
+        assert (fault().forecast_id, fault().reason, fault().verified) == (rows[1].pk, BROKEN_LINK, 2)
 
 
-def test_a_row_sealed_again_breaks_the_one_after_it(rows: list[Forecast]) -> None:
-    row = rows[1]
-    row.signal = "BUY"
-    alter(
-        f"UPDATE predictions_forecast SET signal = 'BUY', entry_hash = '{ledger.entry_hash(row)}' WHERE id = {row.pk}"
-    )
-    assert (fault().forecast_id, fault().reason) == (rows[2].pk, MOVED)
-
-
-def test_newest_rows_that_were_cut_off_are_missed(rows: list[Forecast]) -> None:
+def test_removed_newest_rows_are_found_by_the_head(rows: list[Forecast]) -> None:
     record_head(now=NOW)
     alter(f"DELETE FROM predictions_forecast WHERE id >= {rows[3].pk}")
     assert str(fault()) == (
@@ -221,97 +336,126 @@ def test_newest_rows_that_were_cut_off_are_missed(rows: list[Forecast]) -> None:
     alter("DELETE FROM predictions_ledgerhead")
 
 
-def test_a_whole_chain_that_was_forged_meets_the_head_that_somebody_kept(rows: list[Forecast], tmp_path: Path) -> None:
+def test_a_forged_chain_differs_from_the_saved_head(rows: list[Forecast], tmp_path: Path) -> None:
     head, _ = record_head(now=NOW)
     assert head is not None
-    kept = tmp_path / "head.json"
-    kept.write_text(json.dumps({"count": 5, "head_hash": head.head_hash}))
-    call_command("verify_ledger", head=kept, stdout=StringIO())
+    saved = tmp_path / "head.json"
+    saved.write_text(json.dumps({"count": 5, "head_hash": head.head_hash}))
+    call_command("verify_ledger", head=saved, stdout=StringIO())
     alter("DELETE FROM predictions_ledgerhead")
     alter(f"DELETE FROM predictions_forecast WHERE id = {rows[-1].pk}")
     forged = abstention(rows[-1].instrument, reasons=["forged"])
     assert forged.entry_hash != head.head_hash
     assert verify_ledger().forecasts == 5
-    with pytest.raises(CommandError, match="The head that was kept: after 5 forecasts the chain has another hash"):
-        call_command("verify_ledger", head=kept, stdout=StringIO())
+    with pytest.raises(CommandError, match="The saved head: the chain has another hash after 5 forecasts"):
+        call_command("verify_ledger", head=saved, stdout=StringIO())
     with pytest.raises(LedgerBroken, match="counts 6 forecasts, and only 5 are stored"):
-        verify_ledger(kept=KeptHead(6, head.head_hash))
+        verify_ledger(saved=SavedHead(6, head.head_hash))
 
 
-def test_outcomes_and_heads_that_were_forged_together_meet_the_head_that_somebody_kept(
+def test_outcomes_and_heads_forged_together_differ_from_the_saved_head(
     rows: list[Forecast], client: Client, tmp_path: Path
 ) -> None:
     scored(rows[0])
     record_head(now=NOW)
-    kept = tmp_path / "head.json"
-    kept.write_bytes(client.get("/api/v1/ledger/head").content)
-    call_command("verify_ledger", head=kept, stdout=StringIO())
-    # A better price than the one that came, whose consequences are in order, and the head taken anew over it.
-    alter("UPDATE predictions_outcome SET actual_price = 101, error = 1")
+    saved = tmp_path / "head.json"
+    saved.write_bytes(client.get("/api/v1/ledger/head").content)
+    call_command("verify_ledger", head=saved, stdout=StringIO())
+    # A better price, whose consequences are in order, and a new head that covers it.
+    forge(Outcome.objects.get(), actual_price=Decimal(101), error=Decimal(1))
     alter("DELETE FROM predictions_ledgerhead")
     record_head(now=NOW)
     assert verify_ledger().heads == 1
-    complaint = r"^The head that was kept: the head of 2023-09-21 that it names is not the one that is stored\.$"
+    complaint = r"^The saved head: the stored head of 2023-09-21 differs from it\.$"
     with pytest.raises(CommandError, match=complaint):
-        call_command("verify_ledger", head=kept, stdout=StringIO())
+        call_command("verify_ledger", head=saved, stdout=StringIO())
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "reason"),
     [
-        ("count = 4", ALTERED),
-        ("day = day - 1", ALTERED),
-        ("recorded_at = recorded_at + interval '1 second'", ALTERED),
-        ("head_hash = repeat('0', 64)", ALTERED),
-        ("last_forecast_id = last_forecast_id - 1", ALTERED),
-        ("outcomes = outcomes + 1", ALTERED),
-        ("outcomes_hash = repeat('1', 64)", ALTERED),
-        ("entry_hash = repeat('0', 64)", ALTERED),
-        ("previous_hash = repeat('1', 64)", "the head before it is missing or was put elsewhere"),
+        ("count = 4", "columns differ from its payload: count"),
+        ("day = day - 1", "columns differ from its payload: day"),
+        ("recorded_at = recorded_at + interval '1 second'", "columns differ from its payload: recorded_at"),
+        ("head_hash = repeat('0', 64)", "columns differ from its payload: head_hash"),
+        ("last_forecast_id = last_forecast_id - 1", "columns differ from its payload: last_forecast_id"),
+        ("outcomes = outcomes + 1", "columns differ from its payload: outcomes"),
+        ("last_outcome = last_outcome + 1", "columns differ from its payload: last_outcome"),
+        ("outcomes_hash = repeat('1', 64)", "columns differ from its payload: outcomes_hash"),
+        ("payload = '{}'", ALTERED_PAYLOAD),
+        ("entry_hash = repeat('0', 64)", ALTERED_PAYLOAD),
+        ("previous_hash = repeat('1', 64)", BROKEN_HEAD_LINK),
     ],
 )
-def test_an_altered_head_is_named(rows: list[Forecast], change: str, complaint: str) -> None:
+def test_an_altered_head_is_named(rows: list[Forecast], change: str, reason: str) -> None:
     record_head(now=NOW)
     alter(f"UPDATE predictions_ledgerhead SET {change}")
     assert fault().subject.startswith("Head of 2023-09-2")
-    assert fault().reason == complaint
+    assert fault().reason == reason
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE predictions_outcome SET volatility_rose = true WHERE revision = 1",
-        "UPDATE predictions_outcome SET call_right = true WHERE revision = 0",
-        "UPDATE predictions_outcome SET actual_price = 101, error = 1 WHERE revision = 1",
-        "DELETE FROM predictions_outcome WHERE revision = 1",
-        "DELETE FROM predictions_outcome WHERE revision = 0",
-    ],
+    ("payload", "reason"),
+    [('{"_schema":9}', UNKNOWN_SCHEMA), ("{", UNKNOWN_SCHEMA)],
 )
-def test_outcomes_that_a_head_knew_cannot_change(rows: list[Forecast], change: str) -> None:
+def test_a_head_with_an_unreadable_payload_is_named(rows: list[Forecast], payload: str, reason: str) -> None:
+    head, _ = record_head(now=NOW)
+    assert head is not None
+    entry_hash = chain_hash(head.previous_hash, payload)
+    alter(f"UPDATE predictions_ledgerhead SET payload = '{payload}', entry_hash = '{entry_hash}'")
+    assert (fault().subject, fault().reason) == ("Head of 2023-09-21", reason)
+
+
+@pytest.fixture
+def covered(rows: list[Forecast]) -> list[Outcome]:
+    """Two outcomes that the head of 22 September covers, and one that no head covers yet."""
     record_head(now=NOW)
-    scored(rows[0])
-    scored(rows[0], revision=1)
+    outcomes = [scored(rows[0]), scored(rows[0], revision=1)]
     head, _ = record_head(now=datetime(2023, 9, 22, 1, tzinfo=UTC))
     assert head is not None
     assert (head.outcomes, verify_ledger().heads) == (2, 2)
-    scored(rows[1])
+    outcomes.append(scored(rows[1]))
     assert verify_ledger().forecasts == 5
-    alter(change)
-    assert str(fault()) == "Head of 2023-09-22: the 2 outcomes it knew are not the first ones that are stored."
+    return outcomes
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_removed_outcome_is_missed_by_the_head(covered: list[Outcome], place: int) -> None:
+    alter(f"DELETE FROM predictions_outcome WHERE id = {covered[place].pk}")
+    assert str(fault()) == OTHER_OUTCOMES
+
+
+@pytest.mark.parametrize(
+    "changes", [{"volatility_rose": True}, {"call_right": True}, {"actual_price": Decimal(101), "error": Decimal(1)}]
+)
+def test_an_outcome_forged_with_its_payload_differs_from_the_head(
+    covered: list[Outcome], changes: dict[str, Any]
+) -> None:
+    forge(covered[1], **changes)
+    assert str(fault()) == OTHER_OUTCOMES
+
+
+def test_outcomes_that_changed_places_differ_from_the_head(covered: list[Outcome]) -> None:
+    first, second = covered[0].pk, covered[1].pk
+    alter("UPDATE predictions_outcome SET id = -id")
+    forge(covered[0], previous=-first, pk=second)
+    forge(covered[1], previous=-second, pk=first)
+    alter("UPDATE predictions_outcome SET id = -id WHERE id < 0")
+    assert str(fault()) == OTHER_OUTCOMES
 
 
 def test_a_removed_head_is_named_by_its_successor(rows: list[Forecast]) -> None:
     record_head(now=NOW)
     record_head(now=datetime(2023, 9, 22, 1, tzinfo=UTC))
     alter("DELETE FROM predictions_ledgerhead WHERE day = '2023-09-21'")
-    assert str(fault()) == "Head of 2023-09-22: the head before it is missing or was put elsewhere."
+    assert str(fault()) == f"Head of 2023-09-22: {BROKEN_HEAD_LINK}."
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("count = 4", "after 4 forecasts the chain has another hash"),
-        ("head_hash = repeat('0', 64)", "after 5 forecasts the chain has another hash"),
+        ("count = 4", "the chain has another hash after 4 forecasts"),
+        ("head_hash = repeat('0', 64)", "the chain has another hash after 5 forecasts"),
         ("last_forecast_id = last_forecast_id - 1", "its last forecast is not number 5"),
     ],
 )
@@ -320,44 +464,88 @@ def test_a_head_that_was_sealed_again_does_not_fit_the_chain(rows: list[Forecast
     assert head is not None
     alter(f"UPDATE predictions_ledgerhead SET {change}")
     head.refresh_from_db()
-    alter(f"UPDATE predictions_ledgerhead SET entry_hash = '{ledger.head_hash_of(head)}'")
+    ledger.seal_head(head)
+    alter(f"UPDATE predictions_ledgerhead SET payload = '{head.payload}', entry_hash = '{head.entry_hash}'")
     assert (fault().subject, fault().reason) == ("Head of 2023-09-21", complaint)
 
 
 @pytest.mark.parametrize(
-    "change",
-    ["actual_price = 107", "error = 1", "direction_right = false", "inside_80 = false", "went_up = false",
-     "forecast_id = 999999"],
-)  # fmt: skip
-def test_an_altered_outcome_is_named(rows: list[Forecast], change: str) -> None:
+    "changes",
+    [
+        {"actual_price": Decimal(107)},
+        {"error": Decimal(1)},
+        {"direction_right": False},
+        {"inside_80": False},
+        {"inside_95": False},
+        {"inside_99": False},
+        {"went_up": False},
+        {"forecast_id": 999_999},
+        {"origin": date(2023, 9, 13)},
+    ],
+)
+def test_an_outcome_that_contradicts_its_forecast_is_named(rows: list[Forecast], changes: dict[str, Any]) -> None:
     outcome = scored(rows[0])
     assert verify_ledger().forecasts == 5
-    alter(f"UPDATE predictions_outcome SET {change}")
+    forge(outcome, **changes)
     assert fault().subject == f"Outcome {outcome.pk}"
+    assert "does not follow from forecast" in fault().reason
     alter("DELETE FROM predictions_outcome")
 
 
-def test_the_command_says_how_many_hold_or_names_the_first_that_does_not(rows: list[Forecast]) -> None:
-    told = StringIO()
-    call_command("verify_ledger", stdout=told)
-    assert told.getvalue() == (
-        "5 forecasts verified; none was altered. 0 heads and 1 input block hold. "
-        f"The chain ends in {rows[-1].entry_hash}.\n"
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("revision", "3"),
+        ("volatility_rose", "true"),
+        ("call_right", "true"),
+        ("recorded_at", "recorded_at + interval '1 microsecond'"),
+        ("id", "id + 1000"),
+    ],
+)
+def test_an_altered_column_of_an_outcome_is_named(rows: list[Forecast], column: str, value: str) -> None:
+    outcome = scored(rows[0])
+    alter(f"UPDATE predictions_outcome SET {column} = {value}")
+    assert fault().subject == f"Outcome {outcome.pk + 1000 * (column == 'id')}"
+    assert fault().reason == f"columns differ from its payload: {column}"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ("{", UNKNOWN_SCHEMA),
+        ("[]", UNKNOWN_SCHEMA),
+        ('{"_schema":7}', UNKNOWN_SCHEMA),
+        ('{"_schema":1,"id":1}', "columns differ from its payload: actual_price"),
+    ],
+)
+def test_an_altered_payload_of_an_outcome_is_named(rows: list[Forecast], payload: str, reason: str) -> None:
+    scored(rows[0])
+    second = scored(rows[1])
+    alter(f"UPDATE predictions_outcome SET payload = '{payload}' WHERE id = {second.pk}")
+    assert fault().subject == f"Outcome {second.pk}"
+    assert fault().reason.startswith(reason)
+
+
+def test_the_command_counts_what_it_verified_or_names_the_first_fault(rows: list[Forecast]) -> None:
+    output = StringIO()
+    call_command("verify_ledger", stdout=output)
+    assert output.getvalue() == (
+        f"5 forecasts, 0 heads and 1 input block verified; no alterations. The chain ends in {rows[-1].entry_hash}.\n"
     )
     alter(f"UPDATE predictions_forecast SET origin = origin - 1 WHERE id = {rows[3].pk}")
-    with pytest.raises(CommandError, match=rf"^Forecast {rows[3].pk} \(NVDA, from 2023-09-13.*{ALTERED}") as error:
-        call_command("verify_ledger", stdout=told)
+    complaint = (
+        f"Forecast {rows[3].pk} (NVDA, from 2023-09-13, 5 trading days ahead): columns differ from its payload: origin."
+    )
+    with pytest.raises(CommandError, match=f"^{re.escape(complaint)}$") as error:
+        call_command("verify_ledger", stdout=output)
     assert error.value.returncode == 1
-    assert [(check.forecasts, check.fault) for check in LedgerCheck.objects.all()] == [
-        (3, f"Forecast {rows[3].pk} (NVDA, from 2023-09-13, 5 sessions ahead): {ALTERED}."),
-        (5, ""),
-    ]
+    assert [(check.forecasts, check.fault) for check in LedgerCheck.objects.all()] == [(3, complaint), (5, "")]
 
 
-def test_the_scheduled_task_notes_what_it_found_and_fails_when_something_is_wrong(rows: list[Forecast]) -> None:
+def test_the_scheduled_task_stores_its_result_and_fails_for_a_fault(rows: list[Forecast]) -> None:
     tasks.verify_ledger()
     alter(f"UPDATE predictions_forecast SET signal = 'BUY' WHERE id = {rows[0].pk}")
-    with pytest.raises(LedgerBroken, match=ALTERED):
+    with pytest.raises(LedgerBroken, match="columns differ from its payload: signal"):
         tasks.verify_ledger()
     assert [bool(check.fault) for check in LedgerCheck.objects.all()] == [True, False]
 

@@ -12,7 +12,7 @@ from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
 from predictions.services.publishing import store_forecasts
-from predictions.services.rows import Occasion
+from predictions.services.rows import PublicationContext
 from predictions.tests.sayings import said
 from predictions.tests.scene import NOW, ORIGIN, Scene, trained
 
@@ -32,9 +32,9 @@ def publish(shown: Scene, price: int, *, successor: str) -> None:
         predicted_price=float(price), intervals={level: (price - w, price + w) for level, w in widths.items()}
     )
     report = store_forecasts(
-        said=[spoken],
+        forecasts=[spoken],
         instruments={"AAPL": shown.instruments["AAPL"]},
-        occasion=Occasion(version, ORIGIN, Forecast.Kind.LIVE, NOW),
+        context=PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, NOW),
     )
     assert report.created == 1
 

@@ -1,4 +1,4 @@
-"""`manage.py export_ledger PATH`: the whole ledger as JSON lines, which anybody can verify without this software."""
+"""`manage.py export_ledger PATH`: the whole ledger as JSON lines, which docs/verify_ledger.py verifies."""
 
 import os
 import sys
@@ -11,24 +11,24 @@ from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from predictions.selectors.ledger import sealed_rows
+from predictions.selectors.ledger import forecast_rows
 
 STANDARD_OUTPUT = "-"
 UNFINISHED = ".unfinished-"
 
 
 class Command(BaseCommand):
-    help = "Write every forecast exactly as it was hashed, one JSON object a line, oldest first."
+    help = "Write every forecast with its hashes and hashed payload, one JSON object per line, oldest first."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", metavar="PATH", help="where to; - writes to the standard output")
-        parser.add_argument("--after", type=int, default=0, metavar="ID", help="only forecasts after this one")
+        parser.add_argument("path", metavar="PATH", help="output file; - is standard output")
+        parser.add_argument("--after", type=int, default=0, metavar="ID", help="start after this forecast")
 
     def handle(self, *args: Any, **options: Any) -> None:
         count = 0
         try:
             with _opened(options["path"]) as file:
-                for row in sealed_rows(after=options["after"]):
+                for row in forecast_rows(after=options["after"]):
                     file.write(row.line)
                     count += 1
         except OSError as error:
@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _opened(path: str) -> Iterator[IO[str]]:
-    """The file at `path`, which appears only once everything is written."""
+    """Yield a file that appears at `path` once everything is written."""
     if path == STANDARD_OUTPUT:
         yield sys.stdout
         return

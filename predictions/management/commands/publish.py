@@ -1,4 +1,4 @@
-"""`manage.py publish`: store the champion's forecasts for every active instrument and tell readers."""
+"""`manage.py publish`: store and announce the champion's forecasts for every active instrument."""
 
 from argparse import ArgumentParser
 from datetime import date
@@ -17,12 +17,12 @@ BAD_ARGUMENTS = 2
 
 class Command(BaseCommand):
     help = (
-        "Publish forecasts from the newest stored session; from an earlier one they are stored as hindcasts. The first "
-        "publication of a UTC day ends with the day's head of the ledger."
+        "Publish forecasts from the newest stored session; forecasts from an earlier one are stored as hindcasts. The "
+        "first publication of a UTC day records the day's head of the ledger."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--origin", metavar="DATE", help="last session the forecasts may know (YYYY-MM-DD)")
+        parser.add_argument("--origin", metavar="DATE", help="last session whose prices the forecasts use (YYYY-MM-DD)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         record_head(now=now)
         self.stdout.write(
             f"{report.created} forecasts created from {report.origin} by model {report.version}; "
-            f"{report.existing} were there before; in all {report.abstained} abstain."
+            f"{report.existing} existed already; {report.abstained} of all are abstentions."
         )
 
 
