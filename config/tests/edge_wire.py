@@ -122,9 +122,9 @@ def wait_until_connected(server: Served) -> None:
 
 def requests_in_flight(server: Served) -> int:
     """Return how many requests the server has parsed and not answered, those that wait behind another included."""
-    connections = list(server.server.server_state.connections)
-    busy = [connection for connection in connections if connection.cycle and not connection.cycle.response_complete]
-    return sum(1 + len(connection.pipeline) for connection in busy)
+    connections: list[Any] = list(server.server.server_state.connections)
+    busy = [one for one in connections if one.cycle is not None and not one.cycle.response_complete]
+    return sum([1 + len(one.pipeline) for one in busy])
 
 
 def store_forecast(own_redis: OwnRedis, *, fresh_for_s: float = 600) -> None:

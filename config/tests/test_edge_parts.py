@@ -98,7 +98,7 @@ async def answers_to(django: RenewingDjango, calls: int, redis_url: str) -> list
 
     tasks = [asyncio.create_task(call()) for _ in range(calls)]
     async with asyncio.timeout(60):
-        while sum(len(renewal._waiters) for renewal in edge._renewals.values()) < calls - 1:  # type: ignore[attr-defined]  # of asyncio.Event
+        while sum(len(renewal._waiters) for renewal in edge._renewals.values()) < calls - 1:
             await asyncio.sleep(0.02)
     django.release.set()
     await asyncio.gather(*tasks)

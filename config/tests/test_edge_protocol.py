@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,10 @@ def edge(own_redis: OwnRedis, django: FakeDjango) -> Iterator[Served]:
         yield server
 
 
+def has_in_flight(edge: Served, number: int) -> bool:
+    return requests_in_flight(edge) == number
+
+
 def test_calls_on_one_connection_are_answered_without_django(
     edge: Served, django: FakeDjango, own_redis: OwnRedis
 ) -> None:
@@ -98,7 +103,7 @@ def test_requests_that_arrive_during_a_call_wait_for_its_answer(
     with own_redis.paused():
         for number, sent in enumerate((numbered(1), by_django), start=1):
             wire.send(sent)
-            wait_until(lambda number=number: requests_in_flight(edge) == number, "the server to parse the request")
+            wait_until(partial(has_in_flight, edge, number), "the server to parse the request")
         wire.send(numbered(3))
         wire.send(numbered(4))
     answers = [wire.receive() for _ in range(4)]
@@ -182,7 +187,7 @@ def test_django_renews_an_expired_forecast_and_the_call_counts_once(
 def test_a_failure_costs_one_call_and_keeps_the_connection_to_redis(edge: Served, own_redis: OwnRedis) -> None:
     before, failing, after = (Wire(edge.port) for _ in range(3))
     with redis.Redis.from_url(own_redis.url) as client:
-        client.hset("fc:v1:NVDA:5", mapping={**client.hgetall("fc:v1:AAPL:5"), "until": "soon"})  # type: ignore[dict-item]
+        client.hset("fc:v1:NVDA:5", mapping={**client.hgetall("fc:v1:AAPL:5"), "until": "soon"})
         (connected,) = {one["addr"] for one in client.client_list() if one["cmd"] == "evalsha"}
     with own_redis.paused():
         before.send(numbered(1))
@@ -230,7 +235,7 @@ def test_django_answers_when_redis_dies_during_a_call(edge: Served, own_redis: O
     with own_redis.paused():
         for number in (1, 2):
             wire.send(numbered(number))
-            wait_until(lambda number=number: requests_in_flight(edge) == number, "the server to parse the request")
+            wait_until(partial(has_in_flight, edge, number), "the server to parse the request")
         own_redis.stop()
     assert [wire.receive()[2] for _ in range(2)] == [BY_DJANGO] * 2
     own_redis.start()
