@@ -26,7 +26,7 @@ def _store_is_up() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("key", ['"aaaaaaaaaa\\000"', "../../etc/passwd", "A" * 32, "a" * 41, "short"])
-def test_a_key_that_is_none_of_ours_is_nobody(client: Client, key: str) -> None:
+def test_unknown_session_key_is_anonymous(client: Client, key: str) -> None:
     answer = client.get(reverse("alerts:list"), headers={"cookie": f"sessionid={key}"})
     assert (answer.status_code, answer["Location"]) == (302, f"{reverse('account_login')}?next=/alerts/")
 
