@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, QuarantinedBar
-from marketdata.providers.alpha_vantage import AlphaVantage, parse_error_body, to_vendor_symbol
+from marketdata.providers.alpha_vantage import AlphaVantage, parse_vendor_message, to_vendor_symbol
 from marketdata.services.ingestion import ingest_all
 from marketdata.tests.factories import BarsFromMemory, bars_between, stock
 
@@ -242,7 +242,7 @@ def test_what_the_vendor_does_not_serve_is_not_asked_for(
 
 
 def test_a_reply_without_a_message_is_no_complaint() -> None:
-    assert parse_error_body(recorded("daily_adjusted")) is None
+    assert parse_vendor_message(recorded("daily_adjusted")) is None
 
 
 @pytest.mark.django_db

@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketdata.sentiment.deduplication import are_same_story, canonical_url, first_that_says, title_words
+from marketdata.sentiment.deduplication import are_same_story, canonical_url, title_words
 
 STORY = "https://example.com/news/chip-maker?id=7"
 
@@ -59,7 +59,7 @@ def test_what_is_no_address_of_the_web_is_refused(url: str) -> None:
     ],
 )
 def test_near_identical_titles_say_the_same(other: str) -> None:
-    assert first_that_says(other, [title_words("Chip maker lifts full-year outlook after record orders")]) == 0
+    assert are_same_story(title_words(other), title_words("Chip maker lifts full-year outlook after record orders"))
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,3 @@ def test_a_number_or_the_tone_makes_another_story(one: str, other: str) -> None:
 
 def test_empty_titles_say_nothing() -> None:
     assert not are_same_story(title_words(""), title_words(""))
-    assert first_that_says("Anything at all here", []) is None

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from marketdata.sentiment.lexicon.comparisons import replace_phrases
-from marketdata.sentiment.lexicon.figures import normalise_numbers
-from marketdata.sentiment.lexicon.scorer import LONGEST_TEXT, LexiconScorer
+from marketdata.sentiment.lexicon.comparisons import normalise_numbers, replace_phrases
+from marketdata.sentiment.lexicon.scorer import MAX_TEXT_LENGTH, LexiconScorer
 from marketdata.sentiment.lexicon.word_lists import market_valences
 from marketdata.sentiment.types import LABELS, TextScore, sentiment_label
 
@@ -165,7 +164,7 @@ def test_a_huge_line_takes_no_longer_than_its_beginning() -> None:
     started = time.perf_counter()
     scores = LexiconScorer().score(["profit " * 1_000_000, "loss but " * 500_000, "from 1 " * 500_000, "a" * 5_000_000])
     assert time.perf_counter() - started < 5
-    assert [scores[0]] == LexiconScorer().score([("profit " * 1_000)[:LONGEST_TEXT]])
+    assert [scores[0]] == LexiconScorer().score([("profit " * 1_000)[:MAX_TEXT_LENGTH]])
 
 
 def test_scores_are_the_same_in_any_company() -> None:

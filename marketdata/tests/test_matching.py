@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketdata.sentiment.matching import LEAST_RELEVANCE, Company, relevance_of, search_words
+from marketdata.sentiment.matching import MIN_RELEVANCE, Company, relevance_of, search_words
 
 META = Company("META", "Meta Platforms, Inc.")
 CAT = Company("CAT", "Caterpillar Inc.")
@@ -46,7 +46,7 @@ TGT = Company("TGT", "Target Corporation")
     ],
 )
 def test_a_text_about_the_company_is_taken(company: Company, title: str) -> None:
-    assert LEAST_RELEVANCE < relevance_of(title, "", company) <= 1
+    assert MIN_RELEVANCE < relevance_of(title, "", company) <= 1
 
 
 @pytest.mark.parametrize(
