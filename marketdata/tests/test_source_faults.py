@@ -72,7 +72,7 @@ FAULTS: dict[str, tuple[Callable[[str], Response] | None, set[FailureKind]]] = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_next_source_answers_and_nothing_wrong_is_stored(
+def test_faulty_source_stores_nothing_and_next_is_used(
     source_at: MakeSource, httpserver: HTTPServer, fault: str
 ) -> None:
     source = source_at(httpserver.url_for("/"))
@@ -116,14 +116,14 @@ def resetting() -> Iterator[str]:
         thread.join(2)
 
 
-def test_a_reset_is_unreachable(source_at: MakeSource) -> None:
+def test_reset_connection_is_unreachable(source_at: MakeSource) -> None:
     with resetting() as url, pytest.raises(ProviderUnavailable) as caught:
         source_at(url).fetch_daily_bars("AAPL", first=date(2013, 1, 2), last=LAST)
     assert caught.value.kind is FailureKind.UNREACHABLE
 
 
 @pytest.mark.django_db
-def test_half_a_split_of_alpha_vantage_leaves_the_stored_series(httpserver: HTTPServer) -> None:
+def test_partial_split_leaves_stored_series(httpserver: HTTPServer) -> None:
     reply = json.loads((RECORDED / "alpha_vantage_daily_adjusted.json").read_text())
     first, last = date(2024, 6, 6), date(2024, 6, 11)
     now = datetime(2024, 6, 11, 21, tzinfo=UTC)
@@ -152,7 +152,7 @@ def test_half_a_split_of_alpha_vantage_leaves_the_stored_series(httpserver: HTTP
         ("chart", "?", "", FailureKind.MALFORMED),
     ],
 )
-def test_what_yahoo_says_outranks_its_status(
+def test_yahoo_error_body_outranks_status(
     httpserver: HTTPServer, tmp_path: Path, status: int, part: str, code: str, description: str, kind: FailureKind
 ) -> None:
     YfData._instances.clear()
@@ -164,7 +164,7 @@ def test_what_yahoo_says_outranks_its_status(
     YfData._instances.clear()
 
 
-def test_yahoo_tells_a_quote(httpserver: HTTPServer, tmp_path: Path) -> None:
+def test_yahoo_returns_a_quote(httpserver: HTTPServer, tmp_path: Path) -> None:
     YfData._instances.clear()
     chart = json.loads((RECORDED / "yahoo_chart.json").read_text())
     httpserver.expect_request("/v8/finance/chart/AAPL").respond_with_json(chart)
@@ -176,7 +176,7 @@ def test_yahoo_tells_a_quote(httpserver: HTTPServer, tmp_path: Path) -> None:
     YfData._instances.clear()
 
 
-def test_a_quote_comes_from_the_first_source_that_tells_one(httpserver: HTTPServer) -> None:
+def test_quote_comes_from_first_working_source(httpserver: HTTPServer) -> None:
     quote = json.loads((RECORDED / "alpha_vantage_quote.json").read_text())
     httpserver.expect_request("/down/query").respond_with_data("", status=429)
     httpserver.expect_request("/up/query").respond_with_json(quote)
@@ -184,8 +184,8 @@ def test_a_quote_comes_from_the_first_source_that_tells_one(httpserver: HTTPServ
         AlphaVantage(AlphaVantageSettings("QK7SECRETKEY42", httpserver.url_for(path), timeout_s=1.0))
         for path in ("/down", "/up")
     )
-    name, told = fetch_first_quote([SampleProvider(), down, up], "NVDA")
-    assert (name, told.price) == ("alpha_vantage", Decimal("120.91"))
+    name, quote = fetch_first_quote([SampleProvider(), down, up], "NVDA")
+    assert (name, quote.price) == ("alpha_vantage", Decimal("120.91"))
     with pytest.raises(ProviderUnavailable) as caught:
         fetch_first_quote([down], "NVDA")
     assert caught.value.kind is FailureKind.RATE_LIMITED
