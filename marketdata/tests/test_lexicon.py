@@ -1,6 +1,5 @@
 """The default scorer on labelled texts, and the rules that lists of words cannot hold."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -161,10 +160,8 @@ def test_text_without_market_words_is_neutral(text: str) -> None:
 
 
 def test_long_text_is_truncated() -> None:
-    started = time.perf_counter()
-    scores = LexiconScorer().score(["profit " * 1_000_000, "loss but " * 500_000, "from 1 " * 500_000, "a" * 5_000_000])
-    assert time.perf_counter() - started < 5
-    assert [scores[0]] == LexiconScorer().score([("profit " * 1_000)[:MAX_TEXT_LENGTH]])
+    texts = ["profit " * 1_000_000, "loss but " * 500_000, "from 1 " * 500_000, "a" * 5_000_000]
+    assert LexiconScorer().score(texts) == LexiconScorer().score([text[:MAX_TEXT_LENGTH] for text in texts])
 
 
 def test_scores_do_not_depend_on_the_batch() -> None:

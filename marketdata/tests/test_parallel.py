@@ -1,9 +1,10 @@
-"""Work that is done for several items at a time, each on its own connection."""
+"""Database work in threads, each with its own connection."""
 
-import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def backend_of(_: int) -> int:
-    """Which of the database's processes answers."""
+    """Return the process id of the database backend."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])
@@ -30,7 +31,6 @@ def test_workers_have_their_own_connections() -> None:
 
     def together(item: int) -> int:
         backend = backend_of(item)
-        # Nobody gets past this before all of them have come.
         met.wait()
         return backend
 
@@ -40,8 +40,13 @@ def test_workers_have_their_own_connections() -> None:
 
 
 def test_results_keep_item_order() -> None:
+    second_is_done = Event()
+
     def slow_first(item: int) -> int:
-        time.sleep(0.1 if item == 0 else 0)
+        if item == 0:
+            assert second_is_done.wait(60)
+        if item == 1:
+            second_is_done.set()
         return item * item
 
     assert list(map_in_threads(slow_first, [0, 1, 2, 3])) == [0, 1, 4, 9]
@@ -52,21 +57,30 @@ def test_work_inside_a_transaction_is_sequential() -> None:
         assert set(map_in_threads(backend_of, range(4))) == {backend_of(0)}
 
 
-def test_nothing_starts_after_an_error() -> None:
-    begun = []
+def test_nothing_starts_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, closing = [], Event()
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, *args: Any, **options: Any) -> None:
+            closing.set()
+            super().shutdown(*args, **options)
+
+    monkeypatch.setattr("marketdata.services.parallel.ThreadPoolExecutor", Pool)
 
     def work(item: int) -> int:
         begun.append(item)
-        time.sleep(0.02)
         if item == 1:
-            raise SymbolUnknown("NOBODY")
+            raise SymbolUnknown("NONE")
+        if item > 1:
+            # Items in progress when the error is raised end only once the pool closes.
+            closing.wait(60)
         return item
 
     outcomes = map_in_threads(work, range(100))
     assert next(outcomes) == 0
     with pytest.raises(SymbolUnknown):
         next(outcomes)
-    assert 2 <= len(begun) < 50
+    assert 2 <= len(begun) <= 2 + MAX_WORKERS
 
 
 def test_file_import_runs_in_parallel(tmp_path: Path) -> None:
@@ -79,7 +93,7 @@ def test_file_import_runs_in_parallel(tmp_path: Path) -> None:
         for bar in bars
         for symbol in symbols
     ]
-    # One bar of the fourth is below its low, and all of them tell a session that opens after `NOW`.
+    # One bar of the fourth is below its low, and all have a session that opens after `NOW`.
     lines[3] = "S3,2023-03-01,100,99,101,100,1000"
     lines += [f"{symbol},2023-03-31,100,101,99,100,1000" for symbol in symbols]
     path = tmp_path / "bars.csv"
