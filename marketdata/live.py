@@ -161,7 +161,8 @@ def publish_encoded(messages: Sequence[tuple[str, bytes]]) -> list[int]:
         part = messages[start : start + topics_per_call]
         keys = [key for topic, _ in part for key in (sequence_key(topic), messages_key(topic))]
         args = [arg for topic, text in part for arg in (text, channel_name(topic, database))]
-        pipeline.eval(PUBLISH, len(keys), *keys, RETAINED_MESSAGES, *args)
+        # ClusterPipeline refuses its method eval(), not the command.
+        pipeline.execute_command("EVAL", PUBLISH, len(keys), *keys, RETAINED_MESSAGES, *args)
     return [int(number) for numbers in pipeline.execute() for number in numbers]
 
 

@@ -136,7 +136,7 @@ def test_batch_over_the_day_limit_is_refused(bucket: str) -> None:
 
 
 @pytest.mark.parametrize("is_local", [False, True])
-def test_longer_wait_is_reported_if_both_windows_refuse(bucket: str, is_local: bool) -> None:
+def test_where_minute_and_day_refuse_the_longer_wait_is_reported(bucket: str, is_local: bool) -> None:
     counter, small = LocalCounter(), quota(bucket, 10, 30)
 
     def count(cost: int) -> RateLimitResult:
@@ -150,7 +150,7 @@ def test_longer_wait_is_reported_if_both_windows_refuse(bucket: str, is_local: b
         assert refused.refused_by.reset_s == pytest.approx(width_s, abs=10)
 
 
-def test_unused_day_window_is_reported_in_full(bucket: str) -> None:
+def test_an_unused_day_has_its_whole_window_left(bucket: str) -> None:
     count_call(quota(bucket, 1))
     refused = count_call(quota(bucket, 1, 100))
     assert [one.used for one in refused.windows] == [1, 0]
@@ -166,7 +166,7 @@ def test_unlimited_plan_is_counted(bucket: str) -> None:
     assert allowance.headers()["RateLimit-Policy"] == '"free";q=1000000000;w=60'
 
 
-def test_headers_report_limits_windows_and_remaining_calls() -> None:
+def test_headers_contain_limits_windows_and_remaining_calls() -> None:
     windows = (Window("free", 60, 60, used=3, reset_s=42), Window("free-day", 5000, 86_400, used=5, reset_s=7))
     assert RateLimitResult(windows).headers() == {
         "RateLimit-Policy": '"free";q=60;w=60, "free-day";q=5000;w=86400',
@@ -279,6 +279,6 @@ def test_fast_header_equals_the_header_of_the_result(
     assert rate_limit_header(caller, counted) == rate_limit_result(caller, counted).headers()["RateLimit"]
 
 
-def test_reset_is_in_whole_seconds_and_remaining_not_negative() -> None:
+def test_remaining_calls_are_never_negative_and_seconds_are_rounded_up() -> None:
     header = rate_limit_header(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
     assert header == '"free";r=0;t=60, "free-day";r=99;t=1'

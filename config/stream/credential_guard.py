@@ -81,6 +81,8 @@ class CredentialGuard:
 
     def on_credentials_changed(self, message: Mapping[str, Any]) -> None:
         """Check the sockets of the user in the message."""
+        # The message may arrive before the invalidation, and a check must not use what was cached before the change.
+        credential_cache().invalidate(message["user_id"])
         self._check_soon(message["user_id"])
 
     def check_everyone(self) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlops.forecasting.base_rates import rates_of
-from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Head
+from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, TargetHead
 from mlops.forecasting.features.news import NEWS_NAMES
 from mlops.forecasting.features.registry import (
     CHANGE_NAMES,
@@ -42,7 +42,7 @@ _MEMBERS = {
 }
 
 
-def sights_of(head: str, names: tuple[str, ...]) -> dict[str, IntArray]:
+def feature_subsets(head: str, names: tuple[str, ...]) -> dict[str, IntArray]:
     """The members that answer a head's question, and the places in `names` of the features that each looks at."""
     return {
         member: np.array([place for place, name in enumerate(names) if name in looked_at], dtype=np.intp)
@@ -50,16 +50,17 @@ def sights_of(head: str, names: tuple[str, ...]) -> dict[str, IntArray]:
     }
 
 
-def fit_head(head: str, learned: LearningSet, settings: MemberSettings, *, weights: FloatArray) -> Head:
+def fit_head(head: str, learned: LearningSet, settings: MemberSettings, *, weights: FloatArray) -> TargetHead:
     """Fit every member of a head on all labels known; weights: shape (h,), the members' share beside the base rate."""
-    samples, lessons = learned.samples_for(head), learned.lessons(head)
-    sights = sights_of(head, learned.names_for(head))
-    rates = rates_of(head, lessons, learned.labels[head], learned.rows)
-    return Head(
+    samples, training_labels = learned.samples_for(head), learned.training_labels(head)
+    subsets = feature_subsets(head, learned.names_for(head))
+    rates = rates_of(head, training_labels, learned.labels[head], learned.rows)
+    return TargetHead(
         members={
-            name: member_class(name).fit(samples.seeing(sight), lessons, settings) for name, sight in sights.items()
+            name: member_class(name).fit(samples.seeing(subset), training_labels, settings)
+            for name, subset in subsets.items()
         },
-        sights=sights,
+        feature_subsets=subsets,
         base_rates=rates.base,
         shifts=rates.shifts,
         weights=np.where(np.isfinite(rates.base), weights, np.nan),

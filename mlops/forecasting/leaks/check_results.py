@@ -25,7 +25,7 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """One check: what was compared, how many numbers of it, and the leak if there is one."""
 
     check: str

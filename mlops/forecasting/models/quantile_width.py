@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from mlops.forecasting.types import FloatArray
 
 
-class Reach(Protocol):
+class QuantileWidth(Protocol):
     """How many sigmas a price may go at each horizon and level, shape (n, h, levels), ascending over the levels.
 
     `only` keeps the trees of the horizons that are used; the others say 1.
     """
 
-    def reach(self, features: FloatArray) -> FloatArray: ...
+    def quantile_width(self, features: FloatArray) -> FloatArray: ...
 
     def only(self, used: NDArray[np.bool_]) -> Self: ...
 

@@ -1,6 +1,6 @@
 """A plain phrase for every feature, as it is shown beside a forecast."""
 
-WORDS: dict[str, str] = {
+DESCRIPTIONS: dict[str, str] = {
     "r_lag0": "the last session's return",
     "r_lag1": "the return one session earlier",
     "r_lag2": "the return two sessions earlier",
@@ -54,6 +54,6 @@ WORDS: dict[str, str] = {
 }
 
 
-def words_for(feature_name: str) -> str:
+def description_of(feature_name: str) -> str:
     """The phrase for a feature. Raises KeyError for a name that is not in the feature set."""
-    return WORDS[feature_name]
+    return DESCRIPTIONS[feature_name]

@@ -23,8 +23,8 @@ def tenthousandths(figure: float | None, bounds: Sequence[float] | None) -> str:
 def _signed(figure: float | None, bounds: Sequence[float] | None, *, scale: float, form: str) -> str:
     if figure is None:
         return NOT_MEASURED
-    told = f"{scale * figure:{form}}"
-    return told if bounds is None else f"{told} {_bounds(bounds, scale, form)}"
+    formatted = f"{scale * figure:{form}}"
+    return formatted if bounds is None else f"{formatted} {_bounds(bounds, scale, form)}"
 
 
 def _bounds(bounds: Sequence[float], scale: float, form: str) -> str:

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # the package ships no types
 
 from mlops.forecasting.errors import TooLittleHistory
+from mlops.forecasting.leaks.check_results import CheckResult
 from mlops.forecasting.leaks.feature_checks import check_corporate_actions, check_future, check_warm_up
+from mlops.forecasting.leaks.feature_functions import FeatureFunction
 from mlops.forecasting.leaks.fit_checks import Fitter, Splitter, check_fits, check_replay, check_splits
 from mlops.forecasting.leaks.label_checks import check_labels
-from mlops.forecasting.leaks.makers import FeatureMaker
 from mlops.forecasting.leaks.news_checks import NewsReader, check_news
 from mlops.forecasting.leaks.shipped import shipped_features, shipped_fit, shipped_replay, shipped_split
-from mlops.forecasting.leaks.verdicts import Verdict
 from mlops.forecasting.types import PRICE_FIELDS, Panel
 
 FEWEST_SESSIONS = 900
@@ -25,19 +25,19 @@ LEAST_DENSITY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Suspects:
+class CheckedFunctions:
     """What is looked at: by default the parts that are shipped."""
 
     news: NewsReader
-    features: FeatureMaker = shipped_features
+    features: FeatureFunction = shipped_features
     fit: Fitter = shipped_fit
-    replay: FeatureMaker = shipped_replay
+    replay: FeatureFunction = shipped_replay
     split: Splitter = shipped_split
 
 
-def check_all(
-    panel: Panel, suspects: Suspects, *, closes: Sequence[tuple[date, datetime]], begun: Callable[[str], None]
-) -> Iterator[Verdict]:
+def run_all_checks(
+    panel: Panel, suspects: CheckedFunctions, *, closes: Sequence[tuple[date, datetime]], begun: Callable[[str], None]
+) -> Iterator[CheckResult]:
     """The verdict of every check; `begun` is told what is looked at next.
 
     Fits see the newest five years of at most 30 symbols. A symbol with bars on fewer than nine in ten sessions between
@@ -68,17 +68,17 @@ def _dense(panel: Panel) -> Panel:
     present = np.isfinite(panel.close) & (panel.close > 0)
     rows = len(present)
     first, last = present.argmax(axis=0), rows - 1 - present[::-1].argmax(axis=0)
-    kept = present.any(axis=0) & (present.sum(axis=0) >= LEAST_DENSITY * (last - first + 1))
-    return _columns(panel, np.flatnonzero(kept))
+    unchanged = present.any(axis=0) & (present.sum(axis=0) >= LEAST_DENSITY * (last - first + 1))
+    return _columns(panel, np.flatnonzero(unchanged))
 
 
 def _columns(panel: Panel, chosen: slice | NDArray[np.intp]) -> Panel:
     """Some symbols of the panel, copied: how they lie in memory decides the order of sums, and so their last bit."""
     symbols = tuple(np.array(panel.symbols, dtype=object)[chosen].tolist())
-    kept = {name: np.ascontiguousarray(getattr(panel, name)[:, chosen]) for name in PRICE_FIELDS}
-    return Panel(symbols=symbols, sessions=panel.sessions, **kept)
+    unchanged = {name: np.ascontiguousarray(getattr(panel, name)[:, chosen]) for name in PRICE_FIELDS}
+    return Panel(symbols=symbols, sessions=panel.sessions, **unchanged)
 
 
 def _newest(panel: Panel, sessions: int) -> Panel:
-    kept = {name: getattr(panel, name)[-sessions:] for name in PRICE_FIELDS}
-    return Panel(symbols=panel.symbols, sessions=panel.sessions[-sessions:], **kept)
+    unchanged = {name: getattr(panel, name)[-sessions:] for name in PRICE_FIELDS}
+    return Panel(symbols=panel.symbols, sessions=panel.sessions[-sessions:], **unchanged)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.holdout import HoldoutReport, RowLosses
-from mlops.forecasting.metrics.paired import FEWEST_SESSIONS, session_means, studentised_bounds
+from mlops.forecasting.metrics.paired_bootstrap import FEWEST_SESSIONS, session_means, studentised_bounds
 from mlops.forecasting.types import HORIZONS
 
 Decision = Literal["promote", "keep"]
@@ -20,7 +20,7 @@ BOOTSTRAP_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class GateVerdict:
+class GateDecision:
     """What to do, one plain sentence with the numbers, and everything that was compared."""
 
     decision: Decision
@@ -52,7 +52,7 @@ class _Pair:
         return Difference(float((challenger - champion).mean()) / size, lower / size, upper / size)
 
 
-def compare_holdouts(challenger: HoldoutReport, champion: HoldoutReport, *, rule: Rule) -> GateVerdict:
+def compare_holdouts(challenger: HoldoutReport, champion: HoldoutReport, *, rule: Rule) -> GateDecision:
     """Whether the challenger should replace the champion, on the forecasts that both made.
 
     non_inferiority: at every horizon the upper bound of its loss is within the margin, log-loss and interval score
@@ -64,7 +64,7 @@ def compare_holdouts(challenger: HoldoutReport, champion: HoldoutReport, *, rule
     sessions = len(np.unique(pairs[HORIZONS[0]].champion.sessions))
     if sessions < FEWEST_SESSIONS:
         reason = f"Only {sessions} shared sessions were held out; {FEWEST_SESSIONS} are needed for a decision."
-        return GateVerdict("keep", reason, {"rule": rule, "sessions": sessions})
+        return GateDecision("keep", reason, {"rule": rule, "sessions": sessions})
     statistics: dict[str, Any] = {
         "rule": rule,
         "sessions": sessions,
@@ -72,15 +72,15 @@ def compare_holdouts(challenger: HoldoutReport, champion: HoldoutReport, *, rule
     }
     objection = _first_objection(statistics["horizons"])
     if objection:
-        return GateVerdict("keep", f"{objection}, over {sessions} shared sessions.", statistics)
+        return GateDecision("keep", f"{objection}, over {sessions} shared sessions.", statistics)
     if rule == "non_inferiority":
         worst = max(figures["log_loss"]["upper"] for figures in statistics["horizons"].values())
         reason = f"Not worse on {sessions} shared sessions: log-loss at most {_percent(worst)} higher at any horizon."
-        return GateVerdict("promote", reason, statistics)
+        return GateDecision("promote", reason, statistics)
     return _superior(pairs, statistics)
 
 
-def _superior(pairs: dict[int, _Pair], statistics: dict[str, Any]) -> GateVerdict:
+def _superior(pairs: dict[int, _Pair], statistics: dict[str, Any]) -> GateDecision:
     together = _Pair(
         *(_all_horizons([getattr(pair, side) for pair in pairs.values()]) for side in ("challenger", "champion"))
     )
@@ -89,8 +89,8 @@ def _superior(pairs: dict[int, _Pair], statistics: dict[str, Any]) -> GateVerdic
     sessions = statistics["sessions"]
     figures = f"log-loss {_percent(overall.mean)}, upper bound {_percent(overall.upper)}, over {sessions} sessions"
     if overall.upper < 0:
-        return GateVerdict("promote", f"Better than the champion: {figures}.", statistics)
-    return GateVerdict("keep", f"Not shown to be better than the champion: {figures}.", statistics)
+        return GateDecision("promote", f"Better than the champion: {figures}.", statistics)
+    return GateDecision("keep", f"Not shown to be better than the champion: {figures}.", statistics)
 
 
 def _statistics(pair: _Pair, horizon: int) -> dict[str, Any]:
@@ -118,8 +118,8 @@ def _first_objection(horizons: dict[str, Any]) -> str:
         coverage = figures["coverage_95"]
         if not _coverage_is_good(coverage["challenger"], coverage["champion"]):
             lowest, highest = (f"{100 * bound:.0f}" for bound in COVERAGE_BAND)
-            held = f"held {100 * coverage['challenger']:.1f} %, not {lowest} to {highest}"
-            return f"The 95 % intervals at {horizon} sessions {held}"
+            coverage_text = f"held {100 * coverage['challenger']:.1f} %, not {lowest} to {highest}"
+            return f"The 95 % intervals at {horizon} sessions {coverage_text}"
     return ""
 
 
@@ -140,13 +140,13 @@ def _keys(losses: RowLosses) -> NDArray[np.str_]:
     return np.char.add(np.char.add(days, " "), losses.symbols)
 
 
-def _taken(losses: RowLosses, places: NDArray[np.intp]) -> RowLosses:
+def _taken(losses: RowLosses, positions: NDArray[np.intp]) -> RowLosses:
     return RowLosses(
-        sessions=losses.sessions[places],
-        symbols=losses.symbols[places],
-        log_loss=losses.log_loss[places],
-        winkler_95=losses.winkler_95[places],
-        inside_95=losses.inside_95[places],
+        sessions=losses.sessions[positions],
+        symbols=losses.symbols[positions],
+        log_loss=losses.log_loss[positions],
+        winkler_95=losses.winkler_95[positions],
+        inside_95=losses.inside_95[positions],
     )
 
 

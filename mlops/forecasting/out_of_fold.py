@@ -9,11 +9,11 @@ import numpy as np
 from mlops.forecasting.base_rates import rates_of
 from mlops.forecasting.bundle import DIRECTION_HEADS, UP
 from mlops.forecasting.ensemble import mean_logits
-from mlops.forecasting.heads import sights_of
 from mlops.forecasting.learning import LearningSet, known_before
-from mlops.forecasting.models.catalog import followed, member_class
+from mlops.forecasting.models.catalog import member_class, signal_members
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.models.settings import MemberSettings
+from mlops.forecasting.target_heads import feature_subsets
 from mlops.forecasting.types import FloatArray, Progress
 
 FIRST_SHARE = 0.5
@@ -21,7 +21,7 @@ FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class PastForecasts:
+class OutOfFoldPredictions:
     """What earlier fits said, one place a row, and what came true; all of shape (n, h).
 
     edge_logits: of those members alone that signals follow; base_rates: the up-rate each fit knew; rows, columns: shape
@@ -44,7 +44,7 @@ def fold_bounds(rows: IntArray) -> list[tuple[int, int]]:
     return list(pairwise(ends))
 
 
-def past_forecasts(learned: LearningSet, settings: MemberSettings, progress: Progress) -> PastForecasts:
+def out_of_fold_predictions(learned: LearningSet, settings: MemberSettings, progress: Progress) -> OutOfFoldPredictions:
     """Fit before each stretch and forecast it; a fit sees only targets that came true before its stretch begins."""
     bounds = fold_bounds(learned.rows)
     folds = []
@@ -54,23 +54,23 @@ def past_forecasts(learned: LearningSet, settings: MemberSettings, progress: Pro
     return _joined(folds)
 
 
-def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettings) -> PastForecasts:
+def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettings) -> OutOfFoldPredictions:
     before = learned.take(learned.rows < first)
     ahead = learned.take((learned.rows >= first) & (learned.rows < end))
     logits, edge_logits, rates = {}, {}, {}
-    for head in asked(learned):
-        lessons, labels = (
-            known_before(each, before.rows, first) for each in (before.lessons(head), before.labels[head])
+    for head in direction_heads(learned):
+        training_labels, labels = (
+            known_before(each, before.rows, first) for each in (before.training_labels(head), before.labels[head])
         )
-        known = rates_of(head, lessons, labels, before.rows)
-        said = {}
-        for name, sight in sights_of(head, learned.direction_names).items():
-            member = member_class(name).fit(before.direction.seeing(sight), lessons, settings)
-            said[name] = member.logits(ahead.direction.seeing(sight)) + known.shifts
-        logits[head] = mean_logits(said.values())
-        edge_logits[head] = mean_logits(said[name] for name in followed(said))
+        known = rates_of(head, training_labels, labels, before.rows)
+        logits_by_member = {}
+        for name, subset in feature_subsets(head, learned.direction_names).items():
+            member = member_class(name).fit(before.direction.seeing(subset), training_labels, settings)
+            logits_by_member[name] = member.logits(ahead.direction.seeing(subset)) + known.shifts
+        logits[head] = mean_logits(logits_by_member.values())
+        edge_logits[head] = mean_logits(logits_by_member[name] for name in signal_members(logits_by_member))
         rates[head] = np.broadcast_to(known.base, logits[head].shape)
-    return PastForecasts(
+    return OutOfFoldPredictions(
         logits=logits,
         edge_logits=edge_logits,
         base_rates=rates,
@@ -80,14 +80,14 @@ def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettin
     )
 
 
-def asked(learned: LearningSet) -> tuple[str, ...]:
+def direction_heads(learned: LearningSet) -> tuple[str, ...]:
     """The direction questions that mean something for this panel: with one stock there is no median to beat."""
     return DIRECTION_HEADS if len(learned.symbols) > 1 else (UP,)
 
 
-def _joined(folds: Sequence[PastForecasts]) -> PastForecasts:
+def _joined(folds: Sequence[OutOfFoldPredictions]) -> OutOfFoldPredictions:
     heads = folds[0].logits
-    return PastForecasts(
+    return OutOfFoldPredictions(
         logits={head: np.concatenate([fold.logits[head] for fold in folds]) for head in heads},
         edge_logits={head: np.concatenate([fold.edge_logits[head] for fold in folds]) for head in heads},
         base_rates={head: np.concatenate([fold.base_rates[head] for fold in folds]) for head in heads},

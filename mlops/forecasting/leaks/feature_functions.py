@@ -14,4 +14,4 @@ class FeatureTable:
     values: FloatArray
 
 
-FeatureMaker = Callable[[Panel], FeatureTable]
+FeatureFunction = Callable[[Panel], FeatureTable]
