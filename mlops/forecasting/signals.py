@@ -163,13 +163,13 @@ def decide(inputs: SignalInputs, rules: SignalRules, horizon: int) -> Signal:
         return Signal(HOLD, "", TOO_SHORT)
     rise, lag = rules.rise.get(horizon), rules.lag.get(horizon)
     if rise and rise.earned and inputs.rise_edge >= rise.threshold:
-        return Signal(BUY, RISE, f"a rise is {_points(inputs.rise_edge)} more likely than its base rate; {_worth(rise, 'rose')}")
+        return Signal(
+            BUY, RISE, f"a rise is {_points(inputs.rise_edge)} more likely than its base rate; {_worth(rise, 'rose')}"
+        )
     if lag and lag.earned and inputs.lag_edge is not None and inputs.lag_edge >= lag.threshold:
         return Signal(SELL, LAG, f"expected to underperform the other stocks; {_worth(lag, 'underperformed')}")
     if inputs.risk_is_high:
-        return Signal(
-            SELL, RISK, "a move of more than 5% is among the 5% most likely; this gives no direction"
-        )
+        return Signal(SELL, RISK, "a move of more than 5% is among the 5% most likely; this gives no direction")
     if rise and rise.earned:
         return Signal(HOLD, "", f"a rise is less than {_points(rise.threshold)} more likely than its base rate")
     return Signal(HOLD, "", NO_EDGE)
