@@ -18,7 +18,7 @@ from mlops.forecasting.types import FloatArray
 
 UP, BEATS_MEDIAN = "up", "beats_median"
 VOLATILITY_RISES, BIG_MOVE = "volatility_rises", "big_move"
-RISK_LEVELS = ("low", "normal", "elevated", "high")
+LOW, NORMAL, ELEVATED, HIGH = RISK_LEVELS = ("low", "normal", "elevated", "high")
 DIRECTION_HEADS = (UP, BEATS_MEDIAN)
 VOLATILITY_HEADS = (VOLATILITY_RISES, BIG_MOVE)
 
