@@ -1,4 +1,4 @@
-"""Django behind an event loop: whole requests in a few threads, and no more of them at once than may wait."""
+"""Calls Django's WSGI application from an event loop."""
 
 import asyncio
 import io
@@ -7,55 +7,55 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from config.edge.answers import Reply
-from config.edge.lines import lines_of
+from config.edge.lookup import header_lines
+from config.edge.render import Response
 from config.http.errors import ServerBusy
 
 THREADS = 4
-MOST_INSIDE = 256
+MAX_REQUESTS = 256
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Inside:
-    """Asks a WSGI application. The body of a request is not handed on: nothing at this address reads one."""
+class WsgiBridge:
+    """Runs requests in a few threads and refuses more than `max_requests` at once. Bodies are not passed on."""
 
-    def __init__(self, application: Wsgi, threads: int = THREADS, most: int = MOST_INSIDE) -> None:
+    def __init__(self, application: Wsgi, threads: int = THREADS, max_requests: int = MAX_REQUESTS) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="django")
-        self._most = most
-        self._inside = 0
+        self._max_requests = max_requests
+        self._running = 0
 
-    async def ask(self, scope: Mapping[str, Any], facts: Mapping[str, Any]) -> Reply:
-        """The answer to the request, to whose environment the facts are added. Raises ServerBusy."""
-        if self._inside >= self._most:
+    async def request(self, scope: Mapping[str, Any], extra: Mapping[str, Any]) -> Response:
+        """Return the response to the request, to whose environment `extra` is added. Raises ServerBusy."""
+        if self._running >= self._max_requests:
             raise ServerBusy
-        self._inside += 1
+        self._running += 1
         try:
-            environ = {**environ_of(scope), **facts}
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, environ)
+            environ = {**environ_of(scope), **extra}
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, environ)
         finally:
-            self._inside -= 1
+            self._running -= 1
 
     def close(self) -> None:
-        """Take no more requests."""
+        """Accept no more requests."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _answer(self, environ: dict[str, Any]) -> Reply:
-        told: list[tuple[str, list[tuple[str, str]]]] = []
-        parts = self._application(environ, lambda status, headers, error=None: told.append((status, headers)))
+    def _run(self, environ: dict[str, Any]) -> Response:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        parts = self._application(environ, lambda status, headers, error=None: started.append((status, headers)))
         try:
             body = b"".join(parts)
         finally:
             close = getattr(parts, "close", None)
             if close is not None:
                 close()
-        status, headers = told[-1]
-        return Reply(int(status.split(" ", 1)[0]), lines_of(headers), body)
+        status, headers = started[-1]
+        return Response(int(status.split(" ", 1)[0]), header_lines(headers), body)
 
 
 def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:
-    """The request as WSGI tells it (PEP 3333)."""
+    """Return the WSGI environment (PEP 3333) of a request."""
     server = scope.get("server") or ("127.0.0.1", 0)
     client = scope.get("client")
     environ: dict[str, Any] = {
@@ -77,7 +77,7 @@ def environ_of(scope: Mapping[str, Any]) -> dict[str, Any]:
     }
     for raw_name, raw_value in scope["headers"]:
         if b"_" in raw_name:
-            # It would be taken for the header with a hyphen, which a proxy may have judged or set itself.
+            # WSGI would take it for the header with a hyphen, which a proxy may have checked or set itself.
             continue
         name, value = raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
         key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
