@@ -1,4 +1,4 @@
-"""A long fetch of history, done piece by piece."""
+"""Chunked backfill of price histories."""
 
 from typing import ClassVar
 
@@ -6,10 +6,9 @@ from django.db import models
 
 
 class Backfill(models.Model):
-    """Which instruments are to be brought up from when, and how many of them are done.
+    """Instruments to backfill through a session, and the number completed.
 
-    `instrument_pks` is worked through in order; `done` moves forward after each piece, so that a backfill that was
-    interrupted goes on where it stopped.
+    `instrument_pks` is processed in order; `done` advances after each chunk, so that an interrupted backfill resumes.
     """
 
     class Status(models.TextChoices):

@@ -1,4 +1,4 @@
-"""All final bars of one instrument in one value, so that hundreds of histories are read at once."""
+"""All final bars of an instrument in one binary value, for reading hundreds of histories at once."""
 
 from typing import ClassVar
 
@@ -6,10 +6,10 @@ from django.db import models
 
 
 class BarBlock(models.Model):
-    """Packed float64 rows, oldest first, and a checksum of each segment of them (see `marketdata.bar_blocks`).
+    """Packed float64 rows, oldest first, with a checksum per segment (see `marketdata.bar_blocks`).
 
-    The database itself deletes the block of an instrument whenever one of its bars changes; whoever changed them writes
-    the new block in the same transaction. A block that is missing costs time and nothing else: rows are read then.
+    A trigger deletes the block whenever a bar of the instrument changes; the writer of the bars rebuilds it in the same
+    transaction. Without a block, readers fall back to the rows.
     """
 
     instrument = models.OneToOneField(

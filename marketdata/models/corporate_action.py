@@ -1,4 +1,4 @@
-"""Splits and dividends, which change what a stored price means."""
+"""Splits and dividends."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class CorporateAction(models.Model):
-    """A split (`value` new shares for one old) or a dividend (`value` cash a share), effective before the open."""
+    """A split (`value` new shares per old one) or a dividend (`value` cash per share), effective before the open."""
 
     class Kind(models.TextChoices):
         SPLIT = "split"

@@ -1,4 +1,4 @@
-"""One session of one instrument."""
+"""Daily bars."""
 
 from typing import ClassVar
 
@@ -12,8 +12,8 @@ class DailyBar(models.Model):
     """Open, high, low, close, adjusted close and volume, split-adjusted as of the instrument's basis date."""
 
     pk = models.CompositePrimaryKey("instrument_id", "session")
-    # The database checks the instrument once a statement, by a trigger, and the key serves as the index: a constraint
-    # and an index for each row would take as long as all the rest.
+    # A statement trigger checks the foreign key, and the primary key serves as index: a row-level constraint and an
+    # extra index would double the time of a bulk insert.
     instrument = models.ForeignKey(
         "marketdata.Instrument", on_delete=models.CASCADE, related_name="bars", db_constraint=False, db_index=False
     )
@@ -37,7 +37,7 @@ class DailyBar(models.Model):
             models.CheckConstraint(condition=Q(low__gt=0, adjusted_close__gt=0), name="daily_bar_prices_positive"),
             models.CheckConstraint(condition=Q(volume__gte=0), name="daily_bar_volume_not_negative"),
         ]
-        # Some bytes for every 128 pages, and it tells which bars were fetched since an instant.
+        # A BRIN index takes a few bytes per 128 pages and finds the bars fetched since an instant.
         indexes: ClassVar = [BrinIndex(fields=["fetched_at"], autosummarize=True, name="daily_bar_fetched")]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""How one ingestion of one instrument went."""
+"""Ingestion runs."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class IngestionRun(models.Model):
-    """What was asked, which source answered, and how many bars were new, changed, unchanged or quarantined."""
+    """Outcome of one ingestion of one instrument: source, bar counts, and details of failures."""
 
     class Status(models.TextChoices):
         RUNNING = "running"

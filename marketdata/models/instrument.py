@@ -1,4 +1,4 @@
-"""An instrument: one listed stock on one exchange."""
+"""Instruments: stocks listed on an exchange."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Instrument(models.Model):
-    """One listing, named by its canonical symbol (`BRK.B`, `^GSPC`, `0700.HK`) and the MIC of its exchange."""
+    """One listing, identified by canonical symbol (`BRK.B`, `^GSPC`, `0700.HK`) and exchange MIC."""
 
     symbol = models.CharField(max_length=15)
     mic = models.CharField("exchange (MIC)", max_length=4, default="XNYS")

@@ -1,4 +1,4 @@
-"""One story, whoever brought it, and which companies it is about."""
+"""News articles, the companies they mention, and their sentiment scores."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from marketdata.sentiment.types import scorer_display_name
 
 
 class NewsArticle(models.Model):
-    """A story under its canonical address; `published_at`: when it could be known, `fetched_at`: when stored."""
+    """Article by canonical URL; `published_at` is when it became known, `fetched_at` when it was stored."""
 
     url = models.URLField("canonical URL", max_length=700, unique=True)
     title = models.CharField(max_length=300)
@@ -35,7 +35,7 @@ class NewsArticle(models.Model):
 
 
 class ArticleMention(models.Model):
-    """An article is about a company: how far, and the session that could know it."""
+    """Mention of a company in an article: relevance, and the first session that closes after publication."""
 
     article = models.ForeignKey("marketdata.NewsArticle", on_delete=models.CASCADE, related_name="mentions")
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="mentions")
@@ -56,7 +56,7 @@ class ArticleMention(models.Model):
 
 
 class MentionScore(models.Model):
-    """How good an article is for a company, by one scorer: ours by their names, a vendor's under the vendor's."""
+    """Sentiment of a mention by one scorer; vendor scores are stored under the vendor's name."""
 
     class Label(models.TextChoices):
         POSITIVE = "positive"
@@ -79,5 +79,5 @@ class MentionScore(models.Model):
 
     @property
     def scorer_name(self) -> str:
-        """The scorer as people write it."""
+        """Return the display name of the scorer."""
         return scorer_display_name(self.scorer)

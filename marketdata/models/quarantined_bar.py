@@ -1,4 +1,4 @@
-"""A bar that was not believed: kept to be looked at, never served, never trained on."""
+"""Quarantined bars: rejected by a quality rule, never served, never trained on."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class QuarantinedBar(models.Model):
-    """The bar as the source gave it, and which quality rule refused it."""
+    """Bar as received, with the quality rule that rejected it."""
 
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="quarantined_bars")
     session = models.DateField()

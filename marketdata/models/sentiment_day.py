@@ -1,4 +1,4 @@
-"""What a session's articles say together."""
+"""Daily sentiment."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ NEUTRAL_WITHIN = 0.15
 
 
 class SentimentDay(models.Model):
-    """The mood of one session by one scorer; a session without an article has no row, because no news is not 0."""
+    """Sentiment of one session by one scorer; sessions without articles have no row, because no news is not neutral."""
 
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="sentiment_days")
     session = models.DateField()
@@ -38,10 +38,10 @@ class SentimentDay(models.Model):
 
     @property
     def scorer_name(self) -> str:
-        """The scorer as people write it."""
+        """Return the display name of the scorer."""
         return scorer_display_name(self.scorer)
 
     @property
     def label(self) -> str:
-        """The mood in one word."""
+        """Return the sentiment label."""
         return sentiment_label(self.score, neutral_within=NEUTRAL_WITHIN)

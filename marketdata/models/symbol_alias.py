@@ -1,4 +1,4 @@
-"""What an instrument is called elsewhere."""
+"""Symbol aliases."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class SymbolAlias(models.Model):
-    """The symbol of an instrument at one vendor; without a vendor, another name that people use, such as an old one."""
+    """Symbol of an instrument at one vendor; without a vendor, an alternative symbol such as a former one."""
 
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="aliases")
     vendor = models.CharField("provider", max_length=32, blank=True)

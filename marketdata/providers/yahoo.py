@@ -110,7 +110,7 @@ class YahooProvider:
         with self._budget.recorded():
             reply = self._get_chart(symbol, QUOTE_PARAMETERS)
             _require_same_symbol(reply, symbol)
-            return parse_quote(reply, symbol)
+            return parse_chart_quote(reply, symbol)
 
     def probe(self) -> None:
         """Make one cheap call; raises as any call does."""
@@ -170,7 +170,7 @@ def parse_chart(reply: Any, *, first: date) -> DailyHistory:
     return DailyHistory([bar for bar in bars if bar.session >= first], actions, basis)
 
 
-def parse_quote(reply: Any, symbol: str) -> QuoteRecord:
+def parse_chart_quote(reply: Any, symbol: str) -> QuoteRecord:
     """Parse the latest price of a chart; raises ProviderUnavailable or ProviderRejected."""
     try:
         meta = _series(reply)["meta"]

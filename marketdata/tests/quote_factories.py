@@ -33,7 +33,7 @@ def clear_watched() -> None:
     redis_client().delete(watched_instruments.WATCHED, watched_instruments.REQUESTED, quote_poller.LOCK)
 
 
-def messages_told(instrument: Instrument) -> int:
+def published_messages(instrument: Instrument) -> int:
     """How many messages about its price were published so far."""
     return int(redis_client().get(sequence_key(f"prices.instrument.{instrument.pk}")) or 0)
 
