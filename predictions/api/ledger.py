@@ -16,7 +16,7 @@ from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_respon
 from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
 from predictions.ledger_payload import instant_text
 from predictions.models import LedgerHead
-from predictions.selectors.ledger import chain_end, day_heads, chain_rows, head_of, newest_head
+from predictions.selectors.ledger import chain_end, chain_rows, day_heads, head_of, newest_head
 
 NDJSON = "application/x-ndjson"
 
