@@ -1,6 +1,6 @@
-# Two images from one file: `web` (pages, API, stream, beat) without training libraries, `worker` with them.
-# docker build --target web . / docker build --target worker . ; with --build-arg SCORER=finbert the worker reads texts by
-# FinBERT, whose weights it fetches once into /data, unless HINDCAST_FINBERT_MODEL names a folder there.
+# Two images: `web` (pages, API, stream, beat) without training libraries, and `worker` with them.
+# docker build --target web . / docker build --target worker . ; with --build-arg SCORER=finbert the worker scores texts
+# with FinBERT and downloads its weights once into /data, unless HINDCAST_FINBERT_MODEL names a folder there.
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /venv
@@ -24,7 +24,7 @@ WORKDIR /app
 FROM runtime AS web
 COPY --from=build /venv /venv
 COPY . /app
-# The static files do not depend on any secret; the values here only let the settings load.
+# Collecting static files needs no secret; these values only let the settings load.
 ENV HINDCAST_STATIC_DIR=/app/.collected
 RUN HINDCAST_ALLOWED_HOSTS=localhost DATABASE_URL=postgres://build@127.0.0.1:1/none \
     REDIS_URL=redis://127.0.0.1:1/0 HINDCAST_SECRET_KEY=only-for-collecting-static-files-while-the-image-is-built \
@@ -36,7 +36,7 @@ CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "-
      "--blocking-threads", "4", "--no-ws", "config.wsgi:application"]
 
 FROM runtime AS worker
-# numba and XGBoost load OpenMP from here.
+# numba and XGBoost need OpenMP.
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 COPY --from=build-worker /venv /venv
 COPY . /app

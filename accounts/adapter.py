@@ -32,8 +32,8 @@ NOTICES = {
     "account/email/password_set": Kind.PASSWORD_CHANGED,
     "account/email/password_reset": Kind.PASSWORD_RESET,
     "account/email/email_changed": Kind.EMAIL_CHANGED,
-    "socialaccount/email/account_connected": Kind.VENDOR_JOINED,
-    "socialaccount/email/account_disconnected": Kind.VENDOR_REMOVED,
+    "socialaccount/email/account_connected": Kind.PROVIDER_CONNECTED,
+    "socialaccount/email/account_disconnected": Kind.PROVIDER_REMOVED,
 }
 
 

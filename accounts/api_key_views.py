@@ -11,7 +11,7 @@ from accounts.errors import KeyUnknown, TooManyKeys
 from accounts.forms.api_key import ApiKeyForm
 from accounts.models import User
 from accounts.selectors import keys_of
-from accounts.services.api_keys import make_api_key, revoke_api_key
+from accounts.services.api_keys import create_api_key, revoke_api_key
 from accounts.usage_selectors import usage_rows, used_on
 from accounts.views import authenticated_user
 from accounts.wall_clock import utc_now
@@ -65,7 +65,7 @@ def _made(user: User, form: ApiKeyForm) -> str | None:
     now = utc_now()
     asked = {"name": form.cleaned_data["name"], "scopes": form.scopes, "expires_at": form.expires_at(now)}
     try:
-        return make_api_key(owner=user, now=now, **asked)[1]
+        return create_api_key(owner=user, now=now, **asked)[1]
     except TooManyKeys as error:
         form.add_error(None, str(error))
         return None

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from store.client import database_number, redis_client, store_url
 from store.subscription import NEVER, Subscription, SubscriptionThread
+from store.user_messages import CREDENTIALS_CHANGED, send_to_user
 
 log = structlog.get_logger(__name__)
 
@@ -166,9 +167,12 @@ def invalidation_channel(url: str) -> str:
 def publish_invalidation(user_id: int | None) -> None:
     """Have every process forget what it cached about this user (None: about everyone). ApiCall it after commit.
 
-    Without Redis no process receives this, and none trusts its cache.
+    The user's open sockets check their credentials too. Without Redis no process receives this, and none trusts its
+    cache.
     """
     try:
         redis_client().publish(invalidation_channel(store_url()), EVERYONE if user_id is None else user_id)
     except RedisError as error:
         log.warning("invalidation_not_published", reason=type(error).__name__)
+    if user_id is not None:
+        send_to_user(user_id, CREDENTIALS_CHANGED)

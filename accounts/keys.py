@@ -19,13 +19,13 @@ BLOCK_BYTES = 64
 _ALPHABET = frozenset(ALPHABET)
 
 
-def make_key() -> str:
+def generate_key() -> str:
     """A new key with 190 bits of chance."""
     body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
     return f"{MARK}{body}{_checksum(body)}"
 
 
-def checked_key(text: str) -> str:
+def validated_key(text: str) -> str:
     """The key, if it can be one. Raises InvalidCredentials for anything else."""
     body, check = text[len(MARK) : -CHECK_CHARACTERS], text[-CHECK_CHARACTERS:]
     if len(text) != KEY_CHARACTERS or not text.startswith(MARK) or not _ALPHABET.issuperset(text[len(MARK) :]):

@@ -14,7 +14,7 @@ from accounts.anonymous_limits import ANONYMOUS_LIMITS
 from accounts.conf import ANONYMOUS_PLAN
 from accounts.credential_cache import CredentialCache
 from accounts.errors import InvalidCredentials, ScopeMissing
-from accounts.keys import KEY_CHARACTERS, checked_key, digest_of
+from accounts.keys import KEY_CHARACTERS, digest_of, validated_key
 from accounts.limits import bucket_of, key_bucket, take_call, user_bucket
 from accounts.models import ApiKey, Scope, TokenFamily, User
 from accounts.tokens import verified_family
@@ -113,7 +113,7 @@ def credential_of(request: HttpRequest) -> Credential | None:
     api_key = request.META.get("HTTP_X_API_KEY")
     # An empty header is refused too: an unset variable, or bytes that a proxy could not read.
     if api_key is not None:
-        digest = digest_of(checked_key(api_key), key_secret())
+        digest = digest_of(validated_key(api_key), key_secret())
         return Credential(digest, lambda: _load_key(digest), "unknown-key")
     authorization = request.META.get("HTTP_AUTHORIZATION")
     if authorization is not None and not authorization.strip():

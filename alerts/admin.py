@@ -1,4 +1,4 @@
-"""Rules, alerts and their deliveries for staff: to look at, and to switch a rule off."""
+"""Admin of rules, alerts and deliveries: read-only, except that a rule can be deactivated."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Registers the app with Django."""
+"""App configuration of alerts."""
 
 from django.apps import AppConfig
 

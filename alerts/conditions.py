@@ -1,4 +1,4 @@
-"""When a rule's condition holds (pure)."""
+"""Conditions of alert rules and their evaluation (pure)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is watched for: a signal over a horizon, or a close beyond a threshold."""
+    """A signal over a horizon, or a close beyond a threshold."""
 
     kind: str
     signal: str
@@ -18,23 +18,23 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one session showed: its final close and the signals forecast from it, by horizon; an abstention has none."""
+    """One session's final close, and the signals forecast from it by horizon; an abstention has none."""
 
     session: date
     close: Decimal | None
     signals: Mapping[int, str]
 
 
-def holds(condition: Condition, observation: Observation) -> bool | None:
-    """Whether the condition is true; None when the session says nothing about it, which changes nothing.
+def matches_condition(condition: Condition, observation: Observation) -> bool | None:
+    """Return whether the condition is true; None if the observation lacks the value it needs.
 
-    A price exactly at the threshold is neither above nor below it. Raises ValueError for an unknown kind.
+    A price equal to the threshold is neither above nor below it. Raises ValueError for an unknown kind.
     """
     if condition.kind == "signal_becomes":
         signal = observation.signals.get(condition.horizon_sessions or 0)
         return None if signal is None else signal == condition.signal
     if condition.kind not in ("price_above", "price_below") or condition.threshold is None:
-        raise ValueError(f"no such condition: {condition.kind}")
+        raise ValueError(f"unknown condition kind: {condition.kind}")
     if observation.close is None:
         return None
     if condition.kind == "price_above":

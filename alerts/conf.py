@@ -1,11 +1,11 @@
-"""What can be set about alerts."""
+"""Settings of alerts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """`rules_per_user` bounds what one account can ask for; `site_url` starts the links in messages."""
+    """`rules_per_user` limits the rules of one account; `site_url` is the base of links in messages."""
 
     rules_per_user: int
     site_url: str

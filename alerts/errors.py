@@ -1,20 +1,20 @@
-"""What can go wrong with alert rules and their delivery."""
+"""Errors of alert rules and their delivery."""
 
 
 class AlertError(Exception):
-    """Base of every error of this app."""
+    """Base class of the errors of this app."""
 
 
 class TooManyRules(AlertError):
-    """The owner has as many rules as allowed."""
+    """The user has reached the limit of rules."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"You have {limit} alert rules, which is the limit. Delete one to make room.")
+        super().__init__(f"You have reached the limit of {limit} alert rules. Delete one first.")
         self.limit = limit
 
 
 class DeliveryFailed(AlertError):
-    """The channel did not take the message; trying again may help."""
+    """The channel refused the message; a retry may succeed."""
 
     def __init__(self, channel: str, reason: str) -> None:
         super().__init__(f"{channel}: {reason}")

@@ -1,3 +1,3 @@
-"""Names of this app's background work."""
+"""Names of this app's Celery tasks."""
 
 DELIVER_PENDING = "alerts.deliver_pending"

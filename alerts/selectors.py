@@ -1,4 +1,4 @@
-"""What is read of rules and alerts, and of the session they are judged by."""
+"""Queries for rules and alerts, and for the session values that rules are evaluated on."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -16,17 +16,17 @@ RECENT_ALERTS = 50
 
 
 def rules_of(user: User) -> QuerySet[Rule]:
-    """The person's rules, newest first, with their instruments."""
+    """Return the user's rules, newest first, with their instruments."""
     return Rule.objects.filter(user=user).select_related("instrument")
 
 
 def alerts_of(user: User) -> QuerySet[Alert]:
-    """The person's latest alerts, newest first."""
+    """Return the user's latest alerts, newest first."""
     return Alert.objects.filter(rule__user=user).select_related("rule__instrument")[:RECENT_ALERTS]
 
 
 def export_for(user: User) -> dict[str, Any]:
-    """Everything that this app keeps about the person, as JSON can hold it, newest first."""
+    """Return all of the user's rows in this app as JSON values, newest first."""
     rules = rules_of(user).prefetch_related("alerts__attempts")
     return {"rules": [_exported(rule) for rule in rules]}
 
@@ -54,23 +54,22 @@ def _exported(rule: Rule) -> dict[str, Any]:
 
 
 def active_rules() -> QuerySet[Rule]:
-    """Every rule that is switched on, whose owner can still sign in."""
+    """Return the active rules of active users."""
     return Rule.objects.filter(is_active=True, user__is_active=True).select_related("instrument", "user").order_by("pk")
 
 
-def pending_alerts(*, most_failures: int) -> QuerySet[Alert]:
-    """Alerts to send, oldest first: not sent, refused at most so often, of owners who can still sign in."""
+def pending_alerts(*, max_failures: int) -> QuerySet[Alert]:
+    """Return unsent alerts of active users with at most `max_failures` failed attempts, oldest first."""
     failures = Count("attempts", filter=Q(attempts__status=DeliveryAttempt.Status.FAILED))
-    waiting = Alert.objects.filter(sent_at=None, rule__user__is_active=True).annotate(failures=failures)
-    wanted = waiting.filter(failures__lte=most_failures)
-    return wanted.select_related("rule__user", "rule__instrument").order_by("pk")
+    unsent = Alert.objects.filter(sent_at=None, rule__user__is_active=True).annotate(failures=failures)
+    return unsent.filter(failures__lte=max_failures).select_related("rule__user", "rule__instrument").order_by("pk")
 
 
 def observations_on(session: date, rules: Iterable[Rule]) -> dict[int, Observation]:
-    """What `session` showed of each rule's instrument, by its key: one query for closes and one per horizon."""
-    wanted = list(rules)
-    instruments = {rule.instrument_id for rule in wanted}
-    horizons = {rule.horizon_sessions for rule in wanted if rule.horizon_sessions is not None}
+    """Return each rule's observation by instrument key, using one query for closes and one per horizon."""
+    rules = list(rules)
+    instruments = {rule.instrument_id for rule in rules}
+    horizons = {rule.horizon_sessions for rule in rules if rule.horizon_sessions is not None}
     bars = DailyBar.objects.filter(instrument_id__in=instruments, session=session, is_final=True)
     closes = dict(bars.values_list("instrument_id", "close"))
     signals: dict[int, dict[int, str]] = {key: {} for key in instruments}

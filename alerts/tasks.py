@@ -1,4 +1,4 @@
-"""Background work: sending what an earlier attempt could not."""
+"""Celery tasks of alerts."""
 
 from celery import shared_task
 
@@ -9,5 +9,5 @@ from marketdata import clock
 
 @shared_task(name=DELIVER_PENDING)
 def deliver_pending_alerts() -> None:
-    """Send every alert that is still waiting; can run at any time, also twice at once."""
+    """Send every unsent alert; safe to run concurrently."""
     deliver_pending(now=clock.now())

@@ -1,4 +1,4 @@
-"""Paths under /alerts/."""
+"""URLs under /alerts/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The pages on which a person sets and deletes alert rules."""
+"""Pages for creating and deleting alert rules."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -25,56 +25,56 @@ CHANGES_PER_MINUTE = "30/m"
 @require_http_methods(["GET", "POST"])
 @ratelimit(key="user", rate=CHANGES_PER_MINUTE, method="POST", block=False)
 def rule_list(request: HttpRequest) -> HttpResponse:
-    """The person's rules and latest alerts, with the form that adds a rule."""
-    form = RuleForm(request.POST or None, initial=_asked_about(request))
-    if request.method == "POST" and _added(request, form):
+    """List the user's rules and latest alerts, with the form that adds a rule."""
+    form = RuleForm(request.POST or None, initial=_initial_values(request))
+    if request.method == "POST" and _create_from(request, form):
         return redirect("alerts:list")
-    context = {"form": form, "rules": rules_of(_person(request)), "alerts": alerts_of(_person(request))}
+    context = {"form": form, "rules": rules_of(_user(request)), "alerts": alerts_of(_user(request))}
     return render(request, "alerts/list.html", context, status=422 if form.errors else 200)
 
 
 @require_GET
 def rule_form(request: HttpRequest) -> HttpResponse:
-    """The form as a fragment for a stock's page; an invitation to sign in for a person who has not."""
-    asked = _asked_about(request)
-    return render(request, "alerts/_stock_form.html", {"form": RuleForm(initial=asked), **asked})
+    """Render the form as a fragment for a stock page, or a sign-in link for anonymous visitors."""
+    initial = _initial_values(request)
+    return render(request, "alerts/_stock_form.html", {"form": RuleForm(initial=initial), **initial})
 
 
 @login_required
 @require_POST
 def rule_delete(request: HttpRequest, pk: int) -> HttpResponse:
-    """Delete one of the person's own rules; anybody else's does not exist."""
-    rule = get_object_or_404(Rule, pk=pk, user=_person(request))
+    """Delete one of the user's own rules; rules of others answer 404."""
+    rule = get_object_or_404(Rule, pk=pk, user=_user(request))
     delete_rule(rule=rule)
-    messages.success(request, f"Deleted: {rule.instrument.symbol}, {rule.phrase}.")
+    messages.success(request, f"Alert deleted: {rule.instrument.symbol} {rule.phrase}.")
     return redirect("alerts:list")
 
 
-def _added(request: HttpRequest, form: RuleForm) -> bool:
+def _create_from(request: HttpRequest, form: RuleForm) -> bool:
     if getattr(request, "limited", False):
-        form.add_error(None, "That is more than 30 changes in a minute. Wait a moment and try again.")
+        form.add_error(None, "You can make 30 changes per minute. Wait a moment and try again.")
         return False
     if not form.is_valid():
         return False
     limit = settings.HINDCAST_ALERTS.rules_per_user
     try:
-        rule, created = create_rule(user=_person(request), request=form.rule_request(), limit=limit, now=clock.now())
+        rule, created = create_rule(user=_user(request), request=form.rule_request(), limit=limit, now=clock.now())
     except TooManyRules as error:
         form.add_error(None, str(error))
         return False
-    said = "We will write to you when" if created else "You already asked to be told when"
-    messages.success(request, f"{said} {rule.phrase} ({rule.instrument.symbol}).")
+    outcome = "Alert set" if created else "You already have this alert"
+    messages.success(request, f"{outcome}: {rule.instrument.symbol} {rule.phrase}.")
     return True
 
 
-def _asked_about(request: HttpRequest) -> dict[str, str]:
-    """What the page that led here was about, as far as a form can start with it."""
-    asked = {"symbol": request.GET.get("symbol", "")[:15]}
+def _initial_values(request: HttpRequest) -> dict[str, str]:
+    """Return the form's initial values from the symbol and horizon in the query."""
+    initial = {"symbol": request.GET.get("symbol", "")[:15]}
     horizon = request.GET.get("horizon", "")
-    return {**asked, "horizon_sessions": horizon} if horizon in map(str, HORIZONS) else asked
+    return {**initial, "horizon_sessions": horizon} if horizon in map(str, HORIZONS) else initial
 
 
-def _person(request: HttpRequest) -> User:
+def _user(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise BadRequest("Sign in first.")
     return request.user

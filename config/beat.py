@@ -52,7 +52,7 @@ SCHEDULE: tuple[Entry | Often, ...] = (
     Entry("sweep_backfills", "marketdata.sweep_backfills", "*", "*/10", "*", "Go on with backfills that stopped."),
     Often("sweep_batches", "predictions.sweep_batches", 30, "Go on with batches whose worker was lost."),
     Entry("verify_ledger", "predictions.verify_ledger", "5", "20", "0", "Compute the whole record again."),
-    Entry("retention", "accounts.delete_what_is_old", "4", "40", "*", "Delete requests and tokens that are old."),
+    Entry("retention", "accounts.delete_expired_rows", "4", "40", "*", "Delete requests and tokens that are old."),
     Entry("deliver_alerts", "alerts.deliver_pending", "*", "*/5", "*", "Send what an earlier attempt could not."),
 )
 

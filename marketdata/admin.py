@@ -1,4 +1,4 @@
-"""Market data for staff: instruments, what was refused, and how ingestions went."""
+"""Admin of instruments, quarantined bars, ingestion runs, news and data sources."""
 
 from typing import Any, ClassVar
 
@@ -31,7 +31,7 @@ from marketdata.symbol_admin import SymbolSearchAdmin
 
 
 class ReadOnlyMixin:
-    """Takes every way to change a row away."""
+    """Denies adding, changing and deleting rows."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -44,13 +44,13 @@ class ReadOnlyMixin:
 
 
 class ReadOnlyAdmin(ReadOnlyMixin, ModelAdmin):
-    """Rows that only the machinery writes."""
+    """Admin of rows that only services write."""
 
     list_fullwidth = True
 
 
 class InstrumentForm(forms.ModelForm):
-    """Symbols in their stored form, exchanges that have a calendar."""
+    """Validates symbol, exchange and delisting date."""
 
     class Meta:
         model = Instrument
@@ -65,7 +65,7 @@ class InstrumentForm(forms.ModelForm):
     def clean_mic(self) -> str:
         mic: str = self.cleaned_data["mic"].upper()
         if mic not in supported_exchanges():
-            raise ValidationError(f"{mic} has no calendar of sessions; XNYS and XNAS do.")
+            raise ValidationError(f"{mic} has no trading calendar. Use the MIC of a supported exchange, such as XNYS.")
         return mic
 
     def clean(self) -> dict[str, Any]:
@@ -74,12 +74,12 @@ class InstrumentForm(forms.ModelForm):
         if last and mic and not is_session(mic, last):
             raise ValidationError({"delisted_on": f"{last} is not a session of {mic}."})
         if last and values.get("is_active"):
-            raise ValidationError({"is_active": "What is delisted is not forecast any more."})
+            raise ValidationError({"is_active": "A delisted instrument cannot be active."})
         return values
 
 
 class SymbolAliasForm(forms.ModelForm):
-    """Aliases in the form in which symbols are looked up."""
+    """Stores aliases in the form used by look-ups."""
 
     class Meta:
         model = SymbolAlias
@@ -112,26 +112,24 @@ class InstrumentAdmin(SymbolSearchAdmin):
         ("source", "basis_date"),
     ]
     readonly_fields: ClassVar = ["source", "basis_date"]
-    actions: ClassVar = ["fetch_bars", "fetch_in_pieces"]
+    actions: ClassVar = ["fetch_bars", "start_backfill"]
     actions_list: ClassVar = ["find_symbol"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """An instrument that is no longer wanted is made inactive; its record stays."""
+        """Deny deletion; instruments are deactivated instead."""
         return False
 
     @admin.action(description="Fetch bars now", permissions=["change"])
     def fetch_bars(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
         enqueue(INGEST, list(queryset.values_list("pk", flat=True)))
-        messages.success(request, "The bars are being fetched; see the ingestion runs for how it goes.")
+        messages.success(request, "Fetching bars. See the ingestion runs for progress.")
 
-    @admin.action(description="Fetch bars in pieces, in the background", permissions=["change"])
-    def fetch_in_pieces(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
+    @admin.action(description="Backfill history in the background", permissions=["change"])
+    def start_backfill(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
         now = clock.now()
-        asked = request_backfill(instruments=queryset, through=latest_home_session(now), now=now)
-        enqueue(BACKFILL, asked.pk)
-        messages.success(
-            request, "The histories are being fetched piece by piece; see the backfills for how far it is."
-        )
+        backfill = request_backfill(instruments=queryset, through=latest_home_session(now), now=now)
+        enqueue(BACKFILL, backfill.pk)
+        messages.success(request, "Backfill started. See the backfills for progress.")
 
 
 @admin.register(Backfill)
@@ -191,7 +189,7 @@ class IngestionRunAdmin(ReadOnlyAdmin):
 class ProviderHealthAdmin(ReadOnlyAdmin):
     list_display: ClassVar = [
         "provider",
-        "serves",
+        "uses",
         "state_label",
         "detail",
         "latency_ms",
@@ -203,8 +201,8 @@ class ProviderHealthAdmin(ReadOnlyAdmin):
     ]
     list_filter: ClassVar = ["state"]
 
-    @display(description="for")
-    def serves(self, health: ProviderHealth) -> str:
+    @display(description="uses")
+    def uses(self, health: ProviderHealth) -> str:
         return ", ".join(next((source.uses for source in configured_sources() if source.name == health.provider), ()))
 
     @display(

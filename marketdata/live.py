@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -13,7 +13,8 @@ from marketdata.errors import SymbolMalformed, SymbolUnknown
 from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.selectors import canonical_symbol, instruments_by_symbols, suggestions_for
 from marketdata.watched_instruments import mark_watched
-from store.client import redis_client
+from store.client import database_number, is_cluster, redis_client, store_url
+from store.user_messages import TOPIC_CHANGED, send_to_user
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,8 @@ end
 return numbers
 """
 TOPICS_PER_SCRIPT_CALL = 25
+# Counters of users' topics expire, long after the job that they count has finished.
+OWN_TOPIC_LIFE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Topic:
 
     symbol: str
     name: str
+    # The user whose topic it is; None for market topics, which everyone may follow.
+    owner_id: int | None = None
 
     @property
     def instrument_pk(self) -> int:
@@ -124,12 +129,12 @@ def instrument_topics(symbols: Sequence[str], prefix: str) -> Topics:
 
 def sequence_key(topic: str) -> str:
     """Return the key of a topic's message counter."""
-    return f"live:seq:{topic}"
+    return f"live:seq:{{{topic}}}"
 
 
 def messages_key(topic: str) -> str:
     """Return the key of the list of a topic's last messages, oldest first."""
-    return f"live:messages:{topic}"
+    return f"live:messages:{{{topic}}}"
 
 
 def channel_name(topic: str, database: int) -> str:
@@ -149,16 +154,23 @@ def publish_encoded(messages: Sequence[tuple[str, bytes]]) -> list[int]:
     """Publish (topic, non-empty JSON object) pairs as `publish_messages` does."""
     if not messages:
         return []
-    connection = redis_client()
-    database = int(connection.connection_pool.connection_kwargs.get("db") or 0)
-    script = connection.register_script(PUBLISH)
-    pipeline = connection.pipeline(transaction=False)
-    for start in range(0, len(messages), TOPICS_PER_SCRIPT_CALL):
-        part = messages[start : start + TOPICS_PER_SCRIPT_CALL]
+    database = database_number(store_url())
+    pipeline = redis_client().pipeline()
+    topics_per_call = 1 if is_cluster() else TOPICS_PER_SCRIPT_CALL
+    for start in range(0, len(messages), topics_per_call):
+        part = messages[start : start + topics_per_call]
         keys = [key for topic, _ in part for key in (sequence_key(topic), messages_key(topic))]
         args = [arg for topic, text in part for arg in (text, channel_name(topic, database))]
-        script(keys=keys, args=[RETAINED_MESSAGES, *args], client=pipeline)
+        # ClusterPipeline refuses its method eval(), not the command.
+        pipeline.execute_command("EVAL", PUBLISH, len(keys), *keys, RETAINED_MESSAGES, *args)
     return [int(number) for numbers in pipeline.execute() for number in numbers]
+
+
+def publish_to_owner(owner_id: int, topic: str, message: Mapping[str, Any]) -> None:
+    """Send a numbered message in a topic of one user to that user's sockets. Call after commit. Raises RedisError."""
+    seq, _ = redis_client().pipeline().incr(sequence_key(topic)).expire(sequence_key(topic), OWN_TOPIC_LIFE).execute()
+    text = b'{"seq":%d,%b' % (seq, _encoded(message)[1:])
+    send_to_user(owner_id, TOPIC_CHANGED, {"topic": topic, "text": text})
 
 
 def _encoded(message: Mapping[str, Any]) -> bytes:

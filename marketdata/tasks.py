@@ -4,7 +4,7 @@ from celery import shared_task
 
 from marketdata import clock, jobs
 from marketdata.selectors import instruments_by_pk, latest_home_session
-from marketdata.services.backfill import run_piece, stopped_backfills
+from marketdata.services.backfill import run_chunk, stopped_backfills
 from marketdata.services.ingestion import ingest_all
 from marketdata.services.news import ingest_news
 from marketdata.services.provider_health import probe_provider, provider_names
@@ -47,7 +47,7 @@ def poll_watched_quotes() -> None:
 @shared_task(name=jobs.BACKFILL)
 def backfill(backfill_pk: int) -> None:
     """Run one chunk and enqueue the next; returns at once when another worker has the chunk."""
-    if run_piece(backfill_pk=backfill_pk, now=clock.now()):
+    if run_chunk(backfill_pk=backfill_pk, now=clock.now()):
         jobs.enqueue(jobs.BACKFILL, backfill_pk)
 
 

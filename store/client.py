@@ -96,7 +96,11 @@ class _GuardedAsync:
 class _ServerClient(_Guarded, Redis): ...
 
 
-class _ClusterClient(_Guarded, RedisCluster): ...
+class _ClusterClient(_Guarded, RedisCluster):
+    def __init__(self, breaker: CircuitBreaker, **options: Any) -> None:
+        # The base class sends commands while it is made.
+        self.breaker = breaker
+        super().__init__(**options)
 
 
 class _AsyncServerClient(_GuardedAsync, AsyncRedis): ...  # type: ignore[misc]  # redis-py's own bases disagree
@@ -154,12 +158,10 @@ def _breaker_at(url: str) -> CircuitBreaker:
 
 @lru_cache(maxsize=8)
 def _client_at(url: str, cluster: bool) -> Client:
-    made: Any
     limits: dict[str, Any] = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
     if cluster:
         with _calling(_breaker_at(url)):
-            made = _ClusterClient.from_url(url, **limits)
-    else:
-        made = _ServerClient.from_url(url, retry=Retry(NoBackoff(), RETRIES), **limits)
+            return _ClusterClient(_breaker_at(url), url=url, **limits)
+    made: Any = _ServerClient.from_url(url, retry=Retry(NoBackoff(), RETRIES), **limits)
     made.breaker = _breaker_at(url)
     return made

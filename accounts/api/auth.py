@@ -26,7 +26,7 @@ from accounts.login_throttle import count_registration, count_sign_in
 from accounts.models import ApiKey, User
 from accounts.principals import Principal
 from accounts.selectors import keys_of
-from accounts.services.api_keys import make_api_key, revoke_api_key
+from accounts.services.api_keys import create_api_key, revoke_api_key
 from accounts.services.registration import register, register_unverified, signed_in
 from accounts.services.tokens import end_family, open_family, renew_tokens
 from accounts.wall_clock import utc_now
@@ -207,7 +207,7 @@ class Keys(ApiView):
         principal: Principal = request.auth  # type: ignore[assignment]  # as PrincipalAuthentication puts it there
         for scope in asked["scopes"]:
             principal.require(scope)
-        row, text = make_api_key(owner=_owner(request), now=utc_now(), maker_id=principal.key_id, **asked)
+        row, text = create_api_key(owner=_owner(request), now=utc_now(), maker_id=principal.key_id, **asked)
         return Response(_told_once(row, text), status=201, headers=NOT_KEPT)
 
 

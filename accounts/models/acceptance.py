@@ -1,4 +1,4 @@
-"""What a person agreed to."""
+"""Accepted terms and disclaimers."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Acceptance(models.Model):
-    """A person accepted one version of one text; `network` is the shortened address that it came from."""
+    """One user's acceptance of one version of one document; `network` is the client's /24 or /48."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="acceptances")
     document = models.CharField(max_length=16)

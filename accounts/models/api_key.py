@@ -1,4 +1,4 @@
-"""API keys: what stands for a person in a program. The key itself is nowhere stored."""
+"""API keys. Only a digest of each key is stored."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -10,15 +10,15 @@ from django.db.models import Q
 
 
 class Scope(models.TextChoices):
-    """What a key may be used for."""
+    """Permissions of a key."""
 
-    READ = "read", "read what is stored"
-    PREDICT = "predict", "start computations"
+    READ = "read", "read forecasts, prices and the record"
+    PREDICT = "predict", "start batch jobs"
     MANAGE = "manage", "manage keys, alerts and jobs"
 
 
 class ApiKey(models.Model):
-    """One key of a person: its first characters for people, its digest for looking it up."""
+    """One key of a user: `prefix` for display, `digest` for look-up."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=60)
@@ -43,7 +43,7 @@ class ApiKey(models.Model):
         return f"{self.prefix}… ({self.name})"
 
     def state_at(self, now: datetime) -> str:
-        """`revoked`, `expired` or `active`."""
+        """Return `revoked`, `expired` or `active`."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= now else "active"

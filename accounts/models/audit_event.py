@@ -1,4 +1,4 @@
-"""What happened to accounts, keys and models, and who did it."""
+"""Audit log of accounts, keys and models."""
 
 from typing import ClassVar
 
@@ -7,28 +7,28 @@ from django.db import models
 
 
 class AuditEvent(models.Model):
-    """One thing that happened; rows are only added, and deleted when they have been kept long enough.
+    """One event; a trigger refuses updates, and deletes of rows younger than 90 days.
 
-    The account's number stays when the account goes, and tells nobody who it was. `network` is the shortened address.
+    Deleting an account leaves its number in `user_id` without a name. `network` is the client's /24 or /48.
     """
 
     class Kind(models.TextChoices):
-        SIGNED_UP = "signed_up", "account made"
+        SIGNED_UP = "signed_up", "account created"
         SIGNED_IN = "signed_in", "signed in"
-        SIGN_IN_FAILED = "sign_in_failed", "sign-in refused"
+        SIGN_IN_FAILED = "sign_in_failed", "sign-in failed"
         PASSWORD_CHANGED = "password_changed", "password changed"
         PASSWORD_RESET = "password_reset", "password reset by e-mail"
         EMAIL_CHANGED = "email_changed", "e-mail address changed"
-        VENDOR_JOINED = "vendor_joined", "sign-in by a vendor added"
-        VENDOR_REMOVED = "vendor_removed", "sign-in by a vendor removed"
-        KEY_MADE = "key_made", "API key made"
+        PROVIDER_CONNECTED = "provider_connected", "account connected"
+        PROVIDER_REMOVED = "provider_removed", "connected account removed"
+        KEY_CREATED = "key_created", "API key created"
         KEY_REVOKED = "key_revoked", "API key revoked"
         DATA_EXPORTED = "data_exported", "data exported"
         CHANGED_BY_STAFF = "changed_by_staff", "changed by staff"
         ACCOUNT_DELETED = "account_deleted", "account deleted"
         MODEL_PROMOTED = "model_promoted", "model promoted"
         MODEL_ROLLED_BACK = "model_rolled_back", "model rolled back"
-        AUDIT_SHORTENED = "audit_shortened", "old events deleted"
+        AUDIT_PRUNED = "audit_pruned", "old events deleted"
 
     kind = models.CharField(max_length=20, choices=Kind)
     user = models.ForeignKey(

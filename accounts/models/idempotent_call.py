@@ -1,4 +1,4 @@
-"""A call that may be sent twice and must happen once."""
+"""Stored responses of calls with an Idempotency-Key."""
 
 from typing import ClassVar
 
@@ -7,16 +7,16 @@ from django.db.models import Q
 
 
 class IdempotentCall(models.Model):
-    """The key a caller gave a call, what the call was, and its answer once there is one.
+    """One idempotency key of one caller, with the response once there is one.
 
-    `caller` names the bucket that the caller's calls are counted in, `fingerprint` the method, address and body.
+    `caller` is the caller's rate-limit bucket, `fingerprint` a digest of method, path and body.
     """
 
     caller = models.CharField(max_length=100)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
     begun_at = models.DateTimeField()
-    status = models.PositiveSmallIntegerField("status of the answer", null=True)
+    status = models.PositiveSmallIntegerField("response status", null=True)
     headers = models.JSONField(default=dict)
     body = models.BinaryField(null=True)
 

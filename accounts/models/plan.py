@@ -1,4 +1,4 @@
-"""Plans: how often their people may call."""
+"""Plans: rate limits of the API."""
 
 from typing import ClassVar
 
@@ -10,18 +10,20 @@ from accounts.conf import BUILT_IN_PLANS
 
 
 class Plan(models.Model):
-    """Limits of calls to the API, for each key and for each person's own calls; an empty limit is none.
+    """Rate limits for each API key, and for each user's tokens and sessions together; null means no limit.
 
-    The name stands in the header RateLimit-Policy.
+    The name appears in the header RateLimit-Policy.
     """
 
     name = models.CharField(
         primary_key=True,
         max_length=30,
-        validators=[RegexValidator(r"^[a-z][a-z0-9-]*\Z", "Small letters, digits and hyphens, a letter first.")],
+        validators=[
+            RegexValidator(r"^[a-z][a-z0-9-]*\Z", "Use lowercase letters, digits and hyphens; start with a letter.")
+        ],
     )
-    per_minute = models.PositiveIntegerField("calls a minute", null=True, blank=True, help_text="Empty: no limit.")
-    per_day = models.PositiveIntegerField("calls a day", null=True, blank=True, help_text="Empty: no limit.")
+    per_minute = models.PositiveIntegerField("calls per minute", null=True, blank=True, help_text="Empty: no limit.")
+    per_day = models.PositiveIntegerField("calls per day", null=True, blank=True, help_text="Empty: no limit.")
 
     class Meta:
         constraints: ClassVar = [
@@ -38,5 +40,5 @@ class Plan(models.Model):
 
     @property
     def is_built_in(self) -> bool:
-        """Whether the platform itself counts on this plan being there."""
+        """Whether the platform requires this plan."""
         return self.name in {name for name, _, _ in BUILT_IN_PLANS}

@@ -1,4 +1,4 @@
-"""Calls of the API, kept for a while to see how it is used."""
+"""Log of API requests, deleted after the retention period."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from accounts.models.api_key import ApiKey
 
 
 class RequestLog(models.Model):
-    """Who called what with which outcome; neither query nor body, and of the address only the network."""
+    """One API request, without query and body; `network` is the client's /24 or /48."""
 
     at = models.DateTimeField(db_index=True)
     user = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Families of tokens: everything that descends from one sign-in by API, and ends together."""
+"""Token families: all tokens issued from one API sign-in, revoked together."""
 
 import uuid
 from typing import ClassVar
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class TokenFamily(models.Model):
-    """One sign-in by API. `session_hash` ties it to the password: a new password ends every family."""
+    """One API sign-in. `session_hash` depends on the password, so a new password revokes every family."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="token_families")

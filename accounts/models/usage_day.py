@@ -1,4 +1,4 @@
-"""How often each person called what, by day."""
+"""Daily API usage of each user."""
 
 from typing import ClassVar
 
@@ -9,14 +9,14 @@ from accounts.models.api_key import ApiKey
 
 
 class UsageDay(models.Model):
-    """Calls of one endpoint on one UTC day by one key, or (no key) by the person's tokens and pages together."""
+    """Calls of one endpoint on one UTC day by one key, or (key is null) by the user's tokens and website together."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="usage", db_index=False)
     key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, null=True, blank=True, related_name="usage")
     day = models.DateField()
     endpoint = models.CharField(max_length=100)
     calls = models.PositiveBigIntegerField()
-    errors = models.PositiveBigIntegerField(help_text="Answers of 400 and above.")
+    errors = models.PositiveBigIntegerField(help_text="Responses with status 400 or above.")
 
     class Meta:
         verbose_name_plural = "usage by day"

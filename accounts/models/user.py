@@ -1,4 +1,4 @@
-"""People: users who sign in with an e-mail address."""
+"""Users, who sign in with an e-mail address."""
 
 from typing import Any, ClassVar
 
@@ -11,30 +11,30 @@ from accounts.models.plan import Plan
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users by e-mail address; there is no separate user name."""
+    """Creates users by e-mail address; there is no user name."""
 
     use_in_migrations = True
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Store a user; the address is lower-cased because people do not mean two accounts by two spellings."""
+        """Create a user; the address is stored in lower case."""
         if not email:
-            raise ValueError("An e-mail address is needed.")
+            raise ValueError("Set an e-mail address.")
         user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Store a user who may do everything in the admin."""
+        """Create a user with every permission."""
         return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """The user who signs in with this address, however it is spelt."""
+        """Return the user with this address, in any case."""
         return self.get(email__iexact=username)
 
 
 class User(AbstractUser):
-    """A person; the e-mail address is the name to sign in with."""
+    """A user, identified by e-mail address."""
 
     username = None  # type: ignore[assignment]  # AbstractUser declares a field that is removed here
     email = models.EmailField("e-mail address", unique=True)
@@ -51,6 +51,6 @@ class User(AbstractUser):
         return self.email
 
     def clean(self) -> None:
-        """Spell the address as `create_user` does, so that forms find a person who is there already."""
+        """Lower-case the address, so that forms detect an existing account."""
         super().clean()
         self.email = self.email.lower()

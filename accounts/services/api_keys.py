@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from accounts.errors import KeyOutlivesCreator, KeyUnknown, TooManyKeys
-from accounts.keys import digest_of, display_prefix, make_key
+from accounts.keys import digest_of, display_prefix, generate_key
 from accounts.models import ApiKey, AuditEvent, User
 from accounts.principals import key_secret
 from accounts.selectors import keys_of, keys_usable_since, usable_keys
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 
 @transaction.atomic
-def make_api_key(
+def create_api_key(
     *,
     owner: User,
     name: str,
@@ -42,7 +42,7 @@ def make_api_key(
     latest = None if maker is None else maker.expires_at
     if latest is not None and (expires_at is None or expires_at > latest):
         raise KeyOutlivesCreator(latest.isoformat())
-    text = make_key()
+    text = generate_key()
     row = ApiKey.objects.create(
         owner=owner,
         name=name,
@@ -51,7 +51,7 @@ def make_api_key(
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
     )
-    record(kind=AuditEvent.Kind.KEY_MADE, user=owner, now=now, detail=f"{row.prefix} {name}")
+    record(kind=AuditEvent.Kind.KEY_CREATED, user=owner, now=now, detail=f"{row.prefix} {name}")
     return row, text
 
 

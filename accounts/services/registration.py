@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from accounts.errors import EmailNotVerified, EmailTaken, LoginFailed
 from accounts.models import ApiKey, AuditEvent, Scope, User
 from accounts.services.agreements import accept_documents
-from accounts.services.api_keys import make_api_key
+from accounts.services.api_keys import create_api_key
 from accounts.services.audit import record
 
 Kind = AuditEvent.Kind
@@ -35,7 +35,7 @@ def register(*, email: str, password: str, now: datetime) -> Registered:
     user = _made(email, password, now)
     if user is None:
         raise EmailTaken
-    key, text = make_api_key(owner=user, name=FIRST_KEY, scopes=Scope.values, expires_at=None, now=now)
+    key, text = create_api_key(owner=user, name=FIRST_KEY, scopes=Scope.values, expires_at=None, now=now)
     return Registered(user, key, text)
 
 

@@ -9,10 +9,10 @@ from accounts.models import AuditEvent, RequestLog, TokenFamily
 from accounts.services.audit import record
 
 # What the database wants to hear before it lets rows of the audit go.
-SHORTEN = "SELECT set_config('hindcast.shorten_audit', %s, true)"
+SET_PRUNING = "SELECT set_config('hindcast.prune_audit', %s, true)"
 
 
-def delete_what_is_old(*, request_log_days: int, audit_days: int, now: datetime) -> dict[str, int]:
+def delete_expired_rows(*, request_log_days: int, audit_days: int, now: datetime) -> dict[str, int]:
     """Delete what is older than its retention, and tokens nobody can use any more; again changes nothing.
 
     `audit_days` of 0 keeps the audit for ever.
@@ -20,18 +20,18 @@ def delete_what_is_old(*, request_log_days: int, audit_days: int, now: datetime)
     requests, _ = RequestLog.objects.filter(at__lt=now - timedelta(days=request_log_days)).delete()
     tokens, _ = OutstandingToken.objects.filter(expires_at__lt=now).delete()
     families, _ = TokenFamily.objects.filter(expires_at__lt=now).delete()
-    events = _shorten_audit(before=now - timedelta(days=audit_days), now=now) if audit_days else 0
+    events = _prune_audit(before=now - timedelta(days=audit_days), now=now) if audit_days else 0
     return {"requests": requests, "tokens": tokens, "families": families, "events": events}
 
 
 @transaction.atomic
-def _shorten_audit(*, before: datetime, now: datetime) -> int:
+def _prune_audit(*, before: datetime, now: datetime) -> int:
     """Delete the events before an instant, and say so in the audit; returns how many they were."""
     with connection.cursor() as cursor:
-        cursor.execute(SHORTEN, ["yes"])
+        cursor.execute(SET_PRUNING, ["yes"])
         events, _ = AuditEvent.objects.filter(recorded_at__lt=before).delete()
-        cursor.execute(SHORTEN, ["no"])
+        cursor.execute(SET_PRUNING, ["no"])
     if events:
         detail = f"{events} from before {before:%Y-%m-%d}"
-        record(kind=AuditEvent.Kind.AUDIT_SHORTENED, user=None, now=now, detail=detail)
+        record(kind=AuditEvent.Kind.AUDIT_PRUNED, user=None, now=now, detail=detail)
     return events

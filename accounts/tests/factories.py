@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.keys import digest_of, display_prefix, make_key
+from accounts.keys import digest_of, display_prefix, generate_key
 from accounts.models import ApiKey, TokenFamily, User
 from accounts.principals import key_secret
 from accounts.tokens import FAMILY_CLAIM
@@ -25,7 +25,7 @@ def key_of(
     owner: User, *scopes: str, expires_at: datetime | None = None, revoked_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
     """A stored key and its text; it may only read unless scopes are named."""
-    text = make_key()
+    text = generate_key()
     row = ApiKey.objects.create(
         owner=owner,
         name="test",

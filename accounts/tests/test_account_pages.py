@@ -22,7 +22,7 @@ def kinds_of(user: User) -> list[str]:
 def test_the_settings_show_the_last_sign_ins_and_what_was_agreed_to(signed_in: Client, ada: User) -> None:
     Client().post("/accounts/login/", {"login": ada.email, "password": "wrong"}, REMOTE_ADDR="203.0.113.77")
     page = signed_in.get("/accounts/").content.decode()
-    for words in (ada.email, "signed in", "sign-in refused", "203.0.113.0/24", "Terms</a> of 2026-11-25"):
+    for words in (ada.email, "signed in", "sign-in failed", "203.0.113.0/24", "Terms</a> of 2026-11-25"):
         assert words in page
     assert "203.0.113.77" not in page
 

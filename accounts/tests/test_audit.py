@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.conf import IdentitySettings
 from accounts.models import AuditEvent, User
 from accounts.services.audit import record
-from accounts.services.retention import delete_what_is_old
+from accounts.services.retention import delete_expired_rows
 from accounts.tests.conftest import PASSWORD
 from accounts.tests.factories import family_of, key_of
 from accounts.wall_clock import utc_now
@@ -25,11 +25,11 @@ pytestmark = pytest.mark.django_db
     "change", ["UPDATE accounts_auditevent SET detail = 'else'", "DELETE FROM accounts_auditevent"]
 )
 def test_a_row_can_only_be_added(ada: User, change: str) -> None:
-    record(kind=Kind.KEY_MADE, user=ada, now=timezone.now(), detail="hc_ab12")
+    record(kind=Kind.KEY_CREATED, user=ada, now=timezone.now(), detail="hc_ab12")
     with pytest.raises((IntegrityError, InternalError), match="append-only"), transaction.atomic():
         connection.cursor().execute(change)
     event = AuditEvent.objects.get()
-    assert (event.kind, event.detail, event.network) == (Kind.KEY_MADE, "hc_ab12", "")
+    assert (event.kind, event.detail, event.network) == (Kind.KEY_CREATED, "hc_ab12", "")
 
 
 def recorded(user: User, *days_ago: int) -> None:
@@ -40,25 +40,25 @@ def recorded(user: User, *days_ago: int) -> None:
 def test_events_are_deleted_once_they_were_kept_long_enough_and_that_is_an_event(ada: User) -> None:
     recorded(ada, 731, 800, 729, 1)
     now = utc_now()
-    assert delete_what_is_old(request_log_days=30, audit_days=730, now=now)["events"] == 2
-    told = AuditEvent.objects.get(kind=Kind.AUDIT_SHORTENED)
+    assert delete_expired_rows(request_log_days=30, audit_days=730, now=now)["events"] == 2
+    told = AuditEvent.objects.get(kind=Kind.AUDIT_PRUNED)
     assert told.detail == f"2 from before {now - timedelta(days=730):%Y-%m-%d}"
     assert AuditEvent.objects.filter(kind=Kind.SIGNED_IN).count() == 2
-    assert delete_what_is_old(request_log_days=30, audit_days=730, now=now)["events"] == 0
+    assert delete_expired_rows(request_log_days=30, audit_days=730, now=now)["events"] == 0
     assert AuditEvent.objects.count() == 3
 
 
 def test_an_audit_without_a_retention_is_kept_for_ever(ada: User) -> None:
     recorded(ada, 4000)
-    assert delete_what_is_old(request_log_days=30, audit_days=0, now=utc_now())["events"] == 0
+    assert delete_expired_rows(request_log_days=30, audit_days=0, now=utc_now())["events"] == 0
     assert AuditEvent.objects.count() == 1
 
 
 def test_no_retention_reaches_what_is_young_and_deleting_ends_with_it(ada: User) -> None:
     recorded(ada, 100, 80)
     with pytest.raises((IntegrityError, InternalError), match="append-only"), transaction.atomic():
-        delete_what_is_old(request_log_days=30, audit_days=70, now=utc_now())
-    assert delete_what_is_old(request_log_days=30, audit_days=90, now=utc_now())["events"] == 1
+        delete_expired_rows(request_log_days=30, audit_days=70, now=utc_now())
+    assert delete_expired_rows(request_log_days=30, audit_days=90, now=utc_now())["events"] == 1
     with pytest.raises((IntegrityError, InternalError), match="append-only"), transaction.atomic():
         connection.cursor().execute("DELETE FROM accounts_auditevent")
 
@@ -81,7 +81,7 @@ def test_what_was_typed_at_the_door_is_not_kept(client: Client, ada: User) -> No
 
 def test_staff_read_it_and_cannot_change_it(client: Client, ada: User) -> None:
     record(kind=Kind.KEY_REVOKED, user=ada, now=timezone.now(), detail="hc_ab12")
-    record(kind=Kind.KEY_MADE, user=User(pk=4711), now=timezone.now())
+    record(kind=Kind.KEY_CREATED, user=User(pk=4711), now=timezone.now())
     client.force_login(User.objects.create_superuser("root@example.com", PASSWORD))
     page = client.get("/admin/accounts/auditevent/").content.decode()
     assert ada.email in page

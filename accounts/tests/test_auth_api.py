@@ -83,7 +83,7 @@ def test_who_registers_gets_an_account_and_a_key_that_works_at_once(browser: Cli
     assert key not in str(vars(stored).values())
     assert body["api_key"]["prefix"] == stored.prefix == key[:11]
     assert sorted(body["api_key"]["scopes"]) == ["manage", "predict", "read"]
-    assert set(AuditEvent.objects.values_list("kind", flat=True)) == {"signed_up", "key_made"}
+    assert set(AuditEvent.objects.values_list("kind", flat=True)) == {"signed_up", "key_created"}
     assert {row.document for row in Acceptance.objects.all()} == {"terms", "disclaimer"}
 
 

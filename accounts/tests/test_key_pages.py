@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.keys import checked_key, digest_of
+from accounts.keys import digest_of, validated_key
 from accounts.models import ApiKey
 from accounts.principals import key_secret
 from accounts.services.api_keys import DAY, MOST_IN_A_DAY, MOST_KEYS
@@ -29,7 +29,7 @@ def test_a_new_key_is_shown_once_and_only_its_digest_kept(client: Client) -> Non
     page = client.post(PAGE, {"name": "notebook", "read": "on", "life": "30"})
     assert (page.status_code, "no-store" in page["Cache-Control"]) == (200, True)
     row = ApiKey.objects.get()
-    shown = checked_key(page.context["new_key"])
+    shown = validated_key(page.context["new_key"])
     assert shown in page.content.decode()
     assert (row.digest, row.scopes) == (digest_of(shown, key_secret()), ["read"])
     assert row.expires_at is not None

@@ -5,19 +5,19 @@ import string
 import pytest
 
 from accounts.errors import InvalidCredentials
-from accounts.keys import ALPHABET, KEY_CHARACTERS, checked_key, digest_of, display_prefix, make_key
+from accounts.keys import ALPHABET, KEY_CHARACTERS, digest_of, display_prefix, generate_key, validated_key
 
 
 def test_a_new_key_is_accepted_and_never_the_same() -> None:
-    keys = {make_key() for _ in range(200)}
+    keys = {generate_key() for _ in range(200)}
     assert len(keys) == 200
-    assert {checked_key(key) for key in keys} == keys
+    assert {validated_key(key) for key in keys} == keys
     assert {len(key) for key in keys} == {KEY_CHARACTERS}
     assert all(key.startswith("hc_") and set(key[3:]) <= set(string.ascii_letters + string.digits) for key in keys)
 
 
 def test_every_single_mistyped_character_is_refused() -> None:
-    key = make_key()
+    key = generate_key()
     typos = [
         key[:place] + other + key[place + 1 :]
         for place in range(3, KEY_CHARACTERS)
@@ -27,7 +27,7 @@ def test_every_single_mistyped_character_is_refused() -> None:
     assert len(typos) > 300
     for typo in typos:
         with pytest.raises(InvalidCredentials) as refused:
-            checked_key(typo)
+            validated_key(typo)
         assert refused.value.reason == "malformed-key"
 
 
@@ -36,15 +36,15 @@ def test_every_single_mistyped_character_is_refused() -> None:
 )
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(InvalidCredentials):
-        checked_key(text)
+        validated_key(text)
 
 
 def test_two_neighbours_that_changed_places_are_refused() -> None:
-    key = make_key()
+    key = generate_key()
     place = next(place for place in range(3, 34) if key[place] != key[place + 1])
     swapped = key[:place] + key[place + 1] + key[place] + key[place + 2 :]
     with pytest.raises(InvalidCredentials):
-        checked_key(swapped)
+        validated_key(swapped)
 
 
 def test_the_digest_depends_on_key_and_secret() -> None:
@@ -55,5 +55,5 @@ def test_the_digest_depends_on_key_and_secret() -> None:
 
 
 def test_people_see_eleven_characters() -> None:
-    key = make_key()
+    key = generate_key()
     assert display_prefix(key) == key[:11]

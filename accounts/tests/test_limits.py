@@ -136,7 +136,7 @@ def test_more_than_a_day_allows_is_refused_for_good(bucket: str) -> None:
 
 
 @pytest.mark.parametrize("is_local", [False, True])
-def test_where_minute_and_day_refuse_the_longer_wait_is_told(bucket: str, is_local: bool) -> None:
+def test_where_minute_and_day_refuse_the_longer_wait_is_reported(bucket: str, is_local: bool) -> None:
     counter, small = LocalCounter(), quota(bucket, 10, 30)
 
     def count(cost: int) -> RateLimitResult:
@@ -150,7 +150,7 @@ def test_where_minute_and_day_refuse_the_longer_wait_is_told(bucket: str, is_loc
         assert refused.refused_by.reset_s == pytest.approx(width_s, abs=10)
 
 
-def test_a_day_that_has_not_begun_is_told_as_a_whole_one(bucket: str) -> None:
+def test_an_unused_day_has_its_whole_window_left(bucket: str) -> None:
     count_call(quota(bucket, 1))
     refused = count_call(quota(bucket, 1, 100))
     assert [one.used for one in refused.windows] == [1, 0]
@@ -166,7 +166,7 @@ def test_a_plan_without_a_limit_is_counted_all_the_same(bucket: str) -> None:
     assert allowance.headers()["RateLimit-Policy"] == '"free";q=1000000000;w=60'
 
 
-def test_headers_tell_limits_windows_and_what_is_left() -> None:
+def test_headers_contain_limits_windows_and_remaining_calls() -> None:
     windows = (Window("free", 60, 60, used=3, reset_s=42), Window("free-day", 5000, 86_400, used=5, reset_s=7))
     assert RateLimitResult(windows).headers() == {
         "RateLimit-Policy": '"free";q=60;w=60, "free-day";q=5000;w=86400',
@@ -279,6 +279,6 @@ def test_the_short_way_to_the_header_tells_what_the_allowance_does(
     assert rate_limit_header(caller, counted) == rate_limit_result(caller, counted).headers()["RateLimit"]
 
 
-def test_an_allowance_is_told_in_whole_seconds_and_never_below_nothing() -> None:
-    told = rate_limit_header(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
-    assert told == '"free";r=0;t=60, "free-day";r=99;t=1'
+def test_remaining_calls_are_never_negative_and_seconds_are_rounded_up() -> None:
+    header = rate_limit_header(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
+    assert header == '"free";r=0;t=60, "free-day";r=99;t=1'

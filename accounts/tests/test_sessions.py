@@ -26,7 +26,7 @@ def _store_is_up() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("key", ['"aaaaaaaaaa\\000"', "../../etc/passwd", "A" * 32, "a" * 41, "short"])
-def test_a_key_that_is_none_of_ours_is_nobody(client: Client, key: str) -> None:
+def test_a_malformed_session_key_is_anonymous(client: Client, key: str) -> None:
     answer = client.get(reverse("alerts:list"), headers={"cookie": f"sessionid={key}"})
     assert (answer.status_code, answer["Location"]) == (302, f"{reverse('account_login')}?next=/alerts/")
 
@@ -38,7 +38,7 @@ def test_a_session_outlives_the_cache(signed_in: Client, settings: Settings) -> 
     assert "ada@example.com" in page.content.decode()
 
 
-def test_a_cache_that_has_just_failed_is_left_alone(signed_in: Client) -> None:
+def test_an_open_circuit_skips_the_cache(signed_in: Client) -> None:
     key = signed_in.cookies[settings_module.SESSION_COOKIE_NAME].value
     cache.set(f"{SessionStore.cache_key_prefix}{key}", {"of": "the cache"})
     assert SessionStore(key).load() == {"of": "the cache"}

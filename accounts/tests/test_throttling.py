@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.errors import InvalidCredentials, RateLimited
-from accounts.keys import make_key
+from accounts.keys import generate_key
 from accounts.limits import SharedThrottle, bucket_of
 from accounts.principals import principal_of
 from accounts.quotas import RateLimitResult
@@ -70,6 +70,6 @@ def test_keys_have_a_bucket_each_with_the_limits_of_their_owners_plan() -> None:
 def test_trying_keys_is_counted_by_address() -> None:
     for _ in range(3):
         with pytest.raises(InvalidCredentials):
-            principal_of(call(**{"X-API-Key": make_key()}))
+            principal_of(call(**{"X-API-Key": generate_key()}))
     with pytest.raises(RateLimited):
-        principal_of(call(**{"X-API-Key": make_key()}))
+        principal_of(call(**{"X-API-Key": generate_key()}))

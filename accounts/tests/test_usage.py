@@ -12,7 +12,7 @@ from pytest_django import Settings
 from accounts import usage
 from accounts.models import ApiKey, RequestLog, TokenFamily, UsageDay, User
 from accounts.principals import Principal
-from accounts.services.retention import delete_what_is_old
+from accounts.services.retention import delete_expired_rows
 from accounts.tests.factories import family_of, key_of, person, token_for
 from accounts.usage import USAGE, ApiCall, Usage
 from accounts.wall_clock import utc_now
@@ -166,7 +166,7 @@ def test_old_requests_and_tokens_are_deleted(browser: Client) -> None:
     old = family_of(person())
     TokenFamily.objects.filter(pk=old.pk).update(expires_at=now - timedelta(seconds=1))
     kept = family_of(person())
-    gone = delete_what_is_old(request_log_days=30, audit_days=0, now=now)
+    gone = delete_expired_rows(request_log_days=30, audit_days=0, now=now)
     assert gone == {"requests": 1, "tokens": 0, "families": 1, "events": 0}
     assert TokenFamily.objects.get() == kept
-    assert not any(delete_what_is_old(request_log_days=30, audit_days=0, now=now).values())
+    assert not any(delete_expired_rows(request_log_days=30, audit_days=0, now=now).values())

@@ -28,7 +28,7 @@ def test_the_address_is_stored_in_one_spelling() -> None:
 
 
 def test_a_user_needs_an_address() -> None:
-    with pytest.raises(ValueError, match="e-mail address is needed"):
+    with pytest.raises(ValueError, match="Set an e-mail address"):
         User.objects.create_user("", PASSWORD)
 
 

@@ -109,7 +109,7 @@ def test_an_address_that_both_sides_proved_joins_the_account(client: Client, ven
     ada.refresh_from_db()
     assert ada.check_password(PASSWORD)
     kinds = AuditEvent.objects.filter(user=ada).values_list("kind", "detail")
-    assert sorted(kinds) == [("signed_in", ""), ("vendor_joined", vendor.name)]
+    assert sorted(kinds) == [("provider_connected", vendor.name), ("signed_in", "")]
     assert [(m.to, m.subject) for m in mail.outbox] == [([ada.email], "Another way to sign in was added")]
 
 

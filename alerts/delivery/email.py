@@ -1,4 +1,4 @@
-"""E-mail: one text with an HTML alternative."""
+"""E-mail channel: plain text with an HTML alternative."""
 
 from smtplib import SMTPException
 
@@ -15,7 +15,7 @@ CHANNEL = "email"
 
 
 def send(alert: Alert) -> None:
-    """Send the alert to its owner. Raises DeliveryFailed when the mail server does not take it."""
+    """Send the alert to its owner. Raises DeliveryFailed if the mail server refuses it."""
     site = settings.HINDCAST_ALERTS.site_url
     context = {
         "alert": alert,

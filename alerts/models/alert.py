@@ -1,4 +1,4 @@
-"""A condition became true."""
+"""Alerts: a rule's condition became true."""
 
 from typing import ClassVar
 
@@ -6,10 +6,10 @@ from django.db import models
 
 
 class Alert(models.Model):
-    """One transition of one rule from false to true, with the text that is sent."""
+    """One transition of one rule from false to true, with the text of its message."""
 
     rule = models.ForeignKey("alerts.Rule", on_delete=models.CASCADE, related_name="alerts")
-    session = models.DateField("session that made it true")
+    session = models.DateField()
     subject = models.CharField(max_length=200)
     body = models.TextField()
     raised_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""One attempt to deliver one alert over one channel."""
+"""Delivery attempts of alerts."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class DeliveryAttempt(models.Model):
-    """Written before the message leaves and completed after, so that a crash in between shows."""
+    """One attempt over one channel, stored before sending and completed after, so that a crash shows."""
 
     class Status(models.TextChoices):
         STARTED = "started"

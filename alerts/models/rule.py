@@ -1,4 +1,4 @@
-"""What a person wants to be told."""
+"""Alert rules of users."""
 
 from typing import ClassVar
 
@@ -7,15 +7,16 @@ from django.db import models
 from django.db.models import Q
 
 from alerts.conditions import Condition
+from predictions.templatetags.figures import price
 
 
 class Rule(models.Model):
-    """A condition on one instrument: it fires when it becomes true, and is armed again once it has been false."""
+    """A condition on one instrument. It fires when it becomes true and re-arms once it is false."""
 
     class Kind(models.TextChoices):
-        SIGNAL_BECOMES = "signal_becomes", "the signal turns to"
-        PRICE_ABOVE = "price_above", "the price closes above"
-        PRICE_BELOW = "price_below", "the price closes below"
+        SIGNAL_BECOMES = "signal_becomes", "signal changes to"
+        PRICE_ABOVE = "price_above", "price closes above"
+        PRICE_BELOW = "price_below", "price closes below"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="alert_rules")
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="+")
@@ -53,13 +54,13 @@ class Rule(models.Model):
 
     @property
     def condition(self) -> Condition:
-        """The condition by itself, for judging it."""
+        """The condition as a value, without the database row."""
         return Condition(self.kind, self.signal, self.horizon_sessions, self.threshold)
 
     @property
     def phrase(self) -> str:
-        """The condition in words, to follow "when"; reads the instrument."""
+        """The condition as text after the symbol: "closes above $180.50"; reads the instrument."""
         if self.kind == self.Kind.SIGNAL_BECOMES:
-            return f"the {self.horizon_sessions}-session forecast turns to {self.signal}"
-        threshold = "" if self.threshold is None else f"{self.threshold.normalize():f}"
-        return f"{self.Kind(self.kind).label} {threshold} {self.instrument.currency}"
+            return f"{self.horizon_sessions}-day signal changes to {self.signal}"
+        side = "above" if self.kind == self.Kind.PRICE_ABOVE else "below"
+        return f"closes {side} {price(self.threshold, self.instrument)}"

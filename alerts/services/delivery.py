@@ -1,4 +1,4 @@
-"""Sending what was raised: claimed first, so that nobody is told twice."""
+"""Delivery of raised alerts, at most once each."""
 
 from datetime import datetime
 
@@ -16,13 +16,13 @@ MAX_ATTEMPTS = 5
 
 
 def deliver_pending(*, now: datetime) -> int:
-    """Send every alert that is not sent yet; returns how many left.
+    """Send every unsent alert; returns the number sent.
 
-    An alert is claimed by a conditional update before it is sent, so two workers never send it twice. When the channel
-    refuses, the claim is given back for the next call, until `MAX_ATTEMPTS` have failed; a crash in between leaves an
-    attempt marked started, and the alert is not sent again. An owner who may no longer sign in is not written to.
+    A conditional update claims each alert before it is sent, so two workers never send it twice. If the channel refuses
+    it, the claim is released for the next call until `MAX_ATTEMPTS` have failed. A crash while sending leaves the
+    attempt in state `started`, and the alert is not sent again. Alerts of inactive users are skipped.
     """
-    return sum(_deliver(alert, now) for alert in pending_alerts(most_failures=MAX_ATTEMPTS - 1))
+    return sum(_deliver(alert, now) for alert in pending_alerts(max_failures=MAX_ATTEMPTS - 1))
 
 
 def _deliver(alert: Alert, now: datetime) -> bool:

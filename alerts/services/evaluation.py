@@ -1,33 +1,34 @@
-"""Judging every rule by a session, and raising an alert where a condition became true."""
+"""Evaluation of alert rules on a session's prices and forecasts."""
 
 from datetime import date, datetime
 
 import structlog
 from django.db import transaction
 
-from alerts.conditions import Observation, holds
+from alerts.conditions import Observation, matches_condition
 from alerts.models import Alert, Rule
 from alerts.selectors import active_rules, observations_on
 from marketdata.selectors import newest_session
+from predictions.templatetags.figures import price
 
 log = structlog.get_logger(__name__)
 
 
 def evaluate_rules(*, on: date, now: datetime) -> list[Alert]:
-    """Raise an alert for every armed rule whose condition holds on session `on`, and arm again those where it does not.
+    """Raise an alert for each armed rule whose condition is true on session `on`; re-arm rules where it is false.
 
-    A session that is not the newest stored one raises nothing: nobody is written to about the past. Safe to call
-    twice: a rule is disarmed by the update that claims it, and raises one alert a session at most. A rule the session
-    says nothing about (no final bar, an abstention) stays as it was.
+    A session older than the newest stored one raises nothing. A second call changes nothing: the update that claims a
+    rule disarms it, and a rule raises at most one alert per session. A rule without a final bar or an issued forecast
+    on that session keeps its state.
     """
     if on != newest_session():
         return []
     rules = list(active_rules())
     observed = observations_on(on, rules)
-    truths = {rule: holds(rule.condition, observed[rule.instrument_id]) for rule in rules}
-    fired = [rule for rule, truth in truths.items() if truth is True and rule.is_armed]
-    false_again = [rule.pk for rule, truth in truths.items() if truth is False and not rule.is_armed]
-    Rule.objects.filter(pk__in=false_again, is_armed=False).update(is_armed=True)
+    matches = {rule: matches_condition(rule.condition, observed[rule.instrument_id]) for rule in rules}
+    fired = [rule for rule, is_match in matches.items() if is_match is True and rule.is_armed]
+    cleared = [rule.pk for rule, is_match in matches.items() if is_match is False and not rule.is_armed]
+    Rule.objects.filter(pk__in=cleared, is_armed=False).update(is_armed=True)
     raised = [alert for rule in fired for alert in _raise_alert(rule, observed[rule.instrument_id], now)]
     log.info("alert_rules_evaluated", session=on.isoformat(), rules=len(rules), raised=len(raised))
     return raised
@@ -35,7 +36,7 @@ def evaluate_rules(*, on: date, now: datetime) -> list[Alert]:
 
 @transaction.atomic
 def _raise_alert(rule: Rule, observation: Observation, now: datetime) -> list[Alert]:
-    """Claim the armed rule and store its alert; nothing when another worker was faster or it was not armed."""
+    """Disarm the rule and store its alert; returns nothing if another worker claimed the rule first."""
     claimed = Rule.objects.filter(pk=rule.pk, is_armed=True, is_active=True).update(is_armed=False)
     if not claimed:
         return []
@@ -43,7 +44,7 @@ def _raise_alert(rule: Rule, observation: Observation, now: datetime) -> list[Al
         rule=rule,
         session=observation.session,
         defaults={
-            "subject": f"{rule.instrument.symbol}: {rule.phrase}",
+            "subject": _subject(rule, observation),
             "body": _body(rule, observation),
             "raised_at": now,
         },
@@ -51,13 +52,17 @@ def _raise_alert(rule: Rule, observation: Observation, now: datetime) -> list[Al
     return [alert] if created else []
 
 
-def _body(rule: Rule, observation: Observation) -> str:
-    symbol, currency = rule.instrument.symbol, rule.instrument.currency
-    session = f"{observation.session:%A, %d %B %Y}"
+def _subject(rule: Rule, observation: Observation) -> str:
+    instrument = rule.instrument
     if rule.kind == Rule.Kind.SIGNAL_BECOMES:
-        return (
-            f"The forecast for {symbol} over {rule.horizon_sessions} sessions, made from the close of {session}, "
-            f"has the signal {rule.signal}."
-        )
-    close = "unknown" if observation.close is None else f"{observation.close.normalize():f}"
-    return f"{symbol} closed at {close} {currency} on {session}; you asked to be told when {rule.phrase}."
+        return f"{instrument.symbol}: {rule.horizon_sessions}-day signal changed to {rule.signal}"
+    side = "above" if rule.kind == Rule.Kind.PRICE_ABOVE else "below"
+    close, threshold = price(observation.close, instrument), price(rule.threshold, instrument)
+    return f"{instrument.symbol} closed at {close}, {side} your alert at {threshold}"
+
+
+def _body(rule: Rule, observation: Observation) -> str:
+    day = f"{observation.session:%A, %d %B %Y}"
+    if rule.kind == Rule.Kind.SIGNAL_BECOMES:
+        return f"{_subject(rule, observation)}. The forecast is based on the close of {day}."
+    return f"{_subject(rule, observation)}, on {day}."

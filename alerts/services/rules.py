@@ -1,4 +1,4 @@
-"""Making and deleting rules."""
+"""Creation and deletion of alert rules."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -14,7 +14,7 @@ from marketdata.models import Instrument
 
 @dataclass(frozen=True, slots=True)
 class RuleRequest:
-    """What a person asks to be told."""
+    """The condition of a rule to create."""
 
     instrument: Instrument
     kind: str
@@ -25,22 +25,22 @@ class RuleRequest:
 
 @transaction.atomic
 def create_rule(*, user: User, request: RuleRequest, limit: int, now: datetime) -> tuple[Rule, bool]:
-    """Store a rule; returns (rule, created). Asking for the same thing twice returns the rule that exists, switched on.
+    """Create a rule; returns (rule, created). If the user has the same rule, it is activated and returned.
 
-    Raises TooManyRules when the owner already has `limit` rules.
+    Raises TooManyRules if the user already has `limit` rules.
     """
     owner = User.objects.select_for_update().get(pk=user.pk)
-    asked = {field.name: getattr(request, field.name) for field in fields(request)}
-    same = Rule.objects.filter(user=owner, **asked).first()
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    same = Rule.objects.filter(user=owner, **values).first()
     if same is not None:
         Rule.objects.filter(pk=same.pk, is_active=False).update(is_active=True, is_armed=True)
         same.refresh_from_db()
         return same, False
     if Rule.objects.filter(user=owner).count() >= limit:
         raise TooManyRules(limit)
-    return Rule.objects.create(user=owner, created_at=now, **asked), True
+    return Rule.objects.create(user=owner, created_at=now, **values), True
 
 
 def delete_rule(*, rule: Rule) -> None:
-    """Delete a rule with the alerts it raised; deleting it again does nothing."""
+    """Delete a rule and its alerts; deleting it again does nothing."""
     rule.delete()

@@ -1,16 +1,16 @@
-"""When a rule's condition holds."""
+"""When a rule's condition matches_condition."""
 
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from alerts.conditions import Condition, Observation, holds
+from alerts.conditions import Condition, Observation, matches_condition
 
 SESSION = date(2023, 9, 21)
 
 
-def seen(close: str | None = None, **signals: str) -> Observation:
+def observation(close: str | None = None, **signals: str) -> Observation:
     return Observation(SESSION, None if close is None else Decimal(close), {int(k[1:]): v for k, v in signals.items()})
 
 
@@ -26,23 +26,23 @@ def seen(close: str | None = None, **signals: str) -> Observation:
     ],
 )
 def test_a_price_must_pass_the_threshold_not_touch_it(kind: str, close: str, expected: bool) -> None:
-    assert holds(Condition(kind, "", None, Decimal("100")), seen(close)) is expected
+    assert matches_condition(Condition(kind, "", None, Decimal("100")), observation(close)) is expected
 
 
 def test_a_session_without_a_final_bar_says_nothing_about_a_price() -> None:
-    assert holds(Condition("price_above", "", None, Decimal("100")), seen(None)) is None
+    assert matches_condition(Condition("price_above", "", None, Decimal("100")), observation(None)) is None
 
 
 def test_a_signal_counts_only_at_its_own_horizon() -> None:
     buy_at_5 = Condition("signal_becomes", "BUY", 5, None)
-    assert holds(buy_at_5, seen(h5="BUY", h20="HOLD")) is True
-    assert holds(buy_at_5, seen(h5="HOLD", h20="BUY")) is False
+    assert matches_condition(buy_at_5, observation(h5="BUY", h20="HOLD")) is True
+    assert matches_condition(buy_at_5, observation(h5="HOLD", h20="BUY")) is False
 
 
 def test_an_abstention_says_nothing_about_a_signal() -> None:
-    assert holds(Condition("signal_becomes", "BUY", 5, None), seen("100", h20="BUY")) is None
+    assert matches_condition(Condition("signal_becomes", "BUY", 5, None), observation("100", h20="BUY")) is None
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="no such condition"):
-        holds(Condition("moon_is_full", "", None, None), seen("100"))
+    with pytest.raises(ValueError, match="unknown condition kind"):
+        matches_condition(Condition("moon_is_full", "", None, None), observation("100"))

@@ -86,9 +86,9 @@ def test_an_alert_reaches_its_owner_by_smtp_once(raised: Alert, settings: Settin
         controller.stop()
     assert inbox.recipients == [["ada@example.com"]]
     (message,) = inbox.messages
-    assert message["Subject"] == "AAPL: the price closes above 100 USD"
+    assert message["Subject"] == "AAPL closed at $101.00, above your alert at $100.00"
     text = message.as_string()
-    assert "AAPL closed at 101 USD" in text
+    assert "AAPL closed at $101.00, above your alert at $100.00, on " in text
     assert "/stocks/AAPL" in text
     assert DeliveryAttempt.objects.get().status == "sent"
 
@@ -144,5 +144,8 @@ def test_two_workers_send_each_alert_once(raised: Alert, settings: Settings) -> 
     WhileAnotherWorks.others.clear()
     assert deliver_pending(now=NOW) == 1
     assert WhileAnotherWorks.others == [1]
-    assert sorted(message.subject for message in mail.outbox) == ["AAPL: the price closes above 100 USD", "the second"]
+    assert sorted(message.subject for message in mail.outbox) == [
+        "AAPL closed at $101.00, above your alert at $100.00",
+        "the second",
+    ]
     assert DeliveryAttempt.objects.filter(status="sent").count() == 2

@@ -76,8 +76,8 @@ def test_the_text_says_what_happened() -> None:
     price_rule(person(), apple, "100.50", Rule.Kind.PRICE_BELOW)
     close_at(apple, FIRST, "99.25")
     (alert,) = evaluate_rules(on=FIRST, now=NOW)
-    assert alert.subject == "AAPL: the price closes below 100.5 USD"
-    assert "AAPL closed at 99.25 USD on Tuesday, 19 September 2023" in alert.body
+    assert alert.subject == "AAPL closed at $99.25, below your alert at $100.50"
+    assert alert.body == f"{alert.subject}, on Tuesday, 19 September 2023."
 
 
 def test_the_same_rule_asked_twice_is_one_rule() -> None:

@@ -28,26 +28,26 @@ def test_a_rule_is_set_and_listed(signed_in: Client) -> None:
     answer = signed_in.post("/alerts/", form, follow=True)
     rule = Rule.objects.get()
     assert (rule.instrument.symbol, rule.signal, rule.horizon_sessions, rule.threshold) == ("BRK.B", "BUY", 5, None)
-    assert b"the 5-session forecast turns to BUY" in answer.content
+    assert b"5-day signal changes to BUY" in answer.content
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"symbol": "AAPLE"}, "Did you mean AAPL?"),
         ({"symbol": "!!"}, "Invalid symbol"),
-        ({"threshold": ""}, "Give a price above 0."),
-        ({"threshold": "-3"}, "Give a price above 0."),
-        ({"threshold": "NaN"}, "Write the price as a number"),
-        ({"kind": "signal_becomes"}, "Choose the signal to wait for."),
+        ({"threshold": ""}, "Enter a price above 0."),
+        ({"threshold": "-3"}, "Enter a price above 0."),
+        ({"threshold": "NaN"}, "Enter the price as a number"),
+        ({"kind": "signal_becomes"}, "Choose a signal."),
         ({"kind": "full_moon"}, "Select a valid choice"),
     ],
 )
-def test_a_wrong_form_says_why_and_stores_nothing(signed_in: Client, change: dict[str, str], said: str) -> None:
+def test_a_wrong_form_says_why_and_stores_nothing(signed_in: Client, change: dict[str, str], message: str) -> None:
     stock()
     answer = signed_in.post("/alerts/", {"symbol": "AAPL", "kind": "price_above", "threshold": "1", **change})
     assert answer.status_code == 422
-    assert said in answer.content.decode()
+    assert message in answer.content.decode()
     assert not Rule.objects.exists()
 
 
@@ -65,12 +65,12 @@ def test_the_fragment_asks_a_stranger_to_sign_in_and_offers_others_the_form(clie
 
 def test_the_form_starts_with_what_the_page_was_about(signed_in: Client) -> None:
     for path in ("/alerts/form", "/alerts/"):
-        told = signed_in.get(f"{path}?symbol=AAPL&horizon=20").content.decode()
-        assert '<option value="20" selected>20 sessions</option>' in told
-        assert '<option value="BUY">BUY</option>' in told
+        html = signed_in.get(f"{path}?symbol=AAPL&horizon=20").content.decode()
+        assert '<option value="20" selected>20 trading days</option>' in html
+        assert '<option value="BUY">BUY</option>' in html
     assert '<option value="5" selected>' in signed_in.get("/alerts/form?symbol=AAPL&horizon=7").content.decode()
 
 
 def test_signing_in_leads_back_to_what_the_page_was_about(client: Client) -> None:
-    told = client.get("/alerts/form?symbol=AAPL&horizon=20").content.decode()
-    assert told.count("?next=/alerts/%3Fsymbol%3DAAPL%26horizon%3D20") == 2
+    html = client.get("/alerts/form?symbol=AAPL&horizon=20").content.decode()
+    assert html.count("?next=/alerts/%3Fsymbol%3DAAPL%26horizon%3D20") == 2

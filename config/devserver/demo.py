@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 
 from accounts.models import Scope, User
 from accounts.selectors import keys_of
-from accounts.services.api_keys import make_api_key
+from accounts.services.api_keys import create_api_key
 from accounts.wall_clock import utc_now
 from config.devserver.paths import ROOT
 from config.devserver.server_process import HOST
@@ -105,7 +105,7 @@ def ensure_staff() -> Login:
         user = User.objects.create_superuser(STAFF, password, plan_id="unlimited")
     now, api_key = utc_now(), None
     if not keys_of(user).exists():
-        _, api_key = make_api_key(owner=user, name="demo", scopes=Scope.values, expires_at=None, now=now)
+        _, api_key = create_api_key(owner=user, name="demo", scopes=Scope.values, expires_at=None, now=now)
     return Login(STAFF, password, api_key)
 
 

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
-import redis
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connections
@@ -15,8 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis.exceptions import RedisError
 
 from marketdata import clock
 from marketdata.calendars import latest_session, sessions_behind
@@ -24,6 +22,7 @@ from marketdata.selectors import newest_session, provider_healths
 from mlops.errors import NoChampion
 from mlops.selectors import champion
 from predictions.selectors.ledger import last_check
+from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -131,18 +130,10 @@ def _database() -> tuple[str, Facts]:
 
 
 def _redis() -> tuple[str, Facts]:
-    client = redis.Redis.from_url(
-        settings.HINDCAST_SITE.redis_url,
-        socket_timeout=PROBE_SECONDS,
-        socket_connect_timeout=PROBE_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
     try:
-        client.ping()
-    except (redis.RedisError, OSError) as error:
+        redis_client().ping()
+    except (RedisError, OSError) as error:
         raise CheckFailed("Redis does not answer.") from error
-    finally:
-        client.close()
     return "Answers.", {}
 
 

@@ -133,7 +133,11 @@ CACHES = {
     }
 }
 CHANNEL_LAYERS = {
-    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [SITE.redis_url]}}
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        # One channel per process takes the messages to all of its users.
+        "CONFIG": {"hosts": [SITE.redis_url], "capacity": 2_000},
+    }
 }
 SESSION_ENGINE = "accounts.sessions"
 

@@ -1,5 +1,7 @@
-"""Who may open the socket: pages of this site and of the front ends it names, as whoever is signed in there, and
-programs with a key or a token. By what somebody came in stands in the scope as `pass`, None for nobody."""
+"""Authentication of sockets: pages of this site and of its front ends by session, programs by key or token.
+
+The scope gets `user` and `credential`, which is None for anonymous sockets.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -21,7 +23,7 @@ from redis.exceptions import RedisError
 from accounts.errors import AccountError, InvalidCredentials
 from accounts.models import Scope, User
 from accounts.principals import FOREVER, Credential, credential_of, principal_of
-from config.stream.guard import Pass
+from config.stream.credential_guard import SocketCredential
 from config.stream.threads import in_thread
 
 log = structlog.get_logger(__name__)
@@ -33,21 +35,21 @@ CREDENTIALS = {
     b"x-forwarded-for": "HTTP_X_FORWARDED_FOR",
 }
 
-Admitted = tuple[object, Pass | None]
-NOBODY: Admitted = (AnonymousUser(), None)
+Authenticated = tuple[object, SocketCredential | None]
+ANONYMOUS: Authenticated = (AnonymousUser(), None)
 
 
-class PagesOfThisSite(OriginValidator):
-    """Refuses pages of other sites; a program that is no browser sends no Origin and has no cookie to be misused."""
+class SiteOriginValidator(OriginValidator):
+    """Refuses pages of other sites. Programs send no Origin, and no cookie of theirs can be misused."""
 
     def valid_origin(self, parsed_origin: ParseResult | None) -> bool:
         return parsed_origin is None or bool(self.validate_origin(parsed_origin))
 
 
-class SignedInUser:
-    """Puts whoever shows a key, a token or a session into the scope as `user`.
+class StreamAuthentication:
+    """Authenticates by key, token or session.
 
-    Nobody is signed in when the session cannot be read; a key or token that cannot be used opens no socket.
+    A session that cannot be read opens an anonymous socket; an invalid key or token opens none.
     """
 
     def __init__(self, application: Any) -> None:
@@ -57,56 +59,56 @@ class SignedInUser:
         shown = {name: value.decode("latin-1") for name, value in scope["headers"] if name in CREDENTIALS}
         try:
             if shown.keys() - {b"x-forwarded-for"}:
-                user, held = await asyncio.wait_for(in_thread(_user_by_header, shown, scope), SIGN_IN_SECONDS)
+                user, credential = await asyncio.wait_for(in_thread(_user_by_header, shown, scope), SIGN_IN_SECONDS)
             else:
-                user, held = await _user_of(_cookie(scope["headers"], settings.SESSION_COOKIE_NAME))
+                user, credential = await _user_of(_cookie(scope["headers"], settings.SESSION_COOKIE_NAME))
         except (AccountError, DatabaseError, TimeoutError) as error:
             log.warning("stream_credentials_refused", reason=str(error) or type(error).__name__)
             await receive()
             await send({"type": "websocket.close"})
             return
-        await self._application({**scope, "user": user, "pass": held}, receive, send)
+        await self._application({**scope, "user": user, "credential": credential}, receive, send)
 
 
-def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> Admitted:
-    """The person behind a key or a token. Raises InvalidCredentials, ScopeMissing, RateLimited."""
+def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> Authenticated:
+    """Return the user of a key or a token. Raises InvalidCredentials, ScopeMissing, RateLimited."""
     request = HttpRequest()
     request.META = {CREDENTIALS[name]: value for name, value in shown.items()}
     request.META["REMOTE_ADDR"] = (scope.get("client") or [""])[0]
     caller, shows = principal_of(request), credential_of(request)
     caller.require(Scope.READ)
     if caller.user_id is None or shows is None:
-        return NOBODY
+        return ANONYMOUS
     user = User.objects.get(pk=caller.user_id)
-    return user, Pass(user.pk, partial(_require_reader, shows))
+    return user, SocketCredential(user.pk, partial(_require_reader, shows))
 
 
 def _require_reader(shows: Credential) -> float:
-    """Until when they may read, as far as is known. Raises InvalidCredentials, ScopeMissing."""
+    """Return until when the credential may read, as far as is known. Raises InvalidCredentials, ScopeMissing."""
     state = shows.state()
     state.required().require(Scope.READ)
     return state.expires_at
 
 
-async def _user_of(session_key: str) -> Admitted:
+async def _user_of(session_key: str) -> Authenticated:
     if not session_key:
-        return NOBODY
+        return ANONYMOUS
     try:
         return await asyncio.wait_for(in_thread(_session_user, session_key), SIGN_IN_SECONDS)
     except (DatabaseError, RedisError, OSError, TimeoutError) as error:
         log.warning("stream_session_unreadable", reason=type(error).__name__)
-        return NOBODY
+        return ANONYMOUS
 
 
-def _session_user(session_key: str) -> Admitted:
+def _session_user(session_key: str) -> Authenticated:
     user = _signed_in(session_key)
     if user.pk is None or not user.is_active:
-        return NOBODY
-    return user, Pass(user.pk, partial(_require_session, session_key, user.pk))
+        return ANONYMOUS
+    return user, SocketCredential(user.pk, partial(_require_session, session_key, user.pk))
 
 
 def _require_session(session_key: str, user_id: int) -> float:
-    """As for keys and tokens, but nobody knows when. Raises InvalidCredentials when it is no longer that person's."""
+    """Return FOREVER, because sessions have no known end. Raises InvalidCredentials for an ended session."""
     user = _signed_in(session_key)
     if user.pk != user_id:
         raise InvalidCredentials("ended-session")

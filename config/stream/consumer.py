@@ -1,4 +1,4 @@
-"""One socket: reads commands, asks the hub, and lets the outbox write. It never computes."""
+"""One socket: reads commands, subscribes at the hub, and writes from the outbox. It never computes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.db import DatabaseError
 
-from config.stream.guard import Entry, Guard
+from config.stream.credential_guard import CredentialGuard, GuardedSocket, SocketCredential
 from config.stream.hub import Hub, SnapshotUnavailable
 from config.stream.metrics import SOCKETS, SUPERSEDED
 from config.stream.outbox import Outbox
@@ -23,12 +23,13 @@ from config.stream.protocol import (
     refusal_text,
 )
 from config.stream.threads import in_thread
+from config.stream.user_inbox import UserInbox
 from marketdata.live import Topic
 
 log = structlog.get_logger(__name__)
 
-# The code of a close whose reason is a word of `accounts.errors.REFUSALS`: come back with credentials that hold.
-PASS_ENDED = 4401
+# Close code: the client has to reconnect with valid credentials. The reason is a key of `accounts.errors.REFUSALS`.
+CREDENTIALS_ENDED = 4401
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -37,29 +38,35 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 class StreamConsumer:
     """The ASGI application of `/ws/stream`."""
 
-    def __init__(self, hub: Hub, channels: Channels, guard: Guard) -> None:
+    def __init__(self, hub: Hub, channels: Channels, guard: CredentialGuard, inbox: UserInbox) -> None:
         self._hub = hub
         self._channels = channels
         self._guard = guard
+        self._inbox = inbox
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
         await send({"type": "websocket.accept"})
         socket = Socket(self._hub, self._channels, scope["user"], send)
-        entry = None if scope["pass"] is None else self._guard.admit(scope["pass"])
+        credential: SocketCredential | None = scope["credential"]
+        guarded = None
+        if credential is not None:
+            await self._inbox.join(credential.user_id)
+            guarded = self._guard.add(credential)
         try:
             with SOCKETS.track_inprogress():
-                await socket.serve(receive, entry)
+                await socket.serve(receive, guarded)
         finally:
-            if entry is not None:
-                self._guard.leave(entry)
-        if entry is not None and entry.reason:
-            await send({"type": "websocket.close", "code": PASS_ENDED, "reason": entry.reason})
+            if guarded is not None:
+                self._guard.remove(guarded)
+                await self._inbox.leave(guarded.credential.user_id)
+        if guarded is not None and guarded.reason:
+            await send({"type": "websocket.close", "code": CREDENTIALS_ENDED, "reason": guarded.reason})
 
 
 class Socket:
-    """What one client follows, and its conversation."""
+    """Subscriptions and commands of one client."""
 
     def __init__(self, hub: Hub, channels: Channels, user: object, send: Send) -> None:
         self._hub = hub
@@ -68,17 +75,17 @@ class Socket:
         self._outbox = Outbox(send)
         self._topics: dict[str, Topic] = {}
 
-    async def serve(self, receive: Receive, entry: Entry | None) -> None:
-        """Read and write until one side is gone or the pass has ended; what was followed is left in any case."""
+    async def serve(self, receive: Receive, guarded: GuardedSocket | None) -> None:
+        """Read and write until one side closes or the credential ends, then leave every topic."""
         tasks = [asyncio.create_task(self._read(receive)), asyncio.create_task(self._outbox.write())]
-        if entry is not None:
-            tasks.append(asyncio.create_task(_until_ended(entry)))
+        if guarded is not None:
+            tasks.append(asyncio.create_task(_until_ended(guarded)))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-            # A socket that vanished ends reading or writing with an error that says nothing more.
+            # Reading or writing on a closed socket fails, which needs no report.
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._hub.leave(self._outbox, list(self._topics))
             SUPERSEDED.inc(self._outbox.superseded)
@@ -89,17 +96,15 @@ class Socket:
             if frame["type"] == "websocket.disconnect":
                 return
             try:
-                await self._follow_command(command_of(frame.get("text"), self._channels))
+                await self._execute(command_of(frame.get("text"), self._channels))
             except CommandRefused as refusal:
                 await self._outbox.answer(error_text(refusal))
             except Exception:
                 log.exception("stream_command_failed")
-                failure = CommandRefused(
-                    "unexpected", "Something went wrong on our side; the command was not followed."
-                )
+                failure = CommandRefused("unexpected", "Something went wrong; the command was not executed.")
                 await self._outbox.answer(error_text(failure))
 
-    async def _follow_command(self, command: Command) -> None:
+    async def _execute(self, command: Command) -> None:
         if command.action == "ping":
             await self._outbox.answer(encoded({"type": "pong"}))
             return
@@ -116,11 +121,11 @@ class Socket:
         await self._subscribe(channel, command, topics)
 
     async def _topics_of(self, channel: Channel, command: Command) -> tuple[Topic, ...]:
-        """The topics of the command's symbols; a symbol that has none is answered with an error of its own."""
+        """Return the topics of the command's symbols; each symbol without one is answered with an error."""
         try:
             topics = await in_thread(channel.topics_for, command.symbols, user=self._user)
         except DatabaseError as error:
-            raise CommandRefused("storage-unavailable", "The database does not answer; try again soon.") from error
+            raise CommandRefused("storage-unavailable", "The database does not answer. Try again soon.") from error
         for refusal in topics.errors:
             await self._outbox.answer(refusal_text(channel.NAME, refusal))
         return topics.found
@@ -135,7 +140,7 @@ class Socket:
                 if seq is not None:
                     await self._hub.resume(self._outbox, channel, topic, seq)
         except SnapshotUnavailable as error:
-            sentence = "What is known now cannot be read; changes will arrive."
+            sentence = "The current state cannot be read; changes will arrive."
             raise CommandRefused("snapshot-unavailable", sentence) from error
 
     async def _unsubscribe(self, channel: Channel, topics: tuple[Topic, ...]) -> None:
@@ -146,5 +151,5 @@ class Socket:
         await self._outbox.answer(encoded({"type": "unsubscribed", "channel": channel.NAME, "symbols": symbols}))
 
 
-async def _until_ended(entry: Entry) -> None:
-    await entry.ended.wait()
+async def _until_ended(guarded: GuardedSocket) -> None:
+    await guarded.ended.wait()

@@ -1,4 +1,4 @@
-"""What waits to be written to one socket: answers and messages in order, and for a slow reader only the newest."""
+"""Queue of one socket: answers and messages in order, and for a slow reader only the newest messages."""
 
 import asyncio
 from collections import deque
@@ -13,29 +13,29 @@ Slot = tuple[int, str]
 
 
 class Outbox:
-    """Bounded by design: beyond `MAX_MESSAGES` a topic's newest message takes the place of those before it.
+    """Bounded queue: beyond `MAX_MESSAGES` a topic's newest message replaces those before it.
 
-    Answers are the reader's own doing, so a reader that does not read makes its next command wait.
+    Answers are caused by the client's commands, so a client that does not read delays its own next command.
     """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._answers: asyncio.Queue[str] = asyncio.Queue(MAX_ANSWERS)
         self._waiting: dict[str, deque[Slot]] = {}
-        self._held: dict[str, deque[Slot]] = {}
+        self._paused: dict[str, deque[Slot]] = {}
         self._count = 0
         self._wake = asyncio.Event()
         self.superseded = 0
 
     async def answer(self, text: str) -> None:
-        """Queue an answer; waits while the reader is that far behind."""
+        """Queue an answer; waits while the queue is full."""
         await self._answers.put(text)
         self._wake.set()
 
-    def offer(self, topic: str, seq: int, text: str) -> None:
-        """Queue a topic's message, in place of the older ones where the reader is behind."""
-        if topic in self._held:
-            self._held[topic].append((seq, text))
+    def enqueue(self, topic: str, seq: int, text: str) -> None:
+        """Queue a topic's message; it replaces older ones when the reader is behind."""
+        if topic in self._paused:
+            self._paused[topic].append((seq, text))
             return
         waiting = self._waiting.setdefault(topic, deque())
         if self._count >= MAX_MESSAGES:
@@ -44,26 +44,26 @@ class Outbox:
         self._count += 1
         self._wake.set()
 
-    def hold(self, topic: str) -> None:
-        """Keep a topic's messages back until its snapshot is queued."""
-        if topic not in self._held:
+    def pause(self, topic: str) -> None:
+        """Collect a topic's messages until its snapshot is queued."""
+        if topic not in self._paused:
             earlier = self._waiting.pop(topic, deque())
             self._count -= len(earlier)
-            self._held[topic] = deque(earlier, MAX_MESSAGES)
+            self._paused[topic] = deque(earlier, MAX_MESSAGES)
 
-    def release(self, topic: str, *, after: int) -> None:
-        """Let a topic's messages go, without what the snapshot numbered `after` already says."""
-        for seq, text in self._held.pop(topic, ()):
+    def resume(self, topic: str, *, after: int) -> None:
+        """Queue the collected messages that are newer than the snapshot with the number `after`."""
+        for seq, text in self._paused.pop(topic, ()):
             if seq > after:
-                self.offer(topic, seq, text)
+                self.enqueue(topic, seq, text)
 
     def forget(self, topic: str) -> None:
-        """Drop what waits of a topic."""
-        self._held.pop(topic, None)
+        """Drop the queued messages of a topic."""
+        self._paused.pop(topic, None)
         self._count -= len(self._waiting.pop(topic, ()))
 
     async def write(self) -> None:
-        """Write whatever comes, for as long as the socket takes it."""
+        """Write what is queued, as fast as the socket accepts it."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -71,7 +71,7 @@ class Outbox:
                 await self._send({"type": "websocket.send", "text": text})
 
     def _next(self) -> str | None:
-        """The next text: answers first, then the topics in turn."""
+        """Return the next text: answers first, then the topics in turn."""
         if not self._answers.empty():
             return self._answers.get_nowait()
         topic = next(iter(self._waiting), None)

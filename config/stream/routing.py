@@ -10,14 +10,16 @@ from django.urls import path, re_path
 from config.http.problem_responses import CONTENT_TYPE, problem_bytes
 from config.http.problems import NOT_FOUND
 from config.http.request_log import REQUEST_ID_HEADER, request_id_for
-from config.stream.access import PagesOfThisSite, SignedInUser
+from config.stream.access import SiteOriginValidator, StreamAuthentication
 from config.stream.consumer import StreamConsumer
-from config.stream.guard import Guard
+from config.stream.credential_guard import CredentialGuard
 from config.stream.hub import Hub
 from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
+from config.stream.user_inbox import UserInbox
 from marketdata import live as prices
 from predictions.live import forecasts, jobs
+from store.user_messages import CREDENTIALS_CHANGED, TOPIC_CHANGED
 
 CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts, jobs)}
 
@@ -38,16 +40,18 @@ def stream_application(
 
     The services are started and closed with the server.
     """
-    hub, guard = Hub(redis_url), Guard()
-    stream: Any = SignedInUser(StreamConsumer(hub, channels, guard))
+    hub, guard = Hub(redis_url), CredentialGuard()
+    handlers = {CREDENTIALS_CHANGED: guard.on_credentials_changed, TOPIC_CHANGED: hub.on_topic_changed}
+    inbox = UserInbox(handlers, on_gap=guard.check_everyone)
+    stream: Any = StreamAuthentication(StreamConsumer(hub, channels, guard, inbox))
     nothing: Any = refuse_socket
     sockets = URLRouter([path("ws/stream", stream), re_path("", nothing)])
     origins = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]
     application: Asgi = ProtocolTypeRouter(
         {
-            "websocket": PagesOfThisSite(sockets, origins),
+            "websocket": SiteOriginValidator(sockets, origins),
             "http": http or answer_not_found,
-            "lifespan": Lifespan([hub, guard, *services]),
+            "lifespan": Lifespan([hub, guard, inbox, *services]),
         }
     )
     return application

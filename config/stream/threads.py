@@ -1,4 +1,4 @@
-"""The way from the event loop to the database: a few threads, each giving its connection back after every call."""
+"""Threads for database calls of the event loop; each returns its connection after every call."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,11 +14,13 @@ _POOL = ThreadPoolExecutor(4, thread_name_prefix="stream-db")
 
 
 async def in_thread(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Run a call that uses the database without holding up the sockets."""
-    return await asyncio.get_running_loop().run_in_executor(_POOL, partial(_tidy, partial(call, *args, **kwargs)))
+    """Run a call that uses the database, without blocking the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(
+        _POOL, partial(_with_own_connection, partial(call, *args, **kwargs))
+    )
 
 
-def _tidy(call: Callable[[], T]) -> T:
+def _with_own_connection(call: Callable[[], T]) -> T:
     close_old_connections()
     try:
         return call()

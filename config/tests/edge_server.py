@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from config.devserver.paths import valkey_program
 from config.stream.protocol import Channels
 from config.stream.routing import stream_application
+from config.tests.waiting import wait_until
 from marketdata.errors import MarketDataError, SymbolMalformed, SymbolUnknown
 from marketdata.live import Topic, Topics
 
@@ -92,9 +94,7 @@ class Served:
 
     def start(self) -> None:
         self.thread.start()
-        deadline = time.monotonic() + 10
-        while not self.server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: self.server.started, "the server")
 
     def stop(self) -> None:
         self.server.should_exit = True
@@ -122,7 +122,7 @@ class Client:
     async def send(self, **command: Any) -> None:
         await self.connection.send(json.dumps(command))
 
-    async def receive(self, seconds: float = 5.0) -> dict[str, Any]:
+    async def receive(self, seconds: float = 30.0) -> dict[str, Any]:
         text = await asyncio.wait_for(self.connection.recv(), seconds)
         message: dict[str, Any] = json.loads(text)
         return message
@@ -149,6 +149,13 @@ def open_client(address: str, **options: Any) -> connect:
     return connect(address, proxy=None, **options)
 
 
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
 class OwnRedis:
     """A Redis of the test's own, which it may stop and start again; what was stored is lost with it."""
 
@@ -162,15 +169,7 @@ class OwnRedis:
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}
         )
         with redis.Redis.from_url(self.url) as client:
-            deadline = time.monotonic() + 5
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.ConnectionError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.02)
+            wait_until(partial(_answers, client), "Redis")
 
     @contextmanager
     def silent(self) -> Iterator[None]:

@@ -71,7 +71,7 @@ def test_a_person_is_handed_everything_of_every_app(client: Client, ada: User) -
     assert whole["account"]["email"] == "ada@example.com"
     assert whole["account"]["events"][0]["what"] == AuditEvent.Kind.DATA_EXPORTED
     (rule,) = whole["alerts"]["rules"]
-    assert (rule["symbol"], rule["when"]) == ("AAPL", "the price closes above 150 USD")
+    assert (rule["symbol"], rule["when"]) == ("AAPL", "closes above $150.00")
     (alert,) = rule["alerts"]
     assert alert["body"] == "So it is."
     assert alert["deliveries"] == [{"channel": "email", "to": "ada@example.com", "status": "sent"}]

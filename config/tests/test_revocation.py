@@ -1,6 +1,5 @@
-"""What ends or changes in one process does so in all within a second: two web processes and the edge, at one store."""
+"""Revocations and changed limits reach every process: two web processes and the edge, with one Redis."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,19 +11,20 @@ from redis import Redis
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from accounts.credential_cache import EVERYONE, invalidation_channel
+from accounts.credential_cache import ENTRY_LIFE_S, EVERYONE, invalidation_channel
 from accounts.models import ApiKey, Plan, User
 from accounts.tests.factories import PASSWORD, key_of, person
 from config.devserver.server_process import free_port
+from config.stream.credential_guard import CHECK_ALL_EVERY_S
 from config.tests.api_site import served_site
 from config.tests.e2e.edge import Edge
 from config.tests.edge_server import OwnRedis
+from config.tests.waiting import wait_until
 from predictions.tests.factories import forecast, model_version, stock
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 PATH = "/api/v1/predict?symbol=AAPL"
-WITHIN_S = 1.0
 
 
 @pytest.fixture
@@ -68,13 +68,11 @@ def make_known(processes: list[str], headers: dict[str, str]) -> None:
     """Let every process learn who this is, and answer without asking the database."""
     for _ in range(20):
         assert statuses(processes, headers) == [200] * len(processes)
-        time.sleep(0.02)
 
 
-def assert_refused_everywhere(processes: list[str], headers: dict[str, str], *, since: float) -> None:
-    """Each process refuses within a second of `since`, and goes on to."""
-    while statuses(processes, headers) != [401] * len(processes):
-        assert time.monotonic() - since < WITHIN_S, statuses(processes, headers)
+def assert_refused_everywhere(processes: list[str], headers: dict[str, str]) -> None:
+    """Each process comes to refuse the credentials, long before its cache entries expire, and goes on to."""
+    wait_until(lambda: statuses(processes, headers) == [401] * len(processes), "refusals", limit_s=ENTRY_LIFE_S / 2)
     for _ in range(5):
         assert statuses(processes, headers) == [401] * len(processes)
 
@@ -84,7 +82,7 @@ def test_a_key_revoked_in_one_process_is_refused_by_all(processes: list[str], ow
     headers = {"X-API-Key": text}
     make_known(processes, headers)
     assert httpx.delete(f"{processes[0]}/api/v1/auth/keys/{row.pk}", headers=headers).status_code == 204
-    assert_refused_everywhere(processes, headers, since=time.monotonic())
+    assert_refused_everywhere(processes, headers)
 
 
 def test_a_sign_in_ended_in_one_process_is_refused_by_all(processes: list[str], owner: User) -> None:
@@ -94,7 +92,7 @@ def test_a_sign_in_ended_in_one_process_is_refused_by_all(processes: list[str], 
     make_known(processes, headers)
     ended = httpx.post(f"{processes[1]}/api/v1/auth/logout", json={"refresh": tokens["refresh"]})
     assert ended.status_code == 204
-    assert_refused_everywhere(processes, headers, since=time.monotonic())
+    assert_refused_everywhere(processes, headers)
 
 
 def test_a_key_is_refused_by_all_though_none_can_hear_of_it(processes: list[str], owner: User, own: OwnRedis) -> None:
@@ -104,11 +102,10 @@ def test_a_key_is_refused_by_all_though_none_can_hear_of_it(processes: list[str]
     own.stop()
     # Nobody tells these processes: what a store that is down keeps from them cannot be told in another way.
     ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
-    assert_refused_everywhere(processes, headers, since=time.monotonic())
+    assert_refused_everywhere(processes, headers)
     own.start()
     for _ in range(20):
         assert statuses(processes, headers) == [401] * len(processes)
-        time.sleep(0.1)
 
 
 def test_a_key_revoked_while_the_store_was_away_is_refused_once_it_is_back(
@@ -120,7 +117,7 @@ def test_a_key_revoked_while_the_store_was_away_is_refused_once_it_is_back(
     own.stop()
     ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
     own.start()
-    assert_refused_everywhere(processes, headers, since=time.monotonic())
+    assert_refused_everywhere(processes, headers)
 
 
 def test_an_open_stream_is_closed_though_its_process_cannot_hear_of_the_end(
@@ -133,18 +130,16 @@ def test_an_open_stream_is_closed_though_its_process_cannot_hear_of_the_end(
         assert socket.recv(5) == '{"type":"pong"}'
         own.stop()
         ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
-        since = time.monotonic()
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(10)
-        assert time.monotonic() - since < 2 * WITHIN_S + 1
+            socket.recv(CHECK_ALL_EVERY_S / 2)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "revoked-key")
 
 
 def limits(processes: list[str]) -> list[str]:
     """What each process tells somebody without credentials of the limit."""
-    told = [httpx.get(address + PATH, timeout=10).headers["RateLimit-Policy"] for address in processes]
-    return [one.removeprefix('"anonymous";q=').removesuffix(";w=60") for one in told]
+    policies = [httpx.get(address + PATH, timeout=10).headers["RateLimit-Policy"] for address in processes]
+    return [one.removeprefix('"anonymous";q=').removesuffix(";w=60") for one in policies]
 
 
 def test_the_limit_of_callers_without_credentials_is_the_plans_in_every_process(
@@ -156,11 +151,7 @@ def test_the_limit_of_callers_without_credentials_is_the_plans_in_every_process(
     plan.update(per_minute=7001)
     with Redis.from_url(own.url) as client:
         client.publish(invalidation_channel(own.url), EVERYONE)
-    changed = time.monotonic()
-    while limits(processes) != ["7001"] * len(processes):
-        assert time.monotonic() - changed < WITHIN_S
+    wait_until(lambda: limits(processes) == ["7001"] * len(processes), "the changed limit", limit_s=ENTRY_LIFE_S / 2)
     own.stop()
     plan.update(per_minute=7002)
-    changed = time.monotonic()
-    while limits(processes) != ["7002"] * len(processes):
-        assert time.monotonic() - changed < 3 * WITHIN_S
+    wait_until(lambda: limits(processes) == ["7002"] * len(processes), "the changed limit", limit_s=ENTRY_LIFE_S / 2)

@@ -9,7 +9,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from accounts.keys import checked_key
+from accounts.keys import validated_key
 from config.apidocs.sandbox import SANDBOX_KEY
 
 # No test here asks for the database: whatever touched it would fail.
@@ -35,7 +35,7 @@ def judge(path: str, status: int) -> Draft202012Validator:
 
 
 def test_the_key_has_the_form_of_a_key() -> None:
-    assert checked_key(SANDBOX_KEY) == SANDBOX_KEY
+    assert validated_key(SANDBOX_KEY) == SANDBOX_KEY
 
 
 @pytest.mark.parametrize(("path", "call"), CALLS)

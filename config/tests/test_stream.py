@@ -49,7 +49,7 @@ async def test_a_subscriber_gets_a_snapshot_and_then_every_change(client: Client
     ]
 
 
-async def test_numbers_count_each_symbol_apart(client: Client, levels: Levels) -> None:
+async def test_each_symbol_has_its_own_sequence(client: Client, levels: Levels) -> None:
     await client.follow("AAPL", "NVDA")
     assert await published(levels, "AAPL", 1, 2) == [1, 2]
     assert await published(levels, "NVDA", 1) == [1]
@@ -102,15 +102,15 @@ async def test_resuming_by_symbol_starts_each_where_it_was(client: Client, level
     ]
 
 
-@pytest.mark.parametrize("seq", [3, 500], ids=["no longer kept", "never reached"])
-async def test_resuming_from_where_nothing_is_kept_gives_a_snapshot(client: Client, levels: Levels, seq: int) -> None:
-    # 120 messages, the last 100 are kept: 21 .. 120; message 4 is gone, and number 500 was never given.
+@pytest.mark.parametrize("seq", [3, 500], ids=["no longer retained", "never reached"])
+async def test_resuming_from_a_number_not_retained_gives_a_snapshot(client: Client, levels: Levels, seq: int) -> None:
+    # 120 messages, the last 100 are retained: 21 .. 120; message 4 is gone, and number 500 was never given.
     await published(levels, "AAPL", *range(1, 121))
     answer = await client.ask(action="resume", channel="levels", symbols=["AAPL"], seq=seq)
     assert (answer["type"], answer["seq"], answer["level"]) == ("snapshot", 120, 120)
 
 
-async def test_the_last_hundred_are_kept(client: Client, levels: Levels) -> None:
+async def test_the_last_hundred_messages_are_retained(client: Client, levels: Levels) -> None:
     await published(levels, "AAPL", *range(1, 121))
     await client.send(action="resume", channel="levels", symbols=["AAPL"], seq=20)
     messages = [await client.receive() for _ in range(101)]

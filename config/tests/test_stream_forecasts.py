@@ -57,14 +57,14 @@ def test_a_snapshot_is_the_newest_forecast_of_every_horizon(
     stored = forecasts([apple], HORIZONS)
     other = stock("NVDA")
     with django_assert_max_num_queries(len(HORIZONS) + 3):
-        told = live.snapshot([topic_of(apple), topic_of(other)], now=NOW)
-    content = told[topic_of(apple).name]
+        contents = live.snapshot([topic_of(apple), topic_of(other)], now=NOW)
+    content = contents[topic_of(apple).name]
     assert (content["symbol"], content["as_of"]) == ("AAPL", "2023-09-14")
     assert [body["horizon"] for body in content["forecasts"]] == [1, 5, 10, 20]
     assert [body["id"] for body in content["forecasts"]] == [row.pk for row in stored]
     # No bar is stored, so the store is behind the exchange.
     assert content["stale"] is True
-    assert told[topic_of(other).name] == {"symbol": "NVDA", "as_of": None, "stale": False, "forecasts": []}
+    assert contents[topic_of(other).name] == {"symbol": "NVDA", "as_of": None, "stale": False, "forecasts": []}
 
 
 def test_a_snapshot_of_a_predecessors_forecast_is_stale(apple: Instrument) -> None:
@@ -98,7 +98,7 @@ def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> Non
     assert message["forecasts"][0] == json.loads(messages[0]["answer"].text)
 
 
-def test_nothing_to_tell_sends_nothing() -> None:
+def test_no_forecasts_send_nothing() -> None:
     assert live.push_forecasts([]) == 0
 
 

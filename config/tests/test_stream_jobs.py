@@ -73,5 +73,5 @@ async def test_progress_arrives_at_the_owners_socket() -> None:
             now = await client.ask(action="subscribe", channel="jobs", symbols=[job])
             assert (now["type"], now["symbol"], now["state"], now["done"]) == ("snapshot", job, "waiting", 0)
             assert await asyncio.to_thread(answer)
-            told = await client.receive()
-            assert (told["type"], told["state"], told["done"], told["problems"]) == ("change", "done", 1, 1)
+            change = await client.receive()
+            assert (change["type"], change["state"], change["done"], change["problems"]) == ("change", "done", 1, 1)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from config.tests.edge_server import Client, Levels, OwnRedis, open_client, runn
 from marketdata.live import PUBLISH, RETAINED_MESSAGES, channel_name, messages_key, sequence_key
 
 
-def say(own: OwnRedis, levels: Levels, symbol: str, level: int) -> None:
+def publish(own: OwnRedis, levels: Levels, symbol: str, level: int) -> None:
     """Publish as `marketdata.live` does, at the Redis of the test's own."""
     text = json.dumps(levels.change(symbol, level))
     topic = levels.name_of(symbol)
@@ -32,7 +32,7 @@ async def test_after_redis_was_away_every_socket_gets_a_snapshot_and_changes_aga
             async with open_client(address) as connection:
                 client = Client(connection)
                 await client.follow("AAPL")
-                say(own, levels, "AAPL", 1)
+                publish(own, levels, "AAPL", 1)
                 assert (await client.receive())["level"] == 1
                 own.stop()
                 levels.values["AAPL"] = 2
@@ -40,13 +40,13 @@ async def test_after_redis_was_away_every_socket_gets_a_snapshot_and_changes_aga
                 own.start()
                 snapshot = await client.receive()
                 assert (snapshot["type"], snapshot["level"], snapshot["seq"]) == ("snapshot", 2, 0)
-                say(own, levels, "AAPL", 3)
+                publish(own, levels, "AAPL", 3)
                 assert (await client.receive())["level"] == 3
     finally:
         own.stop()
 
 
-async def test_without_redis_a_socket_is_told_what_is_stored(tmp_path: Path) -> None:
+async def test_without_redis_a_socket_gets_the_stored_state(tmp_path: Path) -> None:
     levels, own = Levels(values={"AAPL": 5}), OwnRedis(free_port(), tmp_path)
     with running_edge(own.url, {"levels": levels}) as address:
         async with open_client(address) as connection:
@@ -63,7 +63,7 @@ async def test_without_redis_a_socket_is_told_what_is_stored(tmp_path: Path) -> 
 
 
 class Reader:
-    """A socket that takes nothing until it is told to."""
+    """A socket that reads nothing until `may_read` is set."""
 
     def __init__(self) -> None:
         self.may_read = asyncio.Event()
@@ -74,15 +74,22 @@ class Reader:
         self.texts.append(message["text"])
 
 
+async def _written(reader: Reader, is_last: Callable[[list[str]], bool]) -> None:
+    """Wait until the reader has the last text."""
+    async with asyncio.timeout(60):
+        while not is_last(reader.texts):
+            await asyncio.sleep(0)
+
+
 async def test_a_slow_reader_gets_the_newest_of_each_topic_and_no_backlog() -> None:
     reader = Reader()
     outbox = Outbox(reader.take)
     writing = asyncio.create_task(outbox.write())
     for number in range(1, 1001):
-        outbox.offer("a", number, f"a{number}")
-        outbox.offer("b", number, f"b{number}")
+        outbox.enqueue("a", number, f"a{number}")
+        outbox.enqueue("b", number, f"b{number}")
     reader.may_read.set()
-    await asyncio.sleep(0.05)
+    await _written(reader, lambda texts: {"a1000", "b1000"} <= set(texts))
     writing.cancel()
     assert {"a1000", "b1000"} <= set(reader.texts)
     assert len(reader.texts) <= MAX_MESSAGES + 2
@@ -97,24 +104,24 @@ async def test_a_reader_that_keeps_up_gets_every_message() -> None:
     outbox = Outbox(reader.take)
     writing = asyncio.create_task(outbox.write())
     for number in range(MAX_MESSAGES):
-        outbox.offer("a", number, f"a{number}")
-    await asyncio.sleep(0.05)
+        outbox.enqueue("a", number, f"a{number}")
+    await _written(reader, lambda texts: len(texts) == MAX_MESSAGES)
     writing.cancel()
     assert reader.texts == [f"a{number}" for number in range(MAX_MESSAGES)]
     assert outbox.superseded == 0
 
 
-async def test_what_the_snapshot_says_already_is_not_said_again() -> None:
+async def test_changes_older_than_the_snapshot_are_not_sent() -> None:
     reader = Reader()
     reader.may_read.set()
     outbox = Outbox(reader.take)
-    outbox.hold("a")
+    outbox.pause("a")
     for number in (1, 2, 3):
-        outbox.offer("a", number, f"a{number}")
+        outbox.enqueue("a", number, f"a{number}")
     await outbox.answer("snapshot 2")
-    outbox.release("a", after=2)
+    outbox.resume("a", after=2)
     writing = asyncio.create_task(outbox.write())
-    await asyncio.sleep(0.05)
+    await _written(reader, lambda texts: texts[-1:] == ["a3"])
     writing.cancel()
     assert reader.texts == ["snapshot 2", "a3"]
 
@@ -130,7 +137,7 @@ async def test_a_socket_that_reads_nothing_does_not_hold_up_the_others(tmp_path:
                 client = Client(connection)
                 await client.follow("AAPL")
                 for number in range(1, 201):
-                    say(own, levels, "AAPL", number)
+                    publish(own, levels, "AAPL", number)
                     assert (await client.receive())["level"] == number
     finally:
         own.stop()

@@ -1,6 +1,6 @@
 """The channel of prices: from a poll in a worker to an open socket, and interest that comes and goes with sockets."""
 
-import time
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,11 @@ from django.db import connections
 from django.test import Client as Browser
 from django.test import override_settings
 
-from config.stream import watch
+from config.stream import interest
 from config.stream.routing import CHANNELS
 from config.stream.threads import in_thread
 from config.tests.edge_server import Client, Levels, open_client, running_edge
+from config.tests.waiting import wait_until
 from marketdata import live
 from marketdata.latest_prices import latest_prices
 from marketdata.models import Instrument
@@ -28,7 +29,7 @@ from marketdata.watched_instruments import last_request_times
 
 
 @pytest.fixture(autouse=True)
-def _nobody_watches() -> Iterator[None]:
+def _nothing_is_watched() -> Iterator[None]:
     clear_watched()
     yield
     clear_watched()
@@ -46,10 +47,7 @@ def watched() -> set[int]:
 
 
 async def eventually_watched(pks: set[int]) -> None:
-    deadline = time.monotonic() + 5
-    while (now := await sync_to_async(watched)()) != pks:
-        assert time.monotonic() < deadline, f"{now} are watched, not {pks}"
-        time.sleep(0.05)
+    await sync_to_async(wait_until)(lambda: watched() == pks, "the interest of the socket")
 
 
 @pytest.mark.django_db
@@ -57,11 +55,11 @@ def test_a_snapshot_is_the_last_close_until_there_is_a_quote() -> None:
     instrument, empty = acme(), stock("NONE")
     topics = live.topics_for(["acme", "NONE"], user=None)
     assert live.may_read(AnonymousUser())
-    told = live.snapshot(topics.found, now=INSIDE)
-    close = told[f"prices.instrument.{instrument.pk}"]
+    contents = live.snapshot(topics.found, now=INSIDE)
+    close = contents[f"prices.instrument.{instrument.pk}"]
     assert (close["kind"], close["price"], close["source"]) == ("close", 118.0, "test")
     assert (close["as_of"], close["stale"], close["delayed"]) == ("2024-06-10T20:00:00Z", False, False)
-    assert told[f"prices.instrument.{empty.pk}"] == {"symbol": "NONE", "price": None, "as_of": None, "stale": True}
+    assert contents[f"prices.instrument.{empty.pk}"] == {"symbol": "NONE", "price": None, "as_of": None, "stale": True}
 
 
 @pytest.mark.django_db
@@ -75,7 +73,7 @@ def test_a_push_that_cannot_be_sent_spoils_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_whoever_opens_a_stocks_page_follows_its_price() -> None:
+def test_opening_a_stock_page_watches_its_price() -> None:
     instrument = acme()
     stock("IDLE")
     assert Browser().get("/stocks/ACME").status_code == 200
@@ -84,7 +82,7 @@ def test_whoever_opens_a_stocks_page_follows_its_price() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("channel", ["prices", "forecasts"])
-async def test_whoever_subscribes_follows_the_price_and_a_poll_reaches_the_socket(channel: str) -> None:
+async def test_a_subscription_watches_the_price_and_a_poll_reaches_the_socket(channel: str) -> None:
     instrument = await sync_to_async(acme)()
     with running_edge(settings.HINDCAST_SITE.redis_url, CHANNELS) as address:
         async with open_client(address) as connection:
@@ -96,7 +94,7 @@ async def test_whoever_subscribes_follows_the_price_and_a_poll_reaches_the_socke
                 assert (first["kind"], first["price"]) == ("close", 118.0)
                 # The clock of the poll is of 2024: to it the interest, until two minutes from now, still holds.
                 report = await sync_to_async(poll_quotes)(now=INSIDE, providers=lambda: [FakeQuoteProvider("vendor")])
-                assert report.told == 1
+                assert report.stored == 1
                 change = await client.receive()
                 assert change == {
                     "seq": first["seq"] + 1, "type": "change", "channel": "prices", "symbol": "ACME",
@@ -109,31 +107,31 @@ async def test_whoever_subscribes_follows_the_price_and_a_poll_reaches_the_socke
 
 
 async def test_interest_is_renewed_while_a_socket_is_open_and_not_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "RENEW_SECONDS", 0.2)
-    levels = Levels()
-    with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": levels}) as address:
+    monkeypatch.setattr(interest, "RENEW_SECONDS", 0.2)
+    levels, others = Levels(), Levels(NAME="others")
+    with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": levels, "others": others}) as address:
         async with open_client(address) as connection:
             client = Client(connection)
             await client.follow("AAPL")
-            assert await client.silence(1.0)
-            told = len(levels.watched)
-            assert told >= 2
+            await asyncio.to_thread(wait_until, lambda: len(levels.watched) >= 2, "a renewal")
             symbols, until = levels.watched[-1]
             assert symbols == {"AAPL"}
-            assert timedelta(seconds=100) < until - datetime.now(UTC) <= watch.LASTS
-        time.sleep(0.5)
-        after = len(levels.watched)
-        time.sleep(0.8)
-        assert len(levels.watched) == after
+            assert timedelta(seconds=100) < until - datetime.now(UTC) <= interest.INTEREST_LIFE
+        async with open_client(address) as connection:
+            await Client(connection).ask(action="subscribe", channel="others", symbols=["AAPL"])
+            await asyncio.to_thread(wait_until, lambda: len(others.watched) >= 2, "a renewal of the other channel")
+            before, reports = len(levels.watched), len(others.watched)
+            await asyncio.to_thread(wait_until, lambda: len(others.watched) >= reports + 2, "two more renewals")
+            assert len(levels.watched) == before
 
 
 @pytest.mark.django_db
-def test_another_price_of_the_same_instant_is_told_too() -> None:
+def test_another_price_of_the_same_instant_is_published_too() -> None:
     instrument = acme()
     live.watch([live.Topic("ACME", f"prices.instrument.{instrument.pk}")], until=INSIDE + timedelta(hours=1))
-    told = []
+    stored = []
     for run, price in enumerate(("120", "121")):
         source = FakeQuoteProvider("vendor", {"ACME": quote(price)})
-        told.append(poll_quotes(now=INSIDE + timedelta(minutes=2 * run), providers=[source].copy).told)
-    assert told == [1, 1]
+        stored.append(poll_quotes(now=INSIDE + timedelta(minutes=2 * run), providers=[source].copy).stored)
+    assert stored == [1, 1]
     assert latest_prices(["ACME"], now=INSIDE)["ACME"].price == Decimal(121)

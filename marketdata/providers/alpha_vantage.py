@@ -1,4 +1,4 @@
-"""Alpha Vantage: daily bars, quotes and symbol search with a key; its complaints come with status 200."""
+"""Alpha Vantage: daily bars, quotes and symbol search; needs a key and reports errors with status 200."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,35 +9,54 @@ from typing import Any, TypeVar
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers.alpha_vantage_series import Day, apply_splits, newest_gap, to_daily_history
-from marketdata.providers.alpha_vantage_symbols import NAME, parse_listing, to_vendor_symbol
 from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
 from marketdata.providers.budget import CallBudget
-from marketdata.providers.http import Complaint, Vendor, failure, get_json
+from marketdata.providers.http import Vendor, VendorError, failure, get_json
 
+NAME = "alpha_vantage"
+# Vendor suffix: our (Yahoo's) suffix and the MIC, empty where no calendar exists.
+EXCHANGES = {
+    "LON": ("L", "XLON"),
+    "DEX": ("DE", "XETR"),
+    "FRK": ("F", "XFRA"),
+    "TRT": ("TO", "XTSE"),
+    "TRV": ("V", "XTSX"),
+    "PAR": ("PA", "XPAR"),
+    "AMS": ("AS", "XAMS"),
+    "SHH": ("SS", "XSHG"),
+    "SHZ": ("SZ", ""),
+    "BSE": ("BO", "XBOM"),
+    "SAO": ("SA", "BVMF"),
+}
+SUFFIXES = {ours: theirs for theirs, (ours, _) in EXCHANGES.items()}
+# US symbols have no suffix; the vendor does not name the exchange, and US exchanges share a calendar.
+HOME_REGION, HOME_MIC = "United States", "XNYS"
 PATH = "query"
 SERIES = "Time Series (Daily)"
 QUOTE = "Global Quote"
 MATCHES = "bestMatches"
-MESSAGES = ("Error Message", "Note", "Information")
-# What a key may be allowed to ask, best first.
-FORMS = (
+ERROR_FIELDS = ("Error Message", "Note", "Information")
+# Series functions by preference; keys differ in what they allow.
+SERIES_REQUESTS = (
     ("TIME_SERIES_DAILY_ADJUSTED", "full"),
     ("TIME_SERIES_DAILY", "full"),
     ("TIME_SERIES_DAILY", "compact"),
 )
-# Every try is one of few calls a day.
+# Every attempt counts against a small daily quota.
 ATTEMPTS = 2
 NOT_IN_PLAN = "not in this key's plan"
-# A list of splits that ended so is not to be had; one that ended otherwise may be later.
-TELLS_NOTHING = frozenset({FailureKind.UNKNOWN_SYMBOL, FailureKind.BAD_KEY, FailureKind.EMPTY, FailureKind.MALFORMED})
-OUT_OF_REACH = frozenset({FailureKind.SLOW, FailureKind.UNREACHABLE})
+# Failures after which a retry for the splits is pointless.
+NO_SPLITS_AVAILABLE = frozenset(
+    {FailureKind.UNKNOWN_SYMBOL, FailureKind.BAD_KEY, FailureKind.EMPTY, FailureKind.MALFORMED}
+)
+UNREACHABLE_KINDS = frozenset({FailureKind.SLOW, FailureKind.UNREACHABLE})
 MISSING = Decimal("NaN")
-Read = TypeVar("Read")
-READING_ERRORS = (KeyError, StopIteration, TypeError, AttributeError, ValueError, ArithmeticError)
+Parsed = TypeVar("Parsed")
+PARSE_ERRORS = (KeyError, StopIteration, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
 class AlphaVantage:
-    """One run's worth of questions to Alpha Vantage: none after one found it out of reach."""
+    """Alpha Vantage client for one run; sends nothing more after the vendor was unreachable."""
 
     name = NAME
     parallel_calls = 1
@@ -46,151 +65,151 @@ class AlphaVantage:
         self._key = settings.api_key
         self._budget = budget or CallBudget(NAME)
         self._vendor = vendor_from_settings(settings)
-        self._out_of_reach: ProviderUnavailable | None = None
-        self._form = 0
+        self._unreachable: ProviderUnavailable | None = None
+        self._request_index = 0
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
-        """The sessions first..last on today's basis: every split that the series tells of is applied, once.
+        """Fetch the sessions first..last, split-adjusted as of today.
 
-        Keys without the adjusted series get the plain one, which tells of no split and no dividend. Where its prices
-        moved overnight as they would for a split, the list of splits is asked for; without it there is no answer.
+        Keys without access to the adjusted series get the plain one, which has no splits and dividends. If its prices
+        show an overnight move like a split, the list of splits is fetched too; without it the call fails.
         """
-        asked = to_vendor_symbol(symbol)
+        vendor_symbol = to_vendor_symbol(symbol)
         with self._budget.recorded():
-            reply = self._series_reply(asked)
-            days = _read(lambda: read_days(reply, asked))
+            reply = self._fetch_series(vendor_symbol)
+            days = _parse(lambda: parse_days(reply, vendor_symbol))
             if not has_split_column(reply):
-                days = self._told_of_splits(days, asked)
-            return _read(lambda: to_daily_history(NAME, days, first=first, last=last))
+                days = self._add_splits(days, vendor_symbol)
+            return _parse(lambda: to_daily_history(NAME, days, first=first, last=last))
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
-        """The newest price; it may be that of the session before."""
-        asked = to_vendor_symbol(symbol)
+        """Fetch the latest price, which may be of the previous session."""
+        vendor_symbol = to_vendor_symbol(symbol)
         with self._budget.recorded():
-            reply = self._ask(function="GLOBAL_QUOTE", symbol=asked)
-            return _read(lambda: read_quote(reply, symbol, asked))
+            reply = self._get(function="GLOBAL_QUOTE", symbol=vendor_symbol)
+            return _parse(lambda: parse_quote(reply, symbol, vendor_symbol))
 
     def search_symbols(self, text: str) -> list[SymbolMatch]:
-        """The instruments that the vendor finds for the text, best first; none is an answer too."""
+        """Search instruments, best match first; the result may be empty."""
         with self._budget.recorded():
-            reply = self._ask(function="SYMBOL_SEARCH", keywords=text)
-            return _read(lambda: read_matches(reply))
+            reply = self._get(function="SYMBOL_SEARCH", keywords=text)
+            return _parse(lambda: parse_matches(reply))
 
     def probe(self) -> None:
-        """One cheap call; raises what any call would."""
+        """Make one cheap call; raises as any call does."""
         self.fetch_quote("IBM")
 
-    def _series_reply(self, asked: str) -> Any:
-        """The best form of the series that the key is allowed; what it is not allowed is remembered for the run."""
+    def _fetch_series(self, vendor_symbol: str) -> Any:
+        """Fetch the best series the key allows, remembering refused functions for the run."""
         while True:
-            function, size = FORMS[self._form]
+            function, size = SERIES_REQUESTS[self._request_index]
             try:
-                return self._ask(function=function, symbol=asked, outputsize=size)
+                return self._get(function=function, symbol=vendor_symbol, outputsize=size)
             except ProviderRejected as error:
-                if NOT_IN_PLAN not in error.reason or self._form + 1 == len(FORMS):
+                if NOT_IN_PLAN not in error.reason or self._request_index + 1 == len(SERIES_REQUESTS):
                     raise
-                self._form += 1
+                self._request_index += 1
 
-    def _told_of_splits(self, days: Sequence[Day], asked: str) -> Sequence[Day]:
-        """The days with their splits, for which another call is spent only where there may have been one."""
+    def _add_splits(self, days: Sequence[Day], vendor_symbol: str) -> Sequence[Day]:
+        """Add splits to the days; calls the vendor only if prices suggest a split."""
         gap = newest_gap(days)
         if gap is None:
             return days
         try:
-            reply = self._ask(function="SPLITS", symbol=asked)
-            splits = _read(lambda: read_splits(reply, asked))
+            reply = self._get(function="SPLITS", symbol=vendor_symbol)
+            splits = _parse(lambda: parse_splits(reply, vendor_symbol))
         except (ProviderUnavailable, ProviderRejected) as error:
-            if error.kind not in TELLS_NOTHING:
+            if error.kind not in NO_SPLITS_AVAILABLE:
                 raise
         else:
             return apply_splits(days, splits)
-        raise failure(NAME, FailureKind.PARTIAL, f"does not tell whether its prices of {gap} follow a split")
+        raise failure(NAME, FailureKind.PARTIAL, f"no split data to explain the price gap on {gap}")
 
-    def _ask(self, **parameters: str) -> Any:
-        if self._out_of_reach is not None:
-            raise self._out_of_reach
+    def _get(self, **parameters: str) -> Any:
+        if self._unreachable is not None:
+            raise self._unreachable
         try:
             return get_json(self._vendor, PATH, {**parameters, "apikey": self._key}, admit=self._budget.admit)
         except ProviderUnavailable as error:
-            if error.attempted and error.kind in OUT_OF_REACH:
-                self._out_of_reach = ProviderUnavailable(NAME, error.reason, error.kind, attempted=False)
+            if error.attempted and error.kind in UNREACHABLE_KINDS:
+                self._unreachable = ProviderUnavailable(NAME, error.reason, error.kind, attempted=False)
             raise
 
 
 def vendor_from_settings(settings: AlphaVantageSettings) -> Vendor:
-    """The vendor behind an address, which may be written with or without its one path."""
+    """Build the vendor from settings; `base_url` may include the API path or not."""
     return Vendor(
         NAME,
         settings.base_url.rstrip("/").removesuffix(f"/{PATH}"),
         settings.timeout_s,
         secrets=(settings.api_key,),
-        parse_complaint=parse_complaint,
+        parse_error_body=parse_error_body,
         attempts=ATTEMPTS,
     )
 
 
-def parse_complaint(body: Any) -> Complaint | None:
-    """What a reply's `Error Message`, `Note` or `Information` means; None for one without."""
+def parse_error_body(body: Any) -> VendorError | None:
+    """Classify a response's `Error Message`, `Note` or `Information`; None without any."""
     if not isinstance(body, Mapping):
         return None
-    said = next((body[name] for name in MESSAGES if name in body), None)
-    if said is None:
+    value = next((body[name] for name in ERROR_FIELDS if name in body), None)
+    if value is None:
         return None
-    words = str(said)
-    low = words.lower()
+    message = str(value)
+    low = message.lower()
     if re.search(r"\bis a premium\b", low):
-        return Complaint(FailureKind.BAD_KEY, NOT_IN_PLAN)
+        return VendorError(FailureKind.BAD_KEY, NOT_IN_PLAN)
     if re.search(r"invalid (api call|inputs)", low):
-        return Complaint(FailureKind.UNKNOWN_SYMBOL)
+        return VendorError(FailureKind.UNKNOWN_SYMBOL)
     if "no articles found" in low:
-        return Complaint(FailureKind.EMPTY)
+        return VendorError(FailureKind.EMPTY)
     if re.search(r"per (second|minute)|sparingly|burst|call frequency", low):
-        return Complaint(FailureKind.RATE_LIMITED)
+        return VendorError(FailureKind.RATE_LIMITED)
     if re.search(r"per day|daily rate|rate limit", low):
-        return Complaint(FailureKind.QUOTA_SPENT)
+        return VendorError(FailureKind.QUOTA_SPENT)
     if re.search(r"api ?key", low):
-        return Complaint(FailureKind.BAD_KEY)
-    return Complaint(FailureKind.MALFORMED, words)
+        return VendorError(FailureKind.BAD_KEY)
+    return VendorError(FailureKind.MALFORMED, message)
 
 
-def read_days(reply: Mapping[str, Any], asked: str) -> Sequence[Day]:
-    """The rows of a daily series; those of the plain one have no splits and no dividends."""
+def parse_days(reply: Mapping[str, Any], vendor_symbol: str) -> Sequence[Day]:
+    """Parse a daily series; the plain one has no splits and dividends."""
     rows = reply.get(SERIES)
     if not rows:
         raise failure(NAME, FailureKind.EMPTY)
-    _require_same_symbol(asked, str(reply["Meta Data"]["2. Symbol"]))
+    _require_same_symbol(vendor_symbol, str(reply["Meta Data"]["2. Symbol"]))
     return list(_days(rows))
 
 
 def has_split_column(reply: Mapping[str, Any]) -> bool:
-    """Whether the series that was read has a place for splits in every row."""
+    """Return whether every row of the series has a split coefficient."""
     return all("split coefficient" in _plain_names(row) for row in reply[SERIES].values())
 
 
-def read_splits(reply: Mapping[str, Any], asked: str) -> dict[date, Decimal]:
-    """New shares for one old, by the day from which prices are those of the new ones."""
-    _require_same_symbol(asked, str(reply["symbol"]))
+def parse_splits(reply: Mapping[str, Any], vendor_symbol: str) -> dict[date, Decimal]:
+    """Map effective dates to split ratios (new shares per old share)."""
+    _require_same_symbol(vendor_symbol, str(reply["symbol"]))
     splits = {date.fromisoformat(row["effective_date"]): Decimal(row["split_factor"]) for row in reply["data"]}
     if not all(ratio.is_finite() and ratio > 0 for ratio in splits.values()):
-        raise failure(NAME, FailureKind.MALFORMED, "answered with a split that is no ratio")
+        raise failure(NAME, FailureKind.MALFORMED, "invalid split ratio")
     return splits
 
 
-def read_quote(reply: Mapping[str, Any], symbol: str, asked: str) -> QuoteRecord:
-    """The newest price in our terms; an empty one is the vendor's way to say that it knows no such symbol."""
-    # Its name may go on: "Global Quote - DATA DELAYED BY 15 MINUTES".
+def parse_quote(reply: Mapping[str, Any], symbol: str, vendor_symbol: str) -> QuoteRecord:
+    """Parse a quote; an empty one means that the vendor does not know the symbol."""
+    # The field name can have a suffix: "Global Quote - DATA DELAYED BY 15 MINUTES".
     quote = _plain_names(next(fields for name, fields in reply.items() if name.startswith(QUOTE)))
     if not quote:
         raise failure(NAME, FailureKind.UNKNOWN_SYMBOL)
-    _require_same_symbol(asked, str(quote["symbol"]))
+    _require_same_symbol(vendor_symbol, str(quote["symbol"]))
     price = _number(quote["price"])
     if not price.is_finite() or price <= 0:
-        raise failure(NAME, FailureKind.MALFORMED, "answered with a price that is none")
-    before = _number(quote.get("previous close"))
+        raise failure(NAME, FailureKind.MALFORMED, "invalid price")
+    previous = _number(quote.get("previous close"))
     return QuoteRecord(
         symbol=symbol,
         price=price,
-        previous_close=before if before.is_finite() and before > 0 else None,
+        previous_close=previous if previous.is_finite() and previous > 0 else None,
         volume=_count(quote.get("volume")),
         session=date.fromisoformat(quote["latest trading day"]),
         at=None,
@@ -198,10 +217,36 @@ def read_quote(reply: Mapping[str, Any], symbol: str, asked: str) -> QuoteRecord
     )
 
 
-def read_matches(reply: Mapping[str, Any]) -> list[SymbolMatch]:
-    """The found instruments in our terms."""
+def parse_matches(reply: Mapping[str, Any]) -> list[SymbolMatch]:
+    """Parse search results, best match first."""
     found = [_match(_plain_names(match)) for match in reply[MATCHES]]
     return sorted(found, key=lambda match: -match.score)
+
+
+def to_vendor_symbol(symbol: str) -> str:
+    """Convert to the vendor's spelling: dash for share classes, its own exchange suffixes; raises ProviderRejected.
+
+    Unsupported exchanges are rejected here, because the vendor would return another stock.
+    """
+    if re.fullmatch(r"[A-Z0-9]+", symbol):
+        return symbol
+    if re.fullmatch(r"[A-Z0-9]+[.\-/][A-E]", symbol):
+        return re.sub(r"[./]", "-", symbol)
+    match = re.fullmatch(r"([A-Z0-9\-]+)\.([A-Z]+)", symbol)
+    if match is not None and match[2] in EXCHANGES:
+        return symbol
+    if match is None or match[2] not in SUFFIXES:
+        raise ProviderRejected(NAME, f"{symbol} is not supported")
+    return f"{match[1]}.{SUFFIXES[match[2]]}"
+
+
+def parse_listing(symbol: str, region: str) -> tuple[str, str]:
+    """Return our symbol for the vendor's, and the MIC, empty if unknown."""
+    stem, _, suffix = symbol.rpartition(".")
+    if stem and suffix in EXCHANGES:
+        ours, mic = EXCHANGES[suffix]
+        return f"{stem}.{ours}", mic
+    return re.sub(r"-([A-E])$", r".\1", symbol), HOME_MIC if region == HOME_REGION else ""
 
 
 def _match(fields: Mapping[str, Any]) -> SymbolMatch:
@@ -219,13 +264,13 @@ def _match(fields: Mapping[str, Any]) -> SymbolMatch:
     )
 
 
-def _read(reading: Callable[[], Read]) -> Read:
-    """What the reading makes of a reply; one that it cannot make sense of is told as malformed."""
+def _parse(parser: Callable[[], Parsed]) -> Parsed:
+    """Run the parser, turning parse errors into a malformed-response error."""
     try:
-        return reading()
-    except READING_ERRORS:
-        outcome = failure(NAME, FailureKind.MALFORMED)
-    raise outcome
+        return parser()
+    except PARSE_ERRORS:
+        error = failure(NAME, FailureKind.MALFORMED)
+    raise error
 
 
 def _days(rows: Mapping[str, Mapping[str, str]]) -> Iterator[Day]:
@@ -246,12 +291,12 @@ def _days(rows: Mapping[str, Mapping[str, str]]) -> Iterator[Day]:
 
 
 def _plain_names(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields by name without the vendor's numbering, which differs between its tables: `5. volume`, `6. volume`."""
+    """Strip the vendor's numbering (`5. volume`, `6. volume`) from field names."""
     return {re.sub(r"^\d+\.\s*", "", name): value for name, value in fields.items()}
 
 
 def _number(text: Any) -> Decimal:
-    """The number that a text stands for, NaN for none."""
+    """Parse a decimal; NaN for anything else."""
     try:
         return Decimal(str(text).strip())
     except InvalidOperation:
@@ -263,7 +308,7 @@ def _count(text: Any) -> int | None:
     return int(number) if number.is_finite() and number == number.to_integral_value() else None
 
 
-def _require_same_symbol(asked: str, answered: str) -> None:
-    """BRK.B may come back as BRK-B, but never as another stock."""
-    if re.sub(r"[./]", "-", answered.upper()) != re.sub(r"[./]", "-", asked.upper()):
-        raise failure(NAME, FailureKind.MALFORMED, "answered about another symbol")
+def _require_same_symbol(requested: str, returned: str) -> None:
+    """Raise unless both are one symbol; BRK.B may come back as BRK-B."""
+    if re.sub(r"[./]", "-", returned.upper()) != re.sub(r"[./]", "-", requested.upper()):
+        raise failure(NAME, FailureKind.MALFORMED, "response is about another symbol")

@@ -1,4 +1,4 @@
-"""Alpha Vantage's `NEWS_SENTIMENT`: articles with the vendor's own relevance and score for each company."""
+"""Alpha Vantage's `NEWS_SENTIMENT`: articles with the vendor's relevance and score per company."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,10 @@ from typing import Any
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderUnavailable
-from marketdata.providers.alpha_vantage import NAME, PATH, vendor_from_settings
-from marketdata.providers.alpha_vantage_symbols import to_vendor_symbol
+from marketdata.providers.alpha_vantage import NAME, PATH, to_vendor_symbol, vendor_from_settings
+from marketdata.providers.base import ArticleRecord
 from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import failure, get_json
-from marketdata.providers.news_base import ArticleRecord
 from marketdata.providers.vendor_fields import bounded_number, clean_text, parse_instant
 from marketdata.sentiment.matching import Company
 
@@ -21,14 +20,14 @@ PAGE_SIZE = 200
 
 @dataclass(frozen=True, slots=True)
 class AlphaVantageNewsProvider:
-    """One call a company, of the calls that prices are asked with too."""
+    """One call per company, from the call budget shared with prices."""
 
     settings: AlphaVantageSettings
     budget: CallBudget = field(default_factory=lambda: CallBudget(NAME))
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
-        """The newest 200 articles about the company, with what the vendor makes of them."""
+        """Fetch the newest 200 articles about the company, with the vendor's scores."""
         ticker = to_vendor_symbol(company.symbol)
         try:
             feed = self._feed(tickers=ticker, time_from=f"{since:%Y%m%dT%H%M}", sort="LATEST", limit=PAGE_SIZE)
@@ -39,13 +38,13 @@ class AlphaVantageNewsProvider:
         return [record for record in (_record(item, ticker) for item in feed) if record is not None]
 
     def probe(self) -> None:
-        """One cheap call; raises what any call would."""
+        """Make one cheap call; raises as any call does."""
         self._feed(tickers="IBM", limit=1)
 
     def _feed(self, **parameters: str | int) -> list[Any]:
-        asked = {"function": "NEWS_SENTIMENT", **parameters, "apikey": self.settings.api_key}
+        query = {"function": "NEWS_SENTIMENT", **parameters, "apikey": self.settings.api_key}
         with self.budget.recorded():
-            reply = get_json(vendor_from_settings(self.settings), PATH, asked, admit=self.budget.admit)
+            reply = get_json(vendor_from_settings(self.settings), PATH, query, admit=self.budget.admit)
             feed = reply.get("feed") if isinstance(reply, Mapping) else None
             if not isinstance(feed, list):
                 raise failure(NAME, FailureKind.MALFORMED)
@@ -53,16 +52,16 @@ class AlphaVantageNewsProvider:
 
 
 def _record(item: Any, ticker: str) -> ArticleRecord | None:
-    """One article; None for one that lacks its address, its title or its time."""
+    """Parse an article; None without URL, title or time."""
     if not isinstance(item, dict):
         return None
     published_at = parse_instant(item.get("time_published"))
     url, title = clean_text(item.get("url"), longest=700), clean_text(item.get("title"), longest=300)
     if not (published_at and url and title):
         return None
-    views = item.get("ticker_sentiment")
+    entries = item.get("ticker_sentiment")
     own: dict[str, Any] = next(
-        (view for view in (views if isinstance(views, list) else ()) if _ticker_of(view) == ticker), {}
+        (entry for entry in (entries if isinstance(entries, list) else ()) if _ticker(entry) == ticker), {}
     )
     return ArticleRecord(
         url=url,
@@ -75,7 +74,7 @@ def _record(item: Any, ticker: str) -> ArticleRecord | None:
     )
 
 
-def _ticker_of(view: Any) -> str:
-    """Its ticker in the spelling in which it is asked for: BRK.B is BRK-B there, and VOD.LON stays so."""
-    named = str(view.get("ticker", "")).upper() if isinstance(view, dict) else ""
-    return re.sub(r"[./]([A-E])$", r"-\1", named)
+def _ticker(entry: Any) -> str:
+    """Return the entry's ticker in request spelling: BRK.B becomes BRK-B, VOD.LON is unchanged."""
+    ticker = str(entry.get("ticker", "")).upper() if isinstance(entry, dict) else ""
+    return re.sub(r"[./]([A-E])$", r"-\1", ticker)

@@ -1,4 +1,4 @@
-"""As-traded closes and split coefficients -> one basis; a split is applied once, or the answer is not used. Pure."""
+"""Convert as-traded prices and split coefficients to one price basis; ambiguous splits are an error. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,16 @@ from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHis
 
 PRICE_DECIMALS = Decimal("0.000001")
 ACTION_DECIMALS = Decimal("0.00000001")
-# Smaller ratios cannot be told from what a market does overnight.
-LEAST_CHECKED_RATIO = 1.5
-# A move that five new shares for four old make too, with some of the market's own against it.
-LEAST_GAP = Decimal("1.15")
+# Smaller ratios look like ordinary overnight moves.
+MIN_CHECKED_RATIO = 1.5
+# Overnight move of a 5:4 split, less an opposite market move.
+MIN_GAP = Decimal("1.15")
 ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One row of the vendor: prices as they were traded, and what happened before its open; gaps are NaN or None."""
+    """One vendor row: as-traded prices, and the dividend and split before its open; missing values are NaN or None."""
 
     session: date
     open: Decimal
@@ -35,10 +35,10 @@ class Day:
 
 
 def to_daily_history(provider: str, days: Sequence[Day], *, first: date, last: date) -> DailyHistory:
-    """The sessions first..last, oldest first, on the basis of the newest day of the series.
+    """Return the sessions first..last, oldest first, on the price basis of the newest day.
 
-    Raises ProviderUnavailable (partial) when a split stands in the list but not in the prices, or is no ratio: then
-    nobody knows how often it was applied.
+    Raises ProviderUnavailable (partial) when a listed split is invalid or not visible in the prices, because it is
+    then unknown whether prices already include it.
     """
     newest_first = sorted(days, key=lambda day: day.session, reverse=True)
     _require_splits_in_prices(provider, newest_first)
@@ -59,35 +59,34 @@ def to_daily_history(provider: str, days: Sequence[Day], *, first: date, last: d
 
 
 def newest_gap(days: Sequence[Day]) -> date | None:
-    """The newest session whose prices moved overnight so far that a split may be behind it; None without any.
+    """Return the newest session with an overnight move that may be a split; None without any.
 
-    A session without an open is judged by its close. Splits of less than 1.15 to one cannot be told from what a market
-    does overnight.
+    A session without an open is judged by its close. Splits below 1.15:1 look like ordinary overnight moves.
     """
     priced = [day for day in days if day.close.is_finite() and day.close > 0]
     for day, before in pairwise(sorted(priced, key=lambda day: day.session, reverse=True)):
         opened = day.open if day.open.is_finite() and day.open > 0 else day.close
-        if max(opened / before.close, before.close / opened) >= LEAST_GAP:
+        if max(opened / before.close, before.close / opened) >= MIN_GAP:
             return day.session
     return None
 
 
 def apply_splits(days: Sequence[Day], splits: Mapping[date, Decimal]) -> list[Day]:
-    """Days as they were traded, each with the split before its open, and closes adjusted for the later ones."""
+    """Add each day's split, and adjust closes for later splits."""
     newest_first = sorted(days, key=lambda day: day.session, reverse=True)
     factor = ONE
-    told: list[Day] = []
+    completed: list[Day] = []
     for day, before in zip(newest_first, (*newest_first[1:], None), strict=True):
         between = [ratio for at, ratio in splits.items() if before and before.session < at <= day.session]
         ratio = math.prod(between, start=ONE)
         adjusted = day.close if factor == ONE else (day.close / factor).quantize(PRICE_DECIMALS)
-        told.append(replace(day, split=ratio, adjusted_close=adjusted))
+        completed.append(replace(day, split=ratio, adjusted_close=adjusted))
         factor *= ratio
-    return told
+    return completed
 
 
 def _on_basis(day: Day, factor: Decimal) -> BarRecord:
-    """The day in shares of the newest basis, of which `factor` make one of its own."""
+    """Convert the day to the newest basis, in which `factor` shares equal one of its own."""
     if factor == ONE:
         return BarRecord(day.session, day.open, day.high, day.low, day.close, day.adjusted_close, day.volume)
     opened, high, low, close = (
@@ -100,23 +99,23 @@ def _on_basis(day: Day, factor: Decimal) -> BarRecord:
 def _require_splits_in_prices(provider: str, newest_first: Sequence[Day]) -> None:
     for day, before in zip(newest_first, (*newest_first[1:], None), strict=True):
         if not day.split.is_finite() or day.split <= 0:
-            raise _partial(provider, f"answered with a split on {day.session} that is no ratio")
-        if before is None or not _stands_in_prices(day, before):
+            raise _incomplete(provider, f"invalid split ratio on {day.session}")
+        if before is None or not _split_shows_in_prices(day, before):
             if day.split == ONE or before is None:
                 continue
-            raise _partial(provider, f"tells of a split on {day.session} that its prices do not show")
+            raise _incomplete(provider, f"the split on {day.session} does not show in the prices")
 
 
-def _stands_in_prices(day: Day, before: Day) -> bool:
-    """Whether the price fell overnight as the split demands, rather than staying where it was."""
+def _split_shows_in_prices(day: Day, before: Day) -> bool:
+    """Return whether the price moved overnight as the split implies."""
     ratio = float(day.split)
-    if 1 / LEAST_CHECKED_RATIO < ratio < LEAST_CHECKED_RATIO:
+    if 1 / MIN_CHECKED_RATIO < ratio < MIN_CHECKED_RATIO:
         return True
     if not (before.close.is_finite() and day.open.is_finite() and before.close > 0 and day.open > 0):
         return False
-    seen = math.log(float(before.close / day.open))
-    return abs(seen - math.log(ratio)) < abs(seen)
+    move = math.log(float(before.close / day.open))
+    return abs(move - math.log(ratio)) < abs(move)
 
 
-def _partial(provider: str, reason: str) -> ProviderUnavailable:
+def _incomplete(provider: str, reason: str) -> ProviderUnavailable:
     return ProviderUnavailable(provider, reason, FailureKind.PARTIAL)

@@ -1,16 +1,19 @@
-"""What every provider speaks: daily bars and corporate actions in our own terms."""
+"""Protocols and record types of price, quote, search and news providers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
 from marketdata.provider_records import BarRecord, CorporateActionRecord, QuoteRecord, SymbolMatch
+from marketdata.sentiment.matching import Company
 
 __all__ = [
+    "ArticleRecord",
     "BarRecord",
     "CorporateActionRecord",
     "DailyHistory",
+    "NewsProvider",
     "ProbedProvider",
     "Provider",
     "QuoteProvider",
@@ -22,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class DailyHistory:
-    """A provider's answer: bars, what changed their meaning, and the day up to which splits are applied."""
+    """Bars and corporate actions from a provider; prices are split-adjusted as of `basis_date`."""
 
     bars: Sequence[BarRecord]
     actions: Sequence[CorporateActionRecord]
@@ -30,7 +33,7 @@ class DailyHistory:
 
 
 class Provider(Protocol):
-    """A source of daily bars; `parallel_calls` is how many symbols it may be asked for at the same time."""
+    """Source of daily bars; `parallel_calls` is its maximum number of concurrent requests."""
 
     @property
     def name(self) -> str: ...
@@ -39,44 +42,72 @@ class Provider(Protocol):
     def parallel_calls(self) -> int: ...
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
-        """The bars of the sessions first..last, as the source gives them.
+        """Fetch the bars of the sessions first..last; missing prices are NaN.
 
-        Prices that the source leaves out are NaN. Raises ProviderUnavailable or ProviderRejected, nothing else.
+        Raises ProviderUnavailable or ProviderRejected, nothing else.
         """
         ...
 
 
 @runtime_checkable
 class ProbedProvider(Protocol):
-    """A source whose health can be found out by one cheap call."""
+    """Source whose health one cheap call can check."""
 
     @property
     def name(self) -> str: ...
 
     def probe(self) -> None:
-        """Ask for something small; raises ProviderUnavailable or ProviderRejected, nothing else."""
+        """Make one cheap call; raises ProviderUnavailable or ProviderRejected, nothing else."""
         ...
 
 
 @runtime_checkable
 class SearchProvider(Protocol):
-    """A source that finds instruments by symbol or name."""
+    """Source that searches instruments by symbol or name."""
 
     @property
     def name(self) -> str: ...
 
     def search_symbols(self, text: str) -> list[SymbolMatch]:
-        """The instruments found, best first; raises ProviderUnavailable or ProviderRejected, nothing else."""
+        """Search instruments, best match first; raises ProviderUnavailable or ProviderRejected, nothing else."""
         ...
 
 
 @runtime_checkable
 class QuoteProvider(Protocol):
-    """A source that tells the newest price as well."""
+    """Source of live quotes."""
 
     @property
     def name(self) -> str: ...
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
-        """The newest price; raises ProviderUnavailable or ProviderRejected, nothing else."""
+        """Fetch the latest price; raises ProviderUnavailable or ProviderRejected, nothing else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleRecord:
+    """Article or post from a source; `vendor_*` are the source's own figures for the requested company."""
+
+    url: str
+    title: str
+    summary: str
+    source: str
+    published_at: datetime
+    is_social: bool = False
+    vendor_relevance: float | None = None
+    vendor_score: float | None = None
+
+
+class NewsProvider(Protocol):
+    """Source of articles."""
+
+    @property
+    def name(self) -> str: ...
+
+    def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
+        """Fetch what was published about the company since then, newest first.
+
+        Raises ProviderUnavailable or ProviderRejected, nothing else.
+        """
         ...

@@ -1,4 +1,4 @@
-"""The providers by name, in the order of the settings."""
+"""Build the configured price providers, in the order of the settings."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,18 +13,18 @@ from marketdata.providers.budget import CallBudget, SharedUsage
 from marketdata.providers.sample import SampleProvider
 from marketdata.providers.yahoo import YahooProvider
 
-# These read from disk, so their calls are not counted.
+# Local providers, without budget or circuit breaker.
 UNLIMITED_PROVIDERS = frozenset({"sample"})
 
 
 def build_providers(
     market_data: MarketDataSettings, *, cache_folder: Path, make_budget: Callable[[str], CallBudget] = CallBudget
 ) -> list[Provider]:
-    """New providers for one run; what a run learns about a source is forgotten with them, what its budget knows is not.
+    """Build providers for one run; state such as "unreachable" lasts for the run, budgets and circuits last longer.
 
     Alpha Vantage is left out without a key.
     """
-    makers: dict[str, Callable[[], Provider]] = {
+    factories: dict[str, Callable[[], Provider]] = {
         "yahoo": lambda: YahooProvider(
             timeout_s=market_data.yahoo_timeout_s,
             base_url=market_data.yahoo_base_url,
@@ -35,25 +35,25 @@ def build_providers(
     }
     if market_data.alpha_vantage is not None:
         alpha_vantage: AlphaVantageSettings = market_data.alpha_vantage
-        makers["alpha_vantage"] = lambda: AlphaVantage(alpha_vantage, budget=make_budget("alpha_vantage"))
-    return [makers[name]() for name in market_data.providers if name in makers]
+        factories["alpha_vantage"] = lambda: AlphaVantage(alpha_vantage, budget=make_budget("alpha_vantage"))
+    return [factories[name]() for name in market_data.providers if name in factories]
 
 
 def configured_providers() -> list[Provider]:
-    """Return the providers of this installation."""
+    """Build the providers of this installation."""
     return build_providers(
         settings.HINDCAST_MARKETDATA, cache_folder=settings.HINDCAST_SITE.data_dir / "yahoo", make_budget=call_budget
     )
 
 
 def configured_names() -> tuple[str, ...]:
-    """Return their names, in the order of the settings."""
+    """Return the provider names, in the order they are tried."""
     names: tuple[str, ...] = settings.HINDCAST_MARKETDATA.providers
     return names
 
 
 def budget_for(name: str) -> Budget:
-    """Return how many calls the provider allows."""
+    """Return the call budget of a source."""
     budget: Budget = settings.HINDCAST_MARKETDATA.budget_for(name)
     return budget
 

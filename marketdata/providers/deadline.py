@@ -1,4 +1,4 @@
-"""Ends a connection at a deadline, whatever it waits for: clients limit the pauses of an answer, not all of it."""
+"""Close connections at a deadline: HTTP clients limit the pause between bytes, not the total time of a response."""
 
 import os
 import socket
@@ -10,14 +10,14 @@ from typing import Any, Self
 
 
 class ConnectionDeadline:
-    """From entering on, every connection that is noted ends after so many seconds; leaving it leaves them alone."""
+    """Context manager that shuts down registered connections `seconds` after it is entered."""
 
     def __init__(self, seconds: float) -> None:
-        self._timer = Timer(max(seconds, 0.0), self._cut)
+        self._timer = Timer(max(seconds, 0.0), self._expire)
         self._timer.daemon = True
         self._lock = Lock()
-        self._lines: list[socket.socket] = []
-        self._is_over = False
+        self._sockets: list[socket.socket] = []
+        self._has_expired = False
 
     def __enter__(self) -> Self:
         self._timer.start()
@@ -28,29 +28,29 @@ class ConnectionDeadline:
     ) -> None:
         self._timer.cancel()
         with self._lock:
-            for line in self._lines:
-                line.close()
-            self._lines.clear()
+            for open_socket in self._sockets:
+                open_socket.close()
+            self._sockets.clear()
 
-    def note(self, connected: socket.socket) -> None:
-        """Watch over this connection too; by a descriptor of our own, which TLS does not take away."""
+    def register(self, connected: socket.socket) -> None:
+        """Register a connection, by a duplicate descriptor that TLS wrapping does not detach."""
         with self._lock:
-            self._lines.append(socket.socket(fileno=os.dup(connected.fileno())))
-            if self._is_over:
-                _end(self._lines[-1])
+            self._sockets.append(socket.socket(fileno=os.dup(connected.fileno())))
+            if self._has_expired:
+                _shut_down(self._sockets[-1])
 
     def trace(self, event: str, facts: Mapping[str, Any]) -> None:
-        """What httpx reports of its connections (its extension `trace`)."""
+        """Register new connections reported by httpx (its `trace` extension)."""
         if event == "connection.connect_tcp.complete":
-            self.note(facts["return_value"].get_extra_info("socket"))
+            self.register(facts["return_value"].get_extra_info("socket"))
 
-    def _cut(self) -> None:
+    def _expire(self) -> None:
         with self._lock:
-            self._is_over = True
-            for line in self._lines:
-                _end(line)
+            self._has_expired = True
+            for open_socket in self._sockets:
+                _shut_down(open_socket)
 
 
-def _end(line: socket.socket) -> None:
+def _shut_down(open_socket: socket.socket) -> None:
     with suppress(OSError):
-        line.shutdown(socket.SHUT_RDWR)
+        open_socket.shutdown(socket.SHUT_RDWR)

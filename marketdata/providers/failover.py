@@ -1,4 +1,4 @@
-"""Asking several providers: counted, timed, all symbols at once, and the next one when the first fails."""
+"""Query providers in order with metrics: parallel prefetch, then fall back to the next provider on failure."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,39 +14,59 @@ from marketdata.providers.base import DailyHistory, Provider, QuoteProvider, Quo
 
 log = structlog.get_logger(__name__)
 
-CALLS = Counter("hindcast_provider_calls", "Calls to providers of market data.", ["provider", "outcome"])
+CALLS = Counter("hindcast_provider_calls", "Calls to market data providers.", ["provider", "outcome"])
 FAILURES = Counter(
-    "hindcast_provider_failures", "Why providers of market data gave nothing usable.", ["provider", "kind"]
+    "hindcast_provider_failures", "Failed calls to market data providers, by kind.", ["provider", "kind"]
 )
 SECONDS = Histogram(
     "hindcast_provider_call_seconds",
-    "How long providers of market data took to answer.",
+    "Latency of market data providers.",
     ["provider"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0),
 )
 
-Answer = DailyHistory | MarketDataError
+HistoryOrError = DailyHistory | MarketDataError
+
+
+@dataclass(frozen=True, slots=True)
+class AliasedProvider:
+    """Provider with its own symbols for some instruments; `symbols` maps ours to the provider's."""
+
+    provider: Provider
+    symbols: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.provider.name
+
+    @property
+    def parallel_calls(self) -> int:
+        return self.provider.parallel_calls
+
+    def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
+        """Fetch the bars under the provider's symbol."""
+        return self.provider.fetch_daily_bars(self.symbols.get(symbol, symbol), first=first, last=last)
 
 
 @dataclass(frozen=True, slots=True)
 class PrefetchedProvider:
-    """A provider whose answers are there already."""
+    """Provider whose responses are already fetched."""
 
     name: str
-    answers: Mapping[str, Answer]
+    results: Mapping[str, HistoryOrError]
     parallel_calls: int = 1
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
-        """The answer about the symbol that was given before, or the error."""
-        answer = self.answers[symbol]
-        if isinstance(answer, MarketDataError):
-            raise answer
-        return answer
+        """Return the prefetched history of the symbol, or raise its error."""
+        result = self.results[symbol]
+        if isinstance(result, MarketDataError):
+            raise result
+        return result
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderResult:
-    """What one provider has to say about a symbol: a history, or why there is none."""
+    """History of a symbol from one provider, or the reason why there is none."""
 
     provider: str
     history: DailyHistory | None
@@ -57,14 +77,14 @@ class ProviderResult:
 def prefetch_histories(
     providers: Sequence[Provider], source_of: Mapping[str, str], *, first: date, last: date
 ) -> list[Provider]:
-    """The same providers, those that take parallel calls asked for every symbol already.
+    """Prefetch every symbol from the providers that allow parallel calls; the others stay as they are.
 
-    source_of: the source of the stored series of each symbol, empty where there is none. Series change their source
-    only together, because stocks are compared session by session: when a provider could not answer for all, its
-    answers stand for the symbols that are its own already.
+    source_of: current source of each symbol's stored series, empty for none. All series switch their source together,
+    because stocks are compared session by session: if a provider fails for some symbols, its responses are used only
+    for symbols it already serves.
     """
     return [
-        PrefetchedProvider(provider.name, _together(provider, source_of, first=first, last=last))
+        PrefetchedProvider(provider.name, _fetch_all(provider, source_of, first=first, last=last))
         if provider.parallel_calls > 1
         else provider
         for provider in providers
@@ -74,27 +94,27 @@ def prefetch_histories(
 def provider_results(
     providers: Iterable[Provider], symbol: str, *, first: date, last: date
 ) -> Iterator[ProviderResult]:
-    """What each provider says about the symbol, in order; the next one is asked only when it is wanted."""
+    """Yield each provider's result for the symbol, in order; providers are queried lazily."""
     for provider in providers:
-        answer = (
-            _ready(provider, symbol)
+        result = (
+            provider.results[symbol]
             if isinstance(provider, PrefetchedProvider)
-            else _asked(provider, symbol, first=first, last=last)
+            else _fetch(provider, symbol, first=first, last=last)
         )
-        if isinstance(answer, MarketDataError):
-            yield ProviderResult(provider.name, None, str(answer), failure_kind(answer))
-        elif not answer.bars:
+        if isinstance(result, MarketDataError):
+            yield ProviderResult(provider.name, None, str(result), failure_kind(result))
+        elif not result.bars:
             yield ProviderResult(provider.name, None, f"{provider.name}: no bars", FailureKind.EMPTY)
         else:
-            yield ProviderResult(provider.name, answer)
+            yield ProviderResult(provider.name, result)
 
 
 def fetch_first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str) -> tuple[str, QuoteRecord]:
-    """The newest price and the name of the first provider that tells one.
+    """Return the first provider that has a quote, and the quote.
 
-    Raises the last provider's error when none does, and ProviderRejected when there is none to ask.
+    Raises the last provider's error if all fail, and ProviderRejected if no quote provider is configured.
     """
-    told: MarketDataError = ProviderRejected("quotes", "no source of quotes is configured")
+    last_error: MarketDataError = ProviderRejected("quotes", "no quote provider is configured")
     for provider in providers:
         if not isinstance(provider, QuoteProvider):
             continue
@@ -102,7 +122,7 @@ def fetch_first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str
         try:
             quote = provider.fetch_quote(symbol)
         except (ProviderUnavailable, ProviderRejected) as error:
-            told = error
+            last_error = error
             if getattr(error, "attempted", True):
                 outcome = "rejected" if isinstance(error, ProviderRejected) else "unavailable"
                 _count(provider.name, outcome, time.perf_counter() - started, error.kind)
@@ -110,56 +130,56 @@ def fetch_first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str
         else:
             _count(provider.name, "answered", time.perf_counter() - started)
             return provider.name, quote
-    raise told
+    raise last_error
 
 
 def failure_kind(error: MarketDataError) -> FailureKind | None:
-    """Why a provider gave nothing, None for errors that are not about providers."""
+    """Return the failure kind of a provider error; None for other errors."""
     return error.kind if isinstance(error, ProviderUnavailable | ProviderRejected) else None
 
 
-def _ready(provider: PrefetchedProvider, symbol: str) -> Answer:
-    return provider.answers[symbol]
-
-
-def _together(provider: Provider, source_of: Mapping[str, str], *, first: date, last: date) -> dict[str, Answer]:
+def _fetch_all(
+    provider: Provider, source_of: Mapping[str, str], *, first: date, last: date
+) -> dict[str, HistoryOrError]:
     with ThreadPoolExecutor(provider.parallel_calls, thread_name_prefix=provider.name) as threads:
         calls = {
-            symbol: threads.submit(_asked, provider, symbol, first=first, last=last)
+            symbol: threads.submit(_fetch, provider, symbol, first=first, last=last)
             for symbol in dict.fromkeys(source_of)
         }
-        answers: dict[str, Answer] = {symbol: call.result() for symbol, call in calls.items()}
-    return answers | _held_back(provider.name, answers, source_of)
+        results: dict[str, HistoryOrError] = {symbol: call.result() for symbol, call in calls.items()}
+    return results | _partial_source_switches(provider.name, results, source_of)
 
 
-def _held_back(name: str, answers: Mapping[str, Answer], source_of: Mapping[str, str]) -> dict[str, Answer]:
-    """Refusals in place of the answers that would make only some of the series change their source."""
-    in_time = [symbol for symbol, answer in answers.items() if not isinstance(answer, ProviderUnavailable)]
-    if len(in_time) == len(answers):
+def _partial_source_switches(
+    name: str, results: Mapping[str, HistoryOrError], source_of: Mapping[str, str]
+) -> dict[str, HistoryOrError]:
+    """Return errors for the results that would switch the source of only some series."""
+    available = [symbol for symbol, result in results.items() if not isinstance(result, ProviderUnavailable)]
+    if len(available) == len(results):
         return {}
-    reason = f"answered for {len(in_time)} of {len(answers)} symbols, and series change their source together"
+    reason = f"available for {len(available)} of {len(results)} symbols; series switch their source together"
     return {
         symbol: ProviderUnavailable(name, reason)
-        for symbol in in_time
-        if source_of[symbol] != name and not isinstance(answers[symbol], ProviderRejected)
+        for symbol in available
+        if source_of[symbol] != name and not isinstance(results[symbol], ProviderRejected)
     }
 
 
-def _asked(provider: Provider, symbol: str, *, first: date, last: date) -> Answer:
-    """The provider's answer or its error; the call is counted, timed and logged."""
+def _fetch(provider: Provider, symbol: str, *, first: date, last: date) -> HistoryOrError:
+    """Return the provider's history or its error; count, time and log the call."""
     started = time.perf_counter()
-    answer: Answer
+    result: HistoryOrError
     try:
-        answer = provider.fetch_daily_bars(symbol, first=first, last=last)
-        outcome = "answered" if answer.bars else "empty"
+        result = provider.fetch_daily_bars(symbol, first=first, last=last)
+        outcome = "answered" if result.bars else "empty"
     except (ProviderUnavailable, ProviderRejected) as error:
-        answer = error
+        result = error
         outcome = "rejected" if isinstance(error, ProviderRejected) else "unavailable"
     seconds = time.perf_counter() - started
-    kind = failure_kind(answer) if isinstance(answer, MarketDataError) else None if answer.bars else FailureKind.EMPTY
+    kind = failure_kind(result) if isinstance(result, MarketDataError) else None if result.bars else FailureKind.EMPTY
     _count(provider.name, outcome, seconds, kind)
-    tell = log.warning if isinstance(answer, MarketDataError) else log.debug
-    tell(
+    write_log = log.warning if isinstance(result, MarketDataError) else log.debug
+    write_log(
         "provider_call",
         provider=provider.name,
         symbol=symbol,
@@ -167,7 +187,7 @@ def _asked(provider: Provider, symbol: str, *, first: date, last: date) -> Answe
         kind=str(kind or ""),
         seconds=round(seconds, 3),
     )
-    return answer
+    return result
 
 
 def _count(provider: str, outcome: str, seconds: float, kind: FailureKind | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Reddit's search, by praw: posts of chosen communities; off without a client's id and secret."""
+"""Reddit search through praw: posts of chosen subreddits; needs a client id and secret."""
 
 import logging
 import time
@@ -17,38 +17,44 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.providers.base import ArticleRecord
 from marketdata.providers.budget import CallBudget
 from marketdata.providers.deadline import ConnectionDeadline
-from marketdata.providers.http import LARGEST_BODY, LEAST_TIME_S, failure, failure_kind_of_status, parse_retry_after
-from marketdata.providers.news_base import ArticleRecord
+from marketdata.providers.http import (
+    MAX_BODY_BYTES,
+    MIN_TIME_LEFT_S,
+    failure,
+    failure_kind_of_status,
+    parse_retry_after,
+)
 from marketdata.providers.vendor_fields import clean_text, parse_instant
 from marketdata.sentiment.matching import Company, search_words
 
 NAME = "reddit"
 PAGE_SIZE = 100
-PIECE = 65_536
+READ_BYTES = 65_536
 USER_AGENT = "python:hindcast:1 (forecasts that keep score)"
 REDDIT_URL = "https://www.reddit.com"
 
-# prawcore reports every further attempt, with the address.
+# prawcore logs every retry, including URLs.
 logging.getLogger("prawcore").setLevel(logging.ERROR)
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Opens connections that the cutoff watches over."""
+    """HTTP adapter whose connections end at the deadline."""
 
-    def __init__(self, cutoff: ConnectionDeadline) -> None:
+    def __init__(self, deadline: ConnectionDeadline) -> None:
         super().__init__()
 
         class Plain(HTTPConnection):
             def connect(self) -> None:
                 super().connect()
-                cutoff.note(self.sock)
+                deadline.register(self.sock)
 
         class Encrypted(HTTPSConnection):
             def connect(self) -> None:
                 super().connect()
-                cutoff.note(self.sock)
+                deadline.register(self.sock)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -60,37 +66,37 @@ class _BoundedAdapter(HTTPAdapter):
 
 
 class _BoundedSession(requests.Session):
-    """A session whose requests together end by a deadline, and each count against the budget.
+    """Session with one deadline for all requests, each counted against the call budget.
 
-    prawcore would sleep and ask again after a dropped line, a 401 or a server's error. It does not after the errors
-    that are raised here, and hands them on inside its own.
+    prawcore sleeps and retries after connection errors, 401 and server errors. It does not retry after the errors
+    raised here, and wraps them in its own.
     """
 
     def __init__(self, seconds: float, budget: CallBudget) -> None:
         super().__init__()
         self._deadline = time.monotonic() + seconds
         self._budget = budget
-        self._cutoff = ConnectionDeadline(seconds)
+        self._connection_deadline = ConnectionDeadline(seconds)
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _BoundedAdapter(self._cutoff))
+            self.mount(scheme, _BoundedAdapter(self._connection_deadline))
 
     def __enter__(self) -> Self:
-        self._cutoff.__enter__()
+        self._connection_deadline.__enter__()
         return self
 
     def __exit__(self, *facts: Any) -> None:
         super().__exit__(*facts)
-        self._cutoff.__exit__(*facts)
+        self._connection_deadline.__exit__(*facts)
 
     def request(self, *parts: Any, **options: Any) -> requests.Response:
-        """One request in the time that is left."""
+        """Send one request within the remaining time."""
         if time.monotonic() >= self._deadline:
             raise failure(NAME, FailureKind.SLOW)
         self._budget.admit()
-        options.update(timeout=max(self._deadline - time.monotonic(), LEAST_TIME_S), stream=True)
+        options.update(timeout=max(self._deadline - time.monotonic(), MIN_TIME_LEFT_S), stream=True)
         try:
             response = super().request(*parts, **options)
-            response._content = self._body_of(response)  # what `content` returns; it would read without a deadline
+            response._content = self._body_of(response)  # `content` returns this; reading it there has no deadline
         except (requests.Timeout, ReadTimeoutError):
             outcome = failure(NAME, FailureKind.SLOW)
         except (requests.RequestException, HTTPError, OSError):
@@ -102,17 +108,17 @@ class _BoundedSession(requests.Session):
             outcome = failure(
                 NAME, failure_kind_of_status(response.status_code), retry_after_s=parse_retry_after(response.headers)
             )
-        # Raised here and not where it was met, so that no error of the client hangs on to it.
+        # Raised outside the except block, so that no client error is chained to it.
         raise outcome
 
     def _body_of(self, response: requests.Response) -> bytes:
         received = bytearray()
         with response:
-            while piece := response.raw.read1(PIECE, decode_content=True):
+            while piece := response.raw.read1(READ_BYTES, decode_content=True):
                 received += piece
                 if time.monotonic() > self._deadline:
                     raise failure(NAME, FailureKind.SLOW)
-                if len(received) > LARGEST_BODY:
+                if len(received) > MAX_BODY_BYTES:
                     raise failure(NAME, FailureKind.MALFORMED)
         if time.monotonic() > self._deadline:
             raise failure(NAME, FailureKind.SLOW)
@@ -121,7 +127,7 @@ class _BoundedSession(requests.Session):
 
 @dataclass(frozen=True, slots=True)
 class RedditProvider:
-    """One search a company over all chosen communities at once."""
+    """One search per company over all chosen subreddits."""
 
     client_id: str = field(repr=False)
     client_secret: str = field(repr=False)
@@ -132,21 +138,21 @@ class RedditProvider:
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
-        """The newest hundred posts of the last week that name the company."""
+        """Fetch the newest 100 posts of the last week that name the company."""
         names = [company.symbol, *search_words(company)[:2]]
-        records = self._found(" OR ".join(f'"{name}"' for name in dict.fromkeys(names)), limit=PAGE_SIZE)
+        records = self._search(" OR ".join(f'"{name}"' for name in dict.fromkeys(names)), limit=PAGE_SIZE)
         return [record for record in records if record.published_at >= since]
 
     def probe(self) -> None:
-        """One cheap search, for which Reddit hands out a token first; raises what any search would."""
-        self._found("market", limit=1)
+        """Make one cheap search, including the token request; raises as any search does."""
+        self._search("market", limit=1)
 
-    def _found(self, query: str, *, limit: int) -> list[ArticleRecord]:
+    def _search(self, query: str, *, limit: int) -> list[ArticleRecord]:
         with self.budget.recorded():
             try:
                 with _BoundedSession(self.timeout_s, self.budget) as session:
                     return self._posts(session, query, limit)
-            # praw walks through a reply without looking, so one of another shape ends in the last five of these.
+            # praw does not validate responses; an unexpected shape raises one of the last five.
             except (
                 core.PrawcoreException,
                 PRAWException,
@@ -157,8 +163,8 @@ class RedditProvider:
                 TypeError,
                 ValueError,
             ) as error:
-                outcome = _failure_of(error)
-            raise outcome
+                failed = _to_provider_error(error)
+            raise failed
 
     def _posts(self, session: requests.Session, query: str, limit: int) -> list[ArticleRecord]:
         hosts: dict[str, Any] = {"reddit_url": self.base_url, "oauth_url": self.base_url} if self.base_url else {}
@@ -172,14 +178,20 @@ class RedditProvider:
             **hosts,
         )
         path = f"r/{'+'.join(self.subreddits)}/search/"
-        asked: dict[str, str | int] = {"q": query, "restrict_sr": "true", "sort": "new", "t": "week", "limit": limit}
-        # The first page only: praw's own search goes on to the next, and sleeps before it when calls are few.
-        found = reddit.get(path, params=asked).children
-        return [record for record in (_record(vars(post)) for post in found) if record is not None]
+        parameters: dict[str, str | int] = {
+            "q": query,
+            "restrict_sr": "true",
+            "sort": "new",
+            "t": "week",
+            "limit": limit,
+        }
+        # One page only: praw's own search pages on, and sleeps when few calls are left.
+        posts = reddit.get(path, params=parameters).children
+        return [record for record in (_record(vars(post)) for post in posts) if record is not None]
 
 
-def _failure_of(error: Exception) -> ProviderUnavailable | ProviderRejected:
-    """What praw's many errors come down to; what was held back or given up by ourselves stays as it was told."""
+def _to_provider_error(error: Exception) -> ProviderUnavailable | ProviderRejected:
+    """Map praw's errors to provider errors; our own wrapped errors are returned unchanged."""
     cause = getattr(error, "original_exception", None)
     if isinstance(cause, ProviderUnavailable | ProviderRejected):
         return cause
@@ -189,7 +201,7 @@ def _failure_of(error: Exception) -> ProviderUnavailable | ProviderRejected:
 
 
 def _record(post: dict[str, Any]) -> ArticleRecord | None:
-    """One post; None for one that lacks its address, its title or its time."""
+    """Parse a post; None without URL, title or time."""
     published_at = parse_instant(post.get("created_utc"))
     permalink, title = clean_text(post.get("permalink"), longest=600), clean_text(post.get("title"), longest=300)
     if not (published_at and permalink.startswith("/") and title):

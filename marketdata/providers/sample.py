@@ -1,4 +1,4 @@
-"""Real bars shipped with the project: they answer without a network, and end in 2023."""
+"""Offline provider: real bars shipped with the project, ending in 2023."""
 
 import csv
 import lzma
@@ -18,7 +18,7 @@ FIRST_SESSION, LAST_SESSION = date(2013, 1, 2), date(2023, 9, 21)
 
 @dataclass(frozen=True, slots=True)
 class SampleInstrument:
-    """What is known about one of the shipped stocks."""
+    """Master data of a sample stock."""
 
     symbol: str
     mic: str
@@ -30,23 +30,23 @@ class SampleInstrument:
 
 @dataclass(frozen=True, slots=True)
 class SampleProvider:
-    """Answers from the shipped table."""
+    """Serves the sample bars."""
 
     name: str = "sample"
     parallel_calls: int = 1
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
-        """The shipped bars of that stock; raises ProviderRejected for any other."""
+        """Return the sample bars of the stock; raises ProviderRejected for any other."""
         bars = _bars_by_symbol().get(symbol)
         if bars is None:
-            raise ProviderRejected(self.name, f"{symbol} is not among the shipped stocks")
+            raise ProviderRejected(self.name, f"no sample data for {symbol}")
         return DailyHistory(
             bars=[bar for bar in bars if first <= bar.session <= last], actions=(), basis_date=LAST_SESSION
         )
 
 
 def sample_instruments() -> list[SampleInstrument]:
-    """The shipped stocks."""
+    """List the sample stocks."""
     with (FOLDER / "instruments.csv").open(encoding="utf-8", newline="") as table:
         return [_instrument(row) for row in csv.DictReader(table)]
 

@@ -1,4 +1,4 @@
-"""Reading single fields of what sources send, where anything may stand in any place."""
+"""Parse single fields of untrusted vendor data."""
 
 import math
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def clean_text(value: Any, *, longest: int) -> str:
-    """The text on one line, without what does not print; empty for anything that is no text."""
+    """Return printable text on one line; empty for values that are not text."""
     if not isinstance(value, str):
         return ""
     printable = "".join(sign if sign.isprintable() else " " for sign in value[: longest * 2])
@@ -14,7 +14,7 @@ def clean_text(value: Any, *, longest: int) -> str:
 
 
 def bounded_number(value: Any, *, low: float, high: float) -> float | None:
-    """The number, also from a text, if it lies in its range; None otherwise."""
+    """Return a number, also from text, if it is within low..high; None otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -25,7 +25,7 @@ def bounded_number(value: Any, *, low: float, high: float) -> float | None:
 
 
 def parse_instant(value: Any) -> datetime | None:
-    """An ISO instant (`2023-03-31T13:30:00Z`), `20230331T133000` or seconds since 1970, in UTC; None otherwise."""
+    """Parse an ISO instant, `20230331T133000` or Unix seconds into UTC; None for anything else."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)

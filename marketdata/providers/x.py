@@ -1,4 +1,4 @@
-"""X's recent search: posts with a company's cashtag; off without a bearer token."""
+"""X's recent search: posts with a company's cashtag or name; needs a bearer token."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,26 +6,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from marketdata.errors import FailureKind
+from marketdata.providers.base import ArticleRecord
 from marketdata.providers.budget import CallBudget
-from marketdata.providers.http import Complaint, Vendor, failure, get_json
-from marketdata.providers.news_base import ArticleRecord
+from marketdata.providers.http import Vendor, VendorError, failure, get_json
 from marketdata.providers.vendor_fields import clean_text, parse_instant
 from marketdata.sentiment.matching import Company, search_words
 
 NAME = "x"
 PATH = "2/tweets/search/recent"
-# Posts are what X counts by the month: with sixteen calls a day these stay below the 10,000 of its smallest plan.
+# X counts posts per month: sixteen calls a day stay below the 10,000 of its smallest plan.
 PAGE_SIZE = 20
-# Every try is one of few calls a day.
+# Every attempt counts against a small daily quota.
 ATTEMPTS = 2
-SPENT = ("UsageCapExceeded", "CreditsDepleted")
-# The search reaches back seven days and refuses to be asked for more.
-FURTHEST_BACK = timedelta(days=7) - timedelta(minutes=5)
+QUOTA_ERRORS = ("UsageCapExceeded", "CreditsDepleted")
+# X rejects searches further back than seven days.
+MAX_LOOKBACK = timedelta(days=7) - timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class XProvider:
-    """One call a company, of the newest posts. It is not probed: each answer would cost posts of the month."""
+    """One call per company. There is no probe, because every response counts against the monthly posts."""
 
     bearer_token: str = field(repr=False)
     base_url: str
@@ -34,14 +34,14 @@ class XProvider:
     name: str = NAME
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
-        """Posts in English, without those that only repeat another."""
-        start = max(since, datetime.now(UTC) - FURTHEST_BACK)
+        """Fetch English posts without reposts."""
+        start = max(since, datetime.now(UTC) - MAX_LOOKBACK)
         vendor = Vendor(
             NAME,
             self.base_url.rstrip("/").removesuffix("/2"),
             self.timeout_s,
             secrets=(self.bearer_token,),
-            parse_complaint=parse_complaint,
+            parse_error_body=parse_error_body,
             attempts=ATTEMPTS,
         )
         parameters: dict[str, str | int] = {
@@ -56,15 +56,15 @@ class XProvider:
         return [record for record in map(_record, posts) if record is not None]
 
 
-def parse_complaint(body: Any) -> Complaint | None:
-    """A refusal for want of posts or credits, whatever its status; None where the status says as much."""
-    if isinstance(body, Mapping) and body.get("title") in SPENT:
-        return Complaint(FailureKind.QUOTA_SPENT)
+def parse_error_body(body: Any) -> VendorError | None:
+    """Recognise an exhausted quota, whatever the status; None where the status suffices."""
+    if isinstance(body, Mapping) and body.get("title") in QUOTA_ERRORS:
+        return VendorError(FailureKind.QUOTA_SPENT)
     return None
 
 
 def _posts(reply: Any) -> list[Any]:
-    """The posts of a reply; one without any has no `data`, and tells of its `meta` only."""
+    """Return the posts of a response; one without posts has `meta` and no `data`."""
     posts = reply.get("data", []) if isinstance(reply, Mapping) and {"data", "meta"} & set(reply) else None
     if not isinstance(posts, list):
         raise failure(NAME, FailureKind.MALFORMED)
@@ -72,7 +72,7 @@ def _posts(reply: Any) -> list[Any]:
 
 
 def _record(post: Any) -> ArticleRecord | None:
-    """One post; None for one that lacks its number, its text or its time."""
+    """Parse a post; None without id, text or time."""
     if not isinstance(post, dict):
         return None
     number, text = str(post.get("id", "")), clean_text(post.get("text"), longest=1_000)

@@ -1,4 +1,4 @@
-"""Yahoo's charts, fetched by yfinance: no key, and never more than a few seconds a run."""
+"""Yahoo charts through yfinance: no key, bounded to a few seconds per run."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ from yfinance.exceptions import YFException, YFRateLimitError
 from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory, QuoteRecord
 from marketdata.providers.budget import CallBudget
-from marketdata.providers.http import WORDS, failure, failure_kind_of_status, redacted
+from marketdata.providers.http import MESSAGES, failure, failure_kind_of_status, redact
 
 QUERY_HOST = "https://query2.finance.yahoo.com"
 PRICE_DECIMALS = Decimal("0.000001")
@@ -30,26 +30,26 @@ ACTION_DECIMALS = Decimal("0.00000001")
 MISSING = Decimal("NaN")
 CHART_PATH = "/v8/finance/chart/"
 PARALLEL_CALLS = 6
-COMPLAINTS = (
+ERROR_PATTERNS = (
     (r"unauthorized|too many|rate limit|crumb|forbidden", FailureKind.RATE_LIMITED),
     (r"not found|no data|delisted|doesn't exist|does not exist|invalid", FailureKind.UNKNOWN_SYMBOL),
     (r"internal|unavailable|time-?out|gateway", FailureKind.UNREACHABLE),
 )
 QUOTE_PARAMETERS = {"range": "1d", "interval": "1d", "includePrePost": "false"}
-READING_ERRORS = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError)
-# Charts are answered without the cookies that yfinance collects first, so a cookie may not use up the time.
-SHARE_FOR_COOKIES = 0.25
+PARSE_ERRORS = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError)
+# Charts need no cookies, so yfinance's cookie requests get only a share of the time.
+COOKIE_TIME_SHARE = 0.25
 
-# yfinance reports every failed call a second time, in words of its own, with addresses in them.
+# yfinance logs every failed call again, including URLs.
 logging.getLogger("yfinance").setLevel(logging.CRITICAL)
 
 
-class TimeUsedUp(RequestException):
+class DeadlineExceeded(RequestException):
     """No time is left in this run for another request."""
 
 
 class _BoundedSession(Session[Response]):
-    """A session whose requests together end by a deadline, and which may talk to a stand-in of Yahoo's hosts."""
+    """Session with one deadline for all requests and an optional substitute for Yahoo's hosts."""
 
     def __init__(self, *, seconds: float, base_url: str | None) -> None:
         super().__init__(impersonate="chrome")
@@ -61,29 +61,29 @@ class _BoundedSession(Session[Response]):
     def request(self, method: Any, url: str, *rest: Any, **options: Any) -> Response:
         left = self._time_left()
         if CHART_PATH in url:
-            # Only the way to the cookies leads through other addresses.
+            # Only cookie requests may be redirected.
             options |= {"timeout": left, "allow_redirects": False}
         else:
-            options["timeout"] = min(left, self._seconds * SHARE_FOR_COOKIES)
-        return super().request(method, self._address(url), *rest, **options)
+            options["timeout"] = min(left, self._seconds * COOKIE_TIME_SHARE)
+        return super().request(method, self._substitute_host(url), *rest, **options)
 
     def _time_left(self) -> float:
-        """Seconds until the deadline, which the first request sets."""
+        """Return the seconds until the deadline, which the first request starts."""
         with self._lock:
             now = time.monotonic()
             if self._deadline is None:
                 self._deadline = now + self._seconds
         left = self._deadline - now
         if left <= 0:
-            raise TimeUsedUp("no time left")
+            raise DeadlineExceeded("no time left")
         return left
 
-    def _address(self, url: str) -> str:
+    def _substitute_host(self, url: str) -> str:
         return url if self._base_url is None else self._base_url.rstrip("/") + urlsplit(url).path
 
 
 class YahooProvider:
-    """One run's worth of questions to Yahoo: `timeout_s` for all of them, and none after one found it out of reach."""
+    """Yahoo client for one run: `timeout_s` for all requests, none after Yahoo was unreachable."""
 
     name = "yahoo"
     parallel_calls = PARALLEL_CALLS
@@ -96,129 +96,131 @@ class YahooProvider:
         self._budget = budget or CallBudget(self.name)
         self._timeout_s = timeout_s
         self._session = _BoundedSession(seconds=timeout_s, base_url=base_url)
-        self._out_of_reach: ProviderUnavailable | None = None
+        self._unreachable: ProviderUnavailable | None = None
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
-        """Yahoo's chart of the symbol; prices are on today's basis: every split so far is applied."""
+        """Fetch the chart of the symbol; Yahoo's prices are split-adjusted as of today."""
         with self._budget.recorded():
-            reply = self._ask(symbol, _parameters(first, last))
+            reply = self._get_chart(symbol, _parameters(first, last))
             _require_same_symbol(reply, symbol)
-            return read_chart(reply, first=first)
+            return parse_chart(reply, first=first)
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
-        """The newest price, which Yahoo tells at the head of every chart."""
+        """Fetch the latest price from the metadata of a chart."""
         with self._budget.recorded():
-            reply = self._ask(symbol, QUOTE_PARAMETERS)
+            reply = self._get_chart(symbol, QUOTE_PARAMETERS)
             _require_same_symbol(reply, symbol)
-            return read_quote(reply, symbol)
+            return parse_quote(reply, symbol)
 
     def probe(self) -> None:
-        """One cheap call; raises what any call would."""
+        """Make one cheap call; raises as any call does."""
         self.fetch_quote("IBM")
 
-    def _ask(self, symbol: str, parameters: Mapping[str, Any]) -> Any:
-        if self._out_of_reach is not None:
-            raise self._out_of_reach
+    def _get_chart(self, symbol: str, parameters: Mapping[str, Any]) -> Any:
+        if self._unreachable is not None:
+            raise self._unreachable
         self._budget.admit()
         url = f"{QUERY_HOST}{CHART_PATH}{yahoo_symbol(symbol)}"
         try:
             response = YfData(session=self._session).get(url, params=dict(parameters), timeout=self._timeout_s)
         except YFRateLimitError as error:
-            raise ProviderUnavailable(self.name, WORDS[FailureKind.RATE_LIMITED], FailureKind.RATE_LIMITED) from error
+            raise ProviderUnavailable(
+                self.name, MESSAGES[FailureKind.RATE_LIMITED], FailureKind.RATE_LIMITED
+            ) from error
         except (RequestException, YFException, OSError) as error:
-            raise self._gave_up(error) from error
+            raise self._connection_failure(error) from error
         try:
             reply = response.json()
         except ValueError:
             reply = None
-        raise_complaint(reply)
+        raise_vendor_error(reply)
         if response.status_code >= 300:
-            # There is no key that could be bad: who is locked out has asked too often.
+            # Yahoo needs no key, so 401 and 403 mean rate limiting.
             blocked = response.status_code in (401, 403)
             kind = FailureKind.RATE_LIMITED if blocked else failure_kind_of_status(response.status_code)
-            raise failure(self.name, kind, f"answered with status {response.status_code}")
+            raise failure(self.name, kind, f"status {response.status_code}")
         if reply is None:
-            raise failure(self.name, FailureKind.MALFORMED, "answered with something that is not JSON")
+            raise failure(self.name, FailureKind.MALFORMED, "response is not JSON")
         return reply
 
-    def _gave_up(self, error: Exception) -> ProviderUnavailable:
-        """Nobody waits for a source a second time in the same run."""
-        slow = isinstance(error, TimeUsedUp) or "Timeout" in type(error).__name__
-        reason = f"no answer within {self._timeout_s:g} s" if slow else "cannot be reached"
+    def _connection_failure(self, error: Exception) -> ProviderUnavailable:
+        """Build the error, and fail later requests of this run at once."""
+        slow = isinstance(error, DeadlineExceeded) or "Timeout" in type(error).__name__
+        reason = f"timed out after {self._timeout_s:g} s" if slow else "unreachable"
         kind = FailureKind.SLOW if slow else FailureKind.UNREACHABLE
-        self._out_of_reach = ProviderUnavailable(self.name, reason, kind, attempted=False)
+        self._unreachable = ProviderUnavailable(self.name, reason, kind, attempted=False)
         return ProviderUnavailable(self.name, reason, kind)
 
 
 def yahoo_symbol(symbol: str) -> str:
-    """Yahoo writes share classes with a dash: BRK-B."""
+    """Return Yahoo's spelling, with a dash for share classes: BRK-B."""
     return sub(r"[./]([A-E])$", r"-\1", symbol)
 
 
-def read_chart(reply: Any, *, first: date) -> DailyHistory:
-    """A chart reply in our terms; raises ProviderUnavailable for one that cannot be read, ProviderRejected for a no."""
+def parse_chart(reply: Any, *, first: date) -> DailyHistory:
+    """Parse a chart; raises ProviderUnavailable for an unreadable one, ProviderRejected for a refusal."""
     try:
         series = _series(reply)
         day_of = _day_reader(ZoneInfo(series["meta"]["exchangeTimezoneName"]))
-        bars = _told_once(list(_bars(series, day_of)))
+        bars = _drop_repeated_row(list(_bars(series, day_of)))
         actions = list(_actions(series.get("events") or {}, day_of))
         basis = day_of(series["meta"]["regularMarketTime"])
-    except READING_ERRORS as error:
-        raise _unreadable() from error
+    except PARSE_ERRORS as error:
+        raise _unreadable_chart() from error
     return DailyHistory([bar for bar in bars if bar.session >= first], actions, basis)
 
 
-def read_quote(reply: Any, symbol: str) -> QuoteRecord:
-    """The price at the head of a chart; raises ProviderUnavailable or ProviderRejected."""
+def parse_quote(reply: Any, symbol: str) -> QuoteRecord:
+    """Parse the latest price of a chart; raises ProviderUnavailable or ProviderRejected."""
     try:
         meta = _series(reply)["meta"]
         at = datetime.fromtimestamp(meta["regularMarketTime"], tz=ZoneInfo(meta["exchangeTimezoneName"]))
-        before = decimal_price(meta.get("chartPreviousClose"))
+        previous = decimal_price(meta.get("chartPreviousClose"))
         quote = QuoteRecord(
             symbol=symbol,
             price=decimal_price(meta["regularMarketPrice"]),
-            previous_close=before if before.is_finite() else None,
+            previous_close=previous if previous.is_finite() else None,
             volume=meta.get("regularMarketVolume"),
             session=at.date(),
             at=at.astimezone(UTC),
         )
         if not quote.price > 0:
-            raise ValueError("no price")
-    except READING_ERRORS as error:
-        raise _unreadable() from error
+            raise ValueError("invalid price")
+    except PARSE_ERRORS as error:
+        raise _unreadable_chart() from error
     return quote
 
 
 def _require_same_symbol(reply: Any, symbol: str) -> None:
-    """Raise ProviderUnavailable for a chart that names another symbol than was asked for."""
+    """Raise ProviderUnavailable for a chart of another symbol than requested."""
     try:
-        told = _series(reply)["meta"].get("symbol")
-    except READING_ERRORS as error:
-        raise _unreadable() from error
-    if told is not None and str(told).upper() != yahoo_symbol(symbol).upper():
-        raise failure("yahoo", FailureKind.MALFORMED, "answered about another symbol")
+        returned = _series(reply)["meta"].get("symbol")
+    except PARSE_ERRORS as error:
+        raise _unreadable_chart() from error
+    if returned is not None and str(returned).upper() != yahoo_symbol(symbol).upper():
+        raise failure("yahoo", FailureKind.MALFORMED, "response is about another symbol")
 
 
 def _series(reply: Any) -> Any:
-    """The one series of a chart; raises what a complaint in it raises, and what reading nonsense raises."""
-    raise_complaint(reply)
+    """Return the one series of a chart; raises vendor errors and parse errors."""
+    raise_vendor_error(reply)
     return reply["chart"]["result"][0]
 
 
-def raise_complaint(reply: Any) -> None:
-    """Raise ProviderUnavailable or ProviderRejected for a reply that holds an error, whatever its status was."""
+def raise_vendor_error(reply: Any) -> None:
+    """Raise ProviderUnavailable or ProviderRejected for an error in the body, whatever the status."""
     parts = [part for part in reply.values() if isinstance(part, dict)] if isinstance(reply, dict) else []
     error = next((part["error"] for part in parts if part.get("error")), None)
     if error is None:
         return
-    facts = error if isinstance(error, dict) else {"description": error}
-    words = redacted(f"{facts.get('code', '')}: {facts.get('description', '')}".strip(": "), ())
-    kind = next((kind for pattern, kind in COMPLAINTS if search(pattern, words.lower())), FailureKind.MALFORMED)
-    raise failure("yahoo", kind, f"{WORDS[kind]} ({words})")
+    details = error if isinstance(error, dict) else {"description": error}
+    message = redact(f"{details.get('code', '')}: {details.get('description', '')}".strip(": "), ())
+    kind = next((kind for pattern, kind in ERROR_PATTERNS if search(pattern, message.lower())), FailureKind.MALFORMED)
+    raise failure("yahoo", kind, f"{MESSAGES[kind]} ({message})")
 
 
-def _unreadable() -> ProviderUnavailable:
-    return ProviderUnavailable("yahoo", "answered with a chart that cannot be read", FailureKind.MALFORMED)
+def _unreadable_chart() -> ProviderUnavailable:
+    return ProviderUnavailable("yahoo", "unreadable chart", FailureKind.MALFORMED)
 
 
 def _parameters(first: date, last: date) -> dict[str, Any]:
@@ -234,7 +236,7 @@ def _parameters(first: date, last: date) -> dict[str, Any]:
 
 
 def _day_reader(zone: ZoneInfo) -> Callable[[float], date]:
-    """The exchange's calendar day of an instant."""
+    """Return a function from Unix time to the exchange's local day."""
     return lambda seconds: datetime.fromtimestamp(seconds, tz=zone).date()
 
 
@@ -243,7 +245,7 @@ def _bars(series: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterato
     if not instants:
         return
     quote = series["indicators"]["quote"][0]
-    # A chart without dividends may leave out what would only repeat the closes.
+    # A chart without dividends may omit the adjusted closes, which equal the closes.
     unadjusted = [{"adjclose": quote["close"]}] if not (series.get("events") or {}).get("dividends") else []
     adjusted = series["indicators"].get("adjclose", unadjusted)[0]["adjclose"]
     columns = (quote["open"], quote["high"], quote["low"], quote["close"], adjusted, quote["volume"])
@@ -259,12 +261,11 @@ def _bars(series: Mapping[str, Any], day_of: Callable[[float], date]) -> Iterato
         )
 
 
-def _told_once(bars: list[BarRecord]) -> list[BarRecord]:
-    """The bars without the newest session's first row, where a second one says the same.
+def _drop_repeated_row(bars: list[BarRecord]) -> list[BarRecord]:
+    """Drop the first of two rows of the newest session with equal prices.
 
-    Yahoo adds a row of the last trade to that of the day, and keeps both for a while after the close. Their prices are
-    the same then, and the later row has the volume of the closing auction. Where prices differ both are left, to be
-    refused: the next fetch finds one.
+    After the close Yahoo returns both the daily row and a row of the last trade for a while. The later row includes the
+    closing auction's volume. If prices differ both rows stay and are rejected; the next fetch returns one.
     """
     if len(bars) < 2:
         return bars
@@ -281,7 +282,7 @@ def _actions(events: Mapping[str, Any], day_of: Callable[[float], date]) -> Iter
     for split in (events.get("splits") or {}).values():
         ratio = Decimal(str(split["numerator"])) / Decimal(str(split["denominator"]))
         if not ratio > 0:
-            raise ValueError(f"a split into {ratio} shares")
+            raise ValueError(f"invalid split ratio: {ratio}")
         yield CorporateActionRecord(day_of(split["date"]), "split", ratio.quantize(ACTION_DECIMALS))
     for dividend in (events.get("dividends") or {}).values():
         yield CorporateActionRecord(day_of(dividend["date"]), "dividend", _amount(dividend["amount"]))
@@ -292,7 +293,7 @@ def _amount(value: float | str) -> Decimal:
 
 
 def decimal_price(value: float | None) -> Decimal:
-    """The price that a float stands for: 27.440000534057617 is a float32 and means 27.44."""
+    """Return the decimal price of a float: 27.440000534057617 is the float32 of 27.44."""
     if value is None:
         return MISSING
     number = float(value)

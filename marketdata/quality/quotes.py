@@ -1,4 +1,4 @@
-"""Which quotes cannot be true or are no news, and the instant a quote is of. Pure."""
+"""Validate quotes, and determine their trade time and delay. Pure."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -7,47 +7,47 @@ from marketdata.calendars import close_instant, is_session, open_instant, open_s
 from marketdata.provider_records import QuoteRecord
 from marketdata.quality.price_levels import JUMP_FACTOR
 
-# Sources that name no instant say that they are a quarter of an hour behind.
-USUAL_DELAY = timedelta(minutes=15)
+# Sources without trade times document a delay of 15 minutes.
+TYPICAL_DELAY = timedelta(minutes=15)
 NOTABLE_DELAY = timedelta(minutes=10)
-SMALLEST, LARGEST = Decimal("0.000001"), Decimal(10) ** 12
-CLOCKS_APART = timedelta(minutes=1)
+MIN_PRICE, PRICE_LIMIT = Decimal("0.000001"), Decimal(10) ** 12
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def rejection_reason(
-    told: QuoteRecord, *, mic: str, last_close: Decimal | None, last_session: date | None, now: datetime
+    quote: QuoteRecord, *, mic: str, last_close: Decimal | None, last_session: date | None, now: datetime
 ) -> str:
-    """The rule that the quote breaks, empty for one that may be shown.
+    """Return the rule that the quote violates; empty for a valid one.
 
-    last_close, last_session: of the newest final bar. A price 50 times as high or as low as it is one in another unit
-    or of another stock: pence for pounds are a hundredfold, less what the market did.
+    last_close, last_session: of the newest final bar. A price 50 times higher or lower is in another unit or of another
+    stock: pence instead of pounds are a factor of 100, less the market's move.
     """
-    if not (told.price.is_finite() and SMALLEST <= told.price < LARGEST):
+    if not (quote.price.is_finite() and MIN_PRICE <= quote.price < PRICE_LIMIT):
         return "no_price"
-    if not is_session(mic, told.session):
+    if not is_session(mic, quote.session):
         return "no_session"
-    if last_session is not None and told.session < last_session:
+    if last_session is not None and quote.session < last_session:
         return "before_last_close"
-    if (told.at or open_instant(mic, told.session)) > now + CLOCKS_APART:
+    if (quote.at or open_instant(mic, quote.session)) > now + CLOCK_TOLERANCE:
         return "in_the_future"
-    if last_close is not None and not 1 / Decimal(JUMP_FACTOR) < told.price / last_close < JUMP_FACTOR:
+    if last_close is not None and not 1 / Decimal(JUMP_FACTOR) < quote.price / last_close < JUMP_FACTOR:
         return "far_from_last_close"
     return ""
 
 
-def trade_time(told: QuoteRecord, *, mic: str, now: datetime) -> datetime:
-    """When the price was traded, never after `now`; where the source names no instant, the usual delay before `now`.
+def trade_time(quote: QuoteRecord, *, mic: str, now: datetime) -> datetime:
+    """Return when the price was traded, never after `now`; without a source time, the typical delay before `now`.
 
-    It lies inside the session then: the close, for a session that is over for longer than the delay.
+    The estimate stays within the session: it is the close once the session has ended for longer than the delay.
     """
-    if told.at is not None:
-        return min(told.at, now)
-    earliest, latest = open_instant(mic, told.session), close_instant(mic, told.session)
-    return min(max(min(now - USUAL_DELAY, latest), earliest), now)
+    if quote.at is not None:
+        return min(quote.at, now)
+    earliest, latest = open_instant(mic, quote.session), close_instant(mic, quote.session)
+    return min(max(min(now - TYPICAL_DELAY, latest), earliest), now)
 
 
-def is_delayed(told: QuoteRecord, *, mic: str, now: datetime) -> bool:
-    """Whether the price of the running session is told notably later than it was traded."""
-    if open_session(mic, now) != told.session:
+def is_delayed(quote: QuoteRecord, *, mic: str, now: datetime) -> bool:
+    """Return whether a price of the open session arrives notably after its trade."""
+    if open_session(mic, now) != quote.session:
         return False
-    return told.delayed or now - trade_time(told, mic=mic, now=now) >= NOTABLE_DELAY
+    return quote.delayed or now - trade_time(quote, mic=mic, now=now) >= NOTABLE_DELAY

@@ -1,4 +1,4 @@
-"""Writing bars in bulk: copied beside the table, then merged, so that what did not change is not touched."""
+"""Write bars in bulk: COPY into a staging table, then merge, so that unchanged rows are not rewritten."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from marketdata.provider_records import BarRecord, CorporateActionRecord
 from marketdata.quality.bars import RejectedBar
 from marketdata.sql import binary_copy
 
-LONGEST_REASON = 300
+MAX_REASON_LENGTH = 300
 EXACT_IN_FLOAT = 2**53
 
-# Statements without any value in them: values travel by COPY, or as parameters.
+# These statements contain no values: values travel by COPY or as parameters.
 MAKE_STAGING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_bar (LIKE marketdata_dailybar) ON COMMIT DROP"
 EMPTY_STAGING = "TRUNCATE incoming_bar"
 COPY_COLUMNS = (
@@ -27,8 +27,8 @@ COPY_COLUMNS = (
     "FROM STDIN (FORMAT BINARY)"
 )
 COPY_STAGED = "COPY incoming_bar" + COPY_COLUMNS
-COPY_STRAIGHT = "COPY marketdata_dailybar" + COPY_COLUMNS
-WHAT_IS_THERE = """
+COPY_DIRECT = "COPY marketdata_dailybar" + COPY_COLUMNS
+EXISTING_ROWS = """
 SELECT EXISTS (SELECT 1 FROM marketdata_dailybar WHERE instrument_id = %(instrument)s),
     EXISTS (SELECT 1 FROM marketdata_barblock WHERE instrument_id = %(instrument)s)
 """
@@ -41,7 +41,7 @@ STORED = """
 SELECT session, open::float8, high::float8, low::float8, close::float8, adjusted_close::float8, volume::float8
 FROM marketdata_dailybar WHERE instrument_id = {instrument} AND is_final ORDER BY session
 """
-# What is stored already is left out by a join, because a conflict would lock, and so rewrite, every row.
+# A join leaves out unchanged rows: ON CONFLICT would lock, and so rewrite, every row.
 MERGE = """
 WITH merged AS (
     INSERT INTO marketdata_dailybar AS stored
@@ -76,26 +76,26 @@ class Written:
 
 
 def write_bars(*, instrument: Instrument, bars: Sequence[BarRecord], source: str, fetched_at: datetime) -> Written:
-    """Store believable bars; a second call with the same bars touches no row."""
+    """Store valid bars; a second call with the same bars changes no row."""
     return write_exact(instrument=instrument, bars=to_exact_bars(bars), source=source, fetched_at=fetched_at)
 
 
 @transaction.atomic(savepoint=False)
 def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched_at: datetime) -> Written:
-    """Store believable bars of different sessions, oldest first, and the block of all bars of the instrument.
+    """Store valid bars of distinct sessions, oldest first, and rebuild the instrument's bar block.
 
-    A second call with the same bars touches no row. The first bars of an instrument go straight into the table; the
-    caller holds the instrument's row, so that nobody else does the same meanwhile.
+    A second call with the same bars changes no row. The first bars of an instrument are copied straight into the table;
+    the caller holds the lock on the instrument's row.
     """
-    changed = _not_stored(instrument, bars, source)
+    changed = _without_stored(instrument, bars, source)
     if not len(changed):
         return Written(new=0, changed=0, unchanged=len(bars))
     rows = copy_in_pieces(changed, instrument_id=instrument.pk, source=source, fetched_at=fetched_at)
     with connection.cursor() as cursor:
-        cursor.execute(WHAT_IS_THERE, {"instrument": instrument.pk})
+        cursor.execute(EXISTING_ROWS, {"instrument": instrument.pk})
         has_bars, has_block = cursor.fetchone()
         if not has_bars:
-            with cursor.copy(COPY_STRAIGHT) as copy:
+            with cursor.copy(COPY_DIRECT) as copy:
                 _send(copy, rows)
                 block = pack(changed.as_array())
             _write_block(instrument, block)
@@ -111,18 +111,18 @@ def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched
     return Written(new=new, changed=touched - new, unchanged=len(bars) - touched)
 
 
-def _not_stored(instrument: Instrument, bars: ExactBars, source: str) -> ExactBars:
-    """The bars that a sound block does not have already; all of them without one, or when it is another source's.
+def _without_stored(instrument: Instrument, bars: ExactBars, source: str) -> ExactBars:
+    """Drop the bars that a valid block of the same source already contains.
 
-    A block is what the rows are, because the database deletes it when a row changes.
+    A block always equals the rows, because the database deletes it when a row changes.
     """
     stored = arrays_from_blocks([instrument.pk]).get(instrument.pk) if instrument.source == source else None
     if stored is None:
         return bars
     offered = bars.as_array()
-    places = np.searchsorted(stored[:, 0], offered[:, 0]).clip(max=len(stored) - 1)
-    # A volume that float64 cannot hold to the last share is compared by the database.
-    same = (stored[places] == offered).all(axis=1) & (bars.volume < EXACT_IN_FLOAT)
+    rows = np.searchsorted(stored[:, 0], offered[:, 0]).clip(max=len(stored) - 1)
+    # Volumes beyond float64's exact integers are compared by the database.
+    same = (stored[rows] == offered).all(axis=1) & (bars.volume < EXACT_IN_FLOAT)
     return bars.select(~same)
 
 
@@ -139,30 +139,30 @@ def _send(copy: Copy, pieces: Iterable[bytes]) -> None:
 def _write_block(instrument: Instrument, block: Block) -> None:
     if not block.row_count:
         return
-    # A cursor that sends values apart from the statement: as a part of it, bytes would be spelled out twice as long.
+    # This cursor binds parameters on the server; Django's would inline the bytes at twice their length.
     with Cursor(connection.connection) as cursor:
         cursor.execute(WRITE_BLOCK, (instrument.pk, block.row_count, block.body, block.checksums))
 
 
 def drop_other_history(*, instrument: Instrument, bars: Sequence[BarRecord], source: str) -> None:
-    """Delete what a replaced series leaves behind: sessions that the new one has not, and actions of another source."""
+    """Delete the rest of a replaced series: sessions not in the new one, and corporate actions of other sources."""
     DailyBar.objects.filter(instrument=instrument).exclude(session__in=[bar.session for bar in bars]).delete()
     CorporateAction.objects.filter(instrument=instrument).exclude(source=source).delete()
 
 
 def write_actions(*, instrument: Instrument, actions: Iterable[CorporateActionRecord], source: str) -> None:
-    """Store splits and dividends; those that are stored already are not touched."""
+    """Store splits and dividends; unchanged rows are not rewritten."""
     stored = {
         (session, kind): value
         for session, kind, value in CorporateAction.objects.filter(instrument=instrument).values_list(
             "session", "kind", "value"
         )
     }
-    told = {(action.session, action.kind): action.value for action in actions if action.value > 0}
+    received = {(action.session, action.kind): action.value for action in actions if action.value > 0}
     CorporateAction.objects.bulk_create(
         [
             CorporateAction(instrument=instrument, session=session, kind=kind, value=value, source=source)
-            for (session, kind), value in told.items()
+            for (session, kind), value in received.items()
             if stored.get((session, kind)) != value
         ],
         update_conflicts=True,
@@ -171,8 +171,8 @@ def write_actions(*, instrument: Instrument, actions: Iterable[CorporateActionRe
     )
 
 
-def quarantine(*, instrument: Instrument, refused: Iterable[RejectedBar], source: str, seen_at: datetime) -> None:
-    """Keep refused bars to be looked at; one that is there already stays as it was first seen."""
+def quarantine(*, instrument: Instrument, rejected: Iterable[RejectedBar], source: str, seen_at: datetime) -> None:
+    """Quarantine rejected bars; existing rows keep their first `seen_at`."""
     QuarantinedBar.objects.bulk_create(
         [
             QuarantinedBar(
@@ -180,16 +180,16 @@ def quarantine(*, instrument: Instrument, refused: Iterable[RejectedBar], source
                 session=one.bar.session,
                 source=source,
                 rule=one.rule,
-                reason=one.reason[:LONGEST_REASON],
-                bar=_as_given(one.bar),
+                reason=one.reason[:MAX_REASON_LENGTH],
+                bar=_bar_json(one.bar),
                 seen_at=seen_at,
             )
-            for one in refused
+            for one in rejected
         ],
         ignore_conflicts=True,
     )
 
 
-def _as_given(bar: BarRecord) -> dict[str, str | int | None]:
+def _bar_json(bar: BarRecord) -> dict[str, str | int | None]:
     prices = {name: str(getattr(bar, name)) for name in ("open", "high", "low", "close", "adjusted_close")}
     return {"session": bar.session.isoformat(), **prices, "volume": bar.volume}

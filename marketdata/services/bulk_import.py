@@ -1,4 +1,4 @@
-"""Bringing in whole histories as columns: judged, copied and merged without ever becoming rows."""
+"""Import whole histories as columns: validated, copied and merged without building row objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from marketdata.selectors import bars_for
 from marketdata.services import bar_store
 from marketdata.services.ingestion import change_summary, ingest_instrument, update_source
 
-CLOSE = 4
-# So many of the newest bars show whether two series stand on one basis; all of them where these have none in common.
-COMPARED = 256
+CLOSE_COLUMN = 4
+# Newest bars compared to detect a different price basis; all bars where these do not overlap.
+COMPARED_BARS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class SourceColumns:
-    """A history as columns, who says so, what changed the meaning of prices, and up to when splits are applied."""
+    """Columnar history of a source with its corporate actions and split basis date."""
 
     source: str
     columns: BarColumns
@@ -37,41 +37,40 @@ class SourceColumns:
 
 
 def import_columns(*, instrument: Instrument, offered: SourceColumns, now: datetime) -> IngestionRun:
-    """Store what can be believed of the history, keep the rest apart, and record how it went.
+    """Store the valid bars, quarantine the others, and record the run. Idempotent.
 
-    A history that leaves out stored sessions is judged beside those. One that is another source's or on another basis
-    than the stored one goes row by row through the same checks as a provider's answer. A second call with the same
-    columns touches no bar.
+    If the history leaves out stored sessions, those serve as context for validation. A history from another source or
+    on another price basis takes the row-by-row path of provider responses.
     """
     last_final = min(latest_session(instrument.mic, now), instrument.delisted_on or date.max)
-    judged = check_columns(offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions)
-    if not len(judged.good) or not _continues(instrument, offered.source, judged.good):
+    checked = check_columns(offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions)
+    if not len(checked.good) or not _continues(instrument, offered.source, checked.good):
         history = DailyHistory(list(offered.columns.records()), offered.actions, offered.basis_date)
         provider = PrefetchedProvider(offered.source, {instrument.symbol: history})
         return ingest_instrument(instrument=instrument, through=last_final, providers=[provider], now=now)
-    if instrument.source and len(beside := _stored_beside(instrument, judged.good)):
-        judged = check_columns(
-            offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions, beside=beside
+    if instrument.source and len(context := _other_stored_bars(instrument, checked.good)):
+        checked = check_columns(
+            offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions, context=context
         )
-    return _stored(instrument, offered, judged, now)
+    return _store(instrument, offered, checked, now)
 
 
 @transaction.atomic
-def _stored(instrument: Instrument, offered: SourceColumns, judged: CheckedColumns, now: datetime) -> IngestionRun:
+def _store(instrument: Instrument, offered: SourceColumns, checked: CheckedColumns, now: datetime) -> IngestionRun:
     source = offered.source
     locked = Instrument.objects.select_for_update().get(pk=instrument.pk)
-    if judged.refused:
-        bar_store.quarantine(instrument=locked, refused=judged.refused, source=source, seen_at=now)
-    if not len(judged.good):
+    if checked.rejected:
+        bar_store.quarantine(instrument=locked, rejected=checked.rejected, source=source, seen_at=now)
+    if not len(checked.good):
         return IngestionRun.objects.create(
             instrument=instrument,
             status=IngestionRun.Status.FAILED,
             started_at=now,
             finished_at=now,
-            bars_quarantined=len(judged.refused),
-            detail=f"{source}: no bars that can be believed. Stored bars are kept as they were.",
+            bars_quarantined=len(checked.rejected),
+            detail=f"{source}: no valid bars. Stored bars are unchanged.",
         )
-    bars = to_exact_columns(judged.good)
+    bars = to_exact_columns(checked.good)
     written = bar_store.write_exact(instrument=locked, bars=bars, source=source, fetched_at=now)
     if offered.actions:
         bar_store.write_actions(instrument=locked, actions=offered.actions, source=source)
@@ -85,13 +84,13 @@ def _stored(instrument: Instrument, offered: SourceColumns, judged: CheckedColum
         bars_new=written.new,
         bars_changed=written.changed,
         bars_unchanged=written.unchanged,
-        bars_quarantined=len(judged.refused),
+        bars_quarantined=len(checked.rejected),
         detail=change_summary(source, written),
     )
 
 
-def _stored_beside(instrument: Instrument, good: BarColumns) -> BarColumns:
-    """The stored bars of other sessions than these."""
+def _other_stored_bars(instrument: Instrument, good: BarColumns) -> BarColumns:
+    """Return the stored bars of other sessions."""
     days, *columns = bar_arrays([instrument])[instrument.pk].T
     session = days.astype(np.int64).astype("datetime64[D]")
     stored = BarColumns(session, *columns)
@@ -99,16 +98,16 @@ def _stored_beside(instrument: Instrument, good: BarColumns) -> BarColumns:
 
 
 def _continues(instrument: Instrument, source: str, good: BarColumns) -> bool:
-    """Whether these bars may stand beside the stored ones: of the same source, and on the same price basis."""
+    """Return whether the bars have the source and price basis of the stored ones."""
     if not bars_for(instrument).exists():
         return True
-    for latest in (COMPARED, None):
+    for latest in (COMPARED_BARS, None):
         stored = bar_arrays([instrument], latest=latest)[instrument.pk]
         if instrument.source not in ("", source):
             return False
-        places = np.searchsorted(stored[:, 0], good.session.astype(np.int64)).clip(max=len(stored) - 1)
-        common = stored[places, 0] == good.session.astype(np.int64)
+        rows = np.searchsorted(stored[:, 0], good.session.astype(np.int64)).clip(max=len(stored) - 1)
+        common = stored[rows, 0] == good.session.astype(np.int64)
         if common.any():
-            ratio = float(np.median(good.close[common] / stored[places[common], CLOSE]))
+            ratio = float(np.median(good.close[common] / stored[rows[common], CLOSE_COLUMN]))
             return abs(ratio - 1) <= float(AGREEMENT)
     return True

@@ -1,4 +1,4 @@
-"""Writing the mood of a session from the scores of its articles."""
+"""Compute daily sentiment from article scores."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,35 +13,34 @@ from marketdata.sentiment.aggregate import ScoredArticle, aggregate
 
 @transaction.atomic
 def refresh_daily_sentiment(*, instrument: Instrument, sessions: Iterable[date], now: datetime) -> int:
-    """Write each session's mood anew, by every scorer that read its articles; returns how many rows there are.
+    """Recompute the sessions' sentiment for every scorer; returns the number of rows.
 
-    A session is seen as at its close, so what came later changes nothing in it. One without a relevant article has no
-    row. A second call leaves the same figures.
+    Only articles published before a session's close count. A session without a relevant article has no row. Idempotent.
     """
-    wanted = sorted(set(sessions))
+    refreshed = sorted(set(sessions))
     Instrument.objects.select_for_update().get(pk=instrument.pk)
-    opinions: dict[tuple[date, str], list[ScoredArticle]] = defaultdict(list)
-    scores = MentionScore.objects.filter(mention__instrument=instrument, mention__session__in=wanted)
+    articles: dict[tuple[date, str], list[ScoredArticle]] = defaultdict(list)
+    scores = MentionScore.objects.filter(mention__instrument=instrument, mention__session__in=refreshed)
     for score in scores.select_related("mention__article").order_by("pk"):
         article = score.mention.article
-        opinions[score.mention.session, score.scorer].append(
+        articles[score.mention.session, score.scorer].append(
             ScoredArticle(score.score, score.mention.relevance, article.published_at, article.source, article.is_social)
         )
     rows = []
-    for (session, scorer), views in sorted(opinions.items()):
-        mood = aggregate(views, at=close_instant(instrument.mic, session))
-        if mood.score is not None:
+    for (session, scorer), scored in sorted(articles.items()):
+        summary = aggregate(scored, at=close_instant(instrument.mic, session))
+        if summary.score is not None:
             rows.append(
                 SentimentDay(
                     instrument=instrument,
                     session=session,
                     scorer=scorer,
-                    score=mood.score,
-                    count=mood.count,
-                    dispersion=mood.dispersion,
+                    score=summary.score,
+                    count=summary.count,
+                    dispersion=summary.dispersion,
                     computed_at=now,
                 )
             )
-    SentimentDay.objects.filter(instrument=instrument, session__in=wanted).delete()
+    SentimentDay.objects.filter(instrument=instrument, session__in=refreshed).delete()
     SentimentDay.objects.bulk_create(rows)
     return len(rows)

@@ -1,4 +1,4 @@
-"""Bringing news in: ask the sources, keep what is about the company, join what says the same, score and date it."""
+"""Ingest news: fetch, filter by company, deduplicate, score and store articles."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -11,25 +11,25 @@ from django.conf import settings
 
 from marketdata.errors import ProviderRejected, ProviderUnavailable
 from marketdata.models import Instrument
+from marketdata.providers.base import ArticleRecord, NewsProvider
 from marketdata.providers.failover import CALLS, FAILURES, SECONDS
-from marketdata.providers.news_base import ArticleRecord, NewsProvider
 from marketdata.providers.news_catalog import configured_news_providers
 from marketdata.selectors import active_instruments
 from marketdata.sentiment.catalog import load_scorer
 from marketdata.sentiment.matching import Company
 from marketdata.sentiment.types import Scorer
 from marketdata.services.daily_sentiment import refresh_daily_sentiment
-from marketdata.services.news_store import Stored, store_articles
+from marketdata.services.news_store import ArticleCounts, store_articles
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class NewsSourceReport:
-    """How one source was answered for: what it brought, and one sentence for each way in which it failed."""
+    """Result of one source: stored counts, and one message per failure."""
 
     provider: str
-    stored: Stored = field(default_factory=Stored)
+    stored: ArticleCounts = field(default_factory=ArticleCounts)
     failures: tuple[str, ...] = ()
 
 
@@ -40,34 +40,34 @@ def ingest_news(
     providers: Sequence[NewsProvider] | None = None,
     scorer: Scorer | None = None,
 ) -> list[NewsSourceReport]:
-    """Ask every source about every active instrument, or the given ones, and bring the moods up to date.
+    """Fetch news of every active instrument, or the given ones, and refresh daily sentiment. Idempotent.
 
-    Sources and scorer are those of the settings; without any source the list is empty. A source that fails is left
-    alone for the rest of the run where asking again is of no use, and costs the others nothing. A second call stores
-    nothing twice. Where a budget ends before the instruments do, it is not the same ones that are left out each time.
-    Raises ScorerUnavailable before any source is asked.
+    Providers and scorer default to the configured ones; without providers the list is empty. A provider is skipped for
+    the rest of the run after a failure that further requests would repeat; others are unaffected. The instrument order
+    changes hourly, so that a small budget does not always leave out the same ones. Raises ScorerUnavailable before any
+    request.
     """
     news = settings.HINDCAST_NEWS
-    reader = scorer or load_scorer(news.scorer, finbert_model=news.finbert_model)
-    asked = configured_news_providers() if providers is None else providers
-    companies = _in_turn(active_instruments(), now) if instruments is None else instruments
+    chosen_scorer = scorer or load_scorer(news.scorer, finbert_model=news.finbert_model)
+    sources = configured_news_providers() if providers is None else providers
+    companies = _rotated(active_instruments(), now) if instruments is None else instruments
     since = now - timedelta(days=news.lookback_days)
-    return [_from_source(provider, companies, reader, since=since, now=now) for provider in asked]
+    return [_ingest_source(provider, companies, chosen_scorer, since=since, now=now) for provider in sources]
 
 
-def _in_turn(instruments: Iterable[Instrument], now: datetime) -> list[Instrument]:
-    """The instruments in an order that is another one in every hour and the same within it."""
+def _rotated(instruments: Iterable[Instrument], now: datetime) -> list[Instrument]:
+    """Order the instruments pseudo-randomly, with a new order every hour."""
     hour = f"{now:%Y-%m-%dT%H}"
     return sorted(instruments, key=lambda instrument: sha256(f"{hour} {instrument.symbol}".encode()).digest())
 
 
-def _from_source(
+def _ingest_source(
     provider: NewsProvider, instruments: Iterable[Instrument], scorer: Scorer, *, since: datetime, now: datetime
 ) -> NewsSourceReport:
     report = NewsSourceReport(provider.name)
     for instrument in instruments:
         company = Company(instrument.symbol, instrument.name)
-        records = _asked(provider, company, since)
+        records = _fetch_articles(provider, company, since)
         if isinstance(records, ProviderUnavailable | ProviderRejected):
             failures = (*report.failures, f"{instrument.symbol}: {records}")
             report = replace(report, failures=tuple(dict.fromkeys(failures)))
@@ -79,14 +79,14 @@ def _from_source(
         )
         refresh_daily_sentiment(instrument=instrument, sessions=sessions, now=now)
         report = replace(report, stored=report.stored + stored)
-    log.info("news_ingested", provider=provider.name, new=report.stored.new, joined=report.stored.joined)
+    log.info("news_ingested", provider=provider.name, new=report.stored.new, duplicates=report.stored.duplicates)
     return report
 
 
-def _asked(
+def _fetch_articles(
     provider: NewsProvider, company: Company, since: datetime
 ) -> Sequence[ArticleRecord] | ProviderUnavailable | ProviderRejected:
-    """The provider's articles or its error; the call is counted, timed and logged."""
+    """Return the provider's articles or its error; count, time and log the call."""
     started = time.perf_counter()
     try:
         records = provider.fetch_news(company, since=since)

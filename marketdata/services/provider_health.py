@@ -1,4 +1,4 @@
-"""Looking after the sources: one cheap call each now and then, and what is known about them written down."""
+"""Monitor data sources: probe each with a cheap call and store its health."""
 
 from datetime import datetime, timedelta
 
@@ -17,61 +17,62 @@ from marketdata.selectors import NO_KEY_DETAIL, configured_sources
 
 log = structlog.get_logger(__name__)
 
-UP = Gauge("hindcast_provider_up", "1 when a source answers.", ["provider"], multiprocess_mode="mostrecent")
+UP = Gauge("hindcast_provider_up", "1 if the source is up.", ["provider"], multiprocess_mode="mostrecent")
 LATENCY = Gauge(
     "hindcast_provider_latency_seconds",
-    "How long the last answer of a source took.",
+    "Latency of the last response of a source.",
     ["provider"],
     multiprocess_mode="mostrecent",
 )
 CALLS_LEFT = Gauge(
     "hindcast_provider_calls_left",
-    "Calls that are left of a source's day.",
+    "Remaining calls of a source today.",
     ["provider"],
     multiprocess_mode="mostrecent",
 )
 
 PROBE_EVERY = timedelta(minutes=15)
-# Beat may be a little early; an observation that is nearly due counts as due.
+# Celery Beat may fire slightly early.
 EARLY = timedelta(minutes=1)
 SHARE_FOR_PROBES = 0.1
-SHARE_KEPT_FOR_WORK = 0.2
-LONGEST_DETAIL = 300
+SHARE_RESERVED_FOR_DATA = 0.2
+MAX_DETAIL_LENGTH = 300
 State = ProviderHealth.State
-# The source is there and answers others; these pass by themselves.
-PASSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.QUOTA_SPENT, FailureKind.EMPTY, FailureKind.PARTIAL})
+# Temporary failures of a source that is up.
+TEMPORARY_FAILURES = frozenset(
+    {FailureKind.RATE_LIMITED, FailureKind.QUOTA_SPENT, FailureKind.EMPTY, FailureKind.PARTIAL}
+)
 
 
 def probe_provider(*, name: str, now: datetime) -> ProviderHealth:
-    """Find out how the source is and store it; a second call soon after looks at what is known and asks nobody.
+    """Check a source and store its health; a second call soon after uses the known state and sends nothing.
 
-    A probe is a call like any other: it is counted, and it is left out where calls are scarce, so that all probes of a
-    day take at most a tenth of its budget and none of its last fifth. A source that cannot be asked cheaply is judged
-    by the calls of the work alone, and one without its key is off and not asked.
+    Probes count against the budget: at most 10% of a day's calls, and none of the last 20%. A source without a cheap
+    call is judged by its ordinary calls; one without a key is off.
     """
     if name not in {source.name for source in configured_sources() if source.is_enabled}:
-        return _stored(name, State.OFF, NO_KEY_DETAIL, None, now)
+        return _store_health(name, State.OFF, NO_KEY_DETAIL, None, now)
     if name in UNLIMITED_PROVIDERS:
-        return _stored(name, State.OK, "Answers from the disk.", None, now)
-    before = _state(name, now)
-    failure = _ask(name) if probe_is_due(before, budget_for(name), now) else None
-    known = _state(name, now)
-    state, detail = _judged(known, failure)
-    health = _stored(name, state, detail, known, now)
+        return _store_health(name, State.OK, "Local data.", None, now)
+    before = _read_state(name, now)
+    failure = _probe(name) if probe_is_due(before, budget_for(name), now) else None
+    known = _read_state(name, now)
+    state, detail = _state_of(known, failure)
+    health = _store_health(name, state, detail, known, now)
     log.info("provider_probed", provider=name, state=str(state), detail=detail)
     return health
 
 
 def provider_names() -> tuple[str, ...]:
-    """The sources that the settings name, in the order in which they are asked."""
+    """Return the names of the configured sources, in the order they are tried."""
     return tuple(source.name for source in configured_sources())
 
 
 def probe_is_due(known: ProviderState | None, budget: Budget, now: datetime) -> bool:
-    """Whether the last answer or failure is so old, and calls are so plenty, that another call is worth it."""
+    """Return whether the last call is old enough, and the budget large enough, for another probe."""
     if known is None:
         return True
-    if known.left_today is not None and known.left_today <= budget.per_day * SHARE_KEPT_FOR_WORK:
+    if known.left_today is not None and known.left_today <= budget.per_day * SHARE_RESERVED_FOR_DATA:
         return False
     seen = [at for at in (known.last_success_at, known.last_failure_at) if at is not None]
     every = PROBE_EVERY
@@ -80,16 +81,16 @@ def probe_is_due(known: ProviderState | None, budget: Budget, now: datetime) -> 
     return not seen or now - max(seen) >= every - EARLY
 
 
-def _state(name: str, now: datetime) -> ProviderState | None:
-    """What all processes know together; None while the store is away."""
+def _read_state(name: str, now: datetime) -> ProviderState | None:
+    """Read the shared state of the source; None while Redis is unavailable."""
     try:
         return shared_usage(name).state(now)
     except RedisError:
         return None
 
 
-def _ask(name: str) -> ProviderUnavailable | ProviderRejected | None:
-    """The failure that the probe ended with; None for an answer, and where nobody was asked."""
+def _probe(name: str) -> ProviderUnavailable | ProviderRejected | None:
+    """Probe the source; returns its error, or None on success and if nothing was sent."""
     sources: list[object] = [*configured_providers(), *configured_news_providers()]
     probed = [source for source in sources if isinstance(source, ProbedProvider) and source.name == name]
     try:
@@ -102,36 +103,36 @@ def _ask(name: str) -> ProviderUnavailable | ProviderRejected | None:
     return None
 
 
-def _judged(known: ProviderState | None, failure: ProviderUnavailable | ProviderRejected | None) -> tuple[State, str]:
+def _state_of(known: ProviderState | None, failure: ProviderUnavailable | ProviderRejected | None) -> tuple[State, str]:
     if failure is not None:
         return _state_after(failure.kind), f"The last call failed: {failure.reason}."
     if known is None:
-        return State.OK, "Answers. What all processes ask of it together is not known while Redis is away."
+        return State.OK, "Up. Call counts are unknown while Redis is unavailable."
     if known.paused_until is not None:
         kind = FailureKind(known.last_kind) if known.last_kind else FailureKind.UNREACHABLE
-        return _state_after(kind), f"Paused until {known.paused_until:%H:%M} UTC after {_words(kind)}."
+        return _state_after(kind), f"Paused until {known.paused_until:%H:%M} UTC after {_label(kind)}."
     if known.left_today == 0:
-        return State.DEGRADED, "The day's budget of calls is spent; it starts again at midnight UTC."
+        return State.DEGRADED, "Today's call budget is used up; it resets at midnight UTC."
     if known.last_failure_at and (known.last_success_at is None or known.last_failure_at > known.last_success_at):
         kind = FailureKind(known.last_kind) if known.last_kind else FailureKind.UNREACHABLE
-        return _state_after(kind), f"The last call failed: {_words(kind)}."
+        return _state_after(kind), f"The last call failed: {_label(kind)}."
     if known.last_success_at is None:
-        return State.UNKNOWN, "Nobody has asked it yet."
-    return State.OK, "Answers."
+        return State.UNKNOWN, "Not checked yet."
+    return State.OK, "Up."
 
 
 def _state_after(kind: FailureKind) -> State:
-    return State.DEGRADED if kind in PASSING else State.DOWN
+    return State.DEGRADED if kind in TEMPORARY_FAILURES else State.DOWN
 
 
-def _words(kind: FailureKind) -> str:
+def _label(kind: FailureKind) -> str:
     return kind.value.replace("_", " ")
 
 
-def _stored(name: str, state: State, detail: str, known: ProviderState | None, now: datetime) -> ProviderHealth:
-    facts = {"state": state, "detail": detail[:LONGEST_DETAIL], "checked_at": now}
+def _store_health(name: str, state: State, detail: str, known: ProviderState | None, now: datetime) -> ProviderHealth:
+    values = {"state": state, "detail": detail[:MAX_DETAIL_LENGTH], "checked_at": now}
     if known is not None:
-        facts |= {
+        values |= {
             "latency_ms": known.latency_ms,
             "last_success_at": known.last_success_at,
             "last_failure_at": known.last_failure_at,
@@ -141,7 +142,7 @@ def _stored(name: str, state: State, detail: str, known: ProviderState | None, n
             "runs_out_at": known.runs_out_at,
             "paused_until": known.paused_until,
         }
-    health, _ = ProviderHealth.objects.update_or_create(provider=name, defaults=facts)
+    health, _ = ProviderHealth.objects.update_or_create(provider=name, defaults=values)
     if state == State.OFF:
         return health
     UP.labels(name).set(int(state in (State.OK, State.DEGRADED)))

@@ -1,4 +1,4 @@
-"""The poller of quotes: asks for what is watched and open, within the quotas, one run at a time."""
+"""Poll quotes of watched instruments in open sessions, within call budgets, one run at a time."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,48 +28,48 @@ from store.client import redis_client
 
 log = structlog.get_logger(__name__)
 
-CLAIM = "quotes:poller"
-# Longer than any run takes: another worker may go on when one has died.
-CLAIM_S = 120
-RUN_S = 40.0
-MOST_A_RUN = 240
-CHUNK = 24
+LOCK = "quotes:poller"
+# Longer than any run: after it another worker takes over from a dead one.
+LOCK_TIMEOUT_S = 120
+MAX_RUN_S = 40.0
+MAX_QUOTES_PER_RUN = 240
+CHUNK_SIZE = 24
 THREADS = 4
-# Beat may be a little early.
+# Celery Beat may fire slightly early.
 EARLY_S = 1.0
 
 Providers = Callable[[], Sequence[Provider]]
-Told = tuple[str, QuoteRecord] | MarketDataError
+QuoteOrError = tuple[str, QuoteRecord] | MarketDataError
 
 
 @dataclass(frozen=True, slots=True)
 class PollReport:
-    """What a run of the poller did; `claimed` is false when another one was at it."""
+    """Counts of a poller run; `claimed` is false if another worker was polling."""
 
     claimed: bool = True
     watched: int = 0
-    asked: int = 0
-    told: int = 0
-    refused: int = 0
+    requested: int = 0
+    stored: int = 0
+    rejected: int = 0
     failed: int = 0
 
     def __add__(self, other: "PollReport") -> "PollReport":
         return PollReport(
             self.claimed,
             self.watched + other.watched,
-            self.asked + other.asked,
-            self.told + other.told,
-            self.refused + other.refused,
+            self.requested + other.requested,
+            self.stored + other.stored,
+            self.rejected + other.rejected,
             self.failed + other.failed,
         )
 
 
 def poll_quotes(*, now: datetime, providers: Providers = configured_providers) -> PollReport:
-    """Ask for the quotes that are due, store and tell what is believed.
+    """Fetch the quotes that are due; store and publish the valid ones.
 
-    Due is what somebody watches, whose exchange is in session, and about which nobody asked for a while: the pause of
-    the settings, or as long as the day's quotas have to last. Who waits longest comes first. One run at a time: a
-    second call meanwhile does nothing, as does any without a source of quotes or without the store.
+    A quote is due for a watched instrument in an open session whose last request is older than the configured interval,
+    or than the interval that spreads the day's budget over the session. The longest-waiting come first. Only one run
+    is active: a second call does nothing, nor does a call without quote providers or without Redis.
     """
     try:
         with _claimed() as claimed:
@@ -81,15 +81,15 @@ def poll_quotes(*, now: datetime, providers: Providers = configured_providers) -
 
 @contextmanager
 def _claimed() -> Iterator[bool]:
-    """Whether this process alone may poll now; a claim whose holder died runs out."""
-    lock = redis_client().lock(CLAIM, timeout=CLAIM_S, blocking=False)
+    """Yield whether this process holds the polling lock; it expires if its holder dies."""
+    lock = redis_client().lock(LOCK, timeout=LOCK_TIMEOUT_S, blocking=False)
     if not lock.acquire():
         yield False
         return
     try:
         yield True
     finally:
-        # Lost when it ran out meanwhile; somebody else's must not be given back.
+        # The lock may have expired and belong to another worker by now.
         with suppress(LockError):
             lock.release()
 
@@ -99,64 +99,70 @@ def _run(now: datetime, providers: Providers) -> PollReport:
     quotas = {name: quota for name in names if not (quota := quote_quota(name)).is_spent}
     if not quotas:
         return PollReport()
-    asked_at = last_request_times(now)
-    due = _due(asked_at, quotas, now)
-    report = PollReport(watched=len(asked_at))
+    requested_at = last_request_times(now)
+    due = _due(requested_at, quotas, now)
+    report = PollReport(watched=len(requested_at))
     started = time.perf_counter()
-    for first in range(0, min(len(due), MOST_A_RUN), CHUNK):
+    for first in range(0, min(len(due), MAX_QUOTES_PER_RUN), CHUNK_SIZE):
         seconds = time.perf_counter() - started
-        if seconds > RUN_S:
+        if seconds > MAX_RUN_S:
             break
-        done = _poll_chunk(due[first : first + CHUNK], providers, quotas, now + timedelta(seconds=seconds))
-        report += done
-        if not done.asked:
+        chunk_report = _poll_chunk(due[first : first + CHUNK_SIZE], providers, quotas, now + timedelta(seconds=seconds))
+        report += chunk_report
+        if not chunk_report.requested:
             break
-    if report.asked:
-        log.info("quotes_polled", watched=report.watched, asked=report.asked, told=report.told, failed=report.failed)
+    if report.requested:
+        log.info(
+            "quotes_polled",
+            watched=report.watched,
+            requested=report.requested,
+            stored=report.stored,
+            failed=report.failed,
+        )
     return report
 
 
-def _due(asked_at: Mapping[int, float], quotas: Mapping[str, QuoteQuota], now: datetime) -> list[Instrument]:
-    """The watched instruments in session that nobody asked about for a while, who waits longest first."""
-    listed = Instrument.objects.filter(pk__in=asked_at, delisted_on__isnull=True)
+def _due(requested_at: Mapping[int, float], quotas: Mapping[str, QuoteQuota], now: datetime) -> list[Instrument]:
+    """Return the watched instruments whose quotes are due, longest-waiting first."""
+    listed = Instrument.objects.filter(pk__in=requested_at, delisted_on__isnull=True)
     closes = {
         instrument: close_instant(instrument.mic, session)
         for instrument in listed
         if (session := open_session(instrument.mic, now)) is not None
     }
     lefts = [quota.left for quota in quotas.values()]
-    # A limited quota is spread over the rest of the sessions.
-    each_s = 0.0 if None in lefts else len(closes) / sum(left for left in lefts if left is not None)
+    # A limited budget is spread over the rest of the session.
+    interval_share = 0.0 if None in lefts else len(closes) / sum(left for left in lefts if left is not None)
     due = [
         instrument
         for instrument, close in closes.items()
-        if now.timestamp() - asked_at[instrument.pk] + EARLY_S
-        >= max(settings.HINDCAST_MARKETDATA.quote_every_s, each_s * (close - now).total_seconds())
+        if now.timestamp() - requested_at[instrument.pk] + EARLY_S
+        >= max(settings.HINDCAST_MARKETDATA.quote_every_s, interval_share * (close - now).total_seconds())
     ]
-    return sorted(due, key=lambda instrument: (asked_at[instrument.pk], instrument.symbol))
+    return sorted(due, key=lambda instrument: (requested_at[instrument.pk], instrument.symbol))
 
 
 def _poll_chunk(
     instruments: Sequence[Instrument], providers: Providers, quotas: Mapping[str, QuoteQuota], now: datetime
 ) -> PollReport:
-    """Ask about some instruments at once, with sources made anew, because each gives a run of questions little time."""
+    """Poll a chunk concurrently; new providers per chunk, because each has one deadline per run."""
     sources = [
         QuotaLimitedProvider(provider, vendor_symbols(provider.name), quotas[provider.name])
         for provider in providers()
         if isinstance(provider, QuoteProvider) and provider.name in quotas
     ]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="quotes") as threads:
-        answers = list(threads.map(partial(_answer, sources), [instrument.symbol for instrument in instruments]))
-    asked_symbols = set[str]().union(*(source.requested for source in sources))
-    asked = [instrument.pk for instrument in instruments if instrument.symbol in asked_symbols]
-    mark_requested(asked, at=now)
-    outcomes = _stored(dict(zip(instruments, answers, strict=True)), now)
-    told = outcomes.count("stored")
-    passive = told + outcomes.count("unchanged") + outcomes.count("failed")
-    return PollReport(asked=len(asked), told=told, refused=len(outcomes) - passive, failed=outcomes.count("failed"))
+        results = list(threads.map(partial(_fetch_quote, sources), [instrument.symbol for instrument in instruments]))
+    requested_symbols = set[str]().union(*(source.requested for source in sources))
+    requested = [instrument.pk for instrument in instruments if instrument.symbol in requested_symbols]
+    mark_requested(requested, at=now)
+    outcomes = _store_quotes(dict(zip(instruments, results, strict=True)), now)
+    stored, failed = outcomes.count("stored"), outcomes.count("failed")
+    rejected = len(outcomes) - stored - failed - outcomes.count("unchanged")
+    return PollReport(requested=len(requested), stored=stored, rejected=rejected, failed=failed)
 
 
-def _answer(sources: Sequence[QuotaLimitedProvider], symbol: str) -> Told:
+def _fetch_quote(sources: Sequence[QuotaLimitedProvider], symbol: str) -> QuoteOrError:
     try:
         return fetch_first_quote(sources, symbol)
     except (ProviderUnavailable, ProviderRejected) as error:
@@ -164,19 +170,21 @@ def _answer(sources: Sequence[QuotaLimitedProvider], symbol: str) -> Told:
 
 
 @transaction.atomic
-def _stored(answers: Mapping[Instrument, Told], now: datetime) -> list[str]:
-    """Store the quotes among the answers and tell the news after commit; returns what became of each answer."""
-    known = latest_prices_by_pk([instrument.pk for instrument in answers], now=now)
+def _store_quotes(results: Mapping[Instrument, QuoteOrError], now: datetime) -> list[str]:
+    """Store the quotes and publish the new ones after commit; returns the outcome of each result."""
+    known = latest_prices_by_pk([instrument.pk for instrument in results], now=now)
     outcomes: list[str] = []
-    news: list[Instrument] = []
-    for instrument, answer in answers.items():
-        if isinstance(answer, MarketDataError):
+    updated: list[Instrument] = []
+    for instrument, result in results.items():
+        if isinstance(result, MarketDataError):
             outcomes.append("failed")
             continue
-        source, told = answer
-        outcome = store_quote(instrument=instrument, source=source, told=told, known=known.get(instrument.pk), now=now)
+        source, quote = result
+        outcome = store_quote(
+            instrument=instrument, source=source, quote=quote, known=known.get(instrument.pk), now=now
+        )
         outcomes.append(outcome)
         if outcome == "stored":
-            news.append(instrument)
-    publish_prices(news, now=now)
+            updated.append(instrument)
+    publish_prices(updated, now=now)
     return outcomes

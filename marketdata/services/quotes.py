@@ -1,4 +1,4 @@
-"""Quotes: who is watched, what sources tell, and what of it is believed, stored and told on."""
+"""Watch instruments; validate, store and publish quotes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,57 +16,57 @@ from marketdata.provider_records import QuoteRecord
 from marketdata.quality.quotes import is_delayed, rejection_reason, trade_time
 from marketdata.watched_instruments import mark_watched
 
-QUOTES = Counter("hindcast_quotes", "What became of quotes that sources told.", ["source", "outcome"])
+QUOTES = Counter("hindcast_quotes", "Quotes from sources, by outcome.", ["source", "outcome"])
 STORED_DECIMALS = Decimal("0.000001")
 
 
 def follow(instrument: Instrument, until: datetime) -> None:
-    """Note that somebody watches the instrument until then; a second, shorter interest changes nothing."""
+    """Mark the instrument as watched until then; a later existing end is kept."""
     mark_watched([instrument.pk], until=until)
 
 
 @transaction.atomic
 def store_quote(
-    *, instrument: Instrument, source: str, told: QuoteRecord, known: LatestPrice | None, now: datetime
+    *, instrument: Instrument, source: str, quote: QuoteRecord, known: LatestPrice | None, now: datetime
 ) -> str:
-    """Keep the quote if it may be believed and is news; returns what became of it, "stored" where it was.
+    """Store the quote if it is valid and newer; returns the outcome, "stored" on success.
 
-    known: the newest price before it. A second call with the same quote changes nothing.
+    known: the latest price before it. A second call with the same quote changes nothing.
     """
     outcome = rejection_reason(
-        told,
+        quote,
         mic=instrument.mic,
         last_close=None if known is None else known.last_close,
         last_session=None if known is None else known.last_session,
         now=now,
-    ) or _kept(instrument, source, told, now)
+    ) or _store_if_newer(instrument, source, quote, now)
     QUOTES.labels(source, outcome).inc()
     return outcome
 
 
 def publish_prices(instruments: Sequence[Instrument], *, now: datetime) -> None:
-    """Tell whoever follows these instruments their newest price, once the transaction is committed."""
+    """Publish the latest prices of these instruments to subscribers after commit."""
     prices = latest_prices_by_pk([instrument.pk for instrument in instruments], now=now)
     transaction.on_commit(partial(publish_price_changes, list(prices.values())))
 
 
-def _kept(instrument: Instrument, source: str, told: QuoteRecord, now: datetime) -> str:
-    """Store the quote over an older one, or over another price of the same instant."""
-    as_of = trade_time(told, mic=instrument.mic, now=now)
-    price, before = told.price.quantize(STORED_DECIMALS), told.previous_close
-    facts = {
+def _store_if_newer(instrument: Instrument, source: str, quote: QuoteRecord, now: datetime) -> str:
+    """Store the quote unless the stored one is newer, or equal in time and price."""
+    as_of = trade_time(quote, mic=instrument.mic, now=now)
+    price, previous = quote.price.quantize(STORED_DECIMALS), quote.previous_close
+    values = {
         "price": price,
         "as_of": as_of,
-        "session": told.session,
-        "previous_close": before if before is not None and before.is_finite() and before > 0 else None,
+        "session": quote.session,
+        "previous_close": previous if previous is not None and previous.is_finite() and previous > 0 else None,
         "source": source,
-        "is_delayed": is_delayed(told, mic=instrument.mic, now=now),
+        "is_delayed": is_delayed(quote, mic=instrument.mic, now=now),
         "received_at": now,
     }
-    stored, is_new = Quote.objects.get_or_create(instrument=instrument, defaults=facts)
+    stored, is_new = Quote.objects.get_or_create(instrument=instrument, defaults=values)
     if is_new:
         return "stored"
-    news = Q(as_of__lt=as_of) | Q(Q(as_of=as_of), ~Q(price=price))
-    if Quote.objects.filter(news, instrument=instrument).update(**facts):
+    is_older = Q(as_of__lt=as_of) | Q(Q(as_of=as_of), ~Q(price=price))
+    if Quote.objects.filter(is_older, instrument=instrument).update(**values):
         return "stored"
     return "unchanged" if (stored.as_of, stored.price) == (as_of, price) else "older"

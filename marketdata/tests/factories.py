@@ -85,11 +85,11 @@ class BarsFromMemory:
     basis_date: date = LAST
     errors: Mapping[str, MarketDataError] = field(default_factory=dict)
     parallel_calls: int = 1
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
         """The bars in memory, or the error for this symbol."""
-        self.asked.append(symbol)
+        self.requested.append(symbol)
         if symbol in self.errors:
             raise self.errors[symbol]
         return DailyHistory(self.bars, self.actions, self.basis_date)
@@ -97,6 +97,4 @@ class BarsFromMemory:
 
 def refusing(name: str, *symbols: str) -> BarsFromMemory:
     """A provider that knows none of these symbols."""
-    return BarsFromMemory(
-        name, errors={symbol: ProviderRejected(name, "there is no such symbol") for symbol in symbols}
-    )
+    return BarsFromMemory(name, errors={symbol: ProviderRejected(name, "unknown symbol") for symbol in symbols})

@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 
 from marketdata.conf import NewsSettings
 from marketdata.errors import MarketDataError
-from marketdata.providers.news_base import ArticleRecord, NewsProvider
+from marketdata.providers.base import ArticleRecord, NewsProvider
 from marketdata.providers.news_catalog import build_news_providers
 from marketdata.sentiment.matching import Company
 
@@ -107,11 +107,11 @@ class FakeNewsProvider:
     name: str = "memory"
     articles: Sequence[ArticleRecord] = ()
     error: MarketDataError | None = None
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
         """The articles in memory, or the error."""
-        self.asked.append(company.symbol)
+        self.requested.append(company.symbol)
         if self.error is not None:
             raise self.error
         return self.articles

@@ -30,7 +30,7 @@ def quote(price: str = "120", **changes: Any) -> QuoteRecord:
 
 def clear_watched() -> None:
     """Clear watched instruments, request times and the poller lock."""
-    redis_client().delete(watched_instruments.WATCHED, watched_instruments.REQUESTED, quote_poller.CLAIM)
+    redis_client().delete(watched_instruments.WATCHED, watched_instruments.REQUESTED, quote_poller.LOCK)
 
 
 def messages_told(instrument: Instrument) -> int:
@@ -44,7 +44,7 @@ class FakeQuoteProvider:
 
     name: str = "memory"
     answers: Mapping[str, QuoteRecord | MarketDataError] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
     parallel_calls: int = 1
 
@@ -54,7 +54,7 @@ class FakeQuoteProvider:
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """The quote in memory, by default 120, or the error for this symbol."""
         self.before()
-        self.asked.append(symbol)
+        self.requested.append(symbol)
         answer = self.answers.get(symbol, quote())
         if isinstance(answer, MarketDataError):
             raise answer

@@ -6,11 +6,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_django import DjangoAssertNumQueries
 
-from marketdata.errors import SessionUnknown, SymbolUnknown
+from marketdata.errors import SymbolUnknown
 from marketdata.models import DailyBar, Instrument, SymbolAlias
 from marketdata.selectors import active_instruments, instrument_by_symbol, instruments_by_symbols, vendor_symbols
 from marketdata.services.ingestion import ingest_all
-from marketdata.services.instruments import delist
 from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, stock
 
 pytestmark = pytest.mark.django_db
@@ -64,23 +63,21 @@ def test_each_source_is_asked_by_its_own_symbol() -> None:
     called(Instrument.objects.get(), "BRK-B", "first")
     first, second = BarsFromMemory("first"), BarsFromMemory("second", bars_between())
     ingest_all(through=LAST, now=NOW, providers=[first, second])
-    assert (first.asked, second.asked) == (["BRK-B"], ["BRK.B"])
+    assert (first.requested, second.requested) == (["BRK-B"], ["BRK.B"])
 
 
 def test_what_is_delisted_keeps_its_history_and_is_not_forecast() -> None:
     gone = stock("GONE")
-    delist(instrument=gone, last_session=date(2023, 2, 1))
-    gone.refresh_from_db()
-    assert (gone.is_active, gone.delisted_on, list(active_instruments())) == (False, date(2023, 2, 1), [])
+    gone.delisted_on, gone.is_active = date(2023, 2, 1), False
+    gone.save()
+    assert list(active_instruments()) == []
     ingest_all(through=LAST, now=NOW, instruments=[gone], providers=[BarsFromMemory("first", bars_between())])
     assert DailyBar.objects.latest("session").session == date(2023, 2, 1)
     assert instrument_by_symbol("GONE") == gone
 
 
-def test_the_last_session_is_a_session() -> None:
+def test_delisted_instrument_cannot_be_active() -> None:
     gone = stock()
-    with pytest.raises(SessionUnknown):
-        delist(instrument=gone, last_session=date(2023, 2, 4))
     with pytest.raises(IntegrityError, match="instrument_delisted_is_not_active"), transaction.atomic():
         Instrument.objects.filter(pk=gone.pk).update(delisted_on=date(2023, 2, 1))
 

@@ -16,8 +16,7 @@ from werkzeug import Request, Response
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, QuarantinedBar
-from marketdata.providers.alpha_vantage import AlphaVantage, parse_complaint
-from marketdata.providers.alpha_vantage_symbols import to_vendor_symbol
+from marketdata.providers.alpha_vantage import AlphaVantage, parse_error_body, to_vendor_symbol
 from marketdata.services.ingestion import ingest_all
 from marketdata.tests.factories import BarsFromMemory, bars_between, stock
 
@@ -237,13 +236,13 @@ def test_symbols_are_written_as_the_vendor_does(ours: str, theirs: str) -> None:
 def test_what_the_vendor_does_not_serve_is_not_asked_for(
     vendor: AlphaVantage, httpserver: HTTPServer, symbol: str
 ) -> None:
-    with pytest.raises(ProviderRejected, match="not a symbol that it serves"):
+    with pytest.raises(ProviderRejected, match="is not supported"):
         vendor.fetch_daily_bars(symbol, first=FIRST, last=LAST)
     assert httpserver.log == []
 
 
 def test_a_reply_without_a_message_is_no_complaint() -> None:
-    assert parse_complaint(recorded("daily_adjusted")) is None
+    assert parse_error_body(recorded("daily_adjusted")) is None
 
 
 @pytest.mark.django_db
@@ -297,9 +296,7 @@ def test_the_newest_hundred_sessions_are_not_joined_over_a_pause(vendor: AlphaVa
     assert brought(date(2023, 3, 1), date(2023, 3, 15)).bars_new == 10
     refused = brought(date(2023, 3, 17), date(2023, 8, 9))
     assert (refused.status, refused.bars_new) == ("failed", 0)
-    assert "2023-03-17 to 2023-08-09, have none in common with the stored ones, 2023-01-03 to 2023-03-15" in (
-        refused.detail
-    )
+    assert "(2023-03-17 to 2023-08-09) do not overlap the stored ones (2023-01-03 to 2023-03-15)" in (refused.detail)
     assert DailyBar.objects.order_by("session").last() == DailyBar.objects.get(session=date(2023, 3, 15))
 
 

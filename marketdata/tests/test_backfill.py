@@ -14,7 +14,7 @@ from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from marketdata.models import Backfill, DailyBar, IngestionRun, Instrument
-from marketdata.services.backfill import LONGEST_PIECE, PIECE, request_backfill, run_piece, stopped_backfills
+from marketdata.services.backfill import CHUNK_SIZE, CLAIM_TIMEOUT, request_backfill, run_chunk, stopped_backfills
 from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, refusing, stock
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def wanted() -> Backfill:
     """A backfill of two pieces and a bit."""
-    return request_backfill(instruments=[stock() for _ in range(2 * PIECE + 3)], through=LAST, now=NOW)
+    return request_backfill(instruments=[stock() for _ in range(2 * CHUNK_SIZE + 3)], through=LAST, now=NOW)
 
 
 def source() -> BarsFromMemory:
@@ -34,39 +34,39 @@ def test_each_call_does_one_piece_until_all_is_done(wanted: Backfill) -> None:
     asked = []
     for more in (True, True, False):
         first = source()
-        assert run_piece(backfill_pk=wanted.pk, now=NOW, providers=[first]) is more
-        asked.append(len(first.asked))
-    assert asked == [PIECE, PIECE, 3]
+        assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[first]) is more
+        asked.append(len(first.requested))
+    assert asked == [CHUNK_SIZE, CHUNK_SIZE, 3]
     wanted.refresh_from_db()
-    assert (wanted.status, wanted.done, wanted.finished_at) == ("done", 2 * PIECE + 3, NOW)
-    assert DailyBar.objects.count() == 3 * (2 * PIECE + 3)
-    assert run_piece(backfill_pk=wanted.pk, now=NOW, providers=[]) is False
+    assert (wanted.status, wanted.done, wanted.finished_at) == ("done", 2 * CHUNK_SIZE + 3, NOW)
+    assert DailyBar.objects.count() == 3 * (2 * CHUNK_SIZE + 3)
+    assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[]) is False
 
 
 def test_a_piece_that_another_worker_has_is_left_to_it(wanted: Backfill) -> None:
-    Backfill.objects.update(claimed_at=NOW - LONGEST_PIECE)
+    Backfill.objects.update(claimed_at=NOW - CLAIM_TIMEOUT)
     first = source()
-    assert run_piece(backfill_pk=wanted.pk, now=NOW, providers=[first]) is False
-    assert (first.asked, stopped_backfills(now=NOW)) == ([], [])
+    assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[first]) is False
+    assert (first.requested, stopped_backfills(now=NOW)) == ([], [])
 
 
 def test_it_goes_on_where_a_worker_died(wanted: Backfill) -> None:
-    run_piece(backfill_pk=wanted.pk, now=NOW, providers=[source()])
+    run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[source()])
     Backfill.objects.update(claimed_at=NOW)
-    later = NOW + LONGEST_PIECE + timedelta(seconds=1)
+    later = NOW + CLAIM_TIMEOUT + timedelta(seconds=1)
     assert stopped_backfills(now=later) == [wanted.pk]
     first = source()
-    assert run_piece(backfill_pk=wanted.pk, now=later, providers=[first]) is True
-    second_piece = Instrument.objects.filter(pk__in=wanted.instrument_pks[PIECE : 2 * PIECE])
-    assert sorted(first.asked) == sorted(second_piece.values_list("symbol", flat=True))
+    assert run_chunk(backfill_pk=wanted.pk, now=later, providers=[first]) is True
+    second_piece = Instrument.objects.filter(pk__in=wanted.instrument_pks[CHUNK_SIZE : 2 * CHUNK_SIZE])
+    assert sorted(first.requested) == sorted(second_piece.values_list("symbol", flat=True))
     wanted.refresh_from_db()
-    assert (wanted.done, wanted.claimed_at) == (2 * PIECE, None)
+    assert (wanted.done, wanted.claimed_at) == (2 * CHUNK_SIZE, None)
 
 
 def test_a_crash_leaves_the_piece_for_the_next(wanted: Backfill) -> None:
     first = BarsFromMemory("x" * 40, bars_between())
     with pytest.raises(Exception, match="too long"), transaction.atomic():
-        run_piece(backfill_pk=wanted.pk, now=NOW, providers=[first])
+        run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[first])
     wanted.refresh_from_db()
     assert (wanted.done, stopped_backfills(now=NOW)) == (0, [wanted.pk])
 
@@ -77,17 +77,17 @@ import django
 django.setup()
 from django.db import connection
 connection.settings_dict["NAME"] = sys.argv[1]
-from marketdata.services.backfill import run_piece
+from marketdata.services.backfill import run_chunk
 from marketdata.tests.factories import BarsFromMemory, NOW, bars_between
 
 class Deadly(BarsFromMemory):
     def fetch_daily_bars(self, symbol, **session):
-        if len(self.asked) == int(sys.argv[3]):
+        if len(self.requested) == int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().fetch_daily_bars(symbol, **session)
 
 source = Deadly("first", bars_between()[:3])
-while run_piece(backfill_pk=int(sys.argv[2]), now=NOW, providers=[source]):
+while run_chunk(backfill_pk=int(sys.argv[2]), now=NOW, providers=[source]):
     pass
 """
 
@@ -95,29 +95,33 @@ while run_piece(backfill_pk=int(sys.argv[2]), now=NOW, providers=[source]):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_is_killed_in_a_piece_loses_nothing() -> None:
-    wanted = request_backfill(instruments=[stock() for _ in range(2 * PIECE + 3)], through=LAST, now=NOW)
-    arguments = [sys.executable, "-c", DYING, connection.settings_dict["NAME"], str(wanted.pk), str(PIECE + 4)]
+    wanted = request_backfill(instruments=[stock() for _ in range(2 * CHUNK_SIZE + 3)], through=LAST, now=NOW)
+    arguments = [sys.executable, "-c", DYING, connection.settings_dict["NAME"], str(wanted.pk), str(CHUNK_SIZE + 4)]
     assert subprocess.run(arguments, cwd=settings.BASE_DIR, check=False).returncode == -signal.SIGKILL
     wanted.refresh_from_db()
     # The first piece, and of the second the instruments before the fatal one.
-    assert (wanted.done, wanted.claimed_at, DailyBar.objects.count()) == (PIECE, NOW, 3 * (PIECE + 4))
-    assert run_piece(backfill_pk=wanted.pk, now=NOW, providers=[source()]) is False
-    later = NOW + LONGEST_PIECE + timedelta(seconds=1)
+    assert (wanted.done, wanted.claimed_at, DailyBar.objects.count()) == (CHUNK_SIZE, NOW, 3 * (CHUNK_SIZE + 4))
+    assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[source()]) is False
+    later = NOW + CLAIM_TIMEOUT + timedelta(seconds=1)
     assert stopped_backfills(now=later) == [wanted.pk]
     again = source()
-    assert run_piece(backfill_pk=wanted.pk, now=later, providers=[again]) is True
-    assert run_piece(backfill_pk=wanted.pk, now=later, providers=[again]) is False
-    assert len(again.asked) == PIECE + 3
+    assert run_chunk(backfill_pk=wanted.pk, now=later, providers=[again]) is True
+    assert run_chunk(backfill_pk=wanted.pk, now=later, providers=[again]) is False
+    assert len(again.requested) == CHUNK_SIZE + 3
     done = IngestionRun.objects.filter(started_at=later).order_by("instrument__symbol")
-    assert sorted(run.bars_new for run in done) == [0] * 4 + [3] * (PIECE - 1)
+    assert sorted(run.bars_new for run in done) == [0] * 4 + [3] * (CHUNK_SIZE - 1)
     wanted.refresh_from_db()
-    assert (wanted.status, wanted.done, DailyBar.objects.count()) == ("done", 2 * PIECE + 3, 3 * (2 * PIECE + 3))
+    assert (wanted.status, wanted.done, DailyBar.objects.count()) == (
+        "done",
+        2 * CHUNK_SIZE + 3,
+        3 * (2 * CHUNK_SIZE + 3),
+    )
 
 
 def test_what_no_source_answers_for_is_named_and_the_rest_goes_on() -> None:
     one, two = stock("ONE"), stock("TWO")
     wanted = request_backfill(instruments=[one, two, one], through=LAST, now=NOW)
-    run_piece(backfill_pk=wanted.pk, now=NOW, providers=[refusing("first", "ONE"), refusing("second", "ONE")])
+    run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[refusing("first", "ONE"), refusing("second", "ONE")])
     wanted.refresh_from_db()
     assert (wanted.instrument_pks, wanted.done) == ([one.pk, two.pk], 2)
     assert wanted.failed_symbols == ["ONE", "TWO"]
@@ -141,7 +145,7 @@ def test_staff_ask_for_histories_and_see_how_far_they_are(
     with django_capture_on_commit_callbacks() as sent:
         client.post(
             reverse("admin:marketdata_instrument_changelist"),
-            {"action": "fetch_in_pieces", "_selected_action": chosen},
+            {"action": "start_backfill", "_selected_action": chosen},
         )
     assert (sorted(Backfill.objects.get().instrument_pks), len(sent)) == (chosen, 1)
     page = client.get(reverse("admin:marketdata_backfill_changelist"))

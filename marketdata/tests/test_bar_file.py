@@ -14,18 +14,18 @@ from marketdata.bar_columns import BarColumns
 from marketdata.errors import BarFileInvalid
 from marketdata.providers import bar_file
 from marketdata.providers.bar_cells import CellReader
-from marketdata.providers.bar_file import OddRow, read_chunks
+from marketdata.providers.bar_file import InvalidRow, read_chunks
 
 HEADER = "symbol,date,open,high,low,close,volume,adjusted"
 PLAIN = "ACME,2023-03-01,101,102.25,100.5,101.75,1000,99.5"
 
 
-def read(path: Path) -> tuple[list[str], list[BarColumns], list[OddRow]]:
+def read(path: Path) -> tuple[list[str], list[BarColumns], list[InvalidRow]]:
     """The symbol of each row, the chunks of bars, and the odd rows."""
     reader = CellReader()
     chunks = [reader.read(chunk) for chunk in read_chunks(path)]
     symbols = [reader.symbols[place] for chunk in chunks for place in chunk.symbol]
-    return symbols, [chunk.bars for chunk in chunks], [odd for chunk in chunks for odd in chunk.odd]
+    return symbols, [chunk.bars for chunk in chunks], [odd for chunk in chunks for odd in chunk.invalid]
 
 
 def csv_of(tmp_path: Path, *lines: str) -> Path:
@@ -97,9 +97,9 @@ def test_odd_rows_have_their_lines_whatever_stands_between(tmp_path: Path, monke
     symbols, chunks, odd = read(csv_of(tmp_path, *lines))
     assert (symbols, len(chunks)) == (["ACME"] * 3, 3)
     assert odd == [
-        OddRow(4, "The date, '2023-02-30', is not one such as 2023-09-21."),
-        OddRow(6, "The row has 2 fields, and the header 8."),
-        OddRow(9, "The open, 'x', is not a number."),
+        InvalidRow(4, "The date, '2023-02-30', is not a date such as 2023-09-21."),
+        InvalidRow(6, "The row has 2 fields; the header has 8."),
+        InvalidRow(9, "The open, 'x', is not a number."),
     ]
 
 
@@ -139,9 +139,12 @@ def test_parquet_of_any_types_says_the_same(tmp_path: Path, changes: dict[str, A
 
 def test_parquet_rows_that_are_no_bars_are_named(tmp_path: Path) -> None:
     path = parquet_of(tmp_path, symbol=["ACME", None], close=[[1.0], [2.0]])
-    assert read(path)[2] == [OddRow(2, "The close, '[1.0]', is not a number."), OddRow(3, "The symbol is missing.")]
+    assert read(path)[2] == [
+        InvalidRow(2, "The close, '[1.0]', is not a number."),
+        InvalidRow(3, "The symbol is missing."),
+    ]
     path = parquet_of(tmp_path, volume=[10.5, 1.0])
-    assert read(path)[2] == [OddRow(2, "The volume, '10.5', is not a whole number.")]
+    assert read(path)[2] == [InvalidRow(2, "The volume, '10.5', is not a whole number.")]
 
 
 @pytest.mark.parametrize("price", ["27.44", "0.1", "1234.567", "99999.99", "0.000123", "101.0"])
@@ -161,8 +164,8 @@ def test_an_instant_of_utc_tells_no_session(tmp_path: Path) -> None:
     instants = [datetime(2023, 3, 1, 15, tzinfo=UTC), datetime(2023, 3, 2, tzinfo=UTC)]
     _, (bars,), odd = read(parquet_of(tmp_path, date=pa.array(instants, pa.timestamp("us", "UTC"))))
     assert bars.session.tolist() == [date(2023, 3, 2)]
-    reason = "The date, '2023-03-01 15:00:00+00:00', is an instant of UTC, which tells no session."
-    assert odd == [OddRow(2, reason)]
+    reason = "The date, '2023-03-01 15:00:00+00:00', is a UTC instant, not a session date."
+    assert odd == [InvalidRow(2, reason)]
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("s", "UTC"), pa.date32(), pa.date64()])

@@ -117,7 +117,7 @@ def test_a_file_without_a_believable_bar_fails_and_says_so() -> None:
     instrument = stock()
     run = imported(instrument, [replace(one, low=Decimal(-1)) for one in bars_between()])
     assert (run.status, run.bars_quarantined, DailyBar.objects.count()) == ("failed", SESSIONS, 0)
-    assert "no bars that can be believed" in run.detail
+    assert "no valid bars" in run.detail
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from redis import Redis
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.models import Instrument, SymbolAlias
-from marketdata.providers.alpha_vantage_symbols import parse_listing, to_vendor_symbol
+from marketdata.providers.alpha_vantage import parse_listing, to_vendor_symbol
 from marketdata.selectors import instrument_by_symbol
 from marketdata.tests.factories import stock
 
@@ -60,7 +60,7 @@ def test_stored_and_offered_instruments_are_listed_together(vendor: HTTPServer) 
     assert "TESC │ Tesco Holdings │ XNYS │ │ USD │ stored" in table
     assert "TSCDF │ Tesco plc │ XNYS │ Equity │ USD │ alpha_vantage" in table
     assert "TSCO.L │ Tesco PLC │ XLON │ Equity │ GBX │ alpha_vantage" in table
-    assert "Add one with --add SYMBOL." in table
+    assert "Add a match with --add SYMBOL." in table
     assert Instrument.objects.count() == 1
 
 
@@ -71,7 +71,7 @@ def test_a_match_is_added_with_its_exchange_and_alias(vendor: HTTPServer, writte
     added = instrument_by_symbol("TSCO.L")
     assert (added.name, added.mic, added.currency, added.is_active) == ("Tesco PLC", "XLON", "GBX", True)
     assert SymbolAlias.objects.get(instrument=added).symbol == "TSCO.LON"
-    assert "in the catalogue already" in found("tesco", "--add", written)
+    assert "already in the catalogue" in found("tesco", "--add", written)
     assert (Instrument.objects.count(), SymbolAlias.objects.count()) == (1, 1)
 
 
@@ -85,10 +85,10 @@ def test_a_named_exchange_replaces_the_one_of_the_source(vendor: HTTPServer) -> 
 def test_an_exchange_without_a_calendar_is_not_added_unless_it_is_named(vendor: HTTPServer) -> None:
     elsewhere = {**MATCHES["bestMatches"][0], "1. symbol": "000001.SHZ", "4. region": "Shenzhen"}
     vendor.expect_request("/query").respond_with_json({"bestMatches": [elsewhere]})
-    assert "not known (Shenzhen)" in found("ping an")
+    assert "unknown (Shenzhen)" in found("ping an")
     error = refused("ping an", "--add", "000001.SZ")
     assert str(error) == (
-        "000001.SZ cannot be added: its exchange (Shenzhen) is not known, so name the exchange's MIC."
+        "000001.SZ was not added: its exchange is unknown (region: Shenzhen); pass the exchange's MIC."
     )
     assert error.returncode == 2
     assert "XXXX has no calendar" in str(refused("ping an", "--add", "000001.SZ", "--mic", "XXXX"))

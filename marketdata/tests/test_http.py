@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
-from marketdata.providers.http import Complaint, Vendor, get_json, redacted
+from marketdata.providers.http import Vendor, VendorError, get_json, redact
 from marketdata.tests.slow_servers import BODY_DRIPS, HEADERS_DRIP, endless
 
 KEY = "S3cr+t/Key"
@@ -70,8 +70,8 @@ def test_what_is_not_json_is_malformed(vendor: Vendor, httpserver: HTTPServer, b
 
 def test_a_body_outranks_its_status(vendor: Vendor, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/data").respond_with_json({"error": "quota"}, status=200)
-    grumpy = replace(vendor, parse_complaint=lambda body: Complaint(FailureKind.QUOTA_SPENT, body["error"]))
-    assert failure_of(grumpy).reason == "its quota is spent (quota)"
+    grumpy = replace(vendor, parse_error_body=lambda body: VendorError(FailureKind.QUOTA_SPENT, body["error"]))
+    assert failure_of(grumpy).reason == "quota exhausted (quota)"
 
 
 def test_a_hiccup_is_mended_by_another_try(vendor: Vendor, httpserver: HTTPServer) -> None:
@@ -102,7 +102,7 @@ def test_a_slow_vendor_is_left_at_the_deadline(vendor: Vendor, httpserver: HTTPS
     httpserver.expect_request("/data").respond_with_handler(late)
     started = time.monotonic()
     error = failure_of(replace(vendor, timeout_s=0.3))
-    assert (error.kind, error.reason) == (FailureKind.SLOW, "no answer within 0.3 s")
+    assert (error.kind, error.reason) == (FailureKind.SLOW, "timed out after 0.3 s")
     assert time.monotonic() - started < 1
 
 
@@ -117,7 +117,7 @@ def test_a_dripping_vendor_is_left_at_the_deadline(
     with endless(start, after_s=after_s, every_s=every_s) as url:
         started = time.monotonic()
         error = failure_of(replace(vendor, base_url=url, timeout_s=0.7))
-    assert (error.kind, error.reason) == (FailureKind.SLOW, "no answer within 0.7 s")
+    assert (error.kind, error.reason) == (FailureKind.SLOW, "timed out after 0.7 s")
     assert time.monotonic() - started < 1.1
 
 
@@ -125,12 +125,12 @@ def test_nobody_there_and_a_reset_are_unreachable(vendor: Vendor) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         error = failure_of(replace(vendor, base_url=f"http://127.0.0.1:{taken.getsockname()[1]}"))
-    assert (error.kind, error.reason) == (FailureKind.UNREACHABLE, "cannot be reached")
+    assert (error.kind, error.reason) == (FailureKind.UNREACHABLE, "unreachable")
 
 
 def test_a_body_beyond_the_limit_is_not_kept(vendor: Vendor, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/data").respond_with_data(json.dumps("x" * 5_000))
-    assert failure_of(replace(vendor, largest_body=1_000)).reason == "answered with more than 1,000 bytes"
+    assert failure_of(replace(vendor, max_body_bytes=1_000)).reason == "response exceeds 1,000 bytes"
 
 
 @pytest.mark.parametrize("elsewhere", ["http://169.254.169.254/latest", "/other", "file:///etc/passwd"])
@@ -154,7 +154,7 @@ def test_the_key_is_told_to_nobody(
 ) -> None:
     words = f"We have detected your API key as {KEY} or {KEY.upper()} or S3cr%2Bt%2FKey."
     httpserver.expect_request("/data").respond_with_json({"Information": words}, status=status)
-    chatty = replace(vendor, parse_complaint=lambda body: Complaint(FailureKind.MALFORMED, body["Information"]))
+    chatty = replace(vendor, parse_error_body=lambda body: VendorError(FailureKind.MALFORMED, body["Information"]))
     with caplog.at_level(logging.DEBUG):
         error = failure_of(chatty)
     told = "".join(traceback.format_exception(error)) + repr(error) + str(error.__context__) + repr(vendor)
@@ -166,6 +166,6 @@ def test_the_key_is_told_to_nobody(
 
 
 def test_redaction_leaves_one_short_line() -> None:
-    assert redacted("a\n\x00 b\tKEY1 key1", ("key1",)) == "a b [key] [key]"
-    assert len(redacted("x" * 500, ())) == 200
-    assert redacted("nothing to hide", ("",)) == "nothing to hide"
+    assert redact("a\n\x00 b\tKEY1 key1", ("key1",)) == "a b [key] [key]"
+    assert len(redact("x" * 500, ())) == 200
+    assert redact("nothing to hide", ("",)) == "nothing to hide"

@@ -62,7 +62,7 @@ def test_clean_bars_are_stored_once(write: Write) -> None:
     assert "10 new and 0 changed bars from import." in told
     acme.refresh_from_db()
     assert (acme.source, acme.basis_date) == ("import", date(2023, 3, 14))
-    assert "Nothing changed: every bar was stored already." in imported(path)
+    assert "Nothing changed: all bars were already stored." in imported(path)
 
 
 def test_a_file_told_backwards_is_turned_round(write: Write) -> None:
@@ -89,8 +89,8 @@ DIRTY = [
     ("ACME,2023-03-15,0,102,0,101,1000", "price_not_positive: The open is 0"),
     ("ACME,2023-03-15,101,102,100,101,-5", "negative_volume: The volume is -5."),
     ("ACME,2023-03-11,101,102,100,101,1000", "not_a_session: 2023-03-11 is not a session of XNYS."),
-    ("ACME,2999-03-15,101,102,100,101,1000", "future_session: 2999-03-15 lies after"),
-    ("ACME,2023-03-14,10100,10200,10000,10100,1000", "duplicate_session: The source gives several"),
+    ("ACME,2999-03-15,101,102,100,101,1000", "future_session: 2999-03-15 is after"),
+    ("ACME,2023-03-14,10100,10200,10000,10100,1000", "duplicate_session: The source has several"),
 ]
 
 
@@ -109,13 +109,13 @@ def test_a_bar_that_is_not_believed_is_named_and_not_stored(write: Write, line: 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("ACME,03/15/2023,101,102,100,101,1000", "The date, '03/15/2023', is not one such as 2023-09-21."),
-        ("ACME,,101,102,100,101,1000", "The date, '', is not one such as 2023-09-21."),
+        ("ACME,03/15/2023,101,102,100,101,1000", "The date, '03/15/2023', is not a date such as 2023-09-21."),
+        ("ACME,,101,102,100,101,1000", "The date, '', is not a date such as 2023-09-21."),
         ("ACME,2023-03-15,ten,102,100,101,1000", "The open, 'ten', is not a number."),
         ("ACME,2023-03-15,101,1_02,100,101,1000", "The high, '1_02', is not a number."),
         ("ACME,2023-03-15,101,1e999999999,100,101,1000", "The high, '1e999999999', is not a number."),
         ("ACME,2023-03-15,101,102,100,101,10.5", "The volume, '10.5', is not a whole number."),
-        ("ACME,2023-03-15,101,102,100,101", "The row has 6 fields, and the header 7."),
+        ("ACME,2023-03-15,101,102,100,101", "The row has 6 fields; the header has 7."),
         (",2023-03-15,101,102,100,101,1000", "The symbol is missing."),
         ("A CME,2023-03-15,101,102,100,101,1000", "Invalid symbol: 'A CME'."),
     ],
@@ -124,7 +124,7 @@ def test_a_row_that_is_no_bar_is_named_by_its_line(write: Write, line: str, reas
     stock("ACME")
     told, error = refused(write(*CLEAN, line))
     assert f"Line 12: {reason}" in told
-    assert (error.returncode, str(error)) == (1, "Not every row could be taken in; see above.")
+    assert (error.returncode, str(error)) == (1, "Some rows were not imported; see above.")
     assert DailyBar.objects.count() == 10
 
 
@@ -135,10 +135,10 @@ def test_a_row_that_is_no_bar_is_named_by_its_line(write: Write, line: str, reas
         (f"{HEADER}\n".encode(), "it has a header and no rows"),
         (b"symbol,date,open\nA,2023-03-15,1\n", "its header lacks high, low, close, volume; it has symbol, date, open"),
         (b"date,close\n", "its header lacks symbol, open"),
-        (f"{HEADER},close\n".encode(), "its header names close more than once"),
-        (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", "it is neither Parquet nor CSV in UTF-8"),
-        (f'{HEADER}\nA,"2023\n'.encode(), "it cannot be read as CSV near line"),
-        (b"PAR1 and nothing more", "it begins like Parquet and cannot be read as such"),
+        (f"{HEADER},close\n".encode(), "its header repeats close"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", "it is neither Parquet nor UTF-8 CSV"),
+        (f'{HEADER}\nA,"2023\n'.encode(), "it has invalid CSV near line"),
+        (b"PAR1 and nothing more", "it starts like Parquet but cannot be read"),
     ],
 )
 def test_a_file_that_is_none_ends_with_one_sentence(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -182,7 +182,7 @@ def test_unknown_symbols_are_named_or_added(write: Write) -> None:
     stock("OTHER")
     path = write(*CLEAN)
     told, _ = refused(path)
-    assert "ACME: there is no such instrument for its 10 rows; add it in the admin, or with --add." in told
+    assert "ACME: unknown instrument (10 rows). Add it in the admin, or with --add." in told
     assert DailyBar.objects.count() == 0
     imported(path, "--add", "--mic", "xnas")
     assert Instrument.objects.get(symbol="ACME").mic == "XNAS"
@@ -191,7 +191,10 @@ def test_unknown_symbols_are_named_or_added(write: Write) -> None:
 
 def test_an_exchange_without_a_calendar_is_refused(write: Write) -> None:
     _, error = refused(write(*CLEAN), "--add", "--mic", "MOON")
-    assert (error.returncode, str(error)) == (2, "MOON has no calendar of sessions; XNYS does.")
+    assert (error.returncode, str(error)) == (
+        2,
+        "MOON has no trading calendar. Use the MIC of a supported exchange, such as XNYS.",
+    )
 
 
 def test_a_series_of_another_source_is_not_cut_short(write: Write) -> None:
@@ -213,7 +216,7 @@ def test_two_spellings_are_one_instrument(write: Write) -> None:
 def test_rows_after_a_delisting_are_left_out_and_counted(write: Write) -> None:
     stock("ACME", is_active=False, delisted_on=date(2023, 3, 10))
     # 13 and 14 March are the two sessions after it.
-    assert "2 rows of sessions after their instrument was delisted were left out." in imported(write(*CLEAN))
+    assert "Skipped 2 rows of sessions after the instrument's delisting." in imported(write(*CLEAN))
     assert DailyBar.objects.count() == 8
 
 
@@ -224,6 +227,6 @@ def test_more_than_can_be_told_is_counted(write: Write) -> None:
     told, _ = refused(write(*CLEAN, *dirty, *["ACME"] * 205))
     # XNYS had 252 sessions in 2021; 200 of each kind are told one by one.
     assert "52 more bars, price_not_positive; see the quarantined bars in the admin." in told
-    assert "5 more rows are no bars." in told
+    assert "5 more invalid rows." in told
     assert told.count("price_not_positive: ") == 200
     assert told.count("The row has 1 fields") == 200

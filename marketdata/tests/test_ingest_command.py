@@ -41,7 +41,7 @@ def test_one_table_tells_what_was_stored() -> None:
     assert table.count("2013-01-31") == 6
     assert table.count("21") >= 6
     assert DailyBar.objects.count() == 6 * 21
-    assert "Nothing changed: every bar was stored already." in ingest("--through", "2013-01-31")
+    assert "Nothing changed: all bars were already stored." in ingest("--through", "2013-01-31")
 
 
 @pytest.mark.usefixtures("_only_the_sample")
@@ -54,10 +54,10 @@ def test_symbols_may_be_written_as_people_do() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["APPL"], "Unknown symbol: APPL. Nearest: AAPL."),
+        (["APPL"], "Unknown symbol: APPL. Similar: AAPL."),
         (["A$B"], "Invalid symbol: 'A$B'."),
         (["--through", "soon"], "--through must be a date such as 2023-09-21, not 'soon'."),
-        (["--through", "2999-01-01"], "--through must lie between 2013-01-02 and"),
+        (["--through", "2999-01-01"], "--through is "),
     ],
 )
 def test_bad_arguments_end_with_one_sentence(arguments: list[str], words: str) -> None:
@@ -71,7 +71,7 @@ def test_bad_arguments_end_with_one_sentence(arguments: list[str], words: str) -
 @pytest.mark.usefixtures("_only_the_sample")
 def test_an_instrument_that_nobody_answers_for_fails_the_command() -> None:
     stock(symbol="TSLA")
-    with pytest.raises(CommandError, match="No source had usable bars for TSLA"):
+    with pytest.raises(CommandError, match="No source has usable bars for TSLA"):
         ingest()
 
 

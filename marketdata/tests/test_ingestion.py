@@ -133,7 +133,7 @@ def test_an_empty_answer_fails_the_run_and_loses_nothing() -> None:
     ingest(instrument, BarsFromMemory("first", bars_between()))
     run = ingest(instrument, BarsFromMemory("first"))
     assert run.status == "failed"
-    assert run.detail == "first: no bars. Stored bars are kept as they were."
+    assert run.detail == "first: no bars. Stored bars are unchanged."
     assert len(stored_closes(instrument)) == SESSIONS
 
 
@@ -143,24 +143,22 @@ def test_an_answer_without_a_believable_bar_fails_the_run() -> None:
     run = ingest(instrument, BarsFromMemory("first", bad))
     assert (run.status, run.bars_quarantined, DailyBar.objects.count()) == ("failed", SESSIONS, 0)
     assert QuarantinedBar.objects.count() == SESSIONS
-    assert IngestionRun.objects.get().detail.startswith("first: no bars that can be believed.")
+    assert IngestionRun.objects.get().detail.startswith("first: no valid bars.")
 
 
 def test_the_next_source_answers_when_the_first_cannot() -> None:
     instrument = stock(symbol="ACME")
-    down = BarsFromMemory("first", errors={"ACME": ProviderUnavailable("first", "cannot be reached")})
+    down = BarsFromMemory("first", errors={"ACME": ProviderUnavailable("first", "unreachable")})
     run = ingest(instrument, down, BarsFromMemory("second", bars_between()))
     assert (run.status, run.provider) == ("done", "second")
-    assert run.detail.startswith("first: cannot be reached. ")
+    assert run.detail.startswith("first: unreachable. ")
 
 
 def test_when_no_source_answers_the_run_says_why() -> None:
     instrument = stock(symbol="ACME")
     run = ingest(instrument, refusing("first", "ACME"), refusing("second", "ACME"))
     assert run.status == "failed"
-    assert run.detail == (
-        "first: there is no such symbol; second: there is no such symbol. Stored bars are kept as they were."
-    )
+    assert run.detail == ("first: unknown symbol; second: unknown symbol. Stored bars are unchanged.")
     assert run.finished_at is not None
 
 
@@ -174,7 +172,7 @@ def test_another_source_replaces_the_whole_series() -> None:
     split = CorporateActionRecord(date(2023, 5, 1), "split", Decimal(2))
     bars = bars_between(date(2022, 12, 30), LAST, scale="0.5")[1:]
     run = ingest(instrument, BarsFromMemory("first", bars, [split], basis_date=date(2023, 6, 1)))
-    assert run.detail == "The whole series is now first's."
+    assert run.detail == "Replaced the whole series with data from first."
     assert stored_closes(instrument) == {one.session: one.close for one in bars}
     assert set(DailyBar.objects.values_list("source", flat=True)) == {"first"}
     assert list(CorporateAction.objects.values_list("kind", "value", "source")) == [("split", Decimal(2), "first")]
@@ -198,7 +196,7 @@ def test_bars_that_two_sources_tell_differently_are_not_believed() -> None:
     ("bars", "words"),
     [
         (bars_between(last=date(2023, 3, 30)), "it ends before 2023-03-31"),
-        (bars_between(first=date(2023, 2, 1)), "it has only 42 of the 62 stored sessions"),
+        (bars_between(first=date(2023, 2, 1)), "it has only 42 of 62 stored sessions"),
         (bars_between(scale="0.5"), "its prices are 0.5 times the stored ones, which no split explains"),
         ([*bars_between()[:40], *bars_between(scale="1.1")[40:]], "it agrees with only 40 of 62 stored closes"),
     ],
@@ -246,7 +244,7 @@ def test_a_run_whose_process_died_is_closed_by_the_next() -> None:
     dead = IngestionRun.objects.create(instrument=instrument, started_at=NOW - timedelta(hours=2))
     ingest(instrument, BarsFromMemory("first", bars_between()))
     dead.refresh_from_db()
-    assert (dead.status, dead.detail) == ("failed", "It stopped before it was finished.")
+    assert (dead.status, dead.detail) == ("failed", "Interrupted before completion.")
 
 
 def test_all_instruments_change_their_source_together_or_not_at_all() -> None:
@@ -254,14 +252,14 @@ def test_all_instruments_change_their_source_together_or_not_at_all() -> None:
     late = BarsFromMemory(
         "first",
         bars_between(),
-        errors={"TWO": ProviderUnavailable("first", "no answer within 3 s")},
+        errors={"TWO": ProviderUnavailable("first", "timed out after 3 s")},
         parallel_calls=2,
     )
     runs = ingest_all(
         through=LAST, now=NOW, instruments=[one, two], providers=[late, BarsFromMemory("second", bars_between())]
     )
     assert [run.provider for run in runs] == ["second", "second"]
-    assert "answered for 1 of 2 symbols" in runs[0].detail
+    assert "available for 1 of 2 symbols" in runs[0].detail
 
 
 def test_a_series_that_is_a_sources_own_is_kept_up_alone() -> None:
@@ -269,12 +267,12 @@ def test_a_series_that_is_a_sources_own_is_kept_up_alone() -> None:
     late = BarsFromMemory(
         "first",
         bars_between(),
-        errors={"TWO": ProviderUnavailable("first", "no answer within 3 s")},
+        errors={"TWO": ProviderUnavailable("first", "timed out after 3 s")},
         parallel_calls=2,
     )
     runs = ingest_all(through=LAST, now=NOW, instruments=[one, two], providers=[late])
     assert [run.status for run in runs] == ["done", "failed"]
-    assert sorted(late.asked) == ["ONE", "TWO"]
+    assert sorted(late.requested) == ["ONE", "TWO"]
 
 
 def test_an_empty_store_begins_with_the_shipped_stocks() -> None:

@@ -11,13 +11,13 @@ from pytest_httpserver import HTTPServer
 from marketdata.errors import FailureKind
 from marketdata.models import ArticleMention, Instrument, MentionScore, NewsArticle, SentimentDay
 from marketdata.news_selectors import mentions_page, sentiment_by_session, sessions_of_last_days
-from marketdata.providers.http import WORDS, failure
-from marketdata.providers.news_base import ArticleRecord
+from marketdata.providers.base import ArticleRecord
+from marketdata.providers.http import MESSAGES, failure
 from marketdata.providers.news_catalog import build_news_providers
 from marketdata.sentiment.lexicon.scorer import LexiconScorer
 from marketdata.services.daily_sentiment import refresh_daily_sentiment
 from marketdata.services.news import NewsSourceReport, ingest_news
-from marketdata.services.news_store import Stored
+from marketdata.services.news_store import ArticleCounts
 from marketdata.tests.factories import stock
 from marketdata.tests.news_factories import NOW, FakeNewsProvider, article, news_settings, recording
 
@@ -52,8 +52,8 @@ def test_recorded_replies_end_as_moods(httpserver: HTTPServer, netflix: Instrume
     )
     # Of Alpha Vantage's three, one has a relevance of .04. NewsAPI's first is the vendor's first, its second has the
     # same title behind another address; one is new, one removed, one about films, one has no title.
-    assert vendor.stored == Stored(new=2, joined=0, unbelievable=0, about_others=1)
-    assert outlets.stored == Stored(new=1, joined=2, unbelievable=1, about_others=1)
+    assert vendor.stored == ArticleCounts(new=2, duplicates=0, invalid=0, irrelevant=1)
+    assert outlets.stored == ArticleCounts(new=1, duplicates=2, invalid=1, irrelevant=1)
     assert set(NewsArticle.objects.values_list("title", flat=True)) == {
         "Netflix beats profit estimates as subscribers surge",
         "Studios weigh new prices for streaming",
@@ -76,7 +76,7 @@ def test_a_second_call_stores_nothing_and_changes_nothing(netflix: Instrument) -
     articles = [article(), article("Netflix shares plunge", published_at=datetime(2023, 3, 30, 21, tzinfo=UTC))]
     assert bring(*articles).stored.new == 2
     before = list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion"))
-    assert bring(*articles).stored == Stored(joined=2)
+    assert bring(*articles).stored == ArticleCounts(duplicates=2)
     assert list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion")) == before
     assert MentionScore.objects.count() == ArticleMention.objects.count() == NewsArticle.objects.count() == 2
 
@@ -138,14 +138,14 @@ def test_an_article_about_two_companies_is_stored_once(netflix: Instrument) -> N
 )
 def test_what_cannot_be_believed_is_dropped(netflix: Instrument, bad: dict[str, Any]) -> None:
     report = bring(article(**bad))
-    assert report.stored == Stored(unbelievable=1)
+    assert report.stored == ArticleCounts(invalid=1)
     assert not NewsArticle.objects.exists()
 
 
 def test_what_only_holds_the_word_is_dropped(netflix: Instrument) -> None:
     meta = stock("META", name="Meta Platforms, Inc.", mic="XNAS")
     report = bring(article("A meta-analysis of what investors eat"), article("Meta shares rise"), instrument=meta)
-    assert report.stored == Stored(new=1, about_others=1)
+    assert report.stored == ArticleCounts(new=1, irrelevant=1)
 
 
 def test_a_session_without_news_has_no_figure(netflix: Instrument) -> None:
@@ -193,8 +193,8 @@ def test_a_source_that_fails_costs_the_others_nothing(netflix: Instrument, kind:
     first, second = ingest_news(
         now=NOW, instruments=[netflix, nvidia], providers=[tired, fresh], scorer=LexiconScorer()
     )
-    assert (len(tired.asked), len(fresh.asked)) == (asked, 2)
-    assert first.failures[0] == f"NFLX: tired: {WORDS[kind]}"
+    assert (len(tired.requested), len(fresh.requested)) == (asked, 2)
+    assert first.failures[0] == f"NFLX: tired: {MESSAGES[kind]}"
     assert second.failures == ()
     assert NewsArticle.objects.count() == 1
 
@@ -208,12 +208,12 @@ def test_a_budget_that_ends_early_leaves_out_others_each_time() -> None:
     for hour in range(24):
         source = FakeNewsProvider("memory")
         ingest_news(now=NOW + timedelta(hours=hour), providers=[source], scorer=LexiconScorer())
-        assert sorted(source.asked) == symbols
-        met |= set(source.asked[:3])
+        assert sorted(source.requested) == symbols
+        met |= set(source.requested[:3])
     assert met == set(symbols)
     first, again = FakeNewsProvider("first"), FakeNewsProvider("again")
     ingest_news(now=NOW, providers=[first, again], scorer=LexiconScorer())
-    assert first.asked == again.asked
+    assert first.requested == again.requested
 
 
 def test_without_any_source_nothing_is_asked(netflix: Instrument, settings: Settings) -> None:

@@ -19,7 +19,7 @@ from marketdata.tests.news_factories import SECRET, news_settings
 def test_without_keys_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     stock("NFLX", name="Netflix, Inc.", mic="XNAS")
     call_command("ingest_news")
-    assert "No source of news has a key" in capsys.readouterr().out
+    assert "No news source has an API key" in capsys.readouterr().out
 
 
 @pytest.mark.django_db
@@ -30,22 +30,22 @@ def test_it_prints_what_came_and_what_failed(
     httpserver.expect_request("/v2/everything").respond_with_json({"status": "ok", "totalResults": 0, "articles": []})
     httpserver.expect_request("/query").respond_with_json({"Information": f"{SECRET}: 25 requests per day"})
     settings.HINDCAST_NEWS = news_settings(httpserver.url_for("").rstrip("/"), providers=("newsapi", "alpha_vantage"))
-    with pytest.raises(CommandError, match="Not every source answered"):
+    with pytest.raises(CommandError, match="Some sources failed"):
         call_command("ingest_news", "nflx")
     printed = capsys.readouterr().out
-    assert "newsapi: 0 new, 0 already there, 0 about others, 0 not believed." in printed
-    assert "NFLX: alpha_vantage: its quota is spent" in printed
+    assert "newsapi: 0 new, 0 duplicates, 0 irrelevant, 0 invalid." in printed
+    assert "NFLX: alpha_vantage: quota exhausted" in printed
     assert SECRET not in printed
 
 
 @pytest.mark.django_db
 def test_unknown_symbols_and_scorers_are_told(settings: Settings) -> None:
     stock("NFLX", name="Netflix, Inc.", mic="XNAS")
-    with pytest.raises(CommandError, match="no instrument") as caught:
+    with pytest.raises(CommandError, match="Unknown symbol") as caught:
         call_command("ingest_news", "NOPE")
     assert caught.value.returncode == 2
     settings.HINDCAST_NEWS = news_settings(scorer="finbert", finbert_model="/nothing/here", providers=())
-    with pytest.raises(CommandError, match="The scorer finbert cannot be used"):
+    with pytest.raises(CommandError, match="The scorer finbert is unavailable"):
         call_command("ingest_news", "NFLX")
 
 

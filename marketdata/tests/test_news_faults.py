@@ -187,7 +187,7 @@ def test_a_source_that_takes_half_a_minute_is_not_waited_for(
         told = bring_from(vendor, base_url, netflix)
     finally:
         done.set()
-    assert "no answer within 0.7 s" in told or "takes too long" in told
+    assert "timed out after 0.7 s" in told or "timed out" in told
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -195,7 +195,7 @@ def test_a_connection_that_is_reset_is_told(netflix: Instrument, vendor: str) ->
     with resetting() as url:
         assert failure_from(vendor, url.rstrip("/")).kind is FailureKind.UNREACHABLE
         told = bring_from(vendor, url.rstrip("/"), netflix)
-    assert "cannot be reached" in told
+    assert "unreachable" in told
 
 
 @pytest.mark.parametrize(

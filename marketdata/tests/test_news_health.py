@@ -73,7 +73,7 @@ def test_a_source_that_answers_is_well_and_asked_once(
     serve(httpserver, vendor, replies(recording(RECORDINGS[vendor])))
     for _ in range(2):
         health = probe_provider(name=vendor, now=now())
-        assert (health.state, health.detail, health.calls_today, health.calls_left) == ("ok", "Answers.", calls, left)
+        assert (health.state, health.detail, health.calls_today, health.calls_left) == ("ok", "Up.", calls, left)
     assert len(httpserver.log) == calls
     assert gauge("up", vendor) == 1.0
     if left is not None:

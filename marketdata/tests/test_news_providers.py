@@ -11,7 +11,7 @@ from werkzeug import Response
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers.news_catalog import build_news_providers
-from marketdata.providers.newsapi import LONGEST_QUERY, query_for
+from marketdata.providers.newsapi import MAX_QUERY_LENGTH, build_query
 from marketdata.sentiment.matching import Company
 from marketdata.tests.news_factories import (
     NETFLIX,
@@ -252,5 +252,5 @@ def test_a_source_without_its_key_is_off() -> None:
 
 def test_a_question_to_newsapi_is_never_too_long() -> None:
     company = Company("META", "Meta " + "Very Long Name " * 20 + "Platforms, Inc.")
-    assert len(query_for(company)) <= LONGEST_QUERY + 20
-    assert query_for(Company("META", "Meta Platforms, Inc.")).startswith('("Meta Platforms" OR "Meta" OR "Facebook"')
+    assert len(build_query(company)) <= MAX_QUERY_LENGTH + 20
+    assert build_query(Company("META", "Meta Platforms, Inc.")).startswith('("Meta Platforms" OR "Meta" OR "Facebook"')

@@ -82,7 +82,7 @@ def gauge(name: str, provider: str) -> float | None:
 def test_a_source_that_answers_is_well(httpserver: HTTPServer, name: str, left: int) -> None:
     answering(httpserver)
     health = probe_provider(name=name, now=datetime.now(UTC))
-    assert (health.state, health.detail, health.calls_today, health.calls_left) == ("ok", "Answers.", 1, left)
+    assert (health.state, health.detail, health.calls_today, health.calls_left) == ("ok", "Up.", 1, left)
     assert health.latency_ms is not None
     assert (gauge("up", name), gauge("calls_left", name)) == (1.0, left)
     assert ProviderHealth.objects.get(provider=name).last_success_at is not None
@@ -244,7 +244,7 @@ def test_staff_see_the_page_and_the_rows(httpserver: HTTPServer, person: Person)
     probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     browser = person(True)
     page = browser.get("/providers").content.decode()
-    assert "The last call failed: asks for fewer calls." in page
+    assert "The last call failed: rate limit reached." in page
     assert "rate limited: 1" in page
     assert page.count("<tr>") == 4
     assert browser.get("/admin/marketdata/providerhealth/").status_code == 200

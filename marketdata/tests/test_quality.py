@@ -61,9 +61,9 @@ def test_a_bar_that_breaks_one_rule_is_refused_by_it_and_the_rest_is_kept(rule: 
     bars = bars_between()
     bars[PLACE] = replace(bars[PLACE], **changes)
     verdict = judged(bars)
-    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[PLACE], rule)]
+    assert [(one.bar, one.rule) for one in verdict.rejected] == [(bars[PLACE], rule)]
     assert verdict.good == bars[:PLACE] + bars[PLACE + 1 :]
-    assert verdict.refused[0].reason.endswith(".")
+    assert verdict.rejected[0].reason.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ def test_one_bar_on_another_level_is_refused_wherever_it_stands(factor: str, rul
     bars = bars_between()
     bars[place] = scaled(bars[place], factor)
     verdict = judged(bars)
-    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[place], rule)]
+    assert [(one.bar, one.rule) for one in verdict.rejected] == [(bars[place], rule)]
 
 
 def test_a_split_that_was_not_applied_refuses_all_bars_after_it() -> None:
     bars = bars_between()
     after = [scaled(one, "0.25") for one in bars[-10:]]
     verdict = judged(bars[:-10] + after)
-    assert [one.bar for one in verdict.refused] == after
-    assert {one.rule for one in verdict.refused} == {"unadjusted_split"}
-    assert "0.25 times" in verdict.refused[0].reason
+    assert [one.bar for one in verdict.rejected] == after
+    assert {one.rule for one in verdict.rejected} == {"unadjusted_split"}
+    assert "0.25 times" in verdict.rejected[0].reason
 
 
 @pytest.mark.parametrize("factor", ["3", "8", "40"])
@@ -100,7 +100,7 @@ def test_a_spike_of_one_close_costs_that_bar_and_no_other(factor: str) -> None:
     odd = {name: getattr(bars[7], name) * Decimal(factor) for name in ("high", "close", "adjusted_close")}
     bars[7] = replace(bars[7], **odd)
     verdict = judged(bars)
-    assert [(one.bar.session, one.rule) for one in verdict.refused] == [(bars[7].session, "price_jump")]
+    assert [(one.bar.session, one.rule) for one in verdict.rejected] == [(bars[7].session, "price_jump")]
     assert len(verdict.good) == len(bars) - 1
 
 
@@ -108,7 +108,7 @@ def test_two_glitches_of_different_size_do_not_take_the_rest_with_them() -> None
     # Up by 316.6 is nearer to 1,000 than to 100, back down by 316.0 is not: the way back must not be worked out anew.
     bars = bars_between()
     bars[10], bars[30] = scaled(bars[10], "316.3"), scaled(bars[30], "0.003")
-    assert [one.bar for one in judged(bars).refused] == [bars[10], bars[30]]
+    assert [one.bar for one in judged(bars).rejected] == [bars[10], bars[30]]
 
 
 def test_a_crash_on_a_wild_day_is_a_market_move() -> None:
@@ -118,7 +118,7 @@ def test_a_crash_on_a_wild_day_is_a_market_move() -> None:
         bars[PLACE], open=Decimal(52), high=Decimal(59), low=Decimal(49), close=Decimal(51), adjusted_close=Decimal(51)
     )
     after = [scaled(one, "0.5") for one in bars[PLACE + 1 :]]
-    assert judged([*bars[:PLACE], crash, *after]).refused == []
+    assert judged([*bars[:PLACE], crash, *after]).rejected == []
 
 
 def test_a_split_of_three_for_two_is_missed_only_where_the_source_names_it() -> None:
@@ -126,11 +126,11 @@ def test_a_split_of_three_for_two_is_missed_only_where_the_source_names_it() -> 
     after = [scaled(one, "0.6667") for one in bars[PLACE:]]
     split = CorporateActionRecord(bars[PLACE].session, "split", Decimal("1.5"))
     verdict = judged(bars[:PLACE] + after, actions=[split])
-    assert {one.rule for one in verdict.refused} == {"unadjusted_split"}
+    assert {one.rule for one in verdict.rejected} == {"unadjusted_split"}
     assert verdict.good == after
-    assert judged(bars[:PLACE] + after).refused == []
+    assert judged(bars[:PLACE] + after).rejected == []
     other_day = replace(split, session=bars[PLACE + 1].session)
-    assert judged(bars[:PLACE] + after, actions=[other_day]).refused == []
+    assert judged(bars[:PLACE] + after, actions=[other_day]).rejected == []
 
 
 def test_a_named_split_is_missed_on_a_wild_day_too() -> None:
@@ -139,7 +139,7 @@ def test_a_named_split_is_missed_on_a_wild_day_too() -> None:
     after[0] = replace(after[0], high=after[0].high * 2)
     split = CorporateActionRecord(bars[PLACE].session, "split", Decimal(4))
     assert judged(bars[:PLACE] + after, actions=[split]).good == after
-    assert judged(bars[:PLACE] + after).refused == []
+    assert judged(bars[:PLACE] + after).rejected == []
 
 
 def test_a_split_that_was_applied_twice() -> None:
@@ -148,13 +148,13 @@ def test_a_split_that_was_applied_twice() -> None:
     before = [scaled(one, "0.3333") for one in bars[:PLACE]]
     split = CorporateActionRecord(bars[PLACE].session, "split", Decimal(3))
     verdict = judged(before + bars[PLACE:], actions=[split])
-    assert ({one.rule for one in verdict.refused}, verdict.good) == ({"split_applied_twice"}, bars[PLACE:])
+    assert ({one.rule for one in verdict.rejected}, verdict.good) == ({"split_applied_twice"}, bars[PLACE:])
 
 
 def test_a_split_that_was_applied_is_fine() -> None:
     bars = bars_between()
     splits = [CorporateActionRecord(bars[PLACE].session, "split", Decimal(n)) for n in (20,)]
-    assert judged(bars, actions=splits).refused == []
+    assert judged(bars, actions=splits).rejected == []
 
 
 @pytest.mark.parametrize("place", [PLACE, -1])
@@ -163,14 +163,14 @@ def test_a_dividend_in_the_place_of_the_price(place: int, amount: str, refused: 
     bars = bars_between()
     bars[place] = scaled(bars[place], str(Decimal("2.5") / bars[place].close))
     dividend = CorporateActionRecord(bars[place].session, "dividend", Decimal(amount))
-    rules = [one.rule for one in judged(bars, actions=[dividend]).refused]
+    rules = [one.rule for one in judged(bars, actions=[dividend]).rejected]
     assert rules.count("dividend_as_price") == refused
 
 
 def test_a_dividend_as_high_as_a_low_price_is_no_mistake() -> None:
     bars = bars_between(scale="0.01")
     dividend = CorporateActionRecord(bars[PLACE].session, "dividend", bars[PLACE].close)
-    assert judged(bars, actions=[dividend]).refused == []
+    assert judged(bars, actions=[dividend]).rejected == []
 
 
 @pytest.mark.parametrize(("repeated", "refused"), [(4, 0), (5, 5)])
@@ -179,7 +179,7 @@ def test_prices_that_stand_still_are_refused_after_the_first(repeated: int, refu
     for place in range(PLACE + 1, PLACE + 1 + repeated):
         bars[place] = replace(bars[PLACE], session=bars[place].session, volume=place)
     verdict = judged(bars)
-    assert [(one.bar, one.rule) for one in verdict.refused] == [
+    assert [(one.bar, one.rule) for one in verdict.rejected] == [
         (one, "flat_line") for one in bars[PLACE + 1 : PLACE + 1 + refused]
     ]
 
@@ -191,7 +191,7 @@ def test_a_close_that_another_source_does_not_confirm(factor: str, rules: list[s
     other = {one.session: one.close / 4 for one in bars}
     other[bars[PLACE].session] /= Decimal(factor)
     verdict = reject_disagreeing(CheckedBars(bars, []), other)
-    assert [one.rule for one in verdict.refused] == rules
+    assert [one.rule for one in verdict.rejected] == rules
     assert len(verdict.good) == len(bars) - len(rules)
     assert reject_disagreeing(CheckedBars(bars, []), {}) == CheckedBars(bars, [])
 
@@ -210,8 +210,8 @@ def test_a_night_that_changed_the_meaning_of_prices_costs_what_came_before_it(fa
     # From 110 to 60.5 overnight, where no night before moved by more than 0.1 %; the day itself moves by 2 %.
     bars = shifted(YEAR, factor)
     verdict = judged(bars)
-    assert ({one.rule for one in verdict.refused}, verdict.good) == ({"level_shift"}, bars[100:])
-    assert f"On {bars[100].session} prices opened at {float(factor):.2g} times" in verdict.refused[0].reason
+    assert ({one.rule for one in verdict.rejected}, verdict.good) == ({"level_shift"}, bars[100:])
+    assert f"On {bars[100].session} prices opened at {float(factor):.2g} times" in verdict.rejected[0].reason
 
 
 WILD = {"high": Decimal(66), "low": Decimal(55)}
@@ -223,24 +223,24 @@ WILD = {"high": Decimal(66), "low": Decimal(55)}
     ids=["by less than two fifths", "much traded", "on a wild day"],
 )
 def test_a_crash_is_no_shift(factor: str, changes: dict[str, Any]) -> None:
-    assert judged(shifted(YEAR, factor, **changes)).refused == []
+    assert judged(shifted(YEAR, factor, **changes)).rejected == []
 
 
 def test_a_shift_is_beyond_the_nights_before_and_stays() -> None:
     bars = shifted(YEAR, "0.55")
     # ln(0.55) is -0.60: a night of 13 % before it, ln(1.13) = 0.122, makes it less than five times as far.
     gapped = [scaled(one, "1.13") if place >= 60 else one for place, one in enumerate(bars)]
-    assert judged(gapped).refused == []
-    assert judged(bars[:119]).refused == []
+    assert judged(gapped).rejected == []
+    assert judged(bars[:119]).rejected == []
     assert judged(bars[:120]).good == bars[100:120]
     back = [*bars[:105], *(scaled(one, "1.4") for one in bars[105:])]
-    assert judged(back).refused == []
+    assert judged(back).rejected == []
 
 
 def test_a_shift_that_a_corporate_action_tells_is_none() -> None:
     bars = shifted(YEAR, "0.55")
     dividend = CorporateActionRecord(bars[100].session, "dividend", Decimal(50))
-    assert judged(bars, actions=[dividend]).refused == []
+    assert judged(bars, actions=[dividend]).rejected == []
     assert judged(bars, actions=[replace(dividend, session=bars[101].session)]).good == bars[100:]
 
 
@@ -252,8 +252,8 @@ def test_a_bar_away_from_both_its_neighbours_is_another_stocks(factor: str, side
     bars = bars_between()
     bars[PLACE] = scaled(bars[PLACE], factor)
     verdict = judged(bars)
-    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[PLACE], "lone_bar")] * bool(side)
-    assert all(f" {side} the sessions" in one.reason for one in verdict.refused)
+    assert [(one.bar, one.rule) for one in verdict.rejected] == [(bars[PLACE], "lone_bar")] * bool(side)
+    assert all(f" {side} the sessions" in one.reason for one in verdict.rejected)
 
 
 def test_a_market_that_turns_twice_is_believed() -> None:
@@ -265,18 +265,18 @@ def test_a_market_that_turns_twice_is_believed() -> None:
         # Its low reaches down to the neighbours.
         replace(wild, low=Decimal(108)),
     ):
-        assert judged([*bars[:PLACE], one, *bars[PLACE + 1 :]]).refused == []
+        assert judged([*bars[:PLACE], one, *bars[PLACE + 1 :]]).rejected == []
     # The prices do not come back.
     gone = [scaled(one, "1.09") for one in bars[PLACE + 1 :]]
-    assert judged([*bars[:PLACE], wild, *gone]).refused == []
-    assert judged([*bars[:PLACE], wild]).refused == []
+    assert judged([*bars[:PLACE], wild, *gone]).rejected == []
+    assert judged([*bars[:PLACE], wild]).rejected == []
 
 
 def test_the_same_bar_twice_counts_once() -> None:
     bars = bars_between()
     verdict = judged([*bars[: PLACE + 1], bars[PLACE], *bars[PLACE + 1 :]])
     assert verdict.good == bars
-    assert [(one.bar, one.rule) for one in verdict.refused] == [(bars[PLACE], "duplicate_session")]
+    assert [(one.bar, one.rule) for one in verdict.rejected] == [(bars[PLACE], "duplicate_session")]
 
 
 def test_two_bars_that_disagree_about_a_session_are_both_refused() -> None:
@@ -284,7 +284,7 @@ def test_two_bars_that_disagree_about_a_session_are_both_refused() -> None:
     other = replace(bars[PLACE], volume=2_000)
     verdict = judged([*bars[: PLACE + 1], other, *bars[PLACE + 1 :]])
     assert verdict.good == bars[:PLACE] + bars[PLACE + 1 :]
-    assert [one.bar for one in verdict.refused] == [bars[PLACE], other]
+    assert [one.bar for one in verdict.rejected] == [bars[PLACE], other]
 
 
 @pytest.mark.parametrize(("taken", "put"), [(PLACE, 50), (50, PLACE)])
@@ -292,7 +292,7 @@ def test_only_the_bar_in_the_wrong_place_is_out_of_order(taken: int, put: int) -
     bars = bars_between()
     moved = bars.pop(taken)
     verdict = judged([*bars[:put], moved, *bars[put:]])
-    assert [(one.bar, one.rule) for one in verdict.refused] == [(moved, "out_of_order")]
+    assert [(one.bar, one.rule) for one in verdict.rejected] == [(moved, "out_of_order")]
     assert verdict.good == bars
 
 
@@ -302,13 +302,13 @@ def test_a_day_without_trading_is_not_a_session(day: date) -> None:
     bars = bars_between()
     stray = replace(bars[0], session=day)
     verdict = judged(sorted([*bars, stray], key=lambda one: one.session))
-    assert [(one.bar, one.rule) for one in verdict.refused] == [(stray, "not_a_session")]
+    assert [(one.bar, one.rule) for one in verdict.rejected] == [(stray, "not_a_session")]
 
 
 def test_a_session_that_has_not_closed_is_refused() -> None:
     bars = bars_between()
     verdict = judged(bars, last_final=bars[-3].session)
-    assert [(one.bar, one.rule) for one in verdict.refused] == [
+    assert [(one.bar, one.rule) for one in verdict.rejected] == [
         (bars[-2], "partial_bar"),
         (bars[-1], "future_session"),
     ]
@@ -336,7 +336,7 @@ ANY_BAR = st.builds(
 @given(st.lists(ANY_BAR, max_size=12))
 def test_whatever_a_source_says_good_bars_are_whole_and_no_bar_gets_lost(bars: list[BarRecord]) -> None:
     verdict = judged(bars)
-    assert len(verdict.good) + len(verdict.refused) == len(bars)
+    assert len(verdict.good) + len(verdict.rejected) == len(bars)
     days = [one.session for one in verdict.good]
     assert days == sorted(set(days))
     for one in verdict.good:

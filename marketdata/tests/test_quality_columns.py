@@ -25,9 +25,9 @@ def assert_both_agree(
     """Check that both ways say the same of the same rows; returns how many are refused."""
     rows = check_bars(list(columns.records()), mic="XNYS", last_final=last_final, actions=actions)
     judged = check_columns(columns, mic="XNYS", last_final=last_final, actions=actions)
-    assert repr(judged.refused) == repr(rows.refused)
+    assert repr(judged.rejected) == repr(rows.rejected)
     assert list(judged.good.records()) == rows.good
-    return len(rows.refused)
+    return len(rows.rejected)
 
 
 @settings(max_examples=200, deadline=None)
@@ -134,5 +134,5 @@ def test_columns_have_one_length_and_real_dates() -> None:
     for day in (np.datetime64("NaT"), np.datetime64(date.max) + np.timedelta64(1, "D")):
         sessions = columns.session.copy()
         sessions[0] = day
-        with pytest.raises(ValueError, match="no date"):
+        with pytest.raises(ValueError, match="not a date"):
             replace(columns, session=sessions)

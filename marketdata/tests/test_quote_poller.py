@@ -72,8 +72,8 @@ def test_a_watched_stock_is_asked_about_and_told_after_commit(
     before = messages_told(acme)
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         report = polled(source)
-    assert source.asked == ["ACME"]
-    assert (report.watched, report.asked, report.told) == (1, 1, 1)
+    assert source.requested == ["ACME"]
+    assert (report.watched, report.requested, report.stored) == (1, 1, 1)
     assert Quote.objects.get().price == 120
     assert messages_told(acme) == before
     for callback in callbacks:
@@ -86,11 +86,11 @@ def test_interest_that_ran_out_is_not_asked_for() -> None:
     follow(acme, INSIDE + timedelta(seconds=5))
     source = FakeQuoteProvider()
     polled(source, INSIDE)
-    assert source.asked == ["ACME"], "a shorter interest does not cut a longer one"
+    assert source.requested == ["ACME"], "a shorter interest does not cut a longer one"
     clear_watched()
     follow(acme, INSIDE + timedelta(seconds=5))
     assert polled(source, INSIDE + timedelta(seconds=6)).watched == 0
-    assert source.asked == ["ACME"]
+    assert source.requested == ["ACME"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_nothing_is_asked_outside_the_session(mic: str, now: datetime, is_asked:
     watched("ACME", now=now, mic=mic)
     source = FakeQuoteProvider()
     polled(source, now)
-    assert source.asked == ["ACME"] * is_asked
+    assert source.requested == ["ACME"] * is_asked
 
 
 def test_a_stock_is_asked_about_again_after_the_pause() -> None:
@@ -119,14 +119,14 @@ def test_a_stock_is_asked_about_again_after_the_pause() -> None:
     source = FakeQuoteProvider()
     for seconds in (0, 30, 61):
         polled(source, INSIDE + timedelta(seconds=seconds))
-    assert source.asked == ["ACME"] * 2
+    assert source.requested == ["ACME"] * 2
 
 
 def test_a_delisted_stock_is_left_alone() -> None:
     watched("ACME", is_active=False, delisted_on=BEFORE)
     source = FakeQuoteProvider()
-    assert polled(source).asked == 0
-    assert source.asked == []
+    assert polled(source).requested == 0
+    assert source.requested == []
 
 
 def test_the_sample_alone_is_asked_nothing() -> None:
@@ -140,16 +140,16 @@ def test_a_failed_source_is_followed_by_the_next_with_its_own_symbol() -> None:
     first = FakeQuoteProvider("first", {"ACME": ProviderUnavailable("first", "is down")})
     second = FakeQuoteProvider("second", {"ACM-E": quote("121")})
     report = poll_quotes(now=INSIDE, providers=lambda: [first, second])
-    assert (first.asked, second.asked, report.told) == (["ACME"], ["ACM-E"], 1)
+    assert (first.requested, second.requested, report.stored) == (["ACME"], ["ACM-E"], 1)
     assert Quote.objects.get().source == "second"
 
 
 def test_a_stock_that_no_source_knows_spoils_nothing_and_waits_its_turn() -> None:
     watched("AAA", "ZZZ")
-    source = FakeQuoteProvider("memory", {"AAA": ProviderRejected("memory", "no such symbol")})
+    source = FakeQuoteProvider("memory", {"AAA": ProviderRejected("memory", "unknown symbol")})
     report = polled(source)
-    assert (report.asked, report.told, report.failed) == (2, 1, 1)
-    assert polled(source, INSIDE + timedelta(seconds=30)).asked == 0
+    assert (report.requested, report.stored, report.failed) == (2, 1, 1)
+    assert polled(source, INSIDE + timedelta(seconds=30)).requested == 0
 
 
 def with_budget(settings: Settings, **budgets: Budget) -> None:
@@ -172,8 +172,8 @@ def test_half_of_a_day_is_kept_for_bars(provider: str) -> None:
     source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
     # Twenty seconds before the close nothing has to last any longer.
     late = datetime(2024, 6, 11, 19, 59, 40, tzinfo=UTC)
-    assert [polled(source, late + timedelta(seconds=15 * run)).asked for run in range(2)] == [4, 0]
-    assert sorted(source.asked) == ["AAA", "BBB", "CCC", "DDD"]
+    assert [polled(source, late + timedelta(seconds=15 * run)).requested for run in range(2)] == [4, 0]
+    assert sorted(source.requested) == ["AAA", "BBB", "CCC", "DDD"]
     for _ in range(4):
         call_budget(provider).admit()
     with pytest.raises(ProviderUnavailable):
@@ -187,7 +187,7 @@ def test_who_waits_longest_comes_first(provider: str) -> None:
     late = datetime(2024, 6, 11, 19, 59, 10, tzinfo=UTC)
     for run in range(3):
         polled(source, late + timedelta(seconds=16 * run))
-    assert [sorted(source.asked[first:last]) for first, last in ((0, 4), (4, 6), (6, 10))] == [
+    assert [sorted(source.requested[first:last]) for first, last in ((0, 4), (4, 6), (6, 10))] == [
         ["AAA", "BBB", "CCC", "DDD"],
         ["EEE", "FFF"],
         ["AAA", "BBB", "CCC", "DDD"],
@@ -198,7 +198,7 @@ def test_a_small_quota_lasts_to_the_close(provider: str) -> None:
     watched("AAA")
     source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
     # Five hours are left; after the first of four calls 240 minutes for three, one in 80; at minute 76 one in 75.
-    asked = [polled(source, INSIDE + timedelta(minutes=minutes)).asked for minutes in (0, 60, 76, 120)]
+    asked = [polled(source, INSIDE + timedelta(minutes=minutes)).requested for minutes in (0, 60, 76, 120)]
     assert asked == [1, 0, 1, 0]
 
 
@@ -206,8 +206,8 @@ def test_a_resting_source_is_left_alone(provider: str) -> None:
     watched("AAA")
     shared_usage(provider).record(FailureKind.RATE_LIMITED, latency_ms=5, pause_s=60.0)
     source = FakeQuoteProvider(provider)
-    assert polled(source).asked == 0
-    assert source.asked == []
+    assert polled(source).requested == 0
+    assert source.requested == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -233,7 +233,7 @@ def test_two_pollers_at_once_are_one() -> None:
     assert polled(second).claimed is False
     go_on.wait()
     worker.join(10)
-    assert (second.asked, reports[0].told) == ([], 1)
+    assert (second.requested, reports[0].stored) == ([], 1)
     assert polled(second, INSIDE + timedelta(minutes=2)).claimed, "the claim is given back"
 
 
@@ -244,7 +244,7 @@ def test_without_the_store_nothing_is_asked() -> None:
     with override_settings(HINDCAST_SITE=site):
         follow(Instrument.objects.get(), INSIDE + LATER)
         assert polled(source) == PollReport(claimed=False)
-    assert source.asked == []
+    assert source.requested == []
 
 
 def yahoo_says(price: float, at: datetime) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def test_yahoo_is_asked_first_and_its_instant_is_the_quotes(vendors: HTTPServer)
     watched("NVDA")
     at = INSIDE - timedelta(seconds=3)
     vendors.expect_request("/v8/finance/chart/NVDA").respond_with_json(yahoo_says(120.91, at))
-    assert poll_quotes(now=INSIDE).told == 1
+    assert poll_quotes(now=INSIDE).stored == 1
     stored = Quote.objects.get()
     assert (stored.source, stored.price, stored.as_of) == ("yahoo", Decimal("120.91"), at)
     assert (stored.previous_close, stored.is_delayed) == (Decimal("121.79"), False)
@@ -303,7 +303,7 @@ def test_alpha_vantage_is_asked_when_yahoo_refuses_and_counts_as_delayed(vendors
         return Response(json.dumps(reply), content_type="application/json")
 
     vendors.expect_request("/query").respond_with_handler(answer)
-    assert poll_quotes(now=INSIDE).told == 1
+    assert poll_quotes(now=INSIDE).stored == 1
     stored = Quote.objects.get()
     assert (stored.source, stored.price, stored.is_delayed) == ("alpha_vantage", Decimal("120.91"), True)
     assert stored.as_of.replace(microsecond=0) == INSIDE - timedelta(minutes=15)

@@ -30,7 +30,7 @@ def acme() -> Instrument:
 
 def kept(instrument: Instrument, told: QuoteRecord, now: datetime = INSIDE) -> str:
     known = latest_prices_by_pk([instrument.pk], now=now).get(instrument.pk)
-    return store_quote(instrument=instrument, source="vendor", told=told, known=known, now=now)
+    return store_quote(instrument=instrument, source="vendor", quote=told, known=known, now=now)
 
 
 def shown(instrument: Instrument, now: datetime = INSIDE) -> LatestPrice:

@@ -26,7 +26,7 @@ def test_six_stocks_are_described() -> None:
 def test_every_session_is_there_and_believable(symbol: str) -> None:
     history = SampleProvider().fetch_daily_bars(symbol, first=FIRST_SESSION, last=LAST_SESSION)
     verdict = check_bars(history.bars, mic="XNAS", last_final=LAST_SESSION)
-    assert verdict.refused == []
+    assert verdict.rejected == []
     assert [one.session for one in verdict.good] == sessions_between("XNAS", FIRST_SESSION, LAST_SESSION)
     assert len(verdict.good) == 2_699
     assert history.basis_date == LAST_SESSION

@@ -44,7 +44,7 @@ def test_without_an_output_file_it_prints(texts: Path, capsys: pytest.CaptureFix
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 5
     assert printed[0].startswith("negative  -0.")
-    assert printed[-1] == "4 texts by lexicon: 1 positive, 2 neutral, 1 negative."
+    assert printed[-1] == "4 texts scored by lexicon: 1 positive, 2 neutral, 1 negative."
 
 
 def test_windows_line_ends_a_mark_and_no_last_line_end_are_read(tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_what_is_no_text_is_told(tmp_path: Path, content: bytes, sentence: str) 
 
 
 def test_files_out_of_reach_are_told(tmp_path: Path, texts: Path) -> None:
-    with pytest.raises(CommandError, match="There is no file"):
+    with pytest.raises(CommandError, match="does not exist"):
         call_command("score_texts", str(tmp_path / "missing.txt"))
-    with pytest.raises(CommandError, match="is a folder"):
+    with pytest.raises(CommandError, match="is a directory"):
         call_command("score_texts", str(tmp_path))
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("score_texts", str(texts), json=str(tmp_path / "no" / "out.json"))
@@ -89,7 +89,7 @@ def test_files_out_of_reach_are_told(tmp_path: Path, texts: Path) -> None:
 def test_the_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_bytes("Sales rose\n\nSales at the Café fell\n".encode("latin-1"))
-    with pytest.raises(CommandError, match="not a UTF-8 text file: line 3 holds other bytes"):
+    with pytest.raises(CommandError, match="not a UTF-8 text file: invalid bytes in line 3"):
         call_command("score_texts", str(path))
 
 
@@ -97,7 +97,7 @@ def test_the_texts_are_not_overwritten_by_their_scores(texts: Path) -> None:
     before = texts.read_bytes()
     other_name = texts.with_name("link.txt")
     other_name.symlink_to(texts)
-    with pytest.raises(CommandError, match="name another file") as caught:
+    with pytest.raises(CommandError, match="Choose another output file") as caught:
         call_command("score_texts", str(texts), json=str(other_name))
     assert caught.value.returncode == 2
     assert texts.read_bytes() == before
@@ -131,4 +131,4 @@ def test_it_needs_no_server(texts: Path) -> None:
         cwd=ROOT, env=variables, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.endswith("4 texts by lexicon: 1 positive, 2 neutral, 1 negative.\n")
+    assert finished.stdout.endswith("4 texts scored by lexicon: 1 positive, 2 neutral, 1 negative.\n")

@@ -12,7 +12,7 @@ from marketdata.bar_arrays import arrays_from_blocks
 from marketdata.errors import SymbolUnknown
 from marketdata.models import DailyBar, IngestionRun, QuarantinedBar
 from marketdata.services.bar_import import import_bars
-from marketdata.services.parallel import WORKERS, map_in_threads
+from marketdata.services.parallel import MAX_WORKERS, map_in_threads
 from marketdata.tests.factories import NOW, bars_between, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,7 +26,7 @@ def backend_of(_: int) -> int:
 
 
 def test_several_work_at_once_on_connections_of_their_own() -> None:
-    met = Barrier(WORKERS, timeout=30)
+    met = Barrier(MAX_WORKERS, timeout=30)
 
     def together(item: int) -> int:
         backend = backend_of(item)
@@ -34,8 +34,8 @@ def test_several_work_at_once_on_connections_of_their_own() -> None:
         met.wait()
         return backend
 
-    backends = set(map_in_threads(together, range(WORKERS)))
-    assert len(backends) == WORKERS
+    backends = set(map_in_threads(together, range(MAX_WORKERS)))
+    assert len(backends) == MAX_WORKERS
     assert backend_of(0) not in backends
 
 
@@ -85,11 +85,13 @@ def test_a_file_is_taken_in_several_instruments_at_a_time(tmp_path: Path) -> Non
     path = tmp_path / "bars.csv"
     path.write_text("\n".join(["symbol,date,open,high,low,close,volume", *lines]) + "\n")
     told: list[tuple[int, int]] = []
-    report = import_bars(path=path, now=NOW.replace(hour=15), tell=lambda done, total: told.append((done, total)))
+    report = import_bars(
+        path=path, now=NOW.replace(hour=15), on_progress=lambda done, total: told.append((done, total))
+    )
     assert [run.instrument.symbol for run in report.runs] == symbols
     assert [run.bars_new for run in report.runs] == [10, 10, 10, 9, 10, 10, 10]
     assert (report.not_closed, report.after_delisting) == (7, 0)
-    assert [(one.instrument.symbol, one.rule) for one in report.refused] == [("S3", "high_below_low")]
+    assert [(one.instrument.symbol, one.rule) for one in report.rejected] == [("S3", "high_below_low")]
     assert told == [(done, 7) for done in range(1, 8)]
     assert (DailyBar.objects.count(), QuarantinedBar.objects.count()) == (69, 1)
     assert {run.status for run in report.runs} == {IngestionRun.Status.DONE}

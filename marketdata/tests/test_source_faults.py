@@ -189,5 +189,5 @@ def test_a_quote_comes_from_the_first_source_that_tells_one(httpserver: HTTPServ
     with pytest.raises(ProviderUnavailable) as caught:
         fetch_first_quote([down], "NVDA")
     assert caught.value.kind is FailureKind.RATE_LIMITED
-    with pytest.raises(ProviderRejected, match="no source of quotes"):
+    with pytest.raises(ProviderRejected, match="no quote provider"):
         fetch_first_quote([SampleProvider()], "NVDA")

@@ -51,11 +51,11 @@ def test_stored_and_offered_instruments_are_listed_and_one_is_added(admin_client
     assert "TESC Tesco Holdings XNYS USD Stored" in words
     assert "TSCO.L Tesco PLC XLON Equity GBX alpha_vantage Add TSCO.L" in words
     offer = offers_in(found)["TSCO.L"]
-    assert "TSCO.L is added" in added(admin_client, offer)
+    assert "TSCO.L was added" in added(admin_client, offer)
     new = instrument_by_symbol("TSCO.L")
     assert (new.name, new.mic, new.currency) == ("Tesco PLC", "XLON", "GBX")
     assert SymbolAlias.objects.get(instrument=new).symbol == "TSCO.LON"
-    assert "in the catalogue already" in added(admin_client, offer)
+    assert "already in the catalogue" in added(admin_client, offer)
     # What came back from the browser was enough: the source was asked once.
     assert len(vendor.log) == 1
 
@@ -64,18 +64,18 @@ def test_an_unknown_exchange_is_named_by_staff(admin_client: Client, vendor: HTT
     elsewhere = {**MATCHES["bestMatches"][0], "1. symbol": "000001.SHZ", "4. region": "Shenzhen"}
     vendor.expect_request("/query").respond_with_json({"bestMatches": [elsewhere]})
     found = page_of(admin_client, "ping an")
-    assert "not known (Shenzhen)" in words_of(found)
+    assert "unknown (Shenzhen)" in words_of(found)
     offer = offers_in(found)["000001.SZ"]
-    assert "name the exchange&#x27;s MIC" in added(admin_client, offer)
+    assert "pass the exchange&#x27;s MIC" in added(admin_client, offer)
     assert "XXXX has no calendar" in added(admin_client, offer, mic="XXXX")
     assert not Instrument.objects.exists()
-    assert "000001.SZ is added" in added(admin_client, offer, mic="xshg")
+    assert "000001.SZ was added" in added(admin_client, offer, mic="xshg")
 
 
 def test_an_offer_that_was_altered_is_not_taken(admin_client: Client, vendor: HTTPServer) -> None:
     vendor.expect_request("/query").respond_with_json(MATCHES)
     offer = offers_in(page_of(admin_client, "tesco"))["TSCO.L"]
-    assert "That offer has lapsed; search again." in added(admin_client, "A" + offer[1:])
+    assert "The search result has expired. Search again." in added(admin_client, "A" + offer[1:])
     assert not Instrument.objects.exists()
 
 

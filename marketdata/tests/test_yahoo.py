@@ -22,7 +22,7 @@ from marketdata.errors import ProviderRejected, ProviderUnavailable
 from marketdata.models import DailyBar, Instrument, QuarantinedBar
 from marketdata.providers.base import DailyHistory
 from marketdata.providers.sample import SampleProvider
-from marketdata.providers.yahoo import YahooProvider, decimal_price, read_chart, yahoo_symbol
+from marketdata.providers.yahoo import YahooProvider, decimal_price, parse_chart, yahoo_symbol
 from marketdata.services.ingestion import ingest_all
 from marketdata.tests.factories import stock
 
@@ -98,19 +98,19 @@ def test_an_empty_chart_has_no_bars(yahoo: YahooProvider, httpserver: HTTPServer
 
 def test_an_unknown_symbol_is_a_no(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_not_found.json"), status=404)
-    with pytest.raises(ProviderRejected, match="no such symbol"):
+    with pytest.raises(ProviderRejected, match="unknown symbol"):
         fetched(yahoo)
 
 
 def test_a_refusal_inside_the_chart_is_a_no() -> None:
     with pytest.raises(ProviderRejected, match="delisted"):
-        read_chart(recorded("yahoo_not_found.json"), first=FIRST)
+        parse_chart(recorded("yahoo_not_found.json"), first=FIRST)
 
 
 @pytest.mark.parametrize("body", ["", "<html>Will be right back</html>", "[]", "{}", '{"chart": null}', "null"])
 def test_a_reply_that_cannot_be_read(yahoo: YahooProvider, httpserver: HTTPServer, body: str) -> None:
     httpserver.expect_request(CHART).respond_with_data(body)
-    with pytest.raises(ProviderUnavailable, match="answered with"):
+    with pytest.raises(ProviderUnavailable, match=r"not JSON|unreadable"):
         fetched(yahoo)
 
 
@@ -128,15 +128,15 @@ def test_a_reply_that_cannot_be_read(yahoo: YahooProvider, httpserver: HTTPServe
 def test_a_split_that_cannot_be_is_not_read(split: dict[str, Any]) -> None:
     reply = recorded("yahoo_chart.json")
     reply["chart"]["result"][0]["events"] = {"splits": {"1598880600": split}}
-    with pytest.raises(ProviderUnavailable, match="cannot be read"):
-        read_chart(reply, first=FIRST)
+    with pytest.raises(ProviderUnavailable, match="unreadable chart"):
+        parse_chart(reply, first=FIRST)
 
 
 def test_columns_of_different_length_are_not_read() -> None:
     reply = recorded("yahoo_chart.json")
     reply["chart"]["result"][0]["indicators"]["quote"][0]["open"].pop()
-    with pytest.raises(ProviderUnavailable, match="cannot be read"):
-        read_chart(reply, first=FIRST)
+    with pytest.raises(ProviderUnavailable, match="unreadable chart"):
+        parse_chart(reply, first=FIRST)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -150,7 +150,7 @@ def test_an_error_status_is_no_answer(yahoo: YahooProvider, httpserver: HTTPServ
 def test_a_chart_leads_nowhere_else(yahoo: YahooProvider, httpserver: HTTPServer, elsewhere: str) -> None:
     httpserver.expect_request(CHART).respond_with_data("", status=302, headers={"Location": elsewhere})
     httpserver.expect_request("/other").respond_with_json(recorded("yahoo_chart.json"))
-    with pytest.raises(ProviderUnavailable, match="answered with status 302"):
+    with pytest.raises(ProviderUnavailable, match="status 302"):
         fetched(yahoo)
     assert "/other" not in {request.path for request, _ in httpserver.log}
 
@@ -163,7 +163,7 @@ def test_a_slow_source_is_waited_for_once(yahoo: YahooProvider, httpserver: HTTP
     httpserver.expect_request(CHART).respond_with_handler(late)
     started = time.monotonic()
     for _ in range(6):
-        with pytest.raises(ProviderUnavailable, match=r"no answer within 0\.6 s"):
+        with pytest.raises(ProviderUnavailable, match=r"timed out after 0\.6 s"):
             fetched(yahoo)
     assert time.monotonic() - started < TIMEOUT_S * 2
 
@@ -172,11 +172,11 @@ def test_an_unreachable_source_is_tried_once(provider_at: MakeProvider) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nobody = provider_at(f"http://127.0.0.1:{taken.getsockname()[1]}")
-        with pytest.raises(ProviderUnavailable, match="cannot be reached"):
+        with pytest.raises(ProviderUnavailable, match="unreachable"):
             fetched(nobody)
         # Now somebody accepts calls and never answers; asking again would end with another reason.
         taken.listen()
-        with pytest.raises(ProviderUnavailable, match="cannot be reached"):
+        with pytest.raises(ProviderUnavailable, match="unreachable"):
             fetched(nobody)
 
 
@@ -264,7 +264,7 @@ def test_offline_the_shipped_bars_answer_for_all_within_the_time_of_one(provider
         before = calls("unavailable")
         runs = ingest_all(through=LAST, now=now, instruments=stocks, providers=[yahoo, SampleProvider()])
     assert [(run.provider, run.bars_new) for run in runs] == [("sample", 2_699)] * 3
-    assert runs[0].detail.startswith("yahoo: no answer within 0.6 s. ")
+    assert runs[0].detail.startswith("yahoo: timed out after 0.6 s. ")
     assert calls("unavailable") == before + 3
 
 
@@ -285,9 +285,9 @@ def test_a_float_means_the_price_it_stands_for(told: float, price: str) -> None:
 
 def test_a_chart_of_another_symbol_is_not_believed(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v8/finance/chart/MSFT").respond_with_json(recorded("yahoo_chart.json"))
-    with pytest.raises(ProviderUnavailable, match="answered about another symbol"):
+    with pytest.raises(ProviderUnavailable, match="response is about another symbol"):
         yahoo.fetch_daily_bars("MSFT", first=FIRST, last=LAST)
-    with pytest.raises(ProviderUnavailable, match="answered about another symbol"):
+    with pytest.raises(ProviderUnavailable, match="response is about another symbol"):
         yahoo.fetch_quote("MSFT")
 
 
@@ -301,8 +301,8 @@ def test_adjusted_closes_may_be_left_out_where_nothing_was_paid() -> None:
     series = reply["chart"]["result"][0]
     del series["indicators"]["adjclose"]
     series["events"] = {"dividends": {"1": {"amount": 0.24, "date": 1695043800}}}
-    with pytest.raises(ProviderUnavailable, match="cannot be read"):
-        read_chart(reply, first=FIRST)
+    with pytest.raises(ProviderUnavailable, match="unreadable chart"):
+        parse_chart(reply, first=FIRST)
     del series["events"]
-    bars = read_chart(reply, first=FIRST).bars
+    bars = parse_chart(reply, first=FIRST).bars
     assert [one.adjusted_close for one in bars] == [one.close for one in bars]

@@ -139,12 +139,12 @@ def _believed(offered: _Offered, refused: Counter[str]) -> BarColumns:
     last = offered.columns.session.max().item()
     if not offered.closes_only:
         judged = check_columns(offered.columns, mic=None, last_final=last)
-        refused.update(one.rule for one in judged.refused)
+        refused.update(one.rule for one in judged.rejected)
         return judged.good
     judged = check_columns(_as_bars(offered.columns), mic=None, last_final=last)
     # A close that comes again is no standstill of all four prices.
-    again = columns_from_records([one.bar for one in judged.refused if one.rule == FLAT_LINE])
-    refused.update(one.rule for one in judged.refused if one.rule != FLAT_LINE)
+    again = columns_from_records([one.bar for one in judged.rejected if one.rule == FLAT_LINE])
+    refused.update(one.rule for one in judged.rejected if one.rule != FLAT_LINE)
     days = np.concatenate([judged.good.session, again.session])
     closes = np.concatenate([judged.good.close, again.close])
     if len(again) and np.ptp(closes) == 0:

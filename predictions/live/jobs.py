@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from redis.exceptions import RedisError
 
-from marketdata.live import Topic, Topics, publish_messages
+from marketdata.live import Topic, Topics, publish_to_owner
 from predictions.errors import BatchUnknown
 from predictions.models import BatchJob
 from predictions.selectors.batch import jobs_of, uuid_of
@@ -37,8 +37,9 @@ def topics_for(symbols: Sequence[str], *, user: object) -> Topics:
     """The topic of each job of this person; another person's job is as unknown as one that never was."""
     asked = {text: uuid_of(text) for text in symbols}
     keys = [key for key in asked.values() if key is not None]
-    owned = set(jobs_of(getattr(user, "pk", None)).filter(pk__in=keys).values_list("pk", flat=True))
-    found = tuple(Topic(str(key), f"{TOPIC_PREFIX}{key}") for key in dict.fromkeys(keys) if key in owned)
+    owner_id = getattr(user, "pk", None)
+    owned = set(jobs_of(owner_id).filter(pk__in=keys).values_list("pk", flat=True))
+    found = tuple(Topic(str(key), f"{TOPIC_PREFIX}{key}", owner_id) for key in dict.fromkeys(keys) if key in owned)
     return Topics(found, tuple(BatchUnknown(text) for text, key in asked.items() if key not in owned))
 
 
@@ -56,7 +57,7 @@ def push_progress(job: BatchJob, *, now: datetime) -> None:
     """Tell the owner's sockets. To be called after commit; an outage of the store costs the push only."""
     message = {"type": "change", "channel": NAME, **_content(job, now)}
     try:
-        publish_messages([(f"{TOPIC_PREFIX}{job.pk}", message)])
+        publish_to_owner(job.owner_id, f"{TOPIC_PREFIX}{job.pk}", message)
     except RedisError as error:
         log.warning("progress_not_pushed", job=str(job.pk), reason=type(error).__name__)
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
 from django.db import IntegrityError, OperationalError, transaction
 from django.test import Client
 from django.urls import reverse
@@ -13,7 +15,6 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.models import Plan, User
 from marketdata import clock
-from marketdata.live import messages_key
 from predictions import tasks
 from predictions.conf import BATCH_LIFE, LONGEST_PIECE, MOST_IN_A_BATCH, PIECE
 from predictions.models import BatchJob, BatchPiece, Forecast
@@ -23,6 +24,7 @@ from predictions.services import batch
 from predictions.services.batch import answer_piece, forget_old_batches, open_batch
 from predictions.tests.factories import abstention, forecasts, model_version, stock
 from store.client import redis_client
+from store.user_messages import user_group
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
@@ -179,9 +181,17 @@ def test_a_job_belongs_to_somebody(client: Client, said: list[Forecast]) -> None
     assert BatchJob.objects.count() == 0
 
 
+async def received(channel: str, count: int) -> list[dict[str, Any]]:
+    """The next messages of a channel."""
+    return [await get_channel_layer().receive(channel) for _ in range(count)]
+
+
 def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     client: Client, ada: User, said: list[Forecast], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
+    layer = get_channel_layer()
+    channel = async_to_sync(layer.new_channel)()
+    async_to_sync(layer.group_add)(user_group(ada.pk), channel)
     with django_capture_on_commit_callbacks() as sent:
         answer = ask(client, ["AAPL", *words(PIECE + 4), "no such thing"])
     assert (answer.status_code, len(sent)) == (202, 1)
@@ -206,8 +216,9 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     assert (page["status"], page["done"], page["problems"]) == ("done", PIECE + 6, PIECE + 5)
     assert page["predictions"][0]["forecast"]["id"] == said[0].pk
     assert page["finished_at"] is not None
-    kept: Any = redis_client().lrange(messages_key(f"jobs.batch.{job['id']}"), 0, -1)
-    changes = [json.loads(text) for text in kept]
+    messages = async_to_sync(received)(channel, 2)
+    assert {message["topic"] for message in messages} == {f"jobs.batch.{job['id']}"}
+    changes = [json.loads(message["text"]) for message in messages]
     assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
     beyond = client.get(answer["Location"], {"page": 3})
     assert (beyond.status_code, beyond.json()["detail"]) == (404, "The batch has no page 3.")

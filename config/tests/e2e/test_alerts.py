@@ -1,4 +1,4 @@
-"""A person sets alerts from a stock's page and from the list, is told what to mend, and deletes one."""
+"""A user sets alerts on a stock page and in the list, and deletes one."""
 
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -31,13 +31,13 @@ def test_alerts_are_set_from_the_stock_mended_and_deleted(open_page: OpenPage, s
     expect(form.get_by_label("Signal")).to_be_visible()
     expect(form.get_by_label("Price")).to_be_hidden()
     form.get_by_role("button", name="Set alert").click()
-    expect(page.get_by_role("status")).to_contain_text("the 5-session forecast turns to BUY (AAPL)")
+    expect(page.get_by_role("status")).to_contain_text("Alert set: AAPL 5-day signal changes to BUY.")
     form.get_by_label("Symbol").fill("brk-b")
-    form.get_by_label("Tell me when").select_option("price_above")
+    form.get_by_label("Alert me when").select_option("price_above")
     expect(form.get_by_label("Signal")).to_be_hidden()
     form.get_by_label("Price").fill("250")
     form.get_by_role("button", name="Set alert").click()
-    expect(page.get_by_role("row", name="BRK.B")).to_contain_text("the price closes above 250 USD")
+    expect(page.get_by_role("row", name="BRK.B")).to_contain_text("closes above $250.00")
     page.get_by_role("button", name="Delete the alert on AAPL").click()
     expect(page.get_by_role("row", name="AAPL")).to_have_count(0)
     (rule,) = Rule.objects.all()

@@ -36,7 +36,7 @@ def poll(shown: Scene, price: str, *, minute: int = 0, delayed: bool = False) ->
     told = quote(price, session=SESSION, at=now, previous_close=Decimal(100), delayed=delayed)
     source = FakeQuoteProvider("yahoo", {"AAPL": told})
     follow(shown.instruments["AAPL"], now.replace(hour=20))
-    assert poll_quotes(now=now, providers=[source].copy).told >= 1
+    assert poll_quotes(now=now, providers=[source].copy).stored >= 1
 
 
 def followed(open_page: OpenPage, path: str, *, motion: Motion = "reduce", desktop: bool = False) -> Page:

@@ -1,34 +1,29 @@
-"""`manage.py ingest`: fetch daily bars, judge them, store what is believed, and print what that did."""
+"""`manage.py ingest`: fetch, validate and store daily bars, and print a report."""
 
 from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 
 from marketdata import clock
 from marketdata.errors import SymbolMalformed, SymbolUnknown
-from marketdata.management.ingestion_report import closing_sentences, ingestion_table
+from marketdata.management.reports import BAD_ARGUMENTS, ingestion_notes, ingestion_table, print_report
 from marketdata.models import IngestionRun, Instrument
 from marketdata.selectors import instrument_by_symbol, latest_home_session, newest_session_by_instrument
-from marketdata.services.ingestion import HISTORY_STARTS, ingest_all
+from marketdata.services.ingestion import HISTORY_START, ingest_all
 from marketdata.services.instruments import ensure_sample_instruments
-
-BAD_ARGUMENTS = 2
-REPORT_WIDTH = 110
 
 
 class Command(BaseCommand):
     help = (
         "Fetch the daily bars of the given instruments, or of every active one, from the sources in "
-        "HINDCAST_PROVIDERS. Exits with 0 when every instrument was answered for, 1 when one was not, 2 for bad "
-        "arguments."
+        "HINDCAST_PROVIDERS. Exit status: 0 if every instrument has data, 1 if one has none, 2 for bad arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("symbols", nargs="*", metavar="SYMBOL", help="as people write it: AAPL, brk-b")
-        parser.add_argument("--through", metavar="DATE", help="fetch sessions up to this date (YYYY-MM-DD) only")
+        parser.add_argument("symbols", nargs="*", metavar="SYMBOL", help="in any spelling: AAPL, brk-b")
+        parser.add_argument("--through", metavar="DATE", help="last session to fetch (YYYY-MM-DD)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
@@ -38,29 +33,21 @@ class Command(BaseCommand):
             ensure_sample_instruments()
         runs = ingest_all(through=through, now=now, instruments=_chosen(options["symbols"]))
         if not runs:
-            raise CommandError("There is no active instrument; activate one in the admin.")
-        self._tell(runs)
+            raise CommandError("No instrument is active. Activate one in the admin.")
+        print_report(self.stdout, ingestion_table(runs, newest_session_by_instrument()), ingestion_notes(runs))
         failed = [run.instrument.symbol for run in runs if run.status == IngestionRun.Status.FAILED]
         if failed:
-            raise CommandError(f"No source had usable bars for {', '.join(failed)}.")
-
-    def _tell(self, runs: list[IngestionRun]) -> None:
-        console = Console(force_terminal=self.stdout.isatty(), width=REPORT_WIDTH)
-        with console.capture() as printed:
-            console.print(ingestion_table(runs, newest_session_by_instrument()))
-            for sentence in closing_sentences(runs):
-                console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-        self.stdout.write(printed.get())
+            raise CommandError(f"No source has usable bars for {', '.join(failed)}.")
 
 
 def _chosen(symbols: list[str]) -> list[Instrument] | None:
-    """The named instruments, each once; None for all."""
+    """Return the named instruments without repetitions; None for all."""
     if not symbols:
         return None
     try:
         return list({instrument.pk: instrument for instrument in map(instrument_by_symbol, symbols)}.values())
     except SymbolUnknown as error:
-        near = f" Nearest: {', '.join(error.suggestions)}." if error.suggestions else ""
+        near = f" Similar: {', '.join(error.suggestions)}." if error.suggestions else ""
         raise CommandError(f"{error}{near}", returncode=BAD_ARGUMENTS) from error
     except SymbolMalformed as error:
         raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
@@ -75,9 +62,9 @@ def _through(text: str | None, latest: date) -> date:
         raise CommandError(
             f"--through must be a date such as 2023-09-21, not {text[:32]!r}.", returncode=BAD_ARGUMENTS
         ) from error
-    if not HISTORY_STARTS <= through <= latest:
+    if not HISTORY_START <= through <= latest:
         raise CommandError(
-            f"--through must lie between {HISTORY_STARTS} and {latest}, the last session that closed, not {through}.",
+            f"--through is {through}; it must be between {HISTORY_START} and {latest}, the last closed session.",
             returncode=BAD_ARGUMENTS,
         )
     return through

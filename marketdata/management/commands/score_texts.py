@@ -1,4 +1,4 @@
-"""`manage.py score_texts`: how good the news in each line of a file is; needs no server."""
+"""`manage.py score_texts`: score the sentiment of each line of a file; needs no server."""
 
 import json
 import os
@@ -21,21 +21,21 @@ SCORE_DECIMALS = 4
 
 class Command(BaseCommand):
     help = (
-        "Score the texts of a UTF-8 file, one a line: positive, neutral or negative, and a score from -1 to 1. An "
-        "empty line counts as a text without news, so that line n of the file is text n of the answer. Exits with 0, "
-        "1 when the scorer cannot be used, 2 for a file that cannot be read or written."
+        "Score each line of a UTF-8 file: positive, neutral or negative, and a score from -1 to 1. An empty line is "
+        "neutral, so that line n of the file is text n of the output. Exit status: 0, 1 if the scorer is "
+        "unavailable, 2 for a file that cannot be read or written."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", metavar="PATH", help="a text file, one text a line")
+        parser.add_argument("path", metavar="PATH", help="text file, one text per line")
         parser.add_argument("--json", metavar="OUT", help='write {"texts": [{"label", "score"}, ...]} to this file')
-        parser.add_argument("--scorer", choices=SCORER_NAMES, help="by default the one of HINDCAST_SENTIMENT_SCORER")
+        parser.add_argument("--scorer", choices=SCORER_NAMES, help="default: HINDCAST_SENTIMENT_SCORER")
 
     def handle(self, *args: Any, **options: Any) -> None:
         texts = _lines_of(options["path"])
         out: str | None = options["json"]
         if out is not None and _same_file(out, options["path"]):
-            raise CommandError(f"{out} holds the texts; name another file for the scores.", returncode=BAD_ARGUMENTS)
+            raise CommandError(f"{out} is the input file. Choose another output file.", returncode=BAD_ARGUMENTS)
         try:
             scorer = load_scorer(
                 options["scorer"] or settings.HINDCAST_NEWS.scorer, finbert_model=settings.HINDCAST_NEWS.finbert_model
@@ -51,9 +51,9 @@ class Command(BaseCommand):
             pairs = zip(texts, scores, strict=True)
             lines = [f"{one.label:<8}  {one.score:+.2f}  {_shortened(text)}" for text, one in pairs]
         counts = {label: sum(one.label == label for one in scores) for label in ("positive", "neutral", "negative")}
-        told = ", ".join(f"{count:,} {label}" for label, count in counts.items())
-        texts_told = "1 text" if len(scores) == 1 else f"{len(scores):,} texts"
-        self._print([*lines, f"{texts_told} by {scorer.name}: {told}."])
+        summary = ", ".join(f"{count:,} {label}" for label, count in counts.items())
+        number = "1 text" if len(scores) == 1 else f"{len(scores):,} texts"
+        self._print([*lines, f"{number} scored by {scorer.name}: {summary}."])
 
     def _print(self, lines: Iterable[str]) -> None:
         try:
@@ -61,7 +61,7 @@ class Command(BaseCommand):
                 self.stdout.write(line)
             self.stdout.flush()
         except BrokenPipeError:
-            # Who reads has seen enough, as `head` has; what is still to be flushed at the end has nowhere else to go.
+            # The reader (such as `head`) closed the pipe; the final flush must not fail.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -69,9 +69,9 @@ def _lines_of(path: str) -> list[str]:
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise CommandError(f"There is no file {path}.", returncode=BAD_ARGUMENTS) from error
+        raise CommandError(f"{path} does not exist.", returncode=BAD_ARGUMENTS) from error
     except IsADirectoryError as error:
-        raise CommandError(f"{path} is a folder; name a text file.", returncode=BAD_ARGUMENTS) from error
+        raise CommandError(f"{path} is a directory. Give a text file.", returncode=BAD_ARGUMENTS) from error
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.", returncode=BAD_ARGUMENTS) from error
     try:
@@ -79,7 +79,7 @@ def _lines_of(path: str) -> list[str]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise CommandError(
-            f"{path} is not a UTF-8 text file: line {line:,} holds other bytes.", returncode=BAD_ARGUMENTS
+            f"{path} is not a UTF-8 text file: invalid bytes in line {line:,}.", returncode=BAD_ARGUMENTS
         ) from error
     if "\0" in text:
         raise CommandError(f"{path} is not a text file.", returncode=BAD_ARGUMENTS)
@@ -106,6 +106,6 @@ def _write(path: str, text: str) -> None:
 
 
 def _shortened(text: str) -> str:
-    """One line of a terminal, without what would steer it."""
-    shown = "".join(sign if sign.isprintable() else " " for sign in text[: SHOWN_WIDTH + 1])
+    """Shorten to one terminal line without control characters."""
+    shown = "".join(char if char.isprintable() else " " for char in text[: SHOWN_WIDTH + 1])
     return shown if len(shown) <= SHOWN_WIDTH else f"{shown[: SHOWN_WIDTH - 1]}…"

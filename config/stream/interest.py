@@ -1,4 +1,4 @@
-"""What is looked at: now and again, and soon after somebody joins, the channels hear which topics are followed here."""
+"""Tells each channel, now and then and soon after a subscription, which topics are followed in this process."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -16,16 +16,16 @@ log = structlog.get_logger(__name__)
 
 RENEW_SECONDS = 45.0
 GATHER_SECONDS = 0.1
-# Nobody takes an interest back: that of a closed socket runs out.
-LASTS = timedelta(seconds=120)
+# Interest is never withdrawn: that of a closed socket expires.
+INTEREST_LIFE = timedelta(seconds=120)
 
-Followed = Callable[[], Iterable[tuple[Channel, Topic]]]
+FollowedTopics = Callable[[], Iterable[tuple[Channel, Topic]]]
 
 
-class Watch:
-    """Tells each channel the topics that `followed()` gives."""
+class InterestReporter:
+    """Reports the topics that `followed()` returns."""
 
-    def __init__(self, followed: Followed) -> None:
+    def __init__(self, followed: FollowedTopics) -> None:
         self._followed = followed
         self._joined = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -35,12 +35,12 @@ class Watch:
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
-    def notice(self) -> None:
-        """Somebody joined: tell soon."""
+    def report_soon(self) -> None:
+        """Report after the next moment, because topics were added."""
         self._joined.set()
 
     async def close(self) -> None:
-        """Stop telling."""
+        """Stop reporting."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -53,14 +53,14 @@ class Watch:
             await asyncio.sleep(GATHER_SECONDS)
             self._joined.clear()
             try:
-                await self._tell()
+                await self._report()
             except Exception:
-                # An interest that is not noted costs quotes; the sockets go on.
-                log.exception("stream_watch_failed")
+                # A missing report costs quotes; the sockets stay open.
+                log.exception("stream_interest_not_reported")
 
-    async def _tell(self) -> None:
+    async def _report(self) -> None:
         topics: dict[str, tuple[Channel, list[Topic]]] = {}
         for channel, topic in self._followed():
             topics.setdefault(channel.NAME, (channel, []))[1].append(topic)
         for channel, followed in topics.values():
-            await in_thread(channel.watch, followed, until=clock.now() + LASTS)
+            await in_thread(channel.watch, followed, until=clock.now() + INTEREST_LIFE)

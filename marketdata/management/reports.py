@@ -1,0 +1,54 @@
+"""Terminal reports of the commands: ingestion runs as a table, followed by notes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+from django.core.management.base import OutputWrapper
+from rich.console import Console
+from rich.table import Table
+
+from marketdata.models import IngestionRun
+from marketdata.services.ingestion import UNCHANGED
+
+# Exit status for invalid arguments, as argparse uses.
+BAD_ARGUMENTS = 2
+REPORT_WIDTH = 110
+COUNTS = ("new", "changed", "unchanged", "quarantined")
+
+
+def print_report(stdout: OutputWrapper, table: Table | None, notes: Iterable[str]) -> None:
+    """Write the table and one line per note."""
+    console = Console(force_terminal=stdout.isatty(), width=REPORT_WIDTH)
+    with console.capture() as printed:
+        if table is not None:
+            console.print(table)
+        for note in notes:
+            console.print(note, soft_wrap=True, highlight=False, markup=False)
+    stdout.write(printed.get())
+
+
+def ingestion_table(runs: Sequence[IngestionRun], newest: Mapping[int, date]) -> Table:
+    """Build a table with one row per run; `newest` maps instrument pks to their last stored session."""
+    table = Table("symbol", "source")
+    for name in COUNTS:
+        table.add_column(name, justify="right")
+    table.add_column("newest session")
+    for run in runs:
+        session = newest.get(run.instrument_id)
+        table.add_row(
+            run.instrument.symbol,
+            run.provider or "none",
+            *(f"{getattr(run, f'bars_{name}'):,}" for name in COUNTS),
+            session.isoformat() if session else "none",
+        )
+    return table
+
+
+def ingestion_notes(runs: Sequence[IngestionRun]) -> list[str]:
+    """List each run detail once with its symbols; a single sentence if nothing changed."""
+    symbols_by_detail: dict[str, list[str]] = {}
+    for run in runs:
+        symbols_by_detail.setdefault(run.detail, []).append(run.instrument.symbol)
+    if all(run.detail == UNCHANGED for run in runs):
+        return ["Nothing changed: all bars were already stored."]
+    return [f"{', '.join(symbols)}: {detail}" for detail, symbols in symbols_by_detail.items() if detail != UNCHANGED]
