@@ -17,7 +17,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts.models import Plan, TokenFamily, User
 from accounts.tests.factories import key_of
 from accounts.tokens import FAMILY_CLAIM
-from config.devserver.demo import empty_metrics
+from config.devserver.demo import clear_metrics
 from marketdata import clock
 from mlops.services.registry import refresh_champion_key
 from predictions.conf import HORIZONS
@@ -56,7 +56,7 @@ class Scene:
         """Return the environment of our servers: this database, log lines and shared counters as in production."""
         own = urlsplit(os.environ["DATABASE_URL"])
         metrics = folder / "metrics"
-        empty_metrics(metrics)
+        clear_metrics(metrics)
         return {
             "DATABASE_URL": urlunsplit(own._replace(path=f"/{connection.settings_dict['NAME']}")),
             "REDIS_URL": os.environ["REDIS_URL"],

@@ -32,8 +32,8 @@ def load_panel(*, instruments: Iterable[Instrument], through: date | None = None
     days, rows = _common_days([bars[:, 0].astype(np.int64) for bars in stored])
     # Written instrument by instrument, as memory likes it, and turned once all are there.
     beside = np.full((len(columns), len(PRICE_FIELDS), len(days)), np.nan)
-    for own, bars, places in zip(beside, stored, rows, strict=True):
-        own[:, places] = bars[:, 1:].T
+    for own, bars, positions in zip(beside, stored, rows, strict=True):
+        own[:, positions] = bars[:, 1:].T
     fields = {name: np.ascontiguousarray(beside[:, position].T) for position, name in enumerate(PRICE_FIELDS)}
     if news:
         fields |= _news(columns, days, through)
@@ -41,32 +41,32 @@ def load_panel(*, instruments: Iterable[Instrument], through: date | None = None
     return Panel(symbols=tuple(instrument.symbol for instrument in columns), sessions=sessions, **fields)
 
 
-def _common_days(told: Sequence[IntArray]) -> tuple[IntArray, list[IntArray]]:
+def _common_days(bars: Sequence[IntArray]) -> tuple[IntArray, list[IntArray]]:
     """The days since 1970 that any of the ascending `told` has, ascending, and for each of them where its days stand.
 
     Marked on a calendar of all days between, which is quicker than sorting them.
     """
-    first = min((int(days[0]) for days in told if len(days)), default=0)
-    last = max((int(days[-1]) for days in told if len(days)), default=-1)
+    first = min((int(days[0]) for days in bars if len(days)), default=0)
+    last = max((int(days[-1]) for days in bars if len(days)), default=-1)
     marked = np.zeros(last - first + 1, dtype=np.bool_)
-    for days in told:
+    for days in bars:
         marked[days - first] = True
-    places = np.cumsum(marked) - 1
-    return np.flatnonzero(marked) + first, [places[days - first] for days in told]
+    positions = np.cumsum(marked) - 1
+    return np.flatnonzero(marked) + first, [positions[days - first] for days in bars]
 
 
 def _news(columns: Sequence[Instrument], days: IntArray, through: date | None) -> dict[str, FloatArray]:
     """The moods by the installation's scorer on these days, missing where nobody wrote; empty without any mood."""
-    moods = sentiment_values(columns, scorer=settings.HINDCAST_NEWS.scorer, through=through)
+    daily_sentiment = sentiment_values(columns, scorer=settings.HINDCAST_NEWS.scorer, through=through)
     place = {instrument.pk: column for column, instrument in enumerate(columns)}
-    told = [(place[pk], (session - UNIX_EPOCH).days, score, count) for pk, session, score, count in moods]
-    column, day, score, count = np.array(told, dtype=np.float64).reshape(-1, 4).T
+    bars = [(place[pk], (session - UNIX_EPOCH).days, score, count) for pk, session, score, count in daily_sentiment]
+    column, day, score, count = np.array(bars, dtype=np.float64).reshape(-1, 4).T
     known = np.isin(day, days)
     if not known.any():
         return {}
     shape = (len(days), len(columns))
     arrays = dict(zip(NEWS_FIELDS, (np.full(shape, np.nan), np.zeros(shape)), strict=True))
     cells = np.searchsorted(days, day[known]), column[known].astype(np.intp)
-    for values, told_values in zip(arrays.values(), (score, count), strict=True):
-        values[cells] = told_values[known]
+    for values, bar_values in zip(arrays.values(), (score, count), strict=True):
+        values[cells] = bar_values[known]
     return arrays

@@ -53,21 +53,21 @@ def percent(share: float | None, *, decimals: int = 1) -> str:
     return NOT_MEASURED if share is None else f"{100 * share:.{decimals}f} %"
 
 
-def decimals(figure: float | None, *, places: int = 3) -> str:
+def decimals(figure: float | None, *, decimals: int = 3) -> str:
     """A figure with so many decimals, or a dash."""
-    return NOT_MEASURED if figure is None else f"{figure:.{places}f}"
+    return NOT_MEASURED if figure is None else f"{figure:.{decimals}f}"
 
 
-def _score(horizon_sessions: int, measured: Mapping[str, Any]) -> HorizonScore:
-    coverage = measured.get("coverage") or {}
-    volatility = measured.get("volatility_rises") or {}
+def _score(horizon_sessions: int, inputs: Mapping[str, Any]) -> HorizonScore:
+    coverage = inputs.get("coverage") or {}
+    volatility = inputs.get("volatility_rises") or {}
     return HorizonScore(
         horizon_sessions=horizon_sessions,
-        n=measured.get("n") or 0,
-        accuracy=measured.get("accuracy"),
-        base_rate=measured.get("base_rate"),
-        auc=measured.get("auc"),
-        brier=measured.get("brier"),
+        n=inputs.get("n") or 0,
+        accuracy=inputs.get("accuracy"),
+        base_rate=inputs.get("base_rate"),
+        auc=inputs.get("auc"),
+        brier=inputs.get("brier"),
         coverage_80=coverage.get("80"),
         coverage_95=coverage.get("95"),
         coverage_99=coverage.get("99"),

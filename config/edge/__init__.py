@@ -1,4 +1,5 @@
-"""ASGI process that serves cached forecasts without Django and hands every other request to Django.
+"""The `edge` process: cached forecasts straight from Redis, the WebSocket stream, Django for what is left.
 
-`asgi.py` is the entry point. Nothing but process configuration imports this package.
+A call passes `protocol`, `parse`, `authenticate`, `lookup` and `render`; `application` hands the others to Django.
+`asgi.py` is the entry point. Only the server's command line and the tests import this package.
 """

@@ -1,45 +1,99 @@
-"""What `edge` answers over plain HTTP: the one read, and 404 at every other path."""
+"""ASGI application of the `edge` process: Django for calls that the handler left, 404 for other paths."""
 
+import asyncio
+import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from config.edge.asking import READ_PATH, Reader
-from config.edge.desk import LOAD_SCRIPT, Desk
-from config.edge.inside import Inside, Wsgi
-from config.edge.pipe import Pipe
-from config.edge.protocol import PlainProtocol
-from config.edge.reads import Reads
-from config.edge.tally import BufferedCounts
+import structlog
+
+from accounts.principals import Principal
+from config.edge.authenticate import AuthenticatedRequest
+from config.edge.connection_guard import send_response
+from config.edge.counts import BufferedCounts
+from config.edge.lookup import LOAD_SCRIPT, ForecastLookup, ForecastReader
+from config.edge.parse import PREDICT_PATH
+from config.edge.protocol import COUNTED_CALL, CachedForecastHandler, CachedForecastProtocol
+from config.edge.render import Response, ResponseRenderer, error_response, problem
+from config.edge.wsgi_bridge import Wsgi, WsgiBridge
+from config.http.errors import ServerBusy
+from config.http.problems import UNEXPECTED
+from config.http.request_log import new_request_id
 from config.stream.routing import answer_not_found
+from predictions.api.predict import SEEN
+from store.pipelined_client import PipelinedClient
+
+log = structlog.get_logger(__name__)
 
 
-class EdgeHttp:
-    """An ASGI application for HTTP, with a connection to the store while it runs.
+class EdgeApplication:
+    """HTTP side of the `edge` process, with a connection to Redis while it runs.
 
-    `protocol` is what uvicorn may make for each connection, so that plain calls take the short way.
+    `protocol` is the uvicorn protocol class that answers cached forecasts; without it Django answers all calls.
     """
 
     def __init__(self, redis_url: str, django: Wsgi) -> None:
-        self._pipe = Pipe(redis_url, preamble=[LOAD_SCRIPT])
-        self._inside = Inside(django)
-        self._tally = BufferedCounts()
-        desk, reader = Desk(self._pipe, self._tally), Reader()
-        self._reads = Reads(desk, reader, self._inside)
-        self.protocol = partial(PlainProtocol, desk, reader)
+        self._client = PipelinedClient(redis_url, preamble=[LOAD_SCRIPT])
+        self._counts = BufferedCounts()
+        self._bridge = WsgiBridge(django)
+        self._reader = ForecastReader(self._client)
+        self._renderer = ResponseRenderer(self._counts)
+        self._renewals: dict[tuple[str, int], asyncio.Event] = {}
+        self.protocol = partial(CachedForecastProtocol, CachedForecastHandler(self._reader, self._renderer))
 
     def start(self) -> None:
-        """Connect in the background; until then Django answers."""
-        self._pipe.start()
-        self._tally.start()
+        """Connect to Redis in the background; Django answers until then."""
+        self._client.start()
+        self._counts.start()
 
     async def close(self) -> None:
-        """Tell what was counted and give everything back."""
-        await self._pipe.close()
-        await self._tally.close()
-        self._inside.close()
+        """Flush the counts and release connections and threads."""
+        await self._client.close()
+        await self._counts.close()
+        self._bridge.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == READ_PATH:
-            await self._reads(scope, receive, send)
-        else:
+        if scope["path"] != PREDICT_PATH:
             await answer_not_found(scope, receive, send)
+            return
+        try:
+            response = await self._response(scope)
+        except ServerBusy as error:
+            response = error_response(error, new_request_id())
+        except Exception:
+            log.exception("edge_request_failed")
+            response = problem(UNEXPECTED, new_request_id())
+        await send_response(send, response)
+
+    async def _response(self, scope: Any) -> Response:
+        counted = scope.get("state", {}).get(COUNTED_CALL)
+        if counted is None:
+            return await self._bridge.request(scope, {})
+        return await self._renewed(scope, *counted)
+
+    async def _renewed(self, scope: Any, request: AuthenticatedRequest, lookup: ForecastLookup) -> Response:
+        """Let Django renew the forecast, once for all calls that wait for it; the others look it up afterwards.
+
+        A forecast that could not be renewed is served as stale.
+        """
+        began = time.perf_counter()
+        name = (request.parsed.query.symbol, request.parsed.query.horizon)
+        renewal = self._renewals.get(name)
+        if renewal is None:
+            renewal = self._renewals[name] = asyncio.Event()
+            try:
+                return await self._bridge.request(scope, _counted(lookup, request.caller))
+            finally:
+                del self._renewals[name]
+                renewal.set()
+        await renewal.wait()
+        again = await self._reader.lookup_again(request)
+        if again is None or again.forecast is None:
+            return await self._bridge.request(scope, _counted(lookup, request.caller))
+        return self._renderer.forecast(request, again, began)
+
+
+def _counted(lookup: ForecastLookup, caller: Principal) -> Mapping[str, Any]:
+    """Return what tells Django's view that the call is counted already."""
+    return {SEEN: lookup.result(caller)}

@@ -1,4 +1,4 @@
-"""The `edge` process: the live stream at `/ws/stream`, plain calls of `GET /api/v1/predict`, and nothing else.
+"""Entry point of the `edge` process: cached forecasts at `/api/v1/predict` and the stream at `/ws/stream`.
 
 uvicorn config.edge.asgi:application --http config.edge.asgi:protocol --port 8001 --no-access-log --no-proxy-headers \\
     --ws-per-message-deflate false
@@ -14,13 +14,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 django_application = get_wsgi_application()
 
 from accounts.plan_watch import PLAN_WATCH  # noqa: E402  # models can be imported once Django is set up
-from config.edge.application import EdgeHttp  # noqa: E402
-from config.edge.asking import READ_PATH  # noqa: E402
+from config.edge.application import EdgeApplication  # noqa: E402
+from config.edge.connection_guard import ConnectionGuard  # noqa: E402
+from config.edge.parse import PREDICT_PATH  # noqa: E402
 from config.stream.routing import stream_application  # noqa: E402
 
-# Loads every view, so that the first call that is not plain need not wait for that.
-resolve(READ_PATH)
+# Loads every view now, so that the first call that Django answers need not wait for it.
+resolve(PREDICT_PATH)
 PLAN_WATCH.start()
-reads = EdgeHttp(settings.HINDCAST_SITE.redis_url, django_application)
-protocol = reads.protocol
-application = stream_application(settings.HINDCAST_SITE.redis_url, http=reads, services=[reads])
+edge = EdgeApplication(settings.HINDCAST_SITE.store_url, django_application)
+protocol = edge.protocol
+application = ConnectionGuard(stream_application(settings.HINDCAST_SITE.store_url, http=edge, services=[edge]))

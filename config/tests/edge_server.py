@@ -172,8 +172,8 @@ class OwnRedis:
             wait_until(partial(_answers, client), "Redis")
 
     @contextmanager
-    def silent(self) -> Iterator[None]:
-        """It answers nobody until the block ends, or until it is stopped in there."""
+    def paused(self) -> Iterator[None]:
+        """Stop the process from answering until the block ends or `stop` is called in it."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         try:

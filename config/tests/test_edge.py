@@ -18,7 +18,7 @@ from accounts.models import Plan, UsageDay
 from accounts.principals import cached_principal, key_digest
 from accounts.tests.factories import key_of, person
 from accounts.usage import USAGE
-from config.edge.tally import BufferedCounts
+from config.edge.counts import BufferedCounts
 from config.tests.e2e.edge import Edge
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
@@ -172,10 +172,10 @@ def test_calls_are_counted_for_their_key_by_web_and_by_edge(told: Forecast) -> N
     assert statuses == [200] * 3
     caller = cached_principal(digest=str(key_digest(text)))
     assert caller is not None
-    tally = BufferedCounts()
+    counts = BufferedCounts()
     for status in (200, 304, 200, 200, 200, 429):
-        tally.answered(caller, status)
-    asyncio.run(tally.close())
+        counts.add_call(caller, status)
+    asyncio.run(counts.close())
     USAGE.flush()
     assert _counted(row.pk) == (9, 1)
 

@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 
 from mlops.forecasting.bundle import FeatureRange
+from mlops.forecasting.features.descriptions import description_of
 from mlops.forecasting.features.news import NEWS_NAMES
-from mlops.forecasting.features.words import words_for
 from mlops.forecasting.types import FloatArray
 
 MOST_SESSIONS_BEHIND = 5
@@ -18,28 +18,28 @@ LONGEST_REASON = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Standpoint:
+class ForecastContext:
     """What is known about one instrument at the origin: how old its newest bar is, and how many bars it has."""
 
     sessions_behind: int
     bars: int
 
 
-def reasons_to_abstain(standpoint: Standpoint, inputs: FloatArray, known: FeatureRange) -> list[str]:
+def reasons_to_abstain(context: ForecastContext, inputs: FloatArray, known: FeatureRange) -> list[str]:
     """Why no forecast can be made for an instrument; empty when one can.
 
     inputs: shape (k,), the newest features in the order of `known`. Missing news is no reason.
     """
-    if standpoint.bars == 0:
+    if context.bars == 0:
         return ["it has no bars"]
-    if standpoint.sessions_behind > MOST_SESSIONS_BEHIND:
-        return [f"its newest bar is {standpoint.sessions_behind} sessions older than the newest of the others"]
-    if standpoint.bars < NEEDED_SESSIONS:
-        return [f"it has {standpoint.bars} sessions of history; {NEEDED_SESSIONS} are needed"]
+    if context.sessions_behind > MOST_SESSIONS_BEHIND:
+        return [f"its newest bar is {context.sessions_behind} sessions older than the newest of the others"]
+    if context.bars < NEEDED_SESSIONS:
+        return [f"it has {context.bars} sessions of history; {NEEDED_SESSIONS} are needed"]
     missing = [known.names[place] for place in np.flatnonzero(~np.isfinite(inputs)).tolist()]
     unknown = [name for name in missing if name not in NEWS_NAMES]
     if unknown:
-        return [f"there are gaps in its history: {words_for(unknown[0])} cannot be computed"[:LONGEST_REASON]]
+        return [f"there are gaps in its history: {description_of(unknown[0])} cannot be computed"[:LONGEST_REASON]]
     return [_outside(known, place, inputs) for place in np.flatnonzero(is_outside(inputs, known)).tolist()]
 
 
@@ -65,4 +65,6 @@ def expiry_reason(trained_through: date) -> str:
 def _outside(known: FeatureRange, place: int, inputs: FloatArray) -> str:
     name, value = known.names[place], inputs[place]
     seen = f"{known.lowest[place]:.3g} to {known.highest[place]:.3g}"
-    return f"outside what the model has seen: {words_for(name)} is {value:.3g}, in training {seen}"[:LONGEST_REASON]
+    return f"outside what the model has seen: {description_of(name)} is {value:.3g}, in training {seen}"[
+        :LONGEST_REASON
+    ]

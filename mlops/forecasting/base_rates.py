@@ -11,9 +11,9 @@ from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.types import HORIZONS, FloatArray
 
 # Share of rises among the closes that changed, 1, 5, 10 and 20 sessions ahead: 20 US stocks, 1991 to 2003.
-USUAL_RISES = np.array([0.51, 0.54, 0.56, 0.58])
+PRIOR_RISE_RATES = np.array([0.51, 0.54, 0.56, 0.58])
 # How far markets lie apart in the long run, as a standard deviation; a lasting difference grows with the root of time.
-APART = 0.02 * np.sqrt(np.array(HORIZONS) / 20)
+PRIOR_SPREAD = 0.02 * np.sqrt(np.array(HORIZONS) / 20)
 RECENT_SESSIONS = 252
 
 
@@ -33,22 +33,22 @@ class Rates:
         return logit_of(self.base) - logit_of(self.learned)
 
 
-def rates_of(head: str, lessons: FloatArray, labels: FloatArray, rows: IntArray) -> Rates:
+def rates_of(head: str, training_labels: FloatArray, labels: FloatArray, rows: IntArray) -> Rates:
     """The rates of a head; lessons, labels: shape (n, h), NaN where not known; rows: shape (n,), sessions.
 
     A rise is as frequent as it was among the closes that changed, drawn towards what is usual by as much as that is
     surer than what was counted, times the share of closes that changed over the last year.
     """
-    learned = _shares(lessons)
+    learned = _shares(training_labels)
     if head != UP or not len(rows):
         return Rates(learned, learned)
-    errors = np.array([squared_error(each, rows) for each in lessons.T])
-    usual = 1 - APART**2 / (errors + APART**2)
+    errors = np.array([squared_error(each, rows) for each in training_labels.T])
+    prior_weight = 1 - PRIOR_SPREAD**2 / (errors + PRIOR_SPREAD**2)
     known = np.isfinite(labels)
     recent = (rows > rows.max() - RECENT_SESSIONS)[:, None]
-    changed = (np.isfinite(lessons) & recent).sum(axis=0) / np.maximum((known & recent).sum(axis=0), 1)
-    drawn = (1 - usual) * learned + usual * USUAL_RISES
-    return Rates(np.where(changed > 0, drawn * changed, learned), learned)
+    changed = (np.isfinite(training_labels) & recent).sum(axis=0) / np.maximum((known & recent).sum(axis=0), 1)
+    shrunk = (1 - prior_weight) * learned + prior_weight * PRIOR_RISE_RATES
+    return Rates(np.where(changed > 0, shrunk * changed, learned), learned)
 
 
 def _shares(labels: FloatArray) -> FloatArray:

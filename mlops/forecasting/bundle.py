@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from mlops.forecasting.ensemble import mean_logits, shrunk_probability
-from mlops.forecasting.features.news import reads_news
-from mlops.forecasting.intervals.conformal import Bands
+from mlops.forecasting.features.news import uses_news
+from mlops.forecasting.intervals.conformal import ConformalIntervals
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.models.base import Member
-from mlops.forecasting.models.catalog import followed
-from mlops.forecasting.models.reach import Reach
+from mlops.forecasting.models.catalog import signal_members
+from mlops.forecasting.models.quantile_width import QuantileWidth
 from mlops.forecasting.models.samples import IntArray, Samples
 from mlops.forecasting.models.settings import TreeSettings
 from mlops.forecasting.signals import SignalRules
@@ -24,7 +24,7 @@ VOLATILITY_HEADS = (VOLATILITY_RISES, BIG_MOVE)
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class TargetHead:
     """One question asked at every horizon, and the members who answer it.
 
     sights: by member the places of the features that it looks at, shape (k,), among those of its head; base_rates:
@@ -34,30 +34,30 @@ class Head:
     """
 
     members: Mapping[str, Member]
-    sights: Mapping[str, IntArray]
+    feature_subsets: Mapping[str, IntArray]
     base_rates: FloatArray
     shifts: FloatArray
     weights: FloatArray
 
-    def answers(self, samples: Samples) -> "Answers":
+    def outputs(self, samples: Samples) -> "HeadOutput":
         """What the head says of each sample."""
         logits = {
-            name: member.logits(samples.seeing(self.sights[name])) + self.shifts
+            name: member.logits(samples.seeing(self.feature_subsets[name])) + self.shifts
             for name, member in self.members.items()
         }
-        edge_logits = mean_logits(logits[name] for name in followed(logits))
-        return Answers(
+        edge_logits = mean_logits(logits[name] for name in signal_members(logits))
+        return HeadOutput(
             probability=shrunk_probability(mean_logits(logits.values()), self.base_rates, self.weights),
             edge=shrunk_probability(edge_logits, self.base_rates, self.weights) - self.base_rates,
         )
 
     def probabilities(self, samples: Samples) -> FloatArray:
         """Probability that the answer is yes, shape (n, h)."""
-        return self.answers(samples).probability
+        return self.outputs(samples).probability
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class HeadOutput:
     """What a head says of each sample, all of shape (n, h).
 
     probability: that the answer is yes; edge: how far those members that signals follow stand above the base rate.
@@ -99,19 +99,19 @@ class Bundle:
     trained_through: date
     seed: int
     trees: TreeSettings
-    heads: Mapping[str, Head]
+    heads: Mapping[str, TargetHead]
     volatility: VolatilityModel
-    bands: Bands
-    reach: Reach
+    intervals: ConformalIntervals
+    quantile_width: QuantileWidth
     rules: SignalRules
     risk: RiskScale
     inputs: FeatureRange
 
     def widths(self, sigma: FloatArray, volatility: Samples, symbols: tuple[str, ...]) -> FloatArray:
         """How far the intervals go below and above, in log return, shape (n, h, 2, 3), for `sigma` of shape (n, h)."""
-        return self.bands.widths(sigma, self.reach.reach(volatility.latest()), symbols)
+        return self.intervals.widths(sigma, self.quantile_width.quantile_width(volatility.latest()), symbols)
 
     @property
-    def reads_news(self) -> bool:
+    def uses_news(self) -> bool:
         """Whether the direction heads learned from the news family, which then is among the direction features."""
-        return reads_news(self.feature_set)
+        return uses_news(self.feature_set)

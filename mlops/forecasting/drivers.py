@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.forecasting.features.words import words_for
+from mlops.forecasting.features.descriptions import description_of
 from mlops.forecasting.types import FloatArray
 
 MOST_DRIVERS = 5
@@ -27,14 +27,14 @@ def top_drivers(names: tuple[str, ...], contributions: FloatArray) -> list[tuple
     """
     order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :MOST_DRIVERS]
     strongest = np.take_along_axis(contributions, order, axis=1)
-    words = [words_for(name) for name in names]
+    words = [description_of(name) for name in names]
     return [
         tuple(
             [
-                Driver(names[place], words[place], contribution, "up" if contribution > 0 else "down")
-                for place, contribution in zip(places, moved, strict=True)
+                Driver(names[column], words[column], contribution, "up" if contribution > 0 else "down")
+                for column, contribution in zip(columns, moved, strict=True)
                 if contribution != 0
             ]
         )
-        for places, moved in zip(order.tolist(), strongest.tolist(), strict=True)
+        for columns, moved in zip(order.tolist(), strongest.tolist(), strict=True)
     ]

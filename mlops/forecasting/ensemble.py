@@ -29,7 +29,9 @@ def weight_range(sessions: int) -> WeightRange:
     return WeightRange(LEAST_WEIGHT * allowed, MOST_WEIGHT * allowed)
 
 
-def earned_weights(logits: FloatArray, base_rates: FloatArray, labels: FloatArray, allowed: WeightRange) -> FloatArray:
+def shrinkage_weights(
+    logits: FloatArray, base_rates: FloatArray, labels: FloatArray, allowed: WeightRange
+) -> FloatArray:
     """The weights, shape (h,), with which past out-of-sample forecasts had the least log-loss.
 
     logits, base_rates, labels: shape (n, h), labels NaN where not known. Without any past the least weight is taken.
@@ -40,8 +42,8 @@ def earned_weights(logits: FloatArray, base_rates: FloatArray, labels: FloatArra
         known = np.isfinite(labels[:, position])
         if known.any():
             truth = labels[known, position]
-            said, base = logits[known, position], base_rates[known, position]
-            losses = [_mean_log_loss(shrunk_probability(said, base, step), truth) for step in steps]
+            logit, base = logits[known, position], base_rates[known, position]
+            losses = [_mean_log_loss(shrunk_probability(logit, base, step), truth) for step in steps]
             weights[position] = steps[int(np.argmin(losses))]
     return weights
 

@@ -27,6 +27,6 @@ def mean_of(values: FloatArray) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def share_of(held: np.ndarray) -> float:
+def share_of(flags: np.ndarray) -> float:
     """How often it is true, NaN of nothing."""
-    return mean_of(held.astype(np.float64))
+    return mean_of(flags.astype(np.float64))

@@ -14,43 +14,31 @@ from mlops.forecasting.bundle import (
     VOLATILITY_HEADS,
     Bundle,
     FeatureRange,
-    Head,
     RiskScale,
+    TargetHead,
 )
-from mlops.forecasting.ensemble import WeightRange, earned_weights, shrunk_probability, standard_scores, weight_range
+from mlops.forecasting.ensemble import WeightRange, shrinkage_weights, shrunk_probability, standard_scores, weight_range
 from mlops.forecasting.errors import PricesStandStill, TooLittleHistory
 from mlops.forecasting.features import FEATURE_SET, FeatureCube
 from mlops.forecasting.features.news import feature_set_for, features_of, name_of
-from mlops.forecasting.gate import GateVerdict, compare_holdouts
-from mlops.forecasting.heads import fit_head, sights_of
-from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
-from mlops.forecasting.intervals.conformal import CALIBRATION_SESSIONS, Bands, PastScores
+from mlops.forecasting.intervals.conformal import CALIBRATION_SESSIONS, CalibrationScores, ConformalIntervals
 from mlops.forecasting.intervals.har import VolatilityModel
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import LearningSet, known_before, learning_set
-from mlops.forecasting.models.catalog import XGBOOST, fit_reach, no_reach, search_trees
-from mlops.forecasting.models.reach import Reach
+from mlops.forecasting.models.catalog import XGBOOST, fit_quantile_widths, no_quantile_widths, search_trees
+from mlops.forecasting.models.quantile_width import QuantileWidth
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
-from mlops.forecasting.past import PastForecasts, asked, fold_bounds, past_forecasts
+from mlops.forecasting.out_of_fold import OutOfFoldPredictions, direction_heads, fold_bounds, out_of_fold_predictions
 from mlops.forecasting.signals import (
     LAG_NEEDS_INSTRUMENTS,
     LAG_SHARE,
     RISE_SHARE,
-    PastCalls,
+    PastSignals,
     SignalRules,
-    learn_rules,
+    fit_signal_rules,
 )
+from mlops.forecasting.target_heads import feature_subsets, fit_head
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel, Progress
-
-__all__ = [
-    "Bundle",
-    "FitSettings",
-    "GateVerdict",
-    "HoldoutReport",
-    "compare_holdouts",
-    "evaluate_holdout",
-    "fit_bundle",
-]
 
 SEARCHED_HORIZON = 5
 RISK_QUANTILES = (0.25, 0.75, 0.95)
@@ -95,7 +83,7 @@ def fit_bundle(panel: Panel, *, through: date, settings: FitSettings, progress: 
         learned = learning_set(known, cube)
         if len(np.unique(learned.rows)) < FEWEST_SESSIONS // 2:
             raise TooLittleHistory(len(np.unique(learned.rows)), FEWEST_SESSIONS // 2)
-        if not np.isfinite(learned.lessons(UP)).any(axis=0).all():
+        if not np.isfinite(learned.training_labels(UP)).any(axis=0).all():
             raise PricesStandStill(len(known.sessions))
         return _fit(known, cube, learned, settings, progress)
 
@@ -105,16 +93,16 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
     members = settings.for_members()
     if settings.search:
         members = replace(members, trees=_searched(learned, members))
-    past = past_forecasts(learned, members, _part(progress, 0.10, 0.65))
+    past = out_of_fold_predictions(learned, members, _part(progress, 0.10, 0.65))
     allowed = settings.weights or weight_range(len(known.sessions))
     weights = {
-        head: earned_weights(past.logits[head], past.base_rates[head], past.labels[head], allowed)
+        head: shrinkage_weights(past.logits[head], past.base_rates[head], past.labels[head], allowed)
         for head in past.logits
     }
     heads = _fit_heads(learned, members, weights, _part(progress, 0.65, 0.95))
     progress(0.95, "bands and signals")
     volatility = VolatilityModel.fit(learned.volatility.latest(), learned.log_variances)
-    bands, reach = _bands(learned, volatility, heads[UP].base_rates, members)
+    intervals, quantile_width = _intervals(learned, volatility, heads[UP].base_rates, members)
     bundle = Bundle(
         feature_set=name_of(cube),
         direction_names=cube.direction_names,
@@ -125,9 +113,9 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
         trees=members.trees,
         heads=heads,
         volatility=volatility,
-        bands=bands,
-        reach=reach,
-        rules=rules_of(past, weights, instruments=len(known.symbols)),
+        intervals=intervals,
+        quantile_width=quantile_width,
+        rules=signal_rules(past, weights, instruments=len(known.symbols)),
         risk=_risk_scale(learned, heads[BIG_MOVE]),
         inputs=_ranges(learned, cube),
     )
@@ -135,44 +123,46 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
     return bundle
 
 
-def rules_of(past: PastForecasts, weights: Mapping[str, FloatArray], *, instruments: int) -> SignalRules:
+def signal_rules(past: OutOfFoldPredictions, weights: Mapping[str, FloatArray], *, instruments: int) -> SignalRules:
     """The signal rules that the past forecasts support, by horizon; nothing for one session ahead."""
-    rise = learn_rules(_calls(past, UP, weights), share=RISE_SHARE)
+    rise = fit_signal_rules(_past_signals(past, UP, weights), share=RISE_SHARE)
     if instruments < LAG_NEEDS_INSTRUMENTS:
         return SignalRules(rise, {})
-    return SignalRules(rise, learn_rules(_calls(past, BEATS_MEDIAN, weights, falling=True), share=LAG_SHARE))
+    return SignalRules(
+        rise, fit_signal_rules(_past_signals(past, BEATS_MEDIAN, weights, falling=True), share=LAG_SHARE)
+    )
 
 
-def _calls(
-    past: PastForecasts, head: str, weights: Mapping[str, FloatArray], *, falling: bool = False
-) -> dict[int, PastCalls]:
-    calls = {}
+def _past_signals(
+    past: OutOfFoldPredictions, head: str, weights: Mapping[str, FloatArray], *, falling: bool = False
+) -> dict[int, PastSignals]:
+    signals = {}
     for position, horizon in enumerate(HORIZONS[1:], start=1):
         labels = past.labels[head][:, position]
         known = np.isfinite(labels)
         base = past.base_rates[head][known, position]
         edges = shrunk_probability(past.edge_logits[head][known, position], base, weights[head][position]) - base
-        calls[horizon] = PastCalls(
+        signals[horizon] = PastSignals(
             edges=-edges if falling else edges,
-            came_true=1 - labels[known] if falling else labels[known],
+            outcomes=1 - labels[known] if falling else labels[known],
             rows=past.rows[known],
         )
-    return calls
+    return signals
 
 
 def _searched(learned: LearningSet, members: MemberSettings) -> TreeSettings:
     """Search before the first replayed session, so that the replay stays out of sample."""
     first = fold_bounds(learned.rows)[0][0]
     before = learned.take(learned.rows < first)
-    labels = known_before(before.lessons(UP), before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
-    sight = sights_of(UP, learned.direction_names)[XGBOOST]
-    return search_trees(before.direction.seeing(sight), labels, members, gap=SEARCHED_HORIZON)
+    labels = known_before(before.training_labels(UP), before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
+    subset = feature_subsets(UP, learned.direction_names)[XGBOOST]
+    return search_trees(before.direction.seeing(subset), labels, members, gap=SEARCHED_HORIZON)
 
 
 def _fit_heads(
     learned: LearningSet, members: MemberSettings, weights: Mapping[str, FloatArray], progress: Progress
-) -> dict[str, Head]:
-    questions = (*asked(learned), *VOLATILITY_HEADS)
+) -> dict[str, TargetHead]:
+    questions = (*direction_heads(learned), *VOLATILITY_HEADS)
     certain = np.ones(len(HORIZONS))
     heads = {}
     for number, head in enumerate(questions):
@@ -182,9 +172,9 @@ def _fit_heads(
     return heads
 
 
-def _bands(
+def _intervals(
     learned: LearningSet, volatility: VolatilityModel, base_rates: FloatArray, members: MemberSettings
-) -> tuple[Bands, Reach]:
+) -> tuple[ConformalIntervals, QuantileWidth]:
     """Score the last ten years with the volatility model that will be served, around the base rate's return.
 
     The quantile trees learn from all years, and each sample is scored by those that have not seen its dates. They are
@@ -193,18 +183,18 @@ def _bands(
     features = learned.volatility.latest()
     scores = learned.log_returns / volatility.sigma(features) - standard_scores(base_rates)
     since = learned.sessions - CALIBRATION_SESSIONS
-    reach, unseen = no_reach(), np.ones((*scores.shape, len(LEVELS)))
+    quantile_width, unseen = no_quantile_widths(), np.ones((*scores.shape, len(LEVELS)))
     if len(np.unique(learned.rows)) > TREES_NEED_SESSIONS:
-        reach, unseen = fit_reach(features, np.abs(scores), learned.rows, members, since=since)
+        quantile_width, unseen = fit_quantile_widths(features, np.abs(scores), learned.rows, members, since=since)
     recent = learned.rows >= since
-    past = PastScores(
-        scores=scores[recent], reach=unseen[recent], rows=learned.rows[recent], columns=learned.columns[recent]
+    past = CalibrationScores(
+        scores=scores[recent], quantile_width=unseen[recent], rows=learned.rows[recent], columns=learned.columns[recent]
     )
-    bands = Bands.calibrate(past, learned.symbols)
-    return bands, reach.only(bands.shares > 0)
+    intervals = ConformalIntervals.calibrate(past, learned.symbols)
+    return intervals, quantile_width.only(intervals.blend_weights > 0)
 
 
-def _risk_scale(learned: LearningSet, big_move: Head) -> RiskScale:
+def _risk_scale(learned: LearningSet, big_move: TargetHead) -> RiskScale:
     probabilities = big_move.probabilities(learned.volatility)
     return RiskScale(np.quantile(probabilities, RISK_QUANTILES, axis=0).T)
 
@@ -221,7 +211,7 @@ def _ranges(learned: LearningSet, cube: FeatureCube) -> FeatureRange:
 def _part(progress: Progress, start: float, end: float) -> Progress:
     """The progress of one step as a part of the whole."""
 
-    def tell(share: float, stage: str) -> None:
+    def notify(share: float, stage: str) -> None:
         progress(start + (end - start) * share, stage)
 
-    return tell
+    return notify

@@ -17,7 +17,7 @@ from mlops.forecasting.metrics.classification import classification_scores, log_
 from mlops.forecasting.metrics.intervals import inside, winkler_scores
 from mlops.forecasting.metrics.skill import price_mse_skill
 from mlops.forecasting.serving import Estimates, estimate
-from mlops.forecasting.signals import EarnedRule
+from mlops.forecasting.signals import SignalRule
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
 PAIRED_LEVEL = LEVELS.index(95)
@@ -80,15 +80,15 @@ class _Rows:
     expected: FloatArray
     widths: FloatArray
     rise_edge: FloatArray
-    said: Mapping[str, FloatArray]
-    came: Mapping[str, FloatArray]
+    predicted: Mapping[str, FloatArray]
+    actual: Mapping[str, FloatArray]
 
     def losses(self) -> RowLosses:
         lower, upper = self.bounds(PAIRED_LEVEL)
         return RowLosses(
             sessions=self.sessions,
             symbols=self.symbols,
-            log_loss=log_losses(self.said[UP], self.came[UP]),
+            log_loss=log_losses(self.predicted[UP], self.actual[UP]),
             winkler_95=winkler_scores(lower, upper, self.log_return, interval_level=0.95),
             inside_95=inside(lower, upper, self.log_return).astype(np.float64),
         )
@@ -98,7 +98,7 @@ class _Rows:
 
 
 def _rows_of(position: int, learned: LearningSet, estimates: Estimates, known: Panel) -> _Rows:
-    said = {
+    predicted = {
         UP: estimates.up,
         BEATS_MEDIAN: estimates.beats_median,
         VOLATILITY_RISES: estimates.volatility_rises,
@@ -111,20 +111,20 @@ def _rows_of(position: int, learned: LearningSet, estimates: Estimates, known: P
         expected=estimates.log_return[:, position],
         widths=estimates.widths[:, position],
         rise_edge=estimates.rise_edge[:, position],
-        said={head: values[:, position] for head, values in said.items()},
-        came={head: values[:, position] for head, values in learned.labels.items()},
+        predicted={head: values[:, position] for head, values in predicted.items()},
+        actual={head: values[:, position] for head, values in learned.labels.items()},
     )
 
 
 def _figures(rows: _Rows, bundle: Bundle, position: int) -> Figures:
     """Everything about one horizon; a figure that does not exist is None."""
-    up = classification_scores(rows.said[UP], rows.came[UP])
-    base_rate = np.full_like(rows.said[UP], bundle.heads[UP].base_rates[position])
+    up = classification_scores(rows.predicted[UP], rows.actual[UP])
+    base_rate = np.full_like(rows.predicted[UP], bundle.heads[UP].base_rates[position])
     losses = rows.losses()
     figures: Figures = json_ready(
         {
             **{name: getattr(up, name) for name in FIGURES},
-            "log_loss_climatology": mean_of(log_losses(base_rate, rows.came[UP])),
+            "log_loss_climatology": mean_of(log_losses(base_rate, rows.actual[UP])),
             "calibration_error": up.calibration_error,
             "coverage": {
                 str(level): share_of(inside(*rows.bounds(place), rows.log_return)) for place, level in enumerate(LEVELS)
@@ -141,23 +141,23 @@ def _figures(rows: _Rows, bundle: Bundle, position: int) -> Figures:
 
 
 def _side_figures(rows: _Rows, head: str) -> Figures | None:
-    known = np.isfinite(rows.said[head]) & np.isfinite(rows.came[head])
+    known = np.isfinite(rows.predicted[head]) & np.isfinite(rows.actual[head])
     if not known.any():
         return None
-    scores = classification_scores(rows.said[head][known], rows.came[head][known])
+    scores = classification_scores(rows.predicted[head][known], rows.actual[head][known])
     return {name: getattr(scores, name) for name in SIDE_FIGURES}
 
 
-def _buy_figures(rows: _Rows, rule: EarnedRule | None) -> Figures | None:
+def _buy_figures(rows: _Rows, rule: SignalRule | None) -> Figures | None:
     """How often a BUY rose, and how often the other instruments of the same days did; None without an earned rule."""
     if rule is None or not rule.earned:
         return None
     bought = rows.rise_edge >= rule.threshold
     _, place = np.unique(rows.sessions, return_inverse=True)
-    that_day = np.bincount(place, weights=rows.came[UP]) / np.bincount(place)
+    that_day = np.bincount(place, weights=rows.actual[UP]) / np.bincount(place)
     return {
         "n": int(bought.sum()),
         "coverage": share_of(bought),
-        "accuracy": mean_of(rows.came[UP][bought]),
+        "accuracy": mean_of(rows.actual[UP][bought]),
         "same_days_base_rate": mean_of(that_day[place][bought]),
     }

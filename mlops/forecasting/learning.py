@@ -50,7 +50,7 @@ class LearningSet:
         """The names of those features."""
         return self.volatility_names if head in VOLATILITY_HEADS else self.direction_names
 
-    def lessons(self, head: str) -> FloatArray:
+    def training_labels(self, head: str) -> FloatArray:
         """The labels that members learn from, shape (n, h): of "up" without those whose close came back unchanged.
 
         Prices in coarse steps often stay where they are, and that says nothing of the direction.

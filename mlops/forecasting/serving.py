@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlops.forecasting.abstention import (
     MOST_SESSIONS_BEHIND,
-    Standpoint,
+    ForecastContext,
     expiry_reason,
     has_expired,
     reasons_to_abstain,
@@ -23,12 +23,12 @@ from mlops.forecasting.features.news import features_of
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.models.catalog import XGBOOST, tree_contributions
 from mlops.forecasting.models.samples import STEPS, Samples, samples_of_blocks
-from mlops.forecasting.signals import Signal, Standing, decide
+from mlops.forecasting.signals import Signal, SignalInputs, decide
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
 ISSUED, ABSTAINED = "issued", "abstained"
 CLOSE, SESSIONS_BEHIND = -2, -1
-LATEST = STEPS + MOST_SESSIONS_BEHIND
+NEWEST_SESSIONS = STEPS + MOST_SESSIONS_BEHIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,11 @@ def forecast_panel(bundle: Bundle, panel: Panel, *, origin: date) -> list[Instru
     """
     known = panel.through(origin)
     known.row_of(origin)
-    blocks, standpoints = _blocks(known, bundle.feature_set)
+    blocks, contexts = _blocks(known, bundle.feature_set)
     expired = [expiry_reason(bundle.trained_through)] if has_expired(bundle.trained_through, origin) else []
     reasons = [
-        expired or reasons_to_abstain(standpoint, block[-1, :CLOSE], bundle.inputs)
-        for block, standpoint in zip(blocks, standpoints, strict=True)
+        expired or reasons_to_abstain(context, block[-1, :CLOSE], bundle.inputs)
+        for block, context in zip(blocks, contexts, strict=True)
     ]
     speaking = [column for column, why in enumerate(reasons) if not why]
     issued = iter(forecast_blocks(bundle, blocks[speaking], tuple(panel.symbols[column] for column in speaking)))
@@ -110,7 +110,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
     direction = samples_of_blocks(blocks[:, :, :split])
     volatility = samples_of_blocks(blocks[:, :, split:CLOSE])
     estimates = estimate(bundle, direction, volatility, symbols)
-    late = np.sqrt(1 + blocks[:, -1, SESSIONS_BEHIND, None] / np.array(HORIZONS))
+    staleness = np.sqrt(1 + blocks[:, -1, SESSIONS_BEHIND, None] / np.array(HORIZONS))
     close = blocks[:, -1, CLOSE]
     risk_levels = [level for levels in bundle.risk.levels(estimates.big_move) for level in levels]
     signals = _signals(bundle, estimates, risk_levels)
@@ -119,7 +119,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
         "horizon_sessions": HORIZONS * len(symbols),
         "last_price": np.repeat(close, len(HORIZONS)).tolist(),
         **_numbers(bundle, estimates),
-        **_intervals(_prices(close, estimates, late).reshape(-1, 1 + 2 * len(LEVELS))),
+        **_intervals(_prices(close, estimates, staleness).reshape(-1, 1 + 2 * len(LEVELS))),
         "signal": [signal.name for signal in signals],
         "signal_meaning": [signal.meaning for signal in signals],
         "signal_reason": [signal.reason for signal in signals],
@@ -129,14 +129,14 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
         "inputs": [block for block in blocks for _ in HORIZONS],
     }
     return [
-        InstrumentForecast(status=ISSUED, **dict(zip(columns, told, strict=True)))
-        for told in zip(*columns.values(), strict=True)
+        InstrumentForecast(status=ISSUED, **dict(zip(columns, values, strict=True)))
+        for values in zip(*columns.values(), strict=True)
     ]
 
 
 def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: tuple[str, ...]) -> Estimates:
     """Every number of the batch, one symbol a sample. The expected return is the one that P(up) implies."""
-    rise = bundle.heads[UP].answers(direction)
+    rise = bundle.heads[UP].outputs(direction)
     relative = bundle.heads.get(BEATS_MEDIAN)
     sigma = bundle.volatility.sigma(volatility.latest())
     return Estimates(
@@ -153,9 +153,9 @@ def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: t
 def _drivers(bundle: Bundle, direction: Samples) -> list[tuple[Driver, ...]]:
     """What moved the published log odds of a rise most, through the trees, for each symbol one a horizon."""
     head = bundle.heads[UP]
-    sight, share = head.sights[XGBOOST], head.weights / len(head.members)
-    contributions = tree_contributions(head.members[XGBOOST], direction.seeing(sight)) * share[None, :, None]
-    names = tuple(bundle.direction_names[place] for place in sight.tolist())
+    subset, share = head.feature_subsets[XGBOOST], head.weights / len(head.members)
+    contributions = tree_contributions(head.members[XGBOOST], direction.seeing(subset)) * share[None, :, None]
+    names = tuple(bundle.direction_names[place] for place in subset.tolist())
     return top_drivers(names, contributions.reshape(-1, len(names)))
 
 
@@ -172,12 +172,12 @@ def _numbers(bundle: Bundle, estimates: Estimates) -> dict[str, list[Any]]:
     }
 
 
-def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[Standpoint]]:
+def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[ForecastContext]]:
     """The last 20 sessions of inputs up to each symbol's newest bar, shape (m, 20, k + 2), and where it stands.
 
     A symbol that is too far behind to be forecast has a block of no meaning.
     """
-    cube = features_of(known, feature_set, newest=LATEST)
+    cube = features_of(known, feature_set, newest=NEWEST_SESSIONS)
     present = np.isfinite(known.close)
     last_row = len(known.sessions) - 1
     newest = np.where(present.any(axis=0), last_row - present[::-1].argmax(axis=0), last_row)
@@ -186,17 +186,17 @@ def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[Standpoint
     rows = newest[:, None] - first_row - np.arange(STEPS - 1, -1, -1)
     blocks = inputs[np.maximum(rows, 0), np.arange(len(known.symbols))[:, None]]
     behind = np.broadcast_to((last_row - newest)[:, None, None], (*blocks.shape[:2], 1))
-    standpoints = [
-        Standpoint(sessions_behind=last_row - row, bars=bars)
+    contexts = [
+        ForecastContext(sessions_behind=last_row - row, bars=bars)
         for row, bars in zip(newest.tolist(), present.sum(axis=0).tolist(), strict=True)
     ]
-    return np.concatenate([blocks, behind], axis=2), standpoints
+    return np.concatenate([blocks, behind], axis=2), contexts
 
 
-def _prices(close: FloatArray, estimates: Estimates, late: FloatArray) -> FloatArray:
+def _prices(close: FloatArray, estimates: Estimates, staleness: FloatArray) -> FloatArray:
     """Expected price, then lower and upper bound at every level, shape (n, h, 1 + 2 * levels)."""
     centre = estimates.log_return[:, :, None]
-    widths = estimates.widths * late[:, :, None, None]
+    widths = estimates.widths * staleness[:, :, None, None]
     prices: FloatArray = close[:, None, None] * np.exp(
         np.concatenate([centre, centre - widths[:, :, 0], centre + widths[:, :, 1]], axis=2)
     )
@@ -219,7 +219,7 @@ def _signals(bundle: Bundle, estimates: Estimates, risk_levels: Sequence[str]) -
     lags = _known(relative.base_rates - estimates.beats_median) if relative else [None] * len(rises)
     horizons = HORIZONS * len(estimates.up)
     return [
-        decide(Standing(rise_edge=rise, lag_edge=lag, risk_is_high=level == HIGH), bundle.rules, horizon)
+        decide(SignalInputs(rise_edge=rise, lag_edge=lag, risk_is_high=level == HIGH), bundle.rules, horizon)
         for rise, lag, level, horizon in zip(rises, lags, risk_levels, horizons, strict=True)
     ]
 

@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 
-from mlops.forecasting.metrics.paired import studentised_bounds
+from mlops.forecasting.metrics.paired_bootstrap import studentised_bounds
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.types import FloatArray
 
@@ -28,7 +28,7 @@ TOO_SHORT = "one session ahead is too noisy for a signal"
 
 
 @dataclass(frozen=True, slots=True)
-class EarnedRule:
+class SignalRule:
     """A threshold and what crossing it was worth in the past.
 
     threshold: on P minus the base rate; lift: how much more often the signalled thing came true than among the same
@@ -55,8 +55,8 @@ class EarnedRule:
 class SignalRules:
     """The rules by horizon in sessions; a horizon without a rule has no signal of that meaning."""
 
-    rise: Mapping[int, EarnedRule]
-    lag: Mapping[int, EarnedRule]
+    rise: Mapping[int, SignalRule]
+    lag: Mapping[int, SignalRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SignalInputs:
     """What a signal is decided on, for one instrument and horizon.
 
     Edges are how far its head's edge members stand from the base rate, signed so that large means signalled.
@@ -81,7 +81,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class PastCalls:
+class PastSignals:
     """Past out-of-sample forecasts of one question at one horizon, one a row.
 
     edges: P minus the base rate then known, signed so that large means signalled; came_true: 1 or 0; rows: the
@@ -89,7 +89,7 @@ class PastCalls:
     """
 
     edges: FloatArray
-    came_true: FloatArray
+    outcomes: FloatArray
     rows: IntArray
 
 
@@ -108,7 +108,7 @@ class _Crossing:
     count: int
 
 
-def learn_rules(past: Mapping[int, PastCalls], *, share: float) -> dict[int, EarnedRule]:
+def fit_signal_rules(past: Mapping[int, PastSignals], *, share: float) -> dict[int, SignalRule]:
     """By horizon the threshold that the top `share` of past edges crossed, with the lift it had over the same days.
 
     No rule where there are fewer than 250 sessions of forecasts, or when no forecast stands above the base rate.
@@ -123,29 +123,29 @@ def learn_rules(past: Mapping[int, PastCalls], *, share: float) -> dict[int, Ear
     return {horizon: _rule(each, together) for horizon, each in found.items()}
 
 
-def _crossing(past: PastCalls, share: float) -> _Crossing | None:
-    sessions, places = np.unique(past.rows, return_inverse=True)
+def _crossing(past: PastSignals, share: float) -> _Crossing | None:
+    sessions, session_index = np.unique(past.rows, return_inverse=True)
     if len(sessions) < FEWEST_SESSIONS:
         return None
     threshold = float(np.quantile(past.edges, 1 - share))
     chosen = past.edges >= threshold
     if threshold < SMALLEST_EDGE or chosen.all():
         return None
-    that_day = np.bincount(places, weights=past.came_true) / np.bincount(places)
-    gained = np.where(chosen, past.came_true - that_day[places], 0.0)
+    that_day = np.bincount(session_index, weights=past.outcomes) / np.bincount(session_index)
+    gained = np.where(chosen, past.outcomes - that_day[session_index], 0.0)
     return _Crossing(
         threshold=threshold,
         sessions=sessions,
-        gains=np.bincount(places, weights=gained) * len(sessions) / chosen.sum(),
+        gains=np.bincount(session_index, weights=gained) * len(sessions) / chosen.sum(),
         coverage=float(chosen.mean()),
         count=int(chosen.sum()),
     )
 
 
-def _rule(crossing: _Crossing, together: float) -> EarnedRule:
+def _rule(crossing: _Crossing, together: float) -> SignalRule:
     lower, upper = studentised_bounds(crossing.gains, seed=BOOTSTRAP_SEED, confidence=EARNED_CONFIDENCE)
     likely, _ = studentised_bounds(crossing.gains, seed=BOOTSTRAP_SEED, confidence=LIKELY_CONFIDENCE)
-    return EarnedRule(
+    return SignalRule(
         threshold=crossing.threshold,
         lift=float(crossing.gains.mean()),
         lower=lower,
@@ -157,16 +157,16 @@ def _rule(crossing: _Crossing, together: float) -> EarnedRule:
     )
 
 
-def decide(standing: Standing, rules: SignalRules, horizon: int) -> Signal:
+def decide(inputs: SignalInputs, rules: SignalRules, horizon: int) -> Signal:
     """The signal at one horizon: a rise before a lag before a risk, and HOLD when none is called for."""
     if horizon == 1:
         return Signal(HOLD, "", TOO_SHORT)
     rise, lag = rules.rise.get(horizon), rules.lag.get(horizon)
-    if rise and rise.earned and standing.rise_edge >= rise.threshold:
-        return Signal(BUY, RISE, f"a rise is {_points(standing.rise_edge)} likelier than usual; {_worth(rise, 'rose')}")
-    if lag and lag.earned and standing.lag_edge is not None and standing.lag_edge >= lag.threshold:
+    if rise and rise.earned and inputs.rise_edge >= rise.threshold:
+        return Signal(BUY, RISE, f"a rise is {_points(inputs.rise_edge)} likelier than usual; {_worth(rise, 'rose')}")
+    if lag and lag.earned and inputs.lag_edge is not None and inputs.lag_edge >= lag.threshold:
         return Signal(SELL, LAG, f"expected to lag the other stocks; {_worth(lag, 'lagged')}")
-    if standing.risk_is_high:
+    if inputs.risk_is_high:
         return Signal(
             SELL, RISK, "a move of more than 5 % is among the likeliest twentieth; this says nothing of direction"
         )
@@ -179,7 +179,7 @@ def _points(share: float) -> str:
     return f"{100 * share:.1f} points"
 
 
-def _worth(rule: EarnedRule, verb: str) -> str:
+def _worth(rule: SignalRule, verb: str) -> str:
     return (
         f"such forecasts {verb} {_points(rule.lift)} more often than others of the same days "
         f"[{100 * rule.lower:.1f}, {100 * rule.upper:.1f}]"

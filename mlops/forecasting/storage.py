@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from mlops.forecasting.bundle import Bundle, FeatureRange, Head, RiskScale
+from mlops.forecasting.bundle import Bundle, FeatureRange, RiskScale, TargetHead
 from mlops.forecasting.errors import BundleUnreadable
 from mlops.forecasting.features.news import FEATURE_SETS
-from mlops.forecasting.intervals.conformal import Bands
+from mlops.forecasting.intervals.conformal import ConformalIntervals
 from mlops.forecasting.intervals.har import VolatilityModel
-from mlops.forecasting.models.catalog import MEMBER_NAMES, load_reach, member_class
+from mlops.forecasting.models.catalog import MEMBER_NAMES, load_quantile_widths, member_class
 from mlops.forecasting.models.settings import TreeSettings
-from mlops.forecasting.signals import EarnedRule, SignalRules
+from mlops.forecasting.signals import SignalRule, SignalRules
 from mlops.forecasting.types import HORIZONS, FloatArray
 
-FORMAT = 4
+FORMAT = 5
 INDEX = "bundle.json"
 MEMBER_SUFFIXES = (".safetensors", ".ubj")
 
@@ -31,7 +31,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     for name, head in bundle.heads.items():
         for member_name, member in head.members.items():
             member.save(folder, _stem(name, member_name))
-    bundle.reach.save(folder)
+    bundle.quantile_width.save(folder)
     files = sorted(file.name for file in folder.iterdir() if file.suffix in MEMBER_SUFFIXES)
     index = json.dumps({**_index_of(bundle), "files": files}, indent=1, sort_keys=True, allow_nan=False)
     (folder / INDEX).write_text(index, encoding="utf-8")
@@ -74,11 +74,11 @@ def _index_of(bundle: Bundle) -> Json:
             "scale": _numbers(bundle.volatility.scale),
             "coefficients": _numbers(bundle.volatility.coefficients),
         },
-        "bands": {
-            "quantiles": _numbers(bundle.bands.quantiles),
-            "stretch": _numbers(bundle.bands.stretch),
-            "shares": _numbers(bundle.bands.shares),
-            "factors": {symbol: _numbers(factors) for symbol, factors in bundle.bands.factors.items()},
+        "intervals": {
+            "quantiles": _numbers(bundle.intervals.quantiles),
+            "calibration_factors": _numbers(bundle.intervals.calibration_factors),
+            "blend_weights": _numbers(bundle.intervals.blend_weights),
+            "factors": {symbol: _numbers(factors) for symbol, factors in bundle.intervals.factors.items()},
         },
         "rules": {"rise": _index_of_rules(bundle.rules.rise), "lag": _index_of_rules(bundle.rules.lag)},
         "risk_limits": _numbers(bundle.risk.limits),
@@ -90,17 +90,17 @@ def _index_of(bundle: Bundle) -> Json:
     }
 
 
-def _index_of_head(head: Head) -> Json:
+def _index_of_head(head: TargetHead) -> Json:
     return {
         "members": list(head.members),
-        "sights": {name: sight.tolist() for name, sight in head.sights.items()},
+        "feature_subsets": {name: subset.tolist() for name, subset in head.feature_subsets.items()},
         "base_rates": _numbers(head.base_rates),
         "shifts": _numbers(head.shifts),
         "weights": _numbers(head.weights),
     }
 
 
-def _index_of_rules(rules: Mapping[int, EarnedRule]) -> Json:
+def _index_of_rules(rules: Mapping[int, SignalRule]) -> Json:
     return {str(horizon): asdict(rule) for horizon, rule in rules.items()}
 
 
@@ -108,7 +108,7 @@ def _bundle_of(index: Json, folder: Path) -> Bundle:
     if index["horizons"] != list(HORIZONS):
         raise BundleUnreadable(f"its horizons are {index['horizons']}")
     inputs, volatility = index["inputs"], index["volatility"]
-    known_bands = _bands_of(index["bands"])
+    intervals = _intervals_of(index["intervals"])
     return Bundle(
         feature_set=index["feature_set"],
         direction_names=tuple(index["direction_names"]),
@@ -119,34 +119,39 @@ def _bundle_of(index: Json, folder: Path) -> Bundle:
         trees=TreeSettings(**index["trees"]),
         heads={name: _head_of(name, head, folder) for name, head in index["heads"].items()},
         volatility=VolatilityModel(**{name: _array(values) for name, values in volatility.items()}),
-        bands=known_bands,
-        reach=load_reach(folder, known_bands.shares > 0),
+        intervals=intervals,
+        quantile_width=load_quantile_widths(folder, intervals.blend_weights > 0),
         rules=SignalRules(_rules_of(index["rules"]["rise"]), _rules_of(index["rules"]["lag"])),
         risk=RiskScale(_array(index["risk_limits"])),
         inputs=FeatureRange(tuple(inputs["names"]), _array(inputs["lowest"]), _array(inputs["highest"])),
     )
 
 
-def _head_of(name: str, head: Json, folder: Path) -> Head:
+def _head_of(name: str, head: Json, folder: Path) -> TargetHead:
     unknown = sorted(set(head["members"]) - set(MEMBER_NAMES))
     if unknown:
         raise BundleUnreadable(f"it has an unknown member: {unknown[0]}")
-    return Head(
+    return TargetHead(
         members={member: member_class(member).load(folder, _stem(name, member)) for member in head["members"]},
-        sights={name: np.array(head["sights"][name], dtype=np.intp) for name in head["members"]},
+        feature_subsets={name: np.array(head["feature_subsets"][name], dtype=np.intp) for name in head["members"]},
         base_rates=_array(head["base_rates"]),
         shifts=_array(head["shifts"]),
         weights=_array(head["weights"]),
     )
 
 
-def _bands_of(bands: Json) -> Bands:
-    factors = {name: _array(row) for name, row in bands["factors"].items()}
-    return Bands(_array(bands["quantiles"]), _array(bands["stretch"]), _array(bands["shares"]), factors)
+def _intervals_of(intervals: Json) -> ConformalIntervals:
+    factors = {name: _array(row) for name, row in intervals["factors"].items()}
+    return ConformalIntervals(
+        _array(intervals["quantiles"]),
+        _array(intervals["calibration_factors"]),
+        _array(intervals["blend_weights"]),
+        factors,
+    )
 
 
-def _rules_of(rules: Json) -> dict[int, EarnedRule]:
-    return {int(horizon): EarnedRule(**rule) for horizon, rule in rules.items()}
+def _rules_of(rules: Json) -> dict[int, SignalRule]:
+    return {int(horizon): SignalRule(**rule) for horizon, rule in rules.items()}
 
 
 def _stem(head: str, member: str) -> str:

@@ -19,8 +19,19 @@ LIBRARIES = {
 }
 PACKAGE = Path(__file__).parent
 # What learns from the past or judges it has had its say once a model's files are written.
-BEFORE_SERVING = frozenset(
-    {"tests", "backtest", "leaks", "fitting", "learning", "past", "holdout", "gate", "targets", "splits"}
+NOT_SERVING = frozenset(
+    {
+        "tests",
+        "backtest",
+        "leaks",
+        "fitting",
+        "learning",
+        "out_of_fold",
+        "holdout",
+        "promotion_gate",
+        "targets",
+        "splits",
+    }
 )
 
 
@@ -45,7 +56,7 @@ def source_digest(package: Path) -> str:
     """The first 16 digits of a SHA-256 over the package's modules, without those that only learn or judge."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
-        if BEFORE_SERVING.isdisjoint(path.relative_to(package).with_suffix("").parts):
+        if NOT_SERVING.isdisjoint(path.relative_to(package).with_suffix("").parts):
             digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

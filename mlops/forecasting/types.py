@@ -13,7 +13,7 @@ HORIZONS: tuple[int, ...] = (1, 5, 10, 20)
 
 
 class Progress(Protocol):
-    """Told how far a long computation is: a share in 0..1 and what is being done."""
+    """ProgressMessage how far a long computation is: a share in 0..1 and what is being done."""
 
     def __call__(self, share: float, stage: str) -> None: ...
 

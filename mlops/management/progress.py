@@ -15,23 +15,23 @@ FIRST_ESTIMATE_S = 2.0
 
 
 @contextmanager
-def progress_told(what: str, *, lines: bool = False) -> Iterator[Progress]:
+def report_progress(what: str, *, lines: bool = False) -> Iterator[Progress]:
     """A bar with the time that is left; without a terminal nothing, or with `lines` one at every tenth."""
     console = Console(stderr=True)
     began, tenths = time.monotonic(), 0
 
-    def tell(share: float, stage: str) -> None:
+    def report(share: float, stage: str) -> None:
         nonlocal tenths
-        words = f"{stage}{_left(share, time.monotonic() - began)}"
-        bar.update(task, completed=share, description=words)
+        text = f"{stage}{_left(share, time.monotonic() - began)}"
+        bar.update(task, completed=share, description=text)
         if lines and not console.is_terminal and int(10 * share) > tenths:
             tenths = int(10 * share)
-            sys.stderr.write(f"{what}: {100 * share:.0f} %, {words}\n")
+            sys.stderr.write(f"{what}: {100 * share:.0f} %, {text}\n")
 
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with ProgressBar(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=1.0)
-        yield tell
+        yield report
 
 
 def _left(share: float, elapsed_s: float) -> str:

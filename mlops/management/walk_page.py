@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 from mlops.forecasting.figures import Figures
-from mlops.management.walk_words import points, tenthousandths, with_bounds
+from mlops.management.walk_format import points, tenthousandths, with_bounds
 from mlops.scorecard import NOT_MEASURED, decimals, percent
 
-Told = Callable[[Figures], str]
+CellFormatter = Callable[[Figures], str]
 CRASHES = ("2008", "2020")
 
 
@@ -15,8 +15,8 @@ def walk_page(figures: Figures) -> str:
     horizons = figures["horizons"]
     head = ["", *(f"{horizon} session{'s' * (horizon != '1')}" for horizon in horizons)]
     lines = [_line(head), "|" + "---|" * len(head)]
-    for name, told in _rows():
-        cells = [told(one) for one in horizons.values()]
+    for name, formatter in _rows():
+        cells = [formatter(one) for one in horizons.values()]
         if any(cell != NOT_MEASURED for cell in cells):
             lines.append(_line([name, *cells]))
     return "\n".join(lines) + "\n"
@@ -26,7 +26,7 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _rows() -> Iterator[tuple[str, Told]]:
+def _rows() -> Iterator[tuple[str, CellFormatter]]:
     yield from _direction()
     yield from _probabilities()
     yield from _risk()
@@ -35,16 +35,16 @@ def _rows() -> Iterator[tuple[str, Told]]:
     yield from _interval(99)
 
 
-def _within(part: str, told: Told) -> Told:
+def _within(part: str, formatter: CellFormatter) -> CellFormatter:
     """The words of a part of a horizon's figures."""
-    return lambda one: told(one[part])
+    return lambda one: formatter(one[part])
 
 
-def _direction() -> Iterator[tuple[str, Told]]:
+def _direction() -> Iterator[tuple[str, CellFormatter]]:
     yield "forecasts", lambda one: f"{one['n']:,}"
-    yield "right on all days", _right
+    yield "right on all days", _accuracy
     yield "always up", lambda one: percent(one["base_rate"])
-    yield "BUY right", _within("buy", _right)
+    yield "BUY right", _within("buy", _accuracy)
     yield "BUY coverage", _within("buy", _coverage)
     yield (
         "BUY lift over the same days, points",
@@ -59,7 +59,7 @@ def _direction() -> Iterator[tuple[str, Told]]:
     yield "their coverage", _within("relative", _within("strongest", _coverage))
 
 
-def _right(one: Figures) -> str:
+def _accuracy(one: Figures) -> str:
     return with_bounds(one["accuracy"], one["accuracy_ci"])
 
 
@@ -71,14 +71,14 @@ def _coverage(calls: Figures) -> str:
     return percent(calls["coverage"]) if calls["n"] else NOT_MEASURED
 
 
-def _probabilities() -> Iterator[tuple[str, Told]]:
+def _probabilities() -> Iterator[tuple[str, CellFormatter]]:
     yield (
         "log-loss minus climatology, e-4",
         lambda one: tenthousandths(one["log_loss_vs_climatology"], one["log_loss_ci"]),
     )
     yield "Brier skill", lambda one: percent(one["brier_skill"], decimals=2)
     yield "AUC", _auc
-    yield "calibration error", lambda one: decimals(one["calibration_error"], places=4)
+    yield "calibration error", lambda one: decimals(one["calibration_error"], decimals=4)
     yield "rank IC", lambda one: decimals(one["rank_ic"])
     yield "price, MSE skill", lambda one: percent(one["price_mse_skill"], decimals=2)
 
@@ -87,7 +87,7 @@ def _auc(one: Figures) -> str:
     return decimals(one["auc"])
 
 
-def _risk() -> Iterator[tuple[str, Told]]:
+def _risk() -> Iterator[tuple[str, CellFormatter]]:
     for name, head in (("volatility rises", "volatility_rises"), ("big move", "big_move")):
         yield f"{name}: right", _within(head, lambda side: percent(side["accuracy"]))
         yield f"{name}: came", _within(head, lambda side: percent(side["base_rate"]))
@@ -95,7 +95,7 @@ def _risk() -> Iterator[tuple[str, Told]]:
     yield "big move: Brier skill", _within("big_move", lambda move: decimals(move["brier_skill"]))
 
 
-def _interval(level: int, *, in_crashes: bool = False) -> Iterator[tuple[str, Told]]:
+def _interval(level: int, *, in_crashes: bool = False) -> Iterator[tuple[str, CellFormatter]]:
     part = f"interval_{level}"
     yield f"{level} % interval held", _within(part, lambda it: percent(it["coverage"], decimals=2))
     for group in ("symbol", "year"):
@@ -107,13 +107,13 @@ def _interval(level: int, *, in_crashes: bool = False) -> Iterator[tuple[str, To
         yield f"{level} % Winkler, share of {name}", _within(part, _winkler(benchmark))
 
 
-def _worst(group: str) -> Told:
+def _worst(group: str) -> CellFormatter:
     return lambda it: f"{percent(it[f'worst_{group}'])} ({it[f'worst_{group}_name']})"
 
 
-def _crash(year: str) -> Told:
+def _crash(year: str) -> CellFormatter:
     return lambda crashes: percent(crashes[year])
 
 
-def _winkler(benchmark: str) -> Told:
+def _winkler(benchmark: str) -> CellFormatter:
     return lambda it: decimals(it[f"winkler_vs_{benchmark}"])

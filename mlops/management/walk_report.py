@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mlops.management.walk_words import points, tenthousandths, with_bounds
+from mlops.management.walk_format import points, tenthousandths, with_bounds
 from mlops.scorecard import counted, decimals, percent
 
 WIDTH = 124
@@ -103,7 +103,7 @@ def _intervals(horizons: Figures) -> Table:
             percent(one["worst_year"]),
             decimals(one["winkler_vs_garch"]),
             decimals(one["winkler_vs_constant"]),
-            *(percent(held) for held in one["crashes"].values()),
+            *(percent(coverage) for coverage in one["crashes"].values()),
         )
         for horizon, all_levels in horizons.items()
         for level in LEVELS

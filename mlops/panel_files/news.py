@@ -40,23 +40,23 @@ def with_news(panel: Panel, path: Path) -> NewsFile:
     column_of = {symbol: column for column, symbol in enumerate(panel.symbols)}
     columns = np.array([column_of.get(symbol, -1) for symbol in symbols.tolist()], dtype=np.intp)
     rows = np.searchsorted(panel.sessions, days).clip(max=len(panel.sessions) - 1)
-    told = np.isfinite(scores)
+    sessions_with_news = np.isfinite(scores)
     complaints = {
         "no_date": np.isnat(days),
         "unknown_symbol": columns < 0,
         "not_a_session": panel.sessions[rows] != days,
-        "score_out_of_bounds": told & (np.abs(np.where(told, scores, 0.0)) > 1),
-        "bad_count": ~(counts >= 0) | (told & (counts < 1)),
+        "score_out_of_bounds": sessions_with_news & (np.abs(np.where(sessions_with_news, scores, 0.0)) > 1),
+        "bad_count": ~(counts >= 0) | (sessions_with_news & (counts < 1)),
     }
     good = ~np.logical_or.reduce(list(complaints.values()))
     left_out = Counter({name: int(found.sum()) for name, found in complaints.items() if found.any()})
     _, first = np.unique(rows[good] * len(panel.symbols) + columns[good], return_index=True)
-    kept = np.flatnonzero(good)[first]
-    if len(kept) < good.sum():
-        left_out["duplicate_session"] = int(good.sum()) - len(kept)
-    if not told[kept].any():
+    valid = np.flatnonzero(good)[first]
+    if len(valid) < good.sum():
+        left_out["duplicate_session"] = int(good.sum()) - len(valid)
+    if not sessions_with_news[valid].any():
         raise PanelFileUnusable(path.name, "it has no score for a symbol and session of the bars")
     score, count = np.full(panel.close.shape, np.nan), np.zeros(panel.close.shape)
-    score[rows[kept], columns[kept]] = scores[kept]
-    count[rows[kept], columns[kept]] = np.where(told[kept], counts[kept], 0.0)
+    score[rows[valid], columns[valid]] = scores[valid]
+    count[rows[valid], columns[valid]] = np.where(sessions_with_news[valid], counts[valid], 0.0)
     return NewsFile(replace(panel, news_score=score, news_count=count), len(scores), dict(left_out.most_common()))

@@ -85,15 +85,15 @@ def _offered(table: Table, refused: Counter[str]) -> Iterator[_Offered]:
     days = _days(table, date, refused)
     prices, closes_only = _prices(table, close)
     names = table.texts(symbol) if symbol else np.full(len(days), Path(table.name).stem, dtype=object)
-    kept = ~np.isnat(days) & (names != "")
+    valid = ~np.isnat(days) & (names != "")
     if (names == "").any():
         refused["no_symbol"] = int((names == "").sum())
-    found, first, place = np.unique(names[kept].astype(str), return_index=True, return_inverse=True)
+    found, first, place = np.unique(names[valid].astype(str), return_index=True, return_inverse=True)
     # Bars of one symbol oldest first; a stable order, so that two bars of a day stay two bars of a day.
-    order = np.lexsort((days[kept], place))
+    order = np.lexsort((days[valid], place))
     bounds = np.searchsorted(place[order], np.arange(len(found) + 1))
     for number in np.argsort(first).tolist():
-        rows = np.flatnonzero(kept)[order[bounds[number] : bounds[number + 1]]]
+        rows = np.flatnonzero(valid)[order[bounds[number] : bounds[number + 1]]]
         own = {name: values[rows] for name, values in prices.items()}
         yield _Offered(str(found[number]), BarColumns(session=days[rows], **own), closes_only)
 
@@ -138,15 +138,15 @@ def _believed(offered: _Offered, refused: Counter[str]) -> BarColumns:
     """What the quality rules let through."""
     last = offered.columns.session.max().item()
     if not offered.closes_only:
-        judged = check_columns(offered.columns, mic=None, last_final=last)
-        refused.update(one.rule for one in judged.rejected)
-        return judged.good
-    judged = check_columns(_as_bars(offered.columns), mic=None, last_final=last)
+        evaluated = check_columns(offered.columns, mic=None, last_final=last)
+        refused.update(one.rule for one in evaluated.rejected)
+        return evaluated.good
+    evaluated = check_columns(_as_bars(offered.columns), mic=None, last_final=last)
     # A close that comes again is no standstill of all four prices.
-    again = columns_from_records([one.bar for one in judged.rejected if one.rule == FLAT_LINE])
-    refused.update(one.rule for one in judged.rejected if one.rule != FLAT_LINE)
-    days = np.concatenate([judged.good.session, again.session])
-    closes = np.concatenate([judged.good.close, again.close])
+    again = columns_from_records([one.bar for one in evaluated.rejected if one.rule == FLAT_LINE])
+    refused.update(one.rule for one in evaluated.rejected if one.rule != FLAT_LINE)
+    days = np.concatenate([evaluated.good.session, again.session])
+    closes = np.concatenate([evaluated.good.close, again.close])
     if len(again) and np.ptp(closes) == 0:
         # One that never moves is no price that anybody paid.
         refused[FLAT_LINE] += len(days)

@@ -11,7 +11,8 @@ from django.db import transaction
 from marketdata.selectors import active_instruments
 from mlops.dataset import load_panel
 from mlops.errors import PromotionRefused
-from mlops.forecasting.fitting import GateVerdict, compare_holdouts, evaluate_holdout
+from mlops.forecasting.holdout import evaluate_holdout
+from mlops.forecasting.promotion_gate import GateDecision, compare_holdouts
 from mlops.models import Evaluation, ModelVersion
 from mlops.selectors import champion
 from mlops.services import locks
@@ -68,7 +69,7 @@ def _contest(challenger: ModelVersion, serving: ModelVersion) -> Contest:
     )
 
 
-def _verdict(contest: Contest) -> GateVerdict:
+def _verdict(contest: Contest) -> GateDecision:
     """What the paired comparison says; an identical copy needs none."""
     if contest.challenger.artifact_sha256 == contest.champion.artifact_sha256:
         return _keep(
@@ -86,11 +87,11 @@ def _verdict(contest: Contest) -> GateVerdict:
     return compare_holdouts(reports[0], reports[1], rule=contest.rule)
 
 
-def _keep(reason: str) -> GateVerdict:
-    return GateVerdict(decision="keep", reason=reason, statistics={})
+def _keep(reason: str) -> GateDecision:
+    return GateDecision(decision="keep", reason=reason, statistics={})
 
 
-def record(contest: Contest, verdict: GateVerdict, now: datetime) -> Evaluation:
+def record(contest: Contest, verdict: GateDecision, now: datetime) -> Evaluation:
     """Store the evaluation and, in the same transaction, promote when it says so and the champion is still the one
     that was compared."""
     with transaction.atomic():

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 Fit = Literal["serving", "holdout"]
 
-BUNDLES_KEPT = 4
+BUNDLE_CACHE_SIZE = 4
 _bundles: OrderedDict[tuple[str, str, Fit], Bundle] = OrderedDict()
 _loading = Lock()
 
@@ -41,7 +41,7 @@ def bundle_of(version: ModelVersion, fit: Fit) -> Bundle:
     with _loading:
         if key not in _bundles:
             _bundles[key] = load_bundle_checked(version, fit)
-            while len(_bundles) > BUNDLES_KEPT:
+            while len(_bundles) > BUNDLE_CACHE_SIZE:
                 _bundles.popitem(last=False)
         _bundles.move_to_end(key)
         return _bundles[key]

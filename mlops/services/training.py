@@ -14,9 +14,11 @@ from mlops.artifacts import discard, write
 from mlops.conf import ModelSettings
 from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory, MlopsError
+from mlops.forecasting.bundle import Bundle
 from mlops.forecasting.errors import TooLittleHistory
 from mlops.forecasting.figures import json_ready
-from mlops.forecasting.fitting import FEWEST_SESSIONS, Bundle, FitSettings, HoldoutReport, evaluate_holdout, fit_bundle
+from mlops.forecasting.fitting import FEWEST_SESSIONS, FitSettings, fit_bundle
+from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
 from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress
@@ -144,7 +146,7 @@ def run_training(
         return None
     write_progress = ProgressWriter(run, clock=clock)
 
-    def tell(share: float, stage: str) -> None:
+    def notify(share: float, stage: str) -> None:
         write_progress(share, stage)
         progress(share, stage)
 
@@ -155,7 +157,7 @@ def run_training(
             note=run.reason,
             through=run.through,
         )
-        version = train(plan, artifacts=settings.artifacts, now=clock(), progress=tell)
+        version = train(plan, artifacts=settings.artifacts, now=clock(), progress=notify)
         return _judge(run, version, clock)
 
 
@@ -206,7 +208,7 @@ def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress:
         serving = fit_bundle(
             panel,
             through=dates.last,
-            settings=replace(fit_settings, news=holdout.reads_news),
+            settings=replace(fit_settings, news=holdout.uses_news),
             progress=_part(progress, EVALUATION_ENDS, SERVING_FIT_ENDS, "on all sessions"),
         )
     except TooLittleHistory as error:
@@ -217,10 +219,10 @@ def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress:
 def _part(progress: Progress, start: float, end: float, scope: str) -> Progress:
     """The progress of one step as a part of the whole."""
 
-    def tell(share: float, stage: str) -> None:
+    def notify(share: float, stage: str) -> None:
         progress(start + (end - start) * share, f"{stage} ({scope})")
 
-    return tell
+    return notify
 
 
 def _register(version: ModelVersion, fits: Fits, root: Path, began: float) -> None:

@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 
 from mlops.forecasting.backtest.ablation import ablation
-from mlops.forecasting.backtest.report import Measured, report
-from mlops.forecasting.backtest.walk_forward import YEARLY, stretches_of
-from mlops.forecasting.backtest.workers import walk
+from mlops.forecasting.backtest.report import ReportInputs, report
+from mlops.forecasting.backtest.walk_forward import YEARLY, evaluation_periods
+from mlops.forecasting.backtest.workers import walk_forward
 from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.learning import learning_set
@@ -44,17 +44,17 @@ def evaluate_file(plan: WalkPlan, progress: Progress) -> Figures:
     read = read_panel(plan.path)
     news = with_news(read.panel, plan.news) if plan.news else None
     panel = news.panel if news else read.panel
-    stretches = stretches_of(panel.sessions, test_from=plan.test_from, refit=plan.refit)
+    stretches = evaluation_periods(panel.sessions, test_from=plan.test_from, refit=plan.refit)
     walked_at = READ + (WALKED - READ) * (0.5 if news else 1.0)
-    walked = walk(panel, stretches, plan.fit, workers=plan.workers, progress=_part(progress, READ, walked_at))
+    walked = walk_forward(panel, stretches, plan.fit, workers=plan.workers, progress=_part(progress, READ, walked_at))
     compared = None
     if news:
         deaf = replace(plan.fit, news=False)
-        other = walk(panel, stretches, deaf, workers=plan.workers, progress=_part(progress, walked_at, WALKED))
+        other = walk_forward(panel, stretches, deaf, workers=plan.workers, progress=_part(progress, walked_at, WALKED))
         compared = ablation(walked, other, plan.horizons, seed=plan.fit.seed)
         compared |= {"rows": news.rows, "left_out": dict(news.left_out)}
     progress(WALKED, "figures")
-    figures = report(walked, Measured(panel, learning_set(panel), plan.fit.seed), plan.horizons)
+    figures = report(walked, ReportInputs(panel, learning_set(panel), plan.fit.seed), plan.horizons)
     figures |= {
         "sentiment_ablation": compared,
         "panel": _facts(read),

@@ -73,7 +73,7 @@ def test_promotion_asks_for_a_reason_and_keeps_it_with_the_actor(staff: Client, 
     assert (change.actor.email, change.reason) == ("staff@example.com", "looks right")
 
 
-def test_damaged_files_are_said_and_not_promoted(staff: Client, artifact_root: Path) -> None:
+def test_damaged_files_are_reported_and_not_promoted(staff: Client, artifact_root: Path) -> None:
     version = model_version("v1")
     staff.post(reverse("admin:mlops_modelversion_promote", args=[version.pk]), {**SUBMITTED, "reason": "looks right"})
     page = staff.get(reverse(LIST)).content.decode()
@@ -149,7 +149,7 @@ def test_comparisons_and_alias_changes_can_be_read(admin_client: Client, artifac
 
 
 @pytest.mark.parametrize("model", ["modelversion", "trainingrun", "evaluation", "aliaschange"])
-def test_nobody_adds_changes_or_deletes_rows_by_hand(admin_client: Client, model: str) -> None:
+def test_rows_are_read_only_in_the_admin(admin_client: Client, model: str) -> None:
     version = model_version("v1")
     keys = {
         "modelversion": version.pk,

@@ -125,7 +125,7 @@ def test_no_name_leads_out_of_the_artifact_folder(tmp_path: Path, name: str) -> 
     assert [path.name for path in tmp_path.rglob("*")] in ([], ["artifacts"])
 
 
-def test_a_file_in_the_place_of_the_folder_is_said_to_be_unreadable(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "v1").write_text("not a folder")
     with pytest.raises(ArtifactCorrupt, match="cannot be read"):
         verify(root=tmp_path, name="v1", sha256="0" * 64)

@@ -12,12 +12,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from config.devserver.servers import needs_servers
-from mlops.forecasting.leaks import Article, Verdict
+from mlops.forecasting.leaks import Article, CheckResult
 from mlops.forecasting.leaks.news_checks import check_news
 from mlops.forecasting.tests import planted
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import Panel
-from mlops.leak_gate import closes_of, sample_panel, session_news
+from mlops.leak_check import closes_of, sample_panel, session_news
 from mlops.management.commands.check_leaks import Command, leak_report
 
 
@@ -42,13 +42,13 @@ def written(panel: Panel, path: Path, *, odd: Sequence[str] = ()) -> Path:
     return path
 
 
-def test_a_leak_is_told_with_its_cell_and_the_exit_code_is_one(tmp_path: Path) -> None:
+def test_a_leak_is_reported_with_its_cell_and_exit_code_one(tmp_path: Path) -> None:
     path = written(synthetic_panel(sessions=900, symbols=2), tmp_path / "bars.csv", odd=["S000,someday,1,1,1,1,1"])
-    told = StringIO()
+    output = StringIO()
     with pytest.raises(CommandError, match=r"^2 of 9 checks failed: future, labels\.$") as error:
-        call_command(PlantedCommand(), data=str(path), stdout=told)
+        call_command(PlantedCommand(), data=str(path), stdout=output)
     assert error.value.returncode == 1
-    plain = " ".join(told.getvalue().replace("│", " ").split())
+    plain = " ".join(output.getvalue().replace("│", " ").split())
     assert "Left out of 1,800 bars: no_date 1." in plain
     assert "2 symbols, 900 sessions" in plain
     assert "LEAK S000" in plain
@@ -57,9 +57,9 @@ def test_a_leak_is_told_with_its_cell_and_the_exit_code_is_one(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_nothing_leaks_on_the_bundled_bars() -> None:
-    told = StringIO()
-    call_command("check_leaks", stdout=told)
-    assert told.getvalue().endswith("All 9 checks passed: nothing knew what it could not have known.\n")
+    output = StringIO()
+    call_command("check_leaks", stdout=output)
+    assert output.getvalue().endswith("All 9 checks passed: nothing knew what it could not have known.\n")
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_the_news_rules_pass_on_a_year_with_its_early_closes() -> None:
     assert check_news(session_news, closes[-60:]).passed
 
 
-def test_a_check_that_compared_nothing_is_told_as_failed() -> None:
+def test_a_check_without_comparisons_fails() -> None:
     panel = synthetic_panel(sessions=3, symbols=1)
-    assert "there was nothing to" in leak_report([Verdict("news", "news", 0)], panel, coloured=False)
+    assert "there was nothing to" in leak_report([CheckResult("news", "news", 0)], panel, coloured=False)
 
 
 def test_no_server_is_needed() -> None:

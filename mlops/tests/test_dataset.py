@@ -55,7 +55,7 @@ def test_columns_are_symbols_and_rows_are_sessions(
     np.testing.assert_array_equal(panel.volume[:, 1], [np.nan, 1000.0, 1000.0])
 
 
-def test_nothing_after_the_last_session_asked_for(stocks: list[Instrument]) -> None:
+def test_sessions_after_the_last_requested_one_are_excluded(stocks: list[Instrument]) -> None:
     panel = load_panel(instruments=stocks, through=TUESDAY)
     assert panel.sessions.tolist() == [MONDAY, TUESDAY]
 
@@ -65,7 +65,7 @@ def test_a_bar_that_is_not_final_is_not_there(stocks: list[Instrument]) -> None:
     assert load_panel(instruments=stocks).sessions.tolist()[-1] == WEDNESDAY
 
 
-def test_only_the_instruments_asked_for(stocks: list[Instrument]) -> None:
+def test_only_requested_instruments_are_read(stocks: list[Instrument]) -> None:
     assert load_panel(instruments=stocks[:1]).sessions.tolist() == [TUESDAY, WEDNESDAY]
 
 
@@ -119,7 +119,7 @@ def test_blocks_and_rows_give_the_same_arrays(
 
 
 @pytest.mark.parametrize("damage", ["body", "checksums", "cut"])
-def test_a_damaged_block_is_told_and_rows_are_read(damage: str) -> None:
+def test_a_damaged_block_is_reported_and_rows_are_read(damage: str) -> None:
     instruments = [written("ONE", date(2022, 1, 3), bars=300)]
     whole = load_panel(instruments=instruments)
     block = BarBlock.objects.get()

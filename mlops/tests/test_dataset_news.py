@@ -50,7 +50,7 @@ def published(instrument: Instrument, at: datetime, title: str) -> None:
     assert report.stored.new == 1
 
 
-def test_moods_stand_at_their_session_and_symbol(
+def test_daily_sentiment_is_at_its_session_and_symbol(
     stocks: list[Instrument], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     nvda, aapl = stocks
@@ -71,7 +71,7 @@ def test_without_a_mood_there_are_no_arrays(stocks: list[Instrument]) -> None:
     assert (panel.news_score, panel.news_count) == (None, None)
 
 
-def test_moods_are_left_alone_when_nobody_asks(
+def test_daily_sentiment_is_read_only_on_request(
     stocks: list[Instrument], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     mood(stocks[0], MONDAY, 0.5)
@@ -80,7 +80,7 @@ def test_moods_are_left_alone_when_nobody_asks(
     assert panel.news_score is None
 
 
-def test_only_moods_up_to_the_last_session(stocks: list[Instrument]) -> None:
+def test_daily_sentiment_ends_with_the_last_session(stocks: list[Instrument]) -> None:
     mood(stocks[0], MONDAY, 0.5)
     mood(stocks[0], WEDNESDAY, 0.6)
     panel = load_panel(instruments=stocks, through=TUESDAY)
@@ -97,6 +97,6 @@ def test_an_article_of_the_close_is_not_known_at_the_close(stocks: list[Instrume
     assert before.news_score[1, 1] > 0
     np.testing.assert_array_equal(before.news_score, after.news_score)
     np.testing.assert_array_equal(before.news_count, after.news_count)
-    told = load_panel(instruments=stocks).news_score
-    assert told is not None
-    assert told[2, 1] < 0
+    output = load_panel(instruments=stocks).news_score
+    assert output is not None
+    assert output[2, 1] < 0

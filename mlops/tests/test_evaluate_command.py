@@ -113,8 +113,8 @@ def figures(closes: Path, tmp_path_factory: pytest.TempPathFactory) -> Figures:
     rows, columns = np.nonzero(np.arange(760 * 4).reshape(760, 4) % 2 == 0)
     news = tmp_path_factory.mktemp("news") / "news.csv"
     table = {"symbol": np.array(small_panel().symbols)[columns], "date": small_panel().sessions[rows]}
-    moods = np.random.default_rng(1).uniform(-1, 1, len(rows))
-    pd.DataFrame(table | {"score": moods, "articles": 1}).to_csv(news, index=False)
+    daily_sentiment = np.random.default_rng(1).uniform(-1, 1, len(rows))
+    pd.DataFrame(table | {"score": daily_sentiment, "articles": 1}).to_csv(news, index=False)
     plan = WalkPlan(path=closes, test_from=TEST_FROM, fit=light_settings(), refit="never", horizons=(1, 5), news=news)
     return evaluate_file(plan, lambda share, stage: None)
 
@@ -153,12 +153,12 @@ def test_news_are_judged_by_a_walk_without_them(figures: Figures) -> None:
 
 
 def test_the_tables_say_what_was_measured(figures: Figures) -> None:
-    told = walk_report(figures, coloured=False)
+    output = walk_report(figures, coloured=False)
     for heading in ("always up", "log-loss, e-4", "vs GARCH", "News: with minus without; 1 of 1 fit had"):
-        assert heading in told
-    assert "4 symbols, 760 sessions from 2015-01-05 to 2017-12-01, 3,040 bars; left out: none." in told
-    assert "Tested from 2017-04-24 with 1 fit; " in told
-    assert max(map(len, told.splitlines()[:-3])) <= 124
+        assert heading in output
+    assert "4 symbols, 760 sessions from 2015-01-05 to 2017-12-01, 3,040 bars; left out: none." in output
+    assert "Tested from 2017-04-24 with 1 fit; " in output
+    assert max(map(len, output.splitlines()[:-3])) <= 124
 
 
 def test_the_page_says_the_same(figures: Figures) -> None:
@@ -177,11 +177,11 @@ def test_the_page_says_the_same(figures: Figures) -> None:
 def test_the_command_itself(closes: Path, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     page = tmp_path / "figures.md"
-    asked = ("--test-from", "2017-04-24", "--refit", "never", "--horizons", "20")
-    told = evaluate(closes, *asked, "--json", str(out), "--page", str(page))
+    requested = ("--test-from", "2017-04-24", "--refit", "never", "--horizons", "20")
+    output = evaluate(closes, *requested, "--json", str(out), "--page", str(page))
     figures = json.loads(out.read_text())
     assert list(figures["horizons"]) == ["20"]
     assert figures["sentiment_ablation"] is None
     assert figures["refit"] == "never"
-    assert "Tested from 2017-04-24 with 1 fit; " in told
+    assert "Tested from 2017-04-24 with 1 fit; " in output
     assert page.read_text().startswith("|  | 20 sessions |\n")

@@ -10,7 +10,7 @@ import pytest
 from mlops import artifacts
 from mlops.errors import ArtifactCorrupt, NoChampion, PromotionRefused
 from mlops.forecasting.bundle import UP, Bundle
-from mlops.forecasting.gate import GateVerdict
+from mlops.forecasting.promotion_gate import GateDecision
 from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.types import Panel
 from mlops.models import AliasChange, ModelVersion
@@ -45,8 +45,8 @@ def far_off(bundle: Bundle) -> Bundle:
     """The bundle with the firm belief that prices fall nine times in ten, and bands that nothing leaves."""
     head = bundle.heads[UP]
     sure = replace(head, base_rates=np.full_like(head.base_rates, 0.1), weights=np.zeros_like(head.weights))
-    bands = replace(bundle.bands, quantiles=3 * bundle.bands.quantiles)
-    return replace(bundle, heads={**bundle.heads, UP: sure}, bands=bands)
+    bands = replace(bundle.intervals, quantiles=3 * bundle.intervals.quantiles)
+    return replace(bundle, heads={**bundle.heads, UP: sure}, intervals=bands)
 
 
 @pytest.fixture
@@ -59,9 +59,7 @@ def serving(version: ModelVersion) -> ModelVersion:
     return promote(version=version, actor=None, reason="first trained version", now=NOW)
 
 
-def test_a_clearly_better_challenger_becomes_champion_and_the_reason_is_kept(
-    bars: None, bundle: Bundle, market: Panel
-) -> None:
+def test_a_clearly_better_challenger_becomes_champion_with_a_reason(bars: None, bundle: Bundle, market: Panel) -> None:
     old = serving(registered("v1", far_off(bundle), market))
     new = registered("v2", bundle, market)
     evaluation = judge_challenger(challenger=new, now=NOW)
@@ -72,7 +70,7 @@ def test_a_clearly_better_challenger_becomes_champion_and_the_reason_is_kept(
     assert (evaluation.first, evaluation.last) == (new.holdout_first, new.holdout_last)
 
 
-def test_a_clearly_worse_challenger_stays_out_and_the_reason_is_kept(bars: None, bundle: Bundle, market: Panel) -> None:
+def test_a_clearly_worse_challenger_is_refused_with_a_reason(bars: None, bundle: Bundle, market: Panel) -> None:
     old = serving(registered("v1", bundle, market, trained_through=date(2018, 1, 1)))
     evaluation = judge_challenger(challenger=registered("v2", far_off(bundle), market), now=NOW)
     assert (evaluation.decision, evaluation.rule) == ("keep", "non_inferiority")
@@ -97,7 +95,7 @@ def test_an_equal_version_that_learned_from_nothing_newer_is_not_promoted(
     assert champion() == old
 
 
-def test_a_copy_of_the_champion_is_kept_out_without_a_comparison(bars: None, bundle: Bundle, market: Panel) -> None:
+def test_a_copy_of_the_champion_is_refused_without_a_comparison(bars: None, bundle: Bundle, market: Panel) -> None:
     old = serving(registered("v1", bundle, market))
     evaluation = judge_challenger(challenger=registered("v2", bundle, market), now=NOW)
     assert evaluation.decision == "keep"
@@ -148,10 +146,10 @@ def test_damaged_files_are_no_ground_for_a_promotion(bars: None, bundle: Bundle,
     assert champion() == old
 
 
-def test_a_verdict_over_a_champion_of_yesterday_promotes_nobody(artifact_root: Path) -> None:
+def test_a_decision_about_a_former_champion_promotes_nothing(artifact_root: Path) -> None:
     compared, challenger = serving(version_with_files("v1")), version_with_files("v2")
     meanwhile = serving(version_with_files("v3"))
     contest = Contest(challenger, compared, "superiority", challenger.holdout_first, challenger.holdout_last)
-    evaluation = record(contest, GateVerdict("promote", "better than v1", {}), NOW)
+    evaluation = record(contest, GateDecision("promote", "better than v1", {}), NOW)
     assert (evaluation.decision, champion()) == ("keep", meanwhile)
     assert evaluation.reason == "Another version became champion while v2 was being compared."

@@ -90,7 +90,7 @@ def test_weekly_bars_are_no_daily_ones(tmp_path: Path) -> None:
         read_panel(stored(weekly, tmp_path, "closes.csv", index=True))
 
 
-def test_columns_told_apart_by_something_else_than_commas_are_named(tmp_path: Path) -> None:
+def test_other_column_separators_are_named(tmp_path: Path) -> None:
     path = tmp_path / "closes.csv"
     CLOSES.to_csv(path, sep=";")
     with pytest.raises(PanelFileUnusable, match="its header is one column, 'Date;BBB;AAA;CCC'; columns are told apart"):

@@ -105,7 +105,7 @@ def test_the_champion_at_an_instant(artifact_root: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_readers_are_told_after_the_commit_only(
+def test_readers_are_notified_after_commit(
     artifact_root: Path, champion_key: str, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     redis = redis_client()

@@ -64,7 +64,7 @@ def test_no_more_than_four_models_stay_in_memory(version: ModelVersion, artifact
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing", "extra"])
-def test_damaged_files_are_a_corrupt_artifact_and_nothing_is_kept(
+def test_damaged_files_are_a_corrupt_artifact_and_not_cached(
     version: ModelVersion, artifact_root: Path, market: Panel, damage: str
 ) -> None:
     index = artifact_root / "v1" / "serving" / "bundle.json"

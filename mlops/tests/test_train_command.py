@@ -25,7 +25,7 @@ def train(*arguments: str) -> str:
     return printed.getvalue()
 
 
-def test_a_training_is_told_as_one_json_object(
+def test_a_training_is_printed_as_one_json_object(
     artifact_root: Path,
     market: Panel,
     sent: Sent,
@@ -56,11 +56,11 @@ def test_the_table_shows_every_figure_beside_its_base_rate() -> None:
     ]  # fmt: skip
 
 
-def test_the_outcome_of_a_comparison_is_told_with_its_reason() -> None:
+def test_the_outcome_of_a_comparison_is_printed_with_its_reason() -> None:
     champion, challenger = model_version("v1", stage="champion"), model_version("v2")
     evaluation = Evaluation(champion=champion, challenger=challenger, reason="Log-loss is 1 % higher.")
-    kept = outcome_sentence(Training(challenger, evaluation))
-    assert kept == ("Trained v2 through 2023-09-21 in 12.5 s. It was not promoted; v1 stays. Log-loss is 1 % higher.")
+    stored = outcome_sentence(Training(challenger, evaluation))
+    assert stored == ("Trained v2 through 2023-09-21 in 12.5 s. It was not promoted; v1 stays. Log-loss is 1 % higher.")
     promoted = outcome_sentence(Training(champion, Evaluation(champion=challenger, reason="Log-loss is 1 % lower.")))
     assert promoted == "Trained v1 through 2023-09-21 in 12.5 s. It is the champion now. Log-loss is 1 % lower."
     uncompared = outcome_sentence(Training(challenger, None, remark="v2 was trained but not compared."))

@@ -63,8 +63,8 @@ def test_a_hold_out_needs_something_before_it(market: Panel) -> None:
 def test_the_first_version_serves_and_a_second_training_makes_the_same_files(
     stocks: list[Instrument], market: Panel, artifact_root: Path
 ) -> None:
-    told: list[float] = []
-    first = train(PLAN, artifacts=artifact_root, now=NOW, progress=lambda share, stage: told.append(share))
+    output: list[float] = []
+    first = train(PLAN, artifacts=artifact_root, now=NOW, progress=lambda share, stage: output.append(share))
     assert (first.version, first.stage, first.seed, first.note) == ("v1", "champion", 7, "a test")
     assert AliasChange.objects.get().reason == "first trained version"
     assert first.holdout_trained_through < first.holdout_first
@@ -73,10 +73,10 @@ def test_the_first_version_serves_and_a_second_training_makes_the_same_files(
     assert bundle_of(first, "holdout").trained_through == first.holdout_trained_through
     assert bundle_of(first, "serving").trained_through == first.trained_through
 
-    assert told[0] == 0.0
-    assert told[-1] == 1.0
-    assert len(told) > 5
-    assert told == sorted(told)
+    assert output[0] == 0.0
+    assert output[-1] == 1.0
+    assert len(output) > 5
+    assert output == sorted(output)
 
     horizons = ModelVersion.objects.get(pk=first.pk).metrics["horizons"]
     assert sorted(horizons, key=int) == ["1", "5", "10", "20"]
@@ -115,7 +115,7 @@ def test_training_through_a_date_reads_nothing_later(
     assert version.trained_through == version.holdout_last == through
 
 
-def test_too_little_history_is_said_and_leaves_nothing(artifact_root: Path, market: Panel) -> None:
+def test_too_little_history_is_reported_and_stores_nothing(artifact_root: Path, market: Panel) -> None:
     stored_bars(market.through(market.sessions[400].astype(object)))
     with pytest.raises(InsufficientHistory):
         train_version(seed=7, holdout_sessions=60, artifacts=artifact_root, now=NOW, progress=no_progress)
@@ -189,24 +189,24 @@ def test_a_version_trained_with_news_says_so_and_both_fits_read_them(
     stocks: list[Instrument], market: Panel, artifact_root: Path
 ) -> None:
     sessions = market.sessions.astype(object)
-    stored_moods(stocks, sessions[:528])
+    stored_sentiment(stocks, sessions[:528])
     version = train(PLAN, artifacts=artifact_root, now=NOW, progress=no_progress)
     assert version.feature_set == "hc3+news"
-    assert bundle_of(version, "holdout").reads_news
-    assert bundle_of(version, "serving").reads_news
+    assert bundle_of(version, "holdout").uses_news
+    assert bundle_of(version, "serving").uses_news
 
 
 def test_news_that_no_hold_out_has_judged_do_not_serve(
     stocks: list[Instrument], market: Panel, artifact_root: Path
 ) -> None:
     # 300 of the 528 sessions before the hold-out have none, so its fit has 228; the fit on everything would have 500
-    stored_moods(stocks, market.sessions.astype(object)[300:])
+    stored_sentiment(stocks, market.sessions.astype(object)[300:])
     version = train(PLAN, artifacts=artifact_root, now=NOW, progress=no_progress)
     assert version.feature_set == "hc3"
-    assert not bundle_of(version, "serving").reads_news
+    assert not bundle_of(version, "serving").uses_news
 
 
-def stored_moods(stocks: list[Instrument], sessions: Iterable[date]) -> None:
+def stored_sentiment(stocks: list[Instrument], sessions: Iterable[date]) -> None:
     """One article a stock and session, good and bad in turn."""
     SentimentDay.objects.bulk_create(
         SentimentDay(

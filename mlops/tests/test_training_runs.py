@@ -42,10 +42,10 @@ def test_only_the_first_worker_gets_a_run() -> None:
 def test_progress_is_written_at_most_once_a_second() -> None:
     run = training_run(status="running")
     seconds = iter([100.0, 100.5, 100.99, 101.0])
-    tell = ProgressWriter(run, clock=lambda: LATER, seconds=lambda: next(seconds))
+    notify = ProgressWriter(run, clock=lambda: LATER, seconds=lambda: next(seconds))
     written = []
     for share in (0.1, 0.2, 0.3, 0.4):
-        tell(share, f"at {share}")
+        notify(share, f"at {share}")
         run.refresh_from_db()
         written.append((run.progress, run.stage))
     # 100.0 is the first word, 100.5 and 100.99 come too early, 101.0 is a second later
@@ -68,7 +68,7 @@ def test_a_domain_error_becomes_the_run_s_sentence_and_rises() -> None:
     assert run.error == "10 sessions of history are too few to train on; 253 are needed."
 
 
-def test_any_other_end_is_told_by_its_kind_only() -> None:
+def test_other_errors_are_stored_by_class_name_only() -> None:
     run = training_run(status="running")
     with pytest.raises(KeyboardInterrupt), failures_recorded(run, lambda: LATER):
         raise KeyboardInterrupt
@@ -89,7 +89,7 @@ def test_a_run_whose_worker_was_killed_is_done_again() -> None:
     assert (claimed.status, claimed.started_at) == ("running", NOW)
 
 
-def test_a_silent_run_that_was_asked_for_hours_ago_has_failed() -> None:
+def test_a_run_without_heartbeat_has_failed() -> None:
     silent = training_run(
         status="running", requested_at=NOW - timedelta(hours=2), heartbeat_at=NOW - timedelta(minutes=31)
     )

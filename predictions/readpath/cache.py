@@ -3,23 +3,20 @@
 Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import structlog
-from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
-from accounts.limits import COUNT_CALL_LUA, count_locally
+from accounts.limits import COUNT_CALL_LUA, COUNT_CALL_SHA, count_locally
 from accounts.quotas import Quota, RateLimitResult, bucket_keys, rate_limit_result, script_arguments
 from predictions.models import Forecast
 from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until, tag_of
 from predictions.readpath.spellings import meant_by
-from store.client import StoreUnavailable, redis_client
+from store.client import StoreUnavailable, is_cluster, redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -34,26 +31,7 @@ KEPT_AT_A_TIME = 50
 # A key, and what it holds: fresh form, stale form, status.
 Entry = tuple[str, tuple[bytes, bytes, bytes]]
 
-# KEYS[3] names the champion; ARGV[6] is `symbol:horizon`, ARGV[7] the tag of what the asking process holds: forms with
-# that tag are not sent again. A refused call reads nothing.
-READ_LUA = (
-    COUNT_CALL_LUA.removesuffix("return counted\n")
-    + f"""
-if counted[1] > 0 then return counted end
-local version = redis.call('GET', KEYS[3])
-if not version then return counted end
-counted[6] = version
-local key = 'fc:' .. version .. ':' .. ARGV[6]
-local found = redis.call('HMGET', key, {", ".join(repr(name) for name in FACTS)})
-for place = 1, {len(FACTS)} do counted[6 + place] = found[place] end
-if found[{len(FACTS)}] ~= ARGV[7] then
-  local forms = redis.call('HMGET', key, {", ".join(repr(name) for name in FORMS)})
-  for place = 1, {len(FORMS)} do counted[{6 + len(FACTS)} + place] = forms[place] end
-end
-return counted
-"""
-)
-READ_SHA = hashlib.sha1(READ_LUA.encode(), usedforsecurity=False).hexdigest()
+# The limiter's counts come first in a reply.
 COUNTED = 5
 
 # ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale, status and tag.
@@ -112,30 +90,54 @@ def look(quota: Quota, symbol: str, horizon: int) -> Look:
 
 
 def asked(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
-    """What the reading script replies; None while the store does not answer."""
+    """Return the counts, the champion and the FIELDS of its answer; None without Redis.
+
+    One pipeline counts the call, names the champion and reads the answer of the version that was champion last, so that
+    every command has keys of one slot and a cluster needs one round trip as well. After a promotion the answer is read
+    again.
+    """
     try:
-        reply: Sequence[Any] = _reading_script(redis_client())(
-            keys=keys_of(quota), args=arguments_of(quota, symbol, horizon)
-        )
+        pipeline = redis_client().pipeline()
+        for command in lookup_commands(quota, CHAMPION_MEMO.version, symbol, horizon):
+            pipeline.execute_command(*command)
+        counted, version, found = pipeline.execute(raise_on_error=False)
+        if isinstance(counted, NoScriptError):
+            keys = bucket_keys(quota)
+            counted = redis_client().eval(COUNT_CALL_LUA, len(keys), *keys, *script_arguments(quota, 1))
+        for reply in (counted, version, found):
+            if isinstance(reply, RedisError):
+                raise reply
+        if counted[0] or version is None:
+            return list(counted)
+        if version.decode() != CHAMPION_MEMO.version:
+            CHAMPION_MEMO.version = version.decode()
+            found = redis_client().hmget(key_of(CHAMPION_MEMO.version, symbol, horizon), FIELDS)
     except RedisError as error:
         _note_outage(error)
         return None
-    return reply
+    return [*counted, version, *found]
 
 
-@lru_cache(maxsize=4)
-def _reading_script(client: Redis) -> Any:
-    return client.register_script(READ_LUA)
+@dataclass(slots=True)
+class ChampionMemo:
+    """The version that was champion at the last lookup of this process."""
+
+    version: str = ""
 
 
-def keys_of(quota: Quota) -> list[str]:
-    """The keys that the reading script is given."""
-    return [*bucket_keys(quota), CHAMPION_KEY]
+CHAMPION_MEMO = ChampionMemo()
 
 
-def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1, held: bytes = b"") -> list[int | str | bytes]:
-    """The arguments that the reading script is given; `held` is the tag of the forms that need not be sent."""
-    return [*script_arguments(quota, cost), f"{meant_by(symbol)}:{horizon}", held]
+def lookup_commands(
+    quota: Quota, version: str, symbol: str, horizon: int, *, fields: Sequence[str] = FIELDS
+) -> list[tuple[str | int, ...]]:
+    """Return the commands of one lookup: count the call, name the champion, read the answer of `version`."""
+    keys = bucket_keys(quota)
+    return [
+        ("EVALSHA", COUNT_CALL_SHA, len(keys), *keys, *script_arguments(quota, 1)),
+        ("GET", CHAMPION_KEY),
+        ("HMGET", key_of(version, symbol, horizon), *fields),
+    ]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
@@ -147,28 +149,20 @@ def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
 
 def peek(symbol: str, horizon: int) -> Kept | None:
     """Fetch the champion's answer without counting; None when there is none or the store does not answer."""
-    client: Any = redis_client()
-    try:
-        version = client.get(CHAMPION_KEY)
-        if version is None:
-            return None
-        return _kept([version, *client.hmget(key_of(version.decode(), symbol, horizon), FIELDS)])
-    except RedisError as error:
-        _note_outage(error)
-        return None
+    _, kept = peek_many([symbol], horizon)
+    return kept.get(symbol)
 
 
 def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[str, Kept]]:
     """Who serves, and the kept answers for canonical symbols; (None, {}) when nobody is known or the store is away."""
-    client: Any = redis_client()
     try:
-        version = client.get(CHAMPION_KEY)
+        version = redis_client().get(CHAMPION_KEY)
         if version is None:
             return None, {}
-        trip = client.pipeline(transaction=False)
+        pipeline = redis_client().pipeline()
         for symbol in symbols:
-            trip.hmget(key_of(version.decode(), symbol, horizon), FIELDS)
-        found = zip(symbols, trip.execute(), strict=True)
+            pipeline.hmget(key_of(version.decode(), symbol, horizon), FIELDS)
+        found = zip(symbols, pipeline.execute(), strict=True)
     except RedisError as error:
         _note_outage(error)
         return None, {}
@@ -206,14 +200,13 @@ def write(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, sta
     """Write entries in one trip, many with one command. Raises RedisError."""
     life_s = int(PHYSICAL_LIFE.total_seconds())
     shared = repr(now.timestamp()), repr(fresh_until.timestamp()), int(stale), life_s
-    client = redis_client()
-    script = client.register_script(KEEP_LUA)
-    trip = client.pipeline(transaction=False)
-    for start in range(0, len(entries), KEPT_AT_A_TIME):
-        part = entries[start : start + KEPT_AT_A_TIME]
+    pipeline = redis_client().pipeline()
+    entries_per_call = 1 if is_cluster() else KEPT_AT_A_TIME
+    for start in range(0, len(entries), entries_per_call):
+        part = entries[start : start + entries_per_call]
         forms = [text for _, (fresh, stale, status) in part for text in (fresh, stale, status, tag_of(fresh))]
-        script(keys=[key for key, _ in part], args=[*shared, *forms], client=trip)
-    trip.execute()
+        pipeline.execute_command("EVAL", KEEP_LUA, len(part), *[key for key, _ in part], *shared, *forms)
+    pipeline.execute()
 
 
 def claim(symbol: str, horizon: int) -> bool:

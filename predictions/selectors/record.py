@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 from django.db.models import Q
 
 from marketdata.selectors import active_instruments
-from mlops.forecasting.metrics.looks import needed_forecasts
+from mlops.forecasting.metrics.interim_looks import needed_forecasts
 from predictions.models import AccuracySnapshot
 from predictions.models.accuracy_snapshot import ALL_TIME
 from predictions.scores import share

@@ -12,7 +12,7 @@ from marketdata.models import Instrument
 from marketdata.selectors import HOME_EXCHANGE, active_instruments, newest_session, prices_are_stale
 from mlops.dataset import load_panel
 from mlops.errors import InsufficientHistory
-from mlops.forecasting.features.news import reads_news
+from mlops.forecasting.features.news import uses_news
 from mlops.forecasting.serving import InstrumentForecast
 from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import HORIZONS
@@ -58,7 +58,7 @@ def publish_forecasts(*, now: datetime, origin: date | None = None) -> PublishRe
     if required <= _published(context):
         return _report(context, created=0)
     panel = load_panel(
-        instruments=instruments.values(), through=context.origin, news=reads_news(context.version.feature_set)
+        instruments=instruments.values(), through=context.origin, news=uses_news(context.version.feature_set)
     )
     if not len(panel.sessions) or panel.sessions[-1].astype(object) != context.origin:
         raise OriginRefused(HOME_EXCHANGE, context.origin, "no bar of that session is stored")

@@ -21,7 +21,7 @@ def test_each_prediction_is_counted_and_the_first_of_a_thousand_gets_a_line(
     told: Forecast, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sample = Sample()
-    for module in ("predictions.api.predict", "config.edge.answers"):
+    for module in ("predictions.api.predict", "config.edge.render"):
         monkeypatch.setattr(f"{module}.LOGGED", sample)
     counted = told_in_metrics("hindcast_predictions_total", horizon="5", status="issued")
     with capture_logs() as lines:

@@ -8,8 +8,10 @@ from pytest_django import Settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from accounts.limits import AddressQuota
 from config.devserver.server_process import free_port
 from config.tests.edge_server import OwnRedis
+from predictions.readpath import cache
 from store.circuit_breaker import State
 from store.client import StoreUnavailable, async_redis_client, database_number, redis_client, store_breaker
 
@@ -53,3 +55,20 @@ async def test_the_asynchronous_client_has_the_same_breaker(tmp_path: Path) -> N
 @pytest.mark.parametrize(("url", "number"), [("redis://localhost:1/3", 3), ("redis://localhost:1", 0)])
 def test_the_database_is_read_from_the_url(url: str, number: int) -> None:
     assert database_number(url) == number
+
+
+def test_a_lookup_of_a_forecast_is_one_round_trip(settings: Settings, tmp_path: Path) -> None:
+    own = OwnRedis(free_port(), tmp_path)
+    settings.HINDCAST_SITE = replace(settings.HINDCAST_SITE, redis_url=own.url)
+    own.start()
+    try:
+        store_breaker().succeed()
+        redis_client().set(cache.CHAMPION_KEY, "v1")
+        caller = AddressQuota("limit:{round trip}", "free", 10, None)
+        assert cache.look(caller, "AAPL", 5).version == "v1"
+        before = redis_client().info("stats")["total_reads_processed"]
+        assert cache.look(caller, "AAPL", 5).version == "v1"
+        # One read for the lookup, one for this question.
+        assert redis_client().info("stats")["total_reads_processed"] - before == 2
+    finally:
+        own.stop()

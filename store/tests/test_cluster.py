@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
@@ -14,6 +15,7 @@ from marketdata.conf import Budget
 from marketdata.errors import ProviderUnavailable
 from marketdata.live import publish_messages
 from marketdata.providers.budget import CallBudget, SharedUsage
+from predictions.readpath import cache
 from store.client import redis_client
 from store.tests.redis_cluster import redis_cluster
 
@@ -66,3 +68,24 @@ async def test_topics_are_numbered_and_retained(cluster_url: str) -> None:
     assert found is not None
     assert found.after(1) == ['{"seq":2,"price":2}']
     await history.close()
+
+
+def stored(version: str, symbol: str) -> None:
+    """Store an answer of this version."""
+    entry = (cache.key_of(version, symbol, 5), (f"fresh {version}".encode(), f"stale {version}".encode(), b"issued"))
+    now = datetime.now(UTC)
+    cache.write([entry], now=now, fresh_until=now + timedelta(minutes=5), stale=False)
+
+
+def test_a_lookup_counts_and_reads_in_one_pipeline_and_follows_a_promotion() -> None:
+    caller = quota(f"limit:{{lookup:{uuid4()}}}", 30)
+    for version in ("v1", "v2"):
+        for number in range(10):
+            stored(version, f"S{number}")
+    for version in ("v1", "v2", "v1"):
+        redis_client().set(cache.CHAMPION_KEY, version)
+        results = [cache.look(caller, f"S{number}", 5) for number in range(10)]
+        assert {result.version for result in results} == {version}
+        assert {result.kept.fresh for result in results if result.kept} == {f"fresh {version}".encode()}
+    refused = cache.look(caller, "S1", 5)
+    assert (refused.kept, refused.allowance.refused_by is not None) == (None, True)

@@ -81,7 +81,7 @@ async def test_a_server_that_stops_answering_counts_as_lost(tmp_path: Path) -> N
     try:
         async with running(own, log), asyncio.timeout(PATIENCE_S):
             await log.connects.get()
-            with own.silent():
+            with own.paused():
                 await log.losses.get()
             assert await log.connects.get() is True
     finally:

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlops.forecasting.backtest.rows import ForecastRows
-from mlops.forecasting.backtest.walk_forward import Walk
+from mlops.forecasting.backtest.walk_forward import WalkForward
 from mlops.forecasting.bundle import UP, VOLATILITY_RISES
-from mlops.forecasting.features.news import reads_news
+from mlops.forecasting.features.news import uses_news
 from mlops.forecasting.figures import Figures, json_ready
 from mlops.forecasting.metrics.bootstrap import ratio_interval
 from mlops.forecasting.metrics.classification import log_losses
 from mlops.forecasting.types import FloatArray
 
 
-def ablation(reading: Walk, deaf: Walk, horizons: Sequence[int], *, seed: int) -> Figures:
+def ablation(with_news: WalkForward, without_news: WalkForward, horizons: Sequence[int], *, seed: int) -> Figures:
     """Differences, the walk that reads news minus the one that does not, on the forecasts that both made.
 
     log_loss_difference: below 0 the news help; volatility_accuracy_difference: above 0 they do; each with a 95 %
@@ -22,10 +22,12 @@ def ablation(reading: Walk, deaf: Walk, horizons: Sequence[int], *, seed: int) -
     """
     figures: Figures = json_ready(
         {
-            "fits": len(reading.judged),
-            "fits_with_news": sum(reads_news(each.feature_set) for each in reading.judged),
+            "fits": len(with_news.evaluated),
+            "fits_with_news": sum(uses_news(each.feature_set) for each in with_news.evaluated),
             "horizons": {
-                str(horizon): _differences(*_shared(reading.rows_of(horizon), deaf.rows_of(horizon)), seed=seed)
+                str(horizon): _differences(
+                    *_shared(with_news.rows_of(horizon), without_news.rows_of(horizon)), seed=seed
+                )
                 for horizon in horizons
             },
         }
@@ -40,11 +42,12 @@ def _shared(first: ForecastRows, second: ForecastRows) -> tuple[ForecastRows, Fo
     return first.take(np.isin(mine, theirs)), second.take(np.isin(theirs, mine))
 
 
-def _differences(reading: ForecastRows, deaf: ForecastRows, *, seed: int) -> Figures:
-    losses = [log_losses(rows.said[UP], rows.came[UP]) for rows in (reading, deaf)]
-    asked = np.isfinite(deaf.came[VOLATILITY_RISES])
+def _differences(with_news: ForecastRows, without_news: ForecastRows, *, seed: int) -> Figures:
+    losses = [log_losses(rows.predicted[UP], rows.actual[UP]) for rows in (with_news, without_news)]
+    known = np.isfinite(without_news.actual[VOLATILITY_RISES])
     right = [
-        ((rows.said[VOLATILITY_RISES] > 0.5) == (rows.came[VOLATILITY_RISES] > 0.5)) & asked for rows in (reading, deaf)
+        ((rows.predicted[VOLATILITY_RISES] > 0.5) == (rows.actual[VOLATILITY_RISES] > 0.5)) & known
+        for rows in (with_news, without_news)
     ]
     loss = losses[0] - losses[1]
     volatility = right[0].astype(np.float64) - right[1]
@@ -52,11 +55,11 @@ def _differences(reading: ForecastRows, deaf: ForecastRows, *, seed: int) -> Fig
     return {
         "n": len(loss),
         "log_loss_difference": _mean(loss, everywhere),
-        "log_loss_ci": _interval(reading, loss, everywhere, seed),
-        "volatility_accuracy": _mean(right[0].astype(np.float64), asked),
-        "volatility_accuracy_without": _mean(right[1].astype(np.float64), asked),
-        "volatility_accuracy_difference": _mean(volatility, asked),
-        "volatility_ci": _interval(reading, volatility, asked, seed),
+        "log_loss_ci": _interval(with_news, loss, everywhere, seed),
+        "volatility_accuracy": _mean(right[0].astype(np.float64), known),
+        "volatility_accuracy_without": _mean(right[1].astype(np.float64), known),
+        "volatility_accuracy_difference": _mean(volatility, known),
+        "volatility_ci": _interval(with_news, volatility, known, seed),
     }
 
 

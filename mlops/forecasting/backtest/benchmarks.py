@@ -113,10 +113,10 @@ def benchmarks_of(close: FloatArray, *, first: int, end: int, horizons: Sequence
         model = Garch.fit(known)
         failures += not model.converged
         ahead = rows >= first
-        places = rows[ahead] - first
+        bar_rows = rows[ahead] - first
         variances = model.next_variances(returns)[ahead]
-        filled["garch_centre"][places, column] = model.mean * spans
-        filled["garch_sigma"][places, column] = np.sqrt(model.summed_variances(variances, horizons))
-        filled["constant_centre"][places, column] = known.mean() * spans
-        filled["constant_sigma"][places, column] = known.std() * np.sqrt(spans)
+        filled["garch_centre"][bar_rows, column] = model.mean * spans
+        filled["garch_sigma"][bar_rows, column] = np.sqrt(model.summed_variances(variances, horizons))
+        filled["constant_centre"][bar_rows, column] = known.mean() * spans
+        filled["constant_sigma"][bar_rows, column] = known.std() * np.sqrt(spans)
     return Benchmarks(failures=failures, **filled)

@@ -28,13 +28,13 @@ def interval_figures(rows: ForecastRows, panel: Panel, place: int) -> Figures:
     """
     level = LEVELS[place] / 100
     lower, upper = rows.lower[:, place], rows.upper[:, place]
-    held = inside(lower, upper, rows.log_return).astype(np.float64)
+    contained = inside(lower, upper, rows.log_return).astype(np.float64)
     sessions = panel.sessions[rows.rows].astype("datetime64[D]")
     years = sessions.astype("datetime64[Y]").astype(int) + 1970
-    symbol, worst_symbol = _worst(held, rows.columns)
-    year, worst_year = _worst(held, years)
+    symbol, worst_symbol = _worst(contained, rows.columns)
+    year, worst_year = _worst(contained, years)
     figures: Figures = {
-        "coverage": mean_of(held),
+        "coverage": mean_of(contained),
         "worst_symbol": worst_symbol,
         "worst_symbol_name": None if symbol is None else panel.symbols[symbol],
         "worst_year": worst_year,
@@ -43,25 +43,25 @@ def interval_figures(rows: ForecastRows, panel: Panel, place: int) -> Figures:
     scores = winkler_scores(lower, upper, rows.log_return, interval_level=level)
     for name in ("garch", "constant"):
         centre, sigma = getattr(rows, f"{name}_centre"), getattr(rows, f"{name}_sigma")
-        reach = NormalDist().inv_cdf((1 + level) / 2) * sigma
-        known = np.isfinite(reach)
-        theirs = winkler_scores(centre - reach, centre + reach, rows.log_return, interval_level=level)
+        half_width = NormalDist().inv_cdf((1 + level) / 2) * sigma
+        known = np.isfinite(half_width)
+        theirs = winkler_scores(centre - half_width, centre + half_width, rows.log_return, interval_level=level)
         figures[f"winkler_vs_{name}"] = mean_of(scores[known]) / mean_of(theirs[known])
         figures[f"{name}_coverage"] = mean_of(
-            inside(centre - reach, centre + reach, rows.log_return)[known].astype(float)
+            inside(centre - half_width, centre + half_width, rows.log_return)[known].astype(float)
         )
     figures["crashes"] = {
-        name: mean_of(held[(sessions >= np.datetime64(first)) & (sessions <= np.datetime64(last))])
+        name: mean_of(contained[(sessions >= np.datetime64(first)) & (sessions <= np.datetime64(last))])
         for name, (first, last) in CRASHES.items()
     }
     return figures
 
 
-def _worst(held: FloatArray, groups: NDArray[np.integer]) -> tuple[int | None, float]:
+def _worst(contained: FloatArray, groups: NDArray[np.integer]) -> tuple[int | None, float]:
     """The group that held least, among those of some size; None and NaN when there is none."""
     if not len(groups):
         return None, float("nan")
     counts = np.bincount(groups)
-    shares = np.bincount(groups, weights=held) / np.maximum(counts, 1)
+    shares = np.bincount(groups, weights=contained) / np.maximum(counts, 1)
     worst = int(np.where(counts >= LEAST_OF_THE_FULLEST * counts.max(), shares, np.inf).argmin())
     return worst, float(shares[worst])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlops.forecasting.backtest.coverage import interval_figures
 from mlops.forecasting.backtest.rows import RELATIVE_SHARES, ForecastRows
-from mlops.forecasting.backtest.walk_forward import Walk
+from mlops.forecasting.backtest.walk_forward import WalkForward
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.figures import Figures, json_ready, mean_of, share_of
 from mlops.forecasting.intervals.levels import LEVELS
@@ -24,7 +24,7 @@ Interval = tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ReportInputs:
     """What all figures of a walk are computed with; learned: the learning set of all of `panel`."""
 
     panel: Panel
@@ -32,39 +32,39 @@ class Measured:
     seed: int
 
 
-def report(walk: Walk, measured: Measured, horizons: Sequence[int]) -> Figures:
+def report(walk_forward: WalkForward, inputs: ReportInputs, horizons: Sequence[int]) -> Figures:
     """The figures by horizon, as they can be written as JSON: what cannot be had from the rows is None."""
-    by_horizon = {str(horizon): horizon_figures(walk.rows_of(horizon), measured, horizon) for horizon in horizons}
+    by_horizon = {str(horizon): horizon_figures(walk_forward.rows_of(horizon), inputs, horizon) for horizon in horizons}
     figures: Figures = json_ready(
         {
             "horizons": by_horizon,
-            "abstained": sum(each.rows.abstained for each in walk.judged),
-            "garch_not_converged": sum(each.rows.garch_failures for each in walk.judged),
-            "fits": len(walk.judged),
-            "train_seconds": walk.judged[-1].train_cpu_seconds,
-            "train_seconds_all_fits": sum(each.train_cpu_seconds for each in walk.judged),
+            "abstained": sum(each.rows.abstained for each in walk_forward.evaluated),
+            "garch_not_converged": sum(each.rows.garch_failures for each in walk_forward.evaluated),
+            "fits": len(walk_forward.evaluated),
+            "train_seconds": walk_forward.evaluated[-1].train_cpu_seconds,
+            "train_seconds_all_fits": sum(each.train_cpu_seconds for each in walk_forward.evaluated),
         }
     )
     return figures
 
 
-def horizon_figures(rows: ForecastRows, measured: Measured, horizon: int) -> Figures:
+def horizon_figures(rows: ForecastRows, inputs: ReportInputs, horizon: int) -> Figures:
     """Everything about one horizon; the rows are those of the whole test."""
     position = HORIZONS.index(horizon)
     climatology = {
-        head: expanding_rates(measured.learned, head, position, len(measured.panel.sessions))[rows.rows]
+        head: expanding_rates(inputs.learned, head, position, len(inputs.panel.sessions))[rows.rows]
         for head in (UP, BIG_MOVE)
     }
-    judge = _Judge(rows, climatology, measured.seed)
+    metrics = _HorizonMetrics(rows, climatology, inputs.seed)
     return {
-        **judge.direction(),
-        "buy": judge.buy(),
-        "relative": judge.relative(),
-        "rank_ic": rank_ic(rows.said[BEATS_MEDIAN], rows.log_return, rows.rows),
-        "volatility_rises": judge.side(VOLATILITY_RISES),
-        "big_move": judge.side(BIG_MOVE),
+        **metrics.direction(),
+        "buy": metrics.buy(),
+        "relative": metrics.relative(),
+        "rank_ic": rank_ic(rows.predicted[BEATS_MEDIAN], rows.log_return, rows.rows),
+        "volatility_rises": metrics.side(VOLATILITY_RISES),
+        "big_move": metrics.side(BIG_MOVE),
         "price_mse_skill": price_mse_skill(rows.expected, rows.log_return),
-        **{f"interval_{level}": interval_figures(rows, measured.panel, place) for place, level in enumerate(LEVELS)},
+        **{f"interval_{level}": interval_figures(rows, inputs.panel, place) for place, level in enumerate(LEVELS)},
     }
 
 
@@ -75,15 +75,15 @@ def expanding_rates(learned: LearningSet, head: str, position: int, sessions: in
     """
     labels = learned.labels[head][:, position]
     known = np.isfinite(labels)
-    told_at = learned.rows[known] + HORIZONS[position]
-    yes = np.bincount(told_at, weights=labels[known], minlength=sessions)[:sessions].cumsum()
-    answers = np.bincount(told_at, minlength=sessions)[:sessions].cumsum()
-    rates: FloatArray = (yes + 0.5) / (answers + 1.0)
+    known_at = learned.rows[known] + HORIZONS[position]
+    yes = np.bincount(known_at, weights=labels[known], minlength=sessions)[:sessions].cumsum()
+    outputs = np.bincount(known_at, minlength=sessions)[:sessions].cumsum()
+    rates: FloatArray = (yes + 0.5) / (outputs + 1.0)
     return rates
 
 
 @dataclass(frozen=True)
-class _Judge:
+class _HorizonMetrics:
     """One horizon's rows, the base rates known at their origins, and the seed of the bootstrap."""
 
     rows: ForecastRows
@@ -105,32 +105,32 @@ class _Judge:
         return ratio_interval(self.by_session(values * weight), self.by_session(weight), seed=self.seed)
 
     def direction(self) -> Figures:
-        said, came, base = self.rows.said[UP], self.rows.came[UP], self.climatology[UP]
-        scores = classification_scores(said, came)
-        lost = log_losses(said, came) - log_losses(base, came)
+        predicted, actual, base = self.rows.predicted[UP], self.rows.actual[UP], self.climatology[UP]
+        scores = classification_scores(predicted, actual)
+        lost = log_losses(predicted, actual) - log_losses(base, actual)
         return {
             "accuracy": scores.accuracy,
             "base_rate": scores.base_rate,
             "n": scores.n,
-            "accuracy_ci": self.mean_interval(((said > 0.5) == (came > 0.5)).astype(np.float64)),
+            "accuracy_ci": self.mean_interval(((predicted > 0.5) == (actual > 0.5)).astype(np.float64)),
             "log_loss_vs_climatology": mean_of(lost),
             "log_loss_ci": self.mean_interval(lost),
-            "brier_skill": brier_skill(said, came, base),
+            "brier_skill": brier_skill(predicted, actual, base),
             "auc": scores.auc,
             "calibration_error": scores.calibration_error,
         }
 
     def buy(self) -> Figures:
         """How often a BUY rose, and how much more often than all instruments of the same days."""
-        bought, came = self.rows.bought, self.rows.came[UP]
-        that_day = (self.by_session(came) / self.by_session(np.ones(len(came))))[self.place]
-        lift = came - that_day
+        bought, actual = self.rows.bought, self.rows.actual[UP]
+        that_day = (self.by_session(actual) / self.by_session(np.ones(len(actual))))[self.place]
+        lift = actual - that_day
         return {
-            "accuracy": mean_of(came[bought]),
+            "accuracy": mean_of(actual[bought]),
             "n": int(bought.sum()),
             "coverage": share_of(bought),
             "base_rate_same_day": mean_of(that_day[bought]),
-            "accuracy_ci": self.mean_interval(came, bought),
+            "accuracy_ci": self.mean_interval(actual, bought),
             "lift_same_day": mean_of(lift[bought]),
             "lift_ci": self.mean_interval(lift, bought),
         }
@@ -141,11 +141,11 @@ class _Judge:
         return {**wide, "base_rate": 0.5, "strongest": narrow}
 
     def _relative(self, place: int) -> Figures:
-        came = self.rows.came[BEATS_MEDIAN]
-        known = np.isfinite(came)
+        actual = self.rows.actual[BEATS_MEDIAN]
+        known = np.isfinite(actual)
         calls = self.rows.relative_calls[:, place]
         called = known & (calls != 0)
-        right = ((calls > 0) == (came > 0.5)).astype(np.float64)
+        right = ((calls > 0) == (actual > 0.5)).astype(np.float64)
         return {
             "accuracy": mean_of(right[called]),
             "n": int(called.sum()),
@@ -155,10 +155,10 @@ class _Judge:
 
     def side(self, head: str) -> Figures:
         """A question of its own, where it is asked at this horizon; skill is against its own base rate then known."""
-        said, came = self.rows.said[head], self.rows.came[head]
-        known = np.isfinite(said) & np.isfinite(came)
-        scores = classification_scores(said[known], came[known])
-        right = ((said > 0.5) == (came > 0.5)).astype(np.float64)
+        predicted, actual = self.rows.predicted[head], self.rows.actual[head]
+        known = np.isfinite(predicted) & np.isfinite(actual)
+        scores = classification_scores(predicted[known], actual[known])
+        right = ((predicted > 0.5) == (actual > 0.5)).astype(np.float64)
         figures = {
             "accuracy": scores.accuracy,
             "auc": scores.auc,
@@ -167,5 +167,5 @@ class _Judge:
             "accuracy_ci": self.mean_interval(right, known),
         }
         if head in self.climatology:
-            figures["brier_skill"] = brier_skill(said[known], came[known], self.climatology[head][known])
+            figures["brier_skill"] = brier_skill(predicted[known], actual[known], self.climatology[head][known])
         return figures

@@ -36,8 +36,8 @@ class ForecastRows:
     expected: FloatArray
     lower: FloatArray
     upper: FloatArray
-    said: Mapping[str, FloatArray]
-    came: Mapping[str, FloatArray]
+    predicted: Mapping[str, FloatArray]
+    actual: Mapping[str, FloatArray]
     bought: NDArray[np.bool_]
     relative_calls: NDArray[np.int8]
     garch_centre: FloatArray
@@ -63,7 +63,7 @@ class ForecastRows:
         together: dict[str, Any] = {}
         for each in fields(cls):
             values = [getattr(part, each.name) for part in parts]
-            if each.name in ("said", "came"):
+            if each.name in ("predicted", "actual"):
                 together[each.name] = {head: made([one[head] for one in values]) for head in values[0]}
             else:
                 together[each.name] = made(values)
@@ -71,7 +71,7 @@ class ForecastRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class EvaluationPeriod:
     """Consecutive sessions that are forecast with one fit: the first row and one past the last."""
 
     first: int
@@ -79,7 +79,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class StretchRows:
+class PeriodRows:
     """The matured forecasts of a stretch by horizon, how many were abstained from at each, and the stocks whose GARCH
     did not converge."""
 
@@ -88,29 +88,29 @@ class StretchRows:
     garch_failures: int
 
 
-def rows_of_stretch(bundle: Bundle, panel: Panel, learned: LearningSet, stretch: Stretch) -> StretchRows:
+def rows_of_period(bundle: Bundle, panel: Panel, learned: LearningSet, period: EvaluationPeriod) -> PeriodRows:
     """Every forecast of the stretch whose target is in the panel.
 
     learned: the learning set of all of `panel`. A forecast is abstained from when its inputs lie outside the training
     range, as in serving.
     """
-    ahead = learned.take((learned.rows >= stretch.first) & (learned.rows < stretch.end))
+    ahead = learned.take((learned.rows >= period.first) & (learned.rows < period.end))
     outside = np.asarray(is_outside(ahead.inputs(), bundle.inputs).any(axis=1))
-    spoken = ahead.take(~outside)
-    symbols = tuple(panel.symbols[column] for column in spoken.columns.tolist())
-    estimates = estimate(bundle, spoken.direction, spoken.volatility, symbols)
-    benchmarks = benchmarks_of(panel.close, first=stretch.first, end=stretch.end, horizons=HORIZONS)
-    limits = _relative_limits(bundle, learned.take(learned.rows < stretch.first))
+    issued = ahead.take(~outside)
+    symbols = tuple(panel.symbols[column] for column in issued.columns.tolist())
+    estimates = estimate(bundle, issued.direction, issued.volatility, symbols)
+    benchmarks = benchmarks_of(panel.close, first=period.first, end=period.end, horizons=HORIZONS)
+    limits = _relative_limits(bundle, learned.take(learned.rows < period.first))
     by_horizon = {}
     for position, horizon in enumerate(HORIZONS):
-        matured = np.isfinite(spoken.log_returns[:, position])
-        made = _Made(bundle, estimates.take(matured), spoken.take(matured), position)
-        by_horizon[horizon] = made.rows(benchmarks, limits[position], stretch.first)
-    return StretchRows(by_horizon, int(outside.sum()), benchmarks.failures)
+        matured = np.isfinite(issued.log_returns[:, position])
+        made = _PeriodForecasts(bundle, estimates.take(matured), issued.take(matured), position)
+        by_horizon[horizon] = made.rows(benchmarks, limits[position], period.first)
+    return PeriodRows(by_horizon, int(outside.sum()), benchmarks.failures)
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _PeriodForecasts:
     """The matured forecasts of one horizon as the bundle made them."""
 
     bundle: Bundle
@@ -122,7 +122,7 @@ class _Made:
         learned, position = self.learned, self.position
         expected = self.estimates.log_return[:, position]
         widths = self.estimates.widths[:, position]
-        said = {
+        predicted = {
             UP: self.estimates.up,
             BEATS_MEDIAN: self.estimates.beats_median,
             VOLATILITY_RISES: self.estimates.volatility_rises,
@@ -136,8 +136,8 @@ class _Made:
             expected=expected,
             lower=expected[:, None] - widths[:, 0],
             upper=expected[:, None] + widths[:, 1],
-            said={head: values[:, position] for head, values in said.items()},
-            came={head: values[:, position] for head, values in learned.labels.items()},
+            predicted={head: values[:, position] for head, values in predicted.items()},
+            actual={head: values[:, position] for head, values in learned.labels.items()},
             bought=self._bought(),
             relative_calls=self._relative_calls(limits),
             garch_centre=benchmarks.garch_centre[at],

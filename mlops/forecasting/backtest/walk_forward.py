@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.forecasting.backtest.rows import ForecastRows, Stretch, StretchRows, rows_of_stretch
+from mlops.forecasting.backtest.rows import EvaluationPeriod, ForecastRows, PeriodRows, rows_of_period
 from mlops.forecasting.errors import TooFewTestSessions, TooLittleHistory
 from mlops.forecasting.features import FEATURE_SET
 from mlops.forecasting.features.news import features_of
@@ -26,7 +26,7 @@ SHORTEST_LAST_PART = 0.25
 FORECASTING_SHARE = 0.97
 
 
-class Ground:
+class LearningSetCache:
     """A panel and what it teaches, gathered once for each set of features that a fit may choose."""
 
     def __init__(self, panel: Panel) -> None:
@@ -41,28 +41,28 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class EvaluatedPeriod:
     """One stretch: its forecasts, and of its fit the tree settings, the set of features, and what it cost a core."""
 
-    stretch: Stretch
-    rows: StretchRows
+    period: EvaluationPeriod
+    rows: PeriodRows
     trees: TreeSettings
     feature_set: str
     train_cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class WalkForward:
     """All stretches, oldest first."""
 
-    judged: Sequence[Judged]
+    evaluated: Sequence[EvaluatedPeriod]
 
     def rows_of(self, horizon: int) -> ForecastRows:
         """Every forecast of this horizon, oldest first."""
-        return ForecastRows.joined([each.rows.by_horizon[horizon] for each in self.judged])
+        return ForecastRows.joined([each.rows.by_horizon[horizon] for each in self.evaluated])
 
 
-def stretches_of(sessions: NDArray[np.datetime64], *, test_from: date, refit: str) -> list[Stretch]:
+def evaluation_periods(sessions: NDArray[np.datetime64], *, test_from: date, refit: str) -> list[EvaluationPeriod]:
     """The test cut where a calendar year, quarter or month begins, so that each part has a fit of its own.
 
     A last part of less than a quarter of that is left to the fit before it.
@@ -77,21 +77,23 @@ def stretches_of(sessions: NDArray[np.datetime64], *, test_from: date, refit: st
     if first < FEWEST_SESSIONS:
         raise TooLittleHistory(first, FEWEST_SESSIONS)
     if refit == NEVER:
-        return [Stretch(first, last)]
+        return [EvaluationPeriod(first, last)]
     months = sessions[first:].astype("datetime64[M]").astype(int)
     begins = first + 1 + np.flatnonzero(np.diff(months // MONTHS[refit]))
     begins = begins[last - begins >= SHORTEST_LAST_PART * MONTHS[refit] * SESSIONS_A_MONTH]
-    return [Stretch(start, end) for start, end in pairwise([first, *begins.tolist(), last])]
+    return [EvaluationPeriod(start, end) for start, end in pairwise([first, *begins.tolist(), last])]
 
 
-def judge_stretch(ground: Ground, stretch: Stretch, settings: FitSettings, progress: Progress) -> Judged:
+def evaluate_period(
+    cache: LearningSetCache, period: EvaluationPeriod, settings: FitSettings, progress: Progress
+) -> EvaluatedPeriod:
     """Fit on the sessions before the stretch, forecast it, and meet the forecasts with the outcomes.
 
     The fit sees no session of the stretch, and so only targets that came true before it.
     """
-    panel = ground.panel
+    panel = cache.panel
     began = time.process_time()
-    through: date = panel.sessions[stretch.first - 1].astype(object)
+    through: date = panel.sessions[period.first - 1].astype(object)
     bundle = fit_bundle(
         panel,
         through=through,
@@ -100,10 +102,10 @@ def judge_stretch(ground: Ground, stretch: Stretch, settings: FitSettings, progr
     )
     trained = time.process_time()
     progress(FORECASTING_SHARE, "forecasting")
-    rows = rows_of_stretch(bundle, panel, ground.learned(bundle.feature_set), stretch)
+    rows = rows_of_period(bundle, panel, cache.learned(bundle.feature_set), period)
     progress(1.0, "done")
-    return Judged(
-        stretch=stretch,
+    return EvaluatedPeriod(
+        period=period,
         rows=rows,
         trees=bundle.trees,
         feature_set=bundle.feature_set,
@@ -111,6 +113,6 @@ def judge_stretch(ground: Ground, stretch: Stretch, settings: FitSettings, progr
     )
 
 
-def settings_found(settings: FitSettings, trees: TreeSettings) -> FitSettings:
+def with_searched_trees(settings: FitSettings, trees: TreeSettings) -> FitSettings:
     """The settings of every fit after the first: what its search found is kept."""
     return replace(settings, search=False, members=replace(settings.members, trees=trees))

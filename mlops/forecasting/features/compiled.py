@@ -31,10 +31,10 @@ def compiled_features(panel: Panel, *, first_row: int) -> tuple[FloatArray, Floa
     An instrument's sessions lie together in memory, in the order in which they are computed and in which models read.
     """
     rows, symbols = panel.close.shape
-    kept = rows - first_row
-    direction = np.empty((symbols, kept, len(DIRECTION_NAMES)))
-    volatility = np.empty((symbols, kept, len(VOLATILITY_NAMES)))
-    sigmas = np.empty((symbols, kept))
+    rows_written = rows - first_row
+    direction = np.empty((symbols, rows_written, len(DIRECTION_NAMES)))
+    volatility = np.empty((symbols, rows_written, len(VOLATILITY_NAMES)))
+    sigmas = np.empty((symbols, rows_written))
     fill(panel, (direction, volatility, sigmas, np.empty((symbols, rows))), first_row=first_row)
     return direction.swapaxes(0, 1), volatility.swapaxes(0, 1), sigmas.T
 
@@ -89,19 +89,19 @@ def _compare(tile, order, beyond_market, start, direction):  # type: ignore[no-u
     symbols = tile.shape[2]
     for row in range(tile.shape[1]):
         for measure in range(RANKED):
-            values, places = tile[measure, row], order[measure, row]
+            values, order_in_session = tile[measure, row], order[measure, row]
             known = symbols
-            while known and np.isnan(values[places[known - 1]]):
+            while known and np.isnan(values[order_in_session[known - 1]]):
                 known -= 1
-                direction[places[known], start + row, FIRST_RANK + measure] = np.nan
+                direction[order_in_session[known], start + row, FIRST_RANK + measure] = np.nan
             first = 0
             while first < known:
                 last = first
-                while last + 1 < known and values[places[last + 1]] == values[places[first]]:
+                while last + 1 < known and values[order_in_session[last + 1]] == values[order_in_session[first]]:
                     last += 1
-                for place in range(first, last + 1):
+                for rank in range(first, last + 1):
                     share = ((first + last) / 2 + 0.5) / known
-                    direction[places[place], start + row, FIRST_RANK + measure] = share
+                    direction[order_in_session[rank], start + row, FIRST_RANK + measure] = share
                 first = last + 1
         for symbol in range(symbols):
             direction[symbol, start + row, IDIO] = beyond_market[row, symbol]
@@ -113,5 +113,5 @@ def _spread(market, volatility):  # type: ignore[no-untyped-def]  # compiled for
     for symbol in range(volatility.shape[0]):
         for row in range(volatility.shape[1]):
             cell = volatility[symbol, row]
-            for place in range(market.shape[1]):
-                cell[FIRST_MARKET + place] += market[row, place]
+            for rank in range(market.shape[1]):
+                cell[FIRST_MARKET + rank] += market[row, rank]

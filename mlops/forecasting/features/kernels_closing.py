@@ -36,17 +36,17 @@ def fill_closing(close: FloatArray, out: tuple[FloatArray, ...], *, first_row: i
     and the market, ewma sigma (m, n - first_row), and the log return (m, n).
     """
     buffers = Buffers((10, 6, POWERS + 1), len(close))
-    for column, bars, places in each_instrument((close,)):
+    for column, bars, bar_rows in each_instrument((close,)):
         cells = tuple(values[column] for values in out)
-        if len(places) < len(close):
+        if len(bar_rows) < len(close):
             for values in cells:
                 values[:] = np.nan
-        price, (logs, plain, scratch) = bars[0], buffers.of(len(places))
+        price, (logs, plain, scratch) = bars[0], buffers.of(len(bar_rows))
         np.log(price, out=logs[LEVEL])
         _measure(price, logs, plain, scratch)
         _indicate(price, logs, plain, scratch)
         np.log(logs[RV_1:], out=logs[RV_1:])
-        _write((price, logs, plain), places, first_row, cells)
+        _write((price, logs, plain), bar_rows, first_row, cells)
 
 
 @compiled
@@ -183,7 +183,7 @@ def _turn(close, turn):  # type: ignore[no-untyped-def]  # compiled for what it 
 
 
 @compiled
-def _write(measures, places, first_row, cells):  # type: ignore[no-untyped-def]  # compiled for what it is given
+def _write(measures, bar_rows, first_row, cells):  # type: ignore[no-untyped-def]  # compiled for what it is given
     """Put everything in units of what was to be expected, and side by side in the cells of the instrument."""
     close, logs, plain = measures
     direction, volatility, sigmas, returns = cells
@@ -192,8 +192,8 @@ def _write(measures, places, first_row, cells):  # type: ignore[no-untyped-def] 
     root_year, root_50, root_200 = np.sqrt(float(YEAR - MONTH)), np.sqrt(50.0), np.sqrt(200.0)
     level = logs[LEVEL]
     for row in range(len(close)):
-        returns[places[row]] = level[row] - level[row - 1] if row else np.nan
-        at = places[row] - first_row
+        returns[bar_rows[row]] = level[row] - level[row - 1] if row else np.nan
+        at = bar_rows[row] - first_row
         if at < 0:
             continue
         own, risk, sigma = direction[at], volatility[at], plain[SIGMA, row]

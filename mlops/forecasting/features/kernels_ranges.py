@@ -19,13 +19,13 @@ def fill_ranges(prices: tuple[FloatArray, ...], volatility: FloatArray, *, first
     prices: open, high, low, close, shape (n, m); volatility: shape (m, n - first_row, 16).
     """
     buffers = Buffers((4, 3, 1, POWERS), len(prices[-1]))
-    for column, bars, places in each_instrument(prices):
-        ratios, logs, fall, scratch = buffers.of(len(places))
+    for column, bars, bar_rows in each_instrument(prices):
+        ratios, logs, fall, scratch = buffers.of(len(bar_rows))
         _ratios(bars, ratios)
         np.log(ratios, out=ratios)
         _measure(ratios, scratch, logs, fall[0])
         np.log(logs, out=logs)
-        _write(logs, fall[0], places, first_row, volatility[column])
+        _write(logs, fall[0], bar_rows, first_row, volatility[column])
 
 
 @compiled
@@ -62,18 +62,18 @@ def _measure(ratios, sums, logs, fall):  # type: ignore[no-untyped-def]  # compi
         for row in range(len(both)):
             both[row] = newer[row] if newer[row] > older[row] else older[row]
     late = YEAR - (1 << (POWERS - 1))
-    newer, older, reached, told = sums[POWERS - 1, late:], sums[POWERS - 1], level[late:], fall[late:]
-    for row in range(len(told)):
-        told[row] = reached[row] - (newer[row] if newer[row] > older[row] else older[row])
+    newer, older, reached, reported = sums[POWERS - 1, late:], sums[POWERS - 1], level[late:], fall[late:]
+    for row in range(len(reported)):
+        reported[row] = reached[row] - (newer[row] if newer[row] > older[row] else older[row])
     fall[: YEAR - 1] = np.nan
 
 
 @compiled
-def _write(logs, fall, places, first_row, volatility):  # type: ignore[no-untyped-def]  # compiled for what it is given
+def _write(logs, fall, bar_rows, first_row, volatility):  # type: ignore[no-untyped-def]  # compiled for what it is given
     """Put the columns into the cells of the instrument."""
-    for row in range(len(places)):
-        if places[row] >= first_row:
-            cell = volatility[places[row] - first_row]
+    for row in range(len(bar_rows)):
+        if bar_rows[row] >= first_row:
+            cell = volatility[bar_rows[row] - first_row]
             for place in range(len(logs)):
                 cell[FIRST + place] = logs[place, row]
             cell[DRAWDOWN] = fall[row]

@@ -32,7 +32,7 @@ def features_of(panel: Panel, feature_set: str, *, newest: int | None = None) ->
     if feature_set not in FEATURE_SETS:
         raise ValueError(f"{feature_set} is not a feature set")
     cube = build_features(panel, newest=newest)
-    if not reads_news(feature_set):
+    if not uses_news(feature_set):
         return cube
     family = news_features(panel)
     return replace(
@@ -42,7 +42,7 @@ def features_of(panel: Panel, feature_set: str, *, newest: int | None = None) ->
     )
 
 
-def reads_news(feature_set: str) -> bool:
+def uses_news(feature_set: str) -> bool:
     """Whether a feature set holds the news family."""
     return feature_set == NEWS_FEATURE_SET
 

@@ -17,26 +17,26 @@ class Packing:
     """
 
     present: NDArray[np.bool_]
-    places: NDArray[np.intp]
+    positions: NDArray[np.intp]
 
     @classmethod
     def of(cls, present: NDArray[np.bool_]) -> "Packing":
         """The packing of a grid: `places` are the flat positions, in a packed array, of the present cells."""
         rows = np.cumsum(present, axis=0, dtype=np.intp) - 1
         columns = np.broadcast_to(np.arange(present.shape[1], dtype=np.intp), present.shape)
-        return cls(present=present, places=(rows * present.shape[1] + columns)[present])
+        return cls(present=present, positions=(rows * present.shape[1] + columns)[present])
 
     @property
     def without_gaps(self) -> bool:
         """Whether every cell is present, so that nothing has to move."""
-        return self.places.size == self.present.size
+        return self.positions.size == self.present.size
 
     def pack(self, values: FloatArray) -> FloatArray:
         """`values` of the grid, shape (n, m), with the gaps taken out."""
         if self.without_gaps:
             return values
         packed = np.full(self.present.shape, np.nan)
-        packed.reshape(-1)[self.places] = values[self.present]
+        packed.reshape(-1)[self.positions] = values[self.present]
         return packed
 
     def unpack(self, packed: FloatArray) -> FloatArray:
@@ -44,5 +44,5 @@ class Packing:
         if self.without_gaps:
             return packed
         values = np.full(self.present.shape, np.nan)
-        values[self.present] = packed.reshape(-1)[self.places]
+        values[self.present] = packed.reshape(-1)[self.positions]
         return values

@@ -21,14 +21,14 @@ def each_instrument(prices: tuple[FloatArray, ...]) -> Iterator[tuple[int, Float
     """
     prices = tuple(np.ascontiguousarray(values) for values in prices)
     rows, symbols = prices[-1].shape
-    bars, places = np.empty((AT_ONCE, len(prices), rows)), np.empty((AT_ONCE, rows), dtype=np.int64)
+    bars, bar_rows = np.empty((AT_ONCE, len(prices), rows)), np.empty((AT_ONCE, rows), dtype=np.int64)
     counts = np.empty(AT_ONCE, dtype=np.int64)
     for start in range(0, symbols, AT_ONCE):
-        _gather(prices, start, bars, places, counts)
+        _gather(prices, start, bars, bar_rows, counts)
         for lane in range(min(AT_ONCE, symbols - start)):
             count = int(counts[lane])
             # In one piece, which is what the kernels are compiled for.
-            yield start + lane, np.ascontiguousarray(bars[lane, :, :count]), places[lane, :count]
+            yield start + lane, np.ascontiguousarray(bars[lane, :, :count]), bar_rows[lane, :count]
 
 
 class Buffers:
@@ -43,7 +43,7 @@ class Buffers:
 
 
 @compiled
-def _gather(prices, start, bars, places, counts):  # type: ignore[no-untyped-def]  # compiled for what it is given
+def _gather(prices, start, bars, bar_rows, counts):  # type: ignore[no-untyped-def]  # compiled for what it is given
     """The bars of some instruments without their gaps, and the row of each."""
     close = prices[len(prices) - 1]
     counts[:] = 0
@@ -51,11 +51,11 @@ def _gather(prices, start, bars, places, counts):  # type: ignore[no-untyped-def
         for lane in range(min(len(counts), close.shape[1] - start)):
             price = close[row, start + lane]
             if np.isfinite(price) and price > 0:
-                place = counts[lane]
+                position = counts[lane]
                 for field in range(len(prices)):
-                    bars[lane, field, place] = prices[field][row, start + lane]
-                places[lane, place] = row
-                counts[lane] = place + 1
+                    bars[lane, field, position] = prices[field][row, start + lane]
+                bar_rows[lane, position] = row
+                counts[lane] = position + 1
 
 
 @compiled
@@ -81,11 +81,11 @@ def window_sums(sums, window, total):  # type: ignore[no-untyped-def]  # compile
     done = 0
     while done < parts:
         last = min(done + 3, parts) - 1
-        reach = behind[last]
-        target = total[reach:]
-        one, two = sums[powers[done], reach - behind[done] :], sums[powers[last], 0:]
+        longest = behind[last]
+        target = total[longest:]
+        one, two = sums[powers[done], longest - behind[done] :], sums[powers[last], 0:]
         if last - done == 2:
-            middle = sums[powers[done + 1], reach - behind[done + 1] :]
+            middle = sums[powers[done + 1], longest - behind[done + 1] :]
             for row in range(len(target)):
                 target[row] = target[row] + one[row] + middle[row] + two[row]
         elif last > done:

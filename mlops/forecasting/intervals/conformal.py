@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.metrics.bootstrap import squared_error
-from mlops.forecasting.metrics.paired import FEWEST_SESSIONS, session_means, studentised_bounds
+from mlops.forecasting.metrics.paired_bootstrap import FEWEST_SESSIONS, session_means, studentised_bounds
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.types import HORIZONS, FloatArray
 
 CALIBRATION_SESSIONS = 2520
-SHRUNK_BY_SAMPLES = 50
+SHRINKAGE_SAMPLES = 50
 SMALLEST_WIDTH = 1e-6
 SMALLEST_STEP = 1.001
 ROUNDING = 1e-9
-REACH_SHARE = 0.5
+BLEND_WEIGHT = 0.5
 BOOTSTRAP_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class PastScores:
+class CalibrationScores:
     """What bands are calibrated on, one place of the past a row.
 
     scores: shape (n, h), distance above the centre in sigmas, below it less than 0, NaN where the target is not known;
@@ -35,13 +35,13 @@ class PastScores:
     """
 
     scores: FloatArray
-    reach: FloatArray
+    quantile_width: FloatArray
     rows: IntArray
     columns: IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class Bands:
+class ConformalIntervals:
     """How many sigmas either side of the forecast.
 
     quantiles: shape (h, 2, 3), below and above, ascending over LEVELS; stretch: shape (h, 2, 3), what the trees' reach
@@ -50,33 +50,41 @@ class Bands:
     """
 
     quantiles: FloatArray
-    stretch: FloatArray
-    shares: FloatArray
+    calibration_factors: FloatArray
+    blend_weights: FloatArray
     factors: Mapping[str, FloatArray]
 
     @classmethod
-    def calibrate(cls, past: PastScores, symbols: tuple[str, ...]) -> Self:
+    def calibrate(cls, calibration: CalibrationScores, symbols: tuple[str, ...]) -> Self:
         """Learn factors, quantiles and stretches from past scores, and where the trees have earned their half."""
-        factors = stock_factors(np.abs(past.scores), past.columns, len(symbols))
-        scaled = past.scores / factors[past.columns]
+        factors = stock_factors(np.abs(calibration.scores), calibration.columns, len(symbols))
+        scaled = calibration.scores / factors[calibration.columns]
         learned = [
-            _Side.both(scaled[:, position], past.reach[:, position], past.rows) for position in range(len(HORIZONS))
+            _SideScores.both(scaled[:, position], calibration.quantile_width[:, position], calibration.rows)
+            for position in range(len(HORIZONS))
         ]
         quantiles = np.array([[side.quantiles() for side in sides] for sides in learned])
-        stretch = np.array([[side.stretches() for side in sides] for sides in learned])
-        shares = np.array([_earned_share(*each) for each in zip(learned, quantiles, stretch, strict=True)])
-        return cls(quantiles, stretch, shares, {symbol: factors[column] for column, symbol in enumerate(symbols)})
+        calibration_factors = np.array([[side.calibration_factors() for side in sides] for sides in learned])
+        blend_weights = np.array(
+            [_blend_weight(*each) for each in zip(learned, quantiles, calibration_factors, strict=True)]
+        )
+        return cls(
+            quantiles,
+            calibration_factors,
+            blend_weights,
+            {symbol: factors[column] for column, symbol in enumerate(symbols)},
+        )
 
-    def widths(self, sigma: FloatArray, reach: FloatArray, symbols: tuple[str, ...]) -> FloatArray:
+    def widths(self, sigma: FloatArray, quantile_width: FloatArray, symbols: tuple[str, ...]) -> FloatArray:
         """How far below and above the forecast each level goes in log return, shape (n, h, 2, 3).
 
         sigma: shape (n, h), one symbol a row; reach: shape (n, h, 3).
         """
         everyone = np.ones(len(self.quantiles))
         factors = np.array([self.factors.get(symbol, everyone) for symbol in symbols])
-        share = self.shares[:, None, None]
+        share = self.blend_weights[:, None, None]
         widths: FloatArray = (sigma * factors)[:, :, None, None] * (
-            (1 - share) * self.quantiles + share * _nested(self.stretch * reach[:, :, None, :])
+            (1 - share) * self.quantiles + share * _ascending(self.calibration_factors * quantile_width[:, :, None, :])
         )
         return widths
 
@@ -89,32 +97,36 @@ def stock_factors(scores: FloatArray, columns: IntArray, symbols: int) -> FloatA
         own = scores[columns == column]
         counts = np.isfinite(own).sum(axis=0) / np.array(HORIZONS)
         means = np.where(counts > 0, np.nansum(own, axis=0) / np.maximum(np.isfinite(own).sum(axis=0), 1), everyone)
-        factors[column] = (means / everyone) ** (counts / (counts + SHRUNK_BY_SAMPLES))
+        factors[column] = (means / everyone) ** (counts / (counts + SHRINKAGE_SAMPLES))
     return factors
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class _SideScores:
     """The known scores of one horizon seen from one side, shape (k,), their reach, shape (k, 3), and their sessions."""
 
     scores: FloatArray
-    reach: FloatArray
+    quantile_width: FloatArray
     rows: IntArray
 
     @classmethod
-    def both(cls, scores: FloatArray, reach: FloatArray, rows: IntArray) -> tuple[Self, Self]:
+    def both(cls, scores: FloatArray, quantile_width: FloatArray, rows: IntArray) -> tuple[Self, Self]:
         """Below and above."""
         known = np.isfinite(scores)
-        return cls(-scores[known], reach[known], rows[known]), cls(scores[known], reach[known], rows[known])
+        return cls(-scores[known], quantile_width[known], rows[known]), cls(
+            scores[known], quantile_width[known], rows[known]
+        )
 
     def quantiles(self) -> FloatArray:
         """The distances that hold their share of the cases on this side, shape (3,), strictly ascending."""
-        return _nested(np.array([_held(self.scores, self.rows, level) for level in LEVELS]))
+        return _ascending(np.array([_coverage_quantile(self.scores, self.rows, level) for level in LEVELS]))
 
-    def stretches(self) -> FloatArray:
+    def calibration_factors(self) -> FloatArray:
         """What the reach has to be multiplied by to hold its share of the cases on this side, shape (3,)."""
-        ratios = self.scores[:, None] / self.reach
-        return np.array([_held(ratios[:, place], self.rows, level) for place, level in enumerate(LEVELS)])
+        ratios = self.scores[:, None] / self.quantile_width
+        return np.array(
+            [_coverage_quantile(ratios[:, level_index], self.rows, level) for level_index, level in enumerate(LEVELS)]
+        )
 
     def losses(self, widths: FloatArray) -> FloatArray:
         """This side's part of the Winkler score in sigmas, shape (k, 3), of bands with these widths."""
@@ -123,7 +135,7 @@ class _Side:
         return losses
 
 
-def _held(scores: FloatArray, rows: IntArray, level: int) -> float:
+def _coverage_quantile(scores: FloatArray, rows: IntArray, level: int) -> float:
     """The score that as many lie below as one side of a band of this level has to hold, at least SMALLEST_WIDTH.
 
     With the finite-sample correction, (n + 1) * share of n cases, rounded up; n is the number of independent cases that
@@ -131,44 +143,46 @@ def _held(scores: FloatArray, rows: IntArray, level: int) -> float:
     """
     share, last = (1 + level / 100) / 2, len(scores) - 1
     ascending = np.sort(scores)
-    counted = ascending[min(_corrected_place(share, len(scores), len(scores)), last)]
-    cases = _independent_cases(scores <= counted, rows)
-    return float(max(ascending[min(_corrected_place(share, cases, len(scores)), last)], SMALLEST_WIDTH))
+    counted = ascending[min(_corrected_rank(share, len(scores), len(scores)), last)]
+    cases = _effective_sample_size(scores <= counted, rows)
+    return float(max(ascending[min(_corrected_rank(share, cases, len(scores)), last)], SMALLEST_WIDTH))
 
 
-def _corrected_place(share: float, cases: int, count: int) -> int:
+def _corrected_rank(share: float, cases: int, count: int) -> int:
     """Where the share stands among `count` ascending scores that are worth so many cases, counted from 0."""
     # Exact fractions are a hair larger in floats, and must not be rounded up to the next place.
     needed = np.ceil(share * (cases + 1) - ROUNDING)
     return int(np.ceil(needed / cases * count - ROUNDING)) - 1
 
 
-def _independent_cases(held: NDArray[np.bool_], rows: IntArray) -> int:
+def _effective_sample_size(contained: NDArray[np.bool_], rows: IntArray) -> int:
     """How many independent cases have the share of `held` as exactly as these; at least 1, at most all.
 
     Stocks move together and outcomes overlap, so the shares of blocks of sessions differ more than such cases would.
     """
-    share = float(held.mean())
-    error = squared_error(held.astype(np.float64), rows)
+    share = float(contained.mean())
+    error = squared_error(contained.astype(np.float64), rows)
     if not np.isfinite(error) or error == 0:
-        return len(held)
-    return int(min(max(share * (1 - share) / error, 1.0), len(held)))
+        return len(contained)
+    return int(min(max(share * (1 - share) / error, 1.0), len(contained)))
 
 
-def _nested(widths: FloatArray) -> FloatArray:
+def _ascending(widths: FloatArray) -> FloatArray:
     """Widths (..., 3) that ascend strictly over the levels."""
     nested = widths.copy()
-    for place in range(1, len(LEVELS)):
-        nested[..., place] = np.maximum(nested[..., place], nested[..., place - 1] * SMALLEST_STEP)
+    for level_index in range(1, len(LEVELS)):
+        nested[..., level_index] = np.maximum(nested[..., level_index], nested[..., level_index - 1] * SMALLEST_STEP)
     return nested
 
 
-def _earned_share(sides: tuple[_Side, _Side], quantiles: FloatArray, stretch: FloatArray) -> float:
+def _blend_weight(
+    sides: tuple[_SideScores, _SideScores], quantiles: FloatArray, calibration_factors: FloatArray
+) -> float:
     """One half where the mean of both widths had a better Winkler score than the quantiles alone, beyond doubt."""
     rows = sides[0].rows
     gained = np.zeros(len(rows))
-    for side, alone, factor in zip(sides, quantiles, stretch, strict=True):
-        mean = (alone + _nested(factor * side.reach)) / 2
+    for side, alone, factor in zip(sides, quantiles, calibration_factors, strict=True):
+        mean = (alone + _ascending(factor * side.quantile_width)) / 2
         gained += ((side.losses(mean) - side.losses(np.broadcast_to(alone, mean.shape))) / quantiles.sum(axis=0)).mean(
             axis=1
         )
@@ -176,4 +190,4 @@ def _earned_share(sides: tuple[_Side, _Side], quantiles: FloatArray, stretch: Fl
     if len(by_session) < FEWEST_SESSIONS:
         return 0.0
     _, upper = studentised_bounds(by_session, seed=BOOTSTRAP_SEED)
-    return REACH_SHARE if upper < 0 else 0.0
+    return BLEND_WEIGHT if upper < 0 else 0.0

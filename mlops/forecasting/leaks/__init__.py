@@ -3,9 +3,18 @@
 Imported by the `check_leaks` command and tests.
 """
 
-from mlops.forecasting.leaks.gate import Suspects, check_all
-from mlops.forecasting.leaks.makers import FeatureMaker, FeatureTable
+from mlops.forecasting.leaks.check_results import CheckResult, Leak
+from mlops.forecasting.leaks.feature_functions import FeatureFunction, FeatureTable
 from mlops.forecasting.leaks.news_checks import Article, NewsReader
-from mlops.forecasting.leaks.verdicts import Leak, Verdict
+from mlops.forecasting.leaks.runner import CheckedFunctions, run_all_checks
 
-__all__ = ["Article", "FeatureMaker", "FeatureTable", "Leak", "NewsReader", "Suspects", "Verdict", "check_all"]
+__all__ = [
+    "Article",
+    "CheckResult",
+    "CheckedFunctions",
+    "FeatureFunction",
+    "FeatureTable",
+    "Leak",
+    "NewsReader",
+    "run_all_checks",
+]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlops.forecasting.leaks.makers import FeatureMaker, FeatureTable
+from mlops.forecasting.leaks.check_results import CheckResult, Grid, Leak, first_difference
+from mlops.forecasting.leaks.feature_functions import FeatureFunction, FeatureTable
 from mlops.forecasting.leaks.mutations import (
     altered_after,
     from_row,
@@ -13,7 +14,6 @@ from mlops.forecasting.leaks.mutations import (
     with_later_dividend,
     with_later_split,
 )
-from mlops.forecasting.leaks.verdicts import Grid, Leak, Verdict, first_difference
 from mlops.forecasting.types import Panel
 
 CUT_SHARES = (0.55, 0.75, 0.95)
@@ -23,49 +23,49 @@ WARM_UP_SESSIONS = 504
 ROUNDING = 1e-6
 
 
-def check_future(maker: FeatureMaker, panel: Panel) -> Verdict:
+def check_future(function: FeatureFunction, panel: Panel) -> CheckResult:
     """Features up to t where everything after t is different, absent, or where a gap ends with t; exactly equal."""
     compared = "features up to t with other prices, volumes and gaps after t, and with nothing after t"
     count = 0
     for cut in cuts_of(panel):
         before = with_gap_up_to(panel, cut)
-        known = maker(before)
+        known = function(before)
         for other in (altered_after(before, cut, seed=cut), through_row(before, cut)):
-            leak, seen = _compared(known, maker(other), before, rows=slice(0, cut + 1))
+            leak, seen = _compared(known, function(other), before, rows=slice(0, cut + 1))
             count += seen
             if leak is not None:
-                return Verdict("future", compared, count, leak)
-    return Verdict("future", compared, count)
+                return CheckResult("future", compared, count, leak)
+    return CheckResult("future", compared, count)
 
 
-def check_corporate_actions(maker: FeatureMaker, panel: Panel) -> Verdict:
+def check_corporate_actions(function: FeatureFunction, panel: Panel) -> CheckResult:
     """Features up to t, when the history is sent again after a dividend and on the basis of a split after t."""
     compared = "features up to t with the history adjusted for a dividend, and for a split, after t"
     count = 0
     for cut in cuts_of(panel):
         before = through_row(panel, cut)
-        known = maker(before)
+        known = function(before)
         for other in (with_later_dividend(before, cut), with_later_split(before, cut)):
-            leak, seen = _compared(known, maker(other), before, rows=slice(0, cut + 1), tolerance=ROUNDING)
+            leak, seen = _compared(known, function(other), before, rows=slice(0, cut + 1), tolerance=ROUNDING)
             count += seen
             if leak is not None:
-                return Verdict("corporate actions", compared, count, leak)
-    return Verdict("corporate actions", compared, count)
+                return CheckResult("corporate actions", compared, count, leak)
+    return CheckResult("corporate actions", compared, count)
 
 
-def check_warm_up(maker: FeatureMaker, panel: Panel) -> Verdict:
+def check_warm_up(function: FeatureFunction, panel: Panel) -> CheckResult:
     """Features from histories that begin later, from two years of sessions after their beginning on."""
     compared = f"features from histories that begin later, {WARM_UP_SESSIONS} sessions on"
-    full, count = maker(panel), 0
+    full, count = function(panel), 0
     for start in sorted({int(share * len(panel.sessions)) for share in START_SHARES}):
         later = from_row(panel, start)
         known = FeatureTable(full.names, full.values[start:])
         rows = slice(WARM_UP_SESSIONS, len(later.sessions))
-        leak, seen = _compared(known, maker(later), later, rows=rows, tolerance=ROUNDING)
+        leak, seen = _compared(known, function(later), later, rows=rows, tolerance=ROUNDING)
         count += seen
         if leak is not None:
-            return Verdict("warm-up", compared, count, leak)
-    return Verdict("warm-up", compared, count)
+            return CheckResult("warm-up", compared, count, leak)
+    return CheckResult("warm-up", compared, count)
 
 
 def cuts_of(panel: Panel) -> Sequence[int]:

@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.forecasting.leaks.makers import FeatureMaker, FeatureTable
+from mlops.forecasting.leaks.check_results import CheckResult, Grid, Leak, first_difference
+from mlops.forecasting.leaks.feature_functions import FeatureFunction, FeatureTable
 from mlops.forecasting.leaks.mutations import altered_after
-from mlops.forecasting.leaks.verdicts import Grid, Leak, Verdict, first_difference
 from mlops.forecasting.types import FloatArray, Panel
 
 FITTED_SHARE = 0.75
@@ -35,7 +35,7 @@ Rows = NDArray[np.intp]
 Splitter = Callable[[Rows, int], Sequence[tuple[Rows, Rows]]]
 
 
-def check_fits(fitter: Fitter, panel: Panel) -> tuple[Verdict, Verdict]:
+def check_fits(fitter: Fitter, panel: Panel) -> tuple[CheckResult, CheckResult]:
     """Fit twice up to the same session, with another future the second time; then forecast with another future."""
     cut = int(FITTED_SHARE * len(panel.sessions))
     through = _session(panel, cut)
@@ -44,18 +44,18 @@ def check_fits(fitter: Fitter, panel: Panel) -> tuple[Verdict, Verdict]:
     return _statistics(fitted, other, through), _forecasts(fitted, panel)
 
 
-def _statistics(fitted: Fitted, other: Fitted, through: date) -> Verdict:
+def _statistics(fitted: Fitted, other: Fitted, through: date) -> CheckResult:
     compared = f"everything learned up to {through}, fitted again with another future: scalers, thresholds, models"
     before, after = fitted.statistics(), other.statistics()
     count = sum(values.size for values in before.values())
     for name in sorted(before.keys() | after.keys()):
         was, became = before.get(name), after.get(name)
         if was is None or became is None or not np.array_equal(was, became, equal_nan=True):
-            return Verdict("fits", compared, count, Leak("", through, name, "was fitted on what came later"))
-    return Verdict("fits", compared, count)
+            return CheckResult("fits", compared, count, Leak("", through, name, "was fitted on what came later"))
+    return CheckResult("fits", compared, count)
 
 
-def _forecasts(fitted: Fitted, panel: Panel) -> Verdict:
+def _forecasts(fitted: Fitted, panel: Panel) -> CheckResult:
     compared = "forecasts of a model fitted before t, from t, with another future after t"
     count = 0
     for row in sorted({int(share * len(panel.sessions)) for share in ORIGIN_SHARES}):
@@ -66,11 +66,11 @@ def _forecasts(fitted: Fitted, panel: Panel) -> Verdict:
         count += int(np.isfinite(before.values).sum())
         leak = first_difference(before.values, after.values, grid)
         if leak is not None:
-            return Verdict("forecasts", compared, count, leak)
-    return Verdict("forecasts", compared, count)
+            return CheckResult("forecasts", compared, count, leak)
+    return CheckResult("forecasts", compared, count)
 
 
-def check_replay(replay: FeatureMaker, panel: Panel) -> Verdict:
+def check_replay(replay: FeatureFunction, panel: Panel) -> CheckResult:
     """Out-of-sample forecasts of the past, up to t, with another future after t.
 
     t is every session from which a stretch begins that one fit forecast: there a label that reaches beyond its
@@ -86,11 +86,11 @@ def check_replay(replay: FeatureMaker, panel: Panel) -> Verdict:
         count += int(np.isfinite(before).sum())
         leak = first_difference(before, after, grid)
         if leak is not None:
-            return Verdict("walk-forward", compared, count, leak)
-    return Verdict("walk-forward", compared, count)
+            return CheckResult("walk-forward", compared, count, leak)
+    return CheckResult("walk-forward", compared, count)
 
 
-def check_splits(splitter: Splitter, panel: Panel) -> Verdict:
+def check_splits(splitter: Splitter, panel: Panel) -> CheckResult:
     """Folds on the panel's places: every training target is known before the first session that is tested on."""
     compared = f"training and test sessions of each fold, {HORIZON} sessions apart"
     rows, columns = np.nonzero(np.isfinite(panel.close))
@@ -105,14 +105,14 @@ def check_splits(splitter: Splitter, panel: Panel) -> Verdict:
                 f"its target after {HORIZON} sessions is not known before the test begins on {panel.sessions[first]}"
             )
             leak = Leak(panel.symbols[columns[place]], _session(panel, rows[place]), "split", reason)
-            return Verdict("splits", compared, count, leak)
-    return Verdict("splits", compared, count)
+            return CheckResult("splits", compared, count, leak)
+    return CheckResult("splits", compared, count)
 
 
 def _beginnings(replayed: FeatureTable, panel: Panel) -> list[int]:
     """The first sessions of the stretches that lie around the shares looked at."""
-    told = np.flatnonzero(np.isfinite(replayed.values).any(axis=(1, 2)))
-    return [int(told[int(share * len(told))]) for share in REPLAY_SHARES] if len(told) else []
+    fields = np.flatnonzero(np.isfinite(replayed.values).any(axis=(1, 2)))
+    return [int(fields[int(share * len(fields))]) for share in REPLAY_SHARES] if len(fields) else []
 
 
 def _session(panel: Panel, row: int) -> date:

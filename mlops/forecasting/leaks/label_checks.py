@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mlops.forecasting.leaks.makers import FeatureMaker
-from mlops.forecasting.leaks.verdicts import Leak, Verdict
+from mlops.forecasting.leaks.check_results import CheckResult, Leak
+from mlops.forecasting.leaks.feature_functions import FeatureFunction
 from mlops.forecasting.types import FloatArray, Panel
 
 MOVES = (1, 5)
@@ -22,7 +22,7 @@ COIN = 3**-0.5
 Mask = NDArray[np.bool_]
 
 
-def check_labels(maker: FeatureMaker, panel: Panel) -> Verdict:
+def check_labels(function: FeatureFunction, panel: Panel) -> CheckResult:
     """A one-feature model of every feature, trained on the direction of later moves and tried on later sessions.
 
     The label at t is the sign of the move over h sessions that begins s sessions later: labels are shifted s sessions
@@ -30,17 +30,17 @@ def check_labels(maker: FeatureMaker, panel: Panel) -> Verdict:
     This also finds what other futures cannot: values that were computed before and are only looked up.
     """
     compared = "what each feature tells out of sample about directions to come, labels shifted into the past"
-    table = maker(panel)
+    table = function(panel)
     split = int(TRAIN_SHARE * len(panel.sessions))
     count = 0
     for name, values in zip(table.names, np.moveaxis(table.values, 2, 0), strict=True):
         count += int(np.isfinite(values[split:]).sum())
-        told = [_surprise(values, panel.close, split, move, shift) for move in MOVES for shift in SHIFTS]
-        worst = max(told)
+        fields = [_surprise(values, panel.close, split, move, shift) for move in MOVES for shift in SHIFTS]
+        worst = max(fields)
         if worst.beyond > 0:
             first: date = panel.sessions[split].astype(object)
-            return Verdict("labels", compared, count, Leak("", first, name, str(worst)))
-    return Verdict("labels", compared, count)
+            return CheckResult("labels", compared, count, Leak("", first, name, str(worst)))
+    return CheckResult("labels", compared, count)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,9 +62,9 @@ def _surprise(values: FloatArray, close: FloatArray, split: int, move: int, shif
     rose, moved = _later_move(close, move, shift)
     taught = slice(max(split - move - shift, 0))
     side = 1 if _area(values[taught], rose[taught], moved[taught]) >= 0 else -1
-    told = side * _area(values[split:], rose[split:], moved[split:])
+    fields = side * _area(values[split:], rose[split:], moved[split:])
     allowed = max(LEAST_SURPRISE, STANDARD_ERRORS * COIN * (max(len(values) - split, 1) / move) ** -0.5)
-    return _Surprise(told - allowed, 0.5 + told, move, shift)
+    return _Surprise(fields - allowed, 0.5 + fields, move, shift)
 
 
 def _later_move(close: FloatArray, move: int, shift: int) -> tuple[Mask, Mask]:

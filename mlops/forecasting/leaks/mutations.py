@@ -53,8 +53,8 @@ def with_later_split(panel: Panel, row: int) -> Panel:
 
 def from_row(panel: Panel, row: int) -> Panel:
     """The same panel without the sessions before `row`."""
-    kept = {name: getattr(panel, name)[row:] for name in PRICE_FIELDS}
-    return Panel(symbols=panel.symbols, sessions=panel.sessions[row:], **kept)
+    unchanged = {name: getattr(panel, name)[row:] for name in PRICE_FIELDS}
+    return Panel(symbols=panel.symbols, sessions=panel.sessions[row:], **unchanged)
 
 
 def through_row(panel: Panel, row: int) -> Panel:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
-from mlops.forecasting.leaks.verdicts import Leak, Verdict
+from mlops.forecasting.leaks.check_results import CheckResult, Leak
 
 EARLIER = timedelta(hours=1)
 LATER = (timedelta(0), timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=6), timedelta(days=1))
@@ -22,7 +22,7 @@ class Article:
 NewsReader = Callable[[Sequence[Article], date], tuple[float, ...]]
 
 
-def check_news(reader: NewsReader, closes: Sequence[tuple[date, datetime]]) -> Verdict:
+def check_news(reader: NewsReader, closes: Sequence[tuple[date, datetime]]) -> CheckResult:
     """The news features of each session, with and without an article published at its close or later.
 
     closes: sessions with the instant at which each closed. The instant is written in two time zones.
@@ -39,5 +39,5 @@ def check_news(reader: NewsReader, closes: Sequence[tuple[date, datetime]]) -> V
                 count += len(before)
                 if reader([*known, Article(instant, -1.0)], session) != before:
                     leak = Leak("", session, "news", f"an article of {instant.isoformat()} counts, after the close")
-                    return Verdict("news", compared, count, leak)
-    return Verdict("news", compared, count)
+                    return CheckResult("news", compared, count, leak)
+    return CheckResult("news", compared, count)

@@ -13,11 +13,11 @@ from mlops.forecasting.bundle import Bundle
 from mlops.forecasting.ensemble import WeightRange
 from mlops.forecasting.features import build_features
 from mlops.forecasting.fitting import FitSettings, fit_bundle
+from mlops.forecasting.leaks.feature_functions import FeatureTable
 from mlops.forecasting.leaks.fit_checks import Rows
-from mlops.forecasting.leaks.makers import FeatureTable
 from mlops.forecasting.learning import learning_set
 from mlops.forecasting.models.settings import MemberSettings, SequenceSettings, TreeSettings
-from mlops.forecasting.past import past_forecasts
+from mlops.forecasting.out_of_fold import out_of_fold_predictions
 from mlops.forecasting.serving import InstrumentForecast, forecast_panel
 from mlops.forecasting.splits import purged_splits
 from mlops.forecasting.storage import INDEX, save_bundle
@@ -65,8 +65,8 @@ class FittedBundle:
 
     def forecasts(self, panel: Panel, origin: date) -> FeatureTable:
         """Every number of its forecasts; NaN where it abstains."""
-        said = forecast_panel(self.bundle, panel, origin=origin)
-        cells = [dict(_cells(forecast)) for forecast in said]
+        predicted = forecast_panel(self.bundle, panel, origin=origin)
+        cells = [dict(_cells(forecast)) for forecast in predicted]
         names = tuple(sorted({name for cell in cells for name in cell}))
         by_forecast = np.array([[cell.get(name, np.nan) for name in names] for cell in cells])
         merged = by_forecast.reshape(len(panel.symbols), len(HORIZONS), len(names))
@@ -82,12 +82,12 @@ def shipped_fit(panel: Panel, through: date) -> FittedBundle:
 def shipped_replay(panel: Panel) -> FeatureTable:
     """What earlier fits said of later sessions: log odds of every head, and the base rates they knew."""
     learned = learning_set(panel)
-    past = past_forecasts(learned, SETTINGS.for_members(), no_progress)
-    told = [(f"{kind} {head}", part[head]) for kind, part in (("log odds", past.logits), ("base rate", past.base_rates))
-            for head in part]  # fmt: skip
-    names = tuple(f"{name} +{horizon}" for name, _ in told for horizon in HORIZONS)
+    past = out_of_fold_predictions(learned, SETTINGS.for_members(), no_progress)
+    parts = (("log odds", past.logits), ("base rate", past.base_rates))
+    fields = [(f"{kind} {head}", part[head]) for kind, part in parts for head in part]
+    names = tuple(f"{name} +{horizon}" for name, _ in fields for horizon in HORIZONS)
     values = np.full((*panel.close.shape, len(names)), np.nan)
-    values[past.rows, past.columns] = np.concatenate([numbers for _, numbers in told], axis=1)
+    values[past.rows, past.columns] = np.concatenate([numbers for _, numbers in fields], axis=1)
     return FeatureTable(names, values)
 
 
@@ -96,15 +96,15 @@ def shipped_split(rows: Rows, horizon: int) -> Sequence[tuple[Rows, Rows]]:
     return purged_splits(rows, horizon=horizon, folds=FOLDS)
 
 
-def _cells(said: InstrumentForecast) -> Iterator[tuple[str, float]]:
+def _cells(predicted: InstrumentForecast) -> Iterator[tuple[str, float]]:
     """The numbers of one forecast, each with its horizon in its name."""
     for name in NUMBERS:
-        value = getattr(said, name)
+        value = getattr(predicted, name)
         if value is not None:
-            yield f"{name} +{said.horizon_sessions}", value
-    for level, (lower, upper) in said.intervals.items():
-        yield f"lower_{level} +{said.horizon_sessions}", lower
-        yield f"upper_{level} +{said.horizon_sessions}", upper
+            yield f"{name} +{predicted.horizon_sessions}", value
+    for level, (lower, upper) in predicted.intervals.items():
+        yield f"lower_{level} +{predicted.horizon_sessions}", lower
+        yield f"upper_{level} +{predicted.horizon_sessions}", upper
 
 
 def _numbers(part: object, path: str) -> dict[str, FloatArray]:

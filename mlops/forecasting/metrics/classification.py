@@ -33,17 +33,17 @@ def classification_scores(
     probability: FloatArray, outcome: FloatArray, *, threshold: float = 0.5
 ) -> ClassificationScores:
     """All figures at once; yes is said where probability > threshold."""
-    said, came = probability > threshold, outcome > 0.5
-    right = float(np.sum(said & came))
-    precision = _share(right, float(said.sum()))
-    recall = _share(right, float(came.sum()))
+    predicted, actual = probability > threshold, outcome > 0.5
+    right = float(np.sum(predicted & actual))
+    precision = _share(right, float(predicted.sum()))
+    recall = _share(right, float(actual.sum()))
     return ClassificationScores(
         n=len(outcome),
-        base_rate=_mean(came.astype(np.float64)),
-        accuracy=_mean((said == came).astype(np.float64)),
+        base_rate=_mean(actual.astype(np.float64)),
+        accuracy=_mean((predicted == actual).astype(np.float64)),
         precision=precision,
         recall=recall,
-        f1=_share(2 * right, float(said.sum() + came.sum())),
+        f1=_share(2 * right, float(predicted.sum() + actual.sum())),
         brier=_mean((probability - outcome) ** 2),
         log_loss=_mean(log_losses(probability, outcome)),
         auc=auc(probability, outcome),
@@ -53,20 +53,20 @@ def classification_scores(
 
 def log_losses(probability: FloatArray, outcome: FloatArray) -> FloatArray:
     """-log of the probability given to what happened, row by row; probabilities are kept 1e-6 away from 0 and 1."""
-    kept = np.clip(probability, CLIP, 1 - CLIP)
-    losses: FloatArray = -np.where(outcome > 0.5, np.log(kept), np.log1p(-kept))
+    clipped = np.clip(probability, CLIP, 1 - CLIP)
+    losses: FloatArray = -np.where(outcome > 0.5, np.log(clipped), np.log1p(-clipped))
     return losses
 
 
 def auc(probability: FloatArray, outcome: FloatArray) -> float:
     """Chance that a row that came true had the higher probability than one that did not; equal ones count one half."""
-    came = outcome > 0.5
-    yes, no = int(came.sum()), int((~came).sum())
+    actual = outcome > 0.5
+    yes, no = int(actual.sum()), int((~actual).sum())
     if not yes or not no:
         return float("nan")
-    _, place, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    _, group, counts = np.unique(probability, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
-    return float((mean_rank[place][came].sum() - yes * (yes + 1) / 2) / (yes * no))
+    return float((mean_rank[group][actual].sum() - yes * (yes + 1) / 2) / (yes * no))
 
 
 def calibration_error(probability: FloatArray, outcome: FloatArray, *, bins: int = 10) -> float:
@@ -76,9 +76,9 @@ def calibration_error(probability: FloatArray, outcome: FloatArray, *, bins: int
     """
     if not len(outcome):
         return float("nan")
-    _, place = np.unique(probability, return_inverse=True)
-    counts = np.bincount(place)
-    shares = np.bincount(place, weights=outcome) / counts
+    _, group = np.unique(probability, return_inverse=True)
+    counts = np.bincount(group)
+    shares = np.bincount(group, weights=outcome) / counts
     gaps = np.sort(probability) - np.repeat(shares, counts)
     parts = np.array_split(gaps, min(bins, len(gaps)))
     return float(sum(abs(part.sum()) for part in parts) / len(gaps))

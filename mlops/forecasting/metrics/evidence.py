@@ -8,14 +8,19 @@ from enum import StrEnum
 import numpy as np
 from scipy.special import stdtrit
 
-from mlops.forecasting.metrics.looks import FEWEST_FORECASTS, FIRST_LOOK_BLOCKS, block_sessions, needed_forecasts
+from mlops.forecasting.metrics.interim_looks import (
+    FEWEST_FORECASTS,
+    FIRST_LOOK_BLOCKS,
+    block_sessions,
+    needed_forecasts,
+)
 from mlops.forecasting.types import HORIZONS, FloatArray
 
 # The chance that a model without skill is ever called skilful, at any look and any horizon.
 ERROR = 0.05
 
 
-class Verdict(StrEnum):
+class SkillVerdict(StrEnum):
     """What a record shows so far."""
 
     SKILL = "skill"
@@ -36,7 +41,7 @@ class DaySums:
 class Evidence:
     """The verdict, and how many forecasts the first look needs."""
 
-    verdict: Verdict
+    verdict: SkillVerdict
     needed_n: int
 
 
@@ -56,11 +61,13 @@ def evidence_of(days: Sequence[DaySums], *, horizon_sessions: int) -> Evidence:
     length = block_sessions(horizon_sessions)
     blocks = counts[: len(counts) // length * length].reshape(-1, length, 2).sum(axis=1)
     if len(blocks) < FIRST_LOOK_BLOCKS or counts[:, 0].sum() < FEWEST_FORECASTS:
-        return Evidence(Verdict.NOT_ENOUGH, needed)
+        return Evidence(SkillVerdict.NOT_ENOUGH, needed)
     look = int(math.log2(len(blocks) / FIRST_LOOK_BLOCKS))
     seen = blocks[: FIRST_LOOK_BLOCKS * 2**look]
     error = ERROR / len(HORIZONS) / 2 ** (look + 1)
-    return Evidence(Verdict.SKILL if lower_bound(seen, horizon_sessions, error) > 0 else Verdict.NO_SKILL, needed)
+    return Evidence(
+        SkillVerdict.SKILL if lower_bound(seen, horizon_sessions, error) > 0 else SkillVerdict.NO_SKILL, needed
+    )
 
 
 def lower_bound(blocks: FloatArray, horizon_sessions: int, error: float) -> float:

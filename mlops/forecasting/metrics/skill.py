@@ -7,8 +7,8 @@ from mlops.forecasting.types import FloatArray
 
 def price_mse_skill(expected: FloatArray, log_return: FloatArray) -> float:
     """Against "the price stays", in shares of the last price; expected and true log return, shape (n,) each."""
-    came = np.expm1(log_return)
-    return _skill(np.expm1(expected) - came, came)
+    actual = np.expm1(log_return)
+    return _skill(np.expm1(expected) - actual, actual)
 
 
 def brier_skill(probability: FloatArray, outcome: FloatArray, base_rate: FloatArray) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.models.base import Member
-from mlops.forecasting.models.reach import Reach
+from mlops.forecasting.models.quantile_width import QuantileWidth
 from mlops.forecasting.models.samples import IntArray, Samples
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
 from mlops.forecasting.types import FloatArray
@@ -29,7 +29,7 @@ _MEMBERS = {
 MEMBER_NAMES = tuple(_MEMBERS)
 
 
-def followed(members: Iterable[str]) -> tuple[str, ...]:
+def signal_members(members: Iterable[str]) -> tuple[str, ...]:
     """Whom a signal follows: all but the LSTM, which moves all instruments of a day together.
 
     A signal has to beat the others of its day.
@@ -58,27 +58,27 @@ def tree_contributions(member: Member, samples: Samples) -> FloatArray:
     return contributions
 
 
-def fit_reach(
+def fit_quantile_widths(
     features: FloatArray, scores: FloatArray, rows: IntArray, settings: MemberSettings, *, since: int
-) -> tuple[Reach, FloatArray]:
+) -> tuple[QuantileWidth, FloatArray]:
     """The quantile trees, and the reach of the samples since a row by those that have not seen them.
 
     See QuantileTrees.fit.
     """
     trees = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees
-    fitted: tuple[Reach, FloatArray] = trees.fit(features, scores, rows, settings, since=since)
+    fitted: tuple[QuantileWidth, FloatArray] = trees.fit(features, scores, rows, settings, since=since)
     return fitted
 
 
-def no_reach() -> Reach:
+def no_quantile_widths() -> QuantileWidth:
     """Quantile trees at no horizon."""
-    nothing: Reach = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees.nothing()
+    nothing: QuantileWidth = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees.nothing()
     return nothing
 
 
-def load_reach(folder: Path, used: NDArray[np.bool_]) -> Reach:
+def load_quantile_widths(folder: Path, used: NDArray[np.bool_]) -> QuantileWidth:
     """The quantile trees that were stored in a folder, for the horizons that use them."""
-    loaded: Reach = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees.load(folder, used)
+    loaded: QuantileWidth = import_module("mlops.forecasting.models.xgboost_quantiles").QuantileTrees.load(folder, used)
     return loaded
 
 

@@ -56,9 +56,9 @@ class XGBoostMember:
         files = sorted(folder.glob(f"{stem}.*of*.ubj"))
         if not files:
             raise FileNotFoundError(f"{stem} has no booster")
-        places = [file.name.removesuffix(".ubj").rpartition(".")[2].split("of") for file in files]
-        boosters: list[xgboost.Booster | None] = [None] * int(places[0][1])
-        for file, (position, _) in zip(files, places, strict=True):
+        positions = [file.name.removesuffix(".ubj").rpartition(".")[2].split("of") for file in files]
+        boosters: list[xgboost.Booster | None] = [None] * int(positions[0][1])
+        for file, (position, _) in zip(files, positions, strict=True):
             booster = xgboost.Booster(model_file=file)
             booster.set_param({"nthread": 1})
             boosters[int(position)] = booster

@@ -13,8 +13,8 @@ from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.models.settings import MemberSettings
 from mlops.forecasting.types import HORIZONS, FloatArray
 
-SMALLEST_REACH, SMALLEST_STEP = 1e-3, 1.001
-STEM = "reach"
+SMALLEST_WIDTH, SMALLEST_STEP = 1e-3, 1.001
+STEM = "quantile_width"
 
 Folds = tuple[xgboost.Booster, ...]
 
@@ -51,18 +51,18 @@ class QuantileTrees:
                 booster = _fit_one(features[learns], scores[learns, position], settings)
                 left_out = (rows >= max(first, since)) & (rows <= last)
                 if left_out.any():
-                    unseen[left_out, position] = _reach_of((booster,), features[left_out])
+                    unseen[left_out, position] = _widths_of((booster,), features[left_out])
                 folds.append(booster)
             boosters.append(tuple(folds))
         return cls(tuple(boosters)), unseen
 
-    def reach(self, features: FloatArray) -> FloatArray:
+    def quantile_width(self, features: FloatArray) -> FloatArray:
         """How far the score goes at each level, shape (n, h, levels), ascending."""
-        reach = np.ones((len(features), len(self._boosters), len(LEVELS)))
+        quantile_width = np.ones((len(features), len(self._boosters), len(LEVELS)))
         for position, folds in enumerate(self._boosters):
             if folds and len(features):
-                reach[:, position] = _reach_of(folds, features)
-        return reach
+                quantile_width[:, position] = _widths_of(folds, features)
+        return quantile_width
 
     @classmethod
     def nothing(cls) -> Self:
@@ -121,9 +121,9 @@ def _fit_one(features: FloatArray, scores: FloatArray, settings: MemberSettings)
     return booster
 
 
-def _reach_of(folds: Folds, features: FloatArray) -> FloatArray:
-    said = np.mean([booster.inplace_predict(features) for booster in folds], axis=0, dtype=np.float64)
-    reach: FloatArray = np.maximum(said.reshape(len(features), -1), SMALLEST_REACH)
-    for level in range(1, reach.shape[1]):
-        reach[:, level] = np.maximum(reach[:, level], reach[:, level - 1] * SMALLEST_STEP)
-    return reach
+def _widths_of(folds: Folds, features: FloatArray) -> FloatArray:
+    predicted = np.mean([booster.inplace_predict(features) for booster in folds], axis=0, dtype=np.float64)
+    quantile_width: FloatArray = np.maximum(predicted.reshape(len(features), -1), SMALLEST_WIDTH)
+    for level in range(1, quantile_width.shape[1]):
+        quantile_width[:, level] = np.maximum(quantile_width[:, level], quantile_width[:, level - 1] * SMALLEST_STEP)
+    return quantile_width

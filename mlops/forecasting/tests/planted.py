@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from mlops.forecasting.leaks import Article, FeatureTable
+from mlops.forecasting.leaks.feature_functions import FeatureFunction
 from mlops.forecasting.leaks.fit_checks import Rows
-from mlops.forecasting.leaks.makers import FeatureMaker
 from mlops.forecasting.types import FloatArray, Panel
 
 HORIZON = 5
@@ -126,7 +126,7 @@ def share_of_history(panel: Panel) -> FeatureTable:
     return table("since", np.log(panel.close / panel.close[0]))
 
 
-def looked_up(original: Panel) -> FeatureMaker:
+def looked_up(original: Panel) -> FeatureFunction:
     """The label, computed once and looked up ever after: another future does not change it."""
     known = dict(zip(original.sessions.tolist(), label_of(original), strict=True))
     symbols = original.symbols
@@ -153,8 +153,8 @@ class LeastSquares:
 
     def forecasts(self, panel: Panel, origin: date) -> FeatureTable:
         row = panel.row_of(origin)
-        said = (week_of(panel)[row] - self.centre) / self.scale * self.weight
-        return FeatureTable(("week ahead",), said[None, :, None])
+        predicted = (week_of(panel)[row] - self.centre) / self.scale * self.weight
+        return FeatureTable(("week ahead",), predicted[None, :, None])
 
 
 def least_squares(
@@ -188,8 +188,8 @@ class Peeking(LeastSquares):
 
     def forecasts(self, panel: Panel, origin: date) -> FeatureTable:
         week = week_of(panel)
-        said = (week[panel.row_of(origin)] - np.nanmean(week)) / np.nanstd(week) * self.weight
-        return FeatureTable(("week ahead",), said[None, :, None])
+        predicted = (week[panel.row_of(origin)] - np.nanmean(week)) / np.nanstd(week) * self.weight
+        return FeatureTable(("week ahead",), predicted[None, :, None])
 
 
 def peeking_fit(panel: Panel, through: date) -> LeastSquares:
@@ -203,11 +203,11 @@ def replay(panel: Panel, *, purged: bool = True, shuffled: bool = False) -> Feat
     rows = len(label)
     bounds = np.linspace(rows // 2, rows, 5).astype(int)
     order = np.random.default_rng(0).permutation(rows)
-    said = np.full_like(panel.close, np.nan)
+    predicted = np.full_like(panel.close, np.nan)
     for first, end in pairwise(bounds):
         taught = order[: rows // 2] if shuffled else np.arange(first - HORIZON if purged else first)
-        said[first:end] = np.nanmean(label[taught])
-    return table("rate", said)
+        predicted[first:end] = np.nanmean(label[taught])
+    return table("rate", predicted)
 
 
 def purged_replay(panel: Panel) -> FeatureTable:

@@ -31,11 +31,11 @@ def synthetic_panel(
     returns = _returns(rng, sessions, symbols)
     close = 100.0 * np.exp(np.cumsum(returns, axis=0))
     open_ = close * np.exp(-0.6 * returns + 0.002 * rng.standard_normal(close.shape))
-    reach = np.abs(rng.standard_normal((2, *close.shape))) * 0.006
+    quantile_width = np.abs(rng.standard_normal((2, *close.shape))) * 0.006
     prices = {
         "open": open_,
-        "high": np.maximum(open_, close) * np.exp(reach[0]),
-        "low": np.minimum(open_, close) * np.exp(-reach[1]),
+        "high": np.maximum(open_, close) * np.exp(quantile_width[0]),
+        "low": np.minimum(open_, close) * np.exp(-quantile_width[1]),
         "close": close,
         "adjusted_close": close.copy(),
         "volume": np.round(1e6 * np.exp(0.3 * rng.standard_normal(close.shape))),

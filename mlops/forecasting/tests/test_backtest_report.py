@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.backtest.coverage import interval_figures
-from mlops.forecasting.backtest.report import Measured, expanding_rates, horizon_figures
+from mlops.forecasting.backtest.report import ReportInputs, expanding_rates, horizon_figures
 from mlops.forecasting.backtest.rows import ForecastRows
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.learning import LearningSet
@@ -33,13 +33,13 @@ def forecasts(**changes: FloatArray) -> ForecastRows:
     rows, columns = np.divmod(np.arange(SESSIONS * SYMBOLS), SYMBOLS)
     count = len(rows)
     up = (columns < 2).astype(np.float64)
-    said = {
+    predicted = {
         UP: np.where(columns < 2, 0.6, 0.4),
         BEATS_MEDIAN: np.full(count, 0.5),
         VOLATILITY_RISES: np.full(count, np.nan),
         BIG_MOVE: np.full(count, 0.1),
     }
-    came = {UP: up, BEATS_MEDIAN: up, VOLATILITY_RISES: np.full(count, np.nan), BIG_MOVE: np.zeros(count)}
+    actual = {UP: up, BEATS_MEDIAN: up, VOLATILITY_RISES: np.full(count, np.nan), BIG_MOVE: np.zeros(count)}
     nothing = np.zeros(count)
     made = ForecastRows(
         rows=rows,
@@ -48,8 +48,8 @@ def forecasts(**changes: FloatArray) -> ForecastRows:
         expected=nothing,
         lower=np.full((count, 3), -0.03),
         upper=np.full((count, 3), 0.03),
-        said=said,
-        came=came,
+        predicted=predicted,
+        actual=actual,
         bought=np.zeros(count, dtype=bool),
         relative_calls=np.zeros((count, 2), dtype=np.int8),
         garch_centre=nothing,
@@ -60,18 +60,18 @@ def forecasts(**changes: FloatArray) -> ForecastRows:
     return replace(made, **changes)  # type: ignore[arg-type]  # the names are those of the fields
 
 
-def measured(rows: ForecastRows) -> Measured:
+def inputs(rows: ForecastRows) -> ReportInputs:
     """The learning set that the rows came from: the same places and truths at every horizon."""
     samples = Samples(np.zeros((SESSIONS, SYMBOLS, 1)), rows.rows, rows.columns)
-    labels = {head: np.repeat(values[:, None], len(HORIZONS), axis=1) for head, values in rows.came.items()}
+    labels = {head: np.repeat(values[:, None], len(HORIZONS), axis=1) for head, values in rows.actual.items()}
     several = np.repeat(rows.log_return[:, None], len(HORIZONS), axis=1)
     learned = LearningSet(panel().symbols, SESSIONS, ("x",), ("x",), samples, samples, labels, several, several)
-    return Measured(panel(), learned, seed=1)
+    return ReportInputs(panel(), learned, seed=1)
 
 
 def test_direction_and_its_base_rate() -> None:
     rows = forecasts()
-    figures = horizon_figures(rows, measured(rows), HORIZON)
+    figures = horizon_figures(rows, inputs(rows), HORIZON)
     assert figures["n"] == 1200
     assert figures["base_rate"] == pytest.approx(0.4)
     assert figures["accuracy"] == 1.0
@@ -83,7 +83,7 @@ def test_direction_and_its_base_rate() -> None:
 
 def test_log_loss_and_brier_score_against_what_was_known_at_the_origin() -> None:
     rows = forecasts()
-    figures = horizon_figures(rows, measured(rows), HORIZON)
+    figures = horizon_figures(rows, inputs(rows), HORIZON)
     # At row t the outcomes of the origins 0 .. t - 5 are known, 2 of 5 rises each, plus half a yes and half a no.
     known = np.maximum(np.arange(SESSIONS) - HORIZON + 1, 0)
     rates = (2 * known + 0.5) / (5 * known + 1)
@@ -97,13 +97,13 @@ def test_log_loss_and_brier_score_against_what_was_known_at_the_origin() -> None
 
 def test_an_outcome_counts_in_the_base_rate_once_it_is_known() -> None:
     rows = forecasts()
-    rates = expanding_rates(measured(rows).learned, UP, POSITION, SESSIONS)
+    rates = expanding_rates(inputs(rows).learned, UP, POSITION, SESSIONS)
     np.testing.assert_allclose(rates[:7], [0.5, 0.5, 0.5, 0.5, 0.5, 2.5 / 6, 4.5 / 11])
 
 
 def test_nothing_was_bought() -> None:
     rows = forecasts()
-    buy = horizon_figures(rows, measured(rows), HORIZON)["buy"]
+    buy = horizon_figures(rows, inputs(rows), HORIZON)["buy"]
     assert buy["coverage"] == 0
     assert np.isnan(buy["accuracy"])
     assert buy["lift_ci"] is None
@@ -113,7 +113,7 @@ def test_a_buy_is_compared_with_all_of_its_days() -> None:
     # Bought in every second session: symbols 0 and 2, of whom the first rises: 50 %. Of all five, two rise: 40 %.
     rows = forecasts()
     bought = (rows.rows % 2 == 0) & np.isin(rows.columns, [0, 2])
-    buy = horizon_figures(replace(rows, bought=bought), measured(rows), HORIZON)["buy"]
+    buy = horizon_figures(replace(rows, bought=bought), inputs(rows), HORIZON)["buy"]
     assert buy["n"] == 240
     assert buy["coverage"] == pytest.approx(0.2)
     assert buy["accuracy"] == pytest.approx(0.5)
@@ -129,7 +129,7 @@ def test_calls_against_the_median() -> None:
     for column, call in ((0, 1), (1, -1), (2, -1)):
         calls[rows.columns == column, 0] = call
     calls[rows.columns == 0, 1] = 1
-    relative = horizon_figures(replace(rows, relative_calls=calls), measured(rows), HORIZON)["relative"]
+    relative = horizon_figures(replace(rows, relative_calls=calls), inputs(rows), HORIZON)["relative"]
     assert relative["accuracy"] == pytest.approx(2 / 3)
     assert relative["coverage"] == pytest.approx(0.6)
     assert relative["ci"] == pytest.approx((2 / 3, 2 / 3))
@@ -141,9 +141,9 @@ def test_questions_of_risk() -> None:
     rows = forecasts()
     rises = np.where(rows.rows % 2 == 0, 1.0, 0.0)
     rises[rows.rows < 60] = np.nan
-    rows.came[VOLATILITY_RISES][:] = rises
-    rows.said[VOLATILITY_RISES][:] = np.where((rows.columns < 4) == (rises > 0.5), 0.7, 0.3)
-    figures = horizon_figures(rows, measured(rows), HORIZON)
+    rows.actual[VOLATILITY_RISES][:] = rises
+    rows.predicted[VOLATILITY_RISES][:] = np.where((rows.columns < 4) == (rises > 0.5), 0.7, 0.3)
+    figures = horizon_figures(rows, inputs(rows), HORIZON)
     # Four of five symbols are told right; 180 sessions have an answer.
     assert figures["volatility_rises"]["n"] == 900
     assert figures["volatility_rises"]["accuracy"] == pytest.approx(0.8)
@@ -157,15 +157,15 @@ def test_questions_of_risk() -> None:
 
 def test_price_skill_by_hand() -> None:
     # Prices went to 1.1 and 0.9 of the last; 1.05 and 1 were said: errors .05 and -.1 against .1 and -.1.
-    said, came = np.log([1.05, 1.0]), np.log([1.1, 0.9])
-    assert price_mse_skill(said, came) == pytest.approx(1 - (0.0025 + 0.01) / 0.02)
+    predicted, actual = np.log([1.05, 1.0]), np.log([1.1, 0.9])
+    assert price_mse_skill(predicted, actual) == pytest.approx(1 - (0.0025 + 0.01) / 0.02)
 
 
 def test_brier_skill_by_hand() -> None:
     # Errors .2 and .4 against .5 and .5.
-    said, came, base = np.array([0.8, 0.4]), np.array([1.0, 0.0]), np.array([0.5, 0.5])
-    assert brier_skill(said, came, base) == pytest.approx(1 - (0.04 + 0.16) / 0.5)
-    assert np.isnan(brier_skill(said, came, came))
+    predicted, actual, base = np.array([0.8, 0.4]), np.array([1.0, 0.0]), np.array([0.5, 0.5])
+    assert brier_skill(predicted, actual, base) == pytest.approx(1 - (0.04 + 0.16) / 0.5)
+    assert np.isnan(brier_skill(predicted, actual, actual))
 
 
 def test_intervals_and_who_fared_worst() -> None:

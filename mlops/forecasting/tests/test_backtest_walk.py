@@ -6,10 +6,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from mlops.forecasting.backtest.report import Measured, report
-from mlops.forecasting.backtest.rows import Stretch
-from mlops.forecasting.backtest.walk_forward import Walk, stretches_of
-from mlops.forecasting.backtest.workers import walk
+from mlops.forecasting.backtest.report import ReportInputs, report
+from mlops.forecasting.backtest.rows import EvaluationPeriod
+from mlops.forecasting.backtest.walk_forward import WalkForward, evaluation_periods
+from mlops.forecasting.backtest.workers import walk_forward
 from mlops.forecasting.bundle import UP
 from mlops.forecasting.errors import TooFewTestSessions, TooLittleHistory
 from mlops.forecasting.figures import Figures
@@ -21,19 +21,19 @@ from mlops.forecasting.tests.synthetic import synthetic_panel, weekdays
 from mlops.forecasting.types import HORIZONS, Panel, no_progress
 
 FIRST = 600
-STRETCHES = [Stretch(FIRST, 680), Stretch(680, 760)]
+STRETCHES = [EvaluationPeriod(FIRST, 680), EvaluationPeriod(680, 760)]
 
 
 @pytest.fixture(scope="module")
-def walked() -> Walk:
-    return walk(small_panel(), STRETCHES, light_settings(), workers=1, progress=no_progress)
+def walked() -> WalkForward:
+    return walk_forward(small_panel(), STRETCHES, light_settings(), workers=1, progress=no_progress)
 
 
 def test_a_fit_for_every_calendar_year_of_the_test() -> None:
     # 1,000 weekdays from 2015-01-05: row 782 is 2018-01-03 and row 520 is 2017-01-02; the last is 2018-11-02.
     days = weekdays(1000)
     assert days[[520, 781, 999]].tolist() == [date(2017, 1, 2), date(2018, 1, 2), date(2018, 11, 2)]
-    found = stretches_of(days, test_from=date(2017, 6, 1), refit="yearly")
+    found = evaluation_periods(days, test_from=date(2017, 6, 1), refit="yearly")
     assert [str(days[each.first]) for each in found] == ["2017-06-01", "2018-01-01"]
     assert [each.end for each in found] == [780, 1000]
 
@@ -41,34 +41,34 @@ def test_a_fit_for_every_calendar_year_of_the_test() -> None:
 @pytest.mark.parametrize(("refit", "fits"), [("never", 1), ("yearly", 2), ("quarterly", 7), ("monthly", 17)])
 def test_fits_a_calendar_part(refit: str, fits: int) -> None:
     # June 2017 to October 2018: 2 years, 6 quarters and the begun one, 17 months and two sessions of November.
-    found = stretches_of(weekdays(1000), test_from=date(2017, 6, 1), refit=refit)
+    found = evaluation_periods(weekdays(1000), test_from=date(2017, 6, 1), refit=refit)
     assert len(found) == fits
     assert [each.first for each in found[1:]] == [each.end for each in found[:-1]]
 
 
 def test_a_few_last_sessions_have_no_fit_of_their_own() -> None:
     # 2018 has 52 sessions up to row 833, fewer than a quarter of 252, and 63 up to row 844.
-    found = stretches_of(weekdays(833), test_from=date(2017, 6, 1), refit="yearly")
+    found = evaluation_periods(weekdays(833), test_from=date(2017, 6, 1), refit="yearly")
     assert [(each.first, each.end) for each in found] == [(628, 833)]
-    assert len(stretches_of(weekdays(844), test_from=date(2017, 6, 1), refit="yearly")) == 2
+    assert len(evaluation_periods(weekdays(844), test_from=date(2017, 6, 1), refit="yearly")) == 2
 
 
 def test_a_test_needs_sessions_on_both_sides() -> None:
     days = weekdays(1000)
     with pytest.raises(TooLittleHistory, match="503 sessions of history are too few"):
-        stretches_of(days, test_from=days[503].astype(object), refit="never")
+        evaluation_periods(days, test_from=days[503].astype(object), refit="never")
     with pytest.raises(TooFewTestSessions, match="the bars end on 2018-11-02"):
-        stretches_of(days, test_from=days[921].astype(object), refit="never")
+        evaluation_periods(days, test_from=days[921].astype(object), refit="never")
     with pytest.raises(TooFewTestSessions):
-        stretches_of(days, test_from=date(2040, 1, 1), refit="never")
-    assert stretches_of(days, test_from=days[504].astype(object), refit="never")
-    assert stretches_of(days, test_from=days[920].astype(object), refit="never")
+        evaluation_periods(days, test_from=date(2040, 1, 1), refit="never")
+    assert evaluation_periods(days, test_from=days[504].astype(object), refit="never")
+    assert evaluation_periods(days, test_from=days[920].astype(object), refit="never")
 
 
-def test_every_session_is_forecast_once_for_every_stock(walked: Walk) -> None:
+def test_every_session_is_forecast_once_for_every_stock(walked: WalkForward) -> None:
     for horizon in HORIZONS:
         rows = walked.rows_of(horizon)
-        abstained = sum(each.rows.abstained for each in walked.judged)
+        abstained = sum(each.rows.abstained for each in walked.evaluated)
         # Four symbols; the last `horizon` sessions have no outcome.
         assert 0 <= 4 * (760 - FIRST - horizon) - len(rows) <= abstained
         assert len(np.unique(rows.rows * 4 + rows.columns)) == len(rows)
@@ -77,40 +77,42 @@ def test_every_session_is_forecast_once_for_every_stock(walked: Walk) -> None:
         np.testing.assert_allclose(rows.log_return, moved, atol=1e-12)
 
 
-def test_the_future_changes_no_forecast_before_it(walked: Walk) -> None:
+def test_the_future_changes_no_forecast_before_it(walked: WalkForward) -> None:
     close = small_panel().close.copy()
     close[720:] *= np.linspace(1.0, 2.0, 40)[:, None]
     # Ranges stay as they are: of the altered panel only rows from 720 on may differ.
     altered = replace(small_panel(), close=close, high=np.maximum(small_panel().high, close))
-    other = walk(altered, STRETCHES, light_settings(), workers=1, progress=no_progress)
+    other = walk_forward(altered, STRETCHES, light_settings(), workers=1, progress=no_progress)
     for horizon in HORIZONS:
         mine, theirs = walked.rows_of(horizon), other.rows_of(horizon)
         early, early_theirs = mine.rows < 720, theirs.rows < 720
         assert early.sum() > 400
-        np.testing.assert_array_equal(mine.said[UP][early], theirs.said[UP][early_theirs])
+        np.testing.assert_array_equal(mine.predicted[UP][early], theirs.predicted[UP][early_theirs])
         np.testing.assert_array_equal(mine.lower[early], theirs.lower[early_theirs])
         np.testing.assert_array_equal(mine.garch_sigma[early], theirs.garch_sigma[early_theirs])
         np.testing.assert_array_equal(mine.relative_calls[early], theirs.relative_calls[early_theirs])
 
 
-def test_what_the_first_search_found_is_kept() -> None:
+def test_later_fits_reuse_the_searched_settings() -> None:
     settings = replace(light_settings(), search=True)
     shares: list[float] = []
-    searched = walk(small_panel(), STRETCHES, settings, workers=1, progress=lambda share, stage: shares.append(share))
-    assert searched.judged[0].trees == searched.judged[1].trees
+    searched = walk_forward(
+        small_panel(), STRETCHES, settings, workers=1, progress=lambda share, stage: shares.append(share)
+    )
+    assert searched.evaluated[0].trees == searched.evaluated[1].trees
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
 
 
 @pytest.mark.slow
-def test_processes_change_no_figure(walked: Walk) -> None:
+def test_processes_change_no_figure(walked: WalkForward) -> None:
     learned = learning_set(small_panel())
     stages: list[str] = []
-    several = walk(
+    several = walk_forward(
         small_panel(), STRETCHES, light_settings(), workers=2, progress=lambda share, stage: stages.append(stage)
     )
-    measured = Measured(small_panel(), learned, 0)
-    mine, theirs = (report(each, measured, HORIZONS)["horizons"] for each in (walked, several))
+    inputs = ReportInputs(small_panel(), learned, 0)
+    mine, theirs = (report(each, inputs, HORIZONS)["horizons"] for each in (walked, several))
     assert mine == theirs
     assert "2 of 2, from 2017-08-14: done" in stages
 
@@ -129,8 +131,10 @@ def random_panel(seed: int, *, edge: float) -> Panel:
 def figures_of(panel: Panel) -> Figures:
     """A walk with a search and one fit on 2,000 sessions, judged on the other 600."""
     members = MemberSettings(seed=0, sequence=SequenceSettings(hidden=8, most_epochs=1))
-    walked = walk(panel, [Stretch(2000, 2600)], FitSettings(seed=1, members=members), workers=1, progress=no_progress)
-    figures: Figures = report(walked, Measured(panel, learning_set(panel), 0), HORIZONS)["horizons"]
+    walked = walk_forward(
+        panel, [EvaluationPeriod(2000, 2600)], FitSettings(seed=1, members=members), workers=1, progress=no_progress
+    )
+    figures: Figures = report(walked, ReportInputs(panel, learning_set(panel), 0), HORIZONS)["horizons"]
     return figures
 
 

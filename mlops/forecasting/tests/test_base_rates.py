@@ -8,7 +8,7 @@ from mlops.forecasting.bundle import BIG_MOVE, UP
 from mlops.forecasting.ensemble import probability_of
 from mlops.forecasting.learning import learning_set
 from mlops.forecasting.models.samples import IntArray
-from mlops.forecasting.past import past_forecasts
+from mlops.forecasting.out_of_fold import out_of_fold_predictions
 from mlops.forecasting.tests.small import LIGHT, panel_from_close
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import HORIZONS, FloatArray, no_progress
@@ -27,8 +27,8 @@ def a_past(
     still = np.isin(stock, (0, 9)) & (rows >= still_since)
     rises = stock < np.round(10 * (rising + np.where(rows // 60 % 2, swing, -swing)))
     labels = np.where(rises & ~still, 1.0, 0.0)
-    lessons = np.where(still, np.nan, labels)
-    return _everywhere(lessons), _everywhere(labels), rows
+    training_labels = np.where(still, np.nan, labels)
+    return _everywhere(training_labels), _everywhere(labels), rows
 
 
 def _everywhere(values: FloatArray) -> FloatArray:
@@ -52,8 +52,8 @@ def test_an_unsure_rate_is_drawn_towards_what_is_usual() -> None:
 
 
 def test_a_single_block_of_sessions_says_nothing_of_the_long_run() -> None:
-    lessons, labels, rows = a_past(rising=0.9)
-    rates = rates_of(UP, lessons[:600], labels[:600], rows[:600])
+    training_labels, labels, rows = a_past(rising=0.9)
+    rates = rates_of(UP, training_labels[:600], labels[:600], rows[:600])
     np.testing.assert_allclose(rates.base, [0.51, 0.54, 0.56, 0.58])
 
 
@@ -74,8 +74,8 @@ def test_the_last_year_says_how_many_stand_still() -> None:
 
 
 def test_other_questions_are_counted_as_they_are() -> None:
-    lessons, labels, rows = a_past(rising=0.3, swing=0.2)
-    rates = rates_of(BIG_MOVE, lessons, labels, rows)
+    training_labels, labels, rows = a_past(rising=0.3, swing=0.2)
+    rates = rates_of(BIG_MOVE, training_labels, labels, rows)
     np.testing.assert_allclose(rates.base, [0.3] * 4, atol=1e-4)
     np.testing.assert_array_equal(rates.shifts, np.zeros(4))
 
@@ -92,10 +92,10 @@ def test_members_start_from_the_base_rate_they_are_set_beside() -> None:
     like = synthetic_panel(seed=3, sessions=760, symbols=4)
     steps = np.random.default_rng(3).choice([-0.05, 0.0, 0.05], size=like.close.shape, p=[0.3, 0.4, 0.3])
     learned = learning_set(panel_from_close(50 * np.exp(np.cumsum(steps, axis=0)), like))
-    came = learned.labels[UP][:, 0]
-    assert np.nanmean(came) < 0.35
-    assert np.nanmean(learned.lessons(UP)[:, 0]) > 0.45
-    past = past_forecasts(learned, LIGHT, no_progress)
-    said = probability_of(past.logits[UP][:, 0])
-    np.testing.assert_allclose(said.mean(), past.base_rates[UP][:, 0].mean(), atol=0.03)
-    assert abs(said.mean() - np.nanmean(came)) < 0.05
+    actual = learned.labels[UP][:, 0]
+    assert np.nanmean(actual) < 0.35
+    assert np.nanmean(learned.training_labels(UP)[:, 0]) > 0.45
+    past = out_of_fold_predictions(learned, LIGHT, no_progress)
+    predicted = probability_of(past.logits[UP][:, 0])
+    np.testing.assert_allclose(predicted.mean(), past.base_rates[UP][:, 0].mean(), atol=0.03)
+    assert abs(predicted.mean() - np.nanmean(actual)) < 0.05

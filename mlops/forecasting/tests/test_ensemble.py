@@ -4,9 +4,9 @@ import numpy as np
 
 from mlops.forecasting.ensemble import (
     WeightRange,
-    earned_weights,
     logit_of,
     mean_logits,
+    shrinkage_weights,
     shrunk_probability,
     standard_scores,
     weight_range,
@@ -37,9 +37,9 @@ def test_the_weight_is_what_the_past_supports() -> None:
     informed, misled = (2 * truth - 1) * 0.6, (1 - 2 * truth) * 0.6
     base = np.full((4000, 1), 0.5)
     allowed = WeightRange(0.1, 0.5)
-    assert earned_weights(informed, base, truth, allowed)[0] == 0.5
-    assert earned_weights(misled, base, truth, allowed)[0] == 0.1
-    assert earned_weights(informed, base, np.full_like(truth, np.nan), allowed)[0] == 0.1
+    assert shrinkage_weights(informed, base, truth, allowed)[0] == 0.5
+    assert shrinkage_weights(misled, base, truth, allowed)[0] == 0.1
+    assert shrinkage_weights(informed, base, np.full_like(truth, np.nan), allowed)[0] == 0.1
 
 
 def test_the_expected_return_agrees_with_the_probability() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES, FeatureCube, build_features
+from mlops.forecasting.features.descriptions import DESCRIPTIONS, description_of
 from mlops.forecasting.features.news import NEWS_NAMES
-from mlops.forecasting.features.words import WORDS, words_for
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import PRICE_FIELDS, Panel
 
@@ -92,13 +92,13 @@ def test_a_late_listing_waits_for_its_own_year_and_a_gap_takes_one_session_only(
 def test_own_features_do_not_see_where_the_gap_was() -> None:
     """Windows count an instrument's own bars: taking a session out of the calendar changes nothing for it."""
     with_gap = synthetic_panel(sessions=300, symbols=1, gaps=[(120, 0)])
-    kept = np.arange(300) != 120
+    unchanged = np.arange(300) != 120
     without = replace(
         with_gap,
-        sessions=with_gap.sessions[kept],
-        **{name: getattr(with_gap, name)[kept] for name in PRICE_FIELDS},
+        sessions=with_gap.sessions[unchanged],
+        **{name: getattr(with_gap, name)[unchanged] for name in PRICE_FIELDS},
     )
-    np.testing.assert_array_equal(build_features(with_gap).direction[kept], build_features(without).direction)
+    np.testing.assert_array_equal(build_features(with_gap).direction[unchanged], build_features(without).direction)
 
 
 def test_one_symbol_alone_ranks_in_the_middle_and_is_its_own_market() -> None:
@@ -148,5 +148,5 @@ def test_there_are_30_direction_features_and_each_feature_has_its_own_name_and_w
     assert len(VOLATILITY_NAMES) == len(set(VOLATILITY_NAMES)) == 16
     assert cube.direction_names == DIRECTION_NAMES
     assert cube.volatility_names == VOLATILITY_NAMES
-    assert set(WORDS) == {*DIRECTION_NAMES, *VOLATILITY_NAMES, *NEWS_NAMES}
-    assert words_for("rank_vol") == "the rank of volatility among the stocks followed"
+    assert set(DESCRIPTIONS) == {*DIRECTION_NAMES, *VOLATILITY_NAMES, *NEWS_NAMES}
+    assert description_of("rank_vol") == "the rank of volatility among the stocks followed"

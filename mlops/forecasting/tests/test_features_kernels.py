@@ -128,7 +128,7 @@ def test_without_numba_the_numbers_are_the_same_and_so_they_are_in_every_process
     assert without == [with_numba[0], "False"]
 
 
-def test_where_nothing_can_be_kept_kernels_are_compiled_all_the_same() -> None:
+def test_kernels_compile_without_a_cache_folder() -> None:
     """A function without a file has no place for a cache beside it or anywhere else."""
     scope: dict[str, object] = {}
     exec("def add_one(values):\n    values += 1.0\n", scope)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.features import DIRECTION_NAMES, FEATURE_SET
+from mlops.forecasting.features.descriptions import description_of
 from mlops.forecasting.features.news import (
     NEWS_FEATURE_SET,
     NEWS_NAMES,
@@ -12,7 +13,6 @@ from mlops.forecasting.features.news import (
     name_of,
     news_features,
 )
-from mlops.forecasting.features.words import words_for
 from mlops.forecasting.tests.newsworthy import newsworthy_panel, scores_of, with_news
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import FloatArray
@@ -29,9 +29,9 @@ def test_a_session_with_articles() -> None:
     score = np.full((70, 1), np.nan)
     score[[2, 10, 20, 30, 40, 69], 0] = [0.9, 0.1, 0.2, 0.3, 0.4, 0.5]
     score[66, 0] = -0.6
-    said = family(score)[69, 0]
+    predicted = family(score)[69, 0]
     # The 63 sessions before row 69 are the rows 6..68: .1 + .2 + .3 + .4 - .6 over five scores; log(1 + 2) articles.
-    np.testing.assert_allclose(said, [0.5, 0.5 - 0.4 / 5, np.log(3.0), 1.0], rtol=1e-12)
+    np.testing.assert_allclose(predicted, [0.5, 0.5 - 0.4 / 5, np.log(3.0), 1.0], rtol=1e-12)
 
 
 def test_a_surprise_needs_five_scores_before_it() -> None:
@@ -80,7 +80,7 @@ def test_the_family_stands_after_the_direction_features() -> None:
     np.testing.assert_array_equal(whole.direction[:, :, : len(DIRECTION_NAMES)], plain.direction)
     np.testing.assert_array_equal(whole.direction[:, :, len(DIRECTION_NAMES) :], news_features(panel))
     assert (name_of(plain), name_of(whole)) == (FEATURE_SET, NEWS_FEATURE_SET)
-    assert len({words_for(name) for name in NEWS_NAMES}) == 4
+    assert len({description_of(name) for name in NEWS_NAMES}) == 4
     with pytest.raises(ValueError, match="not a feature set"):
         features_of(panel, "hc0")
 

@@ -8,11 +8,11 @@ import pytest
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.errors import PricesStandStill, TooLittleHistory
 from mlops.forecasting.features.registry import CHANGE_NAMES
-from mlops.forecasting.fitting import fit_bundle, rules_of
+from mlops.forecasting.fitting import fit_bundle, signal_rules
 from mlops.forecasting.learning import known_before, learning_set
 from mlops.forecasting.models.catalog import search_trees
 from mlops.forecasting.models.settings import MemberSettings, TreeSettings
-from mlops.forecasting.past import PastForecasts, fold_bounds, past_forecasts
+from mlops.forecasting.out_of_fold import OutOfFoldPredictions, fold_bounds, out_of_fold_predictions
 from mlops.forecasting.serving import forecast_panel
 from mlops.forecasting.tests.small import (
     HELD_OUT,
@@ -47,7 +47,8 @@ def test_what_prices_did_beside_each_other_is_read_where_leads_are_forecast_and_
     np.testing.assert_array_equal(up.probabilities(after), up.probabilities(before))
     assert np.abs(relative.probabilities(after) - relative.probabilities(before)).max() > 0.01
     looked_at = {
-        member: [bundle.direction_names[place] for place in sight] for member, sight in relative.sights.items()
+        member: [bundle.direction_names[place] for place in subset]
+        for member, subset in relative.feature_subsets.items()
     }
     scaled = ["idio_5", "rank_ret_1", "rank_ret_5", "rank_ret_21", "rank_mom", "rank_vol"]
     plain = ["rank_vol", *CHANGE_NAMES]
@@ -79,8 +80,8 @@ def test_bars_after_the_end_of_training_change_nothing() -> None:
     origin = session_of(panel, end - 1)
     refitted = fit_bundle(changed, through=origin, settings=light_settings(), progress=no_progress)
     expected = forecast_panel(small_bundle(), panel, origin=origin)
-    for said, again in zip(expected, forecast_panel(refitted, panel, origin=origin), strict=True):
-        assert replace(said, inputs=None) == replace(again, inputs=None)
+    for predicted, again in zip(expected, forecast_panel(refitted, panel, origin=origin), strict=True):
+        assert replace(predicted, inputs=None) == replace(again, inputs=None)
 
 
 def test_a_replayed_forecast_depends_on_nothing_after_its_session() -> None:
@@ -94,11 +95,11 @@ def test_a_replayed_forecast_depends_on_nothing_after_its_session() -> None:
         direction=replace(learned.direction, values=later),
         labels={head: np.where(unknown, 1 - labels, labels) for head, labels in learned.labels.items()},
     )
-    replays = [past_forecasts(each, LIGHT, no_progress) for each in (learned, changed)]
+    replays = [out_of_fold_predictions(each, LIGHT, no_progress) for each in (learned, changed)]
     for head in (UP, BEATS_MEDIAN):
-        said, said_again = (replay.logits[head][replay.rows < cut] for replay in replays)
-        np.testing.assert_array_equal(said, said_again)
-        assert len(said) == len(learned.symbols)
+        predicted, repeated = (replay.logits[head][replay.rows < cut] for replay in replays)
+        np.testing.assert_array_equal(predicted, repeated)
+        assert len(predicted) == len(learned.symbols)
 
 
 def test_too_short_a_panel_is_refused() -> None:
@@ -117,18 +118,18 @@ def test_a_panel_whose_prices_never_moved_is_refused() -> None:
 
 
 def test_progress_ascends_to_the_end() -> None:
-    told: list[tuple[float, str]] = []
+    shown: list[tuple[float, str]] = []
     panel = synthetic_panel(sessions=520, symbols=1)
     bundle = fit_bundle(
         panel,
         through=session_of(panel, -1),
         settings=light_settings(),
-        progress=lambda share, stage: told.append((share, stage)),
+        progress=lambda share, stage: shown.append((share, stage)),
     )
-    shares = [share for share, _ in told]
-    assert shares == sorted(shares)
-    assert (shares[0], shares[-1]) == (0.0, 1.0)
-    assert all(stage for _, stage in told)
+    blend_weights = [share for share, _ in shown]
+    assert blend_weights == sorted(blend_weights)
+    assert (blend_weights[0], blend_weights[-1]) == (0.0, 1.0)
+    assert all(stage for _, stage in shown)
     assert BEATS_MEDIAN not in bundle.heads
 
 
@@ -142,19 +143,19 @@ def test_past_forecasts_are_out_of_sample() -> None:
     changed = learned.take(np.arange(len(learned.rows)))
     for labels in changed.labels.values():
         labels[changed.rows >= first] = 1 - labels[changed.rows >= first]
-    last = np.flatnonzero(past_forecasts(learned, LIGHT, no_progress).rows >= first)
-    said = past_forecasts(learned, LIGHT, no_progress).logits[UP][last]
-    np.testing.assert_array_equal(said, past_forecasts(changed, LIGHT, no_progress).logits[UP][last])
-    assert len(said) == ((learned.rows >= first) & (learned.rows < end)).sum()
+    last = np.flatnonzero(out_of_fold_predictions(learned, LIGHT, no_progress).rows >= first)
+    predicted = out_of_fold_predictions(learned, LIGHT, no_progress).logits[UP][last]
+    np.testing.assert_array_equal(predicted, out_of_fold_predictions(changed, LIGHT, no_progress).logits[UP][last])
+    assert len(predicted) == ((learned.rows >= first) & (learned.rows < end)).sum()
 
 
 def test_a_target_counts_only_before_the_cut() -> None:
     rows = np.array([3, 4, 5, 8])
-    kept = np.isfinite(known_before(np.ones((4, 4)), rows, 10))
+    unchanged = np.isfinite(known_before(np.ones((4, 4)), rows, 10))
     # Targets stand at row + 1, 5, 10, 20 and must be below 10.
-    np.testing.assert_array_equal(kept[:, 0], [True, True, True, True])
-    np.testing.assert_array_equal(kept[:, 1], [True, True, False, False])
-    assert not kept[:, 2:].any()
+    np.testing.assert_array_equal(unchanged[:, 0], [True, True, True, True])
+    np.testing.assert_array_equal(unchanged[:, 1], [True, True, False, False])
+    assert not unchanged[:, 2:].any()
 
 
 def test_the_search_takes_settings_from_the_grid() -> None:
@@ -169,22 +170,22 @@ def test_the_search_takes_settings_from_the_grid() -> None:
 def test_random_walks_earn_no_signal_and_say_so() -> None:
     panel = small_panel()
     forecasts = forecast_panel(small_bundle(), panel, origin=session_of(panel, -1))
-    calm = [said for said in forecasts if said.horizon_sessions > 1 and said.risk_level != "high"]
-    assert {(said.signal, said.signal_reason) for said in calm} == {("HOLD", "no demonstrated edge")}
+    calm = [predicted for predicted in forecasts if predicted.horizon_sessions > 1 and predicted.risk_level != "high"]
+    assert {(predicted.signal, predicted.signal_reason) for predicted in calm} == {("HOLD", "no demonstrated edge")}
 
 
 def test_a_planted_edge_becomes_a_buy() -> None:
     panel = _panel_with_momentum()
     bundle = fit_bundle(panel, through=session_of(panel, -31), settings=light_settings(seed=1), progress=no_progress)
     assert bundle.rules.rise[5].earned
-    said = [
+    predicted = [
         forecast
         for row in range(-15, 0)
         for forecast in forecast_panel(bundle, panel, origin=session_of(panel, row))
         if forecast.horizon_sessions == 5
     ]
-    bought = [forecast for forecast in said if forecast.signal == "BUY"]
-    assert 1 <= len(bought) < len(said) / 2
+    bought = [forecast for forecast in predicted if forecast.signal == "BUY"]
+    assert 1 <= len(bought) < len(predicted) / 2
     assert {forecast.signal_meaning for forecast in bought} == {"rise"}
     assert all(number(forecast.probability_up) > number(forecast.base_rate_up) for forecast in bought)
 
@@ -197,7 +198,7 @@ def test_those_who_lagged_as_forecast_earn_the_signal_to_sell(instruments: int, 
     logits: FloatArray = np.where(low, -0.3, 0.3) + rng.uniform(-0.1, 0.1, shape)
     # P(up) says nothing; the half with the lower P(beats median) lags in seven cases of ten, the other in three
     lags = rng.random(shape) < np.where(low, 0.7, 0.3)
-    past = PastForecasts(
+    past = OutOfFoldPredictions(
         logits={UP: np.zeros(shape), BEATS_MEDIAN: -logits},
         edge_logits={UP: np.zeros(shape), BEATS_MEDIAN: logits},
         base_rates={head: np.full(shape, 0.5) for head in (UP, BEATS_MEDIAN)},
@@ -206,7 +207,7 @@ def test_those_who_lagged_as_forecast_earn_the_signal_to_sell(instruments: int, 
         columns=np.tile(np.arange(instruments), 600),
     )
     weights = {head: np.ones(len(HORIZONS)) for head in (UP, BEATS_MEDIAN)}
-    rules = rules_of(past, weights, instruments=instruments)
+    rules = signal_rules(past, weights, instruments=instruments)
     assert (set(rules.rise), set(rules.lag)) == (set(), lagging)
     assert all(rule.earned and 0.1 < rule.lift < 0.25 for rule in rules.lag.values())
 
@@ -224,5 +225,5 @@ def _panel_with_momentum() -> Panel:
 def test_quantile_trees_are_not_tried_with_little_history() -> None:
     bundle = small_bundle()
     features = np.zeros((3, len(bundle.volatility_names)))
-    np.testing.assert_array_equal(bundle.bands.shares, np.zeros(len(HORIZONS)))
-    np.testing.assert_array_equal(bundle.reach.reach(features), np.ones((3, len(HORIZONS), 3)))
+    np.testing.assert_array_equal(bundle.intervals.blend_weights, np.zeros(len(HORIZONS)))
+    np.testing.assert_array_equal(bundle.quantile_width.quantile_width(features), np.ones((3, len(HORIZONS), 3)))

@@ -7,7 +7,8 @@ import numpy as np
 
 from mlops.forecasting.bundle import UP, Bundle
 from mlops.forecasting.features.news import NEWS_FEATURE_SET, NEWS_NAMES
-from mlops.forecasting.fitting import evaluate_holdout, fit_bundle
+from mlops.forecasting.fitting import fit_bundle
+from mlops.forecasting.holdout import evaluate_holdout
 from mlops.forecasting.models.samples import samples_of_blocks
 from mlops.forecasting.serving import InstrumentForecast, forecast_blocks, forecast_panel
 from mlops.forecasting.storage import load_bundle, save_bundle
@@ -20,8 +21,8 @@ LAST = -1
 
 def up_tomorrow(panel: Panel, row: int = LAST, bundle: Bundle | None = None) -> list[float]:
     """P(up) over one session for each stock, from the session in a row."""
-    said = forecast_panel(bundle or newsworthy_bundle(), panel, origin=session_of(panel, row))
-    return [number(forecast.probability_up) for forecast in said if forecast.horizon_sessions == 1]
+    predicted = forecast_panel(bundle or newsworthy_bundle(), panel, origin=session_of(panel, row))
+    return [number(forecast.probability_up) for forecast in predicted if forecast.horizon_sessions == 1]
 
 
 def with_score(score: float, row: int = LAST) -> Panel:
@@ -38,7 +39,7 @@ def files_of(bundle: Bundle, folder: Path) -> dict[str, bytes]:
 
 
 def numbers(forecasts: list[InstrumentForecast]) -> list[InstrumentForecast]:
-    return [replace(said, inputs=None) for said in forecasts]
+    return [replace(predicted, inputs=None) for predicted in forecasts]
 
 
 def test_a_planted_mood_is_learned() -> None:
@@ -54,7 +55,7 @@ def test_every_member_reads_it() -> None:
         width = len(newsworthy_bundle().direction_names)
         samples = samples_of_blocks(_blocks(with_score(score))[:, :, :width])
         seen[name] = {
-            member: head.members[member].logits(samples.seeing(head.sights[member])) for member in head.members
+            member: head.members[member].logits(samples.seeing(head.feature_subsets[member])) for member in head.members
         }
     assert set(seen["good"]) == {"xgboost", "lstm", "logistic"}
     for member, good in seen["good"].items():
@@ -72,7 +73,7 @@ def test_the_news_are_judged_better_than_no_news() -> None:
         settings=replace(light_settings(), news=False),
         progress=no_progress,
     )
-    assert (blind.reads_news, newsworthy_bundle().reads_news) == (False, True)
+    assert (blind.uses_news, newsworthy_bundle().uses_news) == (False, True)
     losses = [
         evaluate_holdout(bundle, panel, first=first, last=last).metrics["horizons"]["1"]["log_loss"]
         for bundle in (newsworthy_bundle(), blind)
@@ -129,7 +130,7 @@ def test_little_news_leaves_every_byte_as_it_was(tmp_path: Path) -> None:
         settings=light_settings(),
         progress=no_progress,
     )
-    assert not bundle.reads_news
+    assert not bundle.uses_news
     assert files_of(bundle, tmp_path / "little") == files_of(small_bundle(), tmp_path / "none")
 
 
@@ -145,15 +146,15 @@ def test_a_bundle_without_news_reads_none() -> None:
 def test_missing_news_is_no_reason_to_abstain_and_an_odd_number_of_articles_is() -> None:
     panel = newsworthy_panel()
     off = replace(panel, news_score=None, news_count=None)
-    said = forecast_panel(newsworthy_bundle(), off, origin=session_of(panel, LAST))
-    assert {forecast.status for forecast in said} == {"issued"}
+    predicted = forecast_panel(newsworthy_bundle(), off, origin=session_of(panel, LAST))
+    assert {forecast.status for forecast in predicted} == {"issued"}
     flooded = with_score(0.5)
     assert flooded.news_count is not None
     count = flooded.news_count.copy()
     count[LAST, 2] = 400.0
-    said = forecast_panel(newsworthy_bundle(), replace(flooded, news_count=count), origin=session_of(panel, LAST))
-    assert {forecast.symbol for forecast in said if forecast.status == "abstained"} == {"S002"}
-    assert "the number of the session's articles is" in said[8].reasons[0]
+    predicted = forecast_panel(newsworthy_bundle(), replace(flooded, news_count=count), origin=session_of(panel, LAST))
+    assert {forecast.symbol for forecast in predicted if forecast.status == "abstained"} == {"S002"}
+    assert "the number of the session's articles is" in predicted[8].reasons[0]
 
 
 def test_a_stored_bundle_and_stored_inputs_say_the_same(tmp_path: Path) -> None:
@@ -162,12 +163,12 @@ def test_a_stored_bundle_and_stored_inputs_say_the_same(tmp_path: Path) -> None:
     loaded = load_bundle(tmp_path)
     first = forecast_panel(newsworthy_bundle(), panel, origin=session_of(panel, LAST))
     again = forecast_blocks(loaded, _blocks(panel), panel.symbols)
-    assert [said.probability_up for said in again] == [said.probability_up for said in first]
-    assert any(driver.name in NEWS_NAMES and driver.words for said in first for driver in said.drivers)
+    assert [predicted.probability_up for predicted in again] == [predicted.probability_up for predicted in first]
+    assert any(driver.name in NEWS_NAMES and driver.words for predicted in first for driver in predicted.drivers)
 
 
 def _blocks(panel: Panel) -> FloatArray:
     """The stored inputs of the newest forecasts, one block a stock."""
-    said = forecast_panel(newsworthy_bundle(), panel, origin=session_of(panel, LAST))
-    blocks = [forecast.inputs for forecast in said if forecast.horizon_sessions == 1]
+    predicted = forecast_panel(newsworthy_bundle(), panel, origin=session_of(panel, LAST))
+    blocks = [forecast.inputs for forecast in predicted if forecast.horizon_sessions == 1]
     return np.stack([block for block in blocks if block is not None])

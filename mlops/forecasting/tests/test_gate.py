@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlops.forecasting.gate import compare_holdouts
 from mlops.forecasting.holdout import HoldoutReport, RowLosses, evaluate_holdout
+from mlops.forecasting.promotion_gate import compare_holdouts
 from mlops.forecasting.serving import forecast_panel
 from mlops.forecasting.tests.small import HELD_OUT, number, session_of, small_bundle, small_panel
 from mlops.forecasting.tests.synthetic import weekdays
@@ -53,7 +53,7 @@ def test_an_identical_model_is_not_better() -> None:
 
 
 @pytest.mark.parametrize(("loss", "by"), [("log_loss", 0.02), ("winkler_95", 0.01)])
-def test_a_clearly_worse_one_is_kept_out(loss: str, by: float) -> None:
+def test_a_clearly_worse_challenger_is_refused(loss: str, by: float) -> None:
     # 0.02 of 0.69 is 2.9 %, 0.01 of 0.225 is 4.4 %: both beyond every margin (0.5 to 2 % and 3 %).
     for horizon in HORIZONS:
         worse = shifted(report(), loss, by, horizons=(horizon,))
@@ -79,7 +79,7 @@ def test_too_few_shared_sessions_decide_nothing() -> None:
     assert compare_holdouts(report(sessions=250), report(sessions=250), rule="non_inferiority").decision == "promote"
 
 
-def test_intervals_that_do_not_hold_are_kept_out() -> None:
+def test_a_challenger_with_poor_coverage_is_refused() -> None:
     thin = {
         h: replace(rows, inside_95=rows.inside_95 * (np.arange(len(rows.inside_95)) % 8 != 1))
         for h, rows in report().losses.items()
@@ -92,12 +92,12 @@ def test_intervals_that_do_not_hold_are_kept_out() -> None:
 
 def test_a_holdout_report_counts_every_matured_forecast() -> None:
     panel = small_panel()
-    told = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=session_of(panel, -1))
-    figures = told.metrics["horizons"]
+    shown = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=session_of(panel, -1))
+    figures = shown.metrics["horizons"]
     # 120 sessions of four symbols, of which the last h have no outcome; a few may be outside the training range.
     for horizon in HORIZONS:
         assert 0.7 * 4 * (120 - horizon) <= figures[str(horizon)]["n"] <= 4 * (120 - horizon)
-        assert len(told.losses[horizon].log_loss) == figures[str(horizon)]["n"]
+        assert len(shown.losses[horizon].log_loss) == figures[str(horizon)]["n"]
     assert figures["1"]["volatility_rises"] is None
     assert set(figures["5"]["coverage"]) == {"80", "95", "99"}
     assert figures["5"]["buy"] is None
@@ -106,41 +106,41 @@ def test_a_holdout_report_counts_every_matured_forecast() -> None:
 def test_a_holdout_report_judges_what_serving_says() -> None:
     panel = small_panel()
     row = len(panel.sessions) - 60
-    told = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=session_of(panel, -1))
-    losses = told.losses[5]
-    judged = {
-        str(symbol): (score, held)
-        for session, symbol, score, held in zip(
+    shown = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=session_of(panel, -1))
+    losses = shown.losses[5]
+    evaluated = {
+        str(symbol): (score, contained)
+        for session, symbol, score, contained in zip(
             losses.sessions, losses.symbols, losses.winkler_95, losses.inside_95, strict=True
         )
         if session == panel.sessions[row]
     }
-    said = forecast_panel(small_bundle(), panel, origin=session_of(panel, row))
-    five = {each.symbol: each for each in said if each.horizon_sessions == 5 and each.status == "issued"}
-    assert judged.keys() == five.keys() != set()
+    predicted = forecast_panel(small_bundle(), panel, origin=session_of(panel, row))
+    five = {each.symbol: each for each in predicted if each.horizon_sessions == 5 and each.status == "issued"}
+    assert evaluated.keys() == five.keys() != set()
     for symbol, forecast in five.items():
         lower, upper = np.log(np.array(forecast.intervals[95]) / number(forecast.last_price))
         column = panel.symbols.index(symbol)
         moved = np.log(panel.close[row + 5, column] / panel.close[row, column])
         # the width, and 2 / 0.05 = 40 for each unit by which the outcome lies outside
         score = upper - lower + 40 * (max(lower - moved, 0) + max(moved - upper, 0))
-        assert judged[symbol] == (pytest.approx(score), float(lower <= moved <= upper))
+        assert evaluated[symbol] == (pytest.approx(score), float(lower <= moved <= upper))
 
 
-def test_a_holdout_report_tells_levels_apart_and_reads_nothing_after_its_end() -> None:
+def test_a_holdout_report_separates_levels_and_ignores_later_sessions() -> None:
     panel = small_panel()
     end = session_of(panel, -HELD_OUT + 79)
-    told = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=end)
+    shown = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=end)
     for horizon in HORIZONS:
-        figures, losses = told.metrics["horizons"][str(horizon)], told.losses[horizon]
+        figures, losses = shown.metrics["horizons"][str(horizon)], shown.losses[horizon]
         # 80 sessions of four symbols, of which the last h have no outcome
         assert 0 < figures["n"] <= 4 * (80 - horizon)
         assert figures["coverage"]["95"] == pytest.approx(losses.inside_95.mean())
         assert figures["winkler_95"] == pytest.approx(losses.winkler_95.mean())
-    assert told.metrics["horizons"]["1"]["coverage"]["80"] < told.metrics["horizons"]["1"]["coverage"]["95"]
+    assert shown.metrics["horizons"]["1"]["coverage"]["80"] < shown.metrics["horizons"]["1"]["coverage"]["95"]
     altered = replace(panel, close=np.where(panel.sessions[:, None] > np.datetime64(end), 1.0, panel.close))
     again = evaluate_holdout(small_bundle(), altered, first=session_of(panel, -HELD_OUT), last=end)
-    assert again.metrics == told.metrics
+    assert again.metrics == shown.metrics
 
 
 def test_a_holdout_that_was_learned_from_is_refused() -> None:

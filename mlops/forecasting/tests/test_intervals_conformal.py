@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlops.forecasting.intervals.conformal import Bands, PastScores
+from mlops.forecasting.intervals.conformal import CalibrationScores, ConformalIntervals
 from mlops.forecasting.intervals.har import VolatilityModel, future_log_variance
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.models.samples import IntArray
@@ -15,18 +15,20 @@ EVEN = np.ones((2, H, 3))
 
 
 def calibrated(
-    scores: FloatArray, columns: IntArray, symbols: tuple[str, ...], *, reach: FloatArray | None = None
-) -> Bands:
+    scores: FloatArray, columns: IntArray, symbols: tuple[str, ...], *, quantile_width: FloatArray | None = None
+) -> ConformalIntervals:
     """Bands from these scores, each of a session of its own; trees that let every place go equally far."""
-    even = np.ones((*scores.shape, 3)) if reach is None else reach
-    return Bands.calibrate(PastScores(scores, even, np.arange(len(scores)), columns), symbols)
+    even = np.ones((*scores.shape, 3)) if quantile_width is None else quantile_width
+    return ConformalIntervals.calibrate(CalibrationScores(scores, even, np.arange(len(scores)), columns), symbols)
 
 
-def of_one_session(scores: FloatArray) -> Bands:
+def of_one_session(scores: FloatArray) -> ConformalIntervals:
     """Bands of one stock from scores (n,) that are the same at every horizon."""
     nothing = np.zeros(len(scores), dtype=np.intp)
     everywhere = np.repeat(scores[:, None], H, axis=1)
-    return Bands.calibrate(PastScores(everywhere, np.ones((len(scores), H, 3)), nothing, nothing), ("AAA",))
+    return ConformalIntervals.calibrate(
+        CalibrationScores(everywhere, np.ones((len(scores), H, 3)), nothing, nothing), ("AAA",)
+    )
 
 
 def test_quantiles_are_the_finite_sample_ones() -> None:
@@ -73,7 +75,7 @@ def test_equal_scores_still_give_strictly_nested_bands() -> None:
     bands = calibrated(np.ones((10, H)), np.zeros(10, dtype=np.intp), ("AAA",))
     assert (np.diff(bands.quantiles, axis=2) > 0).all()
     assert (bands.quantiles > 0).all()
-    halves = replace(bands, shares=np.full(H, 0.5))
+    halves = replace(bands, blend_weights=np.full(H, 0.5))
     assert (np.diff(halves.widths(np.ones((1, H)), np.ones((1, H, 3)), ("AAA",)), axis=3) > 0).all()
 
 
@@ -126,12 +128,12 @@ def _trailing(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def test_the_mean_with_trees_is_the_mean_of_both_widths() -> None:
-    bands = replace(of_one_session(np.arange(-99.0, 100.0)), shares=np.array([0.0, 0.5, 0.5, 0.5]))
-    # Even trees say 1 everywhere, so their stretches are the quantiles 80, 95, 99. A reach of 3 at the first level
-    # makes 240 of 80 there, and lifts the others to just above it.
-    reach = np.ones((1, H, 3))
-    reach[0, 2, 0] = 3.0
-    widths = bands.widths(np.full((1, H), 0.1), reach, ("AAA",))[0]
+    bands = replace(of_one_session(np.arange(-99.0, 100.0)), blend_weights=np.array([0.0, 0.5, 0.5, 0.5]))
+    # Even trees say 1 everywhere, so their factors are the quantiles 80, 95, 99. A width of 3 at the first level makes
+    # 240 of 80 there, and lifts the others to just above it.
+    quantile_width = np.ones((1, H, 3))
+    quantile_width[0, 2, 0] = 3.0
+    widths = bands.widths(np.full((1, H), 0.1), quantile_width, ("AAA",))[0]
     for side in (0, 1):
         np.testing.assert_allclose(widths[0, side], [8.0, 9.5, 9.9])
         np.testing.assert_allclose(widths[1, side], [8.0, 9.5, 9.9])
@@ -145,8 +147,12 @@ def test_trees_that_know_where_it_is_wild_earn_their_half() -> None:
     columns = np.zeros(6000, dtype=np.intp)
     knowing = np.where(wild, 2.0, 1.0)[:, :, None] * np.array([1.28, 1.96, 2.58])
     misled = np.where(wild, 1.0, 2.0)[:, :, None] * np.array([1.28, 1.96, 2.58])
-    np.testing.assert_array_equal(calibrated(scores, columns, ("AAA",), reach=knowing).shares, np.full(H, 0.5))
-    np.testing.assert_array_equal(calibrated(scores, columns, ("AAA",), reach=misled).shares, np.zeros(H))
+    np.testing.assert_array_equal(
+        calibrated(scores, columns, ("AAA",), quantile_width=knowing).blend_weights, np.full(H, 0.5)
+    )
+    np.testing.assert_array_equal(
+        calibrated(scores, columns, ("AAA",), quantile_width=misled).blend_weights, np.zeros(H)
+    )
     # 200 sessions are too few to earn anything.
-    few = calibrated(scores[:200], columns[:200], ("AAA",), reach=knowing[:200])
-    np.testing.assert_array_equal(few.shares, np.zeros(H))
+    few = calibrated(scores[:200], columns[:200], ("AAA",), quantile_width=knowing[:200])
+    np.testing.assert_array_equal(few.blend_weights, np.zeros(H))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from mlops.forecasting.errors import TooLittleHistory
-from mlops.forecasting.leaks import FeatureMaker, NewsReader, Suspects, Verdict, check_all
+from mlops.forecasting.leaks import CheckedFunctions, CheckResult, FeatureFunction, NewsReader, run_all_checks
 from mlops.forecasting.leaks.feature_checks import check_corporate_actions, check_future, check_warm_up
 from mlops.forecasting.leaks.fit_checks import Fitter, Splitter, check_fits, check_replay, check_splits
 from mlops.forecasting.leaks.label_checks import check_labels
@@ -16,14 +16,14 @@ from mlops.forecasting.tests import planted
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import Panel
 
-FeatureCheck = Callable[[FeatureMaker, Panel], Verdict]
+FeatureCheck = Callable[[FeatureFunction, Panel], CheckResult]
 FEATURE_CHECKS: dict[str, FeatureCheck] = {
     "future": check_future,
     "corporate actions": check_corporate_actions,
     "warm-up": check_warm_up,
     "labels": check_labels,
 }
-MAKERS: dict[str, tuple[FeatureMaker, str]] = {
+MAKERS: dict[str, tuple[FeatureFunction, str]] = {
     "centred rolling mean": (planted.centred_mean, "future"),
     "full-sample z-score": (planted.full_sample_z_score, "future"),
     "full-sample min-max": (planted.full_sample_min_max, "future"),
@@ -64,7 +64,7 @@ def test_a_planted_feature_is_found_and_its_cell_named(panel: Panel, leak: str) 
 
 @pytest.mark.parametrize("check", FEATURE_CHECKS)
 @pytest.mark.parametrize("maker", [planted.honest, shipped_features])
-def test_an_honest_feature_passes(panel: Panel, check: str, maker: FeatureMaker) -> None:
+def test_an_honest_feature_passes(panel: Panel, check: str, maker: FeatureFunction) -> None:
     verdict = FEATURE_CHECKS[check](maker, panel)
     assert verdict.leak is None
     assert verdict.passed
@@ -104,7 +104,7 @@ def test_what_a_fit_took_from_later_is_found(panel: Panel, fitter: Fitter, leaki
     ("replay", "passes"),
     [(planted.purged_replay, True), (planted.unpurged_replay, False), (planted.shuffled_replay, False)],
 )
-def test_a_replay_that_learned_from_later_is_found(panel: Panel, replay: FeatureMaker, passes: bool) -> None:
+def test_a_replay_that_learned_from_later_is_found(panel: Panel, replay: FeatureFunction, passes: bool) -> None:
     assert check_replay(replay, panel).passed is passes
 
 
@@ -136,7 +136,9 @@ def test_a_reader_that_reads_nothing_does_not_pass() -> None:
 @pytest.mark.slow
 def test_nothing_that_is_shipped_leaks(panel: Panel) -> None:
     begun: list[str] = []
-    verdicts = list(check_all(panel, Suspects(news=planted.weekday_news), closes=CLOSES, begun=begun.append))
+    verdicts = list(
+        run_all_checks(panel, CheckedFunctions(news=planted.weekday_news), closes=CLOSES, begun=begun.append)
+    )
     assert [verdict.check for verdict in verdicts if not verdict.passed] == []
     assert len(verdicts) == 9
     assert begun == ["features", "labels", "fits", "the replayed past", "news"]
@@ -145,7 +147,7 @@ def test_nothing_that_is_shipped_leaks(panel: Panel) -> None:
 def test_a_symbol_full_of_holes_is_left_out_and_a_short_history_refused(panel: Panel) -> None:
     """With bars on every third session only, no window of two years is warmed up."""
     sparse = synthetic_panel(sessions=900, symbols=1, gaps=[(row, 0) for row in range(900) if row % 3])
-    suspects = Suspects(news=planted.weekday_news)
+    suspects = CheckedFunctions(news=planted.weekday_news)
     for unfit in (sparse, synthetic_panel(sessions=899, symbols=2)):
         with pytest.raises(TooLittleHistory, match="900 are needed"):
-            next(check_all(unfit, suspects, closes=CLOSES, begun=lambda what: None))
+            next(run_all_checks(unfit, suspects, closes=CLOSES, begun=lambda what: None))

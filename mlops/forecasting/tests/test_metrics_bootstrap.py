@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.metrics.bootstrap import circular_block_sums, ratio_interval
-from mlops.forecasting.metrics.paired import session_means, studentised_bounds
+from mlops.forecasting.metrics.paired_bootstrap import session_means, studentised_bounds
 from mlops.forecasting.tests.synthetic import weekdays
 from mlops.forecasting.types import FloatArray
 
@@ -88,11 +88,11 @@ def test_too_few_sessions_have_no_interval() -> None:
 @pytest.mark.parametrize("horizon", [1, 20])
 def test_the_interval_mostly_holds_the_true_mean(horizon: int) -> None:
     """Nominal 95 %; percentiles of few blocks are a little narrow, and 0.82 is four standard errors below 0.92."""
-    held = 0
+    contained = 0
     for trial in range(120):
         low, high = bounds_of(overlapping(np.random.default_rng(trial), 1500, horizon))
-        held += low <= 0 <= high
-    assert 0.82 <= held / 120 < 1
+        contained += low <= 0 <= high
+    assert 0.82 <= contained / 120 < 1
 
 
 def bounds_of(parts: FloatArray, wholes: FloatArray | None = None) -> tuple[float, float]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from mlops.forecasting.metrics.evidence import DaySums, Verdict, evidence_of, lower_bound
-from mlops.forecasting.metrics.looks import block_sessions, needed_forecasts, needed_sessions
+from mlops.forecasting.metrics.evidence import DaySums, SkillVerdict, evidence_of, lower_bound
+from mlops.forecasting.metrics.interim_looks import block_sessions, needed_forecasts, needed_sessions
 from mlops.forecasting.types import HORIZONS
 
 RUNS = 200
@@ -34,7 +34,7 @@ def record(
     return [DaySums(stocks, int(hits), int(ups)) for hits, ups in zip(right.sum(axis=1), up.sum(axis=1), strict=True)]
 
 
-def verdicts(days: Sequence[DaySums], horizon: int, looks: int) -> list[Verdict]:
+def verdicts(days: Sequence[DaySums], horizon: int, looks: int) -> list[SkillVerdict]:
     """What is said at each of the declared looks."""
     first = needed_sessions(horizon)
     return [evidence_of(days[: first * 2**look], horizon_sessions=horizon).verdict for look in range(looks)]
@@ -46,13 +46,13 @@ def always(n: int, *, days: int, hits: int, ups: int) -> list[DaySums]:
 
 def test_nothing_and_little_are_not_enough_and_say_what_is_needed() -> None:
     # Blocks of 10 sessions at h = 5, ten of them for the first look: 100 sessions of 6 stocks, 600 forecasts.
-    assert evidence_of([], horizon_sessions=5).verdict == Verdict.NOT_ENOUGH
+    assert evidence_of([], horizon_sessions=5).verdict == SkillVerdict.NOT_ENOUGH
     short = evidence_of(always(6, days=99, hits=6, ups=0), horizon_sessions=5)
-    assert (short.verdict, short.needed_n) == (Verdict.NOT_ENOUGH, 600)
-    assert evidence_of(always(6, days=100, hits=6, ups=0), horizon_sessions=5).verdict == Verdict.SKILL
+    assert (short.verdict, short.needed_n) == (SkillVerdict.NOT_ENOUGH, 600)
+    assert evidence_of(always(6, days=100, hits=6, ups=0), horizon_sessions=5).verdict == SkillVerdict.SKILL
     # One stock a session: 100 sessions are 100 forecasts, and fewer than 300 are never enough.
     alone = evidence_of(always(1, days=100, hits=1, ups=0), horizon_sessions=5)
-    assert (alone.verdict, alone.needed_n) == (Verdict.NOT_ENOUGH, 300)
+    assert (alone.verdict, alone.needed_n) == (SkillVerdict.NOT_ENOUGH, 300)
 
 
 @pytest.mark.parametrize(("horizon", "block", "first"), [(1, 5, 50), (5, 10, 100), (10, 20, 200), (20, 40, 400)])
@@ -62,15 +62,15 @@ def test_looks_are_declared_in_sessions(horizon: int, block: int, first: int) ->
 
 
 def test_a_model_that_always_says_up_has_no_skill() -> None:
-    assert evidence_of(always(6, days=400, hits=4, ups=4), horizon_sessions=5).verdict == Verdict.NO_SKILL
-    assert evidence_of(always(6, days=400, hits=3, ups=4), horizon_sessions=5).verdict == Verdict.NO_SKILL
+    assert evidence_of(always(6, days=400, hits=4, ups=4), horizon_sessions=5).verdict == SkillVerdict.NO_SKILL
+    assert evidence_of(always(6, days=400, hits=3, ups=4), horizon_sessions=5).verdict == SkillVerdict.NO_SKILL
 
 
 def test_between_two_looks_the_last_one_stands() -> None:
     # 100 sessions of a perfect record, then 99 of a hopeless one: the second look, at 200, is not there yet.
     good, bad = always(6, days=100, hits=6, ups=3), always(6, days=99, hits=0, ups=3)
-    assert evidence_of(good + bad, horizon_sessions=5).verdict == Verdict.SKILL
-    assert evidence_of(good + bad + bad[:1], horizon_sessions=5).verdict == Verdict.NO_SKILL
+    assert evidence_of(good + bad, horizon_sessions=5).verdict == SkillVerdict.SKILL
+    assert evidence_of(good + bad + bad[:1], horizon_sessions=5).verdict == SkillVerdict.NO_SKILL
 
 
 def test_the_bound_is_students_with_a_larger_variance_for_overlap() -> None:
@@ -90,14 +90,14 @@ def test_a_horizon_below_one_is_refused() -> None:
 @pytest.mark.parametrize("horizon", HORIZONS)
 @pytest.mark.parametrize("sluggish", [0.0, 0.95])
 @pytest.mark.parametrize("up_rate", [0.5, 0.55])
-def test_a_model_that_tosses_coins_is_said_to_have_no_skill(horizon: int, sluggish: float, up_rate: float) -> None:
+def test_a_random_model_has_no_skill(horizon: int, sluggish: float, up_rate: float) -> None:
     rng = np.random.default_rng(20260101 + horizon)
     fooled = 0
     for _ in range(RUNS):
         days = record(rng, sessions=4 * needed_sessions(horizon), horizon=horizon, up_rate=up_rate, sluggish=sluggish)
-        said = verdicts(days, horizon, looks=3)
-        assert Verdict.NOT_ENOUGH not in said
-        fooled += Verdict.SKILL in said
+        predicted = verdicts(days, horizon, looks=3)
+        assert SkillVerdict.NOT_ENOUGH not in predicted
+        fooled += SkillVerdict.SKILL in predicted
     # Of all four horizons together 5 % may be fooled at some look; one of them alone may not exceed that either.
     assert fooled <= 0.05 * RUNS
 
@@ -108,5 +108,5 @@ def test_a_model_that_knows_something_is_found_out() -> None:
     found = 0
     for _ in range(RUNS):
         days = record(rng, sessions=400, horizon=5, up_rate=0.52, sluggish=0.5, edge=0.8)
-        found += verdicts(days, 5, looks=3)[-1] == Verdict.SKILL
+        found += verdicts(days, 5, looks=3)[-1] == SkillVerdict.SKILL
     assert found >= 0.9 * RUNS

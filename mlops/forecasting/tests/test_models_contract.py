@@ -23,8 +23,8 @@ def planted() -> tuple[Samples, FloatArray]:
     rng = np.random.default_rng(2)
     values = rng.standard_normal((SESSIONS, SYMBOLS, WIDTH))
     rows, columns = np.nonzero(np.ones((SESSIONS, SYMBOLS), dtype=bool))
-    kept = rows >= 19
-    samples = Samples(values, rows[kept], columns[kept])
+    unchanged = rows >= 19
+    samples = Samples(values, rows[unchanged], columns[unchanged])
     noise = rng.standard_normal((len(samples), HORIZONS))
     labels = (samples.latest()[:, :1] + 0.5 * noise > 0).astype(np.float64)
     labels[:, -1] = np.nan
@@ -67,16 +67,16 @@ def test_a_saved_member_says_the_same(name: str, tmp_path: Path) -> None:
 
 
 @every_member
-def test_rows_after_a_sample_do_not_change_what_is_said(name: str) -> None:
+def test_later_rows_do_not_change_a_prediction(name: str) -> None:
     samples, labels = planted()
     member = member_class(name).fit(samples, labels, LIGHT)
     altered = samples.values.copy()
     altered[200:] += 5.0
     before = samples.rows < 200
-    said = member.logits(samples.take(before))
-    said_after = member.logits(Samples(altered, samples.rows, samples.columns).take(before))
-    np.testing.assert_array_equal(said, said_after)
-    assert len(said) == 181 * SYMBOLS
+    predicted = member.logits(samples.take(before))
+    after = member.logits(Samples(altered, samples.rows, samples.columns).take(before))
+    np.testing.assert_array_equal(predicted, after)
+    assert len(predicted) == 181 * SYMBOLS
 
 
 @every_member
@@ -89,12 +89,12 @@ def test_a_fit_reads_its_own_samples_and_nothing_after_them(name: str) -> None:
         member_class(name).fit(Samples(values, samples.rows[early], samples.columns[early]), labels[early], LIGHT)
         for values in (samples.values, altered)
     ]
-    said, said_again = (fit.logits(samples.take(early)) for fit in fits)
-    np.testing.assert_array_equal(said, said_again)
-    assert np.isfinite(said[:, 0]).all()
+    predicted, repeated = (fit.logits(samples.take(early)) for fit in fits)
+    np.testing.assert_array_equal(predicted, repeated)
+    assert np.isfinite(predicted[:, 0]).all()
 
 
-def test_the_network_stops_by_sessions_that_no_target_of_its_lessons_reaches() -> None:
+def test_early_stopping_uses_sessions_after_every_training_target() -> None:
     rows = np.random.default_rng(1).permutation(np.repeat(np.arange(100), 3))
     learn, check = split_by_date(rows, 0.2)
     # the last fifth begins with session 80; the target of session 59 over 20 sessions is 79
@@ -124,10 +124,10 @@ def test_a_sample_alone_gets_the_same_bits_as_in_its_batch(name: str) -> None:
     samples, labels = planted()
     member = member_class(name).fit(samples, labels, LIGHT)
     whole = member.logits(samples)
-    places = np.arange(0, len(samples), 13)
-    alone = np.concatenate([member.logits(samples.take(np.array([place]))) for place in places])
-    np.testing.assert_array_equal(alone, whole[places])
-    assert len(places) > 100
+    positions = np.arange(0, len(samples), 13)
+    alone = np.concatenate([member.logits(samples.take(np.array([place]))) for place in positions])
+    np.testing.assert_array_equal(alone, whole[positions])
+    assert len(positions) > 100
 
 
 def test_labels_of_one_kind_leave_the_rate() -> None:

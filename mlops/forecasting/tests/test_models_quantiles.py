@@ -39,13 +39,13 @@ def trees() -> QuantileTrees:
 
 
 def test_they_reach_further_where_it_is_wild() -> None:
-    reach = trees().reach(np.array([[-1.0, 0.0], [1.0, 0.0]]))
-    assert reach.shape == (2, H, 3)
+    quantile_width = trees().quantile_width(np.array([[-1.0, 0.0], [1.0, 0.0]]))
+    assert quantile_width.shape == (2, H, 3)
     # Half-normal quantiles at 80 and 95 %: 1.28 and 1.96 sigmas, and twice that.
-    np.testing.assert_allclose(reach[0, :, :2], np.tile([1.28, 1.96], (H, 1)), rtol=0.2)
-    np.testing.assert_allclose(reach[1, :, :2], np.tile([2.56, 3.92], (H, 1)), rtol=0.2)
-    assert (np.diff(reach, axis=2) > 0).all()
-    assert (reach > 0).all()
+    np.testing.assert_allclose(quantile_width[0, :, :2], np.tile([1.28, 1.96], (H, 1)), rtol=0.2)
+    np.testing.assert_allclose(quantile_width[1, :, :2], np.tile([2.56, 3.92], (H, 1)), rtol=0.2)
+    assert (np.diff(quantile_width, axis=2) > 0).all()
+    assert (quantile_width > 0).all()
 
 
 def test_a_sample_is_judged_by_trees_that_have_not_seen_its_dates() -> None:
@@ -73,15 +73,15 @@ def test_a_horizon_that_is_not_used_has_no_trees(tmp_path: Path) -> None:
     some.save(tmp_path)
     assert {file.name.split(".")[1] for file in tmp_path.iterdir()} == {"0", "2"}
     features = world()[0][:50]
-    reach = QuantileTrees.load(tmp_path, used).reach(features)
-    np.testing.assert_array_equal(reach[:, used], trees().reach(features)[:, used])
-    np.testing.assert_array_equal(reach[:, ~used], 1.0)
+    quantile_width = QuantileTrees.load(tmp_path, used).quantile_width(features)
+    np.testing.assert_array_equal(quantile_width[:, used], trees().quantile_width(features)[:, used])
+    np.testing.assert_array_equal(quantile_width[:, ~used], 1.0)
 
 
 def test_one_row_is_equal_to_its_batch() -> None:
     features = world()[0][:30]
-    one_by_one = np.concatenate([trees().reach(features[row : row + 1]) for row in range(30)])
-    np.testing.assert_array_equal(one_by_one, trees().reach(features))
+    one_by_one = np.concatenate([trees().quantile_width(features[row : row + 1]) for row in range(30)])
+    np.testing.assert_array_equal(one_by_one, trees().quantile_width(features))
 
 
 def bundle_with_trees() -> Bundle:
@@ -89,26 +89,26 @@ def bundle_with_trees() -> Bundle:
     bundle = small_bundle()
     width = len(bundle.volatility_names)
     features = np.random.default_rng(1).standard_normal((len(ROWS), width))
-    shares = np.array([0.0, 0.5, 0.0, 0.5])
-    fitted = QuantileTrees.fit(features, world()[1], ROWS, SETTINGS, since=0)[0].only(shares > 0)
-    return replace(bundle, reach=fitted, bands=replace(bundle.bands, shares=shares))
+    blend_weights = np.array([0.0, 0.5, 0.0, 0.5])
+    fitted = QuantileTrees.fit(features, world()[1], ROWS, SETTINGS, since=0)[0].only(blend_weights > 0)
+    return replace(bundle, quantile_width=fitted, intervals=replace(bundle.intervals, blend_weights=blend_weights))
 
 
 def test_a_stored_bundle_keeps_its_trees(tmp_path: Path) -> None:
     bundle, panel = bundle_with_trees(), small_panel()
     save_bundle(bundle, tmp_path)
     origin = session_of(panel, -1)
-    said = forecast_panel(bundle, panel, origin=origin)
+    predicted = forecast_panel(bundle, panel, origin=origin)
     plain = forecast_panel(small_bundle(), panel, origin=origin)
     for again, first, without in zip(
-        forecast_panel(load_bundle(tmp_path), panel, origin=origin), said, plain, strict=True
+        forecast_panel(load_bundle(tmp_path), panel, origin=origin), predicted, plain, strict=True
     ):
         assert again.intervals == first.intervals
         assert (first.intervals != without.intervals) == (first.horizon_sessions in (5, 20))
         bounds = [first.intervals[level] for level in (99, 95, 80)]
         ordered = [*(low for low, _ in bounds), number(first.predicted_price), *(high for _, high in reversed(bounds))]
         assert ordered == sorted(set(ordered))
-    next(tmp_path.glob("reach.3.1*.ubj")).unlink()
+    next(tmp_path.glob("quantile_width.3.1*.ubj")).unlink()
     with pytest.raises(BundleUnreadable, match="is missing"):
         load_bundle(tmp_path)
 
@@ -119,9 +119,9 @@ def test_a_long_history_tries_them_and_the_same_seed_gives_the_same_bytes(tmp_pa
     written = []
     for name in ("first", "again"):
         bundle = fit_bundle(panel, through=session_of(panel, -1), settings=light_settings(), progress=no_progress)
-        # Trees that were not tried have a reach of 1, and their stretch is the quantile itself.
-        assert (bundle.bands.stretch != bundle.bands.quantiles).all()
-        assert set(bundle.bands.shares) <= {0.0, 0.5}
+        # Trees that were not tried have a quantile_width of 1, and their calibration_factors is the quantile itself.
+        assert (bundle.intervals.calibration_factors != bundle.intervals.quantiles).all()
+        assert set(bundle.intervals.blend_weights) <= {0.0, 0.5}
         folder = tmp_path / name
         folder.mkdir()
         save_bundle(bundle, folder)

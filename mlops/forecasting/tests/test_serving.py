@@ -11,7 +11,7 @@ from mlops.forecasting.tests.small import number, session_of, small_bundle, smal
 from mlops.forecasting.types import HORIZONS, PRICE_FIELDS, Panel
 
 
-def said_at(panel: Panel, row: int = -1) -> list[InstrumentForecast]:
+def forecasts_at(panel: Panel, row: int = -1) -> list[InstrumentForecast]:
     """The small bundle's forecasts from the session in a row."""
     return forecast_panel(small_bundle(), panel, origin=session_of(panel, row))
 
@@ -25,49 +25,53 @@ def changed(panel: Panel, column: int, rows: slice, factor: float) -> Panel:
 
 
 def without_inputs(forecasts: list[InstrumentForecast]) -> list[InstrumentForecast]:
-    return [replace(said, inputs=None) for said in forecasts]
+    return [replace(predicted, inputs=None) for predicted in forecasts]
 
 
-def test_every_symbol_and_horizon_is_said_once() -> None:
+def test_every_symbol_and_horizon_has_one_forecast() -> None:
     panel = small_panel()
-    forecasts = said_at(panel)
+    forecasts = forecasts_at(panel)
     expected = [(symbol, horizon) for symbol in panel.symbols for horizon in HORIZONS]
-    assert [(said.symbol, said.horizon_sessions) for said in forecasts] == expected
-    assert {said.status for said in forecasts} == {"issued"}
+    assert [(predicted.symbol, predicted.horizon_sessions) for predicted in forecasts] == expected
+    assert {predicted.status for predicted in forecasts} == {"issued"}
 
 
 def test_intervals_are_strictly_nested_around_the_price() -> None:
-    forecasts = said_at(small_panel())
-    for said in forecasts:
-        bounds = [said.intervals[level] for level in (99, 95, 80)]
-        ordered = [*(low for low, _ in bounds), number(said.predicted_price), *(high for _, high in reversed(bounds))]
+    forecasts = forecasts_at(small_panel())
+    for predicted in forecasts:
+        bounds = [predicted.intervals[level] for level in (99, 95, 80)]
+        ordered = [
+            *(low for low, _ in bounds),
+            number(predicted.predicted_price),
+            *(high for _, high in reversed(bounds)),
+        ]
         assert ordered == sorted(set(ordered))
         assert ordered[0] > 0
     assert len(forecasts) == 16
 
 
 def test_price_and_probability_agree() -> None:
-    for said in said_at(small_panel()):
-        up = number(said.probability_up)
-        assert (number(said.predicted_price) > number(said.last_price)) == (up > 0.5)
-        assert said.confidence == max(up, 1 - up)
-        assert said.last_price == small_panel().close[-1, int(said.symbol[1:])]
+    for predicted in forecasts_at(small_panel()):
+        up = number(predicted.probability_up)
+        assert (number(predicted.predicted_price) > number(predicted.last_price)) == (up > 0.5)
+        assert predicted.confidence == max(up, 1 - up)
+        assert predicted.last_price == small_panel().close[-1, int(predicted.symbol[1:])]
 
 
 def test_one_session_ahead_has_no_volatility_question() -> None:
-    for said in said_at(small_panel()):
-        assert (said.volatility_rises is None) == (said.horizon_sessions == 1)
-        assert 0 < number(said.big_move) < 1
-        assert said.risk_level in {"calm", "usual", "raised", "high"}
+    for predicted in forecasts_at(small_panel()):
+        assert (predicted.volatility_rises is None) == (predicted.horizon_sessions == 1)
+        assert 0 < number(predicted.big_move) < 1
+        assert predicted.risk_level in {"calm", "usual", "raised", "high"}
 
 
 def test_drivers_are_five_at_most_and_strongest_first() -> None:
-    for said in said_at(small_panel()):
-        sizes = [abs(driver.contribution) for driver in said.drivers]
+    for predicted in forecasts_at(small_panel()):
+        sizes = [abs(driver.contribution) for driver in predicted.drivers]
         assert 1 <= len(sizes) <= 5
         assert sizes == sorted(sizes, reverse=True)
-        assert all((driver.contribution > 0) == (driver.direction == "up") for driver in said.drivers)
-        assert all(driver.words for driver in said.drivers)
+        assert all((driver.contribution > 0) == (driver.direction == "up") for driver in predicted.drivers)
+        assert all(driver.words for driver in predicted.drivers)
 
 
 def test_bars_after_the_origin_change_no_forecast() -> None:
@@ -75,16 +79,16 @@ def test_bars_after_the_origin_change_no_forecast() -> None:
     altered = panel
     for column in range(len(panel.symbols)):
         altered = changed(altered, column, slice(700, None), 7.0)
-    assert without_inputs(said_at(altered, 699)) == without_inputs(said_at(panel, 699))
-    assert without_inputs(said_at(altered, 700)) != without_inputs(said_at(panel, 700))
+    assert without_inputs(forecasts_at(altered, 699)) == without_inputs(forecasts_at(panel, 699))
+    assert without_inputs(forecasts_at(altered, 700)) != without_inputs(forecasts_at(panel, 700))
 
 
 def test_stored_inputs_are_enough_to_say_it_again() -> None:
-    together = said_at(small_panel())
+    together = forecasts_at(small_panel())
     again = []
-    for said in together[:: len(HORIZONS)]:
-        assert said.inputs is not None
-        again.extend(forecast_blocks(small_bundle(), said.inputs[None], (said.symbol,)))
+    for predicted in together[:: len(HORIZONS)]:
+        assert predicted.inputs is not None
+        again.extend(forecast_blocks(small_bundle(), predicted.inputs[None], (predicted.symbol,)))
     assert without_inputs(again) == without_inputs(together)
     assert len(again) == 16
 
@@ -96,9 +100,9 @@ def test_an_unknown_origin_is_refused() -> None:
 
 
 def test_an_instrument_far_behind_is_not_forecast() -> None:
-    forecasts = said_at(changed(small_panel(), 1, slice(-6, None), np.nan))
-    silent = [said for said in forecasts if said.status == "abstained"]
-    assert {said.symbol for said in silent} == {"S001"}
+    forecasts = forecasts_at(changed(small_panel(), 1, slice(-6, None), np.nan))
+    silent = [predicted for predicted in forecasts if predicted.status == "abstained"]
+    assert {predicted.symbol for predicted in silent} == {"S001"}
     assert silent[0].reasons == ("its newest bar is 6 sessions older than the newest of the others",)
     assert (silent[0].predicted_price, silent[0].signal, silent[0].inputs) == (None, "", None)
     assert len(silent) == 4
@@ -106,30 +110,30 @@ def test_an_instrument_far_behind_is_not_forecast() -> None:
 
 def test_an_instrument_a_little_behind_has_wider_intervals() -> None:
     panel = small_panel()
-    late = said_at(changed(panel, 1, slice(-3, None), np.nan))[4:8]
-    on_time = said_at(panel, -4)[4:8]
-    assert {said.status for said in late} == {"issued"}
-    for said, earlier in zip(late, on_time, strict=True):
-        assert said.last_price == earlier.last_price
-        ratio = np.log(said.intervals[95][1] / number(said.predicted_price)) / np.log(
+    late = forecasts_at(changed(panel, 1, slice(-3, None), np.nan))[4:8]
+    on_time = forecasts_at(panel, -4)[4:8]
+    assert {predicted.status for predicted in late} == {"issued"}
+    for predicted, earlier in zip(late, on_time, strict=True):
+        assert predicted.last_price == earlier.last_price
+        ratio = np.log(predicted.intervals[95][1] / number(predicted.predicted_price)) / np.log(
             earlier.intervals[95][1] / number(earlier.predicted_price)
         )
         # Three sessions more than promised: the square root of (h + 3) / h; the ranks of the others move a little.
-        assert ratio == pytest.approx(np.sqrt(1 + 3 / said.horizon_sessions), rel=0.02)
+        assert ratio == pytest.approx(np.sqrt(1 + 3 / predicted.horizon_sessions), rel=0.02)
 
 
 def test_a_new_listing_is_not_forecast() -> None:
-    forecasts = said_at(changed(small_panel(), 2, slice(0, 520), np.nan))
+    forecasts = forecasts_at(changed(small_panel(), 2, slice(0, 520), np.nan))
     assert forecasts[8].reasons == ("it has 240 sessions of history; 253 are needed",)
     assert forecasts[4].status == "issued"
 
 
 def test_an_instrument_without_bars_is_not_forecast() -> None:
-    assert said_at(changed(small_panel(), 0, slice(None), np.nan))[0].reasons == ("it has no bars",)
+    assert forecasts_at(changed(small_panel(), 0, slice(None), np.nan))[0].reasons == ("it has no bars",)
 
 
 def test_a_feature_out_of_range_is_named() -> None:
-    forecasts = said_at(changed(small_panel(), 3, slice(-1, None), 20.0))
+    forecasts = forecasts_at(changed(small_panel(), 3, slice(-1, None), 20.0))
     assert forecasts[12].status == "abstained"
     assert any("the size of the last session's move" in reason for reason in forecasts[12].reasons)
     assert all(len(reason) <= 200 for reason in forecasts[12].reasons)
@@ -139,5 +143,5 @@ def test_an_expired_model_says_nothing() -> None:
     expired = replace(small_bundle(), trained_through=session_of(small_panel(), -1) - timedelta(days=800))
     panel = small_panel()
     forecasts = forecast_panel(expired, panel, origin=session_of(panel, -1))
-    assert {said.status for said in forecasts} == {"abstained"}
+    assert {predicted.status for predicted in forecasts} == {"abstained"}
     assert "expired" in forecasts[0].reasons[0]

@@ -6,33 +6,33 @@ import numpy as np
 
 from mlops.forecasting.signals import (
     NO_EDGE,
-    EarnedRule,
-    PastCalls,
+    PastSignals,
+    SignalInputs,
+    SignalRule,
     SignalRules,
-    Standing,
     decide,
-    learn_rules,
+    fit_signal_rules,
 )
 
-EARNED = EarnedRule(
+EARNED = SignalRule(
     threshold=0.02, lift=0.03, lower=0.01, upper=0.05, likely=0.02, together=0.01, coverage=0.1, count=900
 )
 UNEARNED = replace(EARNED, together=-0.01)
 NOTHING = SignalRules(rise={}, lag={})
 
 
-def learned(past: PastCalls) -> EarnedRule | None:
+def learned(past: PastSignals) -> SignalRule | None:
     """The rule of a horizon alone, for the top tenth."""
-    return learn_rules({5: past}, share=0.1).get(5)
+    return fit_signal_rules({5: past}, share=0.1).get(5)
 
 
-def past_calls(*, informed: float, sessions: int = 600, symbols: int = 8, seed: int = 9) -> PastCalls:
+def past_calls(*, informed: float, sessions: int = 600, symbols: int = 8, seed: int = 9) -> PastSignals:
     """Edges that shift the chance of a rise by `informed` when they are in the top half."""
     rng = np.random.default_rng(seed)
     edges = rng.uniform(-0.05, 0.05, sessions * symbols)
     chance = 0.5 + informed * np.sign(edges)
-    came_true = (rng.random(len(edges)) < chance).astype(np.float64)
-    return PastCalls(edges, came_true, np.repeat(np.arange(sessions), symbols))
+    outcomes = (rng.random(len(edges)) < chance).astype(np.float64)
+    return PastSignals(edges, outcomes, np.repeat(np.arange(sessions), symbols))
 
 
 def test_a_real_edge_is_earned() -> None:
@@ -56,22 +56,22 @@ def test_chance_is_not_earned() -> None:
 def test_a_horizon_is_carried_by_the_others_only_where_it_gained_itself() -> None:
     strong = {5: past_calls(informed=0.1), 10: past_calls(informed=0.1, seed=10)}
     # Where the strongest rose less often than the others, a good mean of three earns nothing.
-    rules = learn_rules({**strong, 20: past_calls(informed=-0.05, seed=11)}, share=0.1)
+    rules = fit_signal_rules({**strong, 20: past_calls(informed=-0.05, seed=11)}, share=0.1)
     assert [rules[horizon].earned for horizon in (5, 10, 20)] == [True, True, False]
     assert rules[20].together == rules[5].together > 0
     # A weak lift that alone would not be beyond doubt is earned beside two strong ones.
     weak = past_calls(informed=0.015, sessions=900, seed=13)
-    assert learn_rules({20: weak}, share=0.1)[20].likely > 0 > learn_rules({20: weak}, share=0.1)[20].lower
-    assert learn_rules({**strong, 20: weak}, share=0.1)[20].earned
+    assert fit_signal_rules({20: weak}, share=0.1)[20].likely > 0 > fit_signal_rules({20: weak}, share=0.1)[20].lower
+    assert fit_signal_rules({**strong, 20: weak}, share=0.1)[20].earned
 
 
 def test_the_mean_is_taken_over_the_sessions_that_all_horizons_have() -> None:
     whole = past_calls(informed=0.1)
     later = whole.rows >= 200
-    part = PastCalls(whole.edges[later], whole.came_true[later], whole.rows[later])
-    rules = learn_rules({5: whole, 10: part}, share=0.1)
+    part = PastSignals(whole.edges[later], whole.outcomes[later], whole.rows[later])
+    rules = fit_signal_rules({5: whole, 10: part}, share=0.1)
     assert rules[5].together == rules[10].together > 0
-    assert set(learn_rules({5: whole, 20: past_calls(informed=0.1, sessions=249)}, share=0.1)) == {5}
+    assert set(fit_signal_rules({5: whole, 20: past_calls(informed=0.1, sessions=249)}, share=0.1)) == {5}
 
 
 def test_a_hundred_signals_are_the_fewest_that_earn_anything() -> None:
@@ -86,42 +86,42 @@ def test_a_short_past_supports_no_rule() -> None:
 def test_equal_forecasts_support_no_rule() -> None:
     calls = past_calls(informed=0.0)
     rounding = 1e-16 * np.sign(calls.edges)
-    assert learned(PastCalls(rounding, calls.came_true, calls.rows)) is None
+    assert learned(PastSignals(rounding, calls.outcomes, calls.rows)) is None
 
 
 def test_a_rising_market_is_no_edge() -> None:
     # All instruments rise on the same days; picking days is worth nothing against the same days' others.
     rows = np.repeat(np.arange(600), 8)
     rising = np.repeat((np.random.default_rng(1).random(600) < 0.6).astype(np.float64), 8)
-    rule = learned(PastCalls(rising - 0.5, rising, rows))
+    rule = learned(PastSignals(rising - 0.5, rising, rows))
     assert rule is None or not rule.earned
 
 
 def test_without_an_earned_rule_it_is_hold_with_the_reason() -> None:
-    standing = Standing(rise_edge=0.5, lag_edge=0.5, risk_is_high=False)
+    inputs = SignalInputs(rise_edge=0.5, lag_edge=0.5, risk_is_high=False)
     for rules in (NOTHING, SignalRules(rise={5: UNEARNED}, lag={5: UNEARNED})):
-        signal = decide(standing, rules, 5)
+        signal = decide(inputs, rules, 5)
         assert (signal.name, signal.meaning, signal.reason) == ("HOLD", "", NO_EDGE)
 
 
 def test_an_earned_rule_buys_above_its_threshold_only() -> None:
     rules = SignalRules(rise={5: EARNED}, lag={})
-    bought = decide(Standing(0.02, None, risk_is_high=False), rules, 5)
+    bought = decide(SignalInputs(0.02, None, risk_is_high=False), rules, 5)
     assert (bought.name, bought.meaning) == ("BUY", "rise")
     assert "3.0 points" in bought.reason
-    assert decide(Standing(0.019, None, risk_is_high=False), rules, 5).name == "HOLD"
-    assert decide(Standing(0.05, None, risk_is_high=False), rules, 10).name == "HOLD"
+    assert decide(SignalInputs(0.019, None, risk_is_high=False), rules, 5).name == "HOLD"
+    assert decide(SignalInputs(0.05, None, risk_is_high=False), rules, 10).name == "HOLD"
 
 
 def test_selling_says_what_it_means() -> None:
     rules = SignalRules(rise={}, lag={10: EARNED})
-    lagging = decide(Standing(0.0, 0.03, risk_is_high=True), rules, 10)
+    lagging = decide(SignalInputs(0.0, 0.03, risk_is_high=True), rules, 10)
     assert (lagging.name, lagging.meaning) == ("SELL", "lag")
-    risky = decide(Standing(0.0, 0.01, risk_is_high=True), rules, 10)
+    risky = decide(SignalInputs(0.0, 0.01, risk_is_high=True), rules, 10)
     assert (risky.name, risky.meaning) == ("SELL", "risk")
     assert len(risky.reason) <= 200
 
 
 def test_one_session_ahead_is_always_hold() -> None:
     rules = SignalRules(rise={1: EARNED}, lag={1: EARNED})
-    assert decide(Standing(0.5, 0.5, risk_is_high=True), rules, 1).name == "HOLD"
+    assert decide(SignalInputs(0.5, 0.5, risk_is_high=True), rules, 1).name == "HOLD"

@@ -40,9 +40,9 @@ def test_rows_of_one_session_stay_together_and_tests_follow_each_other() -> None
     rows = np.tile(sessions, 2)
     splits = purged_splits(rows, horizon=1, folds=2)
     # 12 sessions, two tests of 4: sessions 4-7 after 0-2, and 8-11 after 0-6
-    for (train, test), (taught, judged) in zip(splits, [(3, (4, 8)), (7, (8, 12))], strict=True):
+    for (train, test), (taught, evaluated) in zip(splits, [(3, (4, 8)), (7, (8, 12))], strict=True):
         np.testing.assert_array_equal(np.unique(rows[train]), sessions[:taught])
-        np.testing.assert_array_equal(np.unique(rows[test]), sessions[slice(*judged)])
+        np.testing.assert_array_equal(np.unique(rows[test]), sessions[slice(*evaluated)])
         assert (len(train), len(test)) == (2 * taught, 8)
 
 

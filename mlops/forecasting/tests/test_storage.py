@@ -32,7 +32,9 @@ def test_a_loaded_bundle_forecasts_the_same(stored: Path) -> None:
     origin = session_of(panel, -1)
     before = forecast_panel(small_bundle(), panel, origin=origin)
     after = forecast_panel(load_bundle(stored), panel, origin=origin)
-    assert [replace(said, inputs=None) for said in after] == [replace(said, inputs=None) for said in before]
+    assert [replace(predicted, inputs=None) for predicted in after] == [
+        replace(predicted, inputs=None) for predicted in before
+    ]
     assert before
 
 
@@ -68,7 +70,7 @@ def test_a_missing_index_is_unreadable(tmp_path: Path) -> None:
         {"horizons": [1, 5]},
         {"heads": {"up": {"members": ["os.system"], "base_rates": [], "weights": []}}},
         {"trees": {"depth": 3}},
-        {"bands": None},
+        {"intervals": None},
     ],
 )
 def test_an_unknown_index_is_unreadable(stored: Path, changes: dict[str, object]) -> None:

@@ -53,7 +53,7 @@ def test_volatility_rises_by_hand() -> None:
     np.testing.assert_array_equal(targets.volatility_rises[:, 0], [np.nan, np.nan, 1, 0, np.nan, np.nan])
 
 
-def test_volatility_rises_is_not_asked_at_one_session() -> None:
+def test_volatility_rises_is_undefined_at_one_session() -> None:
     assert np.isnan(targets_of([[1, 2], [2, 3], [3, 4]], 1).volatility_rises).all()
 
 

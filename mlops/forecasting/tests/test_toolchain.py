@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import xgboost
 
-from mlops.forecasting.toolchain import BEFORE_SERVING, source_digest, toolchain
+from mlops.forecasting.toolchain import NOT_SERVING, source_digest, toolchain
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_versions_are_those_that_are_installed() -> None:
-    told = toolchain()
-    assert (told["numpy"], told["xgboost"]) == (np.__version__, xgboost.__version__)
-    assert told["torch"] == metadata.version("torch")
-    assert "not installed" not in told.values()
+    shown = toolchain()
+    assert (shown["numpy"], shown["xgboost"]) == (np.__version__, xgboost.__version__)
+    assert shown["torch"] == metadata.version("torch")
+    assert "not installed" not in shown.values()
 
 
 def test_the_digest_follows_what_serves(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ print(*[name for name in sys.modules if name.startswith("mlops.forecasting.")])
 
 
 def test_nothing_that_serves_is_left_out_of_the_digest() -> None:
-    told = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, cwd=ROOT)
-    loaded = told.stdout.split()
+    shown = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = shown.stdout.split()
     assert len(loaded) > 20
-    assert [name for name in loaded if not BEFORE_SERVING.isdisjoint(name.split("."))] == []
+    assert [name for name in loaded if not NOT_SERVING.isdisjoint(name.split("."))] == []

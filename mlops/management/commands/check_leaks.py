@@ -12,9 +12,9 @@ from rich.table import Table
 
 from mlops.errors import PanelFileUnusable
 from mlops.forecasting.errors import TooLittleHistory
-from mlops.forecasting.leaks import Suspects, Verdict, check_all
+from mlops.forecasting.leaks import CheckedFunctions, CheckResult, run_all_checks
 from mlops.forecasting.types import Panel
-from mlops.leak_gate import closes_of, sample_panel, session_news
+from mlops.leak_check import closes_of, sample_panel, session_news
 from mlops.panel_files import PanelFile, read_panel
 
 BAD_ARGUMENTS = 2
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         "was to be known before. Exits with 0 when nothing leaked, 1 for a leak, 2 for a file that cannot be used."
     )
 
-    suspects = Suspects(news=session_news)
+    suspects = CheckedFunctions(news=session_news)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         read = _file(options["data"])
         panel = read.panel if read else sample_panel()
         try:
-            verdicts = list(check_all(panel, self.suspects, closes=closes_of(panel), begun=self._tell))
+            verdicts = list(run_all_checks(panel, self.suspects, closes=closes_of(panel), begun=self._print_result))
         except TooLittleHistory as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
         if read and read.refused:
@@ -52,12 +52,12 @@ class Command(BaseCommand):
             raise CommandError(f"{len(failed)} of {len(verdicts)} checks failed: {', '.join(failed)}.")
         self.stdout.write(f"All {len(verdicts)} checks passed: nothing knew what it could not have known.")
 
-    def _tell(self, what: str) -> None:
+    def _print_result(self, what: str) -> None:
         if sys.stderr.isatty():
             self.stderr.write(f"Looking at {what}")
 
 
-def leak_report(verdicts: Sequence[Verdict], panel: Panel, *, coloured: bool) -> str:
+def leak_report(verdicts: Sequence[CheckResult], panel: Panel, *, coloured: bool) -> str:
     """Each check with what was compared, and the first cell that leaked."""
     console = Console(force_terminal=coloured, width=WIDTH)
     sessions = f"{panel.sessions[0]} to {panel.sessions[-1]}"
@@ -69,13 +69,13 @@ def leak_report(verdicts: Sequence[Verdict], panel: Panel, *, coloured: bool) ->
     table.add_column("numbers", justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
     for verdict in verdicts:
-        table.add_row(verdict.check, verdict.compared, f"{verdict.count:,}", _told(verdict))
+        table.add_row(verdict.check, verdict.compared, f"{verdict.count:,}", _format_result(verdict))
     with console.capture() as printed:
         console.print(table)
     return printed.get().rstrip()
 
 
-def _told(verdict: Verdict) -> str:
+def _format_result(verdict: CheckResult) -> str:
     if verdict.leak is not None:
         return f"LEAK  {verdict.leak}"
     return "pass" if verdict.count else "FAILED  there was nothing to compare"

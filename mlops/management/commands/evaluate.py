@@ -16,7 +16,7 @@ from mlops.forecasting.errors import ForecastingError
 from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.types import HORIZONS
-from mlops.management.progress import progress_told
+from mlops.management.progress import report_progress
 from mlops.management.walk_page import walk_page
 from mlops.management.walk_report import walk_report
 from mlops.services.walk_forward import WalkPlan, evaluate_file
@@ -62,14 +62,14 @@ class Command(BaseCommand):
         written = ((options["json"], _as_json), (options["page"], walk_page))
         _check_outputs(options["json"], options["page"], options["data"], options["sentiment"])
         try:
-            with progress_told("evaluating", lines=True) as progress:
+            with report_progress("evaluating", lines=True) as progress:
                 figures = evaluate_file(plan, progress)
         except (MlopsError, ForecastingError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(walk_report(figures, coloured=self.stdout.isatty()))
-        for out, told_as in written:
+        for out, shown_as in written:
             if out is not None:
-                _write(out, told_as(figures))
+                _write(out, shown_as(figures))
 
 
 def _as_json(figures: Figures) -> str:
@@ -83,11 +83,11 @@ def _cores() -> int:
 
 def _horizons(text: str) -> tuple[int, ...]:
     known = {str(horizon): horizon for horizon in HORIZONS}
-    asked = [part.strip() for part in text.split(",")]
-    unknown = [part for part in asked if part not in known]
+    requested = [part.strip() for part in text.split(",")]
+    unknown = [part for part in requested if part not in known]
     if unknown:
         raise CommandError(f"There is no horizon {unknown[0][:32]!r}; there are {ALL_HORIZONS}.")
-    return tuple(sorted({known[part] for part in asked}))
+    return tuple(sorted({known[part] for part in requested}))
 
 
 def _refit(text: str) -> str:

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from marketdata import clock
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.jobs import announce_promotion
-from mlops.management.progress import progress_told
+from mlops.management.progress import report_progress
 from mlops.management.training_report import outcome_sentence, training_report
 from mlops.scorecard import scorecard
 from mlops.services.training import Training, request_training, run_training
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             now=clock.now(),
         )
         try:
-            with progress_told("training") as progress:
+            with report_progress("training") as progress:
                 training = run_training(
                     run_pk=run.pk, settings=settings.HINDCAST_MODELS, clock=clock.now, progress=progress
                 )

@@ -1,0 +1,143 @@
+"""The edge without Django and without a database: a stand-in for Django, a Redis of its own, and raw sockets."""
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import redis
+
+from accounts.limits import address_bucket
+from config.edge.application import EdgeApplication
+from config.edge.connection_guard import ConnectionGuard
+from config.stream.routing import stream_application
+from config.tests.edge_server import HOST, OwnRedis, Served, served
+from config.tests.waiting import wait_until
+from predictions.readpath.bodies import tag_of
+
+PATH = "/api/v1/predict?symbol=AAPL&horizon=5"
+BODY = b'{"symbol":"AAPL","stale":false}'
+BY_DJANGO = b"by django"
+BUCKET = address_bucket(HOST)
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class FakeDjango:
+    """WSGI application that records the methods of the requests and renews nothing."""
+
+    def __init__(self) -> None:
+        self.methods: list[str] = []
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        self.methods.append(environ["REQUEST_METHOD"])
+        own = [("Content-Type", "text/plain"), ("X-Request-ID", environ.get("HTTP_X_REQUEST_ID", ""))]
+        start("200 OK", [*own, ("Content-Length", str(len(BY_DJANGO)))])
+        return [BY_DJANGO]
+
+
+class Wire:
+    """A TCP connection that sends exactly the bytes it is given."""
+
+    open_wires: ClassVar[list["Wire"]] = []
+
+    def __init__(self, port: int) -> None:
+        self.open_wires.append(self)
+        self.socket = socket.create_connection((HOST, port), timeout=10)
+        self._file = self.socket.makefile("rb")
+
+    def send(self, data: bytes) -> "Wire":
+        self.socket.sendall(data)
+        return self
+
+    def receive(self, *, body: bool = True) -> Answer:
+        """Return the next answer; `body` is False for one without a body, whatever its length header says."""
+        status = int(self._file.readline().split()[1])
+        headers: dict[str, str] = {}
+        while (line := self._file.readline().strip()) != b"":
+            name, _, value = line.decode().partition(": ")
+            assert name.lower() not in headers
+            headers[name.lower()] = value
+        has_body = body and status != HTTPStatus.NOT_MODIFIED
+        return status, headers, self._file.read(int(headers["content-length"])) if has_body else b""
+
+    def is_closed(self) -> bool:
+        """Return whether the server closes the connection and sends nothing more."""
+        try:
+            return self._file.read(1) == b""
+        except ConnectionResetError:
+            # The server closed while the client's bytes were unread.
+            return True
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+
+def close_wires() -> None:
+    """Close every connection of the test."""
+    while Wire.open_wires:
+        Wire.open_wires.pop().close()
+
+
+def request(
+    path: str = PATH, *headers: str, version: str = "1.1", method: str = "GET", host: str = "localhost"
+) -> bytes:
+    """Return the bytes of a request; an empty host is not sent."""
+    hosts = [f"Host: {host}"] if host else []
+    return "\r\n".join([f"{method} {path} HTTP/{version}", *hosts, *headers, "", ""]).encode()
+
+
+def numbered(number: int) -> bytes:
+    """Return a request that its answer can be recognised by."""
+    return request(PATH, f"X-Request-ID: call-number-{number}")
+
+
+@contextmanager
+def serving(own_redis: OwnRedis, django: FakeDjango, *, shortcut: bool = True, **options: Any) -> Iterator[Served]:
+    """Serve the edge, connected to a Redis with one forecast; `shortcut` is False for uvicorn's own protocol."""
+    edge = EdgeApplication(own_redis.url, django)
+    application = ConnectionGuard(stream_application(own_redis.url, http=edge, channels={}, services=[edge]))
+    if shortcut:
+        options["http"] = edge.protocol
+    store_forecast(own_redis)
+    with served(application, **options) as server:
+        if shortcut:
+            wait_until_connected(server)
+        with redis.Redis.from_url(own_redis.url) as client:
+            client.delete(BUCKET)
+        django.methods.clear()
+        server.server.server_state.total_requests = 0
+        yield server
+
+
+def wait_until_connected(server: Served) -> None:
+    """Return once the edge answers from Redis."""
+    wire = Wire(server.port)
+    wait_until(lambda: wire.send(request()).receive()[2] != BY_DJANGO, "the edge to connect to Redis")
+    wire.close()
+
+
+def requests_in_flight(server: Served) -> int:
+    """Return how many requests the server has parsed and not answered, those that wait behind another included."""
+    connections: list[Any] = list(server.server.server_state.connections)
+    busy = [one for one in connections if one.cycle is not None and not one.cycle.response_complete]
+    return sum([1 + len(one.pipeline) for one in busy])
+
+
+def store_forecast(own_redis: OwnRedis, *, fresh_for_s: float = 600) -> None:
+    """Store the forecast of BODY, made seven seconds ago, as the champion's."""
+    now = time.time()
+    facts = {"made": now - 7, "until": now + fresh_for_s, "status": "issued", "was_stale": 0, "tag": tag_of(BODY)}
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.hset("fc:v1:AAPL:5", mapping={**facts, "fresh": BODY, "stale": BODY.replace(b"false", b"true")})
+        client.set("champion", "v1")
+
+
+def counted_calls(own_redis: OwnRedis) -> int:
+    """Return the calls that the rate limiter has counted for this host."""
+    with redis.Redis.from_url(own_redis.url) as client:
+        found: Any = client.get(BUCKET)
+        return int(found or 0)

@@ -1,0 +1,17 @@
+"""What the checks look at: anything that makes a table of features of a panel."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mlops.forecasting.types import FloatArray, Panel
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """values: shape (n, m, k), the last axis in the order of names."""
+
+    names: tuple[str, ...]
+    values: FloatArray
+
+
+FeatureFunction = Callable[[Panel], FeatureTable]

@@ -1,0 +1,97 @@
+"""The model's own past: forecasts of each question made by earlier fits, for sessions they had not seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from mlops.forecasting.base_rates import rates_of
+from mlops.forecasting.bundle import DIRECTION_HEADS, UP
+from mlops.forecasting.ensemble import mean_logits
+from mlops.forecasting.learning import LearningSet, known_before
+from mlops.forecasting.models.catalog import member_class, signal_members
+from mlops.forecasting.models.samples import IntArray
+from mlops.forecasting.models.settings import MemberSettings
+from mlops.forecasting.target_heads import feature_subsets
+from mlops.forecasting.types import FloatArray, Progress
+
+FIRST_SHARE = 0.5
+FOLDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFoldPredictions:
+    """What earlier fits said, one place a row, and what came true; all of shape (n, h).
+
+    edge_logits: of those members alone that signals follow; base_rates: the up-rate each fit knew; rows, columns: shape
+    (n,), session and symbol.
+    """
+
+    logits: Mapping[str, FloatArray]
+    edge_logits: Mapping[str, FloatArray]
+    base_rates: Mapping[str, FloatArray]
+    labels: Mapping[str, FloatArray]
+    rows: IntArray
+    columns: IntArray
+
+
+def fold_bounds(rows: IntArray) -> list[tuple[int, int]]:
+    """First and one past the last session row of each fold: four equal stretches of the second half."""
+    sessions = np.unique(rows)
+    cuts = np.linspace(int(len(sessions) * FIRST_SHARE), len(sessions), FOLDS + 1).astype(int)
+    ends = [*sessions[cuts[:-1]].tolist(), int(sessions[-1]) + 1]
+    return list(pairwise(ends))
+
+
+def out_of_fold_predictions(learned: LearningSet, settings: MemberSettings, progress: Progress) -> OutOfFoldPredictions:
+    """Fit before each stretch and forecast it; a fit sees only targets that came true before its stretch begins."""
+    bounds = fold_bounds(learned.rows)
+    folds = []
+    for number, (first, end) in enumerate(bounds):
+        progress(number / len(bounds), f"replaying the past {number + 1} of {len(bounds)}")
+        folds.append(_one_fold(learned, first, end, settings))
+    return _joined(folds)
+
+
+def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettings) -> OutOfFoldPredictions:
+    before = learned.take(learned.rows < first)
+    ahead = learned.take((learned.rows >= first) & (learned.rows < end))
+    logits, edge_logits, rates = {}, {}, {}
+    for head in direction_heads(learned):
+        training_labels, labels = (
+            known_before(each, before.rows, first) for each in (before.training_labels(head), before.labels[head])
+        )
+        known = rates_of(head, training_labels, labels, before.rows)
+        logits_by_member = {}
+        for name, subset in feature_subsets(head, learned.direction_names).items():
+            member = member_class(name).fit(before.direction.seeing(subset), training_labels, settings)
+            logits_by_member[name] = member.logits(ahead.direction.seeing(subset)) + known.shifts
+        logits[head] = mean_logits(logits_by_member.values())
+        edge_logits[head] = mean_logits(logits_by_member[name] for name in signal_members(logits_by_member))
+        rates[head] = np.broadcast_to(known.base, logits[head].shape)
+    return OutOfFoldPredictions(
+        logits=logits,
+        edge_logits=edge_logits,
+        base_rates=rates,
+        labels={head: ahead.labels[head] for head in logits},
+        rows=ahead.rows,
+        columns=ahead.columns,
+    )
+
+
+def direction_heads(learned: LearningSet) -> tuple[str, ...]:
+    """The direction questions that mean something for this panel: with one stock there is no median to beat."""
+    return DIRECTION_HEADS if len(learned.symbols) > 1 else (UP,)
+
+
+def _joined(folds: Sequence[OutOfFoldPredictions]) -> OutOfFoldPredictions:
+    heads = folds[0].logits
+    return OutOfFoldPredictions(
+        logits={head: np.concatenate([fold.logits[head] for fold in folds]) for head in heads},
+        edge_logits={head: np.concatenate([fold.edge_logits[head] for fold in folds]) for head in heads},
+        base_rates={head: np.concatenate([fold.base_rates[head] for fold in folds]) for head in heads},
+        labels={head: np.concatenate([fold.labels[head] for fold in folds]) for head in heads},
+        rows=np.concatenate([fold.rows for fold in folds]),
+        columns=np.concatenate([fold.columns for fold in folds]),
+    )

@@ -1,0 +1,168 @@
+"""Deploy if better: two hold-out reports are compared on the same forecasts, and one sentence says why."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops.forecasting.holdout import HoldoutReport, RowLosses
+from mlops.forecasting.metrics.paired_bootstrap import FEWEST_SESSIONS, session_means, studentised_bounds
+from mlops.forecasting.types import HORIZONS
+
+Decision = Literal["promote", "keep"]
+Rule = Literal["superiority", "non_inferiority"]
+
+LOG_LOSS_MARGINS = {1: 0.005, 5: 0.005, 10: 0.01, 20: 0.02}
+WINKLER_MARGIN = 0.03
+COVERAGE_BAND = (0.90, 0.99)
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """What to do, one plain sentence with the numbers, and everything that was compared."""
+
+    decision: Decision
+    reason: str
+    statistics: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The challenger's mean loss minus the champion's, as a share of the champion's, with one-sided 95 % bounds."""
+
+    mean: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two hold-outs' losses on the forecasts both made, in the same order; coverages are shares."""
+
+    challenger: RowLosses
+    champion: RowLosses
+
+    def difference(self, loss: str) -> Difference:
+        champion = session_means(getattr(self.champion, loss), self.champion.sessions)
+        challenger = session_means(getattr(self.challenger, loss), self.challenger.sessions)
+        size = float(champion.mean())
+        lower, upper = studentised_bounds(challenger - champion, seed=BOOTSTRAP_SEED)
+        return Difference(float((challenger - champion).mean()) / size, lower / size, upper / size)
+
+
+def compare_holdouts(challenger: HoldoutReport, champion: HoldoutReport, *, rule: Rule) -> GateDecision:
+    """Whether the challenger should replace the champion, on the forecasts that both made.
+
+    non_inferiority: at every horizon the upper bound of its loss is within the margin, log-loss and interval score
+    alike. superiority: besides, its log-loss over all horizons is below the champion's, upper bound and all. In both
+    cases its 95 % intervals must hold between 90 and 99 %, or as well as the champion's. Fewer than 250 shared sessions
+    decide nothing, and the champion stays. A session is shared when both forecast from it and one outcome is known.
+    """
+    pairs = {horizon: _paired(challenger.losses[horizon], champion.losses[horizon]) for horizon in HORIZONS}
+    sessions = len(np.unique(pairs[HORIZONS[0]].champion.sessions))
+    if sessions < FEWEST_SESSIONS:
+        reason = f"Only {sessions} shared sessions were held out; {FEWEST_SESSIONS} are needed for a decision."
+        return GateDecision("keep", reason, {"rule": rule, "sessions": sessions})
+    statistics: dict[str, Any] = {
+        "rule": rule,
+        "sessions": sessions,
+        "horizons": {str(horizon): _statistics(pair, horizon) for horizon, pair in pairs.items()},
+    }
+    objection = _first_objection(statistics["horizons"])
+    if objection:
+        return GateDecision("keep", f"{objection}, over {sessions} shared sessions.", statistics)
+    if rule == "non_inferiority":
+        worst = max(figures["log_loss"]["upper"] for figures in statistics["horizons"].values())
+        reason = f"Not worse on {sessions} shared sessions: log-loss at most {_percent(worst)} higher at any horizon."
+        return GateDecision("promote", reason, statistics)
+    return _superior(pairs, statistics)
+
+
+def _superior(pairs: dict[int, _Pair], statistics: dict[str, Any]) -> GateDecision:
+    together = _Pair(
+        *(_all_horizons([getattr(pair, side) for pair in pairs.values()]) for side in ("challenger", "champion"))
+    )
+    overall = together.difference("log_loss")
+    statistics = {**statistics, "log_loss": _as_json(overall)}
+    sessions = statistics["sessions"]
+    figures = f"log-loss {_percent(overall.mean)}, upper bound {_percent(overall.upper)}, over {sessions} sessions"
+    if overall.upper < 0:
+        return GateDecision("promote", f"Better than the champion: {figures}.", statistics)
+    return GateDecision("keep", f"Not shown to be better than the champion: {figures}.", statistics)
+
+
+def _statistics(pair: _Pair, horizon: int) -> dict[str, Any]:
+    return {
+        "n": len(pair.champion.log_loss),
+        "log_loss": {**_as_json(pair.difference("log_loss")), "margin": LOG_LOSS_MARGINS[horizon]},
+        "winkler_95": {**_as_json(pair.difference("winkler_95")), "margin": WINKLER_MARGIN},
+        "coverage_95": {
+            "challenger": float(pair.challenger.inside_95.mean()),
+            "champion": float(pair.champion.inside_95.mean()),
+        },
+    }
+
+
+def _first_objection(horizons: dict[str, Any]) -> str:
+    """Why the challenger is not good enough, or nothing."""
+    for horizon, figures in horizons.items():
+        for loss, name in (("log_loss", "log-loss"), ("winkler_95", "interval score")):
+            compared = figures[loss]
+            if compared["upper"] >= compared["margin"]:
+                return (
+                    f"Worse at {horizon} sessions: {name} {_percent(compared['mean'])}, upper bound "
+                    f"{_percent(compared['upper'])} where {_percent(compared['margin'])} is allowed"
+                )
+        coverage = figures["coverage_95"]
+        if not _coverage_is_good(coverage["challenger"], coverage["champion"]):
+            lowest, highest = (f"{100 * bound:.0f}" for bound in COVERAGE_BAND)
+            coverage_text = f"held {100 * coverage['challenger']:.1f} %, not {lowest} to {highest}"
+            return f"The 95 % intervals at {horizon} sessions {coverage_text}"
+    return ""
+
+
+def _coverage_is_good(challenger: float, champion: float) -> bool:
+    within = COVERAGE_BAND[0] <= challenger <= COVERAGE_BAND[1]
+    return within or abs(challenger - 0.95) <= abs(champion - 0.95)
+
+
+def _paired(challenger: RowLosses, champion: RowLosses) -> _Pair:
+    """The rows that both have, in the same order."""
+    _, first, second = np.intersect1d(_keys(challenger), _keys(champion), assume_unique=True, return_indices=True)
+    return _Pair(_taken(challenger, first), _taken(champion, second))
+
+
+def _keys(losses: RowLosses) -> NDArray[np.str_]:
+    """One text per row: session and symbol."""
+    days = np.datetime_as_string(losses.sessions.astype("datetime64[D]"))
+    return np.char.add(np.char.add(days, " "), losses.symbols)
+
+
+def _taken(losses: RowLosses, positions: NDArray[np.intp]) -> RowLosses:
+    return RowLosses(
+        sessions=losses.sessions[positions],
+        symbols=losses.symbols[positions],
+        log_loss=losses.log_loss[positions],
+        winkler_95=losses.winkler_95[positions],
+        inside_95=losses.inside_95[positions],
+    )
+
+
+def _all_horizons(losses: list[RowLosses]) -> RowLosses:
+    return RowLosses(
+        sessions=np.concatenate([each.sessions for each in losses]),
+        symbols=np.concatenate([each.symbols for each in losses]),
+        log_loss=np.concatenate([each.log_loss for each in losses]),
+        winkler_95=np.concatenate([each.winkler_95 for each in losses]),
+        inside_95=np.concatenate([each.inside_95 for each in losses]),
+    )
+
+
+def _as_json(difference: Difference) -> dict[str, float]:
+    return {"mean": difference.mean, "lower": difference.lower, "upper": difference.upper}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:+.2f} %"
