@@ -138,7 +138,7 @@ def _forecasts(origin: date, version: ModelVersion, toolchain: Toolchain, record
             yield Forecast(
                 instrument=block.instrument, symbol=block.instrument.symbol, origin=origin, horizon_sessions=horizon,
                 target=origin + timedelta(days=2 * horizon), kind="hindcast", fit="holdout", status="issued",
-                tick=Decimal("0.01"), signal="HOLD", risk_level="usual", drivers=DRIVERS, model_version=version,
+                tick=Decimal("0.01"), signal="HOLD", risk_level="normal", drivers=DRIVERS, model_version=version,
                 signal_reason="The chance of a rise is not far enough from usual.", toolchain=toolchain,
                 data_source="bench", basis_date=origin, inputs=block, recorded_at=recorded_at, **prices, **NUMBERS,
             )  # fmt: skip
