@@ -34,9 +34,9 @@ def export_for(user: User) -> dict[str, Any]:
 def _exported(rule: Rule) -> dict[str, Any]:
     return {
         "symbol": rule.instrument.symbol,
-        "when": rule.phrase,
+        "condition": rule.phrase,
         "is_active": rule.is_active,
-        "made_at": rule.created_at.isoformat(),
+        "created_at": rule.created_at.isoformat(),
         "alerts": [
             {
                 "session": alert.session.isoformat(),
