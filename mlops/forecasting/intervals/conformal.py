@@ -30,7 +30,7 @@ class CalibrationScores:
     """Calibration data, one past forecast per row.
 
     scores: shape (n, h), signed distance from the centre in sigmas, NaN where the target is not known;
-    quantile_width: shape (n, h, 3), out-of-fold quantile-regression width; rows, columns: shape (n,), session and symbol.
+    quantile_width: shape (n, h, 3), out-of-fold quantile-regression width; rows, columns: shape (n,), session, symbol.
     """
 
     scores: FloatArray
