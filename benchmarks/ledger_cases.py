@@ -49,7 +49,7 @@ SELECT row_number() OVER (ORDER BY b.id, horizon) AS id, b.instrument_id, 'B' ||
     (price - 5)::numeric(18, 6) AS lower_80, (price + 6)::numeric(18, 6) AS upper_80,
     (price - 9)::numeric(18, 6) AS lower_95, (price + 10)::numeric(18, 6) AS upper_95,
     (price - 15)::numeric(18, 6) AS lower_99, (price + 16)::numeric(18, 6) AS upper_99,
-    0.431234::numeric(7, 6) AS volatility_rises, 0.211234::numeric(7, 6) AS big_move, 'usual' AS risk_level,
+    0.431234::numeric(7, 6) AS volatility_rises, 0.211234::numeric(7, 6) AS big_move, 'normal' AS risk_level,
     jsonb_build_array(
         jsonb_build_object('name', 'ret_1', 'words', words, 'contribution', push, 'direction', 'up'),
         jsonb_build_object('name', 'ret_5', 'words', words, 'contribution', push / 2, 'direction', 'up'),

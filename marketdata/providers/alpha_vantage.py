@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.provider_records import QuoteRecord, SymbolMatch
 from marketdata.providers.alpha_vantage_series import Day, apply_splits, newest_gap, to_daily_history
-from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
+from marketdata.providers.base import DailyHistory
 from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import Vendor, VendorError, failure, get_json
 
@@ -210,7 +211,6 @@ def parse_global_quote(reply: Mapping[str, Any], symbol: str, vendor_symbol: str
         symbol=symbol,
         price=price,
         previous_close=previous if previous.is_finite() and previous > 0 else None,
-        volume=_count(quote.get("volume")),
         session=date.fromisoformat(quote["latest trading day"]),
         at=None,
         delayed=True,

@@ -20,7 +20,8 @@ from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
 from marketdata.errors import FailureKind, ProviderUnavailable
-from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory, QuoteRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord, QuoteRecord
+from marketdata.providers.base import DailyHistory
 from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import MESSAGES, failure, failure_kind_of_status, redact
 
@@ -180,7 +181,6 @@ def parse_chart_quote(reply: Any, symbol: str) -> QuoteRecord:
             symbol=symbol,
             price=decimal_price(meta["regularMarketPrice"]),
             previous_close=previous if previous.is_finite() else None,
-            volume=meta.get("regularMarketVolume"),
             session=at.date(),
             at=at.astimezone(UTC),
         )

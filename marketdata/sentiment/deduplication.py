@@ -14,29 +14,10 @@ TRACKING_PARAMETERS = re.compile(
     r"|mod|smid|partner|feature|taid|yptr|share.*|amp|outputtype|ocid|sh|via",
     re.IGNORECASE,
 )
-STOP_WORDS = frozenset(
-    {
-        "a",
-        "an",
-        "and",
-        "as",
-        "at",
-        "by",
-        "for",
-        "from",
-        "in",
-        "into",
-        "is",
-        "its",
-        "of",
-        "on",
-        "or",
-        "says",
-        "the",
-        "to",
-    }
-    | {"with", "after", "amid", "report"}
-)
+STOP_WORDS = frozenset({
+    "a", "after", "amid", "an", "and", "as", "at", "by", "for", "from", "in", "into", "is", "its", "of", "on", "or",
+    "report", "says", "the", "to", "with",
+})  # fmt: skip
 _PUBLISHER_SUFFIX = re.compile(r"\s+[|\u2013\u2014-]\s+[^|\u2013\u2014]{2,40}$")
 _WORD = re.compile(r"[^\W_]+(?:[.,'&][^\W_]+)*%?")
 

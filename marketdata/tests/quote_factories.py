@@ -24,7 +24,7 @@ OUTSIDE = datetime(2024, 6, 11, 21, 0, tzinfo=UTC)
 
 def quote(price: str = "120", **changes: Any) -> QuoteRecord:
     """A quote of the session at the instant INSIDE, apart from the changes."""
-    facts = {"symbol": "ACME", "previous_close": Decimal(118), "volume": 1, "session": SESSION, "at": INSIDE}
+    facts = {"symbol": "ACME", "previous_close": Decimal(118), "session": SESSION, "at": INSIDE}
     return QuoteRecord(price=Decimal(price), **{**facts, **changes})
 
 

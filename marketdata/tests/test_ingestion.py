@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, Instrument, QuarantinedBar
-from marketdata.providers.base import BarRecord, CorporateActionRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord
 from marketdata.services.ingestion import ingest_all, ingest_instrument
 from marketdata.services.instruments import ensure_sample_instruments
 from marketdata.tests.factories import FIRST, LAST, NOW, BarsFromMemory, bar, bars_between, refusing, stock

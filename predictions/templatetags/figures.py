@@ -27,7 +27,7 @@ SIGNAL_MEANINGS = {
     "lag": "Expected to lag the other stocks here. That is not a forecast of a fall.",
     "risk": "The risk of a large move, either way, is high.",
 }
-RISK_STEPS = {"calm": 1, "usual": 2, "raised": 3, "high": 4}
+RISK_STEPS = {"low": 1, "normal": 2, "elevated": 3, "high": 4}
 
 
 @register.filter

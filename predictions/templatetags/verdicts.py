@@ -13,15 +13,15 @@ register = template.Library()
 
 SMALLEST_EDGE = 0.01
 SMALLEST_LEAD = 0.02
-NO_EDGE = "no demonstrated edge"
+NO_EDGE = "no proven edge"
 EARNED_NOTHING = (
     "On past sessions its strongest calls did not clearly beat the other stocks of the same day. "
     "Until they do, it says HOLD."
 )
 RISK_WORDS = {
-    "calm": "large moves are less likely than usual for these stocks",
-    "usual": "large moves are about as likely as usual for these stocks",
-    "raised": "large moves are likelier than usual for these stocks",
+    "low": "large moves are less likely than usual for these stocks",
+    "normal": "large moves are about as likely as usual for these stocks",
+    "elevated": "large moves are likelier than usual for these stocks",
     "high": "a large move is among the likeliest there have been",
 }
 
@@ -46,7 +46,7 @@ def adds_nothing(forecast: Forecast) -> bool:
 
 @register.filter
 def why_no_call(forecast: Forecast) -> str:
-    """What `no demonstrated edge` means, in a sentence; nothing for another reason."""
+    """What `no proven edge` means, in a sentence; nothing for another reason."""
     return EARNED_NOTHING if forecast.signal_reason.lower().startswith(NO_EDGE) else ""
 
 

@@ -99,7 +99,7 @@ def said(stock: Instrument, version: ModelVersion, horizon: int, **fields: Any) 
         "upper_99": times("1.15"),
         "volatility_rises": None if horizon == 1 else Decimal("0.43"),
         "big_move": Decimal("0.21"),
-        "risk_level": "raised",
+        "risk_level": "elevated",
         "drivers": [
             {"name": "ret_5", "words": "Fell over the last week", "contribution": "0.02", "direction": "up"},
             {"name": "vol", "words": "Restless of late", "contribution": "-0.01", "direction": "down"},

@@ -62,6 +62,6 @@ def test_sessions_are_counted_in_words() -> None:
 def test_names_people_use() -> None:
     assert [figures.exchange("XNYS"), figures.exchange("XWBO")] == ["NYSE", "XWBO"]
     assert [figures.source("sample"), figures.source("other")] == ["sample data", "other"]
-    assert [figures.risk_step(level) for level in ("calm", "usual", "raised", "high", "")] == [1, 2, 3, 4, 0]
+    assert [figures.risk_step(level) for level in ("low", "normal", "elevated", "high", "")] == [1, 2, 3, 4, 0]
     assert "not a forecast of a fall" in figures.meaning(Forecast(signal="SELL", signal_meaning="lag"))
     assert figures.meaning(Forecast(signal="HOLD")) == ""

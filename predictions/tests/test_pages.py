@@ -135,10 +135,10 @@ def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None
 def test_a_usual_chance_and_a_call_without_an_edge_are_said_plainly(client: Client, shown: Scene) -> None:
     usual = {"probability_up": Decimal("0.544"), "drivers": [], "signal": "HOLD", "signal_meaning": ""}
     later = ORIGIN.replace(day=22)
-    said(shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no demonstrated edge", **usual)
+    said(shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no proven edge", **usual)
     text = text_of(client, "/stocks/AAPL")
     assert "The usual rate: on direction the model adds nothing here" in text
-    assert "HOLD No demonstrated edge On past sessions its strongest calls did not clearly beat" in text
+    assert "HOLD No proven edge On past sessions its strongest calls did not clearly beat" in text
     assert "Nothing stands out: the forecast stays with the usual rate." in text
     assert "Higher 54 times" not in text
 

@@ -37,12 +37,12 @@ def test_drivers_are_told_in_points_of_chance() -> None:
 
 
 def test_a_reason_is_explained_where_it_is_not_plain() -> None:
-    assert verdicts.why_no_call(Forecast(signal_reason="no demonstrated edge")).endswith("Until they do, it says HOLD.")
-    assert verdicts.why_no_call(Forecast(signal_reason="one session ahead is too noisy for a signal")) == ""
+    assert verdicts.why_no_call(Forecast(signal_reason="no proven edge")).endswith("Until they do, it says HOLD.")
+    assert verdicts.why_no_call(Forecast(signal_reason="one day ahead is too noisy for a signal")) == ""
 
 
 def test_every_level_of_risk_has_its_words() -> None:
-    words = [verdicts.risk_words(level) for level in ("calm", "usual", "raised", "high")]
+    words = [verdicts.risk_words(level) for level in ("low", "normal", "elevated", "high")]
     assert len(set(words)) == 4
     assert "" not in words
     assert verdicts.risk_words("") == ""
