@@ -179,7 +179,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 # Attempts at the doors are counted by config.http.login_throttle.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
-SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.VouchedSignUpForm"}
+SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.SocialSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = {client.provider_id: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
 # A vendor's word joins a person to an account whose address both have verified; see SocialAdapter.
