@@ -39,9 +39,9 @@ def test_the_list_shows_each_accuracy_beside_its_base_rate(staff: Client) -> Non
     model_version("v7")
     page = staff.get(reverse(LIST)).content.decode()
     assert "v7" in page
-    assert "54.8 % (base 54.6 %)" in page
-    assert "66.1 % (base 50.2 %)" in page
-    assert "95.1 %" in page
+    assert "54.8% (baseline 54.6%)" in page
+    assert "66.1% (baseline 50.2%)" in page
+    assert "95.1%" in page
 
 
 def test_the_detail_shows_the_figures_of_every_horizon(staff: Client) -> None:
