@@ -55,7 +55,7 @@ def test_the_detail_shows_the_figures_of_every_horizon(staff: Client) -> None:
 def test_a_version_without_figures_can_be_looked_at(staff: Client) -> None:
     version = model_version("v7", metrics={})
     assert staff.get(reverse(LIST)).status_code == 200
-    assert "No figures were stored." in staff.get(reverse(DETAIL, args=[version.pk])).content.decode()
+    assert "No metrics stored." in staff.get(reverse(DETAIL, args=[version.pk])).content.decode()
 
 
 def test_promotion_asks_for_a_reason_and_keeps_it_with_the_actor(staff: Client, artifact_root: Path) -> None:

@@ -60,7 +60,9 @@ def test_the_outcome_of_a_comparison_is_printed_with_its_reason() -> None:
     champion, challenger = model_version("v1", stage="champion"), model_version("v2")
     evaluation = Evaluation(champion=champion, challenger=challenger, reason="Log-loss is 1% higher.")
     stored = outcome_sentence(Training(challenger, evaluation))
-    assert stored == ("Trained v2 on data to 2023-09-21 in 12.5 s. Not promoted; v1 stays in production. Log-loss is 1% higher.")
+    assert stored == (
+        "Trained v2 on data to 2023-09-21 in 12.5 s. Not promoted; v1 stays in production. Log-loss is 1% higher."
+    )
     promoted = outcome_sentence(Training(champion, Evaluation(champion=challenger, reason="Log-loss is 1% lower.")))
     assert promoted == "Trained v1 on data to 2023-09-21 in 12.5 s. Promoted; now in production. Log-loss is 1% lower."
     uncompared = outcome_sentence(Training(challenger, None, remark="v2 was trained but not compared."))

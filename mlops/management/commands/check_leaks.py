@@ -23,8 +23,8 @@ WIDTH = 118
 
 class Command(BaseCommand):
     help = (
-        "Check for look-ahead: change future prices, the length of the history, labels and news, and compare all values "
-        "known before. Exit code 0: no leak; 1: leak found; 2: unusable file."
+        "Check for look-ahead: change future prices, the length of the history, labels and news, and compare the "
+        "values known before. Exit code 0: no leak; 1: leak found; 2: unusable file."
     )
 
     checked_functions = CheckedFunctions(news=session_news)
@@ -40,7 +40,9 @@ class Command(BaseCommand):
         read = _read(options["data"])
         panel = read.panel if read else sample_panel()
         try:
-            results = list(run_all_checks(panel, self.checked_functions, closes=closes_of(panel), begun=self._print_name))
+            results = list(
+                run_all_checks(panel, self.checked_functions, closes=closes_of(panel), begun=self._print_name)
+            )
         except TooLittleHistory as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
         if read and read.refused:

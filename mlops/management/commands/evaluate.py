@@ -42,7 +42,7 @@ class Command(BaseCommand):
             "--sentiment",
             metavar="PATH",
             type=Path,
-            help="CSV or Parquet of news: symbol, date (session), score (-1 to 1), articles; evaluated with and without",
+            help="CSV or Parquet of news: symbol, date (session), score (-1 to 1), articles; adds an ablation",
         )
         parser.add_argument("--json", metavar="OUT", type=Path, help="write all metrics to this file")
         parser.add_argument("--page", metavar="OUT", type=Path, help="write the metrics to this file as Markdown")
