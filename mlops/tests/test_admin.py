@@ -47,7 +47,7 @@ def test_the_list_shows_each_accuracy_beside_its_base_rate(staff: Client) -> Non
 def test_the_detail_shows_the_figures_of_every_horizon(staff: Client) -> None:
     version = model_version("v7")
     page = staff.get(reverse(DETAIL, args=[version.pk])).content.decode()
-    for figure in ("1,482", "54.8 %", "54.6 %", "0.521", "1,506", "51.7 %"):
+    for figure in ("1,482", "54.8%", "54.6%", "0.521", "1,506", "51.7%"):
         assert figure in page
     assert 'name="version"' not in page
 
