@@ -1,4 +1,4 @@
-"""What is remaining about a person across the apps: all of it is handed over when batch for, and goes with the account."""
+"""Data export and deletion of an account across the apps."""
 
 import json
 from typing import Any
