@@ -1,4 +1,4 @@
-"""Many scores into one figure, and the session that could know a text."""
+"""Aggregation of article scores, and the session of a publication."""
 
 import math
 from datetime import UTC, date, datetime, timedelta
@@ -93,7 +93,7 @@ def test_invalid_scored_articles_are_rejected(score: float, relevance: float) ->
         # The day after Thanksgiving closes early, at 13:00 in New York, 18:00 UTC.
         (datetime(2023, 11, 24, 17, 59, tzinfo=UTC), date(2023, 11, 24)),
         (datetime(2023, 11, 24, 18, 30, tzinfo=UTC), date(2023, 11, 27)),
-        # Good Friday is no session.
+        # Good Friday is not a session.
         (datetime(2023, 4, 7, 14, tzinfo=UTC), date(2023, 4, 10)),
     ],
 )

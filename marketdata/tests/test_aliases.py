@@ -1,4 +1,4 @@
-"""What instruments are called elsewhere, and instruments that are no longer traded."""
+"""Symbol aliases and delisted instruments."""
 
 from datetime import date
 

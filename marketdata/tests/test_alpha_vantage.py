@@ -1,4 +1,4 @@
-"""Alpha Vantage against a stand-in that replays its replies, its complaints with status 200 among them."""
+"""Alpha Vantage with recorded responses, including errors with status 200."""
 
 import json
 import logging
@@ -50,7 +50,7 @@ def vendor(httpserver: HTTPServer) -> AlphaVantage:
 
 
 def replaying(httpserver: HTTPServer, **replies: Any) -> None:
-    """Play the functions that are named with these bodies, for whoever has the key."""
+    """Serve these bodies for the named functions to requests with the key."""
 
     def answer(request: Request) -> Response:
         assert request.args["apikey"] == KEY
@@ -85,7 +85,7 @@ def test_split_is_applied_once(vendor: AlphaVantage, httpserver: HTTPServer) -> 
         ("split", 10, Decimal(10)),
         ("dividend", 11, Decimal("0.01")),
     ]
-    # The basis is that of the newest row, which lies after what was asked for.
+    # The basis is that of the newest row, which is after the requested range.
     assert history.basis_date == date(2024, 6, 12)
 
 
@@ -101,7 +101,7 @@ def test_dividend_before_split_is_per_new_share(vendor: AlphaVantage, httpserver
 def test_split_missing_in_prices_is_rejected(vendor: AlphaVantage, httpserver: HTTPServer, coefficient: str) -> None:
     reply = recorded("daily_adjusted")
     rows = reply["Time Series (Daily)"]
-    # The prices are on the new basis already, and the list still tells of the split.
+    # The prices are already on the new basis, but the split is still listed.
     for day in ("2024-06-06", "2024-06-07"):
         for name in ("1. open", "2. high", "3. low", "4. close"):
             rows[day][name] = str(Decimal(rows[day][name]) / 10)
@@ -288,7 +288,7 @@ def test_compact_series_is_not_joined_over_a_gap(vendor: AlphaVantage, httpserve
         return run
 
     assert brought(date(2023, 1, 3), date(2023, 3, 1)).status == "done"
-    # One session in common is enough to go on; XNYS had 10 more up to 15 March.
+    # One common session is enough to continue; XNYS had 10 more up to 15 March.
     assert brought(date(2023, 3, 1), date(2023, 3, 15)).bars_new == 10
     refused = brought(date(2023, 3, 17), date(2023, 8, 9))
     assert (refused.status, refused.bars_new) == ("failed", 0)

@@ -1,4 +1,4 @@
-"""The plain series of Alpha Vantage, which tells of no split: whatever its prices hide, none is stored wrongly."""
+"""Alpha Vantage's plain series, which lists no splits: a hidden split is never stored wrongly."""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def recorded(name: str) -> Body:
 
 
 def as_traded() -> Body:
-    """The recorded series of NVIDIA around its split of 10 June 2024, without the columns that tell of it."""
+    """Return the recorded NVIDIA series around its split of 10 June 2024, without the split columns."""
     reply = recorded("daily_adjusted")
     adjustment_fields = ("5. adjusted close", "7. dividend amount", "8. split coefficient")
     for row in reply["Time Series (Daily)"].values():
@@ -50,7 +50,7 @@ def as_traded() -> Body:
 
 
 def rows(closes: Mapping[str, object]) -> Body:
-    """A plain series whose four prices of a day are one."""
+    """Build a plain series with four equal prices per day."""
     return {
         "Meta Data": {"2. Symbol": "NVDA"},
         "Time Series (Daily)": {
@@ -74,7 +74,7 @@ def nvidia(db: None) -> Instrument:
 
 
 def replaying(httpserver: HTTPServer, series: Body, splits: object, status: int = 200) -> None:
-    """A key that is not allowed the adjusted series, and gets these replies to the others."""
+    """Serve a key without access to the adjusted series."""
     replies = {"TIME_SERIES_DAILY_ADJUSTED": PREMIUM, "TIME_SERIES_DAILY": series, "SPLITS": splits}
 
     def answer(request: Request) -> Response:
@@ -103,7 +103,7 @@ def test_plain_series_split_is_fetched_and_applied_once(vendor: AlphaVantage, ht
 
 
 def test_calm_series_needs_no_second_call(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    # 114 / 100 is less than a split of 1.15 to one would make.
+    # 114 / 100 is less than a split of 1.15:1.
     replaying(httpserver, rows({"2024-06-07": 100, "2024-06-10": 114, "2024-06-11": 100}), TEN_FOR_ONE)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert [bar.close for bar in history.bars] == [100, 114, 100]
@@ -113,11 +113,11 @@ def test_calm_series_needs_no_second_call(vendor: AlphaVantage, httpserver: HTTP
 @pytest.mark.parametrize(
     ("series", "factor", "expected"),
     [
-        # Five for four, which no rule on prices alone can tell from a bad night.
+        # 5:4, which price rules alone cannot tell from a bad night.
         ({"2024-06-07": 100, "2024-06-10": 80, "2024-06-11": 82}, "1.25", [80, 80, 82]),
-        # Three for two, over a session that is not there.
+        # 3:2, across a missing session.
         ({"2024-06-06": 150, "2024-06-10": 100, "2024-06-11": 101}, "1.5", [100, 100, 101]),
-        # One for ten: fewer shares.
+        # 1:10: fewer shares.
         ({"2024-06-07": 1, "2024-06-10": 10, "2024-06-11": 10}, "0.1", [10, 10, 10]),
     ],
 )
@@ -156,7 +156,7 @@ def test_overnight_drop_without_split_is_unchanged(vendor: AlphaVantage, httpser
         ({"Information": "25 requests per day"}, 200, FailureKind.QUOTA_SPENT),
         ({}, 429, FailureKind.RATE_LIMITED),
         ({}, 500, FailureKind.UNREACHABLE),
-        # The list is ahead of the prices: a split on the eleventh, which they do not show.
+        # The list is ahead of the prices, which do not show the split of the 11th.
         (
             {"symbol": "NVDA", "data": [{"effective_date": "2024-06-11", "split_factor": "10"}]},
             200,

@@ -1,4 +1,4 @@
-"""`/symbols`, `/prices/{symbol}` and `/quotes`: what they answer, what they refuse, what they cost."""
+"""`/symbols`, `/prices/{symbol}` and `/quotes`: responses, errors and query counts."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ PROBLEM = "application/problem+json"
 
 @pytest.fixture
 def ask(client: Client, settings: Settings) -> Ask:
-    """Call the API as somebody with room for many calls."""
+    """Call the API with a high rate limit."""
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
 
     def call(path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
@@ -40,7 +40,7 @@ def schema() -> dict[str, Any]:
 
 
 def judge(schema: dict[str, Any], path: str, status: str = "200") -> Draft202012Validator:
-    """Judges a body by what the operation promises for that status."""
+    """Validate a body against the schema of the operation and status."""
     contents = schema["paths"][f"/api/v1/{path}"]["get"]["responses"][status]["content"]
     content = contents.get("application/json") or contents[PROBLEM]
     return Draft202012Validator({**content["schema"], "components": schema["components"]})
@@ -48,7 +48,7 @@ def judge(schema: dict[str, Any], path: str, status: str = "200") -> Draft202012
 
 @pytest.fixture
 def acme() -> Instrument:
-    """Ten sessions that close at 100, 102, ... 118; dividends make the adjusted close half of it before the sixth."""
+    """Ten sessions closing at 100, 102, ... 118; a dividend halves the adjusted closes before the sixth."""
     instrument = stock("ACME", source="first", basis_date=date(2023, 3, 31))
     days = (20, 21, 22, 23, 24, 27, 28, 29, 30, 31)
     for place, day in enumerate(days):
@@ -118,7 +118,7 @@ def test_known_at_undoes_later_splits_and_dividends(ask: Ask, acme: Instrument) 
 def test_known_at_result_never_changes(ask: Ask, acme: Instrument) -> None:
     query = {"known_at": "2023-03-24T21:00:00Z"}
     before = ask("prices/ACME", query).content
-    # A dividend halves every adjusted close, and a split of two for one every price.
+    # A dividend halves every adjusted close, and a 2:1 split every price.
     CorporateAction.objects.create(
         instrument=acme, session=date(2023, 4, 3), kind="split", value=Decimal(2), source="first"
     )

@@ -1,4 +1,4 @@
-"""Backfills go piece by piece, go on where they stopped, and never do a piece twice at once."""
+"""Backfills run in chunks, resume after interruptions, and never run a chunk twice at once."""
 
 import signal
 import subprocess
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def wanted() -> Backfill:
-    """A backfill of two pieces and a bit."""
+    """Create a backfill of two chunks and a remainder."""
     return request_backfill(instruments=[stock() for _ in range(2 * CHUNK_SIZE + 3)], through=LAST, now=NOW)
 
 
@@ -99,7 +99,7 @@ def test_killed_worker_loses_nothing() -> None:
     arguments = [sys.executable, "-c", DYING, connection.settings_dict["NAME"], str(wanted.pk), str(CHUNK_SIZE + 4)]
     assert subprocess.run(arguments, cwd=settings.BASE_DIR, check=False).returncode == -signal.SIGKILL
     wanted.refresh_from_db()
-    # The first piece, and of the second the instruments before the fatal one.
+    # The first chunk, and the instruments of the second before the fatal one.
     assert (wanted.done, wanted.claimed_at, DailyBar.objects.count()) == (CHUNK_SIZE, NOW, 3 * (CHUNK_SIZE + 4))
     assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[source()]) is False
     later = NOW + CLAIM_TIMEOUT + timedelta(seconds=1)

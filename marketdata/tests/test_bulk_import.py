@@ -1,4 +1,4 @@
-"""Whole histories as columns: stored like a provider's answer, only faster."""
+"""Columnar import of histories equals row-by-row ingestion."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""`manage.py find_symbol`: the catalogue first, then Alpha Vantage, and what is added to the catalogue."""
+"""`manage.py find_symbol`: search in the catalogue and at Alpha Vantage, and adding a match."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ MATCHES = json.loads((Path(__file__).parent / "recorded" / "alpha_vantage_search
 
 @pytest.fixture
 def vendor(httpserver: HTTPServer, settings: Settings) -> Iterator[HTTPServer]:
-    """Alpha Vantage is configured, nobody has query it yet, and the stand-in plays it."""
+    """Configure Alpha Vantage at a test server with an unused budget."""
     keys = [f"provider:{{alpha_vantage}}:{what}" for what in ("calls", "day", "circuit")]
     with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
         store.delete(*keys)

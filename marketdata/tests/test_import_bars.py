@@ -1,4 +1,4 @@
-"""`manage.py import_bars`: what a file may be, what is stored of it, and that every refusal is named."""
+"""`manage.py import_bars`: file formats, stored bars, and reported rejections."""
 
 from collections.abc import Callable
 from datetime import date
@@ -27,7 +27,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes lines under a header into a file."""
+    """Return a function that writes a file with a header and lines."""
 
     def written(*lines: str, header: str = HEADER, name: str = "bars.csv") -> Path:
         path = tmp_path / name
@@ -38,14 +38,14 @@ def write(tmp_path: Path) -> Write:
 
 
 def imported(path: Path, *options: str) -> str:
-    """What the command prints for a file that is taken in as a whole."""
+    """Run the command successfully and return its output."""
     printed = StringIO()
     call_command("import_bars", str(path), *options, stdout=printed)
     return printed.getvalue()
 
 
 def refused(path: Path, *options: str) -> tuple[str, CommandError]:
-    """What the command prints and how it ends for a file that is not."""
+    """Run the command and return its output and error."""
     printed = StringIO()
     with pytest.raises(CommandError) as caught:
         call_command("import_bars", str(path), *options, stdout=printed)
@@ -225,7 +225,7 @@ def test_rejections_beyond_the_limit_are_counted(write: Write) -> None:
     bars = bars_between(date(2021, 1, 4), date(2021, 12, 31))
     dirty = [f"ACME,{bar.session},1,1,1,0,5" for bar in bars]
     output, _ = refused(write(*CLEAN, *dirty, *["ACME"] * 205))
-    # XNYS had 252 sessions in 2021; 200 of each kind are output one by one.
+    # XNYS had 252 sessions in 2021; 200 of each kind are listed.
     assert "52 more bars, price_not_positive; see the quarantined bars in the admin." in output
     assert "5 more invalid rows." in output
     assert output.count("price_not_positive: ") == 200

@@ -1,4 +1,4 @@
-"""Ingestion into a real database: what is stored, what is kept apart, what is never lost."""
+"""Ingestion: stored bars, quarantine, source switches and rollbacks."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -108,7 +108,7 @@ def test_invalid_version_does_not_change_stored_bar() -> None:
 
 def test_open_session_is_ignored_and_future_one_rejected() -> None:
     instrument = stock()
-    # 21:00 UTC is after the close of the 31st; one hour before, at 15:00 in New York, it is still going on.
+    # 21:00 UTC is after the close of the 31st; one hour before, at 15:00 in New York, the session is still open.
     tomorrow = bar(date(2023, 4, 3), 106)
     during = NOW - timedelta(hours=2)
     run = ingest_instrument(
@@ -168,7 +168,7 @@ def test_other_source_replaces_whole_series() -> None:
     CorporateAction.objects.create(
         instrument=instrument, session=FIRST, kind="dividend", value=Decimal(1), source="second"
     )
-    # The first source begins one session later and has applied a split of two for one since.
+    # The first source starts one session later and has applied a 2:1 split since.
     split = CorporateActionRecord(date(2023, 5, 1), "split", Decimal(2))
     bars = bars_between(date(2022, 12, 30), LAST, scale="0.5")[1:]
     run = ingest(instrument, BarsFromMemory("first", bars, [split], basis_date=date(2023, 6, 1)))

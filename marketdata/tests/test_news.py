@@ -1,4 +1,4 @@
-"""News into the store: believed, about the company, once, dated, scored by several, and null where there is none."""
+"""News ingestion: validation, relevance, deduplication, dating and daily sentiment."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ def netflix() -> Instrument:
 
 
 def bring(*articles: ArticleRecord, name: str = "memory", instrument: Instrument | None = None) -> NewsSourceReport:
-    """One source brings these articles."""
+    """Ingest these articles from one source."""
     (report,) = ingest_news(
         now=NOW,
         instruments=[instrument or Instrument.objects.get(symbol="NFLX")],
@@ -51,7 +51,7 @@ def test_recorded_responses_become_daily_sentiment(httpserver: HTTPServer, netfl
         now=NOW, instruments=[netflix], providers=build_news_providers(settings), scorer=LexiconScorer()
     )
     # Of Alpha Vantage's three, one has a relevance of .04. NewsAPI's first is the vendor's first, its second has the
-    # same title behind another address; one is new, one removed, one about films, one has no title.
+    # same title at another URL; one is new, one removed, one about films, one has no title.
     assert vendor.stored == ArticleCounts(new=2, duplicates=0, invalid=0, irrelevant=1)
     assert outlets.stored == ArticleCounts(new=1, duplicates=2, invalid=1, irrelevant=1)
     assert set(NewsArticle.objects.values_list("title", flat=True)) == {
@@ -203,7 +203,7 @@ def test_small_budget_rotates_instruments() -> None:
     symbols = [f"{letter}{letter}{letter}" for letter in "ABCDEFGHIJ"]
     for symbol in symbols:
         stock(symbol)
-    # Three of ten each time: that one is left out of 24 runs in a row has a chance of .7 ** 24, two in ten thousand.
+    # Three of ten per run: the probability that one is left out of 24 runs is .7 ** 24, 0.02%.
     met: set[str] = set()
     for hour in range(24):
         source = FakeNewsProvider("memory")
@@ -217,7 +217,7 @@ def test_small_budget_rotates_instruments() -> None:
 
 
 def test_nothing_is_requested_without_sources(netflix: Instrument, settings: Settings) -> None:
-    # Keys in the environment of whoever runs the tests are not for them.
+    # Keys in the environment must not reach the tests.
     keys = ("newsapi_key", "alpha_vantage_key", "reddit_client_id", "reddit_client_secret", "x_bearer_token")
     settings.HINDCAST_NEWS = news_settings(**dict.fromkeys(keys, ""))
     assert ingest_news(now=NOW) == []

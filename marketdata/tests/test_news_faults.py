@@ -1,4 +1,4 @@
-"""Every fault of every source of news: no article is stored, the others are requests, no key is failure, and soon."""
+"""Every fault of every news source: nothing is stored, other sources continue, no key is revealed."""
 
 import logging
 import os
@@ -51,7 +51,7 @@ VENDORS = tuple(PATHS)
 # No busy machine is slower than PATIENT_S, so only faults with the short timeout end as SLOW.
 PATIENT_S, SHORT_S = 60.0, 0.7
 FAILED = (ProviderUnavailable, ProviderRejected)
-# How each vendor complains with status 200; Reddit does so with an object of another shape.
+# Errors with status 200 of each vendor; Reddit's is an object of another shape.
 COMPLAINTS = {
     "alpha_vantage": ({"Information": f"Your API key {SECRET}: 25 requests per day."}, FailureKind.QUOTA_SPENT),
     "newsapi": ({"status": "error", "code": "rateLimited", "message": SECRET}, FailureKind.RATE_LIMITED),
@@ -108,7 +108,7 @@ def netflix(db: None) -> Instrument:
 
 @pytest.fixture
 def _nothing_known() -> Iterator[None]:
-    """The sources' counts and rests in the store, emptied before and after."""
+    """Clear the sources' budgets and circuits in Redis before and after."""
     names = [f"provider:{{{vendor}}}:{what}" for what in ("calls", "day", "circuit") for vendor in VENDORS]
     with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
         store.delete(*names)
@@ -298,12 +298,12 @@ def test_concurrent_workers_respect_budgets_and_price_share(httpserver: HTTPServ
     ]
     assert [worker.wait(timeout=60) for worker in workers] == [0, 0]
     requests = Counter(request.args.get("function") or request.path for request, _ in httpserver.log)
-    # Two fifths of ten calls are for news, and what they leave is for prices.
+    # News may use 40% of ten calls; prices use the rest.
     assert requests.pop("NEWS_SENTIMENT") == 4
     assert requests.pop("TIME_SERIES_DAILY_ADJUSTED") == 6
     assert requests.pop("/v2/everything") == 5
     assert requests.pop("/2/tweets/search/recent") == 3
-    # A search and the token for it are a call each.
+    # A search and its token are one call each.
     assert requests.pop("/api/v1/access_token") + requests.pop("/r/stocks/search/") == 6
     assert not requests
 

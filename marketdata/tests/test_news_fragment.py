@@ -1,4 +1,4 @@
-"""The news on a stock's page: there when there is some, harmless whatever its titles hold."""
+"""News fragment of the stock page."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Sources of news against stand-ins that replay recordings: what they ask, what they read, what they never tell."""
+"""News providers with recorded responses: requests, parsing and secrecy of keys."""
 
 import json
 import logging

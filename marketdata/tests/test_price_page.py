@@ -1,4 +1,4 @@
-"""The page of a stock's daily prices: range, order, basis, what was known when, and the same as a file."""
+"""Price history page: range, order, price basis, `known_on` and CSV."""
 
 import csv
 import re
@@ -92,7 +92,7 @@ def test_prices_as_known_on_a_day(client: Client, acme: Instrument) -> None:
     )
     text = page(client, "known_on=2023-03-24&range=1m")
     assert sessions_of(text)[0] == "2023-03-24"
-    # Session 308; the split after it was not known: four times the price, a quarter of the volume.
+    # Session 308; the later split was not known: four times the price, a quarter of the volume.
     assert "Fri 24 Mar 2023 1,232.00 1,232.00 1,232.00 1,232.00 1,232.00 250" in words_of(text)
     assert "As it was known on Fri 24 Mar 2023." in words_of(text)
 

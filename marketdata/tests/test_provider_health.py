@@ -1,4 +1,4 @@
-"""How sources are found to be: by probes of stand-ins, in rows, in health, and for staff only."""
+"""Health of price sources: probes, admin rows, health check and API."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def recorded(name: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[None]:
-    """All three sources of prices and none of news, those of the web played by the stand-in, nothing known of them."""
+    """All three price sources at the test server, no news sources, unknown health."""
     settings.HINDCAST_NEWS = replace(site.HINDCAST_NEWS, providers=())
     settings.HINDCAST_MARKETDATA = replace(
         site.HINDCAST_MARKETDATA,
@@ -65,7 +65,7 @@ def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[
 
 
 def answering(httpserver: HTTPServer) -> None:
-    """Both sources answer about IBM."""
+    """Serve valid responses about IBM for both sources."""
     chart = recorded("yahoo_chart")
     chart["chart"]["result"][0]["meta"]["symbol"] = "IBM"
     httpserver.expect_request(CHART).respond_with_json(chart)
@@ -144,11 +144,11 @@ def test_source_without_key_is_not_probed(settings: Any) -> None:
     [
         (None, True),
         (UNSEEN, True),
-        # 25 calls a day: a tenth of them is one probe in 9.6 hours.
+        # 10% of 25 calls a day is one probe every 9.6 hours.
         (replace(UNSEEN, left_today=20, last_success_at=NOW - timedelta(hours=9)), False),
         (replace(UNSEEN, left_today=20, last_success_at=NOW - timedelta(hours=10)), True),
         (replace(UNSEEN, left_today=20, last_failure_at=NOW - timedelta(hours=1)), False),
-        # The last fifth is kept for work.
+        # The last 20% is reserved for data.
         (replace(UNSEEN, left_today=5, last_success_at=NOW - timedelta(hours=20)), False),
     ],
 )
@@ -204,7 +204,7 @@ def test_unknown_state_cannot_be_stored() -> None:
 
 @pytest.fixture
 def person(client: Client) -> Person:
-    """A browser in which somebody is signed in, staff or not."""
+    """Client signed in as a user, staff or not."""
 
     def sign_in(is_staff: bool) -> Client:
         user = get_user_model().objects.create_user(email="person@example.com", password="correct horse")

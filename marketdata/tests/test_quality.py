@@ -1,4 +1,4 @@
-"""Every quality rule, with a bar that breaks only that one."""
+"""Every quality rule, with a bar that violates only that rule."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -105,14 +105,14 @@ def test_single_spike_rejects_one_bar(factor: str) -> None:
 
 
 def test_two_glitches_reject_only_themselves() -> None:
-    # Up by 316.6 is nearer to 1,000 than to 100, back down by 316.0 is not: the way back must not be worked out anew.
+    # Up by 316.6 rounds to 1,000, down by 316.0 to 100: the return must not be computed from the second jump.
     bars = bars_between()
     bars[10], bars[30] = scaled(bars[10], "316.3"), scaled(bars[30], "0.003")
     assert [one.bar for one in judged(bars).rejected] == [bars[10], bars[30]]
 
 
 def test_crash_on_a_volatile_day_is_valid() -> None:
-    # From 102 to 51 within a day whose high is 20 % above its low: halved, but not calm as the day of a split.
+    # From 102 to 51 within a day whose high is 20 % above its low: halved, but not a calm split day.
     bars = bars_between()
     crash = replace(
         bars[PLACE], open=Decimal(52), high=Decimal(59), low=Decimal(49), close=Decimal(51), adjusted_close=Decimal(51)
@@ -143,7 +143,7 @@ def test_listed_split_is_checked_on_volatile_days() -> None:
 
 
 def test_split_applied_twice_is_rejected() -> None:
-    # The prices before it were divided by nine in place of three: they are three times too low.
+    # The earlier prices were divided by nine instead of three, so they are three times too low.
     bars = bars_between()
     before = [scaled(one, "0.3333") for one in bars[:PLACE]]
     split = CorporateActionRecord(bars[PLACE].session, "split", Decimal(3))
@@ -186,7 +186,7 @@ def test_flat_line_rejects_all_but_the_first_bar(repeated: int, refused: int) ->
 
 @pytest.mark.parametrize(("factor", "rules"), [("1.04", []), ("1.06", ["sources_disagree"])])
 def test_disagreeing_close_is_rejected(factor: str, rules: list[str]) -> None:
-    # The other source stands on a basis of four for one.
+    # The other source is on a 4:1 basis.
     bars = bars_between()
     other = {one.session: one.close / 4 for one in bars}
     other[bars[PLACE].session] /= Decimal(factor)
@@ -197,7 +197,7 @@ def test_disagreeing_close_is_rejected(factor: str, rules: list[str]) -> None:
 
 
 def shifted(bars: list[BarRecord], factor: str, **changes: Any) -> list[BarRecord]:
-    """The bars from the hundredth on at another level, the first of them with changes."""
+    """Move the bars from the 100th on to another level; change the first of them."""
     after = [scaled(one, factor) for one in bars[100:]]
     return [*bars[:100], replace(after[0], **changes), *after[1:]]
 
@@ -207,7 +207,7 @@ YEAR = bars_between(date(2022, 7, 1), LAST)
 
 @pytest.mark.parametrize("factor", ["0.4", "0.55", "1.75"])
 def test_level_shift_rejects_earlier_bars(factor: str) -> None:
-    # From 110 to 60.5 overnight, where no night before moved by more than 0.1 %; the day itself moves by 2 %.
+    # From 110 to 60.5 overnight, after nights below 0.1%; the session itself ranges over 2%.
     bars = shifted(YEAR, factor)
     verdict = judged(bars)
     assert ({one.rule for one in verdict.rejected}, verdict.good) == ({"level_shift"}, bars[100:])
@@ -248,7 +248,7 @@ def test_corporate_action_explains_level_shift() -> None:
     ("factor", "side"), [("1.25", "above"), ("0.8", "below"), ("1.13", "above"), ("1.11", ""), ("0.9", "")]
 )
 def test_isolated_bar_is_rejected(factor: str, side: str) -> None:
-    # Its low of 101, times 1.13 and 1.11, lies 10.7 and 8.7 % above the higher of the neighbours' highs, 103.1.
+    # Its low of 101, times 1.13 and 1.11, is 10.7% and 8.7% above the neighbours' higher high, 103.1.
     bars = bars_between()
     bars[PLACE] = scaled(bars[PLACE], factor)
     verdict = judged(bars)
@@ -260,13 +260,13 @@ def test_market_reversal_is_valid() -> None:
     bars = bars_between()
     wild = scaled(bars[PLACE], "1.25")
     for one in (
-        # All 12 % above, but with as much between its own high and low.
+        # 12% above, but its own range is as large.
         replace(wild, low=Decimal(116), high=Decimal(130), open=Decimal(125), close=Decimal(125)),
         # Its low reaches down to the neighbours.
         replace(wild, low=Decimal(108)),
     ):
         assert judged([*bars[:PLACE], one, *bars[PLACE + 1 :]]).rejected == []
-    # The prices do not come back.
+    # The prices do not return.
     gone = [scaled(one, "1.09") for one in bars[PLACE + 1 :]]
     assert judged([*bars[:PLACE], wild, *gone]).rejected == []
     assert judged([*bars[:PLACE], wild]).rejected == []
@@ -298,7 +298,7 @@ def test_only_the_misplaced_bar_is_out_of_order(taken: int, put: int) -> None:
 
 @pytest.mark.parametrize("day", [date(2023, 1, 7), date(2023, 1, 16)])
 def test_non_trading_day_is_rejected(day: date) -> None:
-    # A Saturday, and Martin Luther King's day.
+    # A Saturday, and Martin Luther King Day.
     bars = bars_between()
     stray = replace(bars[0], session=day)
     verdict = judged(sorted([*bars, stray], key=lambda one: one.session))

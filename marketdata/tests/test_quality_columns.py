@@ -1,4 +1,4 @@
-"""Rules on columns say exactly what the row rules say."""
+"""Column rules give exactly the results of the row rules."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ from marketdata.tests.test_quality import ANY_BAR, scaled
 def assert_both_agree(
     columns: BarColumns, *, last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()
 ) -> int:
-    """Check that both ways say the same of the same rows; returns how many are refused."""
+    """Check that both ways agree on the same rows; returns the number of rejected bars."""
     rows = check_bars(list(columns.records()), mic="XNYS", last_final=last_final, actions=actions)
     judged = check_columns(columns, mic="XNYS", last_final=last_final, actions=actions)
     assert repr(judged.rejected) == repr(rows.rejected)

@@ -1,4 +1,4 @@
-"""The poller: only what somebody watches and what is open, in turn, within the rations, one at a time."""
+"""Quote poller: watched stocks of open exchanges, within quotas, one run at a time."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def _no_watched_instruments() -> Iterator[None]:
 
 
 def watched(*symbols: str, now: datetime = INSIDE, **changes: Any) -> list[Instrument]:
-    """Stocks that closed at 118 and that somebody watches for half a day."""
+    """Create stocks that closed at 118 and are watched for half a day."""
     stocks = [stock(symbol, **changes) for symbol in symbols]
     for instrument in stocks:
         flat_bar(instrument, BEFORE, "118")
@@ -158,7 +158,7 @@ def with_budget(settings: Settings, **budgets: Budget) -> None:
 
 @pytest.fixture
 def provider(settings: Settings) -> Iterator[str]:
-    """A source that may be called eight times a day, so four times for quotes, with nothing used."""
+    """Provider with an unused budget of eight calls a day, four of them for quotes."""
     name = "scarce"
     keys = [f"provider:{{{name}}}:{part}" for part in ("calls", "day", "circuit")]
     redis_client().delete(*keys)
@@ -170,7 +170,7 @@ def provider(settings: Settings) -> Iterator[str]:
 def test_half_of_the_daily_budget_is_reserved_for_bars(provider: str) -> None:
     watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
     source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
-    # Twenty seconds before the close nothing has to last any longer.
+    # Twenty seconds before the close the budget need not last any longer.
     late = datetime(2024, 6, 11, 19, 59, 40, tzinfo=UTC)
     assert [polled(source, late + timedelta(seconds=15 * run)).requested for run in range(2)] == [4, 0]
     assert sorted(source.requested) == ["AAA", "BBB", "CCC", "DDD"]
@@ -182,7 +182,7 @@ def test_half_of_the_daily_budget_is_reserved_for_bars(provider: str) -> None:
 
 def test_longest_waiting_stock_comes_first(provider: str) -> None:
     watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
-    # It counts nothing, so every run has four calls.
+    # The fake provider counts no calls, so every run has four.
     source = FakeQuoteProvider(provider)
     late = datetime(2024, 6, 11, 19, 59, 10, tzinfo=UTC)
     for run in range(3):
@@ -261,7 +261,7 @@ def yahoo_says(price: float, at: datetime) -> dict[str, Any]:
 
 @pytest.fixture
 def vendors(httpserver: HTTPServer, settings: Settings, tmp_path: Path) -> Iterator[HTTPServer]:
-    """The stand-in as Yahoo and as Alpha Vantage, both configured, with budgets that nobody has used."""
+    """Test server for Yahoo and Alpha Vantage, both with unused budgets."""
     YfData._instances.clear()
     store = Redis.from_url(django_settings.HINDCAST_SITE.redis_url)
     keys = [

@@ -1,4 +1,4 @@
-"""Quotes: what is believed, what is shown, and what the calendar and the last close have to say about it."""
+"""Quotes: validation, storage, trade time, delay and staleness."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def acme() -> Instrument:
-    """A stock that closed at 117 and 118 before the session."""
+    """Stock with closes of 117 and 118 before the session."""
     instrument = stock("ACME")
     flat_bar(instrument, date(2024, 6, 7), "117")
     flat_bar(instrument, BEFORE, "118")
@@ -82,7 +82,7 @@ def test_stock_without_bars_shows_quote(db: None) -> None:
         (quote("0.0000001"), "no_price"),
         (quote("11800"), "far_from_last_close"),
         (quote("1.18"), "far_from_last_close"),
-        # Pence for pounds on a day when the price fell by a third.
+        # Pence instead of pounds on a day with a fall of a third.
         (quote("7900"), "far_from_last_close"),
         (quote(session=date(2024, 6, 7), at=datetime(2024, 6, 7, 19, tzinfo=UTC)), "before_last_close"),
         (quote(session=date(2024, 6, 9), at=None), "no_session"),
@@ -125,7 +125,7 @@ def test_quote_without_time_is_dated_within_session(now: datetime, as_of: dateti
         ({}, INSIDE + timedelta(minutes=2), False),
         ({}, INSIDE + timedelta(minutes=15), True),
         ({"delayed": True}, INSIDE, True),
-        # After the close nothing is traded that could be received later.
+        # After the close there are no later trades.
         ({"at": datetime(2024, 6, 11, 20, tzinfo=UTC)}, datetime(2024, 6, 11, 22, tzinfo=UTC), False),
         ({"delayed": True}, datetime(2024, 6, 11, 22, tzinfo=UTC), False),
     ],
@@ -139,7 +139,7 @@ def test_late_quote_in_open_session_is_delayed(changes: dict[str, Any], now: dat
     [
         (INSIDE, INSIDE + timedelta(minutes=20), False),
         (INSIDE, INSIDE + timedelta(minutes=21), True),
-        # The session went on for five hours after it; at 19:50 for ten minutes.
+        # The session continued for five hours after the quote; at 19:50 for ten minutes.
         (INSIDE, datetime(2024, 6, 12, 12, tzinfo=UTC), True),
         (datetime(2024, 6, 11, 19, 50, tzinfo=UTC), datetime(2024, 6, 12, 12, tzinfo=UTC), False),
         # Three sessions have closed since: 12, 13 and 14 June.

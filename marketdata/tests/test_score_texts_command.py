@@ -1,4 +1,4 @@
-"""`manage.py score_texts`: the format it writes, and files it cannot read."""
+"""`manage.py score_texts`: output format and unreadable files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`GET /api/v1/sentiment/{symbol}`: figures, null without news, pages, limits, refusals, and the schema."""
+"""`GET /api/v1/sentiment/{symbol}`: scores, pages, limits, errors and schema."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ PATH = "/api/v1/sentiment/NFLX"
 
 @pytest.fixture(autouse=True)
 def roomy(settings: Settings) -> Iterator[None]:
-    """Calls enough for a test, on the day of the articles."""
+    """Set a high rate limit and the date of the articles."""
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=1_000)
     cache.clear()
     with time_machine.travel(NOW, tick=False):

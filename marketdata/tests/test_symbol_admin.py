@@ -1,4 +1,4 @@
-"""Staff find symbols in the admin as `manage.py find_symbol` does, and add what a source offers."""
+"""Symbol search in the admin."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ def words_of(response: Any) -> str:
 
 
 def offers_in(response: Any) -> dict[str, str]:
-    """What the button beside each symbol sends."""
+    """Return the signed offer of each symbol's button."""
     found = re.findall(
         r'name="offer" value="([^"]+)".*?Add <span class="sr-only">([^<]+)</span>', response.content.decode(), re.DOTALL
     )
@@ -38,7 +38,7 @@ def offers_in(response: Any) -> dict[str, str]:
 
 
 def added(client: Client, offer: str, **fields: str) -> str:
-    """What staff are told once they have taken an offer."""
+    """Post an offer and return the page's text."""
     address = reverse("admin:marketdata_instrument_find_symbol")
     return words_of(client.post(address, {"offer": offer, **fields}, follow=True))
 
@@ -56,7 +56,7 @@ def test_staff_search_and_add_instrument(admin_client: Client, vendor: HTTPServe
     assert (new.name, new.mic, new.currency) == ("Tesco PLC", "XLON", "GBX")
     assert SymbolAlias.objects.get(instrument=new).symbol == "TSCO.LON"
     assert "already in the catalogue" in added(admin_client, offer)
-    # What came back from the browser was enough: the source was asked once.
+    # The signed offer was enough: the source was queried once.
     assert len(vendor.log) == 1
 
 

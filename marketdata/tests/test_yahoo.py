@@ -1,4 +1,4 @@
-"""The Yahoo provider against a stand-in that answers as Yahoo does, slowly, wrongly, or not at all."""
+"""Yahoo provider with recorded, slow, invalid and missing responses."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def recorded(name: str) -> Any:
 
 
 def calls(outcome: str) -> float:
-    """How many calls to Yahoo ended like this so far."""
+    """Return the number of Yahoo calls with this outcome."""
     labels = {"provider": "yahoo", "outcome": outcome}
     return REGISTRY.get_sample_value("hindcast_provider_calls_total", labels) or 0.0
 
@@ -221,7 +221,7 @@ def test_yahoo_bars_are_validated(yahoo: YahooProvider, httpserver: HTTPServer) 
 
 
 def with_live_row(close: float = 173.93) -> Any:
-    """The recorded chart as it is just after the close: the day's row, and one of the last trade beside it."""
+    """Return the chart just after the close: the daily row and a row of the last trade."""
     chart = recorded("yahoo_chart.json")
     series = chart["chart"]["result"][0]
     series["timestamp"].append(series["meta"]["regularMarketTime"])
@@ -234,7 +234,7 @@ def with_live_row(close: float = 173.93) -> Any:
 
 
 def brought(yahoo: YahooProvider, now: datetime) -> tuple[int, int]:
-    """How many bars one ingestion adds and how many it changes."""
+    """Ingest once and return the numbers of new and changed bars."""
     instrument = Instrument.objects.get(symbol="AAPL")
     run = ingest_all(through=LAST, now=now, instruments=[instrument], providers=[yahoo])[0]
     return run.bars_new, run.bars_changed
