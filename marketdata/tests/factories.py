@@ -77,7 +77,7 @@ def bars_between(first: date = FIRST, last: date = LAST, *, scale: int | str | D
 
 
 @dataclass
-class BarsFromMemory:
+class FakeBarProvider:
     """Provider with the same bars for every symbol, or an error; records requested symbols."""
 
     name: str
@@ -96,6 +96,6 @@ class BarsFromMemory:
         return DailyHistory(self.bars, self.actions, self.basis_date)
 
 
-def refusing(name: str, *symbols: str) -> BarsFromMemory:
+def rejecting_provider(name: str, *symbols: str) -> FakeBarProvider:
     """Build a provider that rejects these symbols."""
-    return BarsFromMemory(name, errors={symbol: ProviderRejected(name, "unknown symbol") for symbol in symbols})
+    return FakeBarProvider(name, errors={symbol: ProviderRejected(name, "unknown symbol") for symbol in symbols})

@@ -16,7 +16,7 @@ from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, Instrument
 from marketdata.providers.alpha_vantage import AlphaVantage
 from marketdata.services.ingestion import ingest_all
-from marketdata.tests.factories import BarsFromMemory, bars_between, stock
+from marketdata.tests.factories import FakeBarProvider, bars_between, stock
 
 RECORDED = Path(__file__).parent / "recorded"
 KEY = "QK7SECRETKEY42"
@@ -73,7 +73,7 @@ def nvidia(db: None) -> Instrument:
     return stock("NVDA", mic="XNAS")
 
 
-def replaying(httpserver: HTTPServer, series: Body, splits: object, status: int = 200) -> None:
+def serve_plain_series(httpserver: HTTPServer, series: Body, splits: object, status: int = 200) -> None:
     """Serve a key without access to the adjusted series."""
     replies = {"TIME_SERIES_DAILY_ADJUSTED": PREMIUM, "TIME_SERIES_DAILY": series, "SPLITS": splits}
 
@@ -93,7 +93,7 @@ def closes() -> dict[int, Decimal]:
 
 
 def test_plain_series_split_is_fetched_and_applied_once(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, as_traded(), TEN_FOR_ONE)
+    serve_plain_series(httpserver, as_traded(), TEN_FOR_ONE)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     # 1208.88 / 10 on the Friday before; nothing on the days after.
     assert {bar.session.day: bar.close for bar in history.bars} == LEVELS
@@ -104,7 +104,7 @@ def test_plain_series_split_is_fetched_and_applied_once(vendor: AlphaVantage, ht
 
 def test_calm_series_needs_no_second_call(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     # 114 / 100 is less than a split of 1.15:1.
-    replaying(httpserver, rows({"2024-06-07": 100, "2024-06-10": 114, "2024-06-11": 100}), TEN_FOR_ONE)
+    serve_plain_series(httpserver, rows({"2024-06-07": 100, "2024-06-10": 114, "2024-06-11": 100}), TEN_FOR_ONE)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert [bar.close for bar in history.bars] == [100, 114, 100]
     assert requested_functions(httpserver) == ["TIME_SERIES_DAILY_ADJUSTED", "TIME_SERIES_DAILY"]
@@ -125,20 +125,22 @@ def test_every_split_ratio_is_looked_up(
     vendor: AlphaVantage, httpserver: HTTPServer, series: dict[str, Any], factor: str, expected: list[int]
 ) -> None:
     splits = {"symbol": "NVDA", "data": [{"effective_date": "2024-06-10", "split_factor": factor}]}
-    replaying(httpserver, rows(series), splits)
+    serve_plain_series(httpserver, rows(series), splits)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert [bar.close for bar in history.bars] == expected
 
 
 def test_split_after_missing_price_is_not_guessed(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, rows({"2024-06-06": 1500, "2024-06-07": "-", "2024-06-10": 150}), TEN_FOR_ONE)
+    serve_plain_series(httpserver, rows({"2024-06-06": 1500, "2024-06-07": "-", "2024-06-10": 150}), TEN_FOR_ONE)
     with pytest.raises(ProviderUnavailable, match="does not show in the prices") as caught:
         vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert caught.value.kind is FailureKind.PARTIAL
 
 
 def test_overnight_drop_without_split_is_unchanged(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, rows({"2024-06-07": 100, "2024-06-10": 65, "2024-06-11": 66}), {"symbol": "NVDA", "data": []})
+    serve_plain_series(
+        httpserver, rows({"2024-06-07": 100, "2024-06-10": 65, "2024-06-11": 66}), {"symbol": "NVDA", "data": []}
+    )
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert ([bar.close for bar in history.bars], history.actions) == ([100, 65, 66], [])
 
@@ -167,13 +169,13 @@ def test_overnight_drop_without_split_is_unchanged(vendor: AlphaVantage, httpser
 def test_partial_split_is_not_stored_and_next_source_is_used(
     vendor: AlphaVantage, httpserver: HTTPServer, nvidia: Instrument, splits: object, status: int, kind: FailureKind
 ) -> None:
-    replaying(httpserver, as_traded(), splits, status)
+    serve_plain_series(httpserver, as_traded(), splits, status)
     with pytest.raises(ProviderUnavailable) as caught:
         vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert caught.value.kind is kind
     assert KEY not in str(caught.value)
     fresh = AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=1.0))
-    second = BarsFromMemory("second", bars_between(FIRST, LAST))
+    second = FakeBarProvider("second", bars_between(FIRST, LAST))
     run = ingest_all(through=LAST, now=NOW, instruments=[nvidia], providers=[fresh, second])[0]
     assert (run.provider, run.bars_new) == ("second", 4)
     assert not CorporateAction.objects.exists()
@@ -185,7 +187,7 @@ def test_stored_series_keeps_level_on_partial_split(
     httpserver.expect_oneshot_request("/query").respond_with_json(recorded("daily_adjusted"))
     ingest_all(through=LAST, now=NOW, instruments=[nvidia], providers=[vendor])
     assert closes() == LEVELS
-    replaying(httpserver, as_traded(), {"symbol": "NVDA", "data": []})
+    serve_plain_series(httpserver, as_traded(), {"symbol": "NVDA", "data": []})
     for _ in range(2):
         ingest_all(through=LAST, now=NOW, instruments=[nvidia], providers=[vendor])
     assert closes() == LEVELS
@@ -198,7 +200,7 @@ def test_split_between_runs_changes_stored_basis(httpserver: HTTPServer, nvidia:
     friday = datetime(2024, 6, 7, 21, tzinfo=UTC)
     for series, through, now in ((early, date(2024, 6, 7), friday), (whole, LAST, NOW)):
         httpserver.clear()
-        replaying(httpserver, series, TEN_FOR_ONE)
+        serve_plain_series(httpserver, series, TEN_FOR_ONE)
         source = AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=1.0))
         run = ingest_all(through=through, now=now, instruments=[nvidia], providers=[source])[0]
         assert (run.status, run.bars_quarantined) == ("done", 0)

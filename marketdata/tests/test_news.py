@@ -32,7 +32,9 @@ def netflix() -> Instrument:
     return stock("NFLX", name="Netflix, Inc.", mic="XNAS")
 
 
-def bring(*articles: ArticleRecord, name: str = "memory", instrument: Instrument | None = None) -> NewsSourceReport:
+def ingest_articles(
+    *articles: ArticleRecord, name: str = "memory", instrument: Instrument | None = None
+) -> NewsSourceReport:
     """Ingest these articles from one source."""
     (report,) = ingest_news(
         now=NOW,
@@ -74,15 +76,15 @@ def test_recorded_responses_become_daily_sentiment(httpserver: HTTPServer, netfl
 
 def test_second_ingestion_changes_nothing(netflix: Instrument) -> None:
     articles = [article(), article("Netflix shares plunge", published_at=datetime(2023, 3, 30, 21, tzinfo=UTC))]
-    assert bring(*articles).stored.new == 2
+    assert ingest_articles(*articles).stored.new == 2
     before = list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion"))
-    assert bring(*articles).stored == ArticleCounts(duplicates=2)
+    assert ingest_articles(*articles).stored == ArticleCounts(duplicates=2)
     assert list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion")) == before
     assert MentionScore.objects.count() == ArticleMention.objects.count() == NewsArticle.objects.count() == 2
 
 
 def test_duplicate_story_counts_once(netflix: Instrument) -> None:
-    bring(
+    ingest_articles(
         article("Netflix beats estimates as subscribers surge again", url="https://a.com/1"),
         article("Netflix Beats Estimates as Subscribers Surge Again - Example", url="https://b.com/2"),
         article("netflix beats the estimates as subscribers surge again", url="https://c.com/3?utm_source=x"),
@@ -93,7 +95,7 @@ def test_duplicate_story_counts_once(netflix: Instrument) -> None:
 
 def test_same_headline_later_is_another_story(netflix: Instrument) -> None:
     headline = "Netflix beats estimates as subscribers surge again"
-    bring(
+    ingest_articles(
         article(headline, url="https://a.com/1", published_at=NOW - timedelta(days=30)),
         article(headline, url="https://a.com/2"),
     )
@@ -101,8 +103,8 @@ def test_same_headline_later_is_another_story(netflix: Instrument) -> None:
 
 
 def test_duplicate_adds_vendor_score(netflix: Instrument) -> None:
-    bring(article("Netflix beats estimates", url="https://a.com/1"), name="newsapi")
-    bring(
+    ingest_articles(article("Netflix beats estimates", url="https://a.com/1"), name="newsapi")
+    ingest_articles(
         article("Netflix beats estimates", url="http://www.a.com/1/", vendor_relevance=0.9, vendor_score=-0.1),
         name="alpha_vantage",
     )
@@ -118,8 +120,8 @@ def test_duplicate_adds_vendor_score(netflix: Instrument) -> None:
 def test_article_about_two_companies_is_stored_once(netflix: Instrument) -> None:
     nvidia = stock("NVDA", name="NVIDIA Corporation", mic="XNAS")
     both = article("Nvidia and Netflix lead the gainers")
-    bring(both)
-    bring(both, instrument=nvidia)
+    ingest_articles(both)
+    ingest_articles(both, instrument=nvidia)
     assert NewsArticle.objects.count() == 1
     assert ArticleMention.objects.count() == 2
 
@@ -137,19 +139,21 @@ def test_article_about_two_companies_is_stored_once(netflix: Instrument) -> None
     ],
 )
 def test_invalid_articles_are_dropped(netflix: Instrument, bad: dict[str, Any]) -> None:
-    report = bring(article(**bad))
+    report = ingest_articles(article(**bad))
     assert report.stored == ArticleCounts(invalid=1)
     assert not NewsArticle.objects.exists()
 
 
 def test_irrelevant_articles_are_dropped(netflix: Instrument) -> None:
     meta = stock("META", name="Meta Platforms, Inc.", mic="XNAS")
-    report = bring(article("A meta-analysis of what investors eat"), article("Meta shares rise"), instrument=meta)
+    report = ingest_articles(
+        article("A meta-analysis of what investors eat"), article("Meta shares rise"), instrument=meta
+    )
     assert report.stored == ArticleCounts(new=1, irrelevant=1)
 
 
 def test_session_without_news_has_no_score(netflix: Instrument) -> None:
-    bring(article("Netflix beats estimates"))
+    ingest_articles(article("Netflix beats estimates"))
     sessions = sessions_of_last_days("XNAS", days=4, now=NOW)
     assert sessions == [date(2023, 3, 27), date(2023, 3, 28), date(2023, 3, 29), THURSDAY, FRIDAY]
     days = sentiment_by_session(netflix, sessions)
@@ -158,15 +162,15 @@ def test_session_without_news_has_no_score(netflix: Instrument) -> None:
 
 def test_later_news_does_not_change_earlier_session(netflix: Instrument) -> None:
     thursday = datetime(2023, 3, 30, 15, tzinfo=UTC)
-    bring(article("Netflix beats estimates", published_at=thursday))
+    ingest_articles(article("Netflix beats estimates", published_at=thursday))
     before = SentimentDay.objects.values_list("score", "count").get(session=THURSDAY)
-    bring(article("Netflix shares crash on fraud", published_at=datetime(2023, 3, 30, 20, 0, 1, tzinfo=UTC)))
+    ingest_articles(article("Netflix shares crash on fraud", published_at=datetime(2023, 3, 30, 20, 0, 1, tzinfo=UTC)))
     assert SentimentDay.objects.values_list("score", "count").get(session=THURSDAY) == before
     assert SentimentDay.objects.get(session=FRIDAY).score < 0
 
 
 def test_sentiment_without_articles_is_deleted(netflix: Instrument) -> None:
-    bring(article("Netflix beats estimates"))
+    ingest_articles(article("Netflix beats estimates"))
     NewsArticle.objects.all().delete()
     assert refresh_daily_sentiment(instrument=netflix, sessions=[FRIDAY], now=NOW) == 0
     assert not SentimentDay.objects.exists()
@@ -224,7 +228,7 @@ def test_nothing_is_requested_without_sources(netflix: Instrument, settings: Set
 
 
 def test_posts_are_not_deduplicated_by_title(netflix: Instrument) -> None:
-    bring(
+    ingest_articles(
         article("$NFLX to the moon and back again", url="https://x.com/i/status/1", is_social=True, source="x/1"),
         article("$NFLX to the moon and back again", url="https://x.com/i/status/2", is_social=True, source="x/2"),
     )
@@ -233,7 +237,7 @@ def test_posts_are_not_deduplicated_by_title(netflix: Instrument) -> None:
 
 def test_article_pages_cover_each_once(netflix: Instrument) -> None:
     same = datetime(2023, 3, 31, 11, tzinfo=UTC)
-    bring(*[article(f"$NFLX post {n}", is_social=True, published_at=same) for n in range(7)])
+    ingest_articles(*[article(f"$NFLX post {n}", is_social=True, published_at=same) for n in range(7)])
     seen: list[int] = []
     before = None
     for _ in range(4):
@@ -246,7 +250,7 @@ def test_article_pages_cover_each_once(netflix: Instrument) -> None:
 
 
 def mention_of(netflix: Instrument) -> ArticleMention:
-    bring(article("Netflix beats estimates"))
+    ingest_articles(article("Netflix beats estimates"))
     return ArticleMention.objects.get(instrument=netflix)
 
 

@@ -64,7 +64,7 @@ def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[
         store.delete(*names)
 
 
-def answering(httpserver: HTTPServer) -> None:
+def serve_valid_responses(httpserver: HTTPServer) -> None:
     """Serve valid responses about IBM for both sources."""
     chart = recorded("yahoo_chart")
     chart["chart"]["result"][0]["meta"]["symbol"] = "IBM"
@@ -80,7 +80,7 @@ def gauge(name: str, provider: str) -> float | None:
 
 @pytest.mark.parametrize(("name", "left"), [("yahoo", 999), ("alpha_vantage", 24)])
 def test_working_source_is_ok(httpserver: HTTPServer, name: str, left: int) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     health = probe_provider(name=name, now=datetime.now(UTC))
     assert (health.state, health.detail, health.calls_today, health.calls_left) == ("ok", "Up.", 1, left)
     assert health.latency_ms is not None
@@ -89,7 +89,7 @@ def test_working_source_is_ok(httpserver: HTTPServer, name: str, left: int) -> N
 
 
 def test_second_probe_soon_after_sends_nothing(httpserver: HTTPServer) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     again = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     assert (again.state, again.calls_today, len(httpserver.log)) == ("ok", 1, 1)
@@ -115,7 +115,7 @@ def test_failing_source_has_details(httpserver: HTTPServer, reply: Any, state: s
 
 
 def test_only_the_unreachable_source_is_down(httpserver: HTTPServer, settings: Any) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     closed_port = f"http://127.0.0.1:{free_port()}"
     settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, yahoo_base_url=closed_port)
     states = [probe_provider(name=name, now=datetime.now(UTC)).state for name in ("yahoo", "alpha_vantage", "sample")]
@@ -163,7 +163,7 @@ def test_unlimited_source_is_probed_every_15_minutes() -> None:
 
 
 def test_used_up_budget_is_reported(httpserver: HTTPServer) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     budget = call_budget("alpha_vantage")
     for _ in range(25):
         budget.admit()
@@ -178,7 +178,7 @@ def test_used_up_budget_is_reported(httpserver: HTTPServer) -> None:
 def test_each_source_has_its_own_task(
     httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     sent: list[str] = []
 
     def send_at_once(name: str, args: tuple[str]) -> None:
@@ -217,7 +217,7 @@ def person(client: Client) -> Person:
 
 
 def test_staff_get_sources_in_order(httpserver: HTTPServer, person: Person) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     answer = person(True).get("/api/v1/providers")
     assert answer.status_code == 200
