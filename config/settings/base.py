@@ -205,18 +205,18 @@ SIMPLE_JWT = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hindcast",
     "DESCRIPTION": (
-        "Stock forecasts that keep score of themselves. Most reading calls need no key; with one the limits are wider. "
-        "Every refusal and failure is a problem (RFC 9457) whose `type` leads to its explanation. Every answer tells "
-        "what is left of the limit. A statistical forecast with its uncertainty, not investment advice."
+        "Stock forecasts with a public track record. Most read endpoints need no key; a key raises the limits. "
+        "Errors are problem details (RFC 9457) whose `type` links to an explanation. Rate-limit headers are included "
+        "in every response. Forecasts are statistical and uncertain; they are not investment advice."
     ),
     "VERSION": API_VERSION,
     "EXTERNAL_DOCS": {"url": "/api/start", "description": "Getting started"},
     "TAGS": [
-        {"name": "forecasts", "description": "What is expected, how sure that is, and every forecast ever made."},
-        {"name": "accounts", "description": "Who you are: registration, tokens, keys."},
-        {"name": "record", "description": "How good the forecasts have been."},
+        {"name": "forecasts", "description": "Current and past forecasts with prediction intervals."},
+        {"name": "accounts", "description": "Registration, tokens, API keys and usage."},
+        {"name": "record", "description": "Accuracy of past forecasts."},
         {"name": "market data", "description": "Instruments, prices, quotes and news."},
-        {"name": "ledger", "description": "The chain that proves that no forecast was changed."},
+        {"name": "ledger", "description": "Hash chain that proves that no forecast was changed."},
     ],
     "DEFAULT_GENERATOR_CLASS": "config.apidocs.schema_cache.CachedSchemaGenerator",
     "OAS_VERSION": "3.1.1",

@@ -8,8 +8,8 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from config.apidocs.openapi import OF_CALLS, SECURITY_SCHEMES, operations_of
-from config.apidocs.problem_guide import explained
+from config.apidocs.openapi import OPERATION_PROBLEMS, SECURITY_SCHEMES, operations_of
+from config.apidocs.problem_guide import problem_guides
 from config.http.problem_responses import CONTENT_TYPE
 
 SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
@@ -33,7 +33,7 @@ def test_the_schema_is_one_of_openapi_3_1() -> None:
     assert SCHEMA["openapi"].startswith("3.1")
     assert len(OPERATIONS) >= 14
     assert set(SCHEMA["components"]["securitySchemes"]) == {"apiKey", "bearer", "session"} == set(SECURITY_SCHEMES)
-    assert set(OF_CALLS) <= set(OPERATIONS)
+    assert set(OPERATION_PROBLEMS) <= set(OPERATIONS)
     assert {tag for one in OPERATIONS.values() for tag in one["tags"]} == {tag["name"] for tag in SCHEMA["tags"]}
 
 
@@ -56,7 +56,7 @@ def test_every_response_has_a_valid_example(name: str) -> None:
         judge(schema).validate(value)
         told.setdefault(status, set()).add(media_type)
         if media_type == CONTENT_TYPE:
-            assert example_name in explained()
+            assert example_name in problem_guides()
             assert status in (str(value["status"]), "default")
     for status, response in OPERATIONS[name]["responses"].items():
         assert told.get(status, set()) == set(response.get("content", {})), status
