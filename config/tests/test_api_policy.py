@@ -107,12 +107,12 @@ def test_call_without_scope_counts_for_the_key(browser: Client) -> None:
 
 def test_cors_allows_keys_and_rate_limit_headers(browser: Client, settings: Settings) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
-    asked = {
+    preflight_headers = {
         "Origin": "https://app.example",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "x-api-key,idempotency-key",
     }
-    preflight = browser.options("/api/v1/predict/batch", headers=asked)
+    preflight = browser.options("/api/v1/predict/batch", headers=preflight_headers)
     allowed = {name.strip() for name in preflight["Access-Control-Allow-Headers"].split(",")}
     assert {"x-api-key", "idempotency-key", "authorization", "if-none-match"} <= allowed
     assert "RateLimit" not in preflight

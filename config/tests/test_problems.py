@@ -124,8 +124,8 @@ def test_error_becomes_a_problem_response(browser: Client, style: str, kind: str
 def test_unexpected_error_reveals_no_internals(browser: Client, style: str, kind: str) -> None:
     answer = browser.get(f"/{style}/{kind}")
     assert answer.status_code >= 500
-    told = answer.content.decode()
-    assert not any(word in told for word in ("secret", "10.0.0.7", "/srv/", "Traceback", "ZeroDivision"))
+    page = answer.content.decode()
+    assert not any(word in page for word in ("secret", "10.0.0.7", "/srv/", "Traceback", "ZeroDivision"))
 
 
 def test_problem_has_the_extension_members_of_its_error(browser: Client) -> None:
