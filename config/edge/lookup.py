@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -129,7 +130,7 @@ class ForecastReader:
         """
         query = request.parsed.query
         cached = self._cache.get(query)
-        self._client.send(self._caller_part(request.caller) + _query_part(query, cached), on_reply)
+        self._client.send(self._caller_part(request.caller) + _query_words(query, cached), on_reply)
         return cached
 
     async def lookup_again(self, request: AuthenticatedRequest) -> ForecastLookup | None:
@@ -137,7 +138,7 @@ class ForecastReader:
         query = request.parsed.query
         cached = self._cache.get(query)
         try:
-            reply = await self._client.request(_caller_part(request.caller, cost=0) + _query_part(query, cached))
+            reply = await self._client.request(_caller_part(request.caller, cost=0) + _query_words(query, cached))
         except RedisConnectionError:
             return None
         return self.read(reply, query, cached)
@@ -172,6 +173,11 @@ def _caller_part(caller: Principal, *, cost: int) -> bytes:
     return b"*%d\r\n%b" % (len(words) + QUERY_WORDS, packed_words(*words))
 
 
-def _query_part(query: PredictQuery, cached: CachedForecast | None) -> bytes:
-    """Return the rest of the command: what is read, and the tag that need not be sent again."""
-    return packed_words(f"{meant_by(query.symbol)}:{query.horizon}", b"" if cached is None else cached.tag)
+def _query_words(query: PredictQuery, cached: CachedForecast | None) -> bytes:
+    return _query_part(meant_by(query.symbol), query.horizon, b"" if cached is None else cached.tag)
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _query_part(symbol: str, horizon: int, tag: bytes) -> bytes:
+    """Return the rest of the command: what to read, and the tag of the copy that need not be sent again."""
+    return packed_words(f"{symbol}:{horizon}", tag)
