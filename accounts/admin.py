@@ -1,4 +1,4 @@
-"""People for staff: found and made by e-mail address; and what happened to their accounts, which nobody changes."""
+"""Admin of users, plans, API keys, token families and usage, and the read-only audit and request logs."""
 
 from importlib import import_module
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.errors import LastAdministrator
 from accounts.models import Acceptance, ApiKey, AuditEvent, Plan, RequestLog, TokenFamily, UsageDay, User
-from accounts.selectors import are_all_administrators
+from accounts.selectors import include_all_administrators
 from accounts.services.api_keys import revoke_api_key
 from accounts.services.audit import record
 from accounts.services.deletion import delete_account
@@ -28,13 +28,13 @@ from marketdata.admin import ReadOnlyAdmin, ReadOnlyMixin
 
 Kind = AuditEvent.Kind
 
-# Vendors are set up by the environment, and their tokens are not kept.
+# Identity providers are configured by the environment, and their tokens are not stored.
 import_module("allauth.socialaccount.admin")
 admin.site.unregister((Group, SocialApp, SocialToken))
 
 
 class AcceptanceInline(ReadOnlyMixin, TabularInline):
-    """What the person agreed to; it goes with the account."""
+    """Documents that the user accepted."""
 
     model = Acceptance
     fields = ("document", "version", "accepted_at", "network")
@@ -55,7 +55,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         (None, {"fields": ["email", "password", "plan"]}),
         ("Name", {"fields": ["first_name", "last_name"]}),
         (
-            "What they may do",
+            "Permissions",
             {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
         ),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
@@ -68,16 +68,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """What is a person's goes with the account, also where staff may not delete it by itself.
-
-        Of the administrators one stays, which is said before anybody is deleted.
-        """
-        listed, counts, _refused, protected = super().get_deleted_objects(objs, request)
-        last = [str(LastAdministrator())] if are_all_administrators(objs) else []
+        """Allow deleting the user's rows without permissions of their own, and protect the last administrator."""
+        listed, counts, _missing, protected = super().get_deleted_objects(objs, request)
+        last = [str(LastAdministrator())] if include_all_administrators(objs) else []
         return listed, counts, set(), [*protected, *last]
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> LogEntry:
-        """Let the person see among the last events that staff changed the account, or its password."""
+        """Record the change, so that it appears in the user's recent activity."""
         record(kind=Kind.CHANGED_BY_STAFF, user=obj, now=utc_now(), detail=_by(request))
         return super().log_change(request, obj, message)
 
@@ -95,7 +92,7 @@ def _by(request: HttpRequest) -> str:
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Groups in the look of the rest."""
+    """Groups in the admin's theme."""
 
 
 @admin.register(AuditEvent)
@@ -110,56 +107,56 @@ class AuditEventAdmin(ReadOnlyAdmin):
     @display(description="who", ordering="user")
     def who(self, event: AuditEvent) -> str:
         if event.user_id is None:
-            return "nobody known"
+            return "unknown"
         return f"deleted account {event.user_id}" if event.user is None else event.user.email
 
 
 @admin.register(Plan)
 class PlanAdmin(ModelAdmin):
-    """Limits; what is saved here holds in every process within a second."""
+    """Rate limits; a saved change applies in every process within a second."""
 
-    list_display = ("name", "calls_a_minute", "per_day")
+    list_display = ("name", "calls_per_minute", "per_day")
 
-    @admin.display(description="calls a minute", ordering="per_minute")
-    def calls_a_minute(self, plan: Plan) -> str:
-        """The limit, in words where there is none."""
+    @admin.display(description="calls per minute", ordering="per_minute")
+    def calls_per_minute(self, plan: Plan) -> str:
+        """Return the limit or "no limit"."""
         return "no limit" if plan.per_minute is None else str(plan.per_minute)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A limit allows at least one call, as the table has it; the form says so in words."""
-        least = {"min_value": 1} if db_field.name in ("per_minute", "per_day") else {}
-        return super().formfield_for_dbfield(db_field, request, **least, **kwargs)
+        """Require limits of at least one call, as the table's constraint does."""
+        minimum = {"min_value": 1} if db_field.name in ("per_minute", "per_day") else {}
+        return super().formfield_for_dbfield(db_field, request, **minimum, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """The name of a stored plan stays, because people point to it."""
+        """Make the primary key read-only once stored, because users refer to it."""
         return [] if obj is None else ["name"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The plans that the platform counts on stay."""
+        """Refuse to delete built-in plans."""
         return not (isinstance(obj, Plan) and obj.is_built_in) and super().has_delete_permission(request, obj)
 
 
-class _NeverAdded(ModelAdmin):
-    """Rows that only the platform itself can make, because a secret goes with them."""
+class _NotAddable(ModelAdmin):
+    """Rows that only the platform creates."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
 
-class _Revocable(_NeverAdded):
-    """What staff may end for good, which its owner sees among the last events; it is deleted with the account only."""
+class _Revocable(_NotAddable):
+    """Credentials that staff can revoke but not delete; the owner sees the revocation in the recent activity."""
 
     actions: ClassVar = ["revoke"]
 
-    @admin.action(description="Revoke for good", permissions=["change"])
+    @admin.action(description="Revoke permanently", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """End what is chosen."""
+        """Revoke the selected rows."""
         for row in queryset:
             self.revoke_one(row, _by(request))
-        self.message_user(request, "Revoked; programs that use it are refused within a second.")
+        self.message_user(request, "Revoked. It stops working within a second.")
 
     def revoke_one(self, row: Any, detail: str) -> None:
-        """End one of them."""
+        """Revoke one row."""
         raise NotImplementedError
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -168,7 +165,7 @@ class _Revocable(_NeverAdded):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(_Revocable):
-    """Keys; those of others are renamed, ended, or given another end."""
+    """API keys: staff can rename and revoke them and change their expiry."""
 
     list_display = ("prefix", "name", "owner", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_select_related = ("owner",)
@@ -181,14 +178,14 @@ class ApiKeyAdmin(_Revocable):
         revoke_api_key(owner=row.owner, key_id=row.pk, now=utc_now(), detail=detail)
 
     def log_change(self, request: HttpRequest, obj: ApiKey, message: Any) -> LogEntry:
-        """Let the owner see that staff changed the key."""
+        """Record the change, so that it appears in the owner's recent activity."""
         record(kind=Kind.CHANGED_BY_STAFF, user=obj.owner, now=utc_now(), detail=f"key {obj.prefix} {_by(request)}")
         return super().log_change(request, obj, message)
 
 
 @admin.register(TokenFamily)
 class TokenFamilyAdmin(_Revocable):
-    """Sign-ins by API; revoking one ends all its tokens."""
+    """API sessions; revoking one ends all its tokens."""
 
     list_display = ("user", "created_at", "expires_at", "revoked_at", "reason")
     list_select_related = ("user",)
@@ -198,12 +195,12 @@ class TokenFamilyAdmin(_Revocable):
 
     def revoke_one(self, row: TokenFamily, detail: str) -> None:
         if revoke_family(family_id=row.pk, reason="by staff", now=utc_now()):
-            record(kind=Kind.CHANGED_BY_STAFF, user=row.user, now=utc_now(), detail=f"sign-in by API ended {detail}")
+            record(kind=Kind.CHANGED_BY_STAFF, user=row.user, now=utc_now(), detail=f"API session revoked {detail}")
 
 
 @admin.register(UsageDay)
-class UsageDayAdmin(_NeverAdded):
-    """Calls by person, key, day and endpoint."""
+class UsageDayAdmin(_NotAddable):
+    """Calls by user, key, day and endpoint."""
 
     list_display = ("day", "user", "key", "endpoint", "calls", "errors")
     list_select_related = ("user", "key")
@@ -211,13 +208,13 @@ class UsageDayAdmin(_NeverAdded):
     search_fields = ("user__email", "key__prefix")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Counts are only looked at."""
+        """Make the rows read-only."""
         return False
 
 
 @admin.register(RequestLog)
-class RequestLogAdmin(_NeverAdded):
-    """Calls of the API, as long as they are kept."""
+class RequestLogAdmin(_NotAddable):
+    """Request log of the API."""
 
     list_display = ("at", "method", "path", "status", "duration_ms", "user", "key", "network")
     list_select_related = ("user", "key")
@@ -226,5 +223,5 @@ class RequestLogAdmin(_NeverAdded):
     show_full_result_count = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What happened is only looked at."""
+        """Make the rows read-only."""
         return False

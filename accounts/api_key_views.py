@@ -1,4 +1,4 @@
-"""The pages on which people make, see and revoke API keys, and see what they used."""
+"""Pages of API keys and API usage."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -12,36 +12,36 @@ from accounts.forms.api_key import ApiKeyForm
 from accounts.models import User
 from accounts.selectors import keys_of
 from accounts.services.api_keys import create_api_key, revoke_api_key
-from accounts.usage_selectors import usage_rows, used_on
+from accounts.usage_selectors import usage_on, usage_rows
 from accounts.views import authenticated_user
 from accounts.wall_clock import utc_now
 
-SHOWN_DAYS = 30
+USAGE_DAYS = 30
 
 
 @require_http_methods(["GET", "POST"])
 @never_cache
 @login_required
 def keys(request: HttpRequest) -> HttpResponse:
-    """All keys and the form for another one; a key that was just made is shown this once."""
+    """List the keys with the form for another one; a new key is shown once."""
     user = authenticated_user(request)
     form = ApiKeyForm(request.POST if request.method == "POST" else None)
-    new_key = _made(user, form) if request.method == "POST" and form.is_valid() else None
+    new_key = _create_key(user, form) if request.method == "POST" and form.is_valid() else None
     now = utc_now()
-    shown = [{"row": key, "state": key.state_at(now)} for key in keys_of(user)]
-    context = {"form": ApiKeyForm() if new_key else form, "keys": shown, "new_key": new_key, "plan": user.plan}
+    rows = [{"row": key, "state": key.state_at(now)} for key in keys_of(user)]
+    context = {"form": ApiKeyForm() if new_key else form, "keys": rows, "new_key": new_key, "plan": user.plan}
     return render(request, "accounts/keys.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
 @login_required
 def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
-    """End a key; what belongs to others is not found."""
+    """Revoke a key; keys of other accounts are not found."""
     try:
         key = revoke_api_key(owner=authenticated_user(request), key_id=key_id, now=utc_now())
     except KeyUnknown as error:
         raise Http404(str(error)) from error
-    messages.success(request, f"The key {key.prefix}… ({key.name}) is revoked; programs that use it are refused.")
+    messages.success(request, f"Key {key.prefix}… ({key.name}) is revoked and no longer works.")
     return redirect("accounts:keys")
 
 
@@ -49,23 +49,23 @@ def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
 @never_cache
 @login_required
 def usage(request: HttpRequest) -> HttpResponse:
-    """Calls of today against the plan's limits, and of the last days."""
+    """Show today's calls with the plan's limits, and the calls of the last days."""
     user, today = authenticated_user(request), utc_now().date()
     context = {
         "plan": user.plan,
-        "today": used_on(user, today),
-        "rows": usage_rows(user, today=today, days=SHOWN_DAYS),
-        "shown_days": SHOWN_DAYS,
+        "today": usage_on(user, today),
+        "rows": usage_rows(user, today=today, days=USAGE_DAYS),
+        "shown_days": USAGE_DAYS,
     }
     return render(request, "accounts/usage.html", context)
 
 
-def _made(user: User, form: ApiKeyForm) -> str | None:
-    """The text of the new key; None, with an error in the form, when there is no room for one."""
+def _create_key(user: User, form: ApiKeyForm) -> str | None:
+    """Return the text of the new key; None, with a form error, if a limit is reached."""
     now = utc_now()
-    asked = {"name": form.cleaned_data["name"], "scopes": form.scopes, "expires_at": form.expires_at(now)}
+    fields = {"name": form.cleaned_data["name"], "scopes": form.scopes, "expires_at": form.expires_at(now)}
     try:
-        return create_api_key(owner=user, now=now, **asked)[1]
+        return create_api_key(owner=user, now=now, **fields)[1]
     except TooManyKeys as error:
         form.add_error(None, str(error))
         return None

@@ -1,4 +1,4 @@
-"""Registers the app with Django."""
+"""App configuration of accounts."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""System checks of people and their credentials."""
+"""System checks of accounts."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ BLACKLIST_APP = "rest_framework_simplejwt.token_blacklist"
 
 @register(Tags.security)
 def check_blacklist(**_: Any) -> list[CheckMessage]:
-    """Without its app the blacklist of refresh tokens is silently off."""
+    """Require the blacklist app, without which refresh tokens cannot be revoked."""
     if apps.is_installed(BLACKLIST_APP):
         return []
     return [
         Error(
             "Refresh tokens cannot be revoked.",
-            hint=f"Put {BLACKLIST_APP} into INSTALLED_APPS and migrate.",
+            hint=f"Add {BLACKLIST_APP} to INSTALLED_APPS and migrate.",
             id="accounts.E001",
         )
     ]

@@ -1,65 +1,51 @@
-"""API keys as text: `hc_`, 32 random characters, 6 of a checksum. Typos are refused without looking anything up."""
+"""Text of API keys: `hc_`, 32 random characters and a 6-character checksum, which detects typos without a look-up."""
 
+import hmac
 import secrets
 import string
 import zlib
-from functools import lru_cache
-from hashlib import sha256
-from typing import Any
 
 from accounts.errors import InvalidCredentials
 
-MARK = "hc_"
+KEY_PREFIX = "hc_"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM_CHARACTERS = 32
-CHECK_CHARACTERS = 6
-KEY_CHARACTERS = len(MARK) + RANDOM_CHARACTERS + CHECK_CHARACTERS
-SHOWN_CHARACTERS = len(MARK) + 8
-BLOCK_BYTES = 64
+CHECKSUM_CHARACTERS = 6
+KEY_CHARACTERS = len(KEY_PREFIX) + RANDOM_CHARACTERS + CHECKSUM_CHARACTERS
+DISPLAY_CHARACTERS = len(KEY_PREFIX) + 8
 _ALPHABET = frozenset(ALPHABET)
 
 
 def generate_key() -> str:
-    """A new key with 190 bits of chance."""
+    """Return a new key with 190 bits of entropy."""
     body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
-    return f"{MARK}{body}{_checksum(body)}"
+    return f"{KEY_PREFIX}{body}{_checksum(body)}"
 
 
 def validated_key(text: str) -> str:
-    """The key, if it can be one. Raises InvalidCredentials for anything else."""
-    body, check = text[len(MARK) : -CHECK_CHARACTERS], text[-CHECK_CHARACTERS:]
-    if len(text) != KEY_CHARACTERS or not text.startswith(MARK) or not _ALPHABET.issuperset(text[len(MARK) :]):
+    """Return the key if its format and checksum are valid. Raises InvalidCredentials."""
+    body, checksum = text[len(KEY_PREFIX) : -CHECKSUM_CHARACTERS], text[-CHECKSUM_CHARACTERS:]
+    if len(text) != KEY_CHARACTERS or not text.startswith(KEY_PREFIX) or not _ALPHABET.issuperset(body + checksum):
         raise InvalidCredentials("malformed-key")
-    if check != _checksum(body):
+    if checksum != _checksum(body):
         raise InvalidCredentials("malformed-key")
     return text
 
 
 def display_prefix(key: str) -> str:
-    """The first characters, by which people tell their keys apart."""
-    return key[:SHOWN_CHARACTERS]
+    """Return the first characters, which identify a key to its owner."""
+    return key[:DISPLAY_CHARACTERS]
 
 
 def digest_of(key: str, secret: str) -> str:
-    """HMAC-SHA256 in hexadecimal: what is stored, worth nothing without the server's secret."""
-    inner, outer = (started.copy() for started in _started(secret))
-    inner.update(key.encode())
-    outer.update(inner.digest())
-    return str(outer.hexdigest())
-
-
-@lru_cache(maxsize=4)
-def _started(secret: str) -> tuple[Any, Any]:
-    """The two hashes of RFC 2104 with the secret read in, which takes longer than all the rest."""
-    block = secret.encode()
-    block = (sha256(block).digest() if len(block) > BLOCK_BYTES else block).ljust(BLOCK_BYTES, b"\0")
-    return sha256(bytes(byte ^ 0x36 for byte in block)), sha256(bytes(byte ^ 0x5C for byte in block))
+    """Return the stored digest: HMAC-SHA256 in hexadecimal, useless without the server's secret."""
+    return hmac.digest(secret.encode(), key.encode(), "sha256").hex()
 
 
 def _checksum(body: str) -> str:
-    """CRC-32 of the body, base 62, most significant first."""
-    rest, signs = zlib.crc32(body.encode()), []
-    for _ in range(CHECK_CHARACTERS):
-        rest, sign = divmod(rest, len(ALPHABET))
-        signs.append(ALPHABET[sign])
-    return "".join(reversed(signs))
+    """Return the CRC-32 of the body in base 62, most significant digit first."""
+    rest, digits = zlib.crc32(body.encode()), []
+    for _ in range(CHECKSUM_CHARACTERS):
+        rest, digit = divmod(rest, len(ALPHABET))
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))

@@ -1,7 +1,7 @@
-"""The texts that people agree to, and the one that tells what is kept about them.
+"""Versions of the terms of use, the disclaimer and the privacy notice.
 
-Whoever changes a text gives it a new version, and everybody is asked again at the next sign-in; a test compares the
-digests, so that a text cannot change under its version.
+A changed text needs a new version, and users accept it at their next sign-in. A test compares the digests, so a text
+cannot change without a new version.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LegalDocument:
-    """A text: `version` is the day from which it holds, `sha256` is of its template."""
+    """A document: `version` is the date it takes effect, `sha256` the digest of its template."""
 
     slug: str
     title: str
@@ -18,7 +18,7 @@ class LegalDocument:
 
     @property
     def template(self) -> str:
-        """The template with the text."""
+        """Path of the template with the text."""
         return f"accounts/texts/{self.slug}.html"
 
 

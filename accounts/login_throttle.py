@@ -1,8 +1,8 @@
-"""How often the doors may be tried: signing in, registering, asking for a new password, and what asks for a password.
+"""Throttling of sign-in, registration, password reset, account deletion and data export with django-ratelimit.
 
-Pages and API count in the same place. Every attempt counts, right or wrong, for the address it comes from and for the
-account it is at, whether there is such an account or not, before anything is looked up. Without the store nobody gets
-in: an outage must not open the doors to guessing.
+Pages and API share the counts. Every attempt counts, right or wrong, for the client's address and for the account,
+whether or not it exists. While Redis is down every attempt is refused, so that an outage cannot be used to guess
+passwords.
 """
 
 from dataclasses import dataclass
@@ -16,78 +16,76 @@ from redis.exceptions import RedisError
 from accounts.errors import ThrottleUnavailable, TooManyAttempts
 from accounts.limits import bucket_of
 
-DELETIONS = "10/5m"
-EXPORTS = "10/m"
+DELETION_RATE = "10/5m"
+EXPORT_RATE = "10/m"
 
 
 @dataclass(frozen=True, slots=True)
-class _Count:
-    """Attempts of a `group` by one `name`, at most `rate` (django-ratelimit's words)."""
+class _Counter:
+    """At most `rate` attempts of a `group` by one `key`, in django-ratelimit's terms."""
 
     group: str
-    name: str
+    key: str
     rate: str
 
 
 def count_sign_in(request: HttpRequest, email: str) -> None:
-    """Count an attempt to sign in. Raises TooManyAttempts, or ThrottleUnavailable when nobody can count."""
+    """Count an attempt to sign in. Raises TooManyAttempts, or ThrottleUnavailable without Redis."""
     limits = settings.HINDCAST_LIMITS
-    _take(
+    _count(
         request,
-        _Count("sign-in", bucket_of(request), f"{limits.attempts_per_address}/m"),
-        _Count("sign-in-account", _spelt(email), f"{limits.attempts_per_account}/5m"),
+        _Counter("sign-in", bucket_of(request), f"{limits.attempts_per_address}/m"),
+        _Counter("sign-in-account", _normalized(email), f"{limits.attempts_per_account}/5m"),
     )
 
 
 def count_registration(request: HttpRequest, email: str) -> None:
     """Count an attempt to register. Raises as `count_sign_in` does."""
-    limits = settings.HINDCAST_LIMITS
-    _take(
-        request,
-        _Count("registration", bucket_of(request), f"{limits.attempts_per_address}/h"),
-        _mails_to(email),
-    )
+    rate = f"{settings.HINDCAST_LIMITS.attempts_per_address}/h"
+    _count(request, _Counter("registration", bucket_of(request), rate), _mail_counter(email))
 
 
 def count_password_reset(request: HttpRequest, email: str) -> None:
-    """Count a wish for a new password. Raises as `count_sign_in` does."""
+    """Count a password reset request. Raises as `count_sign_in` does."""
     rate = f"{settings.HINDCAST_LIMITS.attempts_per_address}/m"
-    _take(request, _Count("password-reset", bucket_of(request), rate), _mails_to(email))
+    _count(request, _Counter("password-reset", bucket_of(request), rate), _mail_counter(email))
 
 
 def count_deletion(request: HttpRequest) -> None:
-    """Count a password typed to delete the account that is signed in. Raises as `count_sign_in` does."""
-    _take(request, _Count("deletion", _person(request), DELETIONS))
+    """Count an attempt to delete the signed-in account. Raises as `count_sign_in` does."""
+    _count(request, _Counter("deletion", _user_key(request), DELETION_RATE))
 
 
 def count_export(request: HttpRequest) -> None:
-    """Count an export of everything about who is signed in. Raises as `count_sign_in` does."""
-    _take(request, _Count("export", _person(request), EXPORTS))
+    """Count a data export of the signed-in account. Raises as `count_sign_in` does."""
+    _count(request, _Counter("export", _user_key(request), EXPORT_RATE))
 
 
-def _mails_to(email: str) -> _Count:
-    """Each attempt may send a mail to somebody who did not ask for it, so half as many are enough."""
-    return _Count("mail", _spelt(email), f"{(settings.HINDCAST_LIMITS.attempts_per_account + 1) // 2}/10m")
+def _mail_counter(email: str) -> _Counter:
+    """Limit e-mails to an address whose owner did not request them to half the rate of sign-ins."""
+    limit = (settings.HINDCAST_LIMITS.attempts_per_account + 1) // 2
+    return _Counter("mail", _normalized(email), f"{limit}/10m")
 
 
-def _spelt(email: str) -> str:
+def _normalized(email: str) -> str:
     return email.strip().lower()
 
 
-def _person(request: HttpRequest) -> str:
+def _user_key(request: HttpRequest) -> str:
     return str(request.user.pk) if request.user.is_authenticated else bucket_of(request)
 
 
-def _take(request: HttpRequest, *counts: _Count) -> None:
-    wait_s = max([_wait_s(request, count) for count in counts])
+def _count(request: HttpRequest, *counters: _Counter) -> None:
+    # Every counter is incremented before any refuses.
+    wait_s = max([_wait_s(request, counter) for counter in counters])
     if wait_s:
         raise TooManyAttempts(wait_s)
 
 
-def _wait_s(request: HttpRequest, count: _Count) -> int:
-    """Count the attempt; returns the seconds to wait, 0 when it is welcome."""
+def _wait_s(request: HttpRequest, counter: _Counter) -> int:
+    """Count the attempt; returns the seconds to wait, 0 if it is allowed."""
     try:
-        usage = get_usage(request, group=count.group, key=lambda *_: count.name, rate=count.rate, increment=True)
+        usage = get_usage(request, group=counter.group, key=lambda *_: counter.key, rate=counter.rate, increment=True)
     except (ConnectionInterrupted, RedisError) as error:
         raise ThrottleUnavailable from error
     if usage is None or usage["time_left"] < 0:

@@ -1,4 +1,4 @@
-"""What a caller may do, what is left of it after a call, and how the headers tell that (pure)."""
+"""Rate-limit quotas, the result of counting a call, and its headers (pure)."""
 
 import math
 import zlib
@@ -11,12 +11,12 @@ from accounts.errors import RateLimited
 MINUTE_S = 60
 DAY_S = 86_400
 DAY_SUFFIX = ":day"
-# What is told where a plan has no limit; the field of the header has room for no infinity.
+# The limit in the headers of a plan without one, as their syntax has no infinity.
 UNLIMITED = 1_000_000_000
 
 
 class Quota(Protocol):
-    """What a caller may do: at most so many calls a minute and a day out of this bucket; None is no limit."""
+    """Limits on the calls counted in `bucket`; None means no limit."""
 
     @property
     def bucket(self) -> str: ...
@@ -30,7 +30,7 @@ class Quota(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One limit after a call: `used` calls of `limit` in a window of `width_s` that closes in `reset_s`."""
+    """One limit after a call: `used` of `limit` calls in a window of `width_s` that ends in `reset_s`."""
 
     policy_name: str
     limit: int
@@ -40,20 +40,20 @@ class Window:
 
     @property
     def remaining(self) -> int:
-        """Calls that are left in the window."""
+        """Calls left in the window."""
         return max(0, self.limit - self.used)
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitResult:
-    """What is left to a caller after a call that cost `cost`, and which window refused it, if one did."""
+    """The windows after a call that cost `cost`, and the window that refused it, if any."""
 
     windows: tuple[Window, ...]
     cost: int = 1
     refused_by: Window | None = None
 
     def headers(self) -> dict[str, str]:
-        """The headers every answer carries."""
+        """Return the headers RateLimit-Policy and RateLimit."""
         return {
             "RateLimit-Policy": ", ".join(
                 [f'"{one.policy_name}";q={one.limit};w={one.width_s}' for one in self.windows]
@@ -64,20 +64,20 @@ class RateLimitResult:
         }
 
     def require(self) -> None:
-        """Raise RateLimited when the call is one too many."""
+        """Raise RateLimited if a window refused the call."""
         if self.refused_by is not None:
             refused = self.refused_by
             cost = minute_cost_of(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
-            raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost)
+            raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost, refused.remaining)
 
 
 def minute_cost_of(cost: int, per_minute: int) -> int:
-    """What a call that stands for `cost` of them takes of a minute, as the script has it."""
+    """Return what a call of this cost takes of the minute: 5/6 of the limit at most, as in the Lua script."""
     return cost if cost <= per_minute else per_minute - per_minute // 6
 
 
 def bucket_keys(quota: Quota) -> list[str]:
-    """The keys that a call is counted under."""
+    """Return the Redis keys of the minute's and the day's count."""
     return [quota.bucket, f"{quota.bucket}{DAY_SUFFIX}"]
 
 
@@ -99,12 +99,12 @@ def window_remaining_s(bucket: str, width_s: int, now_s: float) -> float:
 
 
 def window_header(policy: str, limit: int, used: int, reset_s: int) -> str:
-    """What the header tells of one window."""
+    """Return one window's item of the header RateLimit."""
     return f'"{policy}";r={limit - used if limit > used else 0};t={reset_s}'
 
 
 def rate_limit_header(quota: Quota, counted: Sequence[int]) -> str:
-    """The header RateLimit for what the counting script reports, as `rate_limit_result` has it, with less effort."""
+    """Return the header RateLimit of the script's counts, as `rate_limit_result` does but faster."""
     _, used, left_ms, used_today, left_today_ms = counted
     limit = UNLIMITED if quota.per_minute is None else quota.per_minute
     minute = window_header(quota.policy_name, limit, used, -(-left_ms // 1000))
@@ -116,7 +116,7 @@ def rate_limit_header(quota: Quota, counted: Sequence[int]) -> str:
 
 
 def rate_limit_result(quota: Quota, counted: Sequence[int], cost: int = 1) -> RateLimitResult:
-    """The allowance that the counting script reports."""
+    """Return the result of the script's counts."""
     refused, used, left_ms, used_today, left_today_ms = counted
     limit = UNLIMITED if quota.per_minute is None else quota.per_minute
     minute = Window(quota.policy_name, limit, MINUTE_S, used, math.ceil(left_ms / 1000))

@@ -1,4 +1,4 @@
-"""Background work about accounts."""
+"""Celery tasks of accounts."""
 
 import structlog
 from celery import shared_task
@@ -11,8 +11,10 @@ log = structlog.get_logger(__name__)
 
 
 @shared_task(name="accounts.delete_expired_rows")
-def delete_old_rows() -> None:
-    """Keep to the retention; may run twice."""
-    kept = settings.HINDCAST_IDENTITY
-    gone = delete_expired_rows(request_log_days=kept.request_log_days, audit_days=kept.audit_days, now=utc_now())
-    log.info("retention", **gone)
+def delete_expired_rows_task() -> None:
+    """Delete rows past their retention period; safe to repeat."""
+    retention = settings.HINDCAST_IDENTITY
+    deleted = delete_expired_rows(
+        request_log_days=retention.request_log_days, audit_days=retention.audit_days, now=utc_now()
+    )
+    log.info("expired_rows_deleted", **deleted)

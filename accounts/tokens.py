@@ -1,4 +1,4 @@
-"""Access tokens: signed by us, checked without asking anybody, and naming the family they belong to."""
+"""Verification of access tokens, which carry the id of their token family."""
 
 import time
 from uuid import UUID
@@ -7,40 +7,40 @@ from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.errors import InvalidCredentials
-from accounts.keys import MARK
+from accounts.keys import KEY_PREFIX
 
 FAMILY_CLAIM = "family"
-LONGEST_TOKEN = 2_000
-CHECKED_TOKENS = 10_000
+MAX_TOKEN_CHARACTERS = 2_000
+MAX_CACHED_TOKENS = 10_000
 
-# Tokens whose signature was checked in this process, with their family and the instant they expire (epoch seconds).
-_checked: dict[str, tuple[UUID, float]] = {}
+# Tokens whose signature this process verified, with their family and expiry (epoch seconds).
+_verified_tokens: dict[str, tuple[UUID, float]] = {}
 
 
 def verified_family(token: str) -> tuple[UUID, float]:
-    """The family of a valid access token, and the instant the token expires (epoch seconds). Raises InvalidCredentials.
+    """Return the family of a valid access token and its expiry (epoch seconds). Raises InvalidCredentials.
 
-    A signature is checked once a process; whether the family was revoked is for the caller to look up.
+    A process verifies each signature once. The caller must check whether the family was revoked.
     """
-    known = _checked.get(token)
-    if known is None:
-        known = _verified(token)
-        if len(_checked) >= CHECKED_TOKENS:
-            _checked.clear()
-        _checked[token] = known
-    if known[1] <= time.time():
-        _checked.pop(token, None)
+    verified = _verified_tokens.get(token)
+    if verified is None:
+        verified = _verify(token)
+        if len(_verified_tokens) >= MAX_CACHED_TOKENS:
+            _verified_tokens.clear()
+        _verified_tokens[token] = verified
+    if verified[1] <= time.time():
+        _verified_tokens.pop(token, None)
         raise InvalidCredentials("expired-token")
-    return known
+    return verified
 
 
-def _verified(token: str) -> tuple[UUID, float]:
-    if token.startswith(MARK):
+def _verify(token: str) -> tuple[UUID, float]:
+    if token.startswith(KEY_PREFIX):
         raise InvalidCredentials("key-as-token")
-    if len(token) > LONGEST_TOKEN:
+    if len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidCredentials("invalid-token")
     try:
-        access = AccessToken(token)  # type: ignore[arg-type]  # the text of a token is what it reads
+        access = AccessToken(token)  # type: ignore[arg-type]  # it accepts text
         return UUID(str(access[FAMILY_CLAIM])), float(access["exp"])
     except ExpiredTokenError as error:
         raise InvalidCredentials("expired-token") from error

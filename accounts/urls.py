@@ -1,4 +1,4 @@
-"""Paths of the pages of an account that sign-in itself does not bring; the texts stand beside `/`."""
+"""URLs of the account pages and legal documents."""
 
 from django.urls import path
 

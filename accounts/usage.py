@@ -1,4 +1,4 @@
-"""Calls of the API, counted in the process and stored once a second, so that no principal waits for it."""
+"""API usage: counted in the process and stored once a second, so that no request waits for it."""
 
 import atexit
 import os
@@ -19,13 +19,13 @@ from accounts.wall_clock import utc_now
 log = structlog.get_logger(__name__)
 
 FLUSH_EVERY_S = 1.0
-# Rows that wait while the database is away; older ones are dropped first.
-MOST_WAITING = 10_000
-FIRST_ERROR = 400
-LONGEST_PATH = 200
-LONGEST_ENDPOINT = 100
+# Rows buffered while the database is down; the oldest are dropped first.
+MAX_BUFFERED_ROWS = 10_000
+FIRST_ERROR_STATUS = 400
+MAX_PATH_CHARACTERS = 200
+MAX_ENDPOINT_CHARACTERS = 100
 
-# Joined with who is still there, so that a deleted account or key costs its own counts only.
+# Joined with existing users and keys, so that a deleted account or key loses only its own counts.
 _ADD_SQL = """
 INSERT INTO accounts_usageday (user_id, key_id, day, endpoint, calls, errors)
 SELECT counted.user_id, counted.key_id, counted.day, counted.endpoint, counted.calls, counted.errors
@@ -41,7 +41,7 @@ DO UPDATE SET calls = accounts_usageday.calls + excluded.calls, errors = account
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One answered call; `endpoint` is the route, without what stands in its place holders."""
+    """One completed call; `endpoint` is the route with placeholders instead of values."""
 
     method: str
     endpoint: str
@@ -52,41 +52,41 @@ class ApiCall:
     request_id: str
 
 
-# Who, by which key, on which day, what.
-_Kind = tuple[int, int | None, date, str]
+# User, key, day and endpoint.
+_CountKey = tuple[int, int | None, date, str]
 
 
 class Usage:
-    """The counts of this process. `count` is a few dictionary operations and may be called from an event loop."""
+    """The counts of this process; `count` does no I/O, so event loops may call it."""
 
     def __init__(self) -> None:
-        self._calls: Counter[_Kind] = Counter()
-        self._errors: Counter[_Kind] = Counter()
-        self._rows: deque[RequestLog] = deque(maxlen=MOST_WAITING)
+        self._calls: Counter[_CountKey] = Counter()
+        self._errors: Counter[_CountKey] = Counter()
+        self._rows: deque[RequestLog] = deque(maxlen=MAX_BUFFERED_ROWS)
         self._lock = Lock()
-        self._owner = 0
+        self._process_id = 0
 
     def count(self, principal: Principal, endpoint: str, status: int, times: int = 1) -> None:
-        """Count calls of somebody we know; those of nobody we know are only written down."""
+        """Count calls of a user; anonymous calls are only logged."""
         if principal.user_id is None:
             return
-        kind = (principal.user_id, principal.key_id, utc_now().date(), endpoint[:LONGEST_ENDPOINT])
+        key = (principal.user_id, principal.key_id, utc_now().date(), endpoint[:MAX_ENDPOINT_CHARACTERS])
         with self._lock:
-            self._calls[kind] += times
-            if status >= FIRST_ERROR:
-                self._errors[kind] += times
+            self._calls[key] += times
+            if status >= FIRST_ERROR_STATUS:
+                self._errors[key] += times
         self._start()
 
     def log_request(self, principal: Principal | None, call: ApiCall) -> None:
-        """Keep a row about the call."""
+        """Buffer a row of the request log."""
         self._rows.append(
             RequestLog(
                 at=utc_now(),
                 user_id=None if principal is None else principal.user_id,
                 key_id=None if principal is None else principal.key_id,
                 method=call.method[:8],
-                endpoint=call.endpoint[:LONGEST_ENDPOINT],
-                path=readable(call.path)[:LONGEST_PATH],
+                endpoint=call.endpoint[:MAX_ENDPOINT_CHARACTERS],
+                path=storable_text(call.path)[:MAX_PATH_CHARACTERS],
                 status=call.status,
                 duration_ms=round(call.duration_s * 1000, 2),
                 network=call.network,
@@ -96,7 +96,7 @@ class Usage:
         self._start()
 
     def flush(self) -> None:
-        """Store what was counted; what the database does not take now is tried again with the next."""
+        """Store counts and rows; after a database error they are retried with the next flush."""
         with self._lock:
             calls, self._calls = self._calls, Counter()
             errors, self._errors = self._errors, Counter()
@@ -106,24 +106,24 @@ class Usage:
             calls, errors = Counter(), Counter()
             RequestLog.objects.bulk_create(rows)
         except DataError:
-            # Tried again they would be refused again, and hold up all that come after them.
-            log.exception("requests_not_written_down", rows=len(rows))
+            # A retry would fail again and block all later rows.
+            log.exception("request_log_rows_rejected", rows=len(rows))
         except DatabaseError as error:
-            log.warning("usage_not_stored", reason=type(error).__name__, calls=sum(calls.values()), rows=len(rows))
+            log.warning("usage_flush_failed", reason=type(error).__name__, calls=sum(calls.values()), rows=len(rows))
             with self._lock:
                 self._calls.update(calls)
                 self._errors.update(errors)
-            self._rows.extendleft(reversed(rows[: MOST_WAITING - len(self._rows)]))
+            self._rows.extendleft(reversed(rows[: MAX_BUFFERED_ROWS - len(self._rows)]))
 
     def _start(self) -> None:
-        """Flush from a thread of this process, also after a fork, and once more when the process ends."""
-        if self._owner == os.getpid() or not settings.HINDCAST_FLUSH_USAGE:
+        """Start the flushing thread of this process, also after a fork; the last flush is at exit."""
+        if self._process_id == os.getpid() or not settings.HINDCAST_FLUSH_USAGE:
             return
-        self._owner = os.getpid()
+        self._process_id = os.getpid()
         atexit.register(self._flush_and_close)
-        Thread(target=self._flush_for_ever, name="usage", daemon=True).start()
+        Thread(target=self._flush_loop, name="usage", daemon=True).start()
 
-    def _flush_for_ever(self) -> None:
+    def _flush_loop(self) -> None:
         while True:
             time.sleep(FLUSH_EVERY_S)
             if self._calls or self._rows:
@@ -139,17 +139,17 @@ class Usage:
 USAGE = Usage()
 
 
-def readable(path: str) -> str:
-    """The path with other characters for what PostgreSQL holds in no text: NUL, and halves of surrogate pairs."""
+def storable_text(path: str) -> str:
+    """Return the path with replacements for what PostgreSQL text cannot store: NUL and lone surrogates."""
     return path.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _store_counts(calls: Counter[_Kind], errors: Counter[_Kind], *, now: datetime) -> None:
-    """Add the counts in one statement, in one order for all processes, and note when keys were used."""
+def _store_counts(calls: Counter[_CountKey], errors: Counter[_CountKey], *, now: datetime) -> None:
+    """Add the counts in one statement, ordered to avoid deadlocks, and set `last_used_at` of the keys."""
     if not calls:
         return
-    kinds = sorted(calls, key=lambda kind: (kind[0], kind[1] or 0, kind[2], kind[3]))
-    columns = [list(column) for column in zip(*kinds, strict=True)]
+    keys = sorted(calls, key=lambda key: (key[0], key[1] or 0, key[2], key[3]))
+    columns = [list(column) for column in zip(*keys, strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(_ADD_SQL, [*columns, [calls[kind] for kind in kinds], [errors[kind] for kind in kinds]])
-    ApiKey.objects.filter(pk__in={key for _, key, _, _ in kinds if key is not None}).update(last_used_at=now)
+        cursor.execute(_ADD_SQL, [*columns, [calls[key] for key in keys], [errors[key] for key in keys]])
+    ApiKey.objects.filter(pk__in={api_key for _, api_key, _, _ in keys if api_key is not None}).update(last_used_at=now)

@@ -1,4 +1,4 @@
-"""The pages of an account that sign-in itself does not bring: settings, agreement, texts, deletion."""
+"""Account pages besides those of allauth: settings, agreement, legal documents, deletion."""
 
 import time
 
@@ -20,7 +20,7 @@ from accounts.forms.account import DeletionForm
 from accounts.forms.agreement import AgreementFields
 from accounts.legal_documents import LEGAL_DOCUMENTS
 from accounts.models import User
-from accounts.selectors import acceptances_of, recent_events, vendors_of
+from accounts.selectors import acceptances_of, recent_events, social_accounts_of
 from accounts.services.agreements import accept_documents
 from accounts.services.deletion import delete_account
 from accounts.wall_clock import utc_now
@@ -32,29 +32,29 @@ RECENT_SIGN_IN_S = 600
 @never_cache
 @login_required
 def account_settings(request: HttpRequest) -> HttpResponse:
-    """All that a person can see and change about the account."""
+    """Show the account with its connected accounts, acceptances and recent activity."""
     user = authenticated_user(request)
-    context = {"events": recent_events(user), "acceptances": acceptances_of(user), "vendors": vendors_of(user)}
+    context = {"events": recent_events(user), "acceptances": acceptances_of(user), "vendors": social_accounts_of(user)}
     return render(request, "accounts/settings.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @login_stage_required(stage=AgreementStage.key, redirect_urlname="account_login")
 def agreement(request: HttpRequest) -> HttpResponse:
-    """Asks a person who is about to be signed in to accept what is new; without it nobody is signed in."""
-    stage: AgreementStage = request._login_stage  # type: ignore[attr-defined]  # put there by the decorator
+    """Require acceptance of the current documents before completing a sign-in."""
+    stage: AgreementStage = request._login_stage  # type: ignore[attr-defined]  # set by the decorator
     form = AgreementFields(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         accept_documents(user=stage.login.user, now=utc_now())
-        answer: HttpResponse = stage.exit()
-        return answer
+        response: HttpResponse = stage.exit()
+        return response
     context = {"form": form, "is_new": not acceptances_of(stage.login.user).exists()}
     return render(request, "accounts/agreement.html", context, status=422 if form.errors else 200)
 
 
 @require_GET
 def text(request: HttpRequest, slug: str) -> HttpResponse:
-    """One of the texts, with the day from which it holds."""
+    """Show a legal document."""
     document = LEGAL_DOCUMENTS[slug]
     return render(request, document.template, {"document": document})
 
@@ -63,10 +63,10 @@ def text(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @login_required
 def delete(request: HttpRequest) -> HttpResponse:
-    """Tells what goes and what stays, and deletes the account of whoever proves to be its owner."""
+    """Explain and perform the deletion of the account, after its password or a recent sign-in."""
     user = authenticated_user(request)
-    if not user.has_usable_password() and not signed_in_lately(request):
-        messages.info(request, "Sign in once more, so that we know it is you; then delete the account.")
+    if not user.has_usable_password() and not has_recent_sign_in(request):
+        messages.info(request, "Please sign in again to confirm that it is you, then delete the account.")
         logout(request)
         return HttpResponseRedirect(f"{reverse('account_login')}?next={reverse('accounts:delete')}")
     form = DeletionForm(request.POST if request.method == "POST" else None, user=user)
@@ -77,19 +77,19 @@ def delete(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(error))
         else:
             logout(request)
-            messages.success(request, "Your account is deleted, with everything that was yours.")
+            messages.success(request, "Your account and your data have been deleted.")
             return redirect("predictions:home")
     return render(request, "accounts/delete.html", {"form": form}, status=422 if form.errors else 200)
 
 
 def authenticated_user(request: HttpRequest) -> User:
-    """Who is signed in; raises BadRequest for nobody."""
+    """Return the signed-in user. Raises BadRequest for anonymous requests."""
     if not isinstance(request.user, User):
         raise BadRequest("Sign in first.")
     return request.user
 
 
-def signed_in_lately(request: HttpRequest) -> bool:
-    """Whether this session was opened in the last ten minutes."""
+def has_recent_sign_in(request: HttpRequest) -> bool:
+    """Return whether this session signed in within the last ten minutes."""
     records = get_authentication_records(request, authenticated_user(request))
     return bool(records) and time.time() - float(records[-1]["at"]) < RECENT_SIGN_IN_S

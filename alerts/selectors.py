@@ -25,6 +25,13 @@ def alerts_of(user: User) -> QuerySet[Alert]:
     return Alert.objects.filter(rule__user=user).select_related("rule__instrument")[:RECENT_ALERTS]
 
 
+def latest_alerts(user_ids: Iterable[int], instrument_pks: Iterable[int]) -> QuerySet[Alert]:
+    """Return the latest alert of each of these users about each of these instruments."""
+    among = Alert.objects.filter(rule__user__in=user_ids, rule__instrument__in=instrument_pks)
+    pair = ("rule__user_id", "rule__instrument_id")
+    return among.select_related("rule__instrument").order_by(*pair, "-raised_at", "-pk").distinct(*pair)
+
+
 def export_for(user: User) -> dict[str, Any]:
     """Return all of the user's rows in this app as JSON values, newest first."""
     rules = rules_of(user).prefetch_related("alerts__attempts")
@@ -34,9 +41,9 @@ def export_for(user: User) -> dict[str, Any]:
 def _exported(rule: Rule) -> dict[str, Any]:
     return {
         "symbol": rule.instrument.symbol,
-        "when": rule.phrase,
+        "condition": rule.phrase,
         "is_active": rule.is_active,
-        "made_at": rule.created_at.isoformat(),
+        "created_at": rule.created_at.isoformat(),
         "alerts": [
             {
                 "session": alert.session.isoformat(),

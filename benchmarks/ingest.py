@@ -1,4 +1,4 @@
-"""`make bench-ingest`: how fast bars are stored and read, beside raw COPY, bulk_create and the ORM."""
+"""`make bench-ingest`: import and read speed of bars, compared with raw COPY, bulk_create and the ORM."""
 
 from argparse import ArgumentParser
 

@@ -1,4 +1,4 @@
-"""The cases of `benchmarks.ingest`; importable once Django is set up."""
+"""Cases of `benchmarks.ingest`; imported after Django is set up."""
 
 import statistics
 import sys
@@ -32,7 +32,7 @@ BULK_SYMBOLS = 10
 SOURCE = "bench"
 MAKE_RAW = "CREATE TABLE bench_raw (LIKE marketdata_dailybar)"
 DROP_RAW = "DROP TABLE IF EXISTS bench_raw"
-MAY_CHECKPOINT = "SELECT pg_has_role('pg_checkpoint', 'member')"
+CAN_CHECKPOINT = "SELECT pg_has_role('pg_checkpoint', 'member')"
 COPY_RAW = COPY_STAGED.replace("incoming_bar", "bench_raw")
 CLEAR = "TRUNCATE marketdata_dailybar, marketdata_ingestionrun"
 PLAIN_MERGE = """
@@ -51,50 +51,50 @@ Histories = list[tuple[Instrument, BarColumns]]
 
 
 def run(*, symbols: int, days: int) -> None:
-    """Measure in a database of its own, print a table and, as the last line, one JSON object."""
+    """Measure in a separate database; print a table and, as the last line, one JSON object."""
     on = machine()
     with own_database():
-        figures = _measured(histories(symbols, days))
-    _tell(figures, symbols, days, on)
+        figures = _measure(make_histories(symbols, days))
+    _print_report(figures, symbols, days, on)
 
 
-def _measured(histories: Histories) -> dict[str, float]:
+def _measure(histories: Histories) -> dict[str, float]:
     rows = sum(len(columns) for _, columns in histories)
-    some = histories[:BULK_SYMBOLS]
-    few = sum(len(columns) for _, columns in some)
+    bulk_histories = histories[:BULK_SYMBOLS]
+    bulk_rows = sum(len(columns) for _, columns in bulk_histories)
     figures = {"rows": float(rows)}
-    figures |= _first_imported(histories, rows)
-    figures["unchanged_rows_s"] = rows / _seconds(lambda: imported(histories))
+    figures |= _measure_first_import(histories, rows)
+    figures["unchanged_rows_s"] = rows / _seconds(lambda: import_all(histories))
     changed = [(instrument, replace(columns, volume=columns.volume + 1)) for instrument, columns in histories]
-    figures["changed_rows_s"] = rows / _seconds(lambda: imported(changed))
+    figures["changed_rows_s"] = rows / _seconds(lambda: import_all(changed))
     instruments = [instrument for instrument, _ in histories]
     figures["block_read_ms"] = _median_ms(lambda: bar_arrays(instruments, latest=LATEST))
     figures["orm_read_ms"] = _median_ms(lambda: _orm_each(instruments))
     figures["orm_one_query_ms"] = _median_ms(lambda: _orm_together(instruments))
-    figures["plain_rows_s"] = rows / _seconds(lambda: _plain(histories))
+    figures["plain_rows_s"] = rows / _seconds(lambda: _plain_upsert(histories))
     _execute(CLEAR)
-    figures["bulk_create_rows_s"] = few / _seconds(lambda: _bulk_create(some))
+    figures["bulk_create_rows_s"] = bulk_rows / _seconds(lambda: _bulk_create(bulk_histories))
     return figures
 
 
-def _first_imported(histories: Histories, rows: int) -> dict[str, float]:
-    """Raw COPY and the import by turns, each from a database at rest: the middle of their seconds."""
-    copies = _copies(histories)
-    raw, through_checks = [], []
+def _measure_first_import(histories: Histories, rows: int) -> dict[str, float]:
+    """Alternate raw COPY and import, each after a checkpoint; compare their median seconds."""
+    copies = _encoded(histories)
+    raw, checked = [], []
     for _ in range(ROUNDS):
-        _at_rest()
+        _reset()
         raw.append(_seconds(lambda: _copy_raw(copies)))
-        _at_rest()
-        through_checks.append(_seconds(lambda: imported(histories)))
-    return {"copy_rows_s": rows / statistics.median(raw), "import_rows_s": rows / statistics.median(through_checks)}
+        _reset()
+        checked.append(_seconds(lambda: import_all(histories)))
+    return {"copy_rows_s": rows / statistics.median(raw), "import_rows_s": rows / statistics.median(checked)}
 
 
-def _at_rest() -> None:
-    """Without bars, and, where the user may ask for it, with nothing left to be written behind the clock."""
+def _reset() -> None:
+    """Delete all bars and, if permitted, run a checkpoint, so that no earlier write is measured."""
     _execute(DROP_RAW)
     _execute(CLEAR)
     with connection.cursor() as cursor:
-        cursor.execute(MAY_CHECKPOINT)
+        cursor.execute(CAN_CHECKPOINT)
         if cursor.fetchone()[0]:
             cursor.execute("CHECKPOINT")
 
@@ -109,40 +109,40 @@ def _ratios(figures: dict[str, float]) -> dict[str, float]:
     return {name: round(ratio, 3) for name, ratio in ratios.items()}
 
 
-def _tell(figures: dict[str, float], symbols: int, days: int, on: str) -> None:
+def _print_report(figures: dict[str, float], symbols: int, days: int, on: str) -> None:
     table = Table("what", "figure", "unit", title=f"{symbols} symbols x {days} sessions")
     lines = [
         ("raw COPY into the same columns, no index", "copy_rows_s", "rows/s"),
-        ("import: judged, copied, merged, with blocks", "import_rows_s", "rows/s"),
+        ("import: checked, copied, merged, with blocks", "import_rows_s", "rows/s"),
         ("import of changed versions of all bars", "changed_rows_s", "rows/s"),
         ("bulk_create(update_conflicts)", "bulk_create_rows_s", "rows/s"),
-        ("import of what is stored already", "unchanged_rows_s", "rows/s"),
-        ("the same by a plain upsert", "plain_rows_s", "rows/s"),
+        ("import of unchanged bars", "unchanged_rows_s", "rows/s"),
+        ("the same with a plain upsert", "plain_rows_s", "rows/s"),
         (f"latest {LATEST} bars of each from blocks", "block_read_ms", "ms"),
         ("the same through the ORM, symbol by symbol", "orm_read_ms", "ms"),
         ("the same through the ORM, one query", "orm_one_query_ms", "ms"),
     ]
-    for words, name, unit in lines:
-        table.add_row(words, f"{figures[name]:,.0f}" if figures[name] >= 100 else f"{figures[name]:.1f}", unit)
+    for label, name, unit in lines:
+        table.add_row(label, f"{figures[name]:,.0f}" if figures[name] >= 100 else f"{figures[name]:.1f}", unit)
     for name, ratio in _ratios(figures).items():
         table.add_row(name, f"{ratio:.2f}", "ratio")
     Console(file=sys.stdout, width=100).print(table)
     write_summary("ingest", _ratios(figures), figures, on)
 
 
-def histories(symbols: int, days: int) -> Histories:
-    """Random walks with four decimals on real sessions; the same ones every time."""
-    chance = np.random.default_rng(20130102)
+def make_histories(symbols: int, days: int) -> Histories:
+    """Generate random walks with four decimals on real sessions, with a fixed seed."""
+    rng = np.random.default_rng(20130102)
     sessions = np.array(sessions_between("XNYS", date(1990, 1, 2), LAST)[-days:], dtype="datetime64[D]")
     instruments = Instrument.objects.bulk_create(
         [Instrument(symbol=f"B{number}", name=f"Bench {number}") for number in range(symbols)]
     )
-    return [(instrument, _walk(sessions, chance)) for instrument in instruments]
+    return [(instrument, _walk(sessions, rng)) for instrument in instruments]
 
 
-def _walk(sessions: np.ndarray, chance: np.random.Generator) -> BarColumns:
-    close = np.round(100 * np.exp(np.cumsum(chance.normal(0, 0.015, len(sessions)))), 4) + 0.01
-    opened = np.round(close * np.exp(chance.normal(0, 0.004, len(sessions))), 4)
+def _walk(sessions: np.ndarray, rng: np.random.Generator) -> BarColumns:
+    close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.015, len(sessions)))), 4) + 0.01
+    opened = np.round(close * np.exp(rng.normal(0, 0.004, len(sessions))), 4)
     return BarColumns(
         session=sessions,
         open=opened,
@@ -150,16 +150,16 @@ def _walk(sessions: np.ndarray, chance: np.random.Generator) -> BarColumns:
         low=np.round(np.minimum(opened, close) * 0.996, 4),
         close=close,
         adjusted_close=np.round(close * 0.9, 4),
-        volume=chance.integers(10_000, 50_000_000, len(sessions)).astype(np.float64),
+        volume=rng.integers(10_000, 50_000_000, len(sessions)).astype(np.float64),
     )
 
 
-def _copies(histories: Histories) -> list[bytes]:
-    """What raw COPY sends, made before the clock runs."""
-    return [b"".join(_copied(*history))[len(SIGNATURE) : -len(TRAILER)] for history in histories]
+def _encoded(histories: Histories) -> list[bytes]:
+    """Encode the input of raw COPY before timing starts."""
+    return [b"".join(_encode(*history))[len(SIGNATURE) : -len(TRAILER)] for history in histories]
 
 
-def _copied(instrument: Instrument, columns: BarColumns) -> Iterator[bytes]:
+def _encode(instrument: Instrument, columns: BarColumns) -> Iterator[bytes]:
     return copy_in_pieces(to_exact_columns(columns), instrument_id=instrument.pk, source=SOURCE, fetched_at=NOW)
 
 
@@ -173,24 +173,24 @@ def _copy_raw(copies: Sequence[bytes]) -> None:
             copy.write(TRAILER)
 
 
-def imported(histories: Histories) -> None:
-    """As `import_bars` does it once it has read its file."""
-    for _ in map_in_threads(_imported, histories):
+def import_all(histories: Histories) -> None:
+    """Import as `import_bars` does after reading its file."""
+    for _ in map_in_threads(_import_one, histories):
         pass
 
 
-def _imported(history: tuple[Instrument, BarColumns]) -> None:
+def _import_one(history: tuple[Instrument, BarColumns]) -> None:
     instrument, columns = history
     import_columns(instrument=instrument, offered=SourceColumns(SOURCE, columns, LAST), now=NOW)
 
 
-def _plain(histories: Histories) -> None:
+def _plain_upsert(histories: Histories) -> None:
     for instrument, columns in histories:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(MAKE_STAGING)
             cursor.execute(EMPTY_STAGING)
             with cursor.copy(COPY_STAGED) as copy:
-                copy.write(b"".join(_copied(instrument, columns)))
+                copy.write(b"".join(_encode(instrument, columns)))
             cursor.execute(PLAIN_MERGE)
 
 

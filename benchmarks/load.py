@@ -8,7 +8,7 @@ from benchmarks.frame import run_cases
 def main() -> None:
     parser = ArgumentParser(prog="bench-load", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long the load lasts (default: 10)")
-    parser.add_argument("--share", type=float, default=0.7, help="of the capacity, how much is asked (default: 0.7)")
+    parser.add_argument("--share", type=float, default=0.7, help="share of the capacity that is used (default: 0.7)")
     options = parser.parse_args()
     if options.minutes < 0.5 or not 0 < options.share <= 1:
         parser.error("--minutes must be at least 0.5, and --share above 0 and at most 1.")

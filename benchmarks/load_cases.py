@@ -17,7 +17,7 @@ from benchmarks.api_scene import EMAIL, keep_answers, prepared
 from benchmarks.api_servers import Server, ours
 from benchmarks.frame import machine, own_database
 from benchmarks.load_drive import Driver
-from benchmarks.load_mix import Call, mix_of
+from benchmarks.load_mix import Call, request_mix
 from benchmarks.load_stream import Stream
 from benchmarks.load_worker import PROCESSES, Worker, renew
 from config.devserver.demo import collect_static
@@ -34,7 +34,7 @@ CALLERS = 32
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The processes that run, and what is called."""
+    """The running processes and the calls of the load."""
 
     web: Server
     edge: Server
@@ -44,20 +44,20 @@ class Site:
     headers: dict[str, str]
 
     def driver(self) -> Driver:
-        """A caller of all of it."""
+        """Return a client of both servers."""
         return Driver({"web": self.web.port, "edge": self.edge.port}, self.mix, self.headers)
 
 
 def run(*, seconds: float, share: float) -> None:
     """Measure in a database of its own, print a table and, as the last line, one JSON object."""
     on = machine()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     with own_database(DATABASE):
         collect_static()
         with _site() as site:
-            measured = asyncio.run(_measured(site, seconds, share))
-    load_report.tell(measured, on)
+            measured = asyncio.run(_measure(site, seconds, share))
+    load_report.report(measured, on)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def _site() -> Iterator[Site]:
     stocks = list(Instrument.objects.order_by("symbol"))
     _, key = key_of(User.objects.get(email=EMAIL), Scope.READ, Scope.PREDICT)
     headers = {"X-API-Key": key}
-    mix = mix_of([one.symbol for one in stocks], scene.forecast_id, headers)
+    mix = request_mix([one.symbol for one in stocks], scene.forecast_id, headers)
     variables = scene.variables(folder)
     with ExitStack() as stack:
         worker = Worker(variables, folder / "worker.log")
@@ -82,7 +82,7 @@ def _site() -> Iterator[Site]:
         yield Site(web, edge, worker, mix, stocks, headers)
 
 
-async def _measured(site: Site, seconds: float, share: float) -> load_report.Measured:
+async def _measure(site: Site, seconds: float, share: float) -> load_report.Measured:
     warm = site.driver()
     await warm.first_job()
     await warm.closed(CALLERS, WARM_S)
@@ -90,7 +90,7 @@ async def _measured(site: Site, seconds: float, share: float) -> load_report.Mea
     capacity = await full.closed(CALLERS, CAPACITY_S)
     driver, stream = site.driver(), Stream(site.edge, site.stocks[:FOLLOWED])
     rate = share * capacity
-    restarts = asyncio.create_task(_restarted(site, seconds / 2))
+    restarts = asyncio.create_task(_restart(site, seconds / 2))
     listening = asyncio.create_task(stream.run(seconds))
     began = time.monotonic()
     await driver.open(rate, seconds)
@@ -102,7 +102,7 @@ async def _measured(site: Site, seconds: float, share: float) -> load_report.Mea
     )
 
 
-async def _restarted(site: Site, after_s: float) -> tuple[float, float]:
+async def _restart(site: Site, after_s: float) -> tuple[float, float]:
     """Restart the worker, then renew the processes of `web`."""
     await asyncio.sleep(after_s)
     away = await asyncio.to_thread(site.worker.restart)

@@ -1,4 +1,4 @@
-"""A client that costs little: calls over connections that are kept, by as many as are needed at once."""
+"""Cheap HTTP client with keep-alive connections, as many as are needed at once."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Unanswered(Exception):
-    """A call got no whole answer; the message says why."""
+    """A call got no complete answer; the message gives the reason."""
 
 
 class _Closed(Exception):
@@ -29,21 +29,21 @@ class Answer:
 
 @dataclass(slots=True)
 class Origin:
-    """One server. Of idle connections the one used last is taken first.
+    """One server; the idle connection used last is taken first.
 
-    A kept connection may be closed by the server just when a call is sent over it. Every call here may be sent again,
-    and is, as browsers and proxies do; a new connection that fails is a failure.
+    The server may close a keep-alive connection just when a call is sent over it. As browsers do, the client repeats
+    the call over a new connection; a failure there counts.
     """
 
     port: int
-    sent_again: int = 0
+    repeated: int = 0
     _idle: list[Wire] = field(default_factory=list)
 
-    async def ask(self, request: bytes) -> Answer:
-        """The answer to a whole request; raises Unanswered."""
+    async def send(self, request: bytes) -> Answer:
+        """Return the answer to a request. Raises Unanswered."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await self._asked(request)
+                return await self._send_until_answered(request)
         except TimeoutError as error:
             raise Unanswered(f"no answer in {PATIENCE_S:.0f} s") from error
         except (OSError, _Closed, asyncio.IncompleteReadError) as error:
@@ -54,15 +54,15 @@ class Origin:
         while self._idle:
             self._idle.pop()[1].close()
 
-    async def _asked(self, request: bytes) -> Answer:
+    async def _send_until_answered(self, request: bytes) -> Answer:
         while self._idle:
             try:
-                return await self._exchanged(self._idle.pop(), request)
+                return await self._exchange(self._idle.pop(), request)
             except _Closed:
-                self.sent_again += 1
-        return await self._exchanged(await asyncio.open_connection(HOST, self.port), request)
+                self.repeated += 1
+        return await self._exchange(await asyncio.open_connection(HOST, self.port), request)
 
-    async def _exchanged(self, wire: Wire, request: bytes) -> Answer:
+    async def _exchange(self, wire: Wire, request: bytes) -> Answer:
         reader, writer = wire
         keep = False
         try:
@@ -90,5 +90,5 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, re
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     length = headers.get("content-length")
     if length is None:
-        raise Unanswered("an answer that does not say how long it is")
+        raise Unanswered("an answer without Content-Length")
     return Answer(int(first.split(" ", 2)[1]), headers, await reader.readexactly(int(length)))

@@ -1,4 +1,4 @@
-"""Sends the mix: as fast as so many callers can, or at a rate that waits for nobody."""
+"""Sends the mix in a closed loop of callers, or in an open loop at a fixed rate."""
 
 import asyncio
 import json
@@ -17,23 +17,22 @@ SEED = 7
 
 
 @dataclass(slots=True)
-class Taken:
-    """The calls of one kind: milliseconds of those that were answered as they should be, and how many were not."""
+class Timings:
+    """Calls of one kind: milliseconds of the successful ones, and the number of failures."""
 
     ms: list[float] = field(default_factory=list)
     failed: int = 0
 
 
 class Driver:
-    """Calls what the mix holds, by chance, and notes what came of it.
+    """Sends random calls of the mix and records their times.
 
-    The time of a call of an open load runs from the moment at which it was due: one that is sent late, because the
-    machine was busy, has waited that long as well.
+    In an open loop the time of a call starts when it is due, so a call sent late includes its delay.
     """
 
     def __init__(self, ports: Mapping[str, int], mix: Sequence[Call], headers: Mapping[str, str]) -> None:
-        self.taken: dict[str, Taken] = {}
-        self.jobs = Taken()
+        self.timings: dict[str, Timings] = {}
+        self.jobs = Timings()
         self.late_ms: list[float] = []
         self.complaints: Counter[str] = Counter()
         self._origins = {name: Origin(port) for name, port in ports.items()}
@@ -43,14 +42,14 @@ class Driver:
         self._waiting: set[asyncio.Task[None]] = set()
 
     @property
-    def sent_again(self) -> int:
-        """Calls whose kept connection was closed just then."""
-        return sum(origin.sent_again for origin in self._origins.values())
+    def repeated(self) -> int:
+        """Return how many calls met a closed keep-alive connection."""
+        return sum(origin.repeated for origin in self._origins.values())
 
     async def first_job(self) -> None:
-        """Have a job done, so that a worker is known to run; raises SystemExit when none is."""
+        """Run one job, to prove that a worker runs. Raises SystemExit."""
         await self._call(next(call for call in self._mix if call.name == JOB), time.monotonic())
-        await self._settled()
+        await self._finish_open_calls()
         if not self.jobs.ms:
             raise SystemExit(f"No worker does a batch job: {', '.join(self.complaints)}")
 
@@ -64,11 +63,11 @@ class Driver:
 
         await asyncio.gather(*(caller() for _ in range(callers)))
         lasted = time.monotonic() - began
-        await self._settled()
-        return sum(len(taken.ms) for taken in self.taken.values()) / lasted
+        await self._finish_open_calls()
+        return sum(len(timings.ms) for timings in self.timings.values()) / lasted
 
     async def open(self, per_second: float, seconds: float) -> None:
-        """Send a call every 1 / `per_second`, whatever became of those before it."""
+        """Send a call every 1 / `per_second`, without waiting for earlier answers."""
         began = time.monotonic()
         for number in range(int(per_second * seconds)):
             due = began + number / per_second
@@ -77,7 +76,7 @@ class Driver:
                 await asyncio.sleep(early)
             self.late_ms.append(1000 * max(0.0, time.monotonic() - due))
             self._begin(self._call(self._next(), due))
-        await self._settled()
+        await self._finish_open_calls()
 
     def _next(self) -> Call:
         return self._chance.choices(self._mix, self._weights)[0]
@@ -87,39 +86,39 @@ class Driver:
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
-    async def _settled(self) -> None:
+    async def _finish_open_calls(self) -> None:
         while self._waiting:
             await asyncio.gather(*self._waiting)
         for origin in self._origins.values():
             origin.close()
 
     async def _call(self, call: Call, due: float) -> None:
-        answer = await self._answered(call.name, call.server, call.request(self._chance), call.status, due)
+        answer = await self._send(call.name, call.server, call.request(self._chance), call.status, due)
         if answer is not None and call.name == JOB:
             self._begin(self._job(answer.headers["location"], due))
 
-    async def _answered(self, name: str, server: str, request: bytes, status: int, due: float) -> Answer | None:
-        """The answer, if it is what it should be; notes how long it took."""
-        taken = self.taken.setdefault(name, Taken())
+    async def _send(self, name: str, server: str, request: bytes, status: int, due: float) -> Answer | None:
+        """Return the answer if it has the expected status, and record its time."""
+        timings = self.timings.setdefault(name, Timings())
         try:
-            answer = await self._origins[server].ask(request)
+            answer = await self._origins[server].send(request)
         except Unanswered as error:
-            taken.failed += 1
+            timings.failed += 1
             self.complaints[f"{name}: {error}"] += 1
             return None
         if answer.status != status:
-            taken.failed += 1
+            timings.failed += 1
             self.complaints[f"{name}: {answer.status} {answer.body[:200].decode(errors='replace')}"] += 1
             return None
-        taken.ms.append(1000 * (time.monotonic() - due))
+        timings.ms.append(1000 * (time.monotonic() - due))
         return answer
 
     async def _job(self, path: str, due: float) -> None:
-        """Ask how the job gets on until it is done, which it has to be within two minutes."""
+        """Poll the job until it is done, at most two minutes."""
         request = request_of("GET", path, self._headers)
         while time.monotonic() < due + JOB_PATIENCE_S:
             await asyncio.sleep(POLL_S)
-            answer = await self._answered("state of a job", "web", request, 200, time.monotonic())
+            answer = await self._send("state of a job", "web", request, 200, time.monotonic())
             if answer is not None and json.loads(answer.body)["status"] == "done":
                 self.jobs.ms.append(1000 * (time.monotonic() - due))
                 return

@@ -1,4 +1,4 @@
-"""What is called in the mixed load, and how often beside the rest."""
+"""Calls of the mixed load and their shares."""
 
 import json
 import random
@@ -15,7 +15,7 @@ JOB = "batch job"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A kind of call: out of the sum of all `weight`s so many go to `server`, each a request made by chance."""
+    """A kind of call with its share of all weights; `request` makes a random one for `server`."""
 
     name: str
     weight: float
@@ -24,8 +24,8 @@ class Call:
     status: int = 200
 
 
-def mix_of(symbols: Sequence[str], forecast_id: int, headers: Mapping[str, str]) -> list[Call]:
-    """Readers mostly: programs that ask for forecasts, people who look at pages, some who ask for many at once."""
+def request_mix(symbols: Sequence[str], forecast_id: int, headers: Mapping[str, str]) -> list[Call]:
+    """Return the mix: mostly reads by programs, some pages, a few batches."""
 
     def get(path: str, **named: str) -> Callable[[random.Random], bytes]:
         def made(chance: random.Random) -> bytes:
@@ -42,9 +42,9 @@ def mix_of(symbols: Sequence[str], forecast_id: int, headers: Mapping[str, str])
 
     def batch(count: int) -> Callable[[random.Random], bytes]:
         def made(chance: random.Random) -> bytes:
-            asked = {"symbols": chance.sample(symbols, count), "horizon": chance.choice(HORIZONS)}
+            body = {"symbols": chance.sample(symbols, count), "horizon": chance.choice(HORIZONS)}
             own = {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex}
-            return request_of("POST", "/api/v1/predict/batch", {**headers, **own}, json.dumps(asked).encode())
+            return request_of("POST", "/api/v1/predict/batch", {**headers, **own}, json.dumps(body).encode())
 
         return made
 
@@ -69,7 +69,7 @@ def mix_of(symbols: Sequence[str], forecast_id: int, headers: Mapping[str, str])
 
 
 def request_of(method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
-    """A whole request."""
-    told = {"Host": HOST, **headers, **({"Content-Length": str(len(body))} if body else {})}
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items()), "", ""]
+    """Return a whole HTTP request."""
+    sent_headers = {"Host": HOST, **headers, **({"Content-Length": str(len(body))} if body else {})}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent_headers.items()), "", ""]
     return "\r\n".join(lines).encode() + body

@@ -1,4 +1,4 @@
-"""The sockets of the mixed load: each follows a few stocks, and somebody publishes their prices."""
+"""Sockets of the mixed load: each follows a few stocks whose prices are published."""
 
 import asyncio
 import json
@@ -20,17 +20,17 @@ LAST_S = 2.0
 
 @dataclass(slots=True)
 class Stream:
-    """What was published to the sockets and what came: `taken` in milliseconds from the one to the other."""
+    """Published messages, and in `received_ms` the delay of each one received."""
 
     edge: Server
     stocks: Sequence[Instrument]
     published: int = 0
-    taken: list[float] = field(default_factory=list)
+    received_ms: list[float] = field(default_factory=list)
 
     @property
     def missed(self) -> int:
-        """Messages that did not come."""
-        return self.published * SOCKETS - len(self.taken)
+        """Return how many messages were not received."""
+        return self.published * SOCKETS - len(self.received_ms)
 
     async def run(self, seconds: float) -> None:
         """Publish a price every half second for so long, to sockets that follow all of the stocks."""
@@ -60,11 +60,13 @@ class Stream:
             while True:
                 message = json.loads(await socket.recv())
                 if "sent_at" in message:
-                    self.taken.append(1000 * (time.monotonic() - message["sent_at"]))
+                    self.received_ms.append(1000 * (time.monotonic() - message["sent_at"]))
         except ConnectionClosed:
             return
 
     def _publish(self, stock: Instrument) -> None:
-        told = {"type": "change", "channel": NAME, "symbol": stock.symbol, "stale": False, "price": 100.0}
-        publish_messages([(f"{TOPIC_PREFIX}{stock.pk}", {**told, "as_of": "2023-09-21", "sent_at": time.monotonic()})])
+        message = {"type": "change", "channel": NAME, "symbol": stock.symbol, "stale": False, "price": 100.0}
+        publish_messages(
+            [(f"{TOPIC_PREFIX}{stock.pk}", {**message, "as_of": "2023-09-21", "sent_at": time.monotonic()})]
+        )
         self.published += 1

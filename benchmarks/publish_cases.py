@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.frame import machine, own_database, write_summary
-from benchmarks.ingest_cases import histories, imported
+from benchmarks.ingest_cases import import_all, make_histories
 from benchmarks.publish_floor import published_least
 from benchmarks.publish_naive import published_one_by_one
 from marketdata.models import Instrument
@@ -54,7 +54,7 @@ def run(*, symbols: int, days: int, rounds: int) -> None:
 def _measured(symbols: int, days: int, rounds: int) -> dict[str, float]:
     """Everybody takes a turn in each round, with a version of its own, so that nothing was said before."""
     warm_up()
-    imported(histories(symbols, days))
+    import_all(make_histories(symbols, days))
     Instrument.objects.update(is_active=True)
     _register()
     issued: dict[str, int] = {}

@@ -38,7 +38,6 @@ class QuoteRecord:
     symbol: str
     price: Decimal
     previous_close: Decimal | None
-    volume: int | None
     session: date
     at: datetime | None
     delayed: bool = False

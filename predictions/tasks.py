@@ -5,7 +5,7 @@ from datetime import date
 from celery import shared_task
 from django.db import OperationalError
 
-from accounts.services.idempotency import forget_old_calls
+from accounts.services.idempotency import delete_expired_keys
 from marketdata import clock
 from predictions.jobs import (
     ANNOUNCE,
@@ -70,6 +70,6 @@ def answer_one_piece(piece_pk: int) -> None:
 def sweep_batches() -> None:
     """Send for pieces whose message or worker was lost; forget batches and idempotency keys whose time is over."""
     now = clock.now()
-    forget_old_calls(now=now)
+    delete_expired_keys(now=now)
     forget_old_batches(now=now)
     enqueue_pieces(free_pieces(now=now).order_by("pk").values_list("pk", flat=True)[:MOST_SWEPT])

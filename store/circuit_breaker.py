@@ -90,7 +90,7 @@ class CircuitBreaker:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         if error is None or (isinstance(error, Exception) and not isinstance(error, self._failures)):
             if self._failed_in_a_row:

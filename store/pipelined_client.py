@@ -74,6 +74,18 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._write)
         self._unsent.append(command)
 
+    def send_all(self, commands: bytes, count: int, on_replies: Callable[[list[Any]], None]) -> None:
+        """Send several packed commands; `on_replies` receives all replies. Raises RedisConnectionError when closed."""
+        replies: list[Any] = []
+
+        def collect(reply: Any) -> None:
+            replies.append(reply)
+            if len(replies) == count:
+                on_replies(replies)
+
+        self.send(commands, collect)
+        self._callbacks.extend([collect] * (count - 1))
+
     def is_overdue(self) -> bool:
         """Return whether the server owes a reply for too long."""
         return bool(self._callbacks) and self._loop.time() - self._last_progress > REPLY_SECONDS
@@ -123,11 +135,14 @@ class PipelinedClient:
             raise RedisConnectionError("There is no connection to Redis.")
         self._connection.send(command, on_reply)
 
-    async def request(self, command: bytes) -> Any:
-        """Return the reply, or the server's error as a value. Raises RedisConnectionError without an answer."""
+    def send_all(self, commands: bytes, count: int, on_replies: Callable[[list[Any]], None]) -> None:
+        """Send `count` packed commands; `on_replies` is called once. Raises RedisConnectionError without a connection.
+
+        Each of the replies may be an exception.
+        """
         if self._connection is None:
             raise RedisConnectionError("There is no connection to Redis.")
-        return await _reply_to(self._connection, command)
+        self._connection.send_all(commands, count, on_replies)
 
     async def _stay_connected(self) -> None:
         pause_s = FIRST_PAUSE_SECONDS
@@ -169,13 +184,8 @@ class PipelinedClient:
 
 def packed_command(*words: bytes | str | int) -> bytes:
     """Return a command in the protocol of Redis."""
-    return b"*%d\r\n%b" % (len(words), packed_words(*words))
-
-
-def packed_words(*words: bytes | str | int) -> bytes:
-    """Return the words of a command without its head, so that commands can be put together from parts."""
     encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-    return b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded])
+    return b"*%d\r\n%b" % (len(words), b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded]))
 
 
 async def _reply_to(connection: Connection, command: bytes) -> Any:

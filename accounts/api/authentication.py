@@ -1,4 +1,4 @@
-"""Default authentication of every view of the API, by key, token or session, and how the schema tells of it."""
+"""Default authentication of API views by key, token or session, and its OpenAPI description."""
 
 from typing import Any
 
@@ -17,46 +17,46 @@ from accounts.principals import ANONYMOUS_SCOPES, Principal, has_header_credenti
 
 
 class PrincipalAuthentication(SessionAuthentication):
-    """`request.user` is read from the database when a view asks for it, `request.auth` is the Principal."""
+    """Sets `request.auth` to the Principal, and `request.user` to a user that is loaded on first access."""
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, Principal] | None:
-        """The person and the principal; None for one that nobody knows. Raises InvalidCredentials.
+        """Return the user and the principal; None for anonymous calls. Raises InvalidCredentials.
 
-        Only calls that rest on the session's cookie need the token that protects forms. Calls that come before signing
-        in read no credentials: programs send an access token that has expired along with what renews it.
+        Only session cookies need CSRF protection. Public calls ignore credentials, because clients send an expired
+        access token along with the refresh token.
         """
         http: HttpRequest = request._request
         if getattr(request.parser_context.get("view"), "required_scope", None) == PUBLIC:
             return None
         principal = principal_of(http)
-        person_id = principal.user_id
-        if person_id is None:
+        user_id = principal.user_id
+        if user_id is None:
             return None
         if has_header_credentials(http):
-            return SimpleLazyObject(lambda: _person(person_id)), principal  # type: ignore[return-value]  # stands for a User
+            return SimpleLazyObject(lambda: _load_user(user_id)), principal  # type: ignore[return-value]  # proxy of a User
         self.enforce_csrf(request)
-        return http.user, principal  # type: ignore[return-value]  # somebody, as the principal has an id
+        return http.user, principal  # type: ignore[return-value]  # a User, as the principal has an id
 
     def authenticate_header(self, request: Request) -> str:
-        """What a refusal says about how to sign in."""
+        """Return the WWW-Authenticate challenge."""
         return CHALLENGE
 
 
-def _person(person_id: int) -> User:
+def _load_user(user_id: int) -> User:
     try:
-        return User.objects.select_related("plan").get(pk=person_id)
+        return User.objects.select_related("plan").get(pk=user_id)
     except User.DoesNotExist as error:
         raise InvalidCredentials("inactive-account") from error
 
 
 class PrincipalScheme(OpenApiAuthenticationExtension):
-    """Three ways: a key, a token, the session of the site."""
+    """Security schemes: API key, bearer token, session cookie."""
 
     target_class = "accounts.api.authentication.PrincipalAuthentication"
     name = ["apiKey", "bearer", "session"]  # noqa: RUF012  # the generator reads a list
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
-        """One of the three, or none where calls without credentials are answered."""
+        """Return the alternatives: each scheme, and none where anonymous calls are allowed."""
         view = auto_schema.view
         scope = getattr(view, "required_scope", None)
         if scope == PUBLIC:
@@ -67,9 +67,19 @@ class PrincipalScheme(OpenApiAuthenticationExtension):
         return [*named, {}] if is_open else named
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
-        """What OpenAPI calls them, in the order of the names."""
+        """Return the definitions in the order of the names."""
         return [
-            {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key of `/api/v1/auth/keys`."},
-            {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "From `/api/v1/auth/token`."},
-            {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "The pages of this site."},
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-API-Key",
+                "description": "An API key from `/api/v1/auth/keys`.",
+            },
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An access token from `/api/v1/auth/token`.",
+            },
+            {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "The session of this website."},
         ]

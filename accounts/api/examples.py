@@ -1,4 +1,4 @@
-"""Bodies as they look, for the documentation."""
+"""Example bodies of the API documentation."""
 
 PASSWORD = "correct horse battery"
 REGISTER = {"email": "ada@example.com", "password": PASSWORD, "accepts_terms": True}
@@ -31,8 +31,11 @@ KEY = {
     "revoked_at": None,
 }
 NEW_KEY = {"name": "notebook", "scopes": ["read"], "expires_at": None}
-MADE_KEY = {**KEY, "key": "hc_7Qm2xVbAexampleexampleexampleexampl000000"}
-REGISTERED = {"account": ACCOUNT, "api_key": {**MADE_KEY, "name": "first key", "scopes": ["manage", "predict", "read"]}}
+CREATED_KEY = {**KEY, "key": "hc_7Qm2xVbAexampleexampleexampleexampl000000"}
+REGISTERED = {
+    "account": ACCOUNT,
+    "api_key": {**CREATED_KEY, "name": "first key", "scopes": ["manage", "predict", "read"]},
+}
 USAGE = {
     "plan": "free",
     "per_minute": 60,

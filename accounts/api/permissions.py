@@ -1,4 +1,4 @@
-"""Default permission of every view of the API: its scope, and whether it is for staff."""
+"""Default permission of API views: scope, account and staff checks."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from accounts.principals import principal_of
 PUBLIC = "public"
 
 
-class CallerPermission(BasePermission):
-    """A view says `required_scope`, and `staff_only = True` or `needs_account = True`; one that says nothing is closed.
+class ScopePermission(BasePermission):
+    """Checks the view's `required_scope`, `staff_only` and `needs_account`; a view without `required_scope` is closed.
 
-    `required_scope = "public"` is for calls that come before signing in, whoever makes them.
+    `required_scope = "public"` marks calls made before signing in.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether the principal may; a key without the scope raises ScopeMissing, which names it."""
+        """Return whether the call is permitted. Raises ScopeMissing for a key without the scope."""
         scope = getattr(view, "required_scope", None)
         if scope is None:
             return False

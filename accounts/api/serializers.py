@@ -1,4 +1,4 @@
-"""What the calls about accounts read and tell."""
+"""Serializers of the account endpoints."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,31 +15,31 @@ from accounts.wall_clock import utc_now
 from marketdata.api.base import RequestBody
 from marketdata.api.fields import SingleLineText, StrictBoolean, StrictText
 
-LONGEST_EMAIL = 254
-SHORTEST_PASSWORD = 8
-LONGEST_LIFE_DAYS = 3650
+MAX_EMAIL_CHARACTERS = 254
+MIN_PASSWORD_CHARACTERS = 8
+MAX_KEY_LIFE_DAYS = 3650
 
 
 @extend_schema_field({"type": "boolean", "const": True})
 class Consent(StrictBoolean):
-    """The one flag that has to be set."""
+    """A flag that must be true."""
 
     def to_internal_value(self, data: Any) -> bool:
-        """Only yes will do."""
+        """Refuse false."""
         if not super().to_internal_value(data):
-            raise serializers.ValidationError("Without accepting the terms there is no account.")
+            raise serializers.ValidationError("Accept the terms to create an account.")
         return True
 
 
 class RegisterIn(RequestBody):
-    """An address, a password, and the consent without which there is no account."""
+    """E-mail address, password and acceptance of the terms."""
 
-    email = serializers.EmailField(max_length=LONGEST_EMAIL)
-    password = StrictText(min_length=SHORTEST_PASSWORD, max_length=MAX_PASSWORD_CHARACTERS, write_only=True)
-    accepts_terms = Consent(help_text="The terms and the disclaimer, as the site shows them.")
+    email = serializers.EmailField(max_length=MAX_EMAIL_CHARACTERS)
+    password = StrictText(min_length=MIN_PASSWORD_CHARACTERS, max_length=MAX_PASSWORD_CHARACTERS, write_only=True)
+    accepts_terms = Consent(help_text="Acceptance of the terms of use and the disclaimer on this site.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The same rules for passwords as on the pages. Raises WeakPassword."""
+        """Apply the password rules of the website. Raises WeakPassword."""
         try:
             validate_password(attrs["password"], User(email=attrs["email"]))
         except PasswordProblem as problem:
@@ -48,9 +48,9 @@ class RegisterIn(RequestBody):
 
 
 class SignInIn(RequestBody):
-    """An address and its password."""
+    """E-mail address and password."""
 
-    email = serializers.EmailField(max_length=LONGEST_EMAIL)
+    email = serializers.EmailField(max_length=MAX_EMAIL_CHARACTERS)
     password = StrictText(max_length=MAX_PASSWORD_CHARACTERS, write_only=True)
 
 
@@ -62,17 +62,17 @@ class RefreshIn(RequestBody):
 
 @extend_schema_serializer(component_name="Tokens")
 class TokensOut(serializers.Serializer):
-    """A pair of tokens; `access` goes into `Authorization: Bearer`, `refresh` is good for one renewal."""
+    """A pair of tokens: send `access` as `Authorization: Bearer`; `refresh` renews the pair once."""
 
     access = serializers.CharField()
     refresh = serializers.CharField()
     token_type = serializers.CharField(default="Bearer", help_text="Always `Bearer`.")
-    expires_in = serializers.IntegerField(source="expires_in_s", help_text="Seconds that `access` is good for.")
+    expires_in = serializers.IntegerField(source="expires_in_s", help_text="Lifetime of `access` in seconds.")
 
 
 @extend_schema_serializer(component_name="Account")
 class AccountOut(serializers.ModelSerializer):
-    """An account and the limits of its plan; null is no limit."""
+    """An account and the limits of its plan (null: no limit)."""
 
     per_minute = serializers.IntegerField(source="plan.per_minute", allow_null=True)
     per_day = serializers.IntegerField(source="plan.per_day", allow_null=True)
@@ -85,7 +85,7 @@ class AccountOut(serializers.ModelSerializer):
 
 @extend_schema_serializer(component_name="ApiKey")
 class ApiKeyOut(serializers.ModelSerializer):
-    """A key as it can be told at any time: without the key."""
+    """An API key without its secret text."""
 
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices))
     state = serializers.SerializerMethodField()
@@ -97,18 +97,18 @@ class ApiKeyOut(serializers.ModelSerializer):
         )  # fmt: skip
 
     def get_state(self, key: ApiKey) -> str:
-        """`active`, `expired` or `revoked`."""
+        """Return `active`, `expired` or `revoked`."""
         return key.state_at(utc_now())
 
 
 @extend_schema_serializer(component_name="NewApiKey")
 class NewApiKeyOut(ApiKeyOut):
-    """A key that was just made; `key` is told this once."""
+    """A new API key; `key` is shown once."""
 
     key = serializers.CharField()
 
     class Meta(ApiKeyOut.Meta):
-        fields = (*ApiKeyOut.Meta.fields, "key")  # type: ignore[assignment]  # one field more
+        fields = (*ApiKeyOut.Meta.fields, "key")  # type: ignore[assignment]  # adds a field
 
 
 @extend_schema_serializer(component_name="ApiKeys")
@@ -128,13 +128,13 @@ class RegisteredOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="RegistrationPending")
 class PendingOut(serializers.Serializer):
-    """What is told where addresses are confirmed by mail, whether or not there was an account."""
+    """The response while an address awaits verification, whether or not it has an account."""
 
     detail = serializers.CharField()
 
 
 class ApiKeyIn(RequestBody):
-    """What a new key is called, what it may do, and until when."""
+    """Name, permissions and expiry of a new key."""
 
     name = SingleLineText(max_length=60)
     scopes = serializers.ListField(
@@ -143,10 +143,10 @@ class ApiKeyIn(RequestBody):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
     def validate_expires_at(self, instant: Any) -> Any:
-        """In the future, and not too far. Raises ExpiryTooLate."""
+        """Require a future instant within the longest lifetime. Raises ExpiryTooLate."""
         if instant is None:
             return None
         now = utc_now()
-        if not now < instant <= now + timedelta(days=LONGEST_LIFE_DAYS):
-            raise ExpiryTooLate(LONGEST_LIFE_DAYS)
+        if not now < instant <= now + timedelta(days=MAX_KEY_LIFE_DAYS):
+            raise ExpiryTooLate(MAX_KEY_LIFE_DAYS)
         return instant

@@ -1,30 +1,32 @@
-"""`GET /usage`: what was called, against what the plan allows."""
+"""`GET /usage`: calls and the limits of the plan."""
 
 from typing import cast
 
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import examples
+from accounts.api.schema import account_operation
 from accounts.models import UsageDay, User
-from accounts.usage_selectors import usage_rows, used_on
+from accounts.usage_selectors import usage_on, usage_rows
 from accounts.wall_clock import utc_now
 from marketdata.api.base import ApiView
-from marketdata.api.schema import RESPONSE_HEADERS, problem_responses
 
-LONGEST_DAYS = 90
+MAX_DAYS = 90
 
 
 class UsageIn(serializers.Serializer):
-    """How far back."""
+    """Query of the usage."""
 
-    days = serializers.IntegerField(min_value=1, max_value=LONGEST_DAYS, default=30, help_text="Including today.")
+    days = serializers.IntegerField(
+        min_value=1, max_value=MAX_DAYS, default=30, help_text="Number of days, including today."
+    )
 
 
-class UsedOut(serializers.Serializer):
-    """Calls of today by one key (null: by tokens and pages), and how many are left; null is no limit."""
+class KeyUsageOut(serializers.Serializer):
+    """Today's calls by one key (null: website and tokens), and how many are left (null: no limit)."""
 
     key = serializers.CharField(allow_null=True)
     name = serializers.CharField()
@@ -44,38 +46,38 @@ class UsageDayOut(serializers.ModelSerializer):
 
 @extend_schema_serializer(component_name="Usage")
 class UsageOut(serializers.Serializer):
-    """The plan's limits, which each key has for itself, and the calls; counts are a few seconds old at most."""
+    """The plan's limits, which apply to each key separately, and the calls. Counts lag by a few seconds at most."""
 
     plan = serializers.CharField()
     per_minute = serializers.IntegerField(allow_null=True)
     per_day = serializers.IntegerField(allow_null=True)
-    today = UsedOut(many=True)
+    today = KeyUsageOut(many=True)
     days = UsageDayOut(many=True)
 
 
 class UsageView(ApiView):
-    """How much the caller's account calls."""
+    """Report the usage of the caller's account."""
 
     query_serializer = UsageIn
     required_scope = "read"
     needs_account = True
 
-    @extend_schema(
-        operation_id="usage",
-        tags=["accounts"],
-        summary="Your calls against your limits",
-        parameters=[query_serializer, *RESPONSE_HEADERS[1:]],
-        responses={200: UsageOut, **problem_responses(400, 401, 403, 429, 503)},
-        examples=[OpenApiExample("Ada", value=examples.USAGE, response_only=True, status_codes=["200"])],
+    @account_operation(
+        "usage",
+        "Get your API usage",
+        "Returns today's calls by key, and the calls of the last days by endpoint and key.",
+        query=UsageIn,
+        responses={200: (UsageOut, examples.USAGE)},
+        problems=(400, 401, 403, 429, 503),
     )
     def get(self, request: Request) -> Response:
-        """Today by key, and the last days by endpoint and key."""
+        """Return usage by key and by day."""
         days, user, today = self.validated_query(request)["days"], cast(User, request.user), utc_now().date()
         body = {
             "plan": user.plan_id,
             "per_minute": user.plan.per_minute,
             "per_day": user.plan.per_day,
-            "today": used_on(user, today),
+            "today": usage_on(user, today),
             "days": usage_rows(user, today=today, days=days),
         }
         return Response(UsageOut(body).data, headers={"Cache-Control": "no-store"})

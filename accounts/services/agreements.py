@@ -1,4 +1,4 @@
-"""Agreeing to the terms and the disclaimer."""
+"""Acceptance of the terms and the disclaimer."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from accounts.services.audit import network_of_request
 
 @transaction.atomic
 def accept_documents(*, user: User, now: datetime) -> None:
-    """Record that the person accepts today's versions of what has to be accepted; again changes nothing."""
+    """Record the user's acceptance of the current documents; a second call changes nothing."""
     network = network_of_request()
     for document in REQUIRED_DOCUMENTS:
         Acceptance.objects.get_or_create(

@@ -1,4 +1,4 @@
-"""Making and revoking API keys."""
+"""Creation and revocation of API keys."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ from accounts.principals import key_secret
 from accounts.selectors import keys_of, keys_usable_since, usable_keys
 from accounts.services.audit import record
 
-MOST_KEYS = 10
-# Each key has the plan's calls for itself; without this, keys made and revoked in turn would have no limit together.
-MOST_IN_A_DAY = 20
+MAX_USABLE_KEYS = 10
+# Each key has its own bucket; without this limit, creating and revoking keys in turn would bypass the plan.
+MAX_KEYS_PER_DAY = 20
 DAY = timedelta(days=1)
 
 
@@ -26,20 +26,19 @@ def create_api_key(
     scopes: Collection[str],
     expires_at: datetime | None,
     now: datetime,
-    maker_id: int | None = None,
+    creator_id: int | None = None,
 ) -> tuple[ApiKey, str]:
-    """Store a new key; returns the row and the key's text, which nobody can read again.
+    """Create a key; returns the row and the key's text, which is not stored.
 
-    Each call makes another key; one that is made by the key `maker_id` ends with it at the latest. Raises TooManyKeys,
-    KeyOutlivesCreator.
+    A key created with the key `creator_id` may not expire after it. Raises TooManyKeys, KeyOutlivesCreator.
     """
     User.objects.select_for_update().get(pk=owner.pk)
-    if usable_keys(owner, now=now).count() >= MOST_KEYS:
-        raise TooManyKeys(MOST_KEYS)
-    if keys_usable_since(owner, since=now - DAY).count() >= MOST_IN_A_DAY:
-        raise TooManyKeys(MOST_IN_A_DAY, within_a_day=True)
-    maker = None if maker_id is None else keys_of(owner).filter(pk=maker_id).first()
-    latest = None if maker is None else maker.expires_at
+    if usable_keys(owner, now=now).count() >= MAX_USABLE_KEYS:
+        raise TooManyKeys(MAX_USABLE_KEYS)
+    if keys_usable_since(owner, since=now - DAY).count() >= MAX_KEYS_PER_DAY:
+        raise TooManyKeys(MAX_KEYS_PER_DAY, within_a_day=True)
+    creator = None if creator_id is None else keys_of(owner).filter(pk=creator_id).first()
+    latest = None if creator is None else creator.expires_at
     if latest is not None and (expires_at is None or expires_at > latest):
         raise KeyOutlivesCreator(latest.isoformat())
     text = generate_key()
@@ -57,9 +56,9 @@ def create_api_key(
 
 @transaction.atomic
 def revoke_api_key(*, owner: User, key_id: int, now: datetime, detail: str = "") -> ApiKey:
-    """End a key of this person in every process, for good; revoking again changes nothing. Raises KeyUnknown.
+    """Revoke a key of this user permanently; a second call changes nothing. Raises KeyUnknown.
 
-    `detail` says who did it, where it was not the person.
+    `detail` names the actor in the audit log, if it was not the owner.
     """
     key = ApiKey.objects.select_for_update().filter(owner=owner, pk=key_id).first()
     if key is None:

@@ -1,4 +1,4 @@
-"""The record of what happened to accounts, keys and models."""
+"""Writes the audit log of accounts, keys and models."""
 
 from datetime import datetime
 
@@ -9,31 +9,31 @@ from accounts.limits import client_address, network_of
 from accounts.models import AuditEvent
 
 Kind = AuditEvent.Kind
-LONGEST_DETAIL = 200
+MAX_DETAIL_CHARACTERS = 200
 
 
 def record(*, kind: Kind, user: AbstractBaseUser | None, now: datetime, detail: str = "") -> AuditEvent:
-    """Add what `user` did or what was done to the account; called twice it is recorded twice.
+    """Add an event of the account `user`; each call adds a row.
 
-    Where from is known by itself while a request is answered, and stays empty in commands and jobs. `detail` names the
-    key, version or vendor, never a secret.
+    The client's network is taken from the current request, and is empty in commands and jobs. `detail` names the key,
+    version or provider, never a secret.
     """
     return AuditEvent.objects.create(
         kind=kind,
         user_id=None if user is None else user.pk,
-        detail=detail[:LONGEST_DETAIL],
+        detail=detail[:MAX_DETAIL_CHARACTERS],
         network=network_of_request(),
         recorded_at=now,
     )
 
 
 def network_of_request() -> str:
-    """The shortened address of whoever sent the request that is being answered; empty outside one."""
+    """Return the network of the current request's client; empty outside a request."""
     request = context.request
     return "" if request is None else network_of(client_address(request))
 
 
 def record_model_change(*, actor: AbstractBaseUser | None, version: str, rolled_back: bool, now: datetime) -> None:
-    """Add a promotion or a rollback; the registry of models knows this function by the settings only."""
+    """Add a promotion or a rollback; the model registry calls this through a setting."""
     kind = Kind.MODEL_ROLLED_BACK if rolled_back else Kind.MODEL_PROMOTED
     record(kind=kind, user=actor, now=now, detail=version)

@@ -1,4 +1,4 @@
-"""Deleting an account."""
+"""Deletion of accounts."""
 
 from datetime import datetime
 
@@ -12,18 +12,18 @@ ATTEMPTS = 3
 
 
 def delete_account(*, user: User, now: datetime, detail: str = "") -> None:
-    """Delete the person with everything that is theirs: alerts, keys, addresses, agreements.
+    """Delete the user and their rows: alerts, keys, addresses, agreements; a second call does nothing.
 
-    The ledger holds nothing of anybody; the audit keeps the account's number. `detail` says who did it, where it was
-    not the person. Deleting twice does nothing more. Raises LastAdministrator for the only account that may do all.
+    The audit log keeps the account's number. `detail` names the actor, if it was not the user. Raises
+    LastAdministrator for the only active superuser.
     """
     pk = user.pk
-    for left in reversed(range(ATTEMPTS)):
+    for attempts_left in reversed(range(ATTEMPTS)):
         try:
             _delete(pk, now, detail)
         except (IntegrityError, OperationalError):
-            # A program that uses the account at this moment has just added a row, or waits for us as we do for it.
-            if not left:
+            # A concurrent request of the account added a row or caused a deadlock.
+            if not attempts_left:
                 raise
         else:
             return

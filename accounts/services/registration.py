@@ -1,4 +1,4 @@
-"""Registering and signing in with address and password, telling nobody which addresses have accounts."""
+"""Registration and sign-in by e-mail and password, without revealing which addresses have accounts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +21,8 @@ FIRST_KEY = "first key"
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """A new account with its first key; the key's text is told once."""
+class Registration:
+    """A new account with its first key and the key's text."""
 
     user: User
     key: ApiKey
@@ -30,49 +30,51 @@ class Registered:
 
 
 @transaction.atomic
-def register(*, email: str, password: str, now: datetime) -> Registered:
-    """Make an account of somebody who accepts the terms, with a key for everything. Raises EmailTaken."""
-    user = _made(email, password, now)
+def register(*, email: str, password: str, now: datetime) -> Registration:
+    """Create an account that accepted the terms, with a key for every scope. Raises EmailTaken."""
+    user = _create_user(email, password, now)
     if user is None:
         raise EmailTaken
     key, text = create_api_key(owner=user, name=FIRST_KEY, scopes=Scope.values, expires_at=None, now=now)
-    return Registered(user, key, text)
+    return Registration(user, key, text)
 
 
 @transaction.atomic
 def register_unverified(*, request: HttpRequest, email: str, password: str, now: datetime) -> None:
-    """Make an account that waits for its address to be confirmed, and send the mail for that.
+    """Create an account and send its verification e-mail.
 
-    Where there is an account already its owner gets a mail that says so; whoever asked sees no difference.
+    If the address has an account, its owner gets an e-mail instead; the caller sees no difference.
     """
-    user = _made(email, password, now)
+    user = _create_user(email, password, now)
     if user is None:
         get_adapter(request).send_account_already_exists_mail(email)
         return
     EmailAddress.objects.get(user=user).send_confirmation(request, signup=True)
 
 
-def signed_in(*, request: HttpRequest, email: str, password: str, requires_verification: bool, now: datetime) -> User:
-    """The person with this address and password. Raises LoginFailed, EmailNotVerified.
+def authenticate_user(
+    *, request: HttpRequest, email: str, password: str, requires_verification: bool, now: datetime
+) -> User:
+    """Return the user with this e-mail and password. Raises LoginFailed, EmailNotVerified.
 
     An unknown address takes as long as a wrong password.
     """
     user = authenticate(request, email=email, password=password)
     if not isinstance(user, User) or not user.is_active:
-        tried = User.objects.filter(email__iexact=email).first()
-        record(kind=Kind.SIGN_IN_FAILED, user=tried, now=now, detail="by API" if tried else "by API: no such account")
+        target = User.objects.filter(email__iexact=email).first()
+        record(kind=Kind.SIGN_IN_FAILED, user=target, now=now, detail="API" if target else "API: unknown address")
         raise LoginFailed
     if (
         requires_verification
         and not EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists()
     ):
         raise EmailNotVerified
-    record(kind=Kind.SIGNED_IN, user=user, now=now, detail="by API")
+    record(kind=Kind.SIGNED_IN, user=user, now=now, detail="API")
     return user
 
 
-def _made(email: str, password: str, now: datetime) -> User | None:
-    """The new account; None for an address that has one, after the same work."""
+def _create_user(email: str, password: str, now: datetime) -> User | None:
+    """Create the user; returns None, after the same work, if the address has an account."""
     if User.objects.filter(email__iexact=email).exists():
         make_password(password)
         return None
@@ -83,5 +85,5 @@ def _made(email: str, password: str, now: datetime) -> User | None:
         return None
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
     accept_documents(user=user, now=now)
-    record(kind=Kind.SIGNED_UP, user=user, now=now, detail="by API")
+    record(kind=Kind.SIGNED_UP, user=user, now=now, detail="API")
     return user

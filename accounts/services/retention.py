@@ -1,4 +1,4 @@
-"""Deleting what was kept long enough."""
+"""Deletion of rows past their retention period."""
 
 from datetime import datetime, timedelta
 
@@ -8,14 +8,14 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from accounts.models import AuditEvent, RequestLog, TokenFamily
 from accounts.services.audit import record
 
-# What the database wants to hear before it lets rows of the audit go.
+# The trigger on the audit log allows deletes while this setting is "yes".
 SET_PRUNING = "SELECT set_config('hindcast.prune_audit', %s, true)"
 
 
 def delete_expired_rows(*, request_log_days: int, audit_days: int, now: datetime) -> dict[str, int]:
-    """Delete what is older than its retention, and tokens nobody can use any more; again changes nothing.
+    """Delete requests and events past their retention, and expired tokens; returns counts by kind.
 
-    `audit_days` of 0 keeps the audit for ever.
+    `audit_days` of 0 keeps the audit log without limit.
     """
     requests, _ = RequestLog.objects.filter(at__lt=now - timedelta(days=request_log_days)).delete()
     tokens, _ = OutstandingToken.objects.filter(expires_at__lt=now).delete()
@@ -26,7 +26,7 @@ def delete_expired_rows(*, request_log_days: int, audit_days: int, now: datetime
 
 @transaction.atomic
 def _prune_audit(*, before: datetime, now: datetime) -> int:
-    """Delete the events before an instant, and say so in the audit; returns how many they were."""
+    """Delete the events before an instant and record that; returns their number."""
     with connection.cursor() as cursor:
         cursor.execute(SET_PRUNING, ["yes"])
         events, _ = AuditEvent.objects.filter(recorded_at__lt=before).delete()

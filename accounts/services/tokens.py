@@ -1,6 +1,6 @@
-"""Signing in by API: pairs of tokens, their renewal, and the end of a family of them.
+"""API sign-in: issue, renewal and revocation of token families.
 
-A refresh token is good for one renewal. One that is shown again was stolen before or after, so its family ends.
+Refresh tokens are single-use. Reusing one revokes its family, as it may have been stolen.
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
 from accounts.errors import InvalidCredentials
 from accounts.models import TokenFamily, User
 from accounts.services.audit import Kind, record
-from accounts.tokens import FAMILY_CLAIM, LONGEST_TOKEN
+from accounts.tokens import FAMILY_CLAIM, MAX_TOKEN_CHARACTERS
 
 USER_CLAIM = "user_id"
-REPLAYED = "by API: a refresh token was shown again, which ends its sign-in"
+REPLAYED = "API: a refresh token was reused, so its session was revoked"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """An access token with its lifetime, and what renews it once."""
+    """An access token with its lifetime, and the refresh token that renews it once."""
 
     access: str
     refresh: str
@@ -31,8 +31,8 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """What a refresh token with a good signature says."""
+class _RefreshClaims:
+    """Claims of a refresh token with a valid signature."""
 
     family: UUID
     jti: str
@@ -40,40 +40,40 @@ class _Shown:
 
 @transaction.atomic
 def open_family(*, user: User, now: datetime) -> TokenPair:
-    """The tokens of a new sign-in; each call opens another family."""
+    """Return the tokens of a new family; each call opens another."""
     refresh = RefreshToken()
     family = TokenFamily.objects.create(
         user=user, session_hash=user.get_session_auth_hash(), expires_at=now + refresh.lifetime
     )
-    return _issued(family, refresh, now)
+    return _issue_pair(family, refresh, now)
 
 
 def renew_tokens(*, refresh: str, now: datetime) -> TokenPair:
-    """Exchange a refresh token for a new pair. Raises InvalidCredentials; a token shown again ends its family."""
-    shown = _read(refresh)
+    """Exchange a refresh token for a new pair; a reused token revokes its family. Raises InvalidCredentials."""
+    claims = _read_claims(refresh)
     with transaction.atomic():
-        family = TokenFamily.objects.select_for_update(of=("self",)).select_related("user").filter(pk=shown.family)
-        pair = _renewed(family.first(), shown.jti, now)
+        family = TokenFamily.objects.select_for_update(of=("self",)).select_related("user").filter(pk=claims.family)
+        pair = _renew(family.first(), claims.jti, now)
     if pair is None:
         raise InvalidCredentials("revoked-token")
     return pair
 
 
 def end_family(*, refresh: str, now: datetime) -> None:
-    """End the family of this token with all its tokens; again changes nothing. Raises InvalidCredentials."""
-    revoke_family(family_id=_read(refresh).family, reason="signed out", now=now)
+    """Revoke the family of this token; a second call changes nothing. Raises InvalidCredentials."""
+    revoke_family(family_id=_read_claims(refresh).family, reason="signed out", now=now)
 
 
 @transaction.atomic
 def revoke_family(*, family_id: UUID, reason: str, now: datetime) -> bool:
-    """End a sign-in by API with all its tokens, for good; again changes nothing. Returns whether this call did."""
+    """Revoke a family permanently; a second call changes nothing. Returns whether this call revoked it."""
     family = TokenFamily.objects.select_for_update().filter(pk=family_id, revoked_at__isnull=True).first()
     if family is not None:
         _revoke(family, reason, now)
     return family is not None
 
 
-def _renewed(family: TokenFamily | None, jti: str, now: datetime) -> TokenPair | None:
+def _renew(family: TokenFamily | None, jti: str, now: datetime) -> TokenPair | None:
     if family is None or family.revoked_at is not None or not family.user.is_active:
         return None
     if family.session_hash != family.user.get_session_auth_hash():
@@ -86,11 +86,11 @@ def _renewed(family: TokenFamily | None, jti: str, now: datetime) -> TokenPair |
     BlacklistedToken.objects.create(token=outstanding)
     refresh = RefreshToken()
     TokenFamily.objects.filter(pk=family.pk).update(expires_at=now + refresh.lifetime)
-    return _issued(family, refresh, now)
+    return _issue_pair(family, refresh, now)
 
 
-def _issued(family: TokenFamily, refresh: RefreshToken, now: datetime) -> TokenPair:
-    """Sign a pair. The list of refresh tokens keeps their ids only, as a token itself would be a secret."""
+def _issue_pair(family: TokenFamily, refresh: RefreshToken, now: datetime) -> TokenPair:
+    """Sign a pair. Only the id of the refresh token is stored, as the token is a secret."""
     refresh[USER_CLAIM] = str(family.user_id)
     refresh[FAMILY_CLAIM] = family.pk.hex
     access = refresh.access_token
@@ -106,14 +106,14 @@ def _revoke(family: TokenFamily, reason: str, now: datetime) -> None:
         family.save(update_fields=["revoked_at", "reason"])
 
 
-def _read(text: str) -> _Shown:
-    if len(text) > LONGEST_TOKEN:
+def _read_claims(text: str) -> _RefreshClaims:
+    if len(text) > MAX_TOKEN_CHARACTERS:
         raise InvalidCredentials("invalid-token")
     try:
-        token = UntypedToken(text)  # type: ignore[arg-type]  # the text of a token is what it reads
+        token = UntypedToken(text)  # type: ignore[arg-type]  # it accepts text
         if token["token_type"] != RefreshToken.token_type:
             raise InvalidCredentials("invalid-token")
-        return _Shown(UUID(str(token[FAMILY_CLAIM])), str(token["jti"]))
+        return _RefreshClaims(UUID(str(token[FAMILY_CLAIM])), str(token["jti"]))
     except ExpiredTokenError as error:
         raise InvalidCredentials("expired-token") from error
     except (TokenError, KeyError, ValueError) as error:

@@ -19,7 +19,7 @@ def kinds_of(user: User) -> list[str]:
     return list(AuditEvent.objects.filter(user=user).values_list("kind", flat=True))
 
 
-def test_the_settings_show_the_last_sign_ins_and_what_was_agreed_to(signed_in: Client, ada: User) -> None:
+def test_settings_show_recent_activity_and_accepted_documents(signed_in: Client, ada: User) -> None:
     Client().post("/accounts/login/", {"login": ada.email, "password": "wrong"}, REMOTE_ADDR="203.0.113.77")
     page = signed_in.get("/accounts/").content.decode()
     for words in (ada.email, "signed in", "sign-in failed", "203.0.113.0/24", "Terms</a> of 2026-11-25"):
@@ -28,15 +28,15 @@ def test_the_settings_show_the_last_sign_ins_and_what_was_agreed_to(signed_in: C
 
 
 @pytest.mark.parametrize("path", ["/accounts/", "/accounts/delete", "/accounts/email/", "/accounts/password/change/"])
-def test_the_pages_are_for_whoever_is_signed_in(client: Client, path: str) -> None:
+def test_account_pages_require_sign_in(client: Client, path: str) -> None:
     assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
 
 
-def test_an_address_changes_when_the_new_one_is_proven(signed_in: Client, ada: User) -> None:
-    asked = signed_in.post("/accounts/email/", {"email": "ada@new.example", "action_add": ""})
-    assert asked["Location"].startswith("/accounts/reauthenticate/")
+def test_email_changes_once_the_new_address_is_verified(signed_in: Client, ada: User) -> None:
+    response = signed_in.post("/accounts/email/", {"email": "ada@new.example", "action_add": ""})
+    assert response["Location"].startswith("/accounts/reauthenticate/")
     assert mail.outbox == []
-    signed_in.post(asked["Location"], {"password": PASSWORD, "next": "/accounts/email/"})
+    signed_in.post(response["Location"], {"password": PASSWORD, "next": "/accounts/email/"})
     (message,) = mail.outbox
     assert message.to == ["ada@new.example"]
     ada.refresh_from_db()
@@ -54,25 +54,25 @@ def test_an_address_changes_when_the_new_one_is_proven(signed_in: Client, ada: U
     assert "_auth_user_id" in fresh.session
 
 
-def test_the_last_address_asked_for_is_the_one_that_counts(signed_in: Client, ada: User) -> None:
+def test_only_the_latest_requested_email_can_be_verified(signed_in: Client, ada: User) -> None:
     EmailAddress.objects.create(user=ada, email="ada@first.example")
-    asked = signed_in.post("/accounts/email/", {"email": "ada@second.example", "action_add": ""})
-    signed_in.post(asked["Location"], {"password": PASSWORD, "next": "/accounts/email/"})
+    response = signed_in.post("/accounts/email/", {"email": "ada@second.example", "action_add": ""})
+    signed_in.post(response["Location"], {"password": PASSWORD, "next": "/accounts/email/"})
     emails = EmailAddress.objects.filter(user=ada).values_list("email", flat=True)
     assert sorted(emails) == ["ada@example.com", "ada@second.example"]
 
 
-def test_an_address_that_somebody_else_signs_in_with_is_not_taken_over(signed_in: Client, ada: User) -> None:
+def test_email_of_another_account_is_not_taken_over(signed_in: Client, ada: User) -> None:
     address = EmailAddress.objects.create(user=ada, email="grace@example.com")
     User.objects.create_user("grace@example.com", PASSWORD)
     link = f"/accounts/confirm-email/{EmailConfirmationHMAC.create(address).key}/"
     page = signed_in.post(link, follow=True).content.decode()
-    assert "That address belongs to another account here." in page
+    assert "That address belongs to another account." in page
     ada.refresh_from_db()
     assert ada.email == "ada@example.com"
 
 
-def test_a_forgotten_password_is_set_anew_by_mail_once(client: Client, ada: User) -> None:
+def test_password_reset_link_works_once(client: Client, ada: User) -> None:
     client.post("/accounts/password/reset/", {"email": ada.email})
     (message,) = mail.outbox
     form_at = client.get(link_in(message))["Location"]
@@ -86,7 +86,7 @@ def test_a_forgotten_password_is_set_anew_by_mail_once(client: Client, ada: User
 
 
 @pytest.mark.parametrize(("length", "is_set"), [(128, True), (129, False)])
-def test_a_password_set_on_a_page_signs_in_by_api(signed_in: Client, ada: User, length: int, is_set: bool) -> None:
+def test_password_set_on_a_page_works_for_the_api(signed_in: Client, ada: User, length: int, is_set: bool) -> None:
     new = "a fine horse ".ljust(length, "é")
     page = signed_in.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
     assert (page.status_code, "too long" in page.content.decode()) == ((302, False) if is_set else (200, True))
@@ -95,7 +95,7 @@ def test_a_password_set_on_a_page_signs_in_by_api(signed_in: Client, ada: User, 
     assert Client().post("/api/v1/auth/token", sent, content_type="application/json").status_code == 200
 
 
-def test_a_reset_says_the_same_for_an_address_that_nobody_has(ada: User) -> None:
+def test_password_reset_does_not_reveal_unknown_addresses(ada: User) -> None:
     answers = [
         Client().post("/accounts/password/reset/", {"email": email}, follow=True).content
         for email in (ada.email, "nobody@example.com")
@@ -107,13 +107,13 @@ def test_a_reset_says_the_same_for_an_address_that_nobody_has(ada: User) -> None
     ]
 
 
-def test_an_account_goes_with_all_that_is_its_owners(signed_in: Client, ada: User) -> None:
+def test_account_deletion_removes_all_rows_of_the_user(signed_in: Client, ada: User) -> None:
     refused = signed_in.post("/accounts/delete", {"password": "wrong", "understood": "on"})
     assert refused.status_code == 422
     assert "That is not your password. Nothing was deleted." in refused.content.decode()
     number = ada.pk
     done = signed_in.post("/accounts/delete", {"password": PASSWORD, "understood": "on"}, follow=True)
-    assert "Your account is deleted" in done.content.decode()
+    assert "Your account and your data have been deleted" in done.content.decode()
     assert not User.objects.filter(pk=number).exists()
     assert not EmailAddress.objects.exists()
     assert signed_in.get("/accounts/").status_code == 302
@@ -122,7 +122,7 @@ def test_an_account_goes_with_all_that_is_its_owners(signed_in: Client, ada: Use
     assert (last.kind, last.user_id) == (Kind.ACCOUNT_DELETED, number)
 
 
-def test_the_only_administrator_stays(client: Client) -> None:
+def test_last_administrator_cannot_be_deleted(client: Client) -> None:
     root = User.objects.create_superuser("root@example.com", PASSWORD)
     client.force_login(root)
     refused = client.post("/accounts/delete", {"password": PASSWORD, "understood": "on"})
@@ -133,7 +133,7 @@ def test_the_only_administrator_stays(client: Client) -> None:
     assert not User.objects.filter(pk=root.pk).exists()
 
 
-def test_without_a_password_a_recent_sign_in_proves_the_owner(client: Client, ada: User) -> None:
+def test_deletion_without_password_requires_recent_sign_in(client: Client, ada: User) -> None:
     ada.set_unusable_password()
     ada.save()
     client.force_login(ada)
@@ -142,5 +142,5 @@ def test_without_a_password_a_recent_sign_in_proves_the_owner(client: Client, ad
     assert User.objects.filter(pk=ada.pk).exists()
 
 
-def test_the_head_of_every_page_leads_to_the_account(signed_in: Client) -> None:
+def test_every_page_header_links_to_the_account(signed_in: Client) -> None:
     assert 'href="/accounts/" title="Your account"' in signed_in.get("/alerts/").content.decode()

@@ -27,7 +27,7 @@ def _terms_changed(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_terms_changed")
-def test_a_changed_text_is_asked_for_before_the_sign_in(client: Client, ada: User) -> None:
+def test_changed_document_must_be_accepted_before_sign_in(client: Client, ada: User) -> None:
     answer = client.post(f"{LOGIN}?next=/alerts/", {"login": ada.email, "password": PASSWORD, "next": "/alerts/"})
     assert answer["Location"] == "/accounts/agreement"
     assert "_auth_user_id" not in client.session
@@ -43,25 +43,25 @@ def test_a_changed_text_is_asked_for_before_the_sign_in(client: Client, ada: Use
     assert again.post(LOGIN, {"login": ada.email, "password": PASSWORD})["Location"] == "/"
 
 
-def test_whoever_was_made_by_staff_is_asked_too(client: Client) -> None:
+def test_user_created_by_staff_must_accept_documents(client: Client) -> None:
     User.objects.create_user("new@example.com", PASSWORD)
     client.post(LOGIN, {"login": "new@example.com", "password": PASSWORD})
     assert "Two short texts belong to an account" in client.get("/accounts/agreement").content.decode()
 
 
-def test_staff_act_for_the_site_and_are_not_asked(client: Client) -> None:
+def test_staff_need_not_accept_documents(client: Client) -> None:
     User.objects.create_superuser("staff@example.com", PASSWORD)
     client.post(f"{LOGIN}?next=/admin/", {"login": "staff@example.com", "password": PASSWORD})
     assert client.get("/admin/").status_code == 200
 
 
-def test_the_page_is_nothing_to_whoever_is_not_about_to_sign_in(client: Client, ada: User) -> None:
+def test_agreement_page_requires_a_pending_sign_in(client: Client, ada: User) -> None:
     assert client.get("/accounts/agreement")["Location"] == LOGIN
     client.force_login(ada)
     assert client.get("/accounts/agreement")["Location"] == "/"
 
 
-def test_agreeing_again_changes_nothing(ada: User) -> None:
+def test_accepting_twice_changes_nothing(ada: User) -> None:
     before = list(Acceptance.objects.values())
     agreements.accept_documents(user=ada, now=timezone.now())
     assert len(before) == 2
@@ -75,9 +75,7 @@ def test_agreeing_again_changes_nothing(ada: User) -> None:
 @pytest.mark.parametrize(
     "document", legal_documents.LEGAL_DOCUMENTS.values(), ids=list(legal_documents.LEGAL_DOCUMENTS)
 )
-def test_a_text_is_shown_and_does_not_change_under_its_version(
-    client: Client, document: legal_documents.LegalDocument
-) -> None:
+def test_document_is_shown_and_matches_its_digest(client: Client, document: legal_documents.LegalDocument) -> None:
     page = client.get(f"/{document.slug}")
     assert page.status_code == 200
     assert f"Version of {document.version}" in page.content.decode()

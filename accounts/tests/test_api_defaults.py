@@ -20,8 +20,8 @@ from store.client import redis_client
 pytestmark = pytest.mark.django_db
 
 
-class Told(APIView):
-    """Says who asked."""
+class PrincipalView(APIView):
+    """Return the principal."""
 
     required_scope = "read"
 
@@ -34,37 +34,37 @@ class Told(APIView):
         return self.get(request)
 
 
-class Quick(Told):
-    """Does not care who asks."""
+class StaticView(PrincipalView):
+    """Ignore the user."""
 
     def get(self, request: Request) -> Response:
         return Response({})
 
 
-class Managed(Told):
-    """Changes what belongs to somebody."""
+class ManageView(PrincipalView):
+    """Require the scope `manage`."""
 
     required_scope = "manage"
 
 
-class ForStaff(Told):
-    """Is for staff."""
+class StaffView(PrincipalView):
+    """Require staff."""
 
     staff_only = True
 
 
-class Silent(Told):
-    """Forgot to say what it needs."""
+class ViewWithoutScope(PrincipalView):
+    """Lack a scope."""
 
     required_scope: Any = None
 
 
 urlpatterns = [
-    path("api/told", Told.as_view()),
-    path("api/quick", Quick.as_view()),
-    path("api/managed", Managed.as_view()),
-    path("api/staff", ForStaff.as_view()),
-    path("api/silent", Silent.as_view()),
+    path("api/principal", PrincipalView.as_view()),
+    path("api/quick", StaticView.as_view()),
+    path("api/managed", ManageView.as_view()),
+    path("api/staff", StaffView.as_view()),
+    path("api/silent", ViewWithoutScope.as_view()),
 ]
 
 
@@ -80,44 +80,46 @@ def slug(answer: Any) -> str:
     return str(answer.json()["type"]).rsplit("#", 1)[1]
 
 
-def test_a_view_knows_the_owner_of_a_key_and_of_a_token(browser: Client) -> None:
+def test_view_gets_the_user_of_a_key_or_token(browser: Client) -> None:
     user = person()
-    assert browser.get("/api/told", headers={"x-api-key": key_of(user)[1]}).json() == {"user": user.pk}
-    assert browser.get("/api/told", headers={"authorization": f"Bearer {token_for(user)}"}).json() == {"user": user.pk}
+    assert browser.get("/api/principal", headers={"x-api-key": key_of(user)[1]}).json() == {"user": user.pk}
+    assert browser.get("/api/principal", headers={"authorization": f"Bearer {token_for(user)}"}).json() == {
+        "user": user.pk
+    }
     browser.force_login(user)
-    assert browser.get("/api/told").json() == {"user": user.pk}
+    assert browser.get("/api/principal").json() == {"user": user.pk}
     browser.logout()
-    assert browser.get("/api/told").json() == {"user": None}
+    assert browser.get("/api/principal").json() == {"user": None}
 
 
-def test_a_refused_key_says_why_and_how_to_sign_in(browser: Client) -> None:
+def test_invalid_key_response_has_reason_and_challenge(browser: Client) -> None:
     _, text = key_of(person(), revoked_at=utc_now())
-    answer = browser.get("/api/told", headers={"x-api-key": text})
+    answer = browser.get("/api/principal", headers={"x-api-key": text})
     assert (answer.status_code, slug(answer), answer.json()["reason"]) == (401, "credentials-refused", "revoked-key")
     assert answer["WWW-Authenticate"] == 'Bearer realm="hindcast"'
 
 
-def test_refused_keys_count_for_the_address_they_come_from(browser: Client, settings: Settings) -> None:
+def test_invalid_keys_count_for_the_client_address(browser: Client, settings: Settings) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=3)
-    statuses = [browser.get("/api/told", headers={"x-api-key": "hc_guess"}).status_code for _ in range(5)]
+    statuses = [browser.get("/api/principal", headers={"x-api-key": "hc_guess"}).status_code for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
 
 
-def test_a_key_is_held_to_its_scopes(browser: Client) -> None:
+def test_key_is_limited_to_its_scopes(browser: Client) -> None:
     _, text = key_of(person(), "read")
     answer = browser.get("/api/managed", headers={"x-api-key": text})
     assert (answer.status_code, slug(answer), answer.json()["scope"]) == (403, "scope-missing", "manage")
     assert browser.get("/api/managed", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 200
-    assert browser.get("/api/told", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 403
+    assert browser.get("/api/principal", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 403
 
 
-def test_without_credentials_what_belongs_to_somebody_asks_to_sign_in(browser: Client) -> None:
+def test_account_views_require_credentials(browser: Client) -> None:
     answer = browser.get("/api/managed")
     assert (answer.status_code, slug(answer)) == (401, "authentication-needed")
     assert "Bearer" in answer["WWW-Authenticate"]
 
 
-def test_staff_views_are_for_staff_whatever_the_scope(browser: Client) -> None:
+def test_staff_views_require_staff(browser: Client) -> None:
     _, text = key_of(person(), "read", "predict", "manage")
     assert browser.get("/api/staff", headers={"x-api-key": text}).status_code == 403
     assert browser.get("/api/staff").status_code == 401
@@ -125,32 +127,32 @@ def test_staff_views_are_for_staff_whatever_the_scope(browser: Client) -> None:
     assert browser.get("/api/staff", headers={"authorization": f"Bearer {token_for(person(is_staff=True))}"}).json()
 
 
-def test_a_view_that_says_nothing_is_closed(browser: Client) -> None:
+def test_view_without_scope_is_closed(browser: Client) -> None:
     browser.force_login(person(is_staff=True))
     assert browser.get("/api/silent").status_code == 403
 
 
-def test_only_a_session_needs_the_token_of_forms(settings: Settings) -> None:
+def test_only_sessions_need_a_csrf_token(settings: Settings) -> None:
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
     user = person()
     with override_settings(ROOT_URLCONF=__name__):
-        assert strict.post("/api/told", headers={"x-api-key": key_of(user)[1]}).status_code == 200
+        assert strict.post("/api/principal", headers={"x-api-key": key_of(user)[1]}).status_code == 200
         strict.force_login(user)
-        answer = strict.post("/api/told")
+        answer = strict.post("/api/principal")
         assert (answer.status_code, slug(answer)) == (403, "csrf-failed")
-        with_key = strict.post("/api/told", headers={"x-api-key": key_of(user)[1]})
+        with_key = strict.post("/api/principal", headers={"x-api-key": key_of(user)[1]})
         assert with_key.status_code == 200
 
 
-def test_each_key_has_a_bucket_of_its_own_with_the_limits_of_its_plan(browser: Client) -> None:
+def test_each_key_has_its_own_bucket_with_the_plan_limits(browser: Client) -> None:
     user = person()
-    answers = [browser.get("/api/told", headers={"x-api-key": key_of(user)[1]}) for _ in range(2)]
+    answers = [browser.get("/api/principal", headers={"x-api-key": key_of(user)[1]}) for _ in range(2)]
     assert {answer["RateLimit-Policy"] for answer in answers} == {'"free";q=60;w=60, "free-day";q=5000;w=86400'}
     assert all("r=59;" in answer["RateLimit"] for answer in answers)
-    assert browser.get("/api/told")["RateLimit-Policy"] == '"anonymous";q=100;w=60'
+    assert browser.get("/api/principal")["RateLimit-Policy"] == '"anonymous";q=100;w=60'
 
 
-def test_who_is_asking_costs_no_query_unless_a_view_wants_to_know(
+def test_user_is_loaded_only_if_a_view_reads_it(
     browser: Client, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
 ) -> None:
     _, text = key_of(person())
@@ -160,4 +162,4 @@ def test_who_is_asking_costs_no_query_unless_a_view_wants_to_know(
     with django_assert_num_queries(0):
         assert browser.get("/api/quick", headers=headers).status_code == 200
     with django_assert_num_queries(1):
-        assert browser.get("/api/told", headers=headers).status_code == 200
+        assert browser.get("/api/principal", headers=headers).status_code == 200

@@ -71,7 +71,7 @@ def me(browser: Client, **headers: str) -> Any:
     return browser.get("/api/v1/auth/me", headers=headers)
 
 
-def test_who_registers_gets_an_account_and_a_key_that_works_at_once(browser: Client) -> None:
+def test_registration_returns_an_account_and_a_working_key(browser: Client) -> None:
     answer = registered(browser, "Ada@Example.com")
     assert answer.status_code == 201
     body = answer.json()
@@ -100,26 +100,26 @@ def test_who_registers_gets_an_account_and_a_key_that_works_at_once(browser: Cli
         ({"email": "a" * 250 + "@example.com"}, "email"),
     ],
 )
-def test_what_cannot_be_registered_is_named(browser: Client, change: dict[str, Any], field: str) -> None:
+def test_invalid_registration_names_the_field(browser: Client, change: dict[str, Any], field: str) -> None:
     answer = registered(browser, **({"email": "ada@example.com"} | change))
     assert problem(answer) == (400, "invalid-request")
     assert list(answer.json()["errors"]) == [field]
     assert not User.objects.exists()
 
 
-def test_a_password_that_is_easily_guessed_is_refused_with_the_reasons(browser: Client) -> None:
+def test_weak_password_is_refused_with_reasons(browser: Client) -> None:
     answer = registered(browser, "ada@example.com", password="password")
     assert problem(answer) == (409, "password-refused")
     assert answer.json()["reasons"] == ["This password is too common."]
     assert not User.objects.exists()
 
 
-def test_an_address_has_one_account(browser: Client) -> None:
+def test_second_registration_of_an_address_is_refused(browser: Client) -> None:
     registered(browser, "ada@example.com")
     assert problem(registered(browser, "ADA@example.com")) == (409, "address-taken")
 
 
-def test_where_addresses_are_confirmed_nobody_learns_which_have_accounts(browser: Client, settings: Settings) -> None:
+def test_registration_with_verification_does_not_reveal_accounts(browser: Client, settings: Settings) -> None:
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     first = registered(browser, "ada@example.com")
     hashed, CountingHasher.count = CountingHasher.count, 0
@@ -135,19 +135,19 @@ def test_where_addresses_are_confirmed_nobody_learns_which_have_accounts(browser
     assert sign_in(browser, "ada@example.com").status_code == 200
 
 
-def test_a_wrong_password_and_an_unknown_address_are_told_alike_and_take_as_long(browser: Client) -> None:
+def test_wrong_password_and_unknown_address_are_indistinguishable(browser: Client) -> None:
     person("ada@example.com")
-    told = []
+    outcomes = []
     for email in ("ada@example.com", "nobody@example.com"):
         CountingHasher.count = 0
         answer = sign_in(browser, email, "wrong")
         body = answer.json()
-        told.append((answer.status_code, body["type"], body["detail"], CountingHasher.count))
-    assert told[0] == told[1]
-    assert told[0][0] == 401
+        outcomes.append((answer.status_code, body["type"], body["detail"], CountingHasher.count))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0] == 401
 
 
-def test_tokens_open_the_account_and_say_how_long(browser: Client) -> None:
+def test_tokens_authenticate_and_state_their_lifetime(browser: Client) -> None:
     user = person("ada@example.com")
     sign_in(browser, "ada@example.com", "wrong")
     tokens = sign_in(browser, "Ada@example.com").json()
@@ -160,12 +160,12 @@ def test_tokens_open_the_account_and_say_how_long(browser: Client) -> None:
     assert not OutstandingToken.objects.exclude(token="").exists()
 
 
-def test_somebody_inactive_cannot_sign_in(browser: Client) -> None:
+def test_inactive_user_cannot_sign_in(browser: Client) -> None:
     person("ada@example.com", is_active=False)
     assert problem(sign_in(browser, "ada@example.com")) == (401, "sign-in-refused")
 
 
-def test_a_refresh_token_is_good_for_one_renewal(browser: Client) -> None:
+def test_refresh_token_is_single_use(browser: Client) -> None:
     person("ada@example.com")
     first = sign_in(browser, "ada@example.com").json()
     second = post(browser, "token/refresh", {"refresh": first["refresh"]}).json()
@@ -175,7 +175,7 @@ def test_a_refresh_token_is_good_for_one_renewal(browser: Client) -> None:
     assert third.status_code == 200
 
 
-def test_a_refresh_token_that_is_shown_again_ends_the_whole_family(
+def test_reused_refresh_token_revokes_the_family(
     browser: Client, django_capture_on_commit_callbacks: Committing
 ) -> None:
     person("ada@example.com")
@@ -194,7 +194,7 @@ def test_a_refresh_token_that_is_shown_again_ends_the_whole_family(
     assert post(browser, "token/refresh", {"refresh": other["refresh"]}).status_code == 200
 
 
-def test_signing_out_ends_the_tokens_of_that_sign_in(
+def test_logout_revokes_the_tokens_of_its_session(
     browser: Client, django_capture_on_commit_callbacks: Committing
 ) -> None:
     person("ada@example.com")
@@ -206,7 +206,7 @@ def test_signing_out_ends_the_tokens_of_that_sign_in(
     assert TokenFamily.objects.get().reason == "signed out"
 
 
-def test_a_new_password_ends_refresh_tokens(browser: Client) -> None:
+def test_new_password_revokes_refresh_tokens(browser: Client) -> None:
     user = person("ada@example.com")
     tokens = sign_in(browser, "ada@example.com").json()
     user.set_password("another horse battery")
@@ -215,7 +215,7 @@ def test_a_new_password_ends_refresh_tokens(browser: Client) -> None:
 
 
 @pytest.mark.parametrize("header", ["authorization", "x-api-key"])
-def test_tokens_are_renewed_and_ended_whatever_else_is_shown(browser: Client, header: str) -> None:
+def test_refresh_and_logout_ignore_other_credentials(browser: Client, header: str) -> None:
     ada = person("ada@example.com")
     spent = token_for(ada, lifetime=timedelta(seconds=-1))
     shown = {header: f"Bearer {spent}" if header == "authorization" else "hc_mistyped"}
@@ -228,7 +228,7 @@ def test_tokens_are_renewed_and_ended_whatever_else_is_shown(browser: Client, he
 
 
 @pytest.mark.parametrize("kind", ["nonsense", "access", "foreign", "old", "long"])
-def test_what_is_no_refresh_token_is_refused(browser: Client, kind: str) -> None:
+def test_invalid_refresh_token_is_refused(browser: Client, kind: str) -> None:
     person("ada@example.com")
     tokens = sign_in(browser, "ada@example.com").json()
     payload = jwt.decode(tokens["refresh"], options={"verify_signature": False})
@@ -254,7 +254,7 @@ def test_attempts_to_sign_in_are_limited_by_account_and_by_address(browser: Clie
     assert 1 <= int(answer["Retry-After"]) <= 60
 
 
-def test_without_the_counter_nobody_signs_in_or_registers(browser: Client, settings: Settings) -> None:
+def test_sign_in_and_registration_are_refused_without_redis(browser: Client, settings: Settings) -> None:
     person("ada@example.com")
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": f"redis://127.0.0.1:{free_port()}/0"}}
     for answer in (sign_in(browser, "ada@example.com"), registered(browser, "bob@example.com")):
@@ -263,7 +263,7 @@ def test_without_the_counter_nobody_signs_in_or_registers(browser: Client, setti
     assert User.objects.count() == 1
 
 
-def test_a_key_is_told_once_and_works_until_it_is_revoked(
+def test_key_is_shown_once_and_works_until_revoked(
     browser: Client, django_capture_on_commit_callbacks: Committing
 ) -> None:
     user = person()
@@ -293,14 +293,14 @@ def test_the_keys_of_others_are_not_found(browser: Client) -> None:
     assert theirs.revoked_at is None
 
 
-def test_a_key_makes_no_key_that_may_do_more(browser: Client) -> None:
+def test_key_cannot_create_a_key_with_more_scopes(browser: Client) -> None:
     _, text = key_of(person(), "manage", "read")
     answer = post(browser, "keys", {"name": "more", "scopes": ["predict"]}, **{"x-api-key": text})
     assert (problem(answer), answer.json()["scope"]) == ((403, "scope-missing"), "predict")
     assert post(browser, "keys", {"name": "same", "scopes": ["read"]}, **{"x-api-key": text}).status_code == 201
 
 
-def test_a_key_makes_no_key_that_outlives_it(browser: Client) -> None:
+def test_key_cannot_create_a_key_that_outlives_it(browser: Client) -> None:
     ends = utc_now() + timedelta(days=1)
     _, text = key_of(person(), "manage", expires_at=ends)
     refused: list[dict[str, Any]] = [
@@ -315,7 +315,7 @@ def test_a_key_makes_no_key_that_outlives_it(browser: Client) -> None:
     assert post(browser, "keys", body, **{"x-api-key": text}).status_code == 201
 
 
-def test_there_is_room_for_ten_usable_keys(browser: Client) -> None:
+def test_ten_usable_keys_are_the_limit(browser: Client) -> None:
     user = person()
     browser.force_login(user)
     key_of(user, revoked_at=utc_now())
@@ -325,14 +325,14 @@ def test_there_is_room_for_ten_usable_keys(browser: Client) -> None:
 
 
 @pytest.mark.parametrize("days", [-1, 4000])
-def test_a_key_ends_in_the_future_and_not_too_far(browser: Client, days: int) -> None:
+def test_key_expiry_must_be_within_the_maximum(browser: Client, days: int) -> None:
     browser.force_login(person())
     answer = post(browser, "keys", {"name": "one", "expires_at": (utc_now() + timedelta(days=days)).isoformat()})
     assert problem(answer) == (409, "expiry-refused")
     assert (answer.json()["most_days"], ApiKey.objects.count()) == (3650, 0)
 
 
-def test_a_site_without_the_blacklist_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_requires_the_token_blacklist(monkeypatch: pytest.MonkeyPatch) -> None:
     def ids() -> set[str | None]:
         return {message.id for message in run_checks(tags=["security"])}
 

@@ -8,7 +8,7 @@ from django.test import RequestFactory
 
 from accounts.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 from accounts.models import IdempotentCall, Plan
-from accounts.services.idempotency import LIFE, LONGEST_CALL, forget_old_calls, has_started, respond_once
+from accounts.services.idempotency import LIFETIME, MAX_CALL_DURATION, delete_expired_keys, has_started, respond_once
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ def make() -> HttpResponse:
     return HttpResponse(b"made", status=201, headers={"Location": "/things/1", "X-Other": "not kept"})
 
 
-def test_the_first_answer_is_told_again_and_nothing_else_happens() -> None:
+def test_repeated_call_returns_the_stored_response() -> None:
     before = Plan.objects.count()
     answers = [respond_once(call(), b"{}", make, caller="ada", now=NOW) for _ in range(3)]
     assert [(one.status_code, one.content, one["Location"]) for one in answers] == [(201, b"made", "/things/1")] * 3
@@ -33,7 +33,7 @@ def test_the_first_answer_is_told_again_and_nothing_else_happens() -> None:
     assert Plan.objects.count() == before + 1
 
 
-def test_an_error_undoes_everything_and_frees_the_key() -> None:
+def test_error_rolls_back_and_frees_the_key() -> None:
     def fails() -> HttpResponse:
         make()
         raise ValueError("halfway")
@@ -46,17 +46,17 @@ def test_an_error_undoes_everything_and_frees_the_key() -> None:
 
 
 @pytest.mark.parametrize(("path", "body"), [("/things", b"[]"), ("/others", b"{}")])
-def test_another_call_under_the_key_is_refused(path: str, body: bytes) -> None:
+def test_different_call_with_the_same_key_is_refused(path: str, body: bytes) -> None:
     respond_once(call(), b"{}", make, caller="ada", now=NOW)
     other = RequestFactory().post(path, headers={"Idempotency-Key": "a-key"})
     with pytest.raises(IdempotencyKeyReused):
         respond_once(other, body, make, caller="ada", now=NOW)
 
 
-def test_while_the_first_is_answered_the_second_waits_its_turn() -> None:
+def test_concurrent_call_with_the_same_key_is_refused() -> None:
     def asks_again() -> HttpResponse:
         with pytest.raises(IdempotencyKeyInUse):
-            respond_once(call(), b"{}", make, caller="ada", now=NOW + LONGEST_CALL)
+            respond_once(call(), b"{}", make, caller="ada", now=NOW + MAX_CALL_DURATION)
         return make()
 
     before = Plan.objects.count()
@@ -64,14 +64,14 @@ def test_while_the_first_is_answered_the_second_waits_its_turn() -> None:
     assert Plan.objects.count() == before + 1
 
 
-def test_a_call_whose_process_died_is_made_by_the_next() -> None:
+def test_abandoned_call_is_taken_over() -> None:
     respond_once(call(), b"{}", make, caller="ada", now=NOW)
     IdempotentCall.objects.update(status=None, body=None)
-    later = NOW + LONGEST_CALL + timedelta(seconds=1)
+    later = NOW + MAX_CALL_DURATION + timedelta(seconds=1)
     assert "Idempotency-Replayed" not in respond_once(call(), b"{}", make, caller="ada", now=later)
 
 
-def test_what_is_answered_or_being_answered_was_begun() -> None:
+def test_has_started_for_stored_and_running_calls() -> None:
     begun: list[bool] = []
 
     def looks() -> HttpResponse:
@@ -80,15 +80,15 @@ def test_what_is_answered_or_being_answered_was_begun() -> None:
 
     assert not has_started(call(), caller="ada", now=NOW)
     respond_once(call(), b"{}", looks, caller="ada", now=NOW)
-    later = NOW + LONGEST_CALL + timedelta(seconds=1)
-    told = [has_started(call(), caller=one, now=later) for one in ("ada", "eve")]
-    assert (begun, told, has_started(call("other"), caller="ada", now=later)) == ([True], [True, False], False)
+    later = NOW + MAX_CALL_DURATION + timedelta(seconds=1)
+    started = [has_started(call(), caller=one, now=later) for one in ("ada", "eve")]
+    assert (begun, started, has_started(call("other"), caller="ada", now=later)) == ([True], [True, False], False)
     IdempotentCall.objects.update(status=None, body=None)
     assert not has_started(call(), caller="ada", now=later)
 
 
-def test_keys_are_forgotten_after_a_day() -> None:
+def test_keys_are_deleted_after_a_day() -> None:
     respond_once(call("old"), b"{}", make, caller="ada", now=NOW)
     respond_once(call("new"), b"{}", make, caller="ada", now=NOW + timedelta(hours=1))
-    assert forget_old_calls(now=NOW + LIFE + timedelta(minutes=1)) == 1
+    assert delete_expired_keys(now=NOW + LIFETIME + timedelta(minutes=1)) == 1
     assert IdempotentCall.objects.get().key == "new"

@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.keys import digest_of, validated_key
 from accounts.models import ApiKey
 from accounts.principals import key_secret
-from accounts.services.api_keys import DAY, MOST_IN_A_DAY, MOST_KEYS
+from accounts.services.api_keys import DAY, MAX_KEYS_PER_DAY, MAX_USABLE_KEYS
 from accounts.tests.factories import key_of, person
 from accounts.wall_clock import utc_now
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db
 PAGE = "/accounts/keys"
 
 
-def test_the_pages_ask_to_sign_in(client: Client) -> None:
+def test_key_pages_require_sign_in(client: Client) -> None:
     for path in (PAGE, "/accounts/usage"):
         assert client.get(path)["Location"] == f"{reverse('account_login')}?next={path}"
     assert client.post(reverse("accounts:revoke-key", args=[1])).status_code == 302
 
 
-def test_a_new_key_is_shown_once_and_only_its_digest_kept(client: Client) -> None:
+def test_new_key_is_shown_once_and_stored_as_digest(client: Client) -> None:
     client.force_login(person())
     page = client.post(PAGE, {"name": "notebook", "read": "on", "life": "30"})
     assert (page.status_code, "no-store" in page["Cache-Control"]) == (200, True)
@@ -37,28 +37,28 @@ def test_a_new_key_is_shown_once_and_only_its_digest_kept(client: Client) -> Non
     assert shown not in client.get(PAGE).content.decode()
 
 
-def test_a_key_for_nothing_and_one_too_many_are_refused(client: Client) -> None:
+def test_key_without_scope_and_key_over_the_limit_are_refused(client: Client) -> None:
     user = person()
     client.force_login(user)
     page = client.post(PAGE, {"name": "notebook", "life": ""})
     assert (page.status_code, ApiKey.objects.count()) == (422, 0)
-    for _ in range(MOST_KEYS):
+    for _ in range(MAX_USABLE_KEYS):
         key_of(user)
     page = client.post(PAGE, {"name": "one more", "read": "on", "life": ""})
-    assert (page.status_code, ApiKey.objects.count()) == (422, MOST_KEYS)
+    assert (page.status_code, ApiKey.objects.count()) == (422, MAX_USABLE_KEYS)
     assert "Revoke one first" in page.content.decode()
 
 
-def test_keys_made_and_revoked_in_turn_do_not_add_up_to_endless_calls(client: Client) -> None:
+def test_keys_per_day_are_limited_including_revoked_ones(client: Client) -> None:
     user, now = person(), utc_now()
     client.force_login(user)
     yesterday = now - DAY - timedelta(minutes=1)
-    for ended in [yesterday] * 5 + [now - DAY + timedelta(minutes=1)] * (MOST_IN_A_DAY - 1):
+    for ended in [yesterday] * 5 + [now - DAY + timedelta(minutes=1)] * (MAX_KEYS_PER_DAY - 1):
         key_of(user, revoked_at=ended)
     form = {"name": "another", "read": "on", "life": ""}
     assert client.post(PAGE, form).status_code == 200
     page = client.post(PAGE, form)
-    assert (page.status_code, ApiKey.objects.count()) == (422, 5 + MOST_IN_A_DAY)
+    assert (page.status_code, ApiKey.objects.count()) == (422, 5 + MAX_KEYS_PER_DAY)
     assert "within a day" in page.content.decode()
 
 

@@ -34,12 +34,12 @@ def test_every_single_mistyped_character_is_refused() -> None:
 @pytest.mark.parametrize(
     "text", ["", "hc_", "hc_short", "x" * 41, "sk_" + "0" * 38, "hc_" + "é" * 38, "hc_" + "0" * 400]
 )
-def test_what_is_no_key_is_refused(text: str) -> None:
+def test_malformed_key_is_refused(text: str) -> None:
     with pytest.raises(InvalidCredentials):
         validated_key(text)
 
 
-def test_two_neighbours_that_changed_places_are_refused() -> None:
+def test_swapped_neighbours_are_refused() -> None:
     key = generate_key()
     place = next(place for place in range(3, 34) if key[place] != key[place + 1])
     swapped = key[:place] + key[place + 1] + key[place] + key[place + 2 :]
@@ -54,6 +54,6 @@ def test_the_digest_depends_on_key_and_secret() -> None:
     assert digest_of("what do ya want for nothing?", "other") != expected
 
 
-def test_people_see_eleven_characters() -> None:
+def test_display_prefix_has_eleven_characters() -> None:
     key = generate_key()
     assert display_prefix(key) == key[:11]

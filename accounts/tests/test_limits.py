@@ -57,7 +57,7 @@ def test_the_call_after_the_last_is_refused_until_the_window_closes(bucket: str)
     first, second, third = (count_call(quota(bucket, 2)) for _ in range(3))
     assert [one.windows[0].remaining for one in (first, second, third)] == [1, 0, 0]
     second.require()
-    with pytest.raises(RateLimited, match="2 calls a minute") as refused:
+    with pytest.raises(RateLimited, match="2 calls per minute") as refused:
         third.require()
     assert refused.value.limit == 2
     assert 1 <= refused.value.retry_after_s <= 60
@@ -90,47 +90,47 @@ def left_ms(key: str) -> int:
     return int(left)
 
 
-def test_a_bucket_that_lost_its_end_gets_one(bucket: str) -> None:
+def test_bucket_without_expiry_gets_one(bucket: str) -> None:
     redis_client().set(bucket, 5)
     (window,) = count_call(quota(bucket)).windows
     assert (window.used, window.reset_s) == (6, pytest.approx(60, abs=10))
 
 
-def test_the_limit_of_the_day_holds_beside_that_of_the_minute(bucket: str) -> None:
+def test_day_limit_applies_besides_the_minute_limit(bucket: str) -> None:
     # 10 a minute and 3 a day: the fourth call is the day's to refuse, and costs nothing of the minute.
     allowances = [count_call(quota(bucket, 10, 3)) for _ in range(4)]
     assert [one.refused_by is not None for one in allowances] == [False, False, False, True]
     minute, day = allowances[-1].windows
     assert (minute.used, day.used) == (3, 3)
-    with pytest.raises(RateLimited, match="3 calls a day") as refused:
+    with pytest.raises(RateLimited, match="3 calls per day") as refused:
         allowances[-1].require()
     assert refused.value.retry_after_s > 86_000
 
 
-def test_a_call_that_the_minute_refuses_costs_nothing_of_the_day(bucket: str) -> None:
+def test_call_refused_by_the_minute_does_not_count_for_the_day(bucket: str) -> None:
     allowances = [count_call(quota(bucket, 2, 9)) for _ in range(4)]
     assert [one.windows[1].used for one in allowances] == [1, 2, 2, 2]
     assert allowances[-1].refused_by == allowances[-1].windows[0]
 
 
-def test_a_batch_costs_one_a_symbol_or_nothing_at_all(bucket: str) -> None:
+def test_batch_costs_one_per_symbol_or_nothing(bucket: str) -> None:
     assert count_call(quota(bucket, 60, 100), cost=50).windows[0].remaining == 10
     refused = count_call(quota(bucket, 60, 100), cost=11)
     assert [one.remaining for one in refused.windows] == [10, 50]
-    with pytest.raises(RateLimited, match="counts as 11 of 60 calls"):
+    with pytest.raises(RateLimited, match="costs 11 calls; only 10 of 60"):
         refused.require()
     count_call(quota(bucket, 60, 100), cost=10).require()
 
 
-def test_more_than_a_minute_allows_leaves_room_to_ask_how_it_gets_on(bucket: str) -> None:
+def test_batch_over_the_minute_limit_leaves_room_to_poll(bucket: str) -> None:
     taken = count_call(quota(bucket, 60, 200), cost=61)
     # Five sixths of sixty are fifty.
     assert (taken.refused_by, [one.remaining for one in taken.windows]) == (None, [10, 139])
     assert count_call(quota(bucket, 60, 200), cost=61).refused_by == taken.windows[0]
 
 
-def test_more_than_a_day_allows_is_refused_for_good(bucket: str) -> None:
-    with pytest.raises(RateLimited, match="ask for less at once"):
+def test_batch_over_the_day_limit_is_refused(bucket: str) -> None:
+    with pytest.raises(RateLimited, match="Request fewer symbols"):
         count_call(quota(bucket, 60, 100), cost=101).require()
     assert [one.used for one in count_call(quota(bucket, 60, 100)).windows] == [1, 1]
 
@@ -158,7 +158,7 @@ def test_an_unused_day_has_its_whole_window_left(bucket: str) -> None:
     assert refused.refused_by == refused.windows[0]
 
 
-def test_a_plan_without_a_limit_is_counted_all_the_same(bucket: str) -> None:
+def test_unlimited_plan_is_counted(bucket: str) -> None:
     for _ in range(3):
         allowance = count_call(quota(bucket, None))
         allowance.require()
@@ -202,7 +202,7 @@ def test_without_the_store_each_process_counts_for_itself(settings: Settings, bu
     assert store_breaker().state == State.OPEN
 
 
-def test_the_local_counter_opens_a_new_window_after_a_minute_and_forgets_the_longest_silent(
+def test_local_counter_renews_windows_and_evicts_the_oldest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     counter = LocalCounter(capacity=2)
@@ -232,7 +232,7 @@ def test_the_local_counter_opens_a_new_window_after_a_minute_and_forgets_the_lon
         (1, "not an address", "10.0.0.9"),
     ],
 )
-def test_a_caller_cannot_choose_an_address(settings: Settings, proxies: int, forwarded: str, expected: str) -> None:
+def test_client_cannot_forge_its_address(settings: Settings, proxies: int, forwarded: str, expected: str) -> None:
     allow(settings, 10, proxies)
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR=forwarded)
     assert client_address(request) == expected
@@ -247,7 +247,7 @@ def test_a_caller_cannot_choose_an_address(settings: Settings, proxies: int, for
         ("::ffff:9.9.9.9", "9.9.9.9", True),
     ],
 )
-def test_one_household_is_one_caller(one: str, other: str, same: bool) -> None:
+def test_ipv6_network_is_one_bucket(one: str, other: str, same: bool) -> None:
     buckets = {bucket_of(RequestFactory().get("/", REMOTE_ADDR=address)) for address in (one, other)}
     assert (len(buckets) == 1) is same
 
@@ -255,11 +255,11 @@ def test_one_household_is_one_caller(one: str, other: str, same: bool) -> None:
 @pytest.mark.parametrize(
     ("address", "short"), [("9.8.7.6", "9.8.7.0/24"), ("2001:db8:1:2::1", "2001:db8:1::/48"), ("unix", "")]
 )
-def test_logs_get_the_network_only(address: str, short: str) -> None:
+def test_logs_contain_only_the_network(address: str, short: str) -> None:
     assert network_of(address) == short
 
 
-def test_every_answer_to_a_counted_call_carries_the_headers() -> None:
+def test_every_counted_response_has_rate_limit_headers() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         if "counted" in request.GET:
             remember(request, RateLimitResult((Window("anonymous", 10, 60, used=10, reset_s=9),)))
@@ -272,7 +272,7 @@ def test_every_answer_to_a_counted_call_carries_the_headers() -> None:
 
 @pytest.mark.parametrize("per_day", [None, 100])
 @pytest.mark.parametrize("counted", [(0, 1, 60_000, 1, 86_400_000), (0, 10, 1, 100, 999), (1, 12, 59_001, 101, 0)])
-def test_the_short_way_to_the_header_tells_what_the_allowance_does(
+def test_fast_header_equals_the_header_of_the_result(
     per_day: int | None, counted: tuple[int, int, int, int, int]
 ) -> None:
     caller = quota("limit:test", per_day=per_day)

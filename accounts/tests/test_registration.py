@@ -29,7 +29,7 @@ def link_in(message: mail.EmailMessage) -> str:
     return found[1]
 
 
-def test_who_signs_up_is_signed_in_and_their_agreement_is_recorded(client: Client) -> None:
+def test_sign_up_signs_in_and_records_the_acceptance(client: Client) -> None:
     answer = client.post(SIGN_UP, FORM, REMOTE_ADDR="203.0.113.77")
     assert (answer.status_code, answer["Location"]) == (302, "/")
     grace = User.objects.get(email="grace@example.com")
@@ -44,20 +44,20 @@ def test_who_signs_up_is_signed_in_and_their_agreement_is_recorded(client: Clien
     assert mail.outbox == []
 
 
-def test_without_agreement_there_is_no_account(client: Client) -> None:
+def test_sign_up_requires_acceptance(client: Client) -> None:
     page = client.post(SIGN_UP, {**FORM, "agreement": ""})
     assert "Without your agreement we cannot make an account for you." in page.content.decode()
     assert not User.objects.exists()
 
 
-def test_the_box_links_to_the_texts(client: Client) -> None:
+def test_acceptance_box_links_to_the_documents(client: Client) -> None:
     page = client.get(SIGN_UP).content.decode()
     assert 'I accept the <a href="/terms">terms of use</a>' in page
     assert 'have read the <a href="/disclaimer">disclaimer</a>' in page
 
 
 @pytest.mark.usefixtures("_mail_leaves")
-def test_an_address_is_proven_by_a_link_that_only_a_press_of_the_button_uses(client: Client) -> None:
+def test_email_is_verified_by_link_and_button(client: Client) -> None:
     answer = client.post(SIGN_UP, FORM)
     assert answer["Location"] == "/accounts/confirm-email/"
     assert "_auth_user_id" not in client.session
@@ -75,7 +75,7 @@ def test_an_address_is_proven_by_a_link_that_only_a_press_of_the_button_uses(cli
 
 
 @pytest.mark.usefixtures("_mail_leaves")
-def test_who_has_an_account_already_is_told_by_mail_only(ada: User) -> None:
+def test_existing_account_is_reported_by_email_only(ada: User) -> None:
     taken, free = Client(), Client()
     there = taken.post(SIGN_UP, {**FORM, "email": ada.email})
     new = free.post(SIGN_UP, FORM)
@@ -91,7 +91,7 @@ def test_who_has_an_account_already_is_told_by_mail_only(ada: User) -> None:
 
 
 @pytest.mark.usefixtures("_mail_leaves")
-def test_a_mail_server_that_is_away_is_told(client: Client, settings: Settings) -> None:
+def test_mail_outage_is_reported(client: Client, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
     page = client.post(SIGN_UP, FORM)
@@ -100,7 +100,7 @@ def test_a_mail_server_that_is_away_is_told(client: Client, settings: Settings) 
     assert "Our mail server does not take messages just now." in page.content.decode()
 
 
-def test_staff_come_in_by_the_same_door(client: Client, ada: User) -> None:
+def test_staff_use_the_same_sign_in(client: Client, ada: User) -> None:
     answer = client.get("/admin/login/?next=/admin/accounts/user/")
     assert answer["Location"] == "/accounts/login/?next=%2Fadmin%2Faccounts%2Fuser%2F"
     client.force_login(ada)

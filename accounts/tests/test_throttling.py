@@ -40,7 +40,7 @@ def allow(request: HttpRequest, view: APIView | None = None) -> None:
     assert SharedThrottle().allow_request(Request(request), view or APIView())
 
 
-def test_a_view_may_say_that_its_calls_count_for_more() -> None:
+def test_view_can_define_the_cost_of_a_call() -> None:
     class CountsAsTwo(APIView):
         def cost_of(self, request: Request) -> int:
             return 2
@@ -52,7 +52,7 @@ def test_a_view_may_say_that_its_calls_count_for_more() -> None:
 
 
 @pytest.mark.django_db
-def test_keys_have_a_bucket_each_with_the_limits_of_their_owners_plan() -> None:
+def test_keys_have_separate_buckets_with_the_plan_limits() -> None:
     owner = person()
     requests = [call(**{"X-API-Key": key_of(owner)[1]}) for _ in range(2)]
     for request in requests:
@@ -67,7 +67,7 @@ def test_keys_have_a_bucket_each_with_the_limits_of_their_owners_plan() -> None:
 
 
 @pytest.mark.django_db
-def test_trying_keys_is_counted_by_address() -> None:
+def test_guessing_keys_is_counted_by_address() -> None:
     for _ in range(3):
         with pytest.raises(InvalidCredentials):
             principal_of(call(**{"X-API-Key": generate_key()}))

@@ -35,7 +35,7 @@ def counted(user: User) -> list[tuple[Any, ...]]:
     return list(rows.values_list("endpoint", "key", "calls", "errors"))
 
 
-def test_calls_are_counted_by_person_key_day_and_endpoint(browser: Client) -> None:
+def test_calls_are_counted_by_user_key_day_and_endpoint(browser: Client) -> None:
     stock("AAPL")
     user = person()
     key, text = key_of(user)
@@ -54,7 +54,7 @@ def test_calls_are_counted_by_person_key_day_and_endpoint(browser: Client) -> No
     assert ApiKey.objects.get().last_used_at is not None
 
 
-def test_a_request_is_kept_without_query_and_body(browser: Client) -> None:
+def test_request_is_logged_without_query_and_body(browser: Client) -> None:
     user = person()
     key, text = key_of(user)
     headers = {"x-api-key": text, "x-request-id": "request-0001"}
@@ -72,7 +72,7 @@ def test_a_request_is_kept_without_query_and_body(browser: Client) -> None:
     assert "secret" not in str(list(RequestLog.objects.values()))
 
 
-def test_what_the_database_does_not_take_is_stored_later(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_retried_after_a_database_error(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     user = person()
     browser.get("/api/v1/symbols", headers={"x-api-key": key_of(user)[1]})
 
@@ -88,17 +88,17 @@ def test_what_the_database_does_not_take_is_stored_later(browser: Client, monkey
     assert RequestLog.objects.count() == 1
 
 
-def test_counts_of_an_account_that_is_gone_spoil_no_others(browser: Client) -> None:
-    gone, here = person(), person()
-    for user in (gone, here):
+def test_counts_of_a_deleted_account_are_skipped(browser: Client) -> None:
+    deleted, here = person(), person()
+    for user in (deleted, here):
         browser.get("/api/v1/symbols", headers={"x-api-key": key_of(user)[1]})
-    gone.delete()
+    deleted.delete()
     USAGE.flush()
     assert UsageDay.objects.count() == 1
     assert len(counted(here)) == 1
 
 
-def test_a_path_that_no_text_can_hold_spoils_no_other_row(browser: Client) -> None:
+def test_unstorable_path_does_not_block_other_rows(browser: Client) -> None:
     browser.get("/api/v1/history/%00")
     browser.get("/api/v1/nothing/%ED%A0%80")
     browser.get("/api/v1/symbols")
@@ -107,7 +107,7 @@ def test_a_path_that_no_text_can_hold_spoils_no_other_row(browser: Client) -> No
     assert (len(paths), paths[0], paths[2]) == (3, "/api/v1/history/\ufffd", "/api/v1/symbols")
 
 
-def test_rows_that_the_database_refuses_hold_up_nothing(browser: Client) -> None:
+def test_rejected_rows_are_dropped(browser: Client) -> None:
     USAGE.log_request(None, ApiCall("GET", "symbols", "/api/v1/symbols", 200, 1.0, "", "a\x00b"))
     with transaction.atomic():
         USAGE.flush()
@@ -116,7 +116,7 @@ def test_rows_that_the_database_refuses_hold_up_nothing(browser: Client) -> None
     assert [row.path for row in RequestLog.objects.all()] == ["/api/v1/symbols"]
 
 
-def test_counting_asks_nothing_of_the_database(browser: Client, django_assert_num_queries: Any) -> None:
+def test_counting_needs_no_query(browser: Client, django_assert_num_queries: Any) -> None:
     user = person()
     principal = Principal("user", "limit:{user:0}", "free", 60, 5000, user.pk, None, frozenset({"read"}), False)
     counts = Usage()
@@ -126,25 +126,25 @@ def test_counting_asks_nothing_of_the_database(browser: Client, django_assert_nu
     assert counted(user) == [("predict", None, 1000, 0)]
 
 
-def test_usage_is_told_against_the_limits(browser: Client) -> None:
+def test_usage_reports_calls_and_remaining_limits(browser: Client) -> None:
     user = person()
     _, text = key_of(user)
     headers = {"x-api-key": text}
     for _ in range(3):
         browser.get("/api/v1/symbols", headers=headers)
     USAGE.flush()
-    told = browser.get("/api/v1/usage", headers=headers).json()
-    assert (told["plan"], told["per_minute"], told["per_day"]) == ("free", 60, 5000)
-    assert told["today"] == [{"key": text[:11], "name": "test", "calls": 3, "left": 4996}]
+    usage = browser.get("/api/v1/usage", headers=headers).json()
+    assert (usage["plan"], usage["per_minute"], usage["per_day"]) == ("free", 60, 5000)
+    assert usage["today"] == [{"key": text[:11], "name": "test", "calls": 3, "left": 4996}]
     today = utc_now().date().isoformat()
-    assert told["days"] == [{"day": today, "endpoint": "symbols", "key": text[:11], "calls": 3, "errors": 0}]
+    assert usage["days"] == [{"day": today, "endpoint": "symbols", "key": text[:11], "calls": 3, "errors": 0}]
     assert browser.get("/api/v1/usage").status_code == 401
     assert browser.get("/api/v1/usage?days=0", headers=headers).status_code == 400
     other = browser.get("/api/v1/usage", headers={"x-api-key": key_of(person())[1]}).json()
     assert (other["today"], other["days"]) == ([], [])
 
 
-def test_a_batch_takes_from_the_days_limit_as_many_calls_as_it_has_symbols(browser: Client) -> None:
+def test_batch_uses_the_day_limit_by_symbols(browser: Client) -> None:
     _, text = key_of(person())
     headers = {"x-api-key": text}
     answer = browser.post(
@@ -152,9 +152,9 @@ def test_a_batch_takes_from_the_days_limit_as_many_calls_as_it_has_symbols(brows
     )
     assert answer["RateLimit"].startswith('"free";r=57;')
     USAGE.flush()
-    told = browser.get("/api/v1/usage", headers=headers).json()["today"]
+    usage = browser.get("/api/v1/usage", headers=headers).json()["today"]
     # 5,000 less three symbols and this very call.
-    assert told == [{"key": text[:11], "name": "test", "calls": 1, "left": 4996}]
+    assert usage == [{"key": text[:11], "name": "test", "calls": 1, "left": 4996}]
 
 
 def test_old_requests_and_tokens_are_deleted(browser: Client) -> None:
@@ -165,8 +165,8 @@ def test_old_requests_and_tokens_are_deleted(browser: Client) -> None:
         )
     old = family_of(person())
     TokenFamily.objects.filter(pk=old.pk).update(expires_at=now - timedelta(seconds=1))
-    kept = family_of(person())
-    gone = delete_expired_rows(request_log_days=30, audit_days=0, now=now)
-    assert gone == {"requests": 1, "tokens": 0, "families": 1, "events": 0}
-    assert TokenFamily.objects.get() == kept
+    current = family_of(person())
+    deleted = delete_expired_rows(request_log_days=30, audit_days=0, now=now)
+    assert deleted == {"requests": 1, "tokens": 0, "families": 1, "events": 0}
+    assert TokenFamily.objects.get() == current
     assert not any(delete_expired_rows(request_log_days=30, audit_days=0, now=now).values())

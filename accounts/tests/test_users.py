@@ -21,23 +21,23 @@ def staff(client: Client) -> Client:
     return client
 
 
-def test_the_address_is_stored_in_one_spelling() -> None:
+def test_email_is_stored_in_lower_case() -> None:
     assert get_user_model() is User
     user = User.objects.create_user("Ada@Example.COM", PASSWORD)
     assert (user.email, str(user), user.is_staff, user.is_superuser) == ("ada@example.com",) * 2 + (False, False)
 
 
-def test_a_user_needs_an_address() -> None:
+def test_user_needs_an_email() -> None:
     with pytest.raises(ValueError, match="Set an e-mail address"):
         User.objects.create_user("", PASSWORD)
 
 
-def test_a_superuser_may_do_everything() -> None:
+def test_superuser_has_every_permission() -> None:
     user = User.objects.create_superuser("root@example.com", PASSWORD, is_staff=False)
     assert (user.is_staff, user.is_superuser) == (True, True)
 
 
-def test_two_spellings_of_one_address_are_one_person() -> None:
+def test_email_is_unique_ignoring_case() -> None:
     User.objects.create_user("ada@example.com", PASSWORD)
     with pytest.raises(IntegrityError), transaction.atomic():
         User.objects.create_user("ADA@example.com", PASSWORD)
@@ -46,14 +46,14 @@ def test_two_spellings_of_one_address_are_one_person() -> None:
 
 
 @pytest.mark.parametrize("spelling", ["ada@example.com", "Ada@Example.com"])
-def test_signing_in_takes_any_spelling(spelling: str) -> None:
+def test_sign_in_ignores_case(spelling: str) -> None:
     user = User.objects.create_user("ada@example.com", PASSWORD)
     assert authenticate(request=None, username=spelling, password=PASSWORD) == user
     assert User.objects.get_by_natural_key(spelling) == user
     assert authenticate(request=None, username=spelling, password="wrong") is None
 
 
-def test_a_form_spells_the_address_as_the_manager_does() -> None:
+def test_form_lower_cases_the_email() -> None:
     user = User(email="Ada@Example.com", password="!")
     user.full_clean()
     assert user.email == "ada@example.com"
@@ -62,7 +62,7 @@ def test_a_form_spells_the_address_as_the_manager_does() -> None:
         User(email="ADA@example.com", password="!").full_clean()
 
 
-def test_staff_find_people_by_address(staff: Client) -> None:
+def test_staff_search_users_by_email(staff: Client) -> None:
     User.objects.create_user("ada@example.com", PASSWORD)
     page = staff.get(reverse("admin:accounts_user_changelist"), {"q": "ada@"})
     assert page.status_code == 200
@@ -70,7 +70,7 @@ def test_staff_find_people_by_address(staff: Client) -> None:
     assert b"username" not in page.content.lower()
 
 
-def test_staff_make_a_user_by_address(staff: Client) -> None:
+def test_staff_create_a_user_by_email(staff: Client) -> None:
     form = {
         "email": "Grace@Example.com",
         "usable_password": "true",
@@ -92,7 +92,7 @@ def test_staff_can_open_a_user_and_the_groups(staff: Client) -> None:
     assert staff.get(reverse("admin:auth_group_changelist")).status_code == 200
 
 
-def test_a_plan_that_allows_no_call_is_refused_in_words(staff: Client) -> None:
+def test_plan_without_any_call_is_refused(staff: Client) -> None:
     address = reverse("admin:accounts_plan_change", args=["free"])
     page = staff.post(address, {"per_minute": "0", "per_day": ""}).content.decode()
     assert "greater than or equal to 1" in page
@@ -101,7 +101,7 @@ def test_a_plan_that_allows_no_call_is_refused_in_words(staff: Client) -> None:
     assert Plan.objects.get(pk="free").per_minute == 1
 
 
-def test_the_plan_of_callers_without_credentials_is_changed_like_any_other(staff: Client) -> None:
+def test_anonymous_plan_can_be_changed(staff: Client) -> None:
     address = reverse("admin:accounts_plan_change", args=["anonymous"])
     assert b'name="per_minute"' in staff.get(address).content
     assert staff.post(address, {"per_minute": "12", "per_day": "500"}).status_code == 302
@@ -111,6 +111,6 @@ def test_the_plan_of_callers_without_credentials_is_changed_like_any_other(staff
     assert ">12<" in staff.get(reverse("admin:accounts_plan_changelist")).content.decode()
 
 
-def test_people_who_are_not_staff_do_not_get_in(client: Client) -> None:
+def test_admin_requires_staff(client: Client) -> None:
     client.force_login(User.objects.create_user("ada@example.com", PASSWORD))
     assert client.get(reverse("admin:accounts_user_changelist")).status_code == 302

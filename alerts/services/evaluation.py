@@ -1,11 +1,13 @@
 """Evaluation of alert rules on a session's prices and forecasts."""
 
 from datetime import date, datetime
+from functools import partial
 
 import structlog
 from django.db import transaction
 
 from alerts.conditions import Observation, matches_condition
+from alerts.live import publish_alert
 from alerts.models import Alert, Rule
 from alerts.selectors import active_rules, observations_on
 from marketdata.selectors import newest_session
@@ -49,7 +51,10 @@ def _raise_alert(rule: Rule, observation: Observation, now: datetime) -> list[Al
             "raised_at": now,
         },
     )
-    return [alert] if created else []
+    if not created:
+        return []
+    transaction.on_commit(partial(publish_alert, alert))
+    return [alert]
 
 
 def _subject(rule: Rule, observation: Observation) -> str:

@@ -25,21 +25,21 @@ def observation(close: str | None = None, **signals: str) -> Observation:
         ("price_below", "100.01", False),
     ],
 )
-def test_a_price_must_pass_the_threshold_not_touch_it(kind: str, close: str, expected: bool) -> None:
+def test_price_must_cross_the_threshold(kind: str, close: str, expected: bool) -> None:
     assert matches_condition(Condition(kind, "", None, Decimal("100")), observation(close)) is expected
 
 
-def test_a_session_without_a_final_bar_says_nothing_about_a_price() -> None:
+def test_price_condition_is_unknown_without_a_final_bar() -> None:
     assert matches_condition(Condition("price_above", "", None, Decimal("100")), observation(None)) is None
 
 
-def test_a_signal_counts_only_at_its_own_horizon() -> None:
+def test_signal_condition_uses_its_own_horizon() -> None:
     buy_at_5 = Condition("signal_becomes", "BUY", 5, None)
     assert matches_condition(buy_at_5, observation(h5="BUY", h20="HOLD")) is True
     assert matches_condition(buy_at_5, observation(h5="HOLD", h20="BUY")) is False
 
 
-def test_an_abstention_says_nothing_about_a_signal() -> None:
+def test_signal_condition_is_unknown_for_an_abstention() -> None:
     assert matches_condition(Condition("signal_becomes", "BUY", 5, None), observation("100", h20="BUY")) is None
 
 

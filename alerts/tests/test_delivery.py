@@ -93,7 +93,7 @@ def test_an_alert_reaches_its_owner_by_smtp_once(raised: Alert, settings: Settin
     assert DeliveryAttempt.objects.get().status == "sent"
 
 
-def test_a_refusal_is_kept_and_tried_again(raised: Alert, settings: Settings) -> None:
+def test_failed_attempt_is_recorded_and_retried(raised: Alert, settings: Settings) -> None:
     controller = over_smtp(settings, Refusing())
     try:
         assert deliver_pending(now=NOW) == 0
@@ -106,7 +106,7 @@ def test_a_refusal_is_kept_and_tried_again(raised: Alert, settings: Settings) ->
     assert [message.to for message in mail.outbox] == [["ada@example.com"]]
 
 
-def test_after_the_last_attempt_it_rests(raised: Alert, settings: Settings) -> None:
+def test_no_retry_after_the_last_attempt(raised: Alert, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     for _ in range(MAX_ATTEMPTS + 1):
@@ -116,7 +116,7 @@ def test_after_the_last_attempt_it_rests(raised: Alert, settings: Settings) -> N
     assert raised.sent_at is None
 
 
-def test_nobody_is_written_to_who_may_no_longer_sign_in(raised: Alert) -> None:
+def test_inactive_user_gets_no_email(raised: Alert) -> None:
     User.objects.update(is_active=False)
     assert deliver_pending(now=NOW) == 0
     assert not mail.outbox
@@ -124,9 +124,7 @@ def test_nobody_is_written_to_who_may_no_longer_sign_in(raised: Alert) -> None:
     assert deliver_pending(now=NOW) == 1
 
 
-def test_what_was_given_up_costs_no_query_each(
-    raised: Alert, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_exhausted_alerts_need_no_query_each(raised: Alert, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     for day in range(1, 4):
         Alert.objects.create(rule=raised.rule, session=SECOND + timedelta(days=day), subject="s", raised_at=NOW)
     for alert in Alert.objects.all():

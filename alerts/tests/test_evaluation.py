@@ -15,7 +15,7 @@ from predictions.tests.factories import forecast, model_version, stock
 pytestmark = pytest.mark.django_db
 
 
-def test_a_rule_fires_once_and_again_only_after_it_was_false() -> None:
+def test_rule_fires_once_and_rearms_when_false() -> None:
     apple = stock()
     rule = price_rule(person(), apple, "100")
     close_at(apple, FIRST, "101")
@@ -30,7 +30,7 @@ def test_a_rule_fires_once_and_again_only_after_it_was_false() -> None:
     assert Alert.objects.count() == 2
 
 
-def test_a_signal_rule_fires_when_the_forecast_turns_and_not_on_an_abstention() -> None:
+def test_signal_rule_fires_once_when_the_signal_changes() -> None:
     version, apple, ada = model_version(), stock(), person()
     rule = signal_rule(ada, apple, "BUY")
     for session, signal, raised in ((FIRST, "HOLD", 0), (SECOND, "BUY", 1), (THIRD, "BUY", 0)):
@@ -50,7 +50,7 @@ def test_a_past_session_raises_nothing() -> None:
     assert evaluate_rules(on=FIRST, now=NOW) == []
 
 
-def test_a_session_without_a_final_bar_leaves_the_rule_as_it_was() -> None:
+def test_rule_is_unchanged_without_a_final_bar() -> None:
     apple = stock()
     rule = price_rule(person(), apple, "100")
     Rule.objects.filter(pk=rule.pk).update(is_armed=False)
@@ -61,7 +61,7 @@ def test_a_session_without_a_final_bar_leaves_the_rule_as_it_was() -> None:
     assert not rule.is_armed
 
 
-def test_a_rule_that_is_off_or_of_a_closed_account_is_not_judged() -> None:
+def test_inactive_rules_and_users_are_skipped() -> None:
     apple, off, gone = stock(), person("off@example.com"), person("gone@example.com")
     Rule.objects.filter(pk=price_rule(off, apple, "100").pk).update(is_active=False)
     price_rule(gone, apple, "100")
@@ -71,7 +71,7 @@ def test_a_rule_that_is_off_or_of_a_closed_account_is_not_judged() -> None:
     assert evaluate_rules(on=FIRST, now=NOW) == []
 
 
-def test_the_text_says_what_happened() -> None:
+def test_alert_text_states_close_and_threshold() -> None:
     apple = stock()
     price_rule(person(), apple, "100.50", Rule.Kind.PRICE_BELOW)
     close_at(apple, FIRST, "99.25")
@@ -80,13 +80,13 @@ def test_the_text_says_what_happened() -> None:
     assert alert.body == f"{alert.subject}, on Tuesday, 19 September 2023."
 
 
-def test_the_same_rule_asked_twice_is_one_rule() -> None:
+def test_creating_the_same_rule_twice_returns_it() -> None:
     apple, ada = stock(), person()
     assert price_rule(ada, apple, "100") == price_rule(ada, apple, "100.00")
     assert Rule.objects.count() == 1
 
 
-def test_one_person_cannot_have_more_rules_than_the_limit() -> None:
+def test_number_of_rules_is_limited() -> None:
     apple, ada = stock(), person()
     first, second = (
         RuleRequest(instrument=apple, kind="signal_becomes", signal="BUY", horizon_sessions=h) for h in (5, 10)
@@ -106,12 +106,12 @@ def test_one_person_cannot_have_more_rules_than_the_limit() -> None:
         {"kind": "price_below", "threshold": "1", "signal": "BUY"},
     ],
 )
-def test_the_database_refuses_a_rule_without_what_its_kind_needs(fields: dict[str, str]) -> None:
+def test_constraint_requires_the_fields_of_the_kind(fields: dict[str, str]) -> None:
     with pytest.raises(IntegrityError, match="rule_has_what_its_kind_needs"), transaction.atomic():
         Rule.objects.create(user=person(), instrument=stock(), created_at=NOW, **fields)
 
 
-def test_rules_that_stay_as_they_are_cost_no_query_each(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_unchanged_rules_need_no_query_each(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     apple, owner = stock(), person()
     for threshold in range(90, 110):
         price_rule(owner, apple, str(threshold))

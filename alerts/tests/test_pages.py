@@ -16,13 +16,13 @@ def signed_in(client: Client) -> Client:
     return client
 
 
-def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
+def test_alert_pages_require_sign_in(client: Client) -> None:
     answer = client.get("/alerts/")
     assert answer.status_code == 302
     assert answer["Location"].startswith("/accounts/login/")
 
 
-def test_a_rule_is_set_and_listed(signed_in: Client) -> None:
+def test_rule_is_created_and_listed(signed_in: Client) -> None:
     stock("BRK.B")
     form = {"symbol": "brk-b", "kind": "signal_becomes", "signal": "BUY", "horizon_sessions": "5", "threshold": "7"}
     answer = signed_in.post("/alerts/", form, follow=True)
@@ -43,7 +43,7 @@ def test_a_rule_is_set_and_listed(signed_in: Client) -> None:
         ({"kind": "full_moon"}, "Select a valid choice"),
     ],
 )
-def test_a_wrong_form_says_why_and_stores_nothing(signed_in: Client, change: dict[str, str], message: str) -> None:
+def test_invalid_form_shows_errors_and_stores_nothing(signed_in: Client, change: dict[str, str], message: str) -> None:
     stock()
     answer = signed_in.post("/alerts/", {"symbol": "AAPL", "kind": "price_above", "threshold": "1", **change})
     assert answer.status_code == 422
@@ -51,19 +51,19 @@ def test_a_wrong_form_says_why_and_stores_nothing(signed_in: Client, change: dic
     assert not Rule.objects.exists()
 
 
-def test_one_deletes_only_ones_own_rules(signed_in: Client) -> None:
+def test_rules_of_others_cannot_be_deleted(signed_in: Client) -> None:
     others = price_rule(person("eve@example.com"), stock(), "1")
     assert signed_in.post(f"/alerts/{others.pk}/delete").status_code == 404
     assert Rule.objects.filter(pk=others.pk).exists()
 
 
-def test_the_fragment_asks_a_stranger_to_sign_in_and_offers_others_the_form(client: Client) -> None:
+def test_fragment_shows_form_or_sign_in_link(client: Client) -> None:
     assert b"Sign in" in client.get("/alerts/form?symbol=AAPL").content
     client.force_login(person())
     assert b'value="AAPL"' in client.get("/alerts/form?symbol=AAPL").content
 
 
-def test_the_form_starts_with_what_the_page_was_about(signed_in: Client) -> None:
+def test_form_is_prefilled_from_the_query(signed_in: Client) -> None:
     for path in ("/alerts/form", "/alerts/"):
         html = signed_in.get(f"{path}?symbol=AAPL&horizon=20").content.decode()
         assert '<option value="20" selected>20 trading days</option>' in html
@@ -71,6 +71,6 @@ def test_the_form_starts_with_what_the_page_was_about(signed_in: Client) -> None
     assert '<option value="5" selected>' in signed_in.get("/alerts/form?symbol=AAPL&horizon=7").content.decode()
 
 
-def test_signing_in_leads_back_to_what_the_page_was_about(client: Client) -> None:
+def test_sign_in_link_returns_to_the_prefilled_form(client: Client) -> None:
     html = client.get("/alerts/form?symbol=AAPL&horizon=20").content.decode()
     assert html.count("?next=/alerts/%3Fsymbol%3DAAPL%26horizon%3D20") == 2

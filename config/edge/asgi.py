@@ -22,6 +22,6 @@ from config.stream.routing import stream_application  # noqa: E402
 # Loads every view now, so that the first call that Django answers need not wait for it.
 resolve(PREDICT_PATH)
 PLAN_WATCH.start()
-edge = EdgeApplication(settings.HINDCAST_SITE.redis_url, django_application)
+edge = EdgeApplication(settings.HINDCAST_SITE.store_url, django_application)
 protocol = edge.protocol
-application = ConnectionGuard(stream_application(settings.HINDCAST_SITE.redis_url, http=edge, services=[edge]))
+application = ConnectionGuard(stream_application(settings.HINDCAST_SITE.store_url, http=edge, services=[edge]))

@@ -1,26 +1,30 @@
-"""Look forecasts up in Redis: one trip counts the call and tells whether the cached copy is current."""
+"""Look forecasts up in Redis: one round trip counts the call and reports whether the cached copy is current."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
+import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from accounts.limits import COUNT_CALL_LUA, COUNT_CALL_SHA
 from accounts.principals import Principal
-from accounts.quotas import script_arguments
+from accounts.quotas import bucket_keys, script_arguments
 from config.edge.authenticate import AuthenticatedRequest
 from predictions.api.predict import CACHE_CONTROL, PredictQuery
 from predictions.readpath.bodies import tag_of
-from predictions.readpath.cache import COUNTED, FACTS, FIELDS, READ_LUA, READ_SHA, Look, keys_of, look_of
-from predictions.readpath.spellings import meant_by
-from store.pipelined_client import PipelinedClient, packed_command, packed_words
+from predictions.readpath.cache import CHAMPION_KEY, COUNTED, FACTS, FIELDS, Look, key_of, look_of
+from store.pipelined_client import PipelinedClient, packed_command
+
+log = structlog.get_logger(__name__)
 
 CACHE_SIZE = 5_000
-QUERY_WORDS = 2
-LOAD_SCRIPT = packed_command("SCRIPT", "LOAD", READ_LUA)
+# Count the call, name the champion, read the forecast.
+LOOKUP_COMMANDS = 3
+LOAD_SCRIPT = packed_command("SCRIPT", "LOAD", COUNT_CALL_LUA)
 _FACTS_LENGTH = COUNTED + 1 + len(FACTS)
-_FULL_LENGTH = COUNTED + 1 + len(FIELDS)
+_TAG_FIELD = FACTS.index("tag")
 _MADE, _UNTIL, _STATUS, _TAG, _FRESH, _STALE = (
     COUNTED + 1 + FIELDS.index(name) for name in ("made", "until", "status", "tag", "fresh", "stale")
 )
@@ -98,6 +102,11 @@ class ForecastLookup:
         return look_of(caller, [*self.reply[:_FACTS_LENGTH], *bodies])
 
 
+OnLookup = Callable[[ForecastLookup | None], None]
+# Stands for replies about a version or a body that is not current any more.
+OUTDATED = ForecastLookup([], None)
+
+
 class ResponseCache:
     """Representations of forecasts by symbol and horizon. Each lookup says whether a cached one is still current."""
 
@@ -116,68 +125,107 @@ class ResponseCache:
 
 
 class ForecastReader:
-    """Sends lookups to Redis and reads the replies."""
+    """Looks forecasts up in Redis by pipelined commands, each with the keys of one slot."""
 
     def __init__(self, client: PipelinedClient) -> None:
         self._client = client
         self._cache = ResponseCache()
-        self._caller_parts: dict[tuple[str, int | None, int | None], bytes] = {}
+        # The version that was champion at the last lookup; the next one reads its forecast and checks the version.
+        self._champion = ""
+        self._caller_commands: dict[tuple[str, int | None, int | None], bytes] = {}
+        self._read_commands: dict[tuple[str, bool], bytes] = {}
 
-    def send(self, request: AuthenticatedRequest, on_reply: Callable[[Any], None]) -> CachedForecast | None:
-        """Count the call and look its forecast up; return the cached copy, which `read` needs.
+    def lookup(self, request: AuthenticatedRequest, on_lookup: OnLookup, *, cost: int = 1) -> None:
+        """Count the call and look its forecast up; `on_lookup` is called once, with None when Redis failed.
 
         Raises RedisConnectionError without a connection.
         """
-        query = request.parsed.query
+        query, version = request.parsed.query, self._champion
         cached = self._cache.get(query)
-        self._client.send(self._caller_part(request.caller) + _query_words(query, cached), on_reply)
-        return cached
+        commands = self._caller_command(request.caller, cost) + self._read_command(version, query, cached)
+
+        def on_replies(replies: list[Any]) -> None:
+            try:
+                lookup = self._lookup_from(replies, version, query, cached)
+            except Exception:
+                log.exception("lookup_failed")
+                lookup = None
+            if lookup is OUTDATED:
+                self._read_again(replies[0], replies[1], query, on_lookup)
+            else:
+                on_lookup(lookup)
+
+        self._client.send_all(commands, LOOKUP_COMMANDS, on_replies)
 
     async def lookup_again(self, request: AuthenticatedRequest) -> ForecastLookup | None:
         """Return the lookup of a call that was counted before; None when Redis fails."""
-        query = request.parsed.query
-        cached = self._cache.get(query)
+        future: asyncio.Future[ForecastLookup | None] = asyncio.get_running_loop().create_future()
         try:
-            reply = await self._client.request(_caller_part(request.caller, cost=0) + _query_words(query, cached))
+            self.lookup(request, lambda lookup: None if future.done() else future.set_result(lookup), cost=0)
         except RedisConnectionError:
             return None
-        return self.read(reply, query, cached)
+        return await future
 
-    def _caller_part(self, caller: Principal) -> bytes:
-        name = (caller.bucket, caller.per_minute, caller.per_day)
-        part = self._caller_parts.get(name)
-        if part is None:
-            if len(self._caller_parts) >= CACHE_SIZE:
-                self._caller_parts.clear()
-            part = self._caller_parts[name] = _caller_part(caller, cost=1)
-        return part
-
-    def read(self, reply: Any, query: PredictQuery, cached: CachedForecast | None) -> ForecastLookup | None:
-        """Return the lookup that a reply contains; None when Redis failed."""
-        if isinstance(reply, Exception):
-            if str(reply).startswith("NOSCRIPT"):
+    def _lookup_from(
+        self, replies: list[Any], version: str, query: PredictQuery, cached: CachedForecast | None
+    ) -> ForecastLookup | None:
+        """Return the lookup in these replies; None when Redis failed, OUTDATED after a change."""
+        counted, champion, found = replies
+        if any(isinstance(reply, Exception) for reply in replies):
+            if str(counted).startswith("NOSCRIPT"):
                 self._client.send(LOAD_SCRIPT, lambda _: None)
             return None
-        if len(reply) != _FULL_LENGTH or None in reply:
-            is_current = len(reply) == _FACTS_LENGTH and cached is not None
-            return ForecastLookup(reply, cached if is_current else None)
+        if counted[0] or champion is None:
+            return ForecastLookup(counted, None)
+        if champion.decode() != version or (cached is not None and found[_TAG_FIELD] not in (None, cached.tag)):
+            return OUTDATED
+        return self._found([*counted, champion, *found], query, cached)
+
+    def _read_again(self, counted: list[int], champion: bytes, query: PredictQuery, on_lookup: OnLookup) -> None:
+        """Read the whole forecast of the champion, after a promotion or when the cached copy is outdated."""
+        self._champion = champion.decode()
+
+        def on_reply(found: Any) -> None:
+            failed = isinstance(found, Exception)
+            on_lookup(None if failed else self._found([*counted, champion, *found], query, None))
+
+        try:
+            self._client.send(self._read_command(self._champion, query, None), on_reply)
+        except RedisConnectionError:
+            on_lookup(None)
+
+    def _found(self, reply: list[Any], query: PredictQuery, cached: CachedForecast | None) -> ForecastLookup:
+        if None in reply:
+            return ForecastLookup(reply, None)
+        if len(reply) == _FACTS_LENGTH:
+            return ForecastLookup(reply, cached)
         forecast = CachedForecast(reply[_TAG], Representation.of(reply[_FRESH]), Representation.of(reply[_STALE]))
         self._cache.store(query, forecast)
         return ForecastLookup(reply, forecast)
 
+    def _caller_command(self, caller: Principal, cost: int) -> bytes:
+        """Return the packed commands that count the call and name the champion."""
+        name = (caller.bucket, caller.per_minute, caller.per_day)
+        command = self._caller_commands.get(name) if cost == 1 else None
+        if command is None:
+            keys = bucket_keys(caller)
+            count = packed_command("EVALSHA", COUNT_CALL_SHA, len(keys), *keys, *script_arguments(caller, cost))
+            command = count + packed_command("GET", CHAMPION_KEY)
+            if cost == 1:
+                _store(self._caller_commands, name, command)
+        return command
 
-def _caller_part(caller: Principal, *, cost: int) -> bytes:
-    """Return the command up to the caller's limits, packed."""
-    keys, limits = keys_of(caller), script_arguments(caller, cost)
-    words: tuple[str | int, ...] = ("EVALSHA", READ_SHA, len(keys), *keys, *limits)
-    return b"*%d\r\n%b" % (len(words) + QUERY_WORDS, packed_words(*words))
+    def _read_command(self, version: str, query: PredictQuery, cached: CachedForecast | None) -> bytes:
+        """Return the packed command that reads the forecast, without the bodies where a copy is cached."""
+        name = (key_of(version, query.symbol, query.horizon), cached is None)
+        command = self._read_commands.get(name)
+        if command is None:
+            command = packed_command("HMGET", name[0], *(FIELDS if cached is None else FACTS))
+            _store(self._read_commands, name, command)
+        return command
 
 
-def _query_words(query: PredictQuery, cached: CachedForecast | None) -> bytes:
-    return _query_part(meant_by(query.symbol), query.horizon, b"" if cached is None else cached.tag)
-
-
-@lru_cache(maxsize=CACHE_SIZE)
-def _query_part(symbol: str, horizon: int, tag: bytes) -> bytes:
-    """Return the rest of the command: what to read, and the tag of the copy that need not be sent again."""
-    return packed_words(f"{symbol}:{horizon}", tag)
+def _store(commands: dict[Any, bytes], name: object, command: bytes) -> None:
+    if len(commands) >= CACHE_SIZE:
+        commands.clear()
+    commands[name] = command

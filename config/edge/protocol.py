@@ -45,9 +45,8 @@ class CachedForecastHandler:
         if request is None:
             return False
 
-        def on_reply(reply: Any) -> None:
+        def on_lookup(lookup: ForecastLookup | None) -> None:
             try:
-                lookup = self._reader.read(reply, request.parsed.query, cached)
                 response = None if lookup is None else self._response(scope, request, lookup, began)
             except Exception:
                 log.exception("cached_forecast_failed", request_id=request.request_id)
@@ -55,7 +54,7 @@ class CachedForecastHandler:
             on_response(response)
 
         try:
-            cached = self._reader.send(request, on_reply)
+            self._reader.lookup(request, on_lookup)
         except RedisConnectionError:
             return False
         return True

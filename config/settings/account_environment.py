@@ -1,6 +1,6 @@
-"""What the environment says about accounts: whether addresses are verified, and who else may vouch for people."""
+"""Reads account settings from the environment: e-mail verification and identity providers."""
 
-from accounts.conf import VENDORS, AccountSettings, OAuthClient
+from accounts.conf import IDENTITY_PROVIDERS, AccountSettings, OAuthClient
 from config.settings.news_environment import WEB, Reader
 
 VERIFICATION = ("none", "mandatory")
@@ -8,22 +8,23 @@ SMTP = "smtp"
 
 
 def read_accounts(reader: Reader) -> AccountSettings:
-    """The settings of accounts; raises ValueError for a vendor whose client is only half named.
+    """Return the account settings. Raises ValueError for a provider with a client id or secret only.
 
-    Addresses are verified wherever mail really leaves; a clone whose mails are files lets people in at once.
+    By default addresses are verified if e-mail is sent by SMTP, and not if it is saved in files.
     """
-    mail_leaves = reader.text("EMAIL_URL", "").startswith(SMTP)
-    default = "mandatory" if mail_leaves else "none"
+    sends_mail = reader.text("EMAIL_URL", "").startswith(SMTP)
     clients = (
         OAuthClient(
-            vendor=vendor,
-            client_id=reader.secret(f"{vendor.upper()}_CLIENT_ID"),
-            client_secret=reader.secret(f"{vendor.upper()}_CLIENT_SECRET"),
-            base_url=reader.url("GITHUB_BASE_URL", "", WEB).rstrip("/") if vendor == "github" else "",
+            provider_id=provider_id,
+            client_id=reader.secret(f"{provider_id.upper()}_CLIENT_ID"),
+            client_secret=reader.secret(f"{provider_id.upper()}_CLIENT_SECRET"),
+            base_url=reader.url("GITHUB_BASE_URL", "", WEB).rstrip("/") if provider_id == "github" else "",
         )
-        for vendor in VENDORS
+        for provider_id in IDENTITY_PROVIDERS
     )
     return AccountSettings(
-        email_verification=reader.choice("HINDCAST_EMAIL_VERIFICATION", default, VERIFICATION),
-        oauth_clients=tuple(client for client in clients if client.is_named),
+        email_verification=reader.choice(
+            "HINDCAST_EMAIL_VERIFICATION", "mandatory" if sends_mail else "none", VERIFICATION
+        ),
+        oauth_clients=tuple(client for client in clients if client.is_configured),
     )

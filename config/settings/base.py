@@ -181,7 +181,7 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
 SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.VouchedSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
-SOCIALACCOUNT_PROVIDERS = {client.vendor: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
+SOCIALACCOUNT_PROVIDERS = {client.provider_id: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
 # A vendor's word joins a person to an account whose address both have verified; see SocialAdapter.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
@@ -189,7 +189,7 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.PrincipalAuthentication"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.SharedThrottle"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.CallerPermission"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.ScopePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.http.parsers.JsonParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.http.negotiation.FormatNegotiation",

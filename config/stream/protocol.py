@@ -1,8 +1,8 @@
-"""What travels over the socket: the commands of a client, the messages of the server, and what a channel must offer.
+"""Messages of the socket: the client's commands, the server's messages, and what a channel has to offer.
 
-Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices" | "forecasts" | "jobs", "symbols": ["AAPL"]}`,
+Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices", "symbols": ["AAPL"]}`,
 `{"action": "resume", "channel": "forecasts", "symbols": ["AAPL"], "seq": 41}` (or by symbol: `"seq": {"AAPL": 41}`),
-`{"action": "ping"}`.
+`{"action": "ping"}`. Channels are `prices` and `forecasts` for everyone, `jobs` and `alerts` for their owner.
 Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq`
 that does not follow the last one shows a gap. Answers: `resumed`, `unsubscribed`, `pong`, `error`.
 A socket whose key, token or session ends is closed with code 4401, and a reason such as `revoked-key` or
@@ -24,7 +24,7 @@ ACTIONS = ("subscribe", "unsubscribe", "resume", "ping")
 
 
 class Channel(Protocol):
-    """What an app's `live.py` offers."""
+    """Interface of an app's `live.py`."""
 
     @property
     def NAME(self) -> str: ...
@@ -42,7 +42,7 @@ Channels = Mapping[str, Channel]
 
 
 class CommandRefused(Exception):
-    """A command that cannot be followed; `code` is for programs, the message for people."""
+    """A command that cannot be executed; `code` is for programs, the message for people."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -51,7 +51,7 @@ class CommandRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One thing a client asks; `seq` is the last number it saw, for all its symbols or by symbol."""
+    """One command; `seq` is the last number the client saw, for all its symbols or by symbol."""
 
     action: str
     channel: str = ""
@@ -59,12 +59,12 @@ class Command:
     seq: int | Mapping[str, int] = 0
 
     def position_of(self, symbol: str) -> int | None:
-        """The last number the client saw of this symbol; None when it did not say."""
+        """Return the last number the client saw of this symbol; None when it gave none."""
         return self.seq if isinstance(self.seq, int) else self.seq.get(symbol)
 
 
 def command_of(text: str | None, channels: Channels) -> Command:
-    """Read a frame; raises CommandRefused with a sentence for whoever wrote the client."""
+    """Parse a frame. Raises CommandRefused."""
     if text is None:
         raise CommandRefused("malformed", "Commands are JSON text, not binary frames.")
     if len(text) > MAX_FRAME_CHARACTERS:
@@ -84,19 +84,19 @@ def command_of(text: str | None, channels: Channels) -> Command:
 
 
 def error_text(error: CommandRefused) -> str:
-    """The answer to a command that cannot be followed."""
+    """Return the answer to a command that cannot be executed."""
     return encoded({"type": "error", "code": error.code, "detail": str(error)})
 
 
 def refusal_text(channel: str, error: Exception) -> str:
-    """The answer about one symbol that cannot be followed, in the words the API uses for it."""
+    """Return the answer about one symbol without a topic, with the fields of the API's problem."""
     facts = problem_fields(error)
     code = facts.pop("type").rpartition("#")[2]
     return encoded({"type": "error", "code": code, "channel": channel, **facts})
 
 
 def encoded(message: Mapping[str, Any]) -> str:
-    """A message as JSON text; raises ValueError for a number that JSON has no word for."""
+    """Return a message as JSON text. Raises ValueError for NaN and infinity."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 

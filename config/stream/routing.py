@@ -1,4 +1,4 @@
-"""The socket's address, and the answers of the `edge` process to everything else."""
+"""Address of the socket, and the answers of the `edge` process at other addresses."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -7,6 +7,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path, re_path
 
+from alerts.live import AlertChannel
 from config.http.problem_responses import CONTENT_TYPE, problem_bytes
 from config.http.problems import NOT_FOUND
 from config.http.request_log import REQUEST_ID_HEADER, request_id_for
@@ -21,7 +22,7 @@ from marketdata import live as prices
 from predictions.live import forecasts, jobs
 from store.user_messages import CREDENTIALS_CHANGED, TOPIC_CHANGED
 
-CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts, jobs)}
+CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts, jobs, AlertChannel())}
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -26,10 +26,10 @@ ACCOUNTED_FOR = {
     "accounts.AuditEvent": "account: events",
     "accounts.ApiKey": "account: keys",
     "accounts.UsageDay": "account: usage",
-    "accounts.RequestLog": "account: calls",
-    "accounts.TokenFamily": "account: sign_ins_by_api",
-    "token_blacklist.OutstandingToken": "account: sign_ins_by_api",
-    "socialaccount.SocialAccount": "account: vendors",
+    "accounts.RequestLog": "account: requests",
+    "accounts.TokenFamily": "account: api_sessions",
+    "token_blacklist.OutstandingToken": "account: api_sessions",
+    "socialaccount.SocialAccount": "account: connected_accounts",
     "alerts.Rule": "alerts: rules",
     "predictions.BatchJob": "predictions: batches",
     "accounts.User_groups": "what staff may do, set by staff",
@@ -65,24 +65,24 @@ def export_of(client: Client, user: User) -> dict[str, Any]:
     return whole
 
 
-def test_a_person_is_handed_everything_of_every_app(client: Client, ada: User) -> None:
+def test_export_has_the_rows_of_every_app(client: Client, ada: User) -> None:
     whole = export_of(client, ada)
     assert sorted(whole) == sorted([*EXPORTS, "exported_at"])
     assert whole["account"]["email"] == "ada@example.com"
-    assert whole["account"]["events"][0]["what"] == AuditEvent.Kind.DATA_EXPORTED
+    assert whole["account"]["events"][0]["kind"] == AuditEvent.Kind.DATA_EXPORTED
     (rule,) = whole["alerts"]["rules"]
-    assert (rule["symbol"], rule["when"]) == ("AAPL", "closes above $150.00")
+    assert (rule["symbol"], rule["condition"]) == ("AAPL", "closes above $150.00")
     (alert,) = rule["alerts"]
     assert alert["body"] == "So it is."
     assert alert["deliveries"] == [{"channel": "email", "to": "ada@example.com", "status": "sent"}]
     assert [(row["endpoint"], row["calls"]) for row in whole["account"]["usage"]] == [("predict", 3)]
-    assert [(row["path"], row["status"]) for row in whole["account"]["calls"]] == [("/api/v1/predict", 200)]
+    assert [(row["path"], row["status"]) for row in whole["account"]["requests"]] == [("/api/v1/predict", 200)]
     (asked,) = whole["predictions"]["batches"]
     assert (asked["symbols"], asked["horizon"], asked["state"]) == (["AAPL", "BRK.B"], 5, "waiting")
     assert ada.password not in json.dumps(whole)
 
 
-def test_nothing_of_others_is_handed_over(client: Client, ada: User) -> None:
+def test_export_has_no_rows_of_others(client: Client, ada: User) -> None:
     other = User.objects.create_user("grace@example.com", PASSWORD)
     text = json.dumps(export_of(client, other))
     assert "grace@example.com" in text
@@ -90,7 +90,7 @@ def test_nothing_of_others_is_handed_over(client: Client, ada: User) -> None:
     assert "AAPL" not in text
 
 
-def test_every_model_that_points_at_people_is_accounted_for() -> None:
+def test_every_model_with_a_user_key_is_exported_or_exempt() -> None:
     pointing = {
         model._meta.label
         for model in apps.get_models(include_auto_created=True)
@@ -102,13 +102,13 @@ def test_every_model_that_points_at_people_is_accounted_for() -> None:
     assert missing == set(), "export it in the app's selectors.export_for and say here where, or say why not"
 
 
-def test_an_export_is_asked_for_by_its_owner(client: Client, ada: User) -> None:
+def test_export_requires_a_post_by_the_owner(client: Client, ada: User) -> None:
     assert client.post("/accounts/export")["Location"].startswith("/accounts/login/")
     client.force_login(ada)
     assert client.get("/accounts/export").status_code == 405
 
 
-def test_staff_can_delete_whoever_has_everything(client: Client, ada: User) -> None:
+def test_staff_can_delete_a_user_with_rows_everywhere(client: Client, ada: User) -> None:
     accept_documents(user=ada, now=NOW)
     client.force_login(User.objects.create_superuser("root@example.com", PASSWORD))
     assert client.post(f"/admin/accounts/user/{ada.pk}/delete/", {"post": "yes"}).status_code == 302
@@ -116,7 +116,7 @@ def test_staff_can_delete_whoever_has_everything(client: Client, ada: User) -> N
     assert not Rule.objects.exists()
 
 
-def test_staff_who_would_delete_the_last_administrator_are_told_and_delete_nobody(client: Client, ada: User) -> None:
+def test_staff_cannot_delete_the_last_administrator(client: Client, ada: User) -> None:
     root = User.objects.create_superuser("root@example.com", PASSWORD)
     client.force_login(root)
     chosen = {"action": "delete_selected", "_selected_action": [str(ada.pk), str(root.pk)], "post": "yes"}
@@ -130,7 +130,7 @@ def test_staff_who_would_delete_the_last_administrator_are_told_and_delete_nobod
     assert User.objects.get().email == "second@example.com"
 
 
-def test_alerts_go_with_the_account_and_other_peoples_stay(client: Client, ada: User) -> None:
+def test_account_deletion_removes_only_its_own_alerts(client: Client, ada: User) -> None:
     other = User.objects.create_user("grace@example.com", PASSWORD)
     kept = price_rule(other, stock("NVDA"), "100")
     client.force_login(ada)

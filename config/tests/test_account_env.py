@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.conf import VENDORS
+from accounts.conf import IDENTITY_PROVIDERS
 from config.devserver.paths import ROOT
 from config.settings.environment import EnvironmentProblem, read_environment
 
@@ -21,19 +21,19 @@ GOOGLE = {"GOOGLE_CLIENT_ID": "an-id", "GOOGLE_CLIENT_SECRET": "hunter2"}
         ({"HINDCAST_EMAIL_VERIFICATION": "mandatory"}, "mandatory"),
     ],
 )
-def test_addresses_are_proven_where_mail_leaves(variables: dict[str, str], verification: str) -> None:
+def test_verification_is_mandatory_with_smtp(variables: dict[str, str], verification: str) -> None:
     assert read_environment(variables).accounts.email_verification == verification
 
 
-def test_a_vendor_is_off_until_it_is_named() -> None:
+def test_provider_is_off_without_client() -> None:
     assert read_environment({}).accounts.oauth_clients == ()
     (google,) = read_environment(GOOGLE).accounts.oauth_clients
-    assert (google.vendor, google.client_id, google.origin) == ("google", "an-id", "https://accounts.google.com")
+    assert (google.provider_id, google.client_id, google.origin) == ("google", "an-id", "https://accounts.google.com")
     assert google.provider()["APPS"] == [{"client_id": "an-id", "secret": "hunter2", "key": ""}]
     assert "hunter2" not in repr(google)
 
 
-def test_a_secret_may_stand_in_a_file_and_a_github_elsewhere(tmp_path: Path) -> None:
+def test_secret_file_and_github_base_url(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter3\n")
     variables = {
         "GITHUB_CLIENT_ID": "an-id",
@@ -46,21 +46,21 @@ def test_a_secret_may_stand_in_a_file_and_a_github_elsewhere(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("half", [{"GOOGLE_CLIENT_ID": "an-id"}, {"GITHUB_CLIENT_SECRET": "hunter2"}])
-def test_half_a_vendor_is_a_complaint(half: dict[str, str]) -> None:
-    with pytest.raises(EnvironmentProblem, match="belong together; set both or neither") as caught:
+def test_provider_with_half_a_client_is_invalid(half: dict[str, str]) -> None:
+    with pytest.raises(EnvironmentProblem, match="must be set together") as caught:
         read_environment(half)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_word_that_nobody_knows_is_a_complaint() -> None:
+def test_unknown_verification_mode_is_invalid() -> None:
     with pytest.raises(EnvironmentProblem, match="HINDCAST_EMAIL_VERIFICATION must be one of none, mandatory"):
         read_environment({"HINDCAST_EMAIL_VERIFICATION": "perhaps"})
 
 
-def test_every_variable_is_in_the_example_and_handed_on() -> None:
+def test_every_account_variable_is_documented_and_passed_on() -> None:
     example = (ROOT / ".env.example").read_text()
     compose = (ROOT / "docker-compose.yml").read_text()
-    names = [f"{vendor.upper()}_CLIENT_{part}" for vendor in VENDORS for part in ("ID", "SECRET")]
+    names = [f"{provider.upper()}_CLIENT_{part}" for provider in IDENTITY_PROVIDERS for part in ("ID", "SECRET")]
     for name in [*names, "HINDCAST_EMAIL_VERIFICATION", "GITHUB_BASE_URL"]:
         assert f"\n{name}=\n" in example
         assert f"  {name}: ${{{name}:-}}" in compose

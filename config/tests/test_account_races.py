@@ -55,7 +55,7 @@ def wait_for_blocked_session() -> None:
     wait_until(blocked, "a blocked database session")
 
 
-def test_a_worker_that_is_about_to_answer_lets_the_job_go(
+def test_worker_finishing_a_deleted_job_does_not_fail(
     other: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_version()
@@ -82,7 +82,7 @@ def test_a_worker_that_is_about_to_answer_lets_the_job_go(
     assert not BatchJob.objects.exists()
 
 
-def test_an_account_goes_though_a_program_adds_a_row_meanwhile(other: ThreadPoolExecutor) -> None:
+def test_account_deletion_retries_after_a_concurrent_insert(other: ThreadPoolExecutor) -> None:
     user = person()
     family_of(user)
     held = Event()
@@ -103,7 +103,7 @@ def test_an_account_goes_though_a_program_adds_a_row_meanwhile(other: ThreadPool
     assert AuditEvent.objects.filter(kind=AuditEvent.Kind.ACCOUNT_DELETED).count() == 1
 
 
-def test_what_goes_on_standing_in_the_way_is_told() -> None:
+def test_account_deletion_fails_after_repeated_conflicts() -> None:
     user = person()
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE clings (user_id bigint REFERENCES accounts_user)")

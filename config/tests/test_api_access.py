@@ -168,14 +168,14 @@ def _patterns(patterns: list[Any], prefix: str) -> Iterator[tuple[str, URLPatter
             yield prefix, pattern
 
 
-def test_every_call_of_the_api_says_who_may() -> None:
+def test_every_operation_has_an_access_rule() -> None:
     named = {(call.method, call.route) for call in CALLS} | ELSEWHERE
     assert len(named) == len(CALLS) + len(ELSEWHERE)
     assert set(routes()) == named
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.route}")
-def test_a_parameter_that_a_call_does_not_know_is_named(world: World, call: Call) -> None:
+def test_unknown_parameter_is_named(world: World, call: Call) -> None:
     browser = Client(raise_request_exception=False)
     person = "staff" if call.audience == "staff" else "owner"
     path = f"{world.path_of(call.route)}?symbol=AAPL&frobnicate=1"
@@ -189,7 +189,7 @@ def test_a_parameter_that_a_call_does_not_know_is_named(world: World, call: Call
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.route}")
-def test_each_caller_gets_what_is_theirs(world: World, call: Call, caller: str) -> None:
+def test_access_rules_by_caller(world: World, call: Call, caller: str) -> None:
     browser = Client(raise_request_exception=False)
     headers = headers_of(caller, world)
     path = world.path_of(call.route)

@@ -36,7 +36,7 @@ def browser() -> Client:
         ("nothing?name=100%25", 404, "not-found"),
     ],
 )
-def test_an_address_that_cannot_be_read_is_refused(browser: Client, address: str, status: int, slug: str) -> None:
+def test_malformed_url_is_refused(browser: Client, address: str, status: int, slug: str) -> None:
     answer = browser.get(f"/api/v1/{address}")
     assert (answer.status_code, answer.json()["type"]) == (status, f"/api/problems#{slug}")
     assert answer.json()["request_id"] == answer["X-Request-ID"]
@@ -65,14 +65,14 @@ def test_a_body_over_the_limit_is_refused_unread(browser: Client, settings: Sett
         ({"CONTENT_LENGTH": "9" * 5000}, BodyTooLarge),
     ],
 )
-def test_a_length_that_is_none_is_refused(meta: dict[str, str], error: type[Exception]) -> None:
+def test_invalid_content_length_is_refused(meta: dict[str, str], error: type[Exception]) -> None:
     request = RequestFactory().get("/api/v1/nothing")
     request.META.update(meta)
     with pytest.raises(error):
         check_request(request, body_limit=KIB)
 
 
-def test_pages_are_left_alone() -> None:
+def test_pages_are_not_checked() -> None:
     gate = ApiPolicyMiddleware(lambda request: HttpResponse("passed"))
     request: HttpRequest = RequestFactory().get("/stocks", QUERY_STRING="q=%00")
     assert gate(request).content == b"passed"
@@ -89,9 +89,7 @@ def test_pages_are_left_alone() -> None:
         ("post", "predict?symbol=AAPL", 405),
     ],
 )
-def test_a_call_that_is_refused_unseen_counts_like_any_other(
-    browser: Client, settings: Settings, method: str, path: str, status: int
-) -> None:
+def test_refused_call_counts(browser: Client, settings: Settings, method: str, path: str, status: int) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=2)
     address = f"203.0.113.{status % 200}"
     redis_client().delete(address_bucket(address))
@@ -102,12 +100,12 @@ def test_a_call_that_is_refused_unseen_counts_like_any_other(
 
 
 @pytest.mark.django_db
-def test_a_key_without_the_scope_draws_on_its_own_bucket(browser: Client) -> None:
+def test_call_without_scope_counts_for_the_key(browser: Client) -> None:
     answer = browser.get("/api/v1/auth/keys", headers={"X-API-Key": key_of(person())[1]})
     assert (answer.status_code, answer["RateLimit"].split(";")[1]) == (403, "r=59")
 
 
-def test_browsers_of_named_sites_may_send_keys_and_read_what_is_left(browser: Client, settings: Settings) -> None:
+def test_cors_allows_keys_and_rate_limit_headers(browser: Client, settings: Settings) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
     asked = {
         "Origin": "https://app.example",

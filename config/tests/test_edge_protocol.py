@@ -188,7 +188,7 @@ def test_a_failure_costs_one_call_and_keeps_the_connection_to_redis(edge: Served
     before, failing, after = (Wire(edge.port) for _ in range(3))
     with redis.Redis.from_url(own_redis.url) as client:
         client.hset("fc:v1:NVDA:5", mapping={**client.hgetall("fc:v1:AAPL:5"), "until": "soon"})
-        (connected,) = {one["addr"] for one in client.client_list() if one["cmd"] == "evalsha"}
+        (connected,) = {one["addr"] for one in client.client_list() if one["cmd"] == "hmget"}
     with own_redis.paused():
         before.send(numbered(1))
         failing.send(request("/api/v1/predict?symbol=NVDA&horizon=5", "X-Request-ID: call-number-2"))

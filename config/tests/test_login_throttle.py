@@ -39,7 +39,7 @@ def attempt(login: str, address: str = "203.0.113.7", password: str = "wrong") -
 
 
 @pytest.mark.parametrize("login", ["ada@example.com", "nobody@example.com"])
-def test_guessing_at_one_account_ends_from_wherever_it_comes(ada: User, login: str) -> None:
+def test_guesses_at_one_account_are_limited_across_addresses(ada: User, login: str) -> None:
     statuses = [attempt(login, f"203.0.113.{number}").status_code for number in range(11)]
     assert statuses == [200] * 10 + [429]
     spelt = attempt(f" {login.upper()} ", "198.51.100.1", PASSWORD)
@@ -48,7 +48,7 @@ def test_guessing_at_one_account_ends_from_wherever_it_comes(ada: User, login: s
     assert "Too many attempts" in spelt.content.decode()
 
 
-def test_guessing_from_one_address_ends_whoever_it_is_aimed_at(ada: User) -> None:
+def test_guesses_from_one_address_are_limited_across_accounts(ada: User) -> None:
     statuses = [attempt(f"person{number}@example.com").status_code for number in range(21)]
     assert statuses == [200] * 20 + [429]
     assert attempt(ada.email, "203.0.113.8", PASSWORD).status_code == 302
@@ -59,7 +59,7 @@ def by_api(path: str, body: dict[str, Any], address: str) -> Any:
     return Client(REMOTE_ADDR=address).post(f"/api/v1/auth/{path}", body, content_type="application/json")
 
 
-def test_attempts_at_one_account_by_page_and_by_api_add_up(ada: User) -> None:
+def test_page_and_api_attempts_at_one_account_add_up(ada: User) -> None:
     for number in range(5):
         assert attempt(ada.email, f"203.0.113.{number}").status_code == 200
         body = {"email": ada.email.upper(), "password": "wrong"}
@@ -68,7 +68,7 @@ def test_attempts_at_one_account_by_page_and_by_api_add_up(ada: User) -> None:
     assert attempt(ada.email, "192.0.2.2", PASSWORD).status_code == 429
 
 
-def test_attempts_from_one_address_by_page_and_by_api_add_up(ada: User) -> None:
+def test_page_and_api_attempts_from_one_address_add_up(ada: User) -> None:
     for number in range(10):
         assert attempt(f"person{number}@example.com").status_code == 200
         body = {"email": f"other{number}@example.com", "password": "wrong"}
@@ -77,7 +77,7 @@ def test_attempts_from_one_address_by_page_and_by_api_add_up(ada: User) -> None:
     assert attempt(ada.email, password=PASSWORD).status_code == 429
 
 
-def test_registering_by_page_and_by_api_adds_up() -> None:
+def test_page_and_api_registrations_add_up() -> None:
     body = {"email": "grace@example.com", "password": PASSWORD, "accepts_terms": True}
     statuses = [by_api("register", body, f"203.0.113.{number}").status_code for number in range(3)]
     assert statuses == [201, 409, 409]
@@ -85,13 +85,13 @@ def test_registering_by_page_and_by_api_adds_up() -> None:
     assert [answer.status_code for answer in page] == [200, 200, 429]
 
 
-def test_the_limits_of_the_doors_are_settings(ada: User, settings: Settings) -> None:
+def test_attempt_limits_are_settings(ada: User, settings: Settings) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, attempts_per_account=2, attempts_per_address=3)
     assert [attempt(ada.email).status_code for _ in range(3)] == [200, 200, 429]
     assert attempt("grace@example.com").status_code == 429
 
 
-def test_behind_a_proxy_one_caller_locks_nobody_else_out(settings: Settings) -> None:
+def test_client_behind_a_proxy_does_not_lock_out_others(settings: Settings) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, trusted_proxies=1)
     client = Client()
 
@@ -104,14 +104,14 @@ def test_behind_a_proxy_one_caller_locks_nobody_else_out(settings: Settings) -> 
 
 
 @pytest.mark.parametrize("path", ["/accounts/signup/", "/accounts/password/reset/"])
-def test_mails_to_one_address_end(path: str) -> None:
+def test_emails_to_one_address_are_limited(path: str) -> None:
     form = {"email": "grace@example.com"}
     statuses = [Client(REMOTE_ADDR=f"203.0.113.{n}").post(path, form).status_code for n in range(6)]
     assert 429 not in statuses[:5]
     assert statuses[5] == 429
 
 
-def test_guessing_the_password_of_an_open_browser_ends(client: Client, ada: User) -> None:
+def test_deletion_password_guesses_are_limited(client: Client, ada: User) -> None:
     client.force_login(ada)
     form = {"password": "wrong", "understood": "on"}
     assert [client.post("/accounts/delete", form).status_code for _ in range(11)] == [422] * 10 + [429]
@@ -119,9 +119,7 @@ def test_guessing_the_password_of_an_open_browser_ends(client: Client, ada: User
 
 
 @pytest.mark.parametrize("path", [LOGIN, "/accounts/signup/", "/accounts/password/reset/"])
-def test_without_the_store_the_doors_stay_shut_and_say_so(
-    client: Client, ada: User, settings: Settings, path: str
-) -> None:
+def test_throttled_views_refuse_without_redis(client: Client, ada: User, settings: Settings, path: str) -> None:
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": f"redis://127.0.0.1:{free_port()}/0"}}
     assert client.get(path).status_code == 200
     page = client.post(path, {"login": ada.email, "email": ada.email, "password": PASSWORD})
@@ -131,6 +129,6 @@ def test_without_the_store_the_doors_stay_shut_and_say_so(
     assert settings.SESSION_COOKIE_NAME not in client.cookies
 
 
-def test_reading_a_page_counts_for_nothing(client: Client) -> None:
+def test_get_requests_are_not_counted(client: Client) -> None:
     assert len(THROTTLED_VIEWS) >= 5
     assert {client.get(LOGIN).status_code for _ in range(25)} == {200}

@@ -104,14 +104,14 @@ def snippets(page: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["api-start", "api-policy", "problems"])
-def test_the_pages_lead_to_each_other(client: Client, name: str) -> None:
+def test_guides_link_to_each_other(client: Client, name: str) -> None:
     page = client.get(reverse(name)).content.decode()
     assert "<h1>" in page
     for other in ("api-start", "docs", "redoc", "problems", "api-policy", "schema", "postman"):
         assert f'href="{reverse(other)}"' in page
 
 
-def test_the_calls_are_written_for_this_site_and_with_the_key(client: Client) -> None:
+def test_guide_snippets_use_this_site_and_the_sandbox_key(client: Client) -> None:
     page = client.get(reverse("api-start")).content.decode()
     assert {language for language, _ in snippets(page)} == set(RUNNERS)
     assert "hindcast.example" not in page
@@ -120,7 +120,7 @@ def test_the_calls_are_written_for_this_site_and_with_the_key(client: Client) ->
     assert "http://testserver/api/v1/predict" in page
 
 
-def test_the_collection_holds_every_call_in_the_form_of_postman(client: Client) -> None:
+def test_collection_has_every_operation_in_postman_format(client: Client) -> None:
     answer = client.get(reverse("postman"))
     assert "attachment" in answer["Content-Disposition"]
     body: dict[str, Any] = answer.json()
@@ -135,7 +135,7 @@ def test_the_collection_holds_every_call_in_the_form_of_postman(client: Client) 
 
 
 @pytest.mark.django_db
-def test_what_the_collection_sends_is_understood_as_it_stands(client: Client) -> None:
+def test_collection_requests_succeed_unchanged(client: Client) -> None:
     called_market()
     folders: list[dict[str, Any]] = client.get(reverse("postman")).json()["item"]
     for call in (call for folder in folders for call in folder["item"]):
@@ -157,7 +157,7 @@ def address(transactional_db: None, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_every_snippet_runs_as_it_stands(address: str) -> None:
+def test_every_guide_snippet_runs(address: str) -> None:
     page = httpx.get(f"{address}/api/start", trust_env=False).text
     ran: dict[str, list[str]] = {}
     for language, text in snippets(page):

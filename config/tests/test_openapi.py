@@ -38,7 +38,7 @@ def test_the_schema_is_one_of_openapi_3_1() -> None:
 
 
 @every_call
-def test_a_call_is_described(name: str) -> None:
+def test_every_operation_is_described(name: str) -> None:
     operation = OPERATIONS[name]
     assert operation["summary"]
     assert operation["description"]
@@ -50,7 +50,7 @@ def test_a_call_is_described(name: str) -> None:
 
 
 @every_call
-def test_every_answer_has_an_example_that_fits(name: str) -> None:
+def test_every_response_has_a_valid_example(name: str) -> None:
     told: dict[str, set[str]] = {}
     for status, media_type, schema, example_name, value in examples(OPERATIONS[name]):
         judge(schema).validate(value)
@@ -67,7 +67,7 @@ def test_every_answer_has_an_example_that_fits(name: str) -> None:
             judge(body["schema"]).validate(example["value"])
 
 
-def test_a_text_with_a_nul_byte_is_none_by_the_schema_as_by_the_call(client: Client) -> None:
+def test_schema_and_view_refuse_nul_bytes(client: Client) -> None:
     for call, field in (("register", "password"), ("token", "password"), ("logout", "refresh")):
         content = OPERATIONS[call]["requestBody"]["content"]["application/json"]
         example = next(iter(content["examples"].values()))["value"]
@@ -78,7 +78,7 @@ def test_a_text_with_a_nul_byte_is_none_by_the_schema_as_by_the_call(client: Cli
         assert answer.json()["errors"] == {field: ["Null characters are not allowed."]}
 
 
-def test_bodies_have_no_other_fields_than_those_that_are_named() -> None:
+def test_request_bodies_refuse_additional_fields() -> None:
     bodies = [one["requestBody"]["content"] for one in OPERATIONS.values() if "requestBody" in one]
     assert len(bodies) >= 6
     for content in bodies:
@@ -88,7 +88,7 @@ def test_bodies_have_no_other_fields_than_those_that_are_named() -> None:
         assert not judged.is_valid({**example, "frobnicate": 1})
 
 
-def test_a_problem_stands_where_it_can_be_met_and_nowhere_else() -> None:
+def test_operations_list_exactly_their_problems() -> None:
     told = {
         name: {status: set(response["content"][CONTENT_TYPE]["examples"]) for status, response in refusals(one)}
         for name, one in OPERATIONS.items()
@@ -107,14 +107,14 @@ def refusals(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(status, response) for status, response in operation["responses"].items() if status >= "400"]
 
 
-def test_facts_of_a_problem_are_part_of_it() -> None:
+def test_problem_schema_allows_extension_members() -> None:
     problem = SCHEMA["components"]["schemas"]["Problem"]
     assert problem["additionalProperties"] is True
     assert "suggestions" not in problem["properties"]
 
 
 @every_call
-def test_what_has_to_be_asked_has_an_example(name: str) -> None:
+def test_required_parameters_have_an_example(name: str) -> None:
     for parameter in OPERATIONS[name].get("parameters", []):
         if parameter.get("required"):
             named = [one["value"] for one in parameter.get("examples", {}).values()]
@@ -122,7 +122,7 @@ def test_what_has_to_be_asked_has_an_example(name: str) -> None:
 
 
 @every_call
-def test_limits_are_told_with_every_answer(name: str) -> None:
+def test_every_response_documents_rate_limit_headers(name: str) -> None:
     responses = OPERATIONS[name]["responses"]
     assert {"429", "default"} <= set(responses)
     assert any(status.startswith("2") for status in responses)
@@ -148,14 +148,14 @@ def test_text_and_numbers_have_limits(name: str) -> None:
             assert {"minimum", "maximum"} <= set(schema), field
 
 
-def test_the_schema_is_served_as_it_is_judged_here(client: Client) -> None:
+def test_served_schema_equals_the_checked_one(client: Client) -> None:
     served = client.get("/api/schema?format=json").json()
     assert served["paths"].keys() == SCHEMA["paths"].keys()
     assert served["info"]["version"] == SCHEMA["info"]["version"]
     assert client.get("/api/schema").status_code == 200
 
 
-def test_the_schema_says_where_its_calls_are_answered(client: Client) -> None:
+def test_schema_names_the_server(client: Client) -> None:
     served = client.get("/api/schema?format=json", headers={"host": "localhost:9000"}).json()
     assert served["servers"] == [{"url": "http://localhost:9000"}]
     assert client.get("/api/schema?format=json").json()["servers"] == [{"url": "http://testserver"}]

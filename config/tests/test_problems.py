@@ -83,7 +83,7 @@ def own_errors(module: ModuleType) -> Iterator[type[Exception]]:
 @pytest.mark.parametrize(
     "kind", [kind for module in MODULES for kind in own_errors(module)], ids=lambda kind: kind.__name__
 )
-def test_every_error_of_ours_has_an_answer_of_its_own(kind: type[Exception]) -> None:
+def test_every_domain_error_has_a_problem(kind: type[Exception]) -> None:
     assert kind in PROBLEMS
     assert 400 <= PROBLEMS[kind].status <= 599
     assert PROBLEMS[kind].title
@@ -109,7 +109,7 @@ def browser() -> Iterator[Client]:
         ("invalid", 400, "invalid-request"),
     ],
 )
-def test_an_error_is_told_as_a_problem(browser: Client, style: str, kind: str, status: int, slug: str) -> None:
+def test_error_becomes_a_problem_response(browser: Client, style: str, kind: str, status: int, slug: str) -> None:
     answer = browser.get(f"/api/{style}/{kind}", headers={"X-Request-ID": "request-0001"})
     body = json.loads(answer.content)
     assert (answer.status_code, answer["Content-Type"]) == (status, CONTENT_TYPE)
@@ -121,14 +121,14 @@ def test_an_error_is_told_as_a_problem(browser: Client, style: str, kind: str, s
 
 @pytest.mark.parametrize("kind", ["corrupt", "outage", "bug"])
 @pytest.mark.parametrize("style", ["api/plain", "api/framework", "pages"])
-def test_nothing_from_the_inside_is_told(browser: Client, style: str, kind: str) -> None:
+def test_unexpected_error_reveals_no_internals(browser: Client, style: str, kind: str) -> None:
     answer = browser.get(f"/{style}/{kind}")
     assert answer.status_code >= 500
     told = answer.content.decode()
     assert not any(word in told for word in ("secret", "10.0.0.7", "/srv/", "Traceback", "ZeroDivision"))
 
 
-def test_a_problem_keeps_the_facts_of_its_error(browser: Client) -> None:
+def test_problem_has_the_extension_members_of_its_error(browser: Client) -> None:
     body = browser.get("/api/plain/unknown").json()
     assert (body["symbol"], body["suggestions"]) == ("APPL", ["AAPL"])
     assert body["detail"] == "Unknown symbol: APPL."
@@ -137,15 +137,15 @@ def test_a_problem_keeps_the_facts_of_its_error(browser: Client) -> None:
 
 @pytest.mark.parametrize("style", ["plain", "framework"])
 @pytest.mark.parametrize(("kind", "seconds"), [("limited", "42"), ("no-model", "60"), ("outage", "5")])
-def test_who_should_come_back_later_is_told_when(browser: Client, style: str, kind: str, seconds: str) -> None:
+def test_retryable_problems_have_retry_after(browser: Client, style: str, kind: str, seconds: str) -> None:
     assert browser.get(f"/api/{style}/{kind}")["Retry-After"] == seconds
 
 
-def test_what_is_missing_is_named(browser: Client) -> None:
+def test_unknown_object_is_named(browser: Client) -> None:
     assert browser.get("/api/framework/missing").json()["detail"] == "There is no page 6."
 
 
-def test_a_method_that_is_not_taken_says_which_are(browser: Client) -> None:
+def test_method_not_allowed_lists_allowed_methods(browser: Client) -> None:
     answer = browser.post("/api/framework/unknown")
     assert (answer.status_code, answer["Content-Type"]) == (405, CONTENT_TYPE)
     assert "GET" in answer["Allow"]
@@ -153,13 +153,13 @@ def test_a_method_that_is_not_taken_says_which_are(browser: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("kind", "status"), [("unknown", 404), ("gone", 404), ("outage", 503), ("bug", 500)])
-def test_outside_the_api_an_error_is_a_page(browser: Client, kind: str, status: int) -> None:
+def test_error_outside_the_api_is_a_page(browser: Client, kind: str, status: int) -> None:
     answer = browser.get(f"/pages/{kind}")
     assert (answer.status_code, answer["Content-Type"]) == (status, "text/html; charset=utf-8")
     assert "<h1" in answer.content.decode()
 
 
-def test_an_error_that_inherits_from_a_known_one_gets_its_answer() -> None:
+def test_subclass_of_a_known_error_gets_its_problem() -> None:
     class DelistedSymbol(SymbolUnknown):
         """A symbol that was listed once."""
 
@@ -168,12 +168,12 @@ def test_an_error_that_inherits_from_a_known_one_gets_its_answer() -> None:
     assert problem.slug == "unknown-symbol"
 
 
-def test_a_view_can_answer_with_a_problem_itself() -> None:
+def test_view_can_return_a_problem() -> None:
     answer = problem_response(SymbolUnknown("APPL"), RequestFactory().get("/api/v1/predict"))
     assert json.loads(answer.content)["symbol"] == "APPL"
 
 
-def test_every_problem_is_explained_where_its_type_leads(client: Client) -> None:
+def test_every_problem_type_links_to_its_explanation(client: Client) -> None:
     guide = explained()
     tables = (PROBLEMS, OUTAGES, FRAMEWORK, BY_STATUS)
     problems = [problem for table in tables for problem in table.values()] + [UNEXPECTED]
@@ -186,12 +186,12 @@ def test_every_problem_is_explained_where_its_type_leads(client: Client) -> None
         assert guide[anchor].advice
 
 
-def test_an_example_is_what_such_an_error_is_answered(browser: Client) -> None:
+def test_examples_match_the_actual_responses(browser: Client) -> None:
     body = browser.get("/api/plain/unknown").json()
     assert explained()["unknown-symbol"].example == body | {"request_id": REQUEST_ID}
 
 
-def test_a_missing_token_is_told_as_such(browser: Client) -> None:
+def test_missing_csrf_token_is_reported(browser: Client) -> None:
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
     answer = strict.post("/api/plain/unknown")
     assert (answer.status_code, answer.json()["type"]) == (403, "/api/problems#csrf-failed")
@@ -204,7 +204,7 @@ def test_json_that_is_nested_too_deeply_is_malformed(browser: Client) -> None:
     assert (answer.status_code, answer.json()["type"]) == (400, "/api/problems#malformed-request")
 
 
-def test_a_host_that_is_not_ours_is_named_as_the_reason(client: Client) -> None:
+def test_unknown_host_is_reported(client: Client) -> None:
     answer = client.get("/api/v1/symbols", headers={"host": "elsewhere.example"})
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"

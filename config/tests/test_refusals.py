@@ -68,7 +68,7 @@ def assert_problem(answer: Any, *statuses: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_method_that_is_not_taken_is_refused_with_those_that_are(ask: Ask, path: str) -> None:
+def test_unsupported_method_is_refused_with_allowed_ones(ask: Ask, path: str) -> None:
     other = next(method for method in ("patch", "put", "delete") if method not in PATHS[path])
     answer = ask(other, address(path))
     if answer.status_code in (401, 403) and all(any(PATHS[path][m].get("security", [])) for m in PATHS[path]):
@@ -79,12 +79,12 @@ def test_a_method_that_is_not_taken_is_refused_with_those_that_are(ask: Ask, pat
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_path_with_something_behind_it_is_not_found(ask: Ask, path: str) -> None:
+def test_path_with_a_suffix_is_not_found(ask: Ask, path: str) -> None:
     assert_problem(ask("get", f"{address(path)}/and/more/of/it"), 404)
 
 
 @every_call
-def test_a_form_that_nobody_makes_is_refused(ask: Ask, path: str, method: str) -> None:
+def test_unsupported_media_type_is_refused(ask: Ask, path: str, method: str) -> None:
     if path in ONE_FORM_ONLY:
         assert ask(method, address(path), HTTP_ACCEPT="image/png").status_code != 406
     else:
@@ -97,14 +97,14 @@ def test_a_form_that_nobody_makes_is_refused(ask: Ask, path: str, method: str) -
 @pytest.mark.parametrize(
     ("query", "status"), [("a=%00", 400), ("a=%ZZ", 400), ("a=%C3%28", 400), ("a=" + "b" * 10_000, 414)]
 )
-def test_an_address_that_cannot_be_read_is_refused(ask: Ask, path: str, method: str, query: str, status: int) -> None:
+def test_malformed_url_is_refused(ask: Ask, path: str, method: str, query: str, status: int) -> None:
     answer = ask(method, address(path, query))
     assert_problem(answer, status)
     assert_documented(path, method, answer)
 
 
 @every_call
-def test_what_is_said_twice_is_refused(ask: Ask, path: str, method: str) -> None:
+def test_repeated_parameter_is_refused(ask: Ask, path: str, method: str) -> None:
     named = [one["name"] for one in PATHS[path][method].get("parameters", []) if one["in"] == "query"]
     key = key_of(person(is_staff=True), *Scope.values)[1]
     for name in named:
@@ -138,5 +138,5 @@ def test_a_body_that_is_no_json_is_refused(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/v1", "/api/v2/predict", "/api/v1//predict"])
-def test_what_is_not_there_is_a_problem(ask: Ask, path: str) -> None:
+def test_unknown_path_is_a_problem(ask: Ask, path: str) -> None:
     assert_problem(ask("get", path), 404)

@@ -34,12 +34,12 @@ def judge(path: str, status: int) -> Draft202012Validator:
     return Draft202012Validator({**content[kind]["schema"], "components": SCHEMA["components"]})
 
 
-def test_the_key_has_the_form_of_a_key() -> None:
+def test_sandbox_key_is_well_formed() -> None:
     assert validated_key(SANDBOX_KEY) == SANDBOX_KEY
 
 
 @pytest.mark.parametrize(("path", "call"), CALLS)
-def test_an_answer_is_fixed_says_so_and_conforms(path: str, call: str) -> None:
+def test_sandbox_response_is_marked_and_conforms(path: str, call: str) -> None:
     answer = ask(call)
     assert answer.status_code == 200
     assert answer.json()["sandbox"] is True
@@ -48,7 +48,7 @@ def test_an_answer_is_fixed_says_so_and_conforms(path: str, call: str) -> None:
     assert answer["RateLimit-Policy"] == '"sandbox";q=600;w=60'
 
 
-def test_what_was_asked_stands_in_the_answer() -> None:
+def test_sandbox_response_repeats_the_parameters() -> None:
     body = ask("predict?symbol=brk.b&horizon=20").json()
     assert (body["symbol"], body["horizon"]) == ("BRK.B", 20)
     silent = ask("predict?symbol=NOCALL").json()
@@ -70,7 +70,7 @@ def test_what_was_asked_stands_in_the_answer() -> None:
         ("prices/{symbol}", "prices/AAPL?limit=0", 400, "invalid-request"),
     ],
 )
-def test_problems_are_those_of_the_real_calls(path: str, call: str, status: int, slug: str) -> None:
+def test_sandbox_problems_equal_the_real_ones(path: str, call: str, status: int, slug: str) -> None:
     answer = ask(call)
     body = json.loads(answer.content)
     assert (answer.status_code, body["type"], body["sandbox"]) == (status, f"/api/problems#{slug}", True)
@@ -80,14 +80,14 @@ def test_problems_are_those_of_the_real_calls(path: str, call: str, status: int,
 
 
 @pytest.mark.parametrize(("method", "path"), [("get", "quotes?symbols=AAPL"), ("post", "predict"), ("get", "history")])
-def test_other_calls_are_refused(method: str, path: str) -> None:
+def test_sandbox_refuses_other_operations(method: str, path: str) -> None:
     answer = ask(path, method)
     assert (answer.status_code, answer.json()["type"]) == (404, "/api/problems#not-in-sandbox")
     assert "predict" in answer.json()["calls"]
 
 
 @pytest.mark.parametrize("call", ["predict?symbol=AAPL", "predict?symbol=UNKNOWN", "quotes?symbols=AAPL"])
-def test_a_front_end_on_a_site_of_its_own_can_read_the_answers(call: str) -> None:
+def test_sandbox_responses_allow_cross_origin_requests(call: str) -> None:
     origin = settings.CORS_ALLOWED_ORIGINS[0]
     answer = Client().get(f"/api/v1/{call}", headers={"X-API-Key": SANDBOX_KEY, "Origin": origin})
     assert answer["Access-Control-Allow-Origin"] == origin

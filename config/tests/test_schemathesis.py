@@ -42,7 +42,7 @@ def credentials_of(caller: str) -> str:
 
 
 @pytest.mark.parametrize("caller", EXAMPLES)
-def test_no_check_fails(tmp_path: Path, caller: str) -> None:
+def test_schemathesis_finds_no_failure(tmp_path: Path, caller: str) -> None:
     called_market()
     shown = credentials_of(caller)
     header = ["--header", shown] if shown else []

@@ -43,7 +43,7 @@ def run(command: Sequence[str], folder: Path = ROOT, **variables: str) -> str:
     return done.stdout
 
 
-def test_the_clients_do_what_they_promise(address: str) -> None:
+def test_generated_clients_work(address: str) -> None:
     program = [str(FOLDER / "env" / "bin" / "python"), str(SDK / "example.py"), address]
     said: dict[str, Any] = json.loads(run(program, PYTHONPATH=str(FOLDER / "python")))
     assert (said["symbol"], said["target_date"], said["range"]) == ("AAPL", "2023-09-28", [97.0, 107.0])

@@ -31,7 +31,7 @@ def test_an_empty_environment_has_the_documented_defaults() -> None:
     assert environment.alerts.site_url == "http://127.0.0.1:8000"
 
 
-def test_every_complaint_is_told_at_once() -> None:
+def test_every_problem_is_reported_at_once() -> None:
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment(
             {
@@ -52,7 +52,7 @@ def test_every_complaint_is_told_at_once() -> None:
     ]
 
 
-def test_a_complaint_about_a_url_does_not_repeat_its_password() -> None:
+def test_url_problem_does_not_reveal_the_password() -> None:
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment({"DATABASE_URL": "mysql://me:hunter2@host/name", "REDIS_URL": "memcached://me:hunter2@host"})
     assert len(caught.value.complaints) == 2
@@ -71,7 +71,7 @@ def test_a_complaint_about_a_url_does_not_repeat_its_password() -> None:
         ("HINDCAST_STALE_AFTER_SESSIONS", "-1"),
     ],
 )
-def test_what_cannot_be_meant_is_a_complaint_that_names_the_variable(name: str, value: str) -> None:
+def test_invalid_value_names_the_variable(name: str, value: str) -> None:
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment({name: value})
     (complaint,) = caught.value.complaints
@@ -79,7 +79,7 @@ def test_what_cannot_be_meant_is_a_complaint_that_names_the_variable(name: str, 
     assert "hunter2" not in complaint
 
 
-def test_alpha_vantage_is_asked_only_with_a_key(tmp_path: Path) -> None:
+def test_alpha_vantage_needs_a_key(tmp_path: Path) -> None:
     without = read_environment({"HINDCAST_PROVIDERS": "alpha_vantage,sample"}).marketdata
     assert (without.providers, without.without_key, without.alpha_vantage) == (("sample",), ("alpha_vantage",), None)
     with_key = read_environment({"ALPHA_VANTAGE_API_KEY": "hunter2"}).marketdata
@@ -92,7 +92,7 @@ def test_alpha_vantage_is_asked_only_with_a_key(tmp_path: Path) -> None:
     assert from_file.alpha_vantage.api_key == "hunter3"
 
 
-def test_secrets_in_files_and_budgets_are_complained_about_at_once(tmp_path: Path) -> None:
+def test_secret_file_and_budget_problems_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "two").write_text("hunter2\nhunter3\n")
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment(
@@ -114,7 +114,7 @@ def test_secrets_in_files_and_budgets_are_complained_about_at_once(tmp_path: Pat
     assert "hunter" not in str(caught.value)
 
 
-def test_a_key_that_no_header_could_carry_is_a_complaint(tmp_path: Path) -> None:
+def test_key_with_invalid_header_characters_is_refused(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("clé-hunter2")
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment({"NEWSAPI_KEY": "hunter2…", "X_BEARER_TOKEN_FILE": str(tmp_path / "key")})
@@ -125,7 +125,7 @@ def test_a_key_that_no_header_could_carry_is_a_complaint(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("kind", ["missing", "both"])
-def test_a_secret_has_one_place(tmp_path: Path, kind: str) -> None:
+def test_secret_cannot_be_set_twice(tmp_path: Path, kind: str) -> None:
     variables = {"ALPHA_VANTAGE_API_KEY_FILE": str(tmp_path / "missing")}
     if kind == "both":
         variables["ALPHA_VANTAGE_API_KEY"] = "hunter2"
@@ -161,13 +161,13 @@ def test_the_broker_is_redis_until_another_is_named() -> None:
         ({"DATABASE_URL": ""}, "DATABASE_URL must be set"),
     ],
 )
-def test_production_refuses_what_is_not_safe(changed: dict[str, str], told: str, tmp_path: Path) -> None:
+def test_production_refuses_unsafe_values(changed: dict[str, str], told: str, tmp_path: Path) -> None:
     finished = _import_settings({**PRODUCTION, **changed}, tmp_path)
     assert finished.returncode != 0
     assert told in finished.stderr
 
 
-def test_production_tells_its_own_complaints_with_all_others(tmp_path: Path) -> None:
+def test_production_reports_all_problems_together(tmp_path: Path) -> None:
     wrong = {"HINDCAST_SECRET_KEY": "short", "DATABASE_URL": "", "HINDCAST_PORT": "many"}
     told = _import_settings({**PRODUCTION, **wrong}, tmp_path).stderr
     complaints = [line for line in told.splitlines() if line.startswith("  - ")]
@@ -180,19 +180,19 @@ def test_production_starts_with_what_it_needs(tmp_path: Path) -> None:
     assert _import_settings(PRODUCTION, tmp_path).stdout.split() == ["False", "True", "True"]
 
 
-def test_production_answers_to_every_way_a_host_is_written(tmp_path: Path) -> None:
+def test_production_accepts_host_spellings(tmp_path: Path) -> None:
     hosts = "hindcast.example, 10.0.0.7,[::1],web,a-b.hindcast.example."
     changed = {"HINDCAST_ALLOWED_HOSTS": hosts, "HINDCAST_KEY_SECRET": GOOD_SECRET[::-1]}
     told = _import_settings({**PRODUCTION, **changed}, tmp_path, "ALLOWED_HOSTS")
     assert told.stdout.split()[1] == "'10.0.0.7',", told.stderr
 
 
-def test_production_travels_encrypted_only(tmp_path: Path) -> None:
+def test_production_requires_https(tmp_path: Path) -> None:
     names = ("SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY")
     assert _import_settings(PRODUCTION, tmp_path, *names).stdout.split() == ["31536000", "True", "True", "True"]
 
 
-def test_a_form_may_lead_to_a_vendor_only_where_one_is_set_up(tmp_path: Path) -> None:
+def test_form_action_allows_only_configured_providers(tmp_path: Path) -> None:
     github = {"GITHUB_CLIENT_ID": "an-id", "GITHUB_CLIENT_SECRET": "hunter2"}
     with_it = _import_settings({**PRODUCTION, **github}, tmp_path, "CONTENT_SECURITY_POLICY").stdout
     assert "'form-action': [\"'self'\", 'https://github.com']" in with_it
@@ -201,7 +201,7 @@ def test_a_form_may_lead_to_a_vendor_only_where_one_is_set_up(tmp_path: Path) ->
     assert "unsafe" not in with_it
 
 
-def test_a_clone_keeps_a_secret_key_of_its_own(tmp_path: Path) -> None:
+def test_each_clone_has_its_own_secret_key(tmp_path: Path) -> None:
     variables = {"DJANGO_SETTINGS_MODULE": "config.settings.local"}
     first, second = (_import_settings(variables, tmp_path, "SECRET_KEY").stdout for _ in range(2))
     assert first == second
@@ -229,7 +229,7 @@ def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
     assert used - documented == set()
 
 
-def test_a_deployment_hands_on_every_key_and_budget_and_the_scorer() -> None:
+def test_compose_file_passes_keys_budgets_and_scorer() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
     keys = {"ALPHA_VANTAGE_API_KEY", "NEWSAPI_KEY", "REDDIT_CLIENT_ID", "REDDIT_CLIENT_SECRET", "X_BEARER_TOKEN"}
     budgets = {f"HINDCAST_{source.upper()}_BUDGET" for source in BUDGETS}
@@ -243,7 +243,7 @@ def test_a_deployment_hands_on_every_key_and_budget_and_the_scorer() -> None:
 
 
 @pytest.mark.parametrize(("scorer", "installed"), [("lexicon", False), ("finbert", True)])
-def test_the_worker_is_built_with_what_its_scorer_needs(tmp_path: Path, scorer: str, installed: bool) -> None:
+def test_worker_image_has_the_scorer_requirements(tmp_path: Path, scorer: str, installed: bool) -> None:
     lines = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
     (step,) = [line.removeprefix("RUN ") for line in lines.splitlines() if "ml.txt" in line and line.startswith("RUN")]
     pip = tmp_path / "pip"

@@ -1,4 +1,4 @@
-"""How a source of market data is, as its last probe found it."""
+"""Health of market data sources."""
 
 from typing import ClassVar
 
@@ -6,10 +6,9 @@ from django.db import models
 
 
 class ProviderHealth(models.Model):
-    """One row a source: its state, how fast it answers, why it failed, and what is left of the day's budget.
+    """State, latency, failures and remaining call budget of a source at its last check.
 
-    A source that the settings name and that has no key is off. What it is asked for (prices, news) is a fact of the
-    settings and no column: the selectors say it with each row.
+    A configured source without an API key is off. `uses` (prices, news) comes from the settings; selectors fill it in.
     """
 
     uses: tuple[str, ...] = ()
@@ -50,6 +49,6 @@ class ProviderHealth(models.Model):
 
     @property
     def failures(self) -> list[tuple[str, int]]:
-        """The failures of the day by kind, in words, the most frequent first."""
+        """Return today's failures by kind, most frequent first."""
         counts = [(kind.replace("_", " "), count) for kind, count in self.error_kinds.items()]
         return sorted(counts, key=lambda one: (-one[1], one[0]))

@@ -1,4 +1,4 @@
-"""The newest price of an instrument between two closes."""
+"""Live quotes."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from django.db.models import F, Q
 
 
 class Quote(models.Model):
-    """One row an instrument: what a source told last and was believed; it never becomes a bar."""
+    """Latest valid quote of an instrument; quotes never become bars."""
 
     instrument = models.OneToOneField(
         "marketdata.Instrument", on_delete=models.CASCADE, related_name="quote", primary_key=True

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
+from marketdata.provider_records import QuoteRecord, SymbolMatch
 from marketdata.providers.alpha_vantage_series import Day, apply_splits, newest_gap, to_daily_history
-from marketdata.providers.base import DailyHistory, QuoteRecord, SymbolMatch
+from marketdata.providers.base import DailyHistory
 from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import Vendor, VendorError, failure, get_json
 
@@ -87,7 +88,7 @@ class AlphaVantage:
         vendor_symbol = to_vendor_symbol(symbol)
         with self._budget.recorded():
             reply = self._get(function="GLOBAL_QUOTE", symbol=vendor_symbol)
-            return _parse(lambda: parse_quote(reply, symbol, vendor_symbol))
+            return _parse(lambda: parse_global_quote(reply, symbol, vendor_symbol))
 
     def search_symbols(self, text: str) -> list[SymbolMatch]:
         """Search instruments, best match first; the result may be empty."""
@@ -143,12 +144,12 @@ def vendor_from_settings(settings: AlphaVantageSettings) -> Vendor:
         settings.base_url.rstrip("/").removesuffix(f"/{PATH}"),
         settings.timeout_s,
         secrets=(settings.api_key,),
-        parse_error_body=parse_error_body,
+        parse_error_body=parse_vendor_message,
         attempts=ATTEMPTS,
     )
 
 
-def parse_error_body(body: Any) -> VendorError | None:
+def parse_vendor_message(body: Any) -> VendorError | None:
     """Classify a response's `Error Message`, `Note` or `Information`; None without any."""
     if not isinstance(body, Mapping):
         return None
@@ -195,7 +196,7 @@ def parse_splits(reply: Mapping[str, Any], vendor_symbol: str) -> dict[date, Dec
     return splits
 
 
-def parse_quote(reply: Mapping[str, Any], symbol: str, vendor_symbol: str) -> QuoteRecord:
+def parse_global_quote(reply: Mapping[str, Any], symbol: str, vendor_symbol: str) -> QuoteRecord:
     """Parse a quote; an empty one means that the vendor does not know the symbol."""
     # The field name can have a suffix: "Global Quote - DATA DELAYED BY 15 MINUTES".
     quote = _plain_names(next(fields for name, fields in reply.items() if name.startswith(QUOTE)))
@@ -210,7 +211,6 @@ def parse_quote(reply: Mapping[str, Any], symbol: str, vendor_symbol: str) -> Qu
         symbol=symbol,
         price=price,
         previous_close=previous if previous.is_finite() and previous > 0 else None,
-        volume=_count(quote.get("volume")),
         session=date.fromisoformat(quote["latest trading day"]),
         at=None,
         delayed=True,

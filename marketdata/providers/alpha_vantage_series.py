@@ -8,7 +8,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 
 from marketdata.errors import FailureKind, ProviderUnavailable
-from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory
+from marketdata.provider_records import BarRecord, CorporateActionRecord
+from marketdata.providers.base import DailyHistory
 
 PRICE_DECIMALS = Decimal("0.000001")
 ACTION_DECIMALS = Decimal("0.00000001")

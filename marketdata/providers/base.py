@@ -8,20 +8,6 @@ from typing import Protocol, runtime_checkable
 from marketdata.provider_records import BarRecord, CorporateActionRecord, QuoteRecord, SymbolMatch
 from marketdata.sentiment.matching import Company
 
-__all__ = [
-    "ArticleRecord",
-    "BarRecord",
-    "CorporateActionRecord",
-    "DailyHistory",
-    "NewsProvider",
-    "ProbedProvider",
-    "Provider",
-    "QuoteProvider",
-    "QuoteRecord",
-    "SearchProvider",
-    "SymbolMatch",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class DailyHistory:

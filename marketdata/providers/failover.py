@@ -10,7 +10,8 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from marketdata.errors import FailureKind, MarketDataError, ProviderRejected, ProviderUnavailable
-from marketdata.providers.base import DailyHistory, Provider, QuoteProvider, QuoteRecord
+from marketdata.provider_records import QuoteRecord
+from marketdata.providers.base import DailyHistory, Provider, QuoteProvider
 
 log = structlog.get_logger(__name__)
 

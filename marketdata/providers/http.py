@@ -56,6 +56,7 @@ class Vendor:
     parse_error_body: Callable[[Any], VendorError | None] = no_error_body
     attempts: int = ATTEMPTS
     max_body_bytes: int = MAX_BODY_BYTES
+    clock: Callable[[], float] = time.monotonic
 
 
 REJECTED = frozenset({FailureKind.UNKNOWN_SYMBOL, FailureKind.BAD_KEY})
@@ -128,7 +129,7 @@ def get_json(
     """
     # Parameters and headers never enter an exception, because they contain the key.
     with httpx.Client(verify=_tls(), follow_redirects=False, headers={"Accept": JSON, **(headers or {})}) as client:
-        ends = time.monotonic() + vendor.timeout_s
+        deadline = vendor.clock() + vendor.timeout_s
         for attempt in stamina.retry_context(
             on=_is_retryable,
             attempts=vendor.attempts,
@@ -139,7 +140,7 @@ def get_json(
         ):
             with attempt:
                 admit()
-                outcome = _attempt(client, vendor, path, parameters, ends)
+                outcome = _attempt(client, vendor, path, parameters, deadline)
                 # Raised outside the except block, so that no client error is chained to it.
                 if isinstance(outcome, MarketDataError):
                     raise outcome
@@ -156,41 +157,41 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _attempt(client: httpx.Client, vendor: Vendor, path: str, parameters: Parameters, ends: float) -> Any:
+def _attempt(client: httpx.Client, vendor: Vendor, path: str, parameters: Parameters, deadline: float) -> Any:
     """Return the parsed response, or the error to raise."""
-    left = ends - time.monotonic()
+    left = deadline - vendor.clock()
     if left < MIN_TIME_LEFT_S:
         return _too_slow(vendor)
     url = f"{vendor.base_url.rstrip('/')}/{path.lstrip('/')}"
     try:
         with (
-            ConnectionDeadline(left) as cutoff,
+            ConnectionDeadline(left) as connection_deadline,
             client.stream(
-                "GET", url, params=dict(parameters), timeout=left, extensions={"trace": cutoff.trace}
+                "GET", url, params=dict(parameters), timeout=left, extensions={"trace": connection_deadline.trace}
             ) as response,
         ):
-            body = _body(response, vendor, ends)
+            body = _body(response, vendor, deadline)
     except httpx.TimeoutException:
         kind = FailureKind.SLOW
     except (httpx.DecodingError, httpx.InvalidURL):
         kind = FailureKind.MALFORMED
     except (httpx.HTTPError, OSError):
-        kind = FailureKind.SLOW if time.monotonic() > ends else FailureKind.UNREACHABLE
+        kind = FailureKind.SLOW if vendor.clock() > deadline else FailureKind.UNREACHABLE
     else:
         return body if isinstance(body, MarketDataError) else _parse(vendor, response, body)
     return _too_slow(vendor) if kind is FailureKind.SLOW else failure(vendor.name, kind)
 
 
-def _body(response: httpx.Response, vendor: Vendor, ends: float) -> bytes | MarketDataError:
+def _body(response: httpx.Response, vendor: Vendor, deadline: float) -> bytes | MarketDataError:
     """Read the whole body, or return the error for one that is too large or too slow."""
     received = bytearray()
     for piece in response.iter_bytes():
         received += piece
         if len(received) > vendor.max_body_bytes:
             return failure(vendor.name, FailureKind.MALFORMED, f"response exceeds {vendor.max_body_bytes:,} bytes")
-        if time.monotonic() > ends:
+        if vendor.clock() > deadline:
             break
-    return _too_slow(vendor) if time.monotonic() > ends else bytes(received)
+    return _too_slow(vendor) if vendor.clock() > deadline else bytes(received)
 
 
 def _too_slow(vendor: Vendor) -> MarketDataError:

@@ -66,7 +66,7 @@ class NewsApiProvider:
             self.base_url.rstrip("/").removesuffix("/v2"),
             self.timeout_s,
             secrets=(self.key,),
-            parse_error_body=parse_error_body,
+            parse_error_body=_parse_error_body,
             attempts=ATTEMPTS,
         )
         reply = get_json(vendor, PATH, parameters, headers={"X-Api-Key": self.key}, admit=self.budget.admit)
@@ -76,7 +76,7 @@ class NewsApiProvider:
         return articles
 
 
-def parse_error_body(body: Any) -> VendorError | None:
+def _parse_error_body(body: Any) -> VendorError | None:
     """Map NewsAPI's error code to a failure kind; None where the status suffices."""
     if not isinstance(body, Mapping) or body.get("status") != "error":
         return None

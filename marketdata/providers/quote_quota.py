@@ -9,7 +9,8 @@ from threading import Lock
 from redis.exceptions import RedisError
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
-from marketdata.providers.base import QuoteProvider, QuoteRecord
+from marketdata.provider_records import QuoteRecord
+from marketdata.providers.base import QuoteProvider
 from marketdata.providers.catalog import UNLIMITED_PROVIDERS, budget_for, shared_usage
 
 # Daily bars are worth more than quotes, so half of a day's budget is reserved for them.

@@ -10,9 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from marketdata.errors import ProviderRejected
-from marketdata.providers.base import BarRecord, DailyHistory
+from marketdata.provider_records import BarRecord
+from marketdata.providers.base import DailyHistory
 
 FOLDER = Path(__file__).resolve().parent.parent / "sample"
+PRICES = ("open", "high", "low", "close", "adjusted_close")
 FIRST_SESSION, LAST_SESSION = date(2013, 1, 2), date(2023, 9, 21)
 
 
@@ -48,7 +50,8 @@ class SampleProvider:
 def sample_instruments() -> list[SampleInstrument]:
     """List the sample stocks."""
     with (FOLDER / "instruments.csv").open(encoding="utf-8", newline="") as table:
-        return [_instrument(row) for row in csv.DictReader(table)]
+        rows = csv.DictReader(table)
+        return [SampleInstrument(tick=Decimal(row.pop("tick")), **row) for row in rows]
 
 
 @lru_cache(maxsize=1)
@@ -60,24 +63,6 @@ def _bars_by_symbol() -> Mapping[str, Sequence[BarRecord]]:
     return bars
 
 
-def _instrument(row: Mapping[str, str]) -> SampleInstrument:
-    return SampleInstrument(
-        symbol=row["symbol"],
-        mic=row["mic"],
-        name=row["name"],
-        sector=row["sector"],
-        currency=row["currency"],
-        tick=Decimal(row["tick"]),
-    )
-
-
 def _bar(row: Mapping[str, str]) -> BarRecord:
-    return BarRecord(
-        session=date.fromisoformat(row["session"]),
-        open=Decimal(row["open"]),
-        high=Decimal(row["high"]),
-        low=Decimal(row["low"]),
-        close=Decimal(row["close"]),
-        adjusted_close=Decimal(row["adjusted_close"]),
-        volume=int(row["volume"]),
-    )
+    opened, high, low, close, adjusted = (Decimal(row[name]) for name in PRICES)
+    return BarRecord(date.fromisoformat(row["session"]), opened, high, low, close, adjusted, int(row["volume"]))

@@ -41,7 +41,7 @@ class XProvider:
             self.base_url.rstrip("/").removesuffix("/2"),
             self.timeout_s,
             secrets=(self.bearer_token,),
-            parse_error_body=parse_error_body,
+            parse_error_body=_parse_error_body,
             attempts=ATTEMPTS,
         )
         parameters: dict[str, str | int] = {
@@ -56,7 +56,7 @@ class XProvider:
         return [record for record in map(_record, posts) if record is not None]
 
 
-def parse_error_body(body: Any) -> VendorError | None:
+def _parse_error_body(body: Any) -> VendorError | None:
     """Recognise an exhausted quota, whatever the status; None where the status suffices."""
     if isinstance(body, Mapping) and body.get("title") in QUOTA_ERRORS:
         return VendorError(FailureKind.QUOTA_SPENT)

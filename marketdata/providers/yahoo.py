@@ -20,7 +20,8 @@ from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
 from marketdata.errors import FailureKind, ProviderUnavailable
-from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory, QuoteRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord, QuoteRecord
+from marketdata.providers.base import DailyHistory
 from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import MESSAGES, failure, failure_kind_of_status, redact
 
@@ -110,7 +111,7 @@ class YahooProvider:
         with self._budget.recorded():
             reply = self._get_chart(symbol, QUOTE_PARAMETERS)
             _require_same_symbol(reply, symbol)
-            return parse_quote(reply, symbol)
+            return parse_chart_quote(reply, symbol)
 
     def probe(self) -> None:
         """Make one cheap call; raises as any call does."""
@@ -170,7 +171,7 @@ def parse_chart(reply: Any, *, first: date) -> DailyHistory:
     return DailyHistory([bar for bar in bars if bar.session >= first], actions, basis)
 
 
-def parse_quote(reply: Any, symbol: str) -> QuoteRecord:
+def parse_chart_quote(reply: Any, symbol: str) -> QuoteRecord:
     """Parse the latest price of a chart; raises ProviderUnavailable or ProviderRejected."""
     try:
         meta = _series(reply)["meta"]
@@ -180,7 +181,6 @@ def parse_quote(reply: Any, symbol: str) -> QuoteRecord:
             symbol=symbol,
             price=decimal_price(meta["regularMarketPrice"]),
             previous_close=previous if previous.is_finite() else None,
-            volume=meta.get("regularMarketVolume"),
             session=at.date(),
             at=at.astimezone(UTC),
         )

@@ -1,4 +1,4 @@
-"""The one table of scorers: a heavy library is loaded when its scorer is first asked for, and only then."""
+"""Load scorers by name; heavy libraries are imported only when their scorer is first used."""
 
 from functools import lru_cache
 from importlib import import_module
@@ -13,10 +13,9 @@ SCORER_NAMES = (LEXICON, FINBERT)
 
 @lru_cache(maxsize=2)
 def load_scorer(name: str, *, finbert_model: str) -> Scorer:
-    """The scorer of that name, loaded once in a process.
+    """Load a scorer, once per process.
 
-    Raises ScorerUnavailable when its libraries are not installed or its weights cannot be had, KeyError for a name
-    that is not in the table.
+    Raises ScorerUnavailable when its libraries or weights are missing, KeyError for an unknown name.
     """
     if name == LEXICON:
         return LexiconScorer()
@@ -25,6 +24,6 @@ def load_scorer(name: str, *, finbert_model: str) -> Scorer:
     try:
         module = import_module("marketdata.sentiment.finbert")
     except ImportError as error:
-        raise ScorerUnavailable(name, "its libraries are not installed (requirements/finbert.txt)") from error
+        raise ScorerUnavailable(name, "its libraries are missing; install requirements/finbert.txt") from error
     scorer: Scorer = module.FinBertScorer(finbert_model)
     return scorer

@@ -1,7 +1,7 @@
 """Find and add instruments."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import transaction
 
@@ -77,10 +77,6 @@ def add_instrument(match: SymbolMatch, *, source: str, mic: str = "") -> tuple[I
 def ensure_sample_instruments() -> list[Instrument]:
     """Create the sample stocks; existing instruments are returned unchanged."""
     return [
-        Instrument.objects.get_or_create(
-            symbol=sample.symbol,
-            mic=sample.mic,
-            defaults={"name": sample.name, "sector": sample.sector, "currency": sample.currency, "tick": sample.tick},
-        )[0]
+        Instrument.objects.get_or_create(symbol=sample.symbol, mic=sample.mic, defaults=asdict(sample))[0]
         for sample in sample_instruments()
     ]

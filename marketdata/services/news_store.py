@@ -11,7 +11,7 @@ from marketdata.errors import SessionUnknown
 from marketdata.models import ArticleMention, Instrument, MentionScore, NewsArticle
 from marketdata.providers.base import ArticleRecord
 from marketdata.sentiment.deduplication import are_same_story, canonical_url, title_words
-from marketdata.sentiment.matching import LEAST_RELEVANCE, Company, relevance_of
+from marketdata.sentiment.matching import MIN_RELEVANCE, Company, relevance_of
 from marketdata.sentiment.types import Scorer, TextScore, sentiment_label
 
 # NewsAPI's placeholders for withdrawn articles.
@@ -103,7 +103,7 @@ def _filter_articles(
         relevance = record.vendor_relevance
         if relevance is None:
             relevance = relevance_of(record.title, record.summary, company)
-        if relevance < LEAST_RELEVANCE:
+        if relevance < MIN_RELEVANCE:
             irrelevant += 1
             continue
         try:

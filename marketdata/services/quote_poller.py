@@ -17,7 +17,8 @@ from marketdata.calendars import close_instant, open_session
 from marketdata.errors import MarketDataError, ProviderRejected, ProviderUnavailable
 from marketdata.latest_prices import latest_prices_by_pk
 from marketdata.models import Instrument
-from marketdata.providers.base import Provider, QuoteProvider, QuoteRecord
+from marketdata.provider_records import QuoteRecord
+from marketdata.providers.base import Provider, QuoteProvider
 from marketdata.providers.catalog import configured_providers
 from marketdata.providers.failover import fetch_first_quote
 from marketdata.providers.quote_quota import QuotaLimitedProvider, QuoteQuota, quote_quota

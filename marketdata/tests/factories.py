@@ -10,7 +10,8 @@ from typing import Any
 from marketdata.calendars import sessions_between
 from marketdata.errors import MarketDataError, ProviderRejected
 from marketdata.models import DailyBar, Instrument
-from marketdata.providers.base import BarRecord, CorporateActionRecord, DailyHistory
+from marketdata.provider_records import BarRecord, CorporateActionRecord
+from marketdata.providers.base import DailyHistory
 
 FIRST = date(2023, 1, 3)
 LAST = date(2023, 3, 31)

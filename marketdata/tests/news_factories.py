@@ -20,7 +20,7 @@ from marketdata.sentiment.matching import Company
 NOW = datetime(2023, 3, 31, 12, tzinfo=UTC)
 SINCE = datetime(2023, 3, 24, 12, tzinfo=UTC)
 NETFLIX = Company("NFLX", "Netflix, Inc.")
-SECRET = "s3cr3t-key-of-nobody"
+SECRET = "s3cr3t-key-for-tests"
 Answer = Callable[[Request], Response]
 RECORDED = Path(__file__).parent / "recorded"
 

@@ -24,7 +24,7 @@ OUTSIDE = datetime(2024, 6, 11, 21, 0, tzinfo=UTC)
 
 def quote(price: str = "120", **changes: Any) -> QuoteRecord:
     """A quote of the session at the instant INSIDE, apart from the changes."""
-    facts = {"symbol": "ACME", "previous_close": Decimal(118), "volume": 1, "session": SESSION, "at": INSIDE}
+    facts = {"symbol": "ACME", "previous_close": Decimal(118), "session": SESSION, "at": INSIDE}
     return QuoteRecord(price=Decimal(price), **{**facts, **changes})
 
 
@@ -33,7 +33,7 @@ def clear_watched() -> None:
     redis_client().delete(watched_instruments.WATCHED, watched_instruments.REQUESTED, quote_poller.LOCK)
 
 
-def messages_told(instrument: Instrument) -> int:
+def published_messages(instrument: Instrument) -> int:
     """How many messages about its price were published so far."""
     return int(redis_client().get(sequence_key(f"prices.instrument.{instrument.pk}")) or 0)
 

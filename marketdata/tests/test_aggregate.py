@@ -19,18 +19,18 @@ def opinion(
     return ScoredArticle(score, relevance, CLOSE - timedelta(hours=hours), source or f"{score} {hours}", social)
 
 
-def test_no_article_gives_no_score_and_never_zero() -> None:
+def test_score_is_none_without_articles() -> None:
     assert aggregate([], at=CLOSE) == NO_NEWS
     assert NO_NEWS.score is None
     assert aggregate([opinion(0.9, relevance=0.0)], at=CLOSE).score is None
 
 
-def test_one_article_is_its_own_figure_without_a_spread() -> None:
+def test_single_article_has_no_dispersion() -> None:
     mood = aggregate([opinion(-0.4, relevance=0.3, hours=60)], at=CLOSE)
     assert (mood.score, mood.count, mood.dispersion) == (-0.4, 1, None)
 
 
-def test_relevance_weighs() -> None:
+def test_relevance_weights_scores() -> None:
     # (1 * 0.8 + 0.25 * -0.2) / 1.25 = 0.6; spread: sqrt((1 * .2^2 + .25 * .8^2) / 1.25) = .4
     mood = aggregate([opinion(0.8), opinion(-0.2, relevance=0.25)], at=CLOSE)
     assert mood.score == pytest.approx(0.6)
@@ -38,23 +38,23 @@ def test_relevance_weighs() -> None:
     assert mood.count == 2
 
 
-def test_a_day_halves_the_weight() -> None:
+def test_weight_halves_every_day() -> None:
     # The older one weighs 1/2 against 1, so 0.6 of 1.5 parts is left.
     assert aggregate([opinion(0.6), opinion(0.0, hours=24)], at=CLOSE).score == pytest.approx(0.4)
 
 
-def test_one_source_that_writes_much_does_not_drown_the_others() -> None:
+def test_frequent_source_does_not_dominate() -> None:
     # Four of one source weigh sqrt(4) = 2 against 1: (2 * 0.3 - 0.6) / 3
     loud = [opinion(0.3, source="loud") for _ in range(4)]
     assert aggregate([*loud, opinion(-0.6, source="quiet")], at=CLOSE).score == pytest.approx(0.0)
 
 
-def test_social_posts_weigh_half() -> None:
+def test_social_posts_have_half_weight() -> None:
     # The post weighs 1/2 against 1, so 0.9 of 1.5 parts is left.
     assert aggregate([opinion(0.9), opinion(0.0, social=True)], at=CLOSE).score == pytest.approx(0.6)
 
 
-def test_what_was_published_later_could_not_be_known() -> None:
+def test_later_articles_are_left_out() -> None:
     early, late = opinion(0.5, hours=1), opinion(-1.0, hours=-1)
     assert aggregate([early, late], at=CLOSE) == aggregate([early], at=CLOSE)
     assert aggregate([late], at=CLOSE) == NO_NEWS
@@ -66,7 +66,7 @@ def test_what_was_published_later_could_not_be_known() -> None:
         max_size=20,
     )
 )
-def test_figures_stay_in_their_range(rows: list[tuple[float, float, float, str, bool]]) -> None:
+def test_results_stay_in_range(rows: list[tuple[float, float, float, str, bool]]) -> None:
     mood = aggregate([opinion(*row) for row in rows], at=CLOSE)
     assert mood.score is None or -1 <= mood.score <= 1
     assert mood.dispersion is None or 0 <= mood.dispersion <= 1 + 1e-9
@@ -75,7 +75,7 @@ def test_figures_stay_in_their_range(rows: list[tuple[float, float, float, str, 
 
 
 @pytest.mark.parametrize(("score", "relevance"), [(1.1, 1.0), (0.0, -0.1), (0.0, 1.2)])
-def test_impossible_opinions_are_refused(score: float, relevance: float) -> None:
+def test_invalid_scored_articles_are_rejected(score: float, relevance: float) -> None:
     with pytest.raises(ValueError, match="between"):
         opinion(score, relevance)
 
@@ -97,5 +97,5 @@ def test_impossible_opinions_are_refused(score: float, relevance: float) -> None
         (datetime(2023, 4, 7, 14, tzinfo=UTC), date(2023, 4, 10)),
     ],
 )
-def test_a_text_belongs_to_the_session_that_could_know_it(published: datetime, session: date) -> None:
+def test_publication_counts_for_next_session_to_close(published: datetime, session: date) -> None:
     assert session_for_publication("XNYS", published) == session

@@ -19,7 +19,7 @@ def called(instrument: Instrument, symbol: str, vendor: str = "") -> SymbolAlias
     return SymbolAlias.objects.create(instrument=instrument, symbol=symbol, vendor=vendor)
 
 
-def test_an_alias_names_its_instrument_in_every_spelling() -> None:
+def test_alias_resolves_in_every_spelling() -> None:
     berkshire = stock("BRK.B")
     called(berkshire, "BRKB", "first")
     tencent = stock("0700.HK", mic="XHKG")
@@ -29,7 +29,7 @@ def test_an_alias_names_its_instrument_in_every_spelling() -> None:
     assert instrument_by_symbol("0700-HK") == tencent
 
 
-def test_a_symbol_wins_over_an_alias_and_an_active_listing_over_another() -> None:
+def test_symbol_beats_alias_and_active_listing_beats_inactive() -> None:
     old, new = stock("META"), stock("FB")
     called(old, "FB")
     assert instrument_by_symbol("FB") == new
@@ -39,7 +39,7 @@ def test_a_symbol_wins_over_an_alias_and_an_active_listing_over_another() -> Non
     assert instrument_by_symbol("SAME") == alive
 
 
-def test_many_symbols_cost_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_many_symbols_take_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     one, two = stock("ONE"), stock("TWO")
     called(two, "ZWEI")
     with django_assert_num_queries(1):
@@ -47,7 +47,7 @@ def test_many_symbols_cost_one_query(django_assert_num_queries: DjangoAssertNumQ
     assert found == {"ONE": one, "ZWEI": two}
 
 
-def test_a_vendor_calls_an_instrument_by_one_symbol_and_a_symbol_one_instrument() -> None:
+def test_vendor_aliases_are_unique_in_both_directions() -> None:
     one, two = stock(), stock()
     called(one, "A", "first")
     for instrument, symbol in ((one, "B"), (two, "A")):
@@ -58,7 +58,7 @@ def test_a_vendor_calls_an_instrument_by_one_symbol_and_a_symbol_one_instrument(
     assert vendor_symbols("first") == {one.symbol: "A"}
 
 
-def test_each_source_is_asked_by_its_own_symbol() -> None:
+def test_each_source_is_queried_by_its_own_symbol() -> None:
     stock("BRK.B")
     called(Instrument.objects.get(), "BRK-B", "first")
     first, second = BarsFromMemory("first"), BarsFromMemory("second", bars_between())
@@ -66,7 +66,7 @@ def test_each_source_is_asked_by_its_own_symbol() -> None:
     assert (first.requested, second.requested) == (["BRK-B"], ["BRK.B"])
 
 
-def test_what_is_delisted_keeps_its_history_and_is_not_forecast() -> None:
+def test_delisted_stock_keeps_history_and_is_inactive() -> None:
     gone = stock("GONE")
     gone.delisted_on, gone.is_active = date(2023, 2, 1), False
     gone.save()
@@ -82,7 +82,7 @@ def test_delisted_instrument_cannot_be_active() -> None:
         Instrument.objects.filter(pk=gone.pk).update(delisted_on=date(2023, 2, 1))
 
 
-def test_what_is_delisted_is_not_suggested() -> None:
+def test_delisted_stock_is_not_suggested() -> None:
     stock("GONEX", is_active=False)
     with pytest.raises(SymbolUnknown) as caught:
         instrument_by_symbol("GONEY")

@@ -42,9 +42,9 @@ def recorded(name: str) -> Body:
 def as_traded() -> Body:
     """The recorded series of NVIDIA around its split of 10 June 2024, without the columns that tell of it."""
     reply = recorded("daily_adjusted")
-    told = ("5. adjusted close", "7. dividend amount", "8. split coefficient")
+    adjustment_fields = ("5. adjusted close", "7. dividend amount", "8. split coefficient")
     for row in reply["Time Series (Daily)"].values():
-        for name in told:
+        for name in adjustment_fields:
             del row[name]
     return reply
 
@@ -84,7 +84,7 @@ def replaying(httpserver: HTTPServer, series: Body, splits: object, status: int 
     httpserver.expect_request("/query").respond_with_handler(answer)
 
 
-def asked(httpserver: HTTPServer) -> list[str]:
+def requested_functions(httpserver: HTTPServer) -> list[str]:
     return [request.args["function"] for request, _ in httpserver.log]
 
 
@@ -92,22 +92,22 @@ def closes() -> dict[int, Decimal]:
     return dict(DailyBar.objects.filter(session__gte=FIRST).values_list("session__day", "close"))
 
 
-def test_a_split_is_looked_up_and_applied_once(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+def test_plain_series_split_is_fetched_and_applied_once(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     replaying(httpserver, as_traded(), TEN_FOR_ONE)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     # 1208.88 / 10 on the Friday before; nothing on the days after.
     assert {bar.session.day: bar.close for bar in history.bars} == LEVELS
     assert {bar.session.day: bar.adjusted_close for bar in history.bars} == LEVELS
     assert [(one.kind, one.session, one.value) for one in history.actions] == [("split", date(2024, 6, 10), 10)]
-    assert asked(httpserver) == ["TIME_SERIES_DAILY_ADJUSTED", "TIME_SERIES_DAILY", "SPLITS"]
+    assert requested_functions(httpserver) == ["TIME_SERIES_DAILY_ADJUSTED", "TIME_SERIES_DAILY", "SPLITS"]
 
 
-def test_a_calm_series_costs_no_second_call(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+def test_calm_series_needs_no_second_call(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     # 114 / 100 is less than a split of 1.15 to one would make.
     replaying(httpserver, rows({"2024-06-07": 100, "2024-06-10": 114, "2024-06-11": 100}), TEN_FOR_ONE)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert [bar.close for bar in history.bars] == [100, 114, 100]
-    assert asked(httpserver) == ["TIME_SERIES_DAILY_ADJUSTED", "TIME_SERIES_DAILY"]
+    assert requested_functions(httpserver) == ["TIME_SERIES_DAILY_ADJUSTED", "TIME_SERIES_DAILY"]
 
 
 @pytest.mark.parametrize(
@@ -121,23 +121,23 @@ def test_a_calm_series_costs_no_second_call(vendor: AlphaVantage, httpserver: HT
         ({"2024-06-07": 1, "2024-06-10": 10, "2024-06-11": 10}, "0.1", [10, 10, 10]),
     ],
 )
-def test_ratios_of_every_kind_are_looked_up(
+def test_every_split_ratio_is_looked_up(
     vendor: AlphaVantage, httpserver: HTTPServer, series: dict[str, Any], factor: str, expected: list[int]
 ) -> None:
-    told = {"symbol": "NVDA", "data": [{"effective_date": "2024-06-10", "split_factor": factor}]}
-    replaying(httpserver, rows(series), told)
+    splits = {"symbol": "NVDA", "data": [{"effective_date": "2024-06-10", "split_factor": factor}]}
+    replaying(httpserver, rows(series), splits)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert [bar.close for bar in history.bars] == expected
 
 
-def test_a_split_after_a_session_without_a_price_is_not_guessed(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+def test_split_after_missing_price_is_not_guessed(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     replaying(httpserver, rows({"2024-06-06": 1500, "2024-06-07": "-", "2024-06-10": 150}), TEN_FOR_ONE)
     with pytest.raises(ProviderUnavailable, match="does not show in the prices") as caught:
         vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert caught.value.kind is FailureKind.PARTIAL
 
 
-def test_a_bad_night_without_a_split_stands_as_it_was(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
+def test_overnight_drop_without_split_is_unchanged(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     replaying(httpserver, rows({"2024-06-07": 100, "2024-06-10": 65, "2024-06-11": 66}), {"symbol": "NVDA", "data": []})
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert ([bar.close for bar in history.bars], history.actions) == ([100, 65, 66], [])
@@ -164,7 +164,7 @@ def test_a_bad_night_without_a_split_stands_as_it_was(vendor: AlphaVantage, http
         ),
     ],
 )
-def test_half_a_split_is_not_stored_and_the_next_source_answers(
+def test_partial_split_is_not_stored_and_next_source_is_used(
     vendor: AlphaVantage, httpserver: HTTPServer, nvidia: Instrument, splits: object, status: int, kind: FailureKind
 ) -> None:
     replaying(httpserver, as_traded(), splits, status)
@@ -179,7 +179,7 @@ def test_half_a_split_is_not_stored_and_the_next_source_answers(
     assert not CorporateAction.objects.exists()
 
 
-def test_a_series_that_is_stored_keeps_its_level_whatever_half_a_split_says(
+def test_stored_series_keeps_level_on_partial_split(
     vendor: AlphaVantage, httpserver: HTTPServer, nvidia: Instrument
 ) -> None:
     httpserver.expect_oneshot_request("/query").respond_with_json(recorded("daily_adjusted"))
@@ -191,9 +191,7 @@ def test_a_series_that_is_stored_keeps_its_level_whatever_half_a_split_says(
     assert closes() == LEVELS
 
 
-def test_a_split_between_two_runs_changes_the_basis_of_what_is_stored(
-    httpserver: HTTPServer, nvidia: Instrument
-) -> None:
+def test_split_between_runs_changes_stored_basis(httpserver: HTTPServer, nvidia: Instrument) -> None:
     whole = as_traded()
     early = as_traded()
     early["Time Series (Daily)"] = {day: row for day, row in early["Time Series (Daily)"].items() if day < "2024-06-10"}

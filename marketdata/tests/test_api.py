@@ -65,7 +65,7 @@ def acme() -> Instrument:
     return instrument
 
 
-def test_prices_are_told_oldest_first_with_where_they_come_from(ask: Ask, acme: Instrument) -> None:
+def test_prices_are_oldest_first_with_their_source(ask: Ask, acme: Instrument) -> None:
     with time_machine.travel(NOW, tick=False):
         body = ask("prices/acme", {"from": "2023-03-24", "to": "2023-03-27"}).json()
     assert body == {
@@ -87,12 +87,12 @@ def test_prices_are_told_oldest_first_with_where_they_come_from(ask: Ask, acme: 
     }  # fmt: skip
 
 
-def test_adjusted_prices_have_dividends_taken_out_of_all_four(ask: Ask, acme: Instrument) -> None:
+def test_adjustment_applies_to_all_four_prices(ask: Ask, acme: Instrument) -> None:
     bar = ask("prices/ACME", {"to": "2023-03-24", "adjusted": "true"}).json()["bars"][-1]
     assert [bar[name] for name in ("open", "high", "low", "close", "adjusted_close")] == [53.5, 54.5, 53.0, 54.0, 54.0]
 
 
-def test_what_was_not_over_was_not_known(ask: Ask, acme: Instrument) -> None:
+def test_open_session_is_not_known(ask: Ask, acme: Instrument) -> None:
     # New York closes at 20:00 UTC in March, after the clocks changed.
     before = ask("prices/ACME", {"known_at": "2023-03-28T19:59:59Z"}).json()
     after = ask("prices/ACME", {"known_at": "2023-03-28T20:00:00Z"}).json()
@@ -101,7 +101,7 @@ def test_what_was_not_over_was_not_known(ask: Ask, acme: Instrument) -> None:
     assert after["known_at"] == "2023-03-28T20:00:00Z"
 
 
-def test_later_splits_and_dividends_are_taken_back(ask: Ask, acme: Instrument) -> None:
+def test_known_at_undoes_later_splits_and_dividends(ask: Ask, acme: Instrument) -> None:
     for day, value in ((30, 4), (22, 3)):
         CorporateAction.objects.create(
             instrument=acme, session=date(2023, 3, day), kind="split", value=Decimal(value), source="first"
@@ -115,7 +115,7 @@ def test_later_splits_and_dividends_are_taken_back(ask: Ask, acme: Instrument) -
     assert adjusted["bars"] == body["bars"]
 
 
-def test_what_was_known_does_not_change_with_what_comes_later(ask: Ask, acme: Instrument) -> None:
+def test_known_at_result_never_changes(ask: Ask, acme: Instrument) -> None:
     query = {"known_at": "2023-03-24T21:00:00Z"}
     before = ask("prices/ACME", query).content
     # A dividend halves every adjusted close, and a split of two for one every price.
@@ -132,14 +132,14 @@ def test_what_was_known_does_not_change_with_what_comes_later(ask: Ask, acme: In
     assert ask("prices/ACME", query).content == before
 
 
-def test_a_long_series_comes_in_pieces(ask: Ask, acme: Instrument) -> None:
+def test_long_series_is_paginated(ask: Ask, acme: Instrument) -> None:
     first = ask("prices/ACME", {"limit": 6}).json()
     assert (len(first["bars"]), first["more_from"]) == (6, "2023-03-28")
     rest = ask("prices/ACME", {"from": first["more_from"], "limit": 6}).json()
     assert ([bar["close"] for bar in rest["bars"]], rest["more_from"]) == ([112.0, 114.0, 116.0, 118.0], None)
 
 
-def test_prices_as_a_table(ask: Ask, acme: Instrument) -> None:
+def test_prices_as_csv(ask: Ask, acme: Instrument) -> None:
     answer = ask("prices/ACME", {"from": "2023-03-30"}, accept="text/csv")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert "Accept" in answer["Vary"]
@@ -152,7 +152,7 @@ def test_prices_as_a_table(ask: Ask, acme: Instrument) -> None:
     assert (refused.status_code, refused["Content-Type"], refused.json()["symbol"]) == (404, PROBLEM, "NONE")
 
 
-def test_an_answer_that_the_caller_holds_is_not_sent_again(ask: Ask, acme: Instrument) -> None:
+def test_etag_returns_304(ask: Ask, acme: Instrument) -> None:
     tag = ask("prices/ACME")["ETag"]
     again = ask("prices/ACME", **{"if-none-match": tag})
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
@@ -182,7 +182,7 @@ def test_an_answer_that_the_caller_holds_is_not_sent_again(ask: Ask, acme: Instr
         ("quotes", {"symbols": "A" * 1_001}, "symbols"),
     ],
 )
-def test_what_cannot_be_answered_is_named(
+def test_invalid_query_is_explained(
     ask: Ask, acme: Instrument, schema: dict[str, Any], path: str, query: dict[str, Any], field: str
 ) -> None:
     answer = ask(path, query)
@@ -199,7 +199,7 @@ def test_what_cannot_be_answered_is_named(
         ({"known_at": "1989-01-01T00:00:00Z"}, 404, "unknown-session"),
     ],
 )
-def test_what_no_time_holds_is_a_problem_of_its_own(
+def test_empty_range_and_future_known_at_have_own_problems(
     ask: Ask, acme: Instrument, schema: dict[str, Any], query: dict[str, str], status: int, slug: str
 ) -> None:
     answer = ask("prices/ACME", query)
@@ -208,26 +208,26 @@ def test_what_no_time_holds_is_a_problem_of_its_own(
 
 
 @pytest.mark.parametrize("path", ["prices/ACME?format=csv", "prices/ACME"])
-def test_an_address_says_what_it_takes(ask: Ask, client: Client, acme: Instrument, path: str) -> None:
+def test_unknown_parameter_lists_allowed_ones(ask: Ask, client: Client, acme: Instrument, path: str) -> None:
     answer = client.options(f"/api/v1/{path}")
     assert answer.status_code == 405
     assert answer["Allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize(("symbol", "status"), [("NONE", 404), ("A$B", 400)])
-def test_a_symbol_that_is_none_is_a_problem(ask: Ask, schema: dict[str, Any], symbol: str, status: int) -> None:
+def test_invalid_symbol_is_a_problem(ask: Ask, schema: dict[str, Any], symbol: str, status: int) -> None:
     answer = ask(f"prices/{symbol}")
     assert (answer.status_code, answer["Content-Type"]) == (status, PROBLEM)
     judge(schema, "prices/{symbol}", str(status)).validate(answer.json())
 
 
-def test_an_instrument_without_bars_has_an_empty_series(ask: Ask) -> None:
+def test_instrument_without_bars_has_empty_series(ask: Ask) -> None:
     stock("NEW")
     body = ask("prices/NEW").json()
     assert (body["bars"], body["as_of"], body["stale"], body["more_from"]) == ([], None, True, None)
 
 
-def test_every_answer_says_what_is_left_of_the_limit(ask: Ask, acme: Instrument) -> None:
+def test_every_response_has_rate_limit_headers(ask: Ask, acme: Instrument) -> None:
     calls: list[tuple[str, dict[str, str]]] = [
         ("symbols", {}),
         ("prices/ACME", {}),
@@ -239,7 +239,7 @@ def test_every_answer_says_what_is_left_of_the_limit(ask: Ask, acme: Instrument)
     assert [answer.has_header("RateLimit") for answer in answers] == [True] * 5
 
 
-def test_the_catalogue_is_by_symbol_in_pages(ask: Ask) -> None:
+def test_catalogue_is_paginated_by_symbol(ask: Ask) -> None:
     for symbol in ("CCC", "AAA", "BBB"):
         stock(symbol)
     first = ask("symbols", {"limit": 2}).json()
@@ -249,7 +249,7 @@ def test_the_catalogue_is_by_symbol_in_pages(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("text", ["AAPL", "aapl", "AAP", "APPL", "apple", "aple", "Apple Inc"])
-def test_a_slip_of_the_pen_finds_the_stock(ask: Ask, text: str) -> None:
+def test_search_tolerates_typos(ask: Ask, text: str) -> None:
     stock("NVDA", name="NVIDIA Corporation")
     stock("AAPL", name="Apple Inc.", mic="XNAS", sector="Technology")
     assert ask("symbols", {"search": text}).json()["symbols"] == [
@@ -259,12 +259,12 @@ def test_a_slip_of_the_pen_finds_the_stock(ask: Ask, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["%", "_", "zzzz", "'"])
-def test_what_is_like_nothing_finds_nothing(ask: Ask, text: str) -> None:
+def test_dissimilar_search_finds_nothing(ask: Ask, text: str) -> None:
     stock("AAPL", name="Apple Inc.")
     assert ask("symbols", {"search": text}).json()["symbols"] == []
 
 
-def test_a_delisted_stock_and_an_old_name_are_found(ask: Ask) -> None:
+def test_search_finds_delisted_stock_and_alias(ask: Ask) -> None:
     meta = stock("META", name="Meta Platforms")
     SymbolAlias.objects.create(instrument=meta, symbol="FB")
     stock("LEHM", name="Lehman Brothers", is_active=False, delisted_on=date(2008, 9, 17))
@@ -273,7 +273,7 @@ def test_a_delisted_stock_and_an_old_name_are_found(ask: Ask) -> None:
     assert (found["active"], found["delisted_on"]) == (False, "2008-09-17")
 
 
-def test_quotes_are_the_newest_closes_and_say_how_old_they_are(ask: Ask, acme: Instrument) -> None:
+def test_quotes_are_latest_closes_with_staleness(ask: Ask, acme: Instrument) -> None:
     stored_bar(stock("LONE"), date(2023, 3, 31))
     stored_bar(acme, date(2023, 4, 3), is_final=False)
     with time_machine.travel(NOW, tick=False):
@@ -294,7 +294,7 @@ def test_quotes_are_the_newest_closes_and_say_how_old_they_are(ask: Ask, acme: I
     assert {one["stale"] for one in ask("quotes", {"symbols": "ACME"}).json()["quotes"]} == {True}
 
 
-def test_answers_conform_to_the_schema(ask: Ask, acme: Instrument, schema: dict[str, Any]) -> None:
+def test_responses_conform_to_schema(ask: Ask, acme: Instrument, schema: dict[str, Any]) -> None:
     stock("LONE")
     stored_bar(stock("DEAD", is_active=False, delisted_on=date(2023, 3, 30)), date(2023, 3, 30))
     judge(schema, "symbols").validate(ask("symbols").json())
@@ -307,7 +307,7 @@ def test_answers_conform_to_the_schema(ask: Ask, acme: Instrument, schema: dict[
 
 
 @pytest.mark.parametrize("path", ["symbols", "prices/{symbol}", "quotes"])
-def test_examples_conform_to_the_schema(schema: dict[str, Any], path: str) -> None:
+def test_examples_conform_to_schema(schema: dict[str, Any], path: str) -> None:
     content = schema["paths"][f"/api/v1/{path}"]["get"]["responses"]["200"]["content"]["application/json"]
     examples = [example["value"] for example in content["examples"].values()]
     assert len(examples) == 1
@@ -325,7 +325,7 @@ def test_examples_conform_to_the_schema(schema: dict[str, Any], path: str) -> No
         ("quotes", {"symbols": "ACME,S1,S2,S3,NONE"}, 1),
     ],
 )
-def test_the_number_of_queries_is_fixed(
+def test_number_of_queries_is_fixed(
     ask: Ask,
     acme: Instrument,
     django_assert_num_queries: DjangoAssertNumQueries,

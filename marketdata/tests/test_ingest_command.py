@@ -34,7 +34,7 @@ def ingest(*arguments: str) -> str:
 
 
 @pytest.mark.usefixtures("_only_the_sample")
-def test_one_table_tells_what_was_stored() -> None:
+def test_report_shows_stored_counts() -> None:
     table = ingest("--through", "2013-01-31")
     # XNYS had 21 sessions in January 2013.
     assert all(symbol in table for symbol in ("AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"))
@@ -45,7 +45,7 @@ def test_one_table_tells_what_was_stored() -> None:
 
 
 @pytest.mark.usefixtures("_only_the_sample")
-def test_symbols_may_be_written_as_people_do() -> None:
+def test_symbols_are_accepted_in_any_spelling() -> None:
     ingest("--through", "2013-01-31")
     assert "NVDA" not in ingest("aapl", "AAPL", "--through", "2013-01-31")
     assert IngestionRun.objects.filter(instrument__symbol="AAPL").count() == 2
@@ -60,7 +60,7 @@ def test_symbols_may_be_written_as_people_do() -> None:
         (["--through", "2999-01-01"], "--through is "),
     ],
 )
-def test_bad_arguments_end_with_one_sentence(arguments: list[str], words: str) -> None:
+def test_bad_arguments_are_one_error_message(arguments: list[str], words: str) -> None:
     with pytest.raises(CommandError) as caught:
         ingest(*arguments)
     assert str(caught.value).startswith(words)
@@ -69,21 +69,21 @@ def test_bad_arguments_end_with_one_sentence(arguments: list[str], words: str) -
 
 
 @pytest.mark.usefixtures("_only_the_sample")
-def test_an_instrument_that_nobody_answers_for_fails_the_command() -> None:
+def test_instrument_without_data_fails_the_command() -> None:
     stock(symbol="TSLA")
     with pytest.raises(CommandError, match="No source has usable bars for TSLA"):
         ingest()
 
 
 @pytest.mark.parametrize(("day", "warnings"), [(4, []), (6, ["marketdata.W001"])])
-def test_the_check_warns_of_old_bars(day: int, warnings: list[str]) -> None:
+def test_check_warns_of_old_bars(day: int, warnings: list[str]) -> None:
     stored_bar(session=LAST)
     with time_machine.travel(datetime(2023, 4, day, 12, tzinfo=UTC), tick=False):
         found = run_checks(databases=["default"])
     assert [one.id for one in found if str(one.id).startswith("marketdata.")] == warnings
 
 
-def test_the_check_warns_of_an_empty_store() -> None:
+def test_check_warns_of_empty_database() -> None:
     found = [one for one in run_checks(databases=["default"]) if one.id == "marketdata.W001"]
     assert [one.msg for one in found] == ["No bar is stored yet."]
 
@@ -96,13 +96,13 @@ def staff(client: Client) -> Client:
 
 
 @pytest.mark.parametrize("name", ["instrument", "quarantinedbar", "ingestionrun"])
-def test_staff_see_the_lists(staff: Client, name: str) -> None:
+def test_staff_see_admin_lists(staff: Client, name: str) -> None:
     IngestionRun.objects.create(instrument=stock(), started_at=NOW, finished_at=timezone.now())
     assert staff.get(reverse(f"admin:marketdata_{name}_changelist")).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["quarantinedbar", "ingestionrun"])
-def test_what_the_machinery_writes_cannot_be_added(staff: Client, name: str) -> None:
+def test_service_rows_cannot_be_added_in_admin(staff: Client, name: str) -> None:
     assert staff.get(reverse(f"admin:marketdata_{name}_add")).status_code == 403
 
 
@@ -112,9 +112,7 @@ NO_ALIASES = {"aliases-TOTAL_FORMS": "0", "aliases-INITIAL_FORMS": "0"}
 @pytest.mark.parametrize(
     ("symbol", "mic", "stored"), [("brk.b", "xnys", "BRK.B"), ("B B", "XNYS", ""), ("BRK.B", "NOPE", "")]
 )
-def test_an_added_instrument_has_a_symbol_and_an_exchange_we_know(
-    staff: Client, symbol: str, mic: str, stored: str
-) -> None:
+def test_added_instrument_needs_valid_symbol_and_exchange(staff: Client, symbol: str, mic: str, stored: str) -> None:
     form = {"symbol": symbol, "mic": mic, "name": "Berkshire", "currency": "USD", "tick": "0.01", "is_active": "on"}
     form |= NO_ALIASES
     staff.post(reverse("admin:marketdata_instrument_add"), form)
@@ -124,9 +122,7 @@ def test_an_added_instrument_has_a_symbol_and_an_exchange_we_know(
 @pytest.mark.parametrize(
     ("last", "active", "stored"), [("2023-02-01", "", True), ("2023-02-04", "", False), ("2023-02-01", "on", False)]
 )
-def test_an_instrument_is_delisted_after_a_session_and_no_longer_active(
-    staff: Client, last: str, active: str, stored: bool
-) -> None:
+def test_delisting_needs_a_session_and_deactivates(staff: Client, last: str, active: str, stored: bool) -> None:
     form = {"symbol": "GONE", "mic": "XNYS", "name": "Gone", "currency": "USD", "tick": "0.01", "delisted_on": last}
     aliases = {**NO_ALIASES, "aliases-TOTAL_FORMS": "1", "aliases-0-symbol": " was ", "aliases-0-vendor": ""}
     staff.post(reverse("admin:marketdata_instrument_add"), {**form, **aliases, "is_active": active})

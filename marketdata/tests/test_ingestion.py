@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from marketdata.errors import ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, Instrument, QuarantinedBar
-from marketdata.providers.base import BarRecord, CorporateActionRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord
 from marketdata.services.ingestion import ingest_all, ingest_instrument
 from marketdata.services.instruments import ensure_sample_instruments
 from marketdata.tests.factories import FIRST, LAST, NOW, BarsFromMemory, bar, bars_between, refusing, stock
@@ -35,7 +35,7 @@ def counts(run: IngestionRun) -> tuple[int, int, int, int]:
     return run.bars_new, run.bars_changed, run.bars_unchanged, run.bars_quarantined
 
 
-def test_believable_bars_are_stored_with_their_source() -> None:
+def test_valid_bars_are_stored_with_source() -> None:
     instrument = stock()
     run = ingest(instrument, BarsFromMemory("first", bars_between()))
     assert (run.status, run.provider, counts(run)) == ("done", "first", (SESSIONS, 0, 0, 0))
@@ -50,7 +50,7 @@ def test_believable_bars_are_stored_with_their_source() -> None:
     )
 
 
-def test_a_second_ingestion_changes_nothing_and_says_so() -> None:
+def test_second_ingestion_changes_nothing() -> None:
     instrument = stock()
     bars = bars_between()
     bars[5] = replace(bars[5], low=Decimal(-1))
@@ -65,7 +65,7 @@ def test_a_second_ingestion_changes_nothing_and_says_so() -> None:
     assert QuarantinedBar.objects.count() == 1
 
 
-def test_only_the_bar_that_changed_is_written_again() -> None:
+def test_only_changed_bar_is_rewritten() -> None:
     instrument = stock()
     bars = bars_between()
     ingest(instrument, BarsFromMemory("first", bars))
@@ -76,14 +76,14 @@ def test_only_the_bar_that_changed_is_written_again() -> None:
     assert list(DailyBar.objects.filter(fetched_at=later).values_list("session", "volume")) == [(LAST, 5)]
 
 
-def test_prices_with_more_decimals_than_are_stored_do_not_look_changed() -> None:
+def test_extra_decimals_do_not_count_as_change() -> None:
     instrument = stock()
     bars = bars_between(scale="1.00000012345")
     ingest(instrument, BarsFromMemory("first", bars))
     assert counts(ingest(instrument, BarsFromMemory("first", bars))) == (0, 0, SESSIONS, 0)
 
 
-def test_a_refused_bar_is_kept_apart_as_it_was_given() -> None:
+def test_rejected_bar_is_quarantined_as_received() -> None:
     instrument = stock()
     bars = bars_between()
     bars[5] = replace(bars[5], open=Decimal("NaN"))
@@ -96,7 +96,7 @@ def test_a_refused_bar_is_kept_apart_as_it_was_given() -> None:
     assert bars[5].session not in stored_closes(instrument)
 
 
-def test_a_bad_version_of_a_stored_bar_does_not_touch_it() -> None:
+def test_invalid_version_does_not_change_stored_bar() -> None:
     instrument = stock()
     bars = bars_between()
     ingest(instrument, BarsFromMemory("first", bars))
@@ -106,7 +106,7 @@ def test_a_bad_version_of_a_stored_bar_does_not_touch_it() -> None:
     assert stored_closes(instrument) == before
 
 
-def test_the_running_session_is_left_for_later_and_a_later_one_is_not_believed() -> None:
+def test_open_session_is_ignored_and_future_one_rejected() -> None:
     instrument = stock()
     # 21:00 UTC is after the close of the 31st; one hour before, at 15:00 in New York, it is still going on.
     tomorrow = bar(date(2023, 4, 3), 106)
@@ -122,13 +122,13 @@ def test_the_running_session_is_left_for_later_and_a_later_one_is_not_believed()
     assert QuarantinedBar.objects.get().rule == "future_session"
 
 
-def test_nothing_after_the_session_asked_for_is_stored() -> None:
+def test_nothing_after_requested_session_is_stored() -> None:
     instrument = stock()
     run = ingest(instrument, BarsFromMemory("first", bars_between()), through=date(2023, 1, 31))
     assert counts(run) == (20, 0, 0, 0)
 
 
-def test_an_empty_answer_fails_the_run_and_loses_nothing() -> None:
+def test_empty_response_fails_the_run_and_loses_nothing() -> None:
     instrument = stock()
     ingest(instrument, BarsFromMemory("first", bars_between()))
     run = ingest(instrument, BarsFromMemory("first"))
@@ -137,7 +137,7 @@ def test_an_empty_answer_fails_the_run_and_loses_nothing() -> None:
     assert len(stored_closes(instrument)) == SESSIONS
 
 
-def test_an_answer_without_a_believable_bar_fails_the_run() -> None:
+def test_response_without_valid_bars_fails_the_run() -> None:
     instrument = stock()
     bad = [replace(one, low=Decimal(-1)) for one in bars_between()]
     run = ingest(instrument, BarsFromMemory("first", bad))
@@ -146,7 +146,7 @@ def test_an_answer_without_a_believable_bar_fails_the_run() -> None:
     assert IngestionRun.objects.get().detail.startswith("first: no valid bars.")
 
 
-def test_the_next_source_answers_when_the_first_cannot() -> None:
+def test_next_source_is_used_when_first_fails() -> None:
     instrument = stock(symbol="ACME")
     down = BarsFromMemory("first", errors={"ACME": ProviderUnavailable("first", "unreachable")})
     run = ingest(instrument, down, BarsFromMemory("second", bars_between()))
@@ -154,7 +154,7 @@ def test_the_next_source_answers_when_the_first_cannot() -> None:
     assert run.detail.startswith("first: unreachable. ")
 
 
-def test_when_no_source_answers_the_run_says_why() -> None:
+def test_failed_run_lists_reasons() -> None:
     instrument = stock(symbol="ACME")
     run = ingest(instrument, refusing("first", "ACME"), refusing("second", "ACME"))
     assert run.status == "failed"
@@ -162,7 +162,7 @@ def test_when_no_source_answers_the_run_says_why() -> None:
     assert run.finished_at is not None
 
 
-def test_another_source_replaces_the_whole_series() -> None:
+def test_other_source_replaces_whole_series() -> None:
     instrument = stock()
     ingest(instrument, BarsFromMemory("second", bars_between(date(2022, 12, 30), LAST)))
     CorporateAction.objects.create(
@@ -179,7 +179,7 @@ def test_another_source_replaces_the_whole_series() -> None:
     assert (instrument.source, instrument.basis_date) == ("first", date(2023, 6, 1))
 
 
-def test_bars_that_two_sources_tell_differently_are_not_believed() -> None:
+def test_disagreeing_sources_reject_the_bar() -> None:
     instrument = stock()
     ingest(instrument, BarsFromMemory("second", bars_between()))
     bars = bars_between()
@@ -201,7 +201,7 @@ def test_bars_that_two_sources_tell_differently_are_not_believed() -> None:
         ([*bars_between()[:40], *bars_between(scale="1.1")[40:]], "it agrees with only 40 of 62 stored closes"),
     ],
 )
-def test_a_series_that_does_not_fit_replaces_nothing(bars: list[BarRecord], words: str) -> None:
+def test_mismatched_series_replaces_nothing(bars: list[BarRecord], words: str) -> None:
     instrument = stock()
     ingest(instrument, BarsFromMemory("second", bars_between()))
     before = stored_closes(instrument)
@@ -211,7 +211,7 @@ def test_a_series_that_does_not_fit_replaces_nothing(bars: list[BarRecord], word
     assert (stored_closes(instrument), instrument.source) == (before, "second")
 
 
-def test_a_split_moves_the_whole_series_to_its_new_basis() -> None:
+def test_split_moves_series_to_new_basis() -> None:
     instrument = stock()
     ingest(instrument, BarsFromMemory("first", bars_between()))
     split = CorporateActionRecord(date(2023, 4, 3), "split", Decimal(4))
@@ -221,7 +221,7 @@ def test_a_split_moves_the_whole_series_to_its_new_basis() -> None:
     assert CorporateAction.objects.count() == 1
 
 
-def test_the_same_source_on_an_unexplained_basis_is_refused() -> None:
+def test_unexplained_basis_change_is_rejected() -> None:
     instrument = stock()
     ingest(instrument, BarsFromMemory("first", bars_between()))
     run = ingest(instrument, BarsFromMemory("first", bars_between(scale="0.01")))
@@ -229,7 +229,7 @@ def test_the_same_source_on_an_unexplained_basis_is_refused() -> None:
     assert stored_closes(instrument)[LAST] == Decimal("106.1")
 
 
-def test_an_answer_that_cannot_be_stored_leaves_neither_bars_nor_quarantine() -> None:
+def test_failed_write_rolls_back_everything() -> None:
     instrument = stock()
     bars = bars_between()
     bars[5] = replace(bars[5], low=Decimal(-1))
@@ -239,7 +239,7 @@ def test_an_answer_that_cannot_be_stored_leaves_neither_bars_nor_quarantine() ->
     assert (DailyBar.objects.count(), QuarantinedBar.objects.count()) == (0, 0)
 
 
-def test_a_run_whose_process_died_is_closed_by_the_next() -> None:
+def test_abandoned_run_is_closed_by_the_next() -> None:
     instrument = stock()
     dead = IngestionRun.objects.create(instrument=instrument, started_at=NOW - timedelta(hours=2))
     ingest(instrument, BarsFromMemory("first", bars_between()))
@@ -247,7 +247,7 @@ def test_a_run_whose_process_died_is_closed_by_the_next() -> None:
     assert (dead.status, dead.detail) == ("failed", "Interrupted before completion.")
 
 
-def test_all_instruments_change_their_source_together_or_not_at_all() -> None:
+def test_instruments_switch_source_together() -> None:
     one, two = stock(symbol="ONE"), stock(symbol="TWO")
     late = BarsFromMemory(
         "first",
@@ -262,7 +262,7 @@ def test_all_instruments_change_their_source_together_or_not_at_all() -> None:
     assert "available for 1 of 2 symbols" in runs[0].detail
 
 
-def test_a_series_that_is_a_sources_own_is_kept_up_alone() -> None:
+def test_own_series_is_updated_alone() -> None:
     one, two = stock(symbol="ONE", source="first"), stock(symbol="TWO", source="first")
     late = BarsFromMemory(
         "first",
@@ -275,13 +275,13 @@ def test_a_series_that_is_a_sources_own_is_kept_up_alone() -> None:
     assert sorted(late.requested) == ["ONE", "TWO"]
 
 
-def test_an_empty_store_begins_with_the_shipped_stocks() -> None:
+def test_empty_database_starts_with_sample_stocks() -> None:
     runs = ingest_all(through=LAST, now=NOW, providers=[BarsFromMemory("first", bars_between())])
     assert [run.instrument.symbol for run in runs] == ["AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"]
     assert DailyBar.objects.count() == 6 * SESSIONS
 
 
-def test_what_staff_made_of_a_shipped_stock_stays() -> None:
+def test_staff_changes_to_sample_stock_are_preserved() -> None:
     ensure_sample_instruments()
     Instrument.objects.filter(symbol="AAPL").update(name="Apple", is_active=False)
     ensure_sample_instruments()
@@ -291,7 +291,7 @@ def test_what_staff_made_of_a_shipped_stock_stays() -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bars=st.lists(ANY_BAR, min_size=1, max_size=8))
-def test_whatever_a_source_says_the_database_takes_what_was_believed(bars: list[BarRecord]) -> None:
+def test_database_accepts_every_validated_bar(bars: list[BarRecord]) -> None:
     run = ingest(stock(), BarsFromMemory("first", bars))
     assert run.bars_new + run.bars_quarantined == len(bars)
     for stored in DailyBar.objects.filter(instrument_id=run.instrument_id):

@@ -1,13 +1,11 @@
 """The default scorer on labelled texts, and the rules that lists of words cannot hold."""
 
-import time
 from pathlib import Path
 
 import pytest
 
-from marketdata.sentiment.lexicon.comparisons import replace_phrases
-from marketdata.sentiment.lexicon.figures import normalise_numbers
-from marketdata.sentiment.lexicon.scorer import LONGEST_TEXT, LexiconScorer
+from marketdata.sentiment.lexicon.comparisons import normalise_numbers, replace_phrases
+from marketdata.sentiment.lexicon.scorer import MAX_TEXT_LENGTH, LexiconScorer
 from marketdata.sentiment.lexicon.word_lists import market_valences
 from marketdata.sentiment.types import LABELS, TextScore, sentiment_label
 
@@ -19,27 +17,27 @@ def labelled(name: str) -> list[tuple[str, str]]:
     return [(label, text) for label, _, text in (line.partition("\t") for line in lines)]
 
 
-def f1(truth: list[str], said: list[str], label: str) -> float:
-    hits = sum(a == b == label for a, b in zip(truth, said, strict=True))
-    return 2 * hits / (truth.count(label) + said.count(label))
+def f1(truth: list[str], predicted: list[str], label: str) -> float:
+    hits = sum(a == b == label for a, b in zip(truth, predicted, strict=True))
+    return 2 * hits / (truth.count(label) + predicted.count(label))
 
 
 @pytest.mark.parametrize(("name", "size"), [("headlines", 72), ("reports", 66), ("mixed", 70), ("more_reports", 60)])
-def test_labelled_texts_are_told_apart(name: str, size: int) -> None:
+def test_labelled_texts_are_classified(name: str, size: int) -> None:
     rows = labelled(name)
     assert len(rows) == size
     truth = [label for label, _ in rows]
-    said = [score.label for score in LexiconScorer().score([text for _, text in rows])]
-    assert sum(a == b for a, b in zip(truth, said, strict=True)) / size >= 0.9
-    assert sum(f1(truth, list(said), label) for label in LABELS) / 3 >= 0.9
+    predicted = [score.label for score in LexiconScorer().score([text for _, text in rows])]
+    assert sum(a == b for a, b in zip(truth, predicted, strict=True)) / size >= 0.9
+    assert sum(f1(truth, list(predicted), label) for label in LABELS) / 3 >= 0.9
 
 
-def test_the_headlines_are_balanced() -> None:
+def test_labelled_headlines_are_balanced() -> None:
     truth = [label for label, _ in labelled("headlines")]
     assert [truth.count(label) for label in LABELS] == [24, 24, 24]
 
 
-def test_both_lists_are_there_whole() -> None:
+def test_word_lists_are_complete() -> None:
     valences = market_valences()
     assert len(valences) > 7_400
     # abundance is .75 in SentiBignomics, times .3; worsening is -1.5 in Henry's list.
@@ -74,7 +72,7 @@ def test_both_lists_are_there_whole() -> None:
         ("The new line makes the mill more cost-efficient", "marketbetter"),
     ],
 )
-def test_a_comparison_is_understood(text: str, word: str) -> None:
+def test_comparison_is_scored(text: str, word: str) -> None:
     assert word in replace_phrases(text)
 
 
@@ -90,7 +88,7 @@ def test_a_comparison_is_understood(text: str, word: str) -> None:
         "Profit was up from EUR 8 mn, compared to EUR 9 mn in the plan",
     ],
 )
-def test_numbers_that_say_nothing_lead_to_no_verdict(text: str) -> None:
+def test_incomparable_numbers_are_unchanged(text: str) -> None:
     assert "market" not in replace_phrases(text)
 
 
@@ -105,7 +103,7 @@ def test_numbers_that_say_nothing_lead_to_no_verdict(text: str) -> None:
         ("no figures at all", "no figures at all"),
     ],
 )
-def test_figures_are_made_comparable(text: str, plain: str) -> None:
+def test_numbers_are_normalised(text: str, plain: str) -> None:
     assert normalise_numbers(text) == plain
 
 
@@ -125,14 +123,14 @@ def test_plain_facts_are_neutral(text: str) -> None:
     assert LexiconScorer().score([text])[0].label == "neutral"
 
 
-def test_orders_that_have_gone_up_to_a_figure_have_grown() -> None:
+def test_gone_up_to_means_growth() -> None:
     gone_up, at_most = LexiconScorer().score(
         ["The backlog of the yard has gone up to 31 ships", "The yard can hold up to 31 ships"]
     )
     assert (gone_up.label, at_most.label) == ("positive", "neutral")
 
 
-def test_what_is_granted_first_does_not_count() -> None:
+def test_concessions_are_ignored() -> None:
     good, also_good, bad = LexiconScorer().score(
         [
             "Tyre deliveries grew in spite of the mild winter and falling truck registrations",
@@ -143,12 +141,12 @@ def test_what_is_granted_first_does_not_count() -> None:
     assert (good.label, also_good.label, bad.label) == ("positive", "positive", "negative")
 
 
-def test_capitals_change_nothing() -> None:
+def test_case_is_ignored() -> None:
     plain, loud = LexiconScorer().score(["Profits fell at the bank", "PROFITS FELL at the bank"])
     assert plain == loud
 
 
-def test_a_negation_turns_a_word_around() -> None:
+def test_negation_reverses_a_word() -> None:
     plain, negated = LexiconScorer().score(["Demand is strong", "Demand is not strong"])
     assert plain.score > 0.2
     assert negated.score < 0
@@ -157,18 +155,16 @@ def test_a_negation_turns_a_word_around() -> None:
 @pytest.mark.parametrize(
     "text", ["", "   ", "\t", "…", "12 34", "\ud83d\ude80".encode("utf-16", "surrogatepass").decode("utf-16")]
 )
-def test_a_text_without_words_of_the_market_is_neutral(text: str) -> None:
+def test_text_without_market_words_is_neutral(text: str) -> None:
     assert LexiconScorer().score([text])[0].label == "neutral"
 
 
-def test_a_huge_line_takes_no_longer_than_its_beginning() -> None:
-    started = time.perf_counter()
-    scores = LexiconScorer().score(["profit " * 1_000_000, "loss but " * 500_000, "from 1 " * 500_000, "a" * 5_000_000])
-    assert time.perf_counter() - started < 5
-    assert [scores[0]] == LexiconScorer().score([("profit " * 1_000)[:LONGEST_TEXT]])
+def test_long_text_is_truncated() -> None:
+    texts = ["profit " * 1_000_000, "loss but " * 500_000, "from 1 " * 500_000, "a" * 5_000_000]
+    assert LexiconScorer().score(texts) == LexiconScorer().score([text[:MAX_TEXT_LENGTH] for text in texts])
 
 
-def test_scores_are_the_same_in_any_company() -> None:
+def test_scores_do_not_depend_on_the_batch() -> None:
     texts = [text for _, text in labelled("headlines")]
     together = LexiconScorer().score(texts)
     assert together == [LexiconScorer().score([text])[0] for text in texts]
@@ -182,11 +178,11 @@ def test_small_scores_are_neutral(score: float, label: str) -> None:
     assert sentiment_label(score, neutral_within=0.2) == label
 
 
-def test_a_score_outside_its_range_is_refused() -> None:
+def test_score_out_of_range_is_rejected() -> None:
     with pytest.raises(ValueError, match="between -1 and 1"):
         TextScore("positive", 1.01)
 
 
-def test_a_fall_in_a_period_is_a_fall() -> None:
+def test_fall_within_a_period_is_negative() -> None:
     fell, within = LexiconScorer().score(["Sales fell in the quarter", "The plots fell within the scope of the plan"])
     assert (fell.label, within.label) == ("negative", "neutral")

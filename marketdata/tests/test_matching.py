@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketdata.sentiment.matching import LEAST_RELEVANCE, Company, relevance_of, search_words
+from marketdata.sentiment.matching import MIN_RELEVANCE, Company, relevance_of, search_words
 
 META = Company("META", "Meta Platforms, Inc.")
 CAT = Company("CAT", "Caterpillar Inc.")
@@ -45,8 +45,8 @@ TGT = Company("TGT", "Target Corporation")
         (TGT, "Target cuts its guidance"),
     ],
 )
-def test_a_text_about_the_company_is_taken(company: Company, title: str) -> None:
-    assert LEAST_RELEVANCE < relevance_of(title, "", company) <= 1
+def test_relevant_text_is_accepted(company: Company, title: str) -> None:
+    assert MIN_RELEVANCE < relevance_of(title, "", company) <= 1
 
 
 @pytest.mark.parametrize(
@@ -77,23 +77,23 @@ def test_a_text_about_the_company_is_taken(company: Company, title: str) -> None
         (NVDA, "nvd database lists 40 flaws in trading software"),
     ],
 )
-def test_a_text_that_only_holds_the_word_is_not(company: Company, title: str) -> None:
+def test_everyday_word_is_irrelevant(company: Company, title: str) -> None:
     assert relevance_of(title, "", company) == 0
 
 
-def test_the_body_counts_half() -> None:
+def test_body_counts_half() -> None:
     assert relevance_of("Chip stocks rally", "Netflix was among the gainers.", NFLX) == pytest.approx(0.4)
     assert relevance_of("Netflix rallies", "", NFLX) == pytest.approx(0.8)
 
 
-def test_a_listing_beats_a_name_and_a_name_a_word() -> None:
+def test_listing_beats_name_and_name_beats_word() -> None:
     titles = ["(NASDAQ: META) slides", "Meta Platforms slides", "Meta shares slide"]
     found = [relevance_of(title, "", META) for title in titles]
     assert found == sorted(found, reverse=True)
     assert len(set(found)) == 3
 
 
-def test_sources_are_asked_for_names_without_their_legal_form() -> None:
+def test_search_phrases_omit_legal_form() -> None:
     assert search_words(META) == ("Meta Platforms", "Meta", "Facebook", "Instagram", "WhatsApp")
     assert search_words(AMZN) == ("Amazon.com", "Amazon")
     assert search_words(BRK) == ("Berkshire Hathaway",)

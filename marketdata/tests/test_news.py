@@ -43,7 +43,7 @@ def bring(*articles: ArticleRecord, name: str = "memory", instrument: Instrument
     return report
 
 
-def test_recorded_replies_end_as_moods(httpserver: HTTPServer, netflix: Instrument) -> None:
+def test_recorded_responses_become_daily_sentiment(httpserver: HTTPServer, netflix: Instrument) -> None:
     httpserver.expect_request("/query").respond_with_json(recording("alpha_vantage_news"))
     httpserver.expect_request("/v2/everything").respond_with_json(recording("newsapi_everything"))
     settings = news_settings(httpserver.url_for("").rstrip("/"), providers=("alpha_vantage", "newsapi"))
@@ -72,7 +72,7 @@ def test_recorded_replies_end_as_moods(httpserver: HTTPServer, netflix: Instrume
     assert friday.score < -0.2
 
 
-def test_a_second_call_stores_nothing_and_changes_nothing(netflix: Instrument) -> None:
+def test_second_ingestion_changes_nothing(netflix: Instrument) -> None:
     articles = [article(), article("Netflix shares plunge", published_at=datetime(2023, 3, 30, 21, tzinfo=UTC))]
     assert bring(*articles).stored.new == 2
     before = list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion"))
@@ -81,7 +81,7 @@ def test_a_second_call_stores_nothing_and_changes_nothing(netflix: Instrument) -
     assert MentionScore.objects.count() == ArticleMention.objects.count() == NewsArticle.objects.count() == 2
 
 
-def test_one_story_at_several_outlets_counts_once(netflix: Instrument) -> None:
+def test_duplicate_story_counts_once(netflix: Instrument) -> None:
     bring(
         article("Netflix beats estimates as subscribers surge again", url="https://a.com/1"),
         article("Netflix Beats Estimates as Subscribers Surge Again - Example", url="https://b.com/2"),
@@ -91,7 +91,7 @@ def test_one_story_at_several_outlets_counts_once(netflix: Instrument) -> None:
     assert SentimentDay.objects.get().count == 1
 
 
-def test_the_same_headline_a_month_later_is_another_story(netflix: Instrument) -> None:
+def test_same_headline_later_is_another_story(netflix: Instrument) -> None:
     headline = "Netflix beats estimates as subscribers surge again"
     bring(
         article(headline, url="https://a.com/1", published_at=NOW - timedelta(days=30)),
@@ -100,7 +100,7 @@ def test_the_same_headline_a_month_later_is_another_story(netflix: Instrument) -
     assert NewsArticle.objects.count() == 2
 
 
-def test_a_joined_story_takes_on_the_vendors_view(netflix: Instrument) -> None:
+def test_duplicate_adds_vendor_score(netflix: Instrument) -> None:
     bring(article("Netflix beats estimates", url="https://a.com/1"), name="newsapi")
     bring(
         article("Netflix beats estimates", url="http://www.a.com/1/", vendor_relevance=0.9, vendor_score=-0.1),
@@ -115,7 +115,7 @@ def test_a_joined_story_takes_on_the_vendors_view(netflix: Instrument) -> None:
     assert days["lexicon"].score > 0.2
 
 
-def test_an_article_about_two_companies_is_stored_once(netflix: Instrument) -> None:
+def test_article_about_two_companies_is_stored_once(netflix: Instrument) -> None:
     nvidia = stock("NVDA", name="NVIDIA Corporation", mic="XNAS")
     both = article("Nvidia and Netflix lead the gainers")
     bring(both)
@@ -136,19 +136,19 @@ def test_an_article_about_two_companies_is_stored_once(netflix: Instrument) -> N
         {"title": "Netflix rises", "published_at": NOW + timedelta(hours=1)},
     ],
 )
-def test_what_cannot_be_believed_is_dropped(netflix: Instrument, bad: dict[str, Any]) -> None:
+def test_invalid_articles_are_dropped(netflix: Instrument, bad: dict[str, Any]) -> None:
     report = bring(article(**bad))
     assert report.stored == ArticleCounts(invalid=1)
     assert not NewsArticle.objects.exists()
 
 
-def test_what_only_holds_the_word_is_dropped(netflix: Instrument) -> None:
+def test_irrelevant_articles_are_dropped(netflix: Instrument) -> None:
     meta = stock("META", name="Meta Platforms, Inc.", mic="XNAS")
     report = bring(article("A meta-analysis of what investors eat"), article("Meta shares rise"), instrument=meta)
     assert report.stored == ArticleCounts(new=1, irrelevant=1)
 
 
-def test_a_session_without_news_has_no_figure(netflix: Instrument) -> None:
+def test_session_without_news_has_no_score(netflix: Instrument) -> None:
     bring(article("Netflix beats estimates"))
     sessions = sessions_of_last_days("XNAS", days=4, now=NOW)
     assert sessions == [date(2023, 3, 27), date(2023, 3, 28), date(2023, 3, 29), THURSDAY, FRIDAY]
@@ -156,7 +156,7 @@ def test_a_session_without_news_has_no_figure(netflix: Instrument) -> None:
     assert [list(day.by_scorer) for day in days] == [[], [], [], [], ["lexicon"]]
 
 
-def test_later_news_does_not_change_an_earlier_session(netflix: Instrument) -> None:
+def test_later_news_does_not_change_earlier_session(netflix: Instrument) -> None:
     thursday = datetime(2023, 3, 30, 15, tzinfo=UTC)
     bring(article("Netflix beats estimates", published_at=thursday))
     before = SentimentDay.objects.values_list("score", "count").get(session=THURSDAY)
@@ -165,7 +165,7 @@ def test_later_news_does_not_change_an_earlier_session(netflix: Instrument) -> N
     assert SentimentDay.objects.get(session=FRIDAY).score < 0
 
 
-def test_a_mood_without_articles_any_more_goes(netflix: Instrument) -> None:
+def test_sentiment_without_articles_is_deleted(netflix: Instrument) -> None:
     bring(article("Netflix beats estimates"))
     NewsArticle.objects.all().delete()
     assert refresh_daily_sentiment(instrument=netflix, sessions=[FRIDAY], now=NOW) == 0
@@ -173,7 +173,7 @@ def test_a_mood_without_articles_any_more_goes(netflix: Instrument) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked"),
+    ("kind", "requests"),
     [
         (FailureKind.RATE_LIMITED, 1),
         (FailureKind.QUOTA_SPENT, 1),
@@ -186,20 +186,20 @@ def test_a_mood_without_articles_any_more_goes(netflix: Instrument) -> None:
         (FailureKind.PARTIAL, 2),
     ],
 )
-def test_a_source_that_fails_costs_the_others_nothing(netflix: Instrument, kind: FailureKind, asked: int) -> None:
+def test_failing_source_does_not_affect_others(netflix: Instrument, kind: FailureKind, requests: int) -> None:
     nvidia = stock("NVDA", name="NVIDIA Corporation", mic="XNAS")
     tired = FakeNewsProvider("tired", error=failure("tired", kind))
     fresh = FakeNewsProvider("fresh", [article("Nvidia and Netflix lead the gainers")])
     first, second = ingest_news(
         now=NOW, instruments=[netflix, nvidia], providers=[tired, fresh], scorer=LexiconScorer()
     )
-    assert (len(tired.requested), len(fresh.requested)) == (asked, 2)
+    assert (len(tired.requested), len(fresh.requested)) == (requests, 2)
     assert first.failures[0] == f"NFLX: tired: {MESSAGES[kind]}"
     assert second.failures == ()
     assert NewsArticle.objects.count() == 1
 
 
-def test_a_budget_that_ends_early_leaves_out_others_each_time() -> None:
+def test_small_budget_rotates_instruments() -> None:
     symbols = [f"{letter}{letter}{letter}" for letter in "ABCDEFGHIJ"]
     for symbol in symbols:
         stock(symbol)
@@ -216,14 +216,14 @@ def test_a_budget_that_ends_early_leaves_out_others_each_time() -> None:
     assert first.requested == again.requested
 
 
-def test_without_any_source_nothing_is_asked(netflix: Instrument, settings: Settings) -> None:
+def test_nothing_is_requested_without_sources(netflix: Instrument, settings: Settings) -> None:
     # Keys in the environment of whoever runs the tests are not for them.
     keys = ("newsapi_key", "alpha_vantage_key", "reddit_client_id", "reddit_client_secret", "x_bearer_token")
     settings.HINDCAST_NEWS = news_settings(**dict.fromkeys(keys, ""))
     assert ingest_news(now=NOW) == []
 
 
-def test_posts_are_not_joined_by_their_words(netflix: Instrument) -> None:
+def test_posts_are_not_deduplicated_by_title(netflix: Instrument) -> None:
     bring(
         article("$NFLX to the moon and back again", url="https://x.com/i/status/1", is_social=True, source="x/1"),
         article("$NFLX to the moon and back again", url="https://x.com/i/status/2", is_social=True, source="x/2"),
@@ -231,7 +231,7 @@ def test_posts_are_not_joined_by_their_words(netflix: Instrument) -> None:
     assert NewsArticle.objects.count() == 2
 
 
-def test_pages_of_articles_cover_each_once(netflix: Instrument) -> None:
+def test_article_pages_cover_each_once(netflix: Instrument) -> None:
     same = datetime(2023, 3, 31, 11, tzinfo=UTC)
     bring(*[article(f"$NFLX post {n}", is_social=True, published_at=same) for n in range(7)])
     seen: list[int] = []
@@ -259,7 +259,7 @@ def mention_of(netflix: Instrument) -> ArticleMention:
         ("sentiment_day_dispersion_needs_two", {"score": 0.2, "count": 2, "dispersion": -0.1}),
     ],
 )
-def test_impossible_moods_cannot_be_stored(netflix: Instrument, name: str, values: dict[str, float]) -> None:
+def test_invalid_sentiment_cannot_be_stored(netflix: Instrument, name: str, values: dict[str, float]) -> None:
     with pytest.raises(IntegrityError, match=name), transaction.atomic():
         SentimentDay.objects.create(
             instrument=netflix, session=FRIDAY, scorer="lexicon", computed_at=NOW, **{"dispersion": None, **values}
@@ -274,13 +274,13 @@ def test_impossible_moods_cannot_be_stored(netflix: Instrument, name: str, value
         ("news_article_has_a_title", {"title": "[Removed]"}),
     ],
 )
-def test_impossible_articles_cannot_be_stored(name: str, values: dict[str, object]) -> None:
+def test_invalid_articles_cannot_be_stored(name: str, values: dict[str, object]) -> None:
     plain = {"url": "https://a.com/x", "title": "A", "source": "A", "published_at": NOW, "fetched_at": NOW}
     with pytest.raises(IntegrityError, match=name), transaction.atomic():
         NewsArticle.objects.create(**{**plain, **values})
 
 
-def test_impossible_mentions_and_scores_cannot_be_stored(netflix: Instrument) -> None:
+def test_invalid_mentions_and_scores_cannot_be_stored(netflix: Instrument) -> None:
     mention = mention_of(netflix)
     with pytest.raises(IntegrityError, match="article_mention_relevance_range"), transaction.atomic():
         ArticleMention.objects.filter(pk=mention.pk).update(relevance=0)

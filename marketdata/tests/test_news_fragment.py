@@ -34,12 +34,12 @@ def bring(instrument: Instrument, *titles: str) -> None:
     )
 
 
-def test_without_news_there_is_nothing(client: Client, netflix: Instrument) -> None:
+def test_fragment_is_empty_without_news(client: Client, netflix: Instrument) -> None:
     answer = client.get(path())
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_news_is_shown_with_its_mood(client: Client, netflix: Instrument) -> None:
+def test_news_is_shown_with_sentiment(client: Client, netflix: Instrument) -> None:
     bring(netflix, "Netflix shares plunge on probe")
     page = client.get(path()).content.decode()
     assert (
@@ -50,7 +50,7 @@ def test_news_is_shown_with_its_mood(client: Client, netflix: Instrument) -> Non
     assert "from 1 article<" in page
 
 
-def test_the_vendors_view_stands_behind_ours(client: Client, netflix: Instrument) -> None:
+def test_vendor_score_follows_ours(client: Client, netflix: Instrument) -> None:
     records = [article("Netflix beats estimates", vendor_relevance=0.8, vendor_score=-0.3)]
     vendor = FakeNewsProvider("alpha_vantage", records)
     ingest_news(now=NOW, instruments=[netflix], providers=[vendor], scorer=LexiconScorer())
@@ -59,14 +59,14 @@ def test_the_vendors_view_stands_behind_ours(client: Client, netflix: Instrument
     assert 0 < page.index("our scorer") < page.index("31 March 2023, Alpha Vantage")
 
 
-def test_a_title_cannot_become_markup(client: Client, netflix: Instrument) -> None:
+def test_titles_are_escaped(client: Client, netflix: Instrument) -> None:
     bring(netflix, "Netflix <script>alert(1)</script> beats estimates")
     page = client.get(path()).content.decode()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
 
-def test_only_the_newest_are_shown_in_few_queries(
+def test_newest_articles_are_shown_in_few_queries(
     client: Client, netflix: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     bring(netflix, *[f"Netflix story number {n} of the {'very ' * n}long day" for n in range(9)])
@@ -74,5 +74,5 @@ def test_only_the_newest_are_shown_in_few_queries(
         assert client.get(path()).content.decode().count("<li>") == 6
 
 
-def test_an_unknown_symbol_is_not_found(client: Client, netflix: Instrument) -> None:
+def test_unknown_symbol_is_not_found(client: Client, netflix: Instrument) -> None:
     assert client.get(reverse("marketdata:news", args=["NOPE"])).status_code == 404

@@ -1,4 +1,4 @@
-"""How sources of news are found to be: by cheap probes or by the work alone, off without a key, told everywhere."""
+"""How sources of news are found to be: by cheap probes or by the work alone, off without a key, rows everywhere."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,7 +67,7 @@ def gauge(name: str, provider: str) -> float | None:
 @pytest.mark.parametrize(
     ("vendor", "calls", "left"), [("alpha_vantage", 1, 24), ("newsapi", 1, 99), ("reddit", 2, None)]
 )
-def test_a_source_that_answers_is_well_and_asked_once(
+def test_working_source_is_ok_after_one_probe(
     httpserver: HTTPServer, vendor: str, calls: int, left: int | None
 ) -> None:
     serve(httpserver, vendor, replies(recording(RECORDINGS[vendor])))
@@ -80,7 +80,7 @@ def test_a_source_that_answers_is_well_and_asked_once(
         assert gauge("calls_left", vendor) == left
 
 
-def test_x_is_judged_by_the_work_alone(httpserver: HTTPServer) -> None:
+def test_x_is_judged_without_probes(httpserver: HTTPServer) -> None:
     assert (probe_provider(name="x", now=now()).state, httpserver.log) == ("unknown", [])
     serve(httpserver, "x", replies(recording("x_recent")))
     (x,) = [source for source in configured_news_providers() if source.name == "x"]
@@ -101,7 +101,7 @@ def test_x_is_judged_by_the_work_alone(httpserver: HTTPServer) -> None:
         ("reddit", {"message": SECRET}, 500, "down", "unreachable"),
     ],
 )
-def test_a_source_that_fails_says_how_and_the_site_is_degraded(
+def test_failing_source_degrades_the_site(
     httpserver: HTTPServer, vendor: str, body: object, status: int, state: str, kind: str
 ) -> None:
     serve(httpserver, vendor, replies(body, status))
@@ -114,7 +114,7 @@ def test_a_source_that_fails_says_how_and_the_site_is_degraded(
     assert SECRET not in str(ProviderHealth.objects.values())
 
 
-def test_a_source_without_its_key_is_off_and_no_failure(httpserver: HTTPServer, settings: Any, staff: Client) -> None:
+def test_source_without_key_is_off_and_not_a_failure(httpserver: HTTPServer, settings: Any, staff: Client) -> None:
     ProviderHealth.objects.create(provider="newsapi", state="down", checked_at=now() - timedelta(days=9))
     settings.HINDCAST_NEWS = replace(settings.HINDCAST_NEWS, newsapi_key="", providers=("newsapi",))
     assert run_checks(now=now())["providers"].is_ok
@@ -125,9 +125,7 @@ def test_a_source_without_its_key_is_off_and_no_failure(httpserver: HTTPServer, 
     assert (part.is_ok, part.facts) == (True, {"states": {"sample": "unknown", "newsapi": "off"}})
 
 
-def test_page_interface_and_admin_say_what_each_source_is_for(
-    httpserver: HTTPServer, settings: Any, staff: Client
-) -> None:
+def test_page_api_and_admin_show_uses(httpserver: HTTPServer, settings: Any, staff: Client) -> None:
     settings.HINDCAST_MARKETDATA = replace(
         settings.HINDCAST_MARKETDATA,
         providers=("alpha_vantage", "sample"),
@@ -137,8 +135,8 @@ def test_page_interface_and_admin_say_what_each_source_is_for(
     assert provider_names() == ("alpha_vantage", "sample", "newsapi", "reddit", "x")
     for name in ("sample", "x"):
         probe_provider(name=name, now=now())
-    told = staff.get("/api/v1/providers").json()["providers"]
-    assert [(one["provider"], one["uses"], one["state"]) for one in told] == [
+    rows = staff.get("/api/v1/providers").json()["providers"]
+    assert [(one["provider"], one["uses"], one["state"]) for one in rows] == [
         ("alpha_vantage", ["prices", "news"], "unknown"),
         ("sample", ["prices"], "ok"),
         ("newsapi", ["news"], "unknown"),
@@ -153,7 +151,7 @@ def test_page_interface_and_admin_say_what_each_source_is_for(
     assert ("prices" in rows, "news" in rows, "Disabled: no API key." in rows) == (True, True, True)
 
 
-def test_alpha_vantage_without_a_key_would_serve_both() -> None:
+def test_alpha_vantage_without_key_lists_both_uses() -> None:
     off = replace(site.HINDCAST_MARKETDATA, providers=("yahoo", "sample"), without_key=("alpha_vantage",))
     without = news_settings(alpha_vantage_key="", providers=("newsapi", "alpha_vantage"))
     assert [(source.name, source.uses, source.is_enabled) for source in list_sources(off, without)] == [

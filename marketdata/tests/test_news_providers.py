@@ -69,7 +69,7 @@ def failure_from(vendor: str, base_url: str) -> FailureKind:
         ("x", ["$NFLX soaring after a record quarter", "Selling my Netflix, layoffs coming"]),
     ],
 )
-def test_a_recorded_reply_is_read(httpserver: HTTPServer, base_url: str, vendor: str, titles: list[str]) -> None:
+def test_recorded_response_is_parsed(httpserver: HTTPServer, base_url: str, vendor: str, titles: list[str]) -> None:
     serve(httpserver, vendor, replies(recording(RECORDINGS[vendor])))
     found = source(vendor, base_url).fetch_news(NETFLIX, since=SINCE)
     assert [one.title for one in found] == titles
@@ -77,7 +77,7 @@ def test_a_recorded_reply_is_read(httpserver: HTTPServer, base_url: str, vendor:
     assert all(one.published_at.tzinfo is UTC for one in found)
 
 
-def test_newsapi_is_asked_with_the_key_in_a_header_only(httpserver: HTTPServer, base_url: str) -> None:
+def test_newsapi_key_is_sent_in_header_only(httpserver: HTTPServer, base_url: str) -> None:
     serve(httpserver, "newsapi", replies(recording("newsapi_everything")))
     first = source("newsapi", base_url).fetch_news(NETFLIX, since=SINCE)[0]
     (request, _), *_ = httpserver.log
@@ -88,7 +88,7 @@ def test_newsapi_is_asked_with_the_key_in_a_header_only(httpserver: HTTPServer, 
     assert (first.source, first.published_at) == ("Example Times", datetime(2023, 3, 30, 13, 5, tzinfo=UTC))
 
 
-def test_alpha_vantage_gives_its_own_view_of_the_company(httpserver: HTTPServer, base_url: str) -> None:
+def test_alpha_vantage_has_its_own_score(httpserver: HTTPServer, base_url: str) -> None:
     serve(httpserver, "alpha_vantage", replies(recording("alpha_vantage_news")))
     first, second, third = source("alpha_vantage", base_url).fetch_news(NETFLIX, since=SINCE)
     (request, _), *_ = httpserver.log
@@ -100,7 +100,7 @@ def test_alpha_vantage_gives_its_own_view_of_the_company(httpserver: HTTPServer,
     assert first.published_at == datetime(2023, 3, 30, 13, 5, tzinfo=UTC)
 
 
-def test_alpha_vantage_writes_share_classes_with_a_dash(httpserver: HTTPServer, base_url: str) -> None:
+def test_alpha_vantage_share_classes_use_a_dash(httpserver: HTTPServer, base_url: str) -> None:
     serve(httpserver, "alpha_vantage", replies({"items": "0", "feed": []}))
     company = Company("BRK.B", "Berkshire Hathaway Inc. Class B")
     assert source("alpha_vantage", base_url).fetch_news(company, since=SINCE) == []
@@ -108,12 +108,12 @@ def test_alpha_vantage_writes_share_classes_with_a_dash(httpserver: HTTPServer, 
     assert request.args["tickers"] == "BRK-B"
 
 
-@pytest.mark.parametrize(("symbol", "told"), [("VOD.L", "VOD.LON"), ("BRK.B", "BRK.B"), ("BRK-B", "BRK-B")])
-def test_alpha_vantages_view_is_found_in_its_own_spelling(
-    httpserver: HTTPServer, base_url: str, symbol: str, told: str
+@pytest.mark.parametrize(("symbol", "ticker"), [("VOD.L", "VOD.LON"), ("BRK.B", "BRK.B"), ("BRK-B", "BRK-B")])
+def test_alpha_vantage_score_is_found_by_vendor_spelling(
+    httpserver: HTTPServer, base_url: str, symbol: str, ticker: str
 ) -> None:
     reply = recording("alpha_vantage_news")
-    view = {"ticker": told, "relevance_score": "0.7", "ticker_sentiment_score": "0.31"}
+    view = {"ticker": ticker, "relevance_score": "0.7", "ticker_sentiment_score": "0.31"}
     reply["feed"] = [reply["feed"][0] | {"ticker_sentiment": [view]}]
     serve(httpserver, "alpha_vantage", replies(reply))
     (only,) = source("alpha_vantage", base_url).fetch_news(Company(symbol, "Some Company plc"), since=SINCE)
@@ -144,7 +144,7 @@ def test_alpha_vantages_view_is_found_in_its_own_spelling(
         ([1, 2], "MALFORMED"),
     ],
 )
-def test_alpha_vantage_refuses_in_a_200(httpserver: HTTPServer, base_url: str, body: object, failure: str) -> None:
+def test_alpha_vantage_error_in_a_200(httpserver: HTTPServer, base_url: str, body: object, failure: str) -> None:
     serve(httpserver, "alpha_vantage", replies(body))
     assert failure_from("alpha_vantage", base_url) is FailureKind[failure]
 
@@ -162,7 +162,7 @@ def test_alpha_vantage_refuses_in_a_200(httpserver: HTTPServer, base_url: str, b
         (200, "unexpectedError", "UNREACHABLE"),
     ],
 )
-def test_newsapi_names_its_refusals(
+def test_newsapi_error_codes_are_classified(
     httpserver: HTTPServer, base_url: str, status: int, code: str, failure: str
 ) -> None:
     body = {"status": "error", "code": code, "message": f"Your API key {SECRET} ..."}
@@ -171,7 +171,7 @@ def test_newsapi_names_its_refusals(
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_items_of_any_other_shape_are_left_out(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
+def test_malformed_items_are_skipped(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
     strange: list[object] = [
         None,
         7,
@@ -199,7 +199,7 @@ def test_items_of_any_other_shape_are_left_out(httpserver: HTTPServer, base_url:
     assert len(source(vendor, base_url).fetch_news(NETFLIX, since=SINCE)) == (vendor == "alpha_vantage")
 
 
-def test_reddit_is_asked_for_one_page_however_much_there_is(httpserver: HTTPServer, base_url: str) -> None:
+def test_reddit_requests_one_page(httpserver: HTTPServer, base_url: str) -> None:
     more = recording("reddit_search")
     more["data"]["after"] = "t3_next"
     few = {"X-Ratelimit-Remaining": "0", "X-Ratelimit-Used": "100", "X-Ratelimit-Reset": "300"}
@@ -211,24 +211,22 @@ def test_reddit_is_asked_for_one_page_however_much_there_is(httpserver: HTTPServ
 
 
 @pytest.mark.parametrize(("vendor", "version"), [("newsapi", "/v2"), ("x", "/2/"), ("alpha_vantage", "/query")])
-def test_an_address_may_name_the_version_too(httpserver: HTTPServer, base_url: str, vendor: str, version: str) -> None:
+def test_base_url_may_include_version(httpserver: HTTPServer, base_url: str, vendor: str, version: str) -> None:
     serve(httpserver, vendor, replies(recording(RECORDINGS[vendor])))
     assert source(vendor, base_url + version).fetch_news(NETFLIX, since=SINCE)
 
 
-def test_x_without_posts_is_an_empty_answer(httpserver: HTTPServer, base_url: str) -> None:
+def test_x_without_posts_is_empty(httpserver: HTTPServer, base_url: str) -> None:
     serve(httpserver, "x", replies({"meta": {"result_count": 0}}))
     assert source("x", base_url).fetch_news(NETFLIX, since=SINCE) == []
 
 
-def test_x_tells_when_its_cap_is_reached(httpserver: HTTPServer, base_url: str) -> None:
+def test_x_quota_error_is_recognised(httpserver: HTTPServer, base_url: str) -> None:
     serve(httpserver, "x", replies({"title": "UsageCapExceeded", "detail": "..."}, 429))
     assert failure_from("x", base_url) is FailureKind.QUOTA_SPENT
 
 
-def test_no_key_reaches_a_log_or_a_repr(
-    httpserver: HTTPServer, base_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_keys_appear_in_no_log_or_repr(httpserver: HTTPServer, base_url: str, caplog: pytest.LogCaptureFixture) -> None:
     for vendor in VENDORS:
         serve(httpserver, vendor, replies(recording(RECORDINGS[vendor])))
     with caplog.at_level(logging.DEBUG):
@@ -241,7 +239,7 @@ def test_no_key_reaches_a_log_or_a_repr(
     assert SECRET not in repr(providers) + repr(news_settings(base_url))
 
 
-def test_a_source_without_its_key_is_off() -> None:
+def test_source_without_key_is_off() -> None:
     keyless = news_settings(newsapi_key="", alpha_vantage_key="", x_bearer_token="")
     assert [provider.name for provider in build_news_providers(keyless)] == ["reddit"]
     assert [provider.name for provider in build_news_providers(news_settings(providers=("x", "newsapi")))] == [
@@ -250,7 +248,7 @@ def test_a_source_without_its_key_is_off() -> None:
     ]
 
 
-def test_a_question_to_newsapi_is_never_too_long() -> None:
+def test_newsapi_query_length_is_limited() -> None:
     company = Company("META", "Meta " + "Very Long Name " * 20 + "Platforms, Inc.")
     assert len(build_query(company)) <= MAX_QUERY_LENGTH + 20
     assert build_query(Company("META", "Meta Platforms, Inc.")).startswith('("Meta Platforms" OR "Meta" OR "Facebook"')

@@ -45,7 +45,7 @@ def words_of(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text.split("<main", 1)[1].split("</main>")[0]).split())
 
 
-def test_the_last_three_months_newest_first(client: Client, acme: Instrument) -> None:
+def test_default_is_three_months_newest_first(client: Client, acme: Instrument) -> None:
     text = page(client)
     sessions = sessions_of(text)
     # 92 days before 31 March 2023 is 29 December 2022.
@@ -68,12 +68,12 @@ def test_the_last_three_months_newest_first(client: Client, acme: Instrument) ->
         ("last=2022-06-03&range=1m&sort=volume", "2022-05-03", "2022-06-03"),
     ],
 )
-def test_range_and_order_are_chosen(client: Client, acme: Instrument, query: str, first: str, last: str) -> None:
+def test_range_and_order_can_be_chosen(client: Client, acme: Instrument, query: str, first: str, last: str) -> None:
     sessions = sessions_of(page(client, query))
     assert (sessions[0], sessions[-1]) == (first, last)
 
 
-def test_a_table_has_an_end_and_says_how_to_go_on(
+def test_table_is_limited_and_links_to_the_rest(
     client: Client, acme: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("marketdata.forms.MAX_ROWS", 3)
@@ -82,11 +82,11 @@ def test_a_table_has_an_end_and_says_how_to_go_on(
     assert 'href="?first=2022-06-06&amp;last=2022-06-30"' in text
 
 
-def test_adjusted_prices_have_dividends_taken_out(client: Client, acme: Instrument) -> None:
+def test_adjusted_prices_are_shown(client: Client, acme: Instrument) -> None:
     assert "Fri 31 Mar 2023 156.50 156.50 156.50 156.50 156.50 1,000" in words_of(page(client, "adjusted=on"))
 
 
-def test_prices_as_they_were_known_on_a_day(client: Client, acme: Instrument) -> None:
+def test_prices_as_known_on_a_day(client: Client, acme: Instrument) -> None:
     CorporateAction.objects.create(
         instrument=acme, session=date(2023, 3, 27), kind="split", value=Decimal(4), source="sample"
     )
@@ -109,9 +109,7 @@ def test_prices_as_they_were_known_on_a_day(client: Client, acme: Instrument) ->
         ("sort=name", "not one of those offered"),
     ],
 )
-def test_what_cannot_be_answered_gets_a_sentence_and_keeps_the_form(
-    client: Client, acme: Instrument, query: str, sentence: str
-) -> None:
+def test_invalid_query_shows_error_in_form(client: Client, acme: Instrument, query: str, sentence: str) -> None:
     text = page(client, query, status=400)
     assert sentence in words_of(text)
     name, value = query.split("&")[-1].split("=")
@@ -119,7 +117,7 @@ def test_what_cannot_be_answered_gets_a_sentence_and_keeps_the_form(
     assert sessions_of(text) == []
 
 
-def test_the_file_holds_what_the_table_shows(client: Client, acme: Instrument, settings: Settings) -> None:
+def test_csv_equals_the_table(client: Client, acme: Instrument, settings: Settings) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100_000)
     text = page(client, "first=2022-06-01&last=2022-06-03&adjusted=on&known_on=2023-03-24")
     link = re.search(r'href="(/api/v1/prices/[^"]+)" download="ACME.csv"', text)
@@ -131,24 +129,24 @@ def test_the_file_holds_what_the_table_shows(client: Client, acme: Instrument, s
     assert f"{float(rows[-1]['close']):,.2f}" in words_of(text)
 
 
-def test_nothing_stored_and_nothing_in_the_range_are_said(client: Client, acme: Instrument) -> None:
+def test_empty_states_are_explained(client: Client, acme: Instrument) -> None:
     assert "No session in this range" in words_of(page(client, "first=2022-06-04&last=2022-06-05"))
     DailyBar.objects.all().delete()
     assert "No prices are stored" in words_of(page(client))
 
 
-def test_other_spellings_lead_to_the_page_and_unknown_symbols_nowhere(client: Client, acme: Instrument) -> None:
+def test_other_spellings_redirect_and_unknown_symbols_are_404(client: Client, acme: Instrument) -> None:
     answer = client.get("/stocks/acme/prices?range=1m")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/stocks/ACME/prices?range=1m")
     assert client.get("/stocks/NONE/prices").status_code == 404
     assert client.get("/stocks/<b>/prices").status_code == 404
 
 
-def test_the_stocks_page_leads_there(client: Client, acme: Instrument) -> None:
+def test_stock_page_links_to_price_history(client: Client, acme: Instrument) -> None:
     assert f'href="{PAGE}"' in client.get("/stocks/ACME").content.decode()
 
 
-def test_the_number_of_queries_is_fixed(
+def test_number_of_queries_is_fixed(
     client: Client, acme: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for query in ("", "range=5y", "sort=close&adjusted=on"):

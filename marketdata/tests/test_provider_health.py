@@ -79,7 +79,7 @@ def gauge(name: str, provider: str) -> float | None:
 
 
 @pytest.mark.parametrize(("name", "left"), [("yahoo", 999), ("alpha_vantage", 24)])
-def test_a_source_that_answers_is_well(httpserver: HTTPServer, name: str, left: int) -> None:
+def test_working_source_is_ok(httpserver: HTTPServer, name: str, left: int) -> None:
     answering(httpserver)
     health = probe_provider(name=name, now=datetime.now(UTC))
     assert (health.state, health.detail, health.calls_today, health.calls_left) == ("ok", "Up.", 1, left)
@@ -88,7 +88,7 @@ def test_a_source_that_answers_is_well(httpserver: HTTPServer, name: str, left: 
     assert ProviderHealth.objects.get(provider=name).last_success_at is not None
 
 
-def test_a_second_probe_soon_after_asks_nobody(httpserver: HTTPServer) -> None:
+def test_second_probe_soon_after_sends_nothing(httpserver: HTTPServer) -> None:
     answering(httpserver)
     probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     again = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
@@ -104,7 +104,7 @@ def test_a_second_probe_soon_after_asks_nobody(httpserver: HTTPServer) -> None:
         ([1], "down", "malformed"),
     ],
 )
-def test_a_source_that_fails_says_how(httpserver: HTTPServer, reply: Any, state: str, kind: str) -> None:
+def test_failing_source_has_details(httpserver: HTTPServer, reply: Any, state: str, kind: str) -> None:
     httpserver.expect_request("/query").respond_with_json(reply)
     health = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     assert (health.state, dict(health.error_kinds)) == (state, {kind: 1})
@@ -114,10 +114,10 @@ def test_a_source_that_fails_says_how(httpserver: HTTPServer, reply: Any, state:
     assert (rested.state, rested.calls_today) == (state, 1)
 
 
-def test_a_source_out_of_reach_is_down_and_others_are_not(httpserver: HTTPServer, settings: Any) -> None:
+def test_only_the_unreachable_source_is_down(httpserver: HTTPServer, settings: Any) -> None:
     answering(httpserver)
-    nobody = f"http://127.0.0.1:{free_port()}"
-    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, yahoo_base_url=nobody)
+    closed_port = f"http://127.0.0.1:{free_port()}"
+    settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, yahoo_base_url=closed_port)
     states = [probe_provider(name=name, now=datetime.now(UTC)).state for name in ("yahoo", "alpha_vantage", "sample")]
     assert states == ["down", "ok", "ok"]
     assert gauge("up", "yahoo") == 0.0
@@ -127,14 +127,14 @@ def test_a_source_out_of_reach_is_down_and_others_are_not(httpserver: HTTPServer
     assert Client().get("/health/ready").status_code == 200
 
 
-def test_probes_that_have_stopped_are_noticed() -> None:
+def test_stopped_probes_are_noticed() -> None:
     probe_provider(name="sample", now=NOW)
     assert run_checks(now=NOW + timedelta(minutes=59))["providers"].is_ok
     part = run_checks(now=NOW + timedelta(minutes=61))["providers"]
     assert (part.status, part.detail) == ("degraded", "Not checked in the last hour: sample.")
 
 
-def test_a_source_without_a_key_is_not_asked(settings: Any) -> None:
+def test_source_without_key_is_not_probed(settings: Any) -> None:
     settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, alpha_vantage=None)
     assert [provider.name for provider in configured_providers()] == ["yahoo", "sample"]
 
@@ -152,17 +152,17 @@ def test_a_source_without_a_key_is_not_asked(settings: Any) -> None:
         (replace(UNSEEN, left_today=5, last_success_at=NOW - timedelta(hours=20)), False),
     ],
 )
-def test_probes_leave_the_budget_to_the_work(known: ProviderState | None, due: bool) -> None:
+def test_probes_respect_the_budget(known: ProviderState | None, due: bool) -> None:
     assert probe_is_due(known, Budget(per_day=25), NOW) is due
 
 
-def test_without_a_budget_every_quarter_of_an_hour_is_due() -> None:
+def test_unlimited_source_is_probed_every_15_minutes() -> None:
     seen = replace(UNSEEN, last_success_at=NOW - timedelta(minutes=14, seconds=30))
     assert probe_is_due(seen, Budget(), NOW)
     assert not probe_is_due(replace(seen, last_success_at=NOW - timedelta(minutes=10)), Budget(), NOW)
 
 
-def test_a_spent_budget_is_told_before_the_source_tells_it(httpserver: HTTPServer) -> None:
+def test_used_up_budget_is_reported(httpserver: HTTPServer) -> None:
     answering(httpserver)
     budget = call_budget("alpha_vantage")
     for _ in range(25):
@@ -175,7 +175,7 @@ def test_a_spent_budget_is_told_before_the_source_tells_it(httpserver: HTTPServe
     assert httpserver.log == []
 
 
-def test_each_source_has_a_task_of_its_own(
+def test_each_source_has_its_own_task(
     httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     answering(httpserver)
@@ -197,7 +197,7 @@ def test_each_source_has_a_task_of_its_own(
     }
 
 
-def test_a_state_that_does_not_exist_cannot_be_stored() -> None:
+def test_unknown_state_cannot_be_stored() -> None:
     with pytest.raises(IntegrityError, match="provider_health_state_known"), transaction.atomic():
         ProviderHealth.objects.create(provider="x", state="fine")
 
@@ -216,30 +216,30 @@ def person(client: Client) -> Person:
     return sign_in
 
 
-def test_staff_get_the_sources_in_their_order(httpserver: HTTPServer, person: Person) -> None:
+def test_staff_get_sources_in_order(httpserver: HTTPServer, person: Person) -> None:
     answering(httpserver)
     probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     answer = person(True).get("/api/v1/providers")
     assert answer.status_code == 200
-    told = answer.json()["providers"]
-    assert [(one["provider"], one["state"]) for one in told] == [
+    rows = answer.json()["providers"]
+    assert [(one["provider"], one["state"]) for one in rows] == [
         ("yahoo", "unknown"),
         ("alpha_vantage", "ok"),
         ("sample", "unknown"),
     ]
-    assert (told[1]["calls_today"], told[1]["calls_left"], told[1]["error_kinds"]) == (1, 24, {})
+    assert (rows[1]["calls_today"], rows[1]["calls_left"], rows[1]["error_kinds"]) == (1, 24, {})
     assert KEY not in answer.content.decode()
 
 
-def test_others_do_not(client: Client, person: Person) -> None:
-    nobody = client.get("/api/v1/providers")
-    assert (nobody.status_code, nobody.json()["type"]) == (401, "/api/problems#authentication-needed")
+def test_non_staff_are_denied(client: Client, person: Person) -> None:
+    anonymous = client.get("/api/v1/providers")
+    assert (anonymous.status_code, anonymous.json()["type"]) == (401, "/api/problems#authentication-needed")
     assert client.get("/providers").headers["Location"].startswith("/accounts/login/?next=/providers")
     reader = person(False)
     assert (reader.get("/api/v1/providers").status_code, reader.get("/providers").status_code) == (403, 403)
 
 
-def test_staff_see_the_page_and_the_rows(httpserver: HTTPServer, person: Person) -> None:
+def test_staff_see_page_and_admin_rows(httpserver: HTTPServer, person: Person) -> None:
     httpserver.expect_request("/query").respond_with_json({"Note": "5 calls per minute"})
     probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     browser = person(True)
@@ -251,7 +251,7 @@ def test_staff_see_the_page_and_the_rows(httpserver: HTTPServer, person: Person)
     assert browser.get("/admin/marketdata/providerhealth/add/").status_code == 403
 
 
-def test_the_schema_knows_the_call(client: Client) -> None:
+def test_schema_contains_the_call(client: Client) -> None:
     described = client.get("/api/schema?format=json").json()
     assert "/api/v1/providers" in described["paths"]
     assert described["paths"]["/api/v1/providers"]["get"]["responses"].keys() >= {"200", "401", "403", "429"}

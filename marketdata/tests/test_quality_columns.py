@@ -32,7 +32,7 @@ def assert_both_agree(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(ANY_BAR, max_size=12))
-def test_whatever_a_source_says_both_agree(bars: list[BarRecord]) -> None:
+def test_columns_and_rows_agree_on_arbitrary_bars(bars: list[BarRecord]) -> None:
     assert_both_agree(columns_from_records(bars))
 
 
@@ -56,7 +56,7 @@ ACTIONS = st.lists(
     still=st.tuples(st.integers(0, 61), st.integers(0, 8)),
     actions=ACTIONS,
 )
-def test_both_agree_about_series_with_levels_splits_and_standstills(
+def test_columns_and_rows_agree_on_levels_splits_and_flat_lines(
     changes: list[tuple[int, int, str]], still: tuple[int, int], actions: list[CorporateActionRecord]
 ) -> None:
     bars = bars_between()
@@ -77,7 +77,7 @@ def test_both_agree_about_series_with_levels_splits_and_standstills(
     gap=st.sampled_from(["1", "1.05", "1.2"]),
     actions=ACTIONS,
 )
-def test_both_agree_about_shifts(
+def test_columns_and_rows_agree_on_level_shifts(
     place: int, factor: str, volume: int, gap: str, actions: list[CorporateActionRecord]
 ) -> None:
     bars = [scaled(one, gap) if n > 40 else one for n, one in enumerate(bars_between(date(2022, 10, 3), LAST))]
@@ -88,7 +88,7 @@ def test_both_agree_about_shifts(
 
 @pytest.mark.parametrize("factor", ["0.88", "0.93", "0.8", "1.11", "1.13", "1.3"])
 @pytest.mark.parametrize("place", [0, 1, 30, 60, 61])
-def test_both_agree_about_lone_bars(factor: str, place: int) -> None:
+def test_columns_and_rows_agree_on_isolated_bars(factor: str, place: int) -> None:
     bars = bars_between()
     bars[place] = scaled(bars[place], factor)
     assert_both_agree(columns_from_records(bars))
@@ -98,14 +98,14 @@ def test_both_agree_about_lone_bars(factor: str, place: int) -> None:
     ("name", "value"),
     [(name, value) for name in COLUMNS[1:] for value in (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e-6, 9e-7, 1e9, 2.0**63)],
 )
-def test_both_agree_about_odd_values(name: str, value: float) -> None:
+def test_columns_and_rows_agree_on_unusual_values(name: str, value: float) -> None:
     columns = columns_from_records(bars_between())
     column = getattr(columns, name).copy()
     column[7] = value
     assert_both_agree(replace(columns, **{name: column}))
 
 
-def test_both_agree_about_days() -> None:
+def test_columns_and_rows_agree_on_dates() -> None:
     bars = bars_between()
     bars.insert(4, replace(bars[4], session=date(2023, 1, 7)))
     bars.insert(9, bars[8])
@@ -115,7 +115,7 @@ def test_both_agree_about_days() -> None:
     assert assert_both_agree(columns_from_records(bars)) == 5
 
 
-def test_good_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality_columns, "check_series", None)
     columns = columns_from_records(bars_between())
     assert len(check_columns(columns, mic="XNYS", last_final=LAST).good) == 62
@@ -123,11 +123,11 @@ def test_good_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> None
         check_columns(columns_from_records(bars_between()[::-1]), mic="XNYS", last_final=LAST)
 
 
-def test_an_empty_column_has_nothing_to_refuse() -> None:
+def test_empty_columns_have_no_rejections() -> None:
     assert assert_both_agree(columns_from_records([])) == 0
 
 
-def test_columns_have_one_length_and_real_dates() -> None:
+def test_columns_need_equal_length_and_valid_dates() -> None:
     columns = columns_from_records(bars_between())
     with pytest.raises(ValueError, match="different lengths"):
         replace(columns, volume=columns.volume[1:])

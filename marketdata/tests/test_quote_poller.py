@@ -33,7 +33,7 @@ from marketdata.tests.quote_factories import (
     OUTSIDE,
     FakeQuoteProvider,
     clear_watched,
-    messages_told,
+    published_messages,
     quote,
 )
 from store.client import redis_client
@@ -44,7 +44,7 @@ RECORDED = Path(__file__).parent / "recorded"
 
 
 @pytest.fixture(autouse=True)
-def _nobody_watches() -> Iterator[None]:
+def _no_watched_instruments() -> Iterator[None]:
     clear_watched()
     yield
     clear_watched()
@@ -63,25 +63,25 @@ def polled(source: FakeQuoteProvider, now: datetime = INSIDE) -> PollReport:
     return poll_quotes(now=now, providers=lambda: [source])
 
 
-def test_a_watched_stock_is_asked_about_and_told_after_commit(
+def test_watched_stock_is_polled_and_published_after_commit(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     (acme,) = watched("ACME")
     stock("IDLE")
     source = FakeQuoteProvider()
-    before = messages_told(acme)
+    before = published_messages(acme)
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         report = polled(source)
     assert source.requested == ["ACME"]
     assert (report.watched, report.requested, report.stored) == (1, 1, 1)
     assert Quote.objects.get().price == 120
-    assert messages_told(acme) == before
+    assert published_messages(acme) == before
     for callback in callbacks:
         callback()
-    assert messages_told(acme) == before + 1
+    assert published_messages(acme) == before + 1
 
 
-def test_interest_that_ran_out_is_not_asked_for() -> None:
+def test_expired_watch_is_not_polled() -> None:
     (acme,) = watched("ACME")
     follow(acme, INSIDE + timedelta(seconds=5))
     source = FakeQuoteProvider()
@@ -94,7 +94,7 @@ def test_interest_that_ran_out_is_not_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mic", "now", "is_asked"),
+    ("mic", "now", "is_polled"),
     [
         ("XNYS", INSIDE, True),
         ("XNYS", datetime(2024, 6, 11, 13, 29, tzinfo=UTC), False),
@@ -107,14 +107,14 @@ def test_interest_that_ran_out_is_not_asked_for() -> None:
         ("24/7", datetime(2024, 6, 15, 3, tzinfo=UTC), True),
     ],
 )
-def test_nothing_is_asked_outside_the_session(mic: str, now: datetime, is_asked: bool) -> None:
+def test_nothing_is_polled_outside_the_session(mic: str, now: datetime, is_polled: bool) -> None:
     watched("ACME", now=now, mic=mic)
     source = FakeQuoteProvider()
     polled(source, now)
-    assert source.requested == ["ACME"] * is_asked
+    assert source.requested == ["ACME"] * is_polled
 
 
-def test_a_stock_is_asked_about_again_after_the_pause() -> None:
+def test_stock_is_polled_again_after_the_interval() -> None:
     watched("ACME")
     source = FakeQuoteProvider()
     for seconds in (0, 30, 61):
@@ -122,19 +122,19 @@ def test_a_stock_is_asked_about_again_after_the_pause() -> None:
     assert source.requested == ["ACME"] * 2
 
 
-def test_a_delisted_stock_is_left_alone() -> None:
+def test_delisted_stock_is_not_polled() -> None:
     watched("ACME", is_active=False, delisted_on=BEFORE)
     source = FakeQuoteProvider()
     assert polled(source).requested == 0
     assert source.requested == []
 
 
-def test_the_sample_alone_is_asked_nothing() -> None:
+def test_sample_provider_is_not_polled() -> None:
     watched("ACME")
     assert poll_quotes(now=INSIDE, providers=lambda: [SampleProvider()]) == PollReport()
 
 
-def test_a_failed_source_is_followed_by_the_next_with_its_own_symbol() -> None:
+def test_next_source_is_used_with_its_own_symbol() -> None:
     (acme,) = watched("ACME")
     SymbolAlias.objects.create(instrument=acme, vendor="second", symbol="ACM-E")
     first = FakeQuoteProvider("first", {"ACME": ProviderUnavailable("first", "is down")})
@@ -144,7 +144,7 @@ def test_a_failed_source_is_followed_by_the_next_with_its_own_symbol() -> None:
     assert Quote.objects.get().source == "second"
 
 
-def test_a_stock_that_no_source_knows_spoils_nothing_and_waits_its_turn() -> None:
+def test_unknown_stock_does_not_affect_others() -> None:
     watched("AAA", "ZZZ")
     source = FakeQuoteProvider("memory", {"AAA": ProviderRejected("memory", "unknown symbol")})
     report = polled(source)
@@ -167,7 +167,7 @@ def provider(settings: Settings) -> Iterator[str]:
     redis_client().delete(*keys)
 
 
-def test_half_of_a_day_is_kept_for_bars(provider: str) -> None:
+def test_half_of_the_daily_budget_is_reserved_for_bars(provider: str) -> None:
     watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
     source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
     # Twenty seconds before the close nothing has to last any longer.
@@ -180,7 +180,7 @@ def test_half_of_a_day_is_kept_for_bars(provider: str) -> None:
         call_budget(provider).admit()
 
 
-def test_who_waits_longest_comes_first(provider: str) -> None:
+def test_longest_waiting_stock_comes_first(provider: str) -> None:
     watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
     # It counts nothing, so every run has four calls.
     source = FakeQuoteProvider(provider)
@@ -194,15 +194,15 @@ def test_who_waits_longest_comes_first(provider: str) -> None:
     ]
 
 
-def test_a_small_quota_lasts_to_the_close(provider: str) -> None:
+def test_small_quota_lasts_to_the_close(provider: str) -> None:
     watched("AAA")
     source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
     # Five hours are left; after the first of four calls 240 minutes for three, one in 80; at minute 76 one in 75.
-    asked = [polled(source, INSIDE + timedelta(minutes=minutes)).requested for minutes in (0, 60, 76, 120)]
-    assert asked == [1, 0, 1, 0]
+    requests = [polled(source, INSIDE + timedelta(minutes=minutes)).requested for minutes in (0, 60, 76, 120)]
+    assert requests == [1, 0, 1, 0]
 
 
-def test_a_resting_source_is_left_alone(provider: str) -> None:
+def test_paused_source_is_not_polled(provider: str) -> None:
     watched("AAA")
     shared_usage(provider).record(FailureKind.RATE_LIMITED, latency_ms=5, pause_s=60.0)
     source = FakeQuoteProvider(provider)
@@ -211,7 +211,7 @@ def test_a_resting_source_is_left_alone(provider: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_pollers_at_once_are_one() -> None:
+def test_only_one_poller_runs() -> None:
     watched("AAA")
     inside, go_on = Barrier(2, timeout=10), Barrier(2, timeout=10)
 
@@ -237,7 +237,7 @@ def test_two_pollers_at_once_are_one() -> None:
     assert polled(second, INSIDE + timedelta(minutes=2)).claimed, "the claim is given back"
 
 
-def test_without_the_store_nothing_is_asked() -> None:
+def test_nothing_is_polled_without_redis() -> None:
     watched("AAA")
     source = FakeQuoteProvider()
     site = replace(django_settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
@@ -282,7 +282,7 @@ def vendors(httpserver: HTTPServer, settings: Settings, tmp_path: Path) -> Itera
     YfData._instances.clear()
 
 
-def test_yahoo_is_asked_first_and_its_instant_is_the_quotes(vendors: HTTPServer) -> None:
+def test_yahoo_comes_first_and_gives_the_trade_time(vendors: HTTPServer) -> None:
     watched("NVDA")
     at = INSIDE - timedelta(seconds=3)
     vendors.expect_request("/v8/finance/chart/NVDA").respond_with_json(yahoo_says(120.91, at))
@@ -292,14 +292,14 @@ def test_yahoo_is_asked_first_and_its_instant_is_the_quotes(vendors: HTTPServer)
     assert (stored.previous_close, stored.is_delayed) == (Decimal("121.79"), False)
 
 
-def test_alpha_vantage_is_asked_when_yahoo_refuses_and_counts_as_delayed(vendors: HTTPServer) -> None:
+def test_alpha_vantage_is_the_delayed_fallback(vendors: HTTPServer) -> None:
     watched("NVDA")
     vendors.expect_request("/v8/finance/chart/NVDA").respond_with_data("Too Many Requests", status=429)
     reply = json.loads((RECORDED / "alpha_vantage_quote.json").read_text())
-    asked: list[str] = []
+    functions: list[str] = []
 
     def answer(request: Request) -> Response:
-        asked.append(request.args["function"])
+        functions.append(request.args["function"])
         return Response(json.dumps(reply), content_type="application/json")
 
     vendors.expect_request("/query").respond_with_handler(answer)
@@ -307,4 +307,4 @@ def test_alpha_vantage_is_asked_when_yahoo_refuses_and_counts_as_delayed(vendors
     stored = Quote.objects.get()
     assert (stored.source, stored.price, stored.is_delayed) == ("alpha_vantage", Decimal("120.91"), True)
     assert stored.as_of.replace(microsecond=0) == INSIDE - timedelta(minutes=15)
-    assert asked == ["GLOBAL_QUOTE"]
+    assert functions == ["GLOBAL_QUOTE"]

@@ -28,9 +28,9 @@ def acme() -> Instrument:
     return instrument
 
 
-def kept(instrument: Instrument, told: QuoteRecord, now: datetime = INSIDE) -> str:
+def store(instrument: Instrument, received: QuoteRecord, now: datetime = INSIDE) -> str:
     known = latest_prices_by_pk([instrument.pk], now=now).get(instrument.pk)
-    return store_quote(instrument=instrument, source="vendor", quote=told, known=known, now=now)
+    return store_quote(instrument=instrument, source="vendor", quote=received, known=known, now=now)
 
 
 def shown(instrument: Instrument, now: datetime = INSIDE) -> LatestPrice:
@@ -41,8 +41,8 @@ def counted(outcome: str) -> float:
     return REGISTRY.get_sample_value("hindcast_quotes_total", {"source": "vendor", "outcome": outcome}) or 0.0
 
 
-def test_a_quote_of_the_running_session_is_fresher_than_the_last_close(acme: Instrument) -> None:
-    assert kept(acme, quote("121.5")) == "stored"
+def test_quote_of_open_session_beats_last_close(acme: Instrument) -> None:
+    assert store(acme, quote("121.5")) == "stored"
     payload = shown(acme).payload
     # From 118 to 121.5: 3.5 more, 2.9661 %.
     assert payload == {
@@ -53,28 +53,28 @@ def test_a_quote_of_the_running_session_is_fresher_than_the_last_close(acme: Ins
     assert not DailyBar.objects.filter(session=SESSION).exists()
 
 
-def test_the_final_close_of_the_session_takes_the_place_of_its_quote(acme: Instrument) -> None:
-    kept(acme, quote("121.5"))
+def test_final_close_replaces_quote(acme: Instrument) -> None:
+    store(acme, quote("121.5"))
     flat_bar(acme, SESSION, "122")
     latest = shown(acme, datetime(2024, 6, 11, 22, tzinfo=UTC))
     assert (latest.kind, latest.price, latest.previous_close) == ("close", 122, 118)
     assert latest.as_of == datetime(2024, 6, 11, 20, tzinfo=UTC)
 
 
-def test_a_quote_without_a_previous_close_is_compared_with_the_last_one(acme: Instrument) -> None:
-    kept(acme, quote("119", previous_close=None))
+def test_quote_without_previous_close_uses_last_close(acme: Instrument) -> None:
+    store(acme, quote("119", previous_close=None))
     assert shown(acme).payload["change"] == 1.0
 
 
-def test_a_stock_without_bars_is_shown_by_its_quote(db: None) -> None:
+def test_stock_without_bars_shows_quote(db: None) -> None:
     lone = stock("LONE")
     assert latest_prices(["LONE"], now=INSIDE) == {}
-    assert kept(lone, quote("7", previous_close=None)) == "stored"
+    assert store(lone, quote("7", previous_close=None)) == "stored"
     assert (shown(lone).price, shown(lone).payload["change"]) == (7, None)
 
 
 @pytest.mark.parametrize(
-    ("told", "outcome"),
+    ("received", "outcome"),
     [
         (quote("0"), "no_price"),
         (quote("-3"), "no_price"),
@@ -91,16 +91,16 @@ def test_a_stock_without_bars_is_shown_by_its_quote(db: None) -> None:
         (quote(at=INSIDE - timedelta(minutes=1)), "older"),
     ],
 )
-def test_what_cannot_be_true_is_counted_and_not_shown(acme: Instrument, told: QuoteRecord, outcome: str) -> None:
-    kept(acme, quote("121.5"))
+def test_invalid_quote_is_counted_and_not_shown(acme: Instrument, received: QuoteRecord, outcome: str) -> None:
+    store(acme, quote("121.5"))
     before = counted(outcome)
-    assert kept(acme, told) == outcome
+    assert store(acme, received) == outcome
     assert shown(acme).price == Decimal("121.5")
     assert counted(outcome) == before + 1
 
 
-def test_the_same_quote_again_is_no_news_and_another_price_of_its_instant_is(acme: Instrument) -> None:
-    assert [kept(acme, quote(price)) for price in ("120", "120", "120.0000001", "120.5")] == [
+def test_equal_quote_is_unchanged_and_new_price_is_stored(acme: Instrument) -> None:
+    assert [store(acme, quote(price)) for price in ("120", "120", "120.0000001", "120.5")] == [
         "stored", "unchanged", "unchanged", "stored",
     ]  # fmt: skip
     assert Quote.objects.get().price == Decimal("120.5")
@@ -115,7 +115,7 @@ def test_the_same_quote_again_is_no_news_and_another_price_of_its_instant_is(acm
         (datetime(2024, 6, 11, 23, 0, tzinfo=UTC), datetime(2024, 6, 11, 20, 0, tzinfo=UTC)),
     ],
 )
-def test_a_quote_without_an_instant_is_dated_inside_its_session(now: datetime, as_of: datetime) -> None:
+def test_quote_without_time_is_dated_within_session(now: datetime, as_of: datetime) -> None:
     assert trade_time(quote(at=None), mic="XNYS", now=now) == as_of
 
 
@@ -125,14 +125,12 @@ def test_a_quote_without_an_instant_is_dated_inside_its_session(now: datetime, a
         ({}, INSIDE + timedelta(minutes=2), False),
         ({}, INSIDE + timedelta(minutes=15), True),
         ({"delayed": True}, INSIDE, True),
-        # After the close nothing is traded that could be told later.
+        # After the close nothing is traded that could be received later.
         ({"at": datetime(2024, 6, 11, 20, tzinfo=UTC)}, datetime(2024, 6, 11, 22, tzinfo=UTC), False),
         ({"delayed": True}, datetime(2024, 6, 11, 22, tzinfo=UTC), False),
     ],
 )
-def test_delayed_is_what_is_told_late_in_a_running_session(
-    changes: dict[str, Any], now: datetime, expected: bool
-) -> None:
+def test_late_quote_in_open_session_is_delayed(changes: dict[str, Any], now: datetime, expected: bool) -> None:
     assert is_delayed(quote(**changes), mic="XNYS", now=now) is expected
 
 
@@ -148,10 +146,8 @@ def test_delayed_is_what_is_told_late_in_a_running_session(
         (datetime(2024, 6, 11, 20, tzinfo=UTC), datetime(2024, 6, 14, 21, tzinfo=UTC), True),
     ],
 )
-def test_a_quote_is_stale_once_a_newer_one_should_be_here(
-    acme: Instrument, at: datetime, now: datetime, stale: bool
-) -> None:
-    kept(acme, quote(at=at), now=at)
+def test_quote_is_stale_when_a_newer_one_is_overdue(acme: Instrument, at: datetime, now: datetime, stale: bool) -> None:
+    store(acme, quote(at=at), now=at)
     assert shown(acme, now).stale is stale
 
 
@@ -163,9 +159,7 @@ def test_a_quote_is_stale_once_a_newer_one_should_be_here(
         ({"as_of": INSIDE + timedelta(seconds=1)}, "quote_not_from_the_future"),
     ],
 )
-def test_the_database_refuses_a_quote_that_cannot_be(
-    acme: Instrument, changes: dict[str, Any], constraint: str
-) -> None:
+def test_database_rejects_invalid_quote(acme: Instrument, changes: dict[str, Any], constraint: str) -> None:
     facts = {"price": Decimal(1), "as_of": INSIDE, "session": SESSION, "source": "vendor", "received_at": INSIDE}
     with pytest.raises(IntegrityError, match=constraint):
         Quote.objects.create(instrument=acme, **{**facts, **changes})

@@ -23,7 +23,7 @@ def test_six_stocks_are_described() -> None:
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_every_session_is_there_and_believable(symbol: str) -> None:
+def test_every_session_is_present_and_valid(symbol: str) -> None:
     history = SampleProvider().fetch_daily_bars(symbol, first=FIRST_SESSION, last=LAST_SESSION)
     verdict = check_bars(history.bars, mic="XNAS", last_final=LAST_SESSION)
     assert verdict.rejected == []
@@ -32,7 +32,7 @@ def test_every_session_is_there_and_believable(symbol: str) -> None:
     assert history.basis_date == LAST_SESSION
 
 
-def test_known_prices() -> None:
+def test_known_prices_match() -> None:
     # Apple closed at 173.93 on 2023-09-21; its split-adjusted close of 2013-01-02 is 549.03 / 28.
     bars = SampleProvider().fetch_daily_bars("AAPL", first=FIRST_SESSION, last=LAST_SESSION).bars
     assert bars[-1].close == Decimal("173.93")
@@ -40,7 +40,7 @@ def test_known_prices() -> None:
     assert bars[0].adjusted_close < bars[0].close
 
 
-def test_only_the_sessions_asked_for_are_given() -> None:
+def test_only_requested_sessions_are_returned() -> None:
     bars = SampleProvider().fetch_daily_bars("NVDA", first=date(2020, 1, 1), last=date(2020, 1, 3)).bars
     assert [one.session for one in bars] == [date(2020, 1, 2), date(2020, 1, 3)]
 
@@ -50,7 +50,7 @@ def test_other_stocks_are_rejected() -> None:
         SampleProvider().fetch_daily_bars("TSLA", first=FIRST_SESSION, last=LAST_SESSION)
 
 
-def test_the_table_is_the_one_that_the_sources_describe() -> None:
+def test_sample_file_matches_its_checksum() -> None:
     digest = hashlib.sha256(lzma.decompress((FOLDER / "daily_bars.csv.xz").read_bytes())).hexdigest()
     described = (FOLDER / "SOURCES.md").read_text()
     assert digest in described

@@ -32,14 +32,14 @@ def scored(path: Path, **options: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_each_line_is_a_text(texts: Path) -> None:
+def test_each_line_is_one_text(texts: Path) -> None:
     found = scored(texts)
     assert [one["label"] for one in found] == ["negative", "neutral", "neutral", "positive"]
     assert all(set(one) == {"label", "score"} and -1 <= one["score"] <= 1 for one in found)
     assert found[1]["score"] == 0
 
 
-def test_without_an_output_file_it_prints(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scores_are_printed_without_output_file(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("score_texts", str(texts))
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 5
@@ -47,19 +47,19 @@ def test_without_an_output_file_it_prints(texts: Path, capsys: pytest.CaptureFix
     assert printed[-1] == "4 texts scored by lexicon: 1 positive, 2 neutral, 1 negative."
 
 
-def test_windows_line_ends_a_mark_and_no_last_line_end_are_read(tmp_path: Path) -> None:
+def test_crlf_bom_and_missing_final_newline_are_read(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_bytes("\ufeffShares plunge\r\nSales surge to a record".encode())
     assert [one["label"] for one in scored(path)] == ["negative", "positive"]
 
 
-def test_other_separators_do_not_break_a_line(tmp_path: Path) -> None:
+def test_other_separators_do_not_split_lines(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("Shares\u2028plunge\x0btoday\x85now\n", encoding="utf-8")
     assert len(scored(path)) == 1
 
 
-def test_a_very_long_line_is_one_text(tmp_path: Path) -> None:
+def test_very_long_line_is_one_text(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("Profit surged. " * 200_000 + "\nMeeting on Friday\n", encoding="utf-8")
     assert [one["label"] for one in scored(path)] == ["positive", "neutral"]
@@ -69,7 +69,7 @@ def test_a_very_long_line_is_one_text(tmp_path: Path) -> None:
     ("content", "sentence"),
     [(b"\x89PNG\r\n\x1a\n\xff\xfe", "not a UTF-8 text file"), (b"abc\0def\n", "not a text file"), (b"", "is empty")],
 )
-def test_what_is_no_text_is_told(tmp_path: Path, content: bytes, sentence: str) -> None:
+def test_non_text_file_is_an_error(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "texts.txt"
     path.write_bytes(content)
     with pytest.raises(CommandError, match=sentence) as caught:
@@ -77,7 +77,7 @@ def test_what_is_no_text_is_told(tmp_path: Path, content: bytes, sentence: str) 
     assert caught.value.returncode == 2
 
 
-def test_files_out_of_reach_are_told(tmp_path: Path, texts: Path) -> None:
+def test_unreadable_files_are_errors(tmp_path: Path, texts: Path) -> None:
     with pytest.raises(CommandError, match="does not exist"):
         call_command("score_texts", str(tmp_path / "missing.txt"))
     with pytest.raises(CommandError, match="is a directory"):
@@ -86,14 +86,14 @@ def test_files_out_of_reach_are_told(tmp_path: Path, texts: Path) -> None:
         call_command("score_texts", str(texts), json=str(tmp_path / "no" / "out.json"))
 
 
-def test_the_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+def test_invalid_utf8_line_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_bytes("Sales rose\n\nSales at the Café fell\n".encode("latin-1"))
     with pytest.raises(CommandError, match="not a UTF-8 text file: invalid bytes in line 3"):
         call_command("score_texts", str(path))
 
 
-def test_the_texts_are_not_overwritten_by_their_scores(texts: Path) -> None:
+def test_input_file_is_not_overwritten(texts: Path) -> None:
     before = texts.read_bytes()
     other_name = texts.with_name("link.txt")
     other_name.symlink_to(texts)
@@ -103,12 +103,12 @@ def test_the_texts_are_not_overwritten_by_their_scores(texts: Path) -> None:
     assert texts.read_bytes() == before
 
 
-def test_an_empty_name_for_the_scores_is_no_name(texts: Path) -> None:
+def test_empty_output_name_is_an_error(texts: Path) -> None:
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("score_texts", str(texts), json="")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("Sales rose\n" * 5_000, encoding="utf-8")
     with subprocess.Popen(
@@ -123,7 +123,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     assert running.returncode == 0
 
 
-def test_it_needs_no_server(texts: Path) -> None:
+def test_command_needs_no_server(texts: Path) -> None:
     assert not needs_servers(["manage.py", "score_texts", "x"])
     variables = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     finished = subprocess.run(

@@ -28,13 +28,13 @@ pytestmark = pytest.mark.django_db
         ("AAPL", "aapl"),
     ],
 )
-def test_spellings_of_one_instrument(stored: str, written: str) -> None:
+def test_all_spellings_find_one_instrument(stored: str, written: str) -> None:
     instrument = stock(symbol=stored)
     stock(symbol="BRK.A")
     assert selectors.instrument_by_symbol(written) == instrument
 
 
-def test_the_spelling_as_given_and_the_active_listing_win() -> None:
+def test_exact_spelling_and_active_listing_win() -> None:
     dotted, dashed = stock(symbol="BF.B"), stock(symbol="BF-B")
     assert selectors.instrument_by_symbol("BF-B") == dashed
     assert selectors.instrument_by_symbol("bf.b") == dotted
@@ -44,36 +44,36 @@ def test_the_spelling_as_given_and_the_active_listing_win() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "A B", "AAPL;DROP", "AAPL\x00", "ÄPFL", "A" * 16, "^", ".A", "A.", "<b>"])
-def test_what_cannot_be_a_symbol(text: str) -> None:
+def test_invalid_symbols_are_rejected(text: str) -> None:
     with pytest.raises(SymbolMalformed):
         selectors.instrument_by_symbol(text)
 
 
 @pytest.mark.parametrize(
-    ("asked", "nearest"), [("APPL", "AAPL"), ("AAP", "AAPL"), ("APPLE", "AAPL"), ("NVIDIA", "NVDA"), ("NV", "NVDA")]
+    ("symbol", "nearest"), [("APPL", "AAPL"), ("AAP", "AAPL"), ("APPLE", "AAPL"), ("NVIDIA", "NVDA"), ("NV", "NVDA")]
 )
-def test_an_unknown_symbol_names_the_nearest(asked: str, nearest: str) -> None:
+def test_unknown_symbol_has_suggestions(symbol: str, nearest: str) -> None:
     stock(symbol="AAPL", name="Apple Inc.")
     stock(symbol="NVDA", name="NVIDIA Corporation")
     stock(symbol="APPX", name="Gone", is_active=False)
     with pytest.raises(SymbolUnknown) as caught:
-        selectors.instrument_by_symbol(asked)
-    assert caught.value.symbol == asked
+        selectors.instrument_by_symbol(symbol)
+    assert caught.value.symbol == symbol
     assert caught.value.suggestions == (nearest,)
 
 
-def test_a_symbol_like_no_other_has_no_suggestion() -> None:
+def test_dissimilar_symbol_has_no_suggestions() -> None:
     stock(symbol="AAPL", name="Apple Inc.")
     assert selectors.suggestions_for("ZZZZ") == []
 
 
-def test_a_known_symbol_costs_one_query(django_assert_num_queries: Any) -> None:
+def test_known_symbol_takes_one_query(django_assert_num_queries: Any) -> None:
     stock(symbol="AAPL")
     with django_assert_num_queries(1):
         selectors.instrument_by_symbol("AAPL")
 
 
-def test_bars_come_oldest_first_and_only_final_ones() -> None:
+def test_final_bars_are_oldest_first() -> None:
     listed = stock()
     for day in (31, 29, 30):
         stored_bar(instrument=listed, session=date(2023, 3, day), is_final=day != 31)
@@ -83,7 +83,7 @@ def test_bars_come_oldest_first_and_only_final_ones() -> None:
     assert [one.session.day for one in selectors.bars_for(listed, last=date(2023, 3, 29))] == [29]
 
 
-def test_bar_values_are_by_session_then_instrument_in_one_query(django_assert_num_queries: Any) -> None:
+def test_bar_values_are_ordered_in_one_query(django_assert_num_queries: Any) -> None:
     one, two = stock(), stock()
     for listed in (two, one):
         for day in (30, 29, 31):
@@ -94,7 +94,7 @@ def test_bar_values_are_by_session_then_instrument_in_one_query(django_assert_nu
     assert rows[0][2:] == (Decimal(100), Decimal(102), Decimal(99), Decimal(101), Decimal(101), 1_000)
 
 
-def test_the_newest_session_is_that_of_active_instruments(django_assert_num_queries: Any) -> None:
+def test_newest_session_is_of_active_instruments(django_assert_num_queries: Any) -> None:
     assert selectors.newest_session() is None
     listed = stored_bar(session=date(2023, 3, 30)).instrument
     stored_bar(instrument=listed, session=date(2023, 3, 31), is_final=False)
@@ -112,11 +112,11 @@ def test_the_newest_session_is_that_of_active_instruments(django_assert_num_quer
         (datetime(2023, 4, 5, 21, tzinfo=UTC), True),
     ],
 )
-def test_a_store_is_stale_when_more_than_two_sessions_are_missing(now: datetime, stale: bool) -> None:
+def test_prices_are_stale_after_two_missing_sessions(now: datetime, stale: bool) -> None:
     # After Friday the 31st of March come the sessions of the 3rd, the 4th and the 5th of April.
     stored_bar(session=LAST)
     assert selectors.prices_are_stale(now=now) is stale
 
 
-def test_an_empty_store_is_stale() -> None:
+def test_empty_database_is_stale() -> None:
     assert selectors.prices_are_stale()

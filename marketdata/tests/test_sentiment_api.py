@@ -47,7 +47,7 @@ def bring(instrument: Instrument, *titles: str, **changes: Any) -> None:
     )
 
 
-def test_without_news_every_figure_is_null(client: Client, netflix: Instrument) -> None:
+def test_scores_are_null_without_news(client: Client, netflix: Instrument) -> None:
     body = client.get(PATH).json()
     assert body["latest"] == {"session": "2023-03-31", "score": None, "count": 0, "dispersion": None, "scores": {}}
     assert len(body["days"]) == 23
@@ -55,7 +55,7 @@ def test_without_news_every_figure_is_null(client: Client, netflix: Instrument) 
     assert (body["articles"], body["next"], body["next_cursor"]) == ([], None, None)
 
 
-def test_a_day_with_news_has_figures_and_its_articles(client: Client, netflix: Instrument) -> None:
+def test_day_with_news_has_scores_and_articles(client: Client, netflix: Instrument) -> None:
     bring(netflix, "Netflix beats estimates", "Netflix shares plunge on probe")
     bring(netflix, "Netflix to report on Thursday", vendor_relevance=0.9, vendor_score=0.3)
     body = client.get(PATH, {"days": 2}).json()
@@ -100,13 +100,13 @@ def test_pages_follow_each_other(client: Client, netflix: Instrument) -> None:
         f"cursor=1-{9**40}",
     ],
 )
-def test_what_cannot_be_asked_is_a_problem(client: Client, netflix: Instrument, query: str) -> None:
+def test_invalid_query_is_a_problem(client: Client, netflix: Instrument, query: str) -> None:
     answer = client.get(f"{PATH}?{query}")
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
     assert list(answer.json()["errors"]) == [query.partition("=")[0]]
 
 
-def test_a_cursor_from_nowhere_finds_its_place(client: Client, netflix: Instrument) -> None:
+def test_arbitrary_cursor_is_accepted(client: Client, netflix: Instrument) -> None:
     bring(netflix, "Netflix beats estimates")
     assert client.get(f"{PATH}?cursor=0-1").json()["articles"] == []
     assert len(client.get(f"{PATH}?cursor=99999999999999999-1").json()["articles"]) == 1
@@ -122,7 +122,7 @@ def test_other_spellings_and_unknown_symbols(client: Client, netflix: Instrument
     assert client.get(f"{PATH}/").status_code == 308
 
 
-def test_it_draws_on_the_one_limit(client: Client, netflix: Instrument, settings: Settings) -> None:
+def test_call_counts_against_the_rate_limit(client: Client, netflix: Instrument, settings: Settings) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=2)
     caller = Client(REMOTE_ADDR="198.51.100.77")
     answers = [caller.get(PATH) for _ in range(3)]
@@ -132,7 +132,7 @@ def test_it_draws_on_the_one_limit(client: Client, netflix: Instrument, settings
     assert answers[2]["Content-Type"] == "application/problem+json"
 
 
-def test_the_number_of_queries_does_not_grow(
+def test_number_of_queries_is_fixed(
     client: Client, netflix: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     bring(netflix, *[f"$NFLX post {n}" for n in range(30)], is_social=True)
@@ -142,7 +142,7 @@ def test_the_number_of_queries_does_not_grow(
             assert len(client.get(PATH, {"limit": limit}).json()["articles"]) == limit
 
 
-def test_answers_conform_to_the_schema(client: Client, netflix: Instrument) -> None:
+def test_responses_conform_to_schema(client: Client, netflix: Instrument) -> None:
     schema = SchemaGenerator().get_schema(request=None, public=True)
     operation = schema["paths"]["/api/v1/sentiment/{symbol}"]["get"]
     content = operation["responses"]["200"]["content"]["application/json"]

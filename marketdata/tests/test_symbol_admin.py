@@ -43,7 +43,7 @@ def added(client: Client, offer: str, **fields: str) -> str:
     return words_of(client.post(address, {"offer": offer, **fields}, follow=True))
 
 
-def test_stored_and_offered_instruments_are_listed_and_one_is_added(admin_client: Client, vendor: HTTPServer) -> None:
+def test_staff_search_and_add_instrument(admin_client: Client, vendor: HTTPServer) -> None:
     stock("TESC", name="Tesco Holdings")
     vendor.expect_request("/query").respond_with_json(MATCHES)
     found = page_of(admin_client, "tesco")
@@ -60,7 +60,7 @@ def test_stored_and_offered_instruments_are_listed_and_one_is_added(admin_client
     assert len(vendor.log) == 1
 
 
-def test_an_unknown_exchange_is_named_by_staff(admin_client: Client, vendor: HTTPServer) -> None:
+def test_staff_enter_unknown_exchange(admin_client: Client, vendor: HTTPServer) -> None:
     elsewhere = {**MATCHES["bestMatches"][0], "1. symbol": "000001.SHZ", "4. region": "Shenzhen"}
     vendor.expect_request("/query").respond_with_json({"bestMatches": [elsewhere]})
     found = page_of(admin_client, "ping an")
@@ -72,14 +72,14 @@ def test_an_unknown_exchange_is_named_by_staff(admin_client: Client, vendor: HTT
     assert "000001.SZ was added" in added(admin_client, offer, mic="xshg")
 
 
-def test_an_offer_that_was_altered_is_not_taken(admin_client: Client, vendor: HTTPServer) -> None:
+def test_tampered_offer_is_rejected(admin_client: Client, vendor: HTTPServer) -> None:
     vendor.expect_request("/query").respond_with_json(MATCHES)
     offer = offers_in(page_of(admin_client, "tesco"))["TSCO.L"]
     assert "The search result has expired. Search again." in added(admin_client, "A" + offer[1:])
     assert not Instrument.objects.exists()
 
 
-def test_what_cannot_be_searched_for_and_what_is_not_found(admin_client: Client, vendor: HTTPServer) -> None:
+def test_invalid_and_unsuccessful_searches(admin_client: Client, vendor: HTTPServer) -> None:
     vendor.expect_request("/query").respond_with_json({"Information": "25 requests per day for QK7SECRETKEY42."})
     assert "This field is required." in words_of(page_of(admin_client, "  "))
     assert "at most 64 characters" in words_of(page_of(admin_client, "x" * 65))
@@ -91,7 +91,7 @@ def test_what_cannot_be_searched_for_and_what_is_not_found(admin_client: Client,
     assert "SECRET" not in failed
 
 
-def test_without_a_source_the_catalogue_answers(admin_client: Client) -> None:
+def test_catalogue_is_searched_without_search_provider(admin_client: Client) -> None:
     stock("ACME")
     words = words_of(page_of(admin_client, "acme"))
     assert "ACME ACME Corporation XNYS USD Stored" in words
@@ -100,7 +100,7 @@ def test_without_a_source_the_catalogue_answers(admin_client: Client) -> None:
     assert f'href="{reverse("admin:marketdata_instrument_find_symbol")}"' in listed
 
 
-def test_who_may_not_add_instruments_does_not_search(client: Client) -> None:
+def test_search_needs_add_permission(client: Client) -> None:
     reader = User.objects.create_user("reader@example.com", "a-long-password-7", is_staff=True)
     reader.user_permissions.add(Permission.objects.get(codename="view_instrument"))
     client.force_login(reader)

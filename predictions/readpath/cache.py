@@ -3,7 +3,6 @@
 Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,26 +31,7 @@ KEPT_AT_A_TIME = 50
 # A key, and what it holds: fresh form, stale form, status.
 Entry = tuple[str, tuple[bytes, bytes, bytes]]
 
-# KEYS[3] names the champion; ARGV[6] is `symbol:horizon`, ARGV[7] the tag of what the asking process holds: forms with
-# that tag are not sent again. A refused call reads nothing.
-READ_LUA = (
-    COUNT_CALL_LUA.removesuffix("return counted\n")
-    + f"""
-if counted[1] > 0 then return counted end
-local version = redis.call('GET', KEYS[3])
-if not version then return counted end
-counted[6] = version
-local key = 'fc:' .. version .. ':' .. ARGV[6]
-local found = redis.call('HMGET', key, {", ".join(repr(name) for name in FACTS)})
-for place = 1, {len(FACTS)} do counted[6 + place] = found[place] end
-if found[{len(FACTS)}] ~= ARGV[7] then
-  local forms = redis.call('HMGET', key, {", ".join(repr(name) for name in FORMS)})
-  for place = 1, {len(FORMS)} do counted[{6 + len(FACTS)} + place] = forms[place] end
-end
-return counted
-"""
-)
-READ_SHA = hashlib.sha1(READ_LUA.encode(), usedforsecurity=False).hexdigest()
+# The limiter's counts come first in a reply.
 COUNTED = 5
 
 # ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale, status and tag.
@@ -158,16 +138,6 @@ def lookup_commands(
         ("GET", CHAMPION_KEY),
         ("HMGET", key_of(version, symbol, horizon), *fields),
     ]
-
-
-def keys_of(quota: Quota) -> list[str]:
-    """The keys that the reading script is given."""
-    return [*bucket_keys(quota), CHAMPION_KEY]
-
-
-def arguments_of(quota: Quota, symbol: str, horizon: int, cost: int = 1, held: bytes = b"") -> list[int | str | bytes]:
-    """The arguments that the reading script is given; `held` is the tag of the forms that need not be sent."""
-    return [*script_arguments(quota, cost), f"{meant_by(symbol)}:{horizon}", held]
 
 
 def look_of(quota: Quota, reply: Sequence[Any]) -> Look:

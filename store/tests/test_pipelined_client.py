@@ -23,12 +23,22 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
     server.stop()
 
 
+async def reply_to(client: PipelinedClient, command: bytes) -> Any:
+    """Return the reply. Raises RedisConnectionError where there is none."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    client.send(command, future.set_result)
+    reply = await future
+    if isinstance(reply, RedisConnectionError):
+        raise reply
+    return reply
+
+
 async def first_reply(client: PipelinedClient, command: bytes) -> Any:
     """Return the reply as soon as there is a connection."""
     async with asyncio.timeout(60):
         while True:
             try:
-                return await client.request(command)
+                return await reply_to(client, command)
             except RedisConnectionError:
                 await asyncio.sleep(0.02)
 
@@ -40,11 +50,14 @@ async def test_replies_come_in_order_and_the_client_reconnects(own_redis: OwnRed
     client.start()
     prepared = packed_command("GET", "prepared")
     assert await first_reply(client, prepared) == b"yes"
-    replies = await asyncio.gather(*[client.request(packed_command("ECHO", number)) for number in range(100)])
+    replies = await asyncio.gather(*[reply_to(client, packed_command("ECHO", number)) for number in range(100)])
     assert replies == [str(number).encode() for number in range(100)]
+    together: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    client.send_all(PING + prepared, 2, together.set_result)
+    assert await together == [b"PONG", b"yes"]
     own_redis.stop()
     with pytest.raises(RedisConnectionError):
-        await client.request(PING)
+        await reply_to(client, PING)
     own_redis.start()
     assert await first_reply(client, prepared) == b"yes"
     await client.close()
@@ -55,7 +68,7 @@ async def test_a_server_that_hangs_is_given_up(own_redis: OwnRedis) -> None:
     client.start()
     await first_reply(client, PING)
     with own_redis.paused(), pytest.raises(RedisConnectionError):
-        await client.request(PING)
+        await reply_to(client, PING)
     await client.close()
 
 
@@ -68,5 +81,5 @@ async def test_a_callback_that_fails_keeps_the_connection(own_redis: OwnRedis) -
         raise ValueError(reply)
 
     client.send(PING, fail)
-    assert await client.request(packed_command("CLIENT", "ID")) == client_id
+    assert await reply_to(client, packed_command("CLIENT", "ID")) == client_id
     await client.close()

@@ -87,7 +87,7 @@ def test_an_account_from_its_making_to_its_end(open_page: OpenPage, mailbox: Mai
     page.get_by_label("Your password").fill(NEW_PASSWORD)
     page.get_by_label("I understand").check()
     page.get_by_role("button", name="Delete the account").click()
-    expect(page.get_by_text("Your account is deleted")).to_be_visible()
+    expect(page.get_by_text("Your account and your data have been deleted")).to_be_visible()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
     assert not User.objects.exists()
 

@@ -1,12 +1,11 @@
-"""Rewriting what only the whole phrase tells: a loss that shrinks is good news, and 5.6 against 3.9 is a rise.
+"""Replace phrases whose meaning no single word carries: shrinking losses are good, 5.6 against 3.9 is a rise.
 
-Each recognised phrase becomes one word that the lists know, `marketbetter` or `marketworse`.
+Each recognised phrase becomes a word of the lists, `marketbetter` or `marketworse`. Numbers are normalised first:
+`EUR6 .7 m` is 6.7 million, and years, dates and durations are not amounts.
 """
 
 import re
 from collections.abc import Callable
-
-from marketdata.sentiment.lexicon.figures import normalise_numbers
 
 BETTER, WORSE = " marketbetter ", " marketworse "
 UNITS = {
@@ -21,7 +20,7 @@ UNITS = {
     "bln": 1e9,
     "billion": 1e9,
 }
-# A figure of this size without a unit has its zeros written out.
+# A number of this size without a unit has its zeros written out.
 WRITTEN_OUT = 10_000
 PERCENT = ("%", "percent", "per cent", "pct")
 
@@ -75,9 +74,9 @@ _LOST = re.compile(
 _SAVINGS = re.compile(
     r"\b(?:(?:annual|yearly|cost) savings|more (?:cost[- ])?(?:efficient|effective|efficiently|competitive))\b",
 )
-# What a text grants before it says what came of it: sales rose *despite weak demand*.
+# Concessions that do not change the outcome: sales rose *despite weak demand*.
 _CONCEDED = re.compile(r"\b(?:despite|in spite of|notwithstanding)\b(?:[^.,;:!?\n]|[.,](?=\d)){1,120}")
-_SAYS_NOTHING = re.compile(
+_NEUTRAL_PHRASES = re.compile(
     r"\b(?:in line with|unchanged|little changed|record date|falls? due|(?:fell|falls?) within"
     r"|(?<!gone )(?<!went )(?<!going )(?<!goes )up to (?=[\w$]{0,4}\s?\d)"
     r"|(?:set|sets|setting|ma[dk]e|makes|making|sign(?:s|ed|ing)?|team(?:s|ed|ing)?|follow(?:s|ed|ing)?) up"
@@ -87,12 +86,29 @@ _SAYS_NOTHING = re.compile(
     r"|increas(?:e|es|ed|ing) (?:in |of |its |the ){0,2}(?:share )?capital|capital increases?)\b",
 )
 
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)"
+)
+_BEFORE_A_YEAR = (
+    r"(?:in|for|of|during|since|until|than|to|with|from|against|year|early|late|mid|fiscal|fy|h[12]|q[1-4]|end"
+    rf"|{_MONTH}\.?|{_MONTH} ?,)"
+)
+_UNIT_FOLLOWS = r"(?=\s?(?:%|p(?:er ?)?c(?:en)?t|k\b|m\b|mn|mln|mil|b\b|bn|bil|eur|usd|sek|dollar|share|unit)|[\d.,]\d)"
+_SPLIT_NUMBER = re.compile(r"(?<=\d) (?=[.,]\d)")
+_DAY = re.compile(rf"\b(?:{_MONTH}\.? \d{{1,2}}\b(?!\.\d)|\d{{1,2}}\.? {_MONTH}\b)")
+_YEAR = re.compile(rf"\b({_BEFORE_A_YEAR}) (?:19|20)\d\d\b(?!{_UNIT_FOLLOWS})")
+_DURATION = re.compile(r"\b\d+-(?=(?:month|week|day|year|quarter|hour)\b)")
+_CONVERTED = re.compile(
+    r"\( ?(?:us ?\$|[$€£]|eur|usd|gbp|sek|nok|dkk) ?\d[\d.,]* ?(?:k|mn|mln|million|m|bn|bln|billion|b)?\.? ?\)"
+)
+
 
 def replace_phrases(text: str) -> str:
-    """`text` in small letters, its comparisons replaced by words that say how they came out."""
-    text = _COMPARED.sub(_verdict, _CONCEDED.sub(" ", normalise_numbers(text.lower())))
+    """Lower-case the text and replace comparisons by words for their outcome."""
+    text = _COMPARED.sub(_compare, _CONCEDED.sub(" ", normalise_numbers(text.lower())))
     for pattern, word in (
-        (_SAYS_NOTHING, " "),
+        (_NEUTRAL_PHRASES, " "),
         (_TURNED_GOOD, BETTER),
         (_TURNED_BAD, WORSE),
         (_BAD_TURN, WORSE),
@@ -102,16 +118,27 @@ def replace_phrases(text: str) -> str:
         (_BURDEN_UP, WORSE),
         (_SAVINGS, BETTER),
     ):
-        text = pattern.sub(_constantly(word), text)
+        text = pattern.sub(_always(word), text)
     return text
 
 
-def _constantly(word: str) -> Callable[[re.Match[str]], str]:
+def normalise_numbers(text: str) -> str:
+    """Join split numbers and remove years, dates and durations from lower-case text."""
+    if not any(map(str.isdigit, text)):
+        return text
+    text = _SPLIT_NUMBER.sub("", text)
+    text = _CONVERTED.sub(" ", text)
+    text = _DURATION.sub("", text)
+    text = _DAY.sub("that day", text)
+    return _YEAR.sub(r"\1 that year", text)
+
+
+def _always(word: str) -> Callable[[re.Match[str]], str]:
     return lambda found: word
 
 
-def _verdict(found: re.Match[str]) -> str:
-    """Better or worse than before; the phrase as it stands when nothing follows from its numbers."""
+def _compare(found: re.Match[str]) -> str:
+    """Return the word for better or worse; the unchanged phrase if its numbers are not comparable."""
     subject, before_first, first, first_unit, _, before_second, second, second_unit = found.groups()
     is_loss = bool(re.fullmatch(_LOSS, subject))
     was_loss = bool(re.search(rf"\b{_LOSS}\b", before_second))
@@ -129,7 +156,7 @@ def _verdict(found: re.Match[str]) -> str:
     return BETTER if (now < then) == is_loss else WORSE
 
 
-def _amount(figure: str, unit: str, unit_of_other: str) -> float:
-    """A figure without a unit has that of the other, unless its zeros are written out: 2.1 m against 995,000."""
-    amount = float(figure.replace(",", ""))
+def _amount(number: str, unit: str, unit_of_other: str) -> float:
+    """Convert a number; without a unit it has the other's, unless its zeros are written out: 2.1 m against 995,000."""
+    amount = float(number.replace(",", ""))
     return amount * UNITS.get(unit if unit or amount >= WRITTEN_OUT else unit_of_other, 1.0)

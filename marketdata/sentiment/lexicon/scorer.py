@@ -1,4 +1,4 @@
-"""The default scorer: VADER's rules for negation, degree and contrast over the lists of market words.
+"""Default scorer: VADER's rules for negation, degree and contrast on market word lists.
 
 How well it does is measured in docs/decisions/0015-lexicon-sentiment-scorer.md.
 """
@@ -12,23 +12,23 @@ from marketdata.sentiment.lexicon.comparisons import replace_phrases
 from marketdata.sentiment.lexicon.word_lists import GENERAL_WEIGHT, market_valences
 from marketdata.sentiment.types import TextScore, sentiment_label
 
-# One word that judges (1.5 of VADER's points gives .36) is enough, words that merely colour a report are not.
+# One judging word (1.5 VADER points give .36) is enough; words that merely colour a report are not.
 NEUTRAL_WITHIN = 0.2
-# What a text is about is said at its beginning; a line of megabytes takes no longer than this.
-LONGEST_TEXT = 4_000
+# The subject comes first in a text; the limit bounds the time for very long lines.
+MAX_TEXT_LENGTH = 4_000
 
 
 class LexiconScorer:
-    """Scores headlines and sentences of reports; needs no weights, about 6,000 texts a second."""
+    """Scores headlines and report sentences without model weights, about 6,000 texts a second."""
 
     name = "lexicon"
 
     def score(self, texts: Sequence[str]) -> list[TextScore]:
-        """VADER's compound over the market's words; texts beyond 4,000 characters are judged by those."""
+        """Return VADER's compound score on market words; texts are truncated to 4,000 characters."""
         return [self._one(text) for text in texts]
 
     def _one(self, text: str) -> TextScore:
-        compound = float(_engine().polarity_scores(replace_phrases(text[:LONGEST_TEXT]))["compound"])
+        compound = float(_engine().polarity_scores(replace_phrases(text[:MAX_TEXT_LENGTH]))["compound"])
         return TextScore(sentiment_label(compound, neutral_within=NEUTRAL_WITHIN), compound)
 
 

@@ -32,7 +32,7 @@ class Vendor:
     def __init__(self, server: HTTPServer, name: str) -> None:
         self.name = name
         self.email, self.verified = "ada@example.com", True
-        self.asked: list[dict[str, list[str]]] = []
+        self.authorizations: list[dict[str, list[str]]] = []
         server.expect_request("/token", method="POST").respond_with_handler(self._token)
         server.expect_request("/user").respond_with_handler(lambda _: _json({"id": 4711, "login": "ada-there"}))
         server.expect_request("/emails").respond_with_handler(self._emails)
@@ -40,9 +40,9 @@ class Vendor:
     def sign_in(self, client: Client, *, process: str = "login", following: str = "/alerts/") -> Any:
         """Press the button, be sent to the vendor, come back with its code."""
         start = client.post(f"/accounts/{self.name}/login/?process={process}&next={following}")
-        asked = parse_qs(urlsplit(start["Location"]).query)
-        self.asked.append(asked)
-        return client.get(f"/accounts/{self.name}/login/callback/", {"code": "a-code", "state": asked["state"][0]})
+        query = parse_qs(urlsplit(start["Location"]).query)
+        self.authorizations.append(query)
+        return client.get(f"/accounts/{self.name}/login/callback/", {"code": "a-code", "state": query["state"][0]})
 
     def _token(self, request: Request) -> Response:
         sent = request.form
@@ -76,7 +76,7 @@ def vendor(
     httpserver.check_assertions()
 
 
-def test_a_newcomer_agrees_to_the_terms_before_being_signed_in(client: Client, vendor: Vendor) -> None:
+def test_new_user_accepts_the_terms_before_sign_in(client: Client, vendor: Vendor) -> None:
     vendor.email = "grace@example.com"
     answer = vendor.sign_in(client)
     assert answer["Location"] == "/accounts/agreement"
@@ -91,18 +91,18 @@ def test_a_newcomer_agrees_to_the_terms_before_being_signed_in(client: Client, v
     assert User.objects.count() == 1
 
 
-def test_the_vendor_is_asked_for_an_address_only_and_with_proof_of_the_same_browser(vendor: Vendor) -> None:
+def test_provider_request_has_email_scope_state_and_pkce(vendor: Vendor) -> None:
     vendor.sign_in(Client())
-    (asked,) = vendor.asked
-    assert asked["scope"] in (["email"], ["user:email"])
-    assert asked["client_id"] == [CLIENT_ID]
-    assert asked["code_challenge_method"] == ["S256"]
-    assert asked["redirect_uri"] == [f"http://testserver/accounts/{vendor.name}/login/callback/"]
-    other = Client().get(f"/accounts/{vendor.name}/login/callback/", {"code": "a-code", "state": asked["state"][0]})
+    (query,) = vendor.authorizations
+    assert query["scope"] in (["email"], ["user:email"])
+    assert query["client_id"] == [CLIENT_ID]
+    assert query["code_challenge_method"] == ["S256"]
+    assert query["redirect_uri"] == [f"http://testserver/accounts/{vendor.name}/login/callback/"]
+    other = Client().get(f"/accounts/{vendor.name}/login/callback/", {"code": "a-code", "state": query["state"][0]})
     assert "Signing in did not work" in other.content.decode()
 
 
-def test_an_address_that_both_sides_proved_joins_the_account(client: Client, vendor: Vendor, ada: User) -> None:
+def test_email_verified_on_both_sides_connects_the_account(client: Client, vendor: Vendor, ada: User) -> None:
     EmailAddress.objects.create(user=ada, email=ada.email, verified=True, primary=True)
     assert vendor.sign_in(client)["Location"] == "/alerts/"
     assert client.session["_auth_user_id"] == str(ada.pk)
@@ -114,7 +114,7 @@ def test_an_address_that_both_sides_proved_joins_the_account(client: Client, ven
 
 
 @pytest.mark.parametrize(("here", "there"), [(False, True), (True, False), (False, False)])
-def test_an_address_that_one_side_did_not_prove_takes_nothing_over(
+def test_unverified_email_does_not_connect_the_account(
     client: Client, vendor: Vendor, ada: User, here: bool, there: bool
 ) -> None:
     EmailAddress.objects.create(user=ada, email=ada.email, verified=here, primary=True)
@@ -126,16 +126,16 @@ def test_an_address_that_one_side_did_not_prove_takes_nothing_over(
     assert [user.pk for user in User.objects.all()] == [ada.pk]
 
 
-def test_whoever_is_signed_in_adds_a_vendor_and_takes_it_away(signed_in: Client, vendor: Vendor, ada: User) -> None:
-    asked = vendor.sign_in(signed_in, process="connect", following="/accounts/")
-    signed_in.post(asked["Location"], {"password": PASSWORD})
+def test_signed_in_user_connects_and_disconnects_a_provider(signed_in: Client, vendor: Vendor, ada: User) -> None:
+    response = vendor.sign_in(signed_in, process="connect", following="/accounts/")
+    signed_in.post(response["Location"], {"password": PASSWORD})
     account = SocialAccount.objects.get(user=ada)
     assert account.get_provider().name in signed_in.get("/accounts/").content.decode()
     signed_in.post("/accounts/3rdparty/", {"account": account.pk})
     assert not SocialAccount.objects.exists()
 
 
-def test_a_vendor_that_fails_or_a_person_who_goes_back_gets_a_page(client: Client, vendor: Vendor) -> None:
+def test_provider_failure_and_cancellation_show_a_page(client: Client, vendor: Vendor) -> None:
     start = client.post(f"/accounts/{vendor.name}/login/")
     state = parse_qs(urlsplit(start["Location"]).query)["state"][0]
     callback = f"/accounts/{vendor.name}/login/callback/"
@@ -146,7 +146,7 @@ def test_a_vendor_that_fails_or_a_person_who_goes_back_gets_a_page(client: Clien
     assert "_auth_user_id" not in client.session
 
 
-def test_buttons_stand_only_where_a_vendor_is_set_up(client: Client, vendor: Vendor, settings: Settings) -> None:
+def test_provider_buttons_appear_only_if_configured(client: Client, vendor: Vendor, settings: Settings) -> None:
     words = {"google": "Sign in with Google", "github": "Sign in with GitHub"}
     page = client.get("/accounts/login/").content.decode()
     assert [name for name, button in words.items() if button in page] == [vendor.name]

@@ -1,14 +1,15 @@
-"""One story, whoever brought it, and which companies it is about."""
+"""News articles, the companies they mention, and their sentiment."""
 
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
-from marketdata.sentiment.types import scorer_display_name
+from marketdata.sentiment.types import scorer_display_name, sentiment_label
 
 
 class NewsArticle(models.Model):
-    """A story under its canonical address; `published_at`: when it could be known, `fetched_at`: when stored."""
+    """Article by canonical URL; `published_at` is when it became known, `fetched_at` when it was stored."""
 
     url = models.URLField("canonical URL", max_length=700, unique=True)
     title = models.CharField(max_length=300)
@@ -35,7 +36,7 @@ class NewsArticle(models.Model):
 
 
 class ArticleMention(models.Model):
-    """An article is about a company: how far, and the session that could know it."""
+    """Mention of a company in an article: relevance, and the first session that closes after publication."""
 
     article = models.ForeignKey("marketdata.NewsArticle", on_delete=models.CASCADE, related_name="mentions")
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="mentions")
@@ -56,7 +57,7 @@ class ArticleMention(models.Model):
 
 
 class MentionScore(models.Model):
-    """How good an article is for a company, by one scorer: ours by their names, a vendor's under the vendor's."""
+    """Sentiment of a mention by one scorer; vendor scores are stored under the vendor's name."""
 
     class Label(models.TextChoices):
         POSITIVE = "positive"
@@ -79,5 +80,45 @@ class MentionScore(models.Model):
 
     @property
     def scorer_name(self) -> str:
-        """The scorer as people write it."""
+        """Return the display name of the scorer."""
         return scorer_display_name(self.scorer)
+
+
+NEUTRAL_WITHIN = 0.15
+
+
+class SentimentDay(models.Model):
+    """Sentiment of one session by one scorer; sessions without articles have no row, because no news is not neutral."""
+
+    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="sentiment_days")
+    session = models.DateField()
+    scorer = models.CharField(max_length=32)
+    score = models.FloatField()
+    count = models.PositiveIntegerField("articles")
+    dispersion = models.FloatField("weighted standard deviation", null=True, blank=True)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-session"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["instrument", "session", "scorer"], name="sentiment_day_once"),
+            models.CheckConstraint(condition=Q(score__gte=-1, score__lte=1), name="sentiment_day_score_range"),
+            models.CheckConstraint(condition=Q(count__gte=1), name="sentiment_day_has_articles"),
+            models.CheckConstraint(
+                condition=Q(dispersion__isnull=True) | Q(dispersion__gte=0, count__gte=2),
+                name="sentiment_day_dispersion_needs_two",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.session} {self.scorer}: {self.score:+.2f}"
+
+    @property
+    def scorer_name(self) -> str:
+        """Return the display name of the scorer."""
+        return scorer_display_name(self.scorer)
+
+    @property
+    def label(self) -> str:
+        """Return the sentiment label."""
+        return sentiment_label(self.score, neutral_within=NEUTRAL_WITHIN)

@@ -1,4 +1,4 @@
-"""An instrument: one listed stock on one exchange."""
+"""Instruments and their symbol aliases."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Instrument(models.Model):
-    """One listing, named by its canonical symbol (`BRK.B`, `^GSPC`, `0700.HK`) and the MIC of its exchange."""
+    """One listing, identified by canonical symbol (`BRK.B`, `^GSPC`, `0700.HK`) and exchange MIC."""
 
     symbol = models.CharField(max_length=15)
     mic = models.CharField("exchange (MIC)", max_length=4, default="XNYS")
@@ -38,3 +38,26 @@ class Instrument(models.Model):
 
     def __str__(self) -> str:
         return self.symbol
+
+
+class SymbolAlias(models.Model):
+    """Symbol of an instrument at one vendor; without a vendor, an alternative symbol such as a former one."""
+
+    instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, related_name="aliases")
+    vendor = models.CharField("provider", max_length=32, blank=True)
+    symbol = models.CharField(max_length=32)
+
+    class Meta:
+        ordering: ClassVar = ["symbol", "vendor"]
+        verbose_name_plural = "symbol aliases"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["vendor", "symbol"], name="symbol_alias_once"),
+            models.UniqueConstraint(
+                fields=["instrument", "vendor"],
+                condition=~models.Q(vendor=""),
+                name="symbol_alias_one_per_vendor",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} at {self.vendor}" if self.vendor else self.symbol
