@@ -38,8 +38,8 @@ SELECT g + 1, (%(stocks)s)[g / 4 %% 500 + 1], 'S' || g / 4 %% 500, 0.01,
     (%(sessions)s::date[])[day], h, (%(sessions)s::date[])[day + h],
     CASE WHEN 2 * day > %(days)s THEN 'live' ELSE 'hindcast' END,
     'issued', '{}', 100, 101, p, 0.55, 0.5,
-    CASE WHEN p > 0.6 THEN 'BUY' ELSE 'HOLD' END, '', 'no demonstrated edge', p,
-    96, 106, 92, 110, 88, 115, CASE WHEN h > 1 THEN 0.6 END, 0.1, 'usual', %(drivers)s::jsonb,
+    CASE WHEN p > 0.6 THEN 'BUY' ELSE 'HOLD' END, '', 'no proven edge', p,
+    96, 106, 92, 110, 88, 115, CASE WHEN h > 1 THEN 0.6 END, 0.1, 'normal', %(drivers)s::jsonb,
     (%(versions)s)[(day - 1) * 20 / %(days)s + 1], 'serving', 'sample', %(last)s, %(now)s,
     %(payload)s, lpad(to_hex(g), 64, '0'), lpad(to_hex(g + 1), 64, '0')
 FROM (

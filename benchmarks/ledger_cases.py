@@ -5,8 +5,10 @@ import resource
 import sys
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
 
 import numpy as np
 from django.db import connection, transaction
@@ -20,10 +22,9 @@ from mlops.forecasting.models.samples import STEPS
 from mlops.forecasting.types import HORIZONS
 from mlops.models import ModelVersion
 from predictions.errors import LedgerBroken
-from predictions.models import ForecastInput, LedgerHead, Toolchain
-from predictions.sealing import COLUMNS, GENESIS, link
-from predictions.selectors.ledger import LAST_KEY, ROWS, SealedRow
+from predictions.models import Forecast, ForecastInput, Outcome, Toolchain
 from predictions.services import ledger
+from predictions.services.scoring import outcome_of
 from predictions.services.verification import verify_ledger
 
 DATABASE = "hindcast_bench_ledger"
@@ -31,55 +32,29 @@ SYMBOLS = 500
 BATCH = SYMBOLS * len(HORIZONS)
 FIRST = date(1990, 1, 2)
 WIDTH = len(DIRECTION_NAMES) + len(VOLATILITY_NAMES) + 2
-RECORDED_AT = COLUMNS.index("recorded_at")
-MORE_BLOCKS = """
+DRIVERS = [
+    {
+        "name": name,
+        "words": "The price is above its average of the last 50 sessions",
+        "contribution": contribution,
+        "direction": "up",
+    }
+    for name, contribution in (
+        ("ret_1", "0.081"), ("ret_5", "0.0405"), ("ret_21", "0.02025"), ("rsi_14", "0.010125"), ("vol_21", "0.005063"),
+    )
+]  # fmt: skip
+NUMBERS = {
+    "probability_up": "0.561234", "base_rate_up": "0.541234", "probability_beats_median": "0.512345",
+    "confidence": "0.561234", "volatility_rises": "0.431234", "big_move": "0.211234",
+}  # fmt: skip
+OFFSETS = {
+    "last_price": 0, "predicted_price": 1, "lower_80": -5, "upper_80": 6, "lower_95": -9, "upper_95": 10,
+    "lower_99": -15, "upper_99": 16,
+}  # fmt: skip
+BLOCKS_OF_LATER_DAYS = """
 INSERT INTO predictions_forecastinput (instrument_id, origin, feature_set, sha256, rows, columns, block)
 SELECT instrument_id, origin + day, feature_set, sha256, rows, columns, block
 FROM predictions_forecastinput, generate_series(1, %s) AS day ORDER BY day, id
-"""
-STAGE = """
-CREATE UNLOGGED TABLE staged_forecast AS
-SELECT row_number() OVER (ORDER BY b.id, horizon) AS id, b.instrument_id, 'B' || b.instrument_id AS symbol,
-    0.01::numeric(12, 6) AS tick, b.origin, horizon AS horizon_sessions, b.origin + 2 * horizon AS target,
-    'hindcast' AS kind, 'holdout' AS fit, 'issued' AS status, '{}'::varchar[] AS reasons,
-    price::numeric(18, 6) AS last_price, (price + 1)::numeric(18, 6) AS predicted_price,
-    0.561234::numeric(7, 6) AS probability_up, 0.541234::numeric(7, 6) AS base_rate_up,
-    0.512345::numeric(7, 6) AS probability_beats_median, 'HOLD' AS signal, '' AS signal_meaning,
-    'The chance of a rise is not far enough from usual.' AS signal_reason, 0.561234::numeric(7, 6) AS confidence,
-    (price - 5)::numeric(18, 6) AS lower_80, (price + 6)::numeric(18, 6) AS upper_80,
-    (price - 9)::numeric(18, 6) AS lower_95, (price + 10)::numeric(18, 6) AS upper_95,
-    (price - 15)::numeric(18, 6) AS lower_99, (price + 16)::numeric(18, 6) AS upper_99,
-    0.431234::numeric(7, 6) AS volatility_rises, 0.211234::numeric(7, 6) AS big_move, 'usual' AS risk_level,
-    jsonb_build_array(
-        jsonb_build_object('name', 'ret_1', 'words', words, 'contribution', push, 'direction', 'up'),
-        jsonb_build_object('name', 'ret_5', 'words', words, 'contribution', push / 2, 'direction', 'up'),
-        jsonb_build_object('name', 'ret_21', 'words', words, 'contribution', push / 4, 'direction', 'up'),
-        jsonb_build_object('name', 'rsi_14', 'words', words, 'contribution', push / 8, 'direction', 'up'),
-        jsonb_build_object('name', 'vol_21', 'words', words, 'contribution', push / 16, 'direction', 'up')
-    ) AS drivers,
-    %s AS model_version_id, t.id AS toolchain_id, 'bench' AS data_source, b.origin AS basis_date, b.id AS inputs_id,
-    b.origin + time '21:05' AT TIME ZONE 'UTC' AS recorded_at
-FROM predictions_forecastinput b, predictions_toolchain t, unnest(%s::int[]) AS horizon,
-    LATERAL (SELECT 100 + (b.id * 37 %% 5000) / 100.0 AS price, 0.001 * (b.id %% 97 + 1) AS push,
-        'The price is above its average of the last 50 sessions' AS words) AS walk
-ORDER BY b.id, horizon LIMIT %s
-"""
-STAGED_ROWS = ROWS.replace("f.previous_hash, f.entry_hash", "'', ''").replace(
-    "predictions_forecast f", "staged_forecast f"
-)
-STAGED_COLUMNS = """
-SELECT string_agg(column_name, ', ') FROM information_schema.columns WHERE table_name = 'staged_forecast'
-"""
-STORE = """
-INSERT INTO predictions_forecast ({columns}, previous_hash, entry_hash)
-SELECT {columns}, previous_hash, entry_hash FROM staged_forecast JOIN staged_seal USING (id) ORDER BY id
-"""
-OUTCOMES = """
-INSERT INTO predictions_outcome (
-    forecast_id, revision, actual_price, error, went_up, direction_right, inside_80, inside_95, inside_99, recorded_at
-)
-SELECT id, 0, last_price, predicted_price - last_price, false, false, true, true, true, recorded_at
-FROM predictions_forecast
 """
 ALTER_ONE = """
 UPDATE predictions_forecast SET predicted_price = predicted_price + 0.01
@@ -92,7 +67,7 @@ def run(*, rows: int) -> None:
     on = machine()
     with own_database(DATABASE):
         figures = _measured(rows)
-    _tell(figures, on)
+    _print(figures, on)
 
 
 def _measured(rows: int) -> dict[str, float]:
@@ -130,70 +105,48 @@ def _found() -> float:
 
 
 def _build(rows: int) -> None:
-    """Store what publications store, but in bulk; then seal it with the product's own functions."""
-    instruments = Instrument.objects.bulk_create(
+    """Publish and score one day after the other with the product's own functions."""
+    Instrument.objects.bulk_create(
         [Instrument(symbol=f"B{number}", name=f"Bench {number}", source="bench") for number in range(SYMBOLS)]
     )
-    version = _version()
-    Toolchain.objects.create(versions="numpy 2.4.6, python 3.11.7, torch 2.13.0, xgboost 3.2.0")
+    version, toolchain = _version(), Toolchain.objects.create(versions="numpy 2.4.6, python 3.11.7, torch 2.13.0")
     chance = np.random.default_rng(20130102)
-    ForecastInput.objects.bulk_create([_block(instrument, chance) for instrument in instruments])
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(MORE_BLOCKS, [-(-rows // BATCH) - 1])
-        cursor.execute(STAGE, [version.pk, list(HORIZONS), rows])
-        cursor.execute("ALTER TABLE staged_forecast ADD PRIMARY KEY (id)")
-        cursor.execute("ANALYZE staged_forecast, predictions_forecastinput")
-        heads = _seal()
-        cursor.execute(STAGED_COLUMNS)
-        (columns,) = cursor.fetchone()
-        cursor.execute(STORE.format(columns=columns))
-        cursor.execute(OUTCOMES)
-        cursor.execute("DROP TABLE staged_forecast, staged_seal")
-        LedgerHead.objects.bulk_create(heads)
-        ledger.record_head(now=heads[-1].recorded_at + timedelta(days=1))
+    ForecastInput.objects.bulk_create([_block(instrument, chance) for instrument in Instrument.objects.order_by("pk")])
+    days = -(-rows // BATCH)
+    with connection.cursor() as cursor:
+        cursor.execute(BLOCKS_OF_LATER_DAYS, [days - 1])
+    for number in range(days):
+        origin, count = FIRST + timedelta(days=number), min(BATCH, rows - number * BATCH)
+        recorded_at = datetime(origin.year, origin.month, origin.day, 21, 5, tzinfo=UTC)
+        with transaction.atomic():
+            ledger.lock_chain()
+            # All of them first: nothing can be read during a COPY.
+            forecasts = list(islice(_forecasts(origin, version, toolchain, recorded_at), count))
+            outcomes = [_outcome(forecast) for forecast in ledger.append_forecasts(forecasts, count=count)]
+            ledger.seal_outcomes(outcomes)
+            Outcome.objects.bulk_create(outcomes)
+        ledger.record_head(now=recorded_at)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE predictions_forecast, predictions_outcome, predictions_forecastinput")
 
 
-def _seal() -> list[LedgerHead]:
-    """Chain the staged rows; returns the head of each day's batch."""
-    heads: list[LedgerHead] = []
-    previous = GENESIS
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE UNLOGGED TABLE staged_seal (id bigint, previous_hash text, entry_hash text)")
-        while piece := _staged(heads[-1].last_forecast_id if heads else 0):
-            with cursor.copy("COPY staged_seal FROM STDIN") as copy:
-                for row in piece:
-                    entry = link(previous, row.said)
-                    copy.write_row((row.key, previous, entry))
-                    previous = entry
-            heads.append(_head(heads, piece, previous))
-    return heads
+def _forecasts(origin: date, version: ModelVersion, toolchain: Toolchain, recorded_at: datetime) -> Iterator[Forecast]:
+    for block in ForecastInput.objects.filter(origin=origin).defer("block").select_related("instrument"):
+        price = 100 + Decimal(block.pk * 37 % 5000) / 100
+        prices = {name: price + offset for name, offset in OFFSETS.items()}
+        for horizon in HORIZONS:
+            yield Forecast(
+                instrument=block.instrument, symbol=block.instrument.symbol, origin=origin, horizon_sessions=horizon,
+                target=origin + timedelta(days=2 * horizon), kind="hindcast", fit="holdout", status="issued",
+                tick=Decimal("0.01"), signal="HOLD", risk_level="normal", drivers=DRIVERS, model_version=version,
+                signal_reason="The chance of a rise is not far enough from usual.", toolchain=toolchain,
+                data_source="bench", basis_date=origin, inputs=block, recorded_at=recorded_at, **prices, **NUMBERS,
+            )  # fmt: skip
 
 
-def _staged(after: int) -> list[SealedRow]:
-    """The next day's rows, as verifying will read them."""
-    with connection.cursor() as cursor:
-        cursor.execute(STAGED_ROWS, (after, LAST_KEY, BATCH))
-        return [SealedRow("", "", row[2:]) for row in cursor.fetchall()]
-
-
-def _head(heads: Sequence[LedgerHead], piece: Sequence[SealedRow], head_hash: str) -> LedgerHead:
-    recorded_at = datetime.fromisoformat(str(piece[-1].texts[RECORDED_AT]))
-    head = LedgerHead(
-        day=recorded_at.date(),
-        count=len(piece) + (heads[-1].count if heads else 0),
-        last_forecast_id=piece[-1].key,
-        head_hash=head_hash,
-        outcomes=0,
-        last_outcome=0,
-        outcomes_hash=GENESIS,
-        recorded_at=recorded_at,
-        previous_hash=heads[-1].entry_hash if heads else GENESIS,
-    )
-    head.entry_hash = ledger.head_hash_of(head)
-    return head
+def _outcome(forecast: Forecast) -> Outcome:
+    forecast.probability_up = Decimal(forecast.probability_up or 0)
+    return outcome_of(forecast, Decimal(forecast.last_price or 0), revision=0, now=forecast.recorded_at)
 
 
 def _block(instrument: Instrument, chance: np.random.Generator) -> ForecastInput:
@@ -212,7 +165,7 @@ def _version() -> ModelVersion:
     )  # fmt: skip
 
 
-def _tell(figures: dict[str, float], on: str) -> None:
+def _print(figures: dict[str, float], on: str) -> None:
     table = Table("what", "figure", "unit", title=f"a ledger of {figures['rows']:,.0f} forecasts")
     lines = [
         ("building it", "build_s", "s"),
@@ -222,7 +175,7 @@ def _tell(figures: dict[str, float], on: str) -> None:
         ("finding an altered row in the middle", "find_altered_row_s", "s"),
         ("peak memory of the process", "peak_memory_mb", "MB"),
     ]
-    for words, name, unit in lines:
-        table.add_row(words, f"{figures[name]:,.1f}", unit)
+    for label, name, unit in lines:
+        table.add_row(label, f"{figures[name]:,.1f}", unit)
     Console(file=sys.stdout, width=100).print(table)
     write_summary("ledger", {}, figures, on)

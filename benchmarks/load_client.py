@@ -15,12 +15,12 @@ class Unanswered(Exception):
 
 
 class _Closed(Exception):
-    """The connection was closed before anything of an answer came."""
+    """The connection was closed before any byte of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """One HTTP answer."""
 
     status: int
     headers: Mapping[str, str]

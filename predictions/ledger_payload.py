@@ -8,9 +8,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
+from json.encoder import encode_basestring
 from operator import attrgetter
 from typing import Any
 
@@ -28,7 +29,7 @@ CHAIN_COLUMNS = frozenset({"payload", "previous_hash", "entry_hash"})
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _ABSENT = object()
 
-Encode = Callable[[Any], Any]
+WriteJson = Callable[[Any], str]
 
 
 def canonical_json(value: Any) -> str:
@@ -45,17 +46,15 @@ def chain_hash(previous_hash: str, payload: str) -> str:
     return hashlib.sha256(f"{previous_hash}\n{payload}".encode()).hexdigest()
 
 
-def decimal_text(value: Decimal | str) -> str:
-    """A decimal in plain notation without trailing zeros; text is taken as such a decimal."""
-    if isinstance(value, str):
-        return value
+def decimal_text(value: Decimal) -> str:
+    """A decimal in plain notation without trailing zeros."""
     text = format(value.normalize(), "f")
     return "0" if text == "-0" else text
 
 
-def instant_text(value: datetime | str) -> str:
-    """An instant in UTC with six digits of a second; text is taken as such an instant."""
-    return value if isinstance(value, str) else value.astimezone(UTC).isoformat(timespec="microseconds")
+def instant_text(value: datetime) -> str:
+    """An instant in UTC with six digits of a second."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def parse_payload(payload: str) -> dict[str, Any]:
@@ -80,35 +79,32 @@ class LedgerMapping:
     since: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
-    def columns(self) -> tuple[tuple[str, Encode | None], ...]:
-        """Each column that payloads hold, and how its value is written; None where it is JSON already."""
+    def columns(self) -> dict[str, WriteJson]:
+        """Each column that payloads hold, and what writes its value."""
         absent = self.omitted | CHAIN_COLUMNS
-        return tuple(
-            (each.attname, _encoder_of(each)) for each in self.model._meta.concrete_fields if each.attname not in absent
-        )
+        stored = (column for column in self.model._meta.concrete_fields if column.attname not in absent)
+        return {column.attname: _writer_of(column) for column in stored}
 
-    def keys(self, schema: int = SCHEMA) -> list[str]:
+    def keys(self, schema: int) -> list[str]:
         """The fields that a payload of this schema holds, in alphabetical order."""
-        names = sorted([*(name for name, _ in self.columns), *self.contents])
-        return [name for name in names if self.since.get(name, 1) <= schema]
-
-    def fields(self, row: models.Model) -> dict[str, Any]:
-        """What a payload says about a row; reads the rows that `contents` refers to."""
-        values = row.__dict__
-        fields: dict[str, Any] = {}
-        for name, encode in self.columns:
-            value = values[name]
-            fields[name] = value if value is None or encode is None else encode(value)
-        for name, (relation, column) in self._references:
-            referred = relation(row)
-            fields[name] = None if referred is None else column(referred)
-        return fields
+        return [name for name in sorted([*self.columns, *self.contents]) if self.since.get(name, 1) <= schema]
 
     def payload(self, row: models.Model) -> str:
-        """The text that is stored and hashed."""
-        fields = self.fields(row)
-        fields[SCHEMA_KEY] = SCHEMA
-        return _ENCODER.encode(fields)
+        """The text that is stored and hashed; reads the rows that `contents` refers to."""
+        values = row.__dict__.copy()
+        for name, relation, column in self._references:
+            referred = relation(row)
+            values[name] = None if referred is None else column(referred)
+        texts = [
+            f"{label}null" if (value := values[name]) is None else label + write(value)
+            for name, label, write in self._fields
+        ]
+        return f'{{"{SCHEMA_KEY}":{SCHEMA},{",".join(texts)}}}'
+
+    def fields(self, row: models.Model) -> dict[str, Any]:
+        """What a payload of the row says, by field."""
+        fields: dict[str, Any] = json.loads(self.payload(row))
+        return fields
 
     def differences(self, row: models.Model, payload: str) -> list[str]:
         """The fields in which a row and a payload differ. Raises ValueError for a payload that cannot be read."""
@@ -141,31 +137,37 @@ class LedgerMapping:
                 yield f"fields ->> '{name}' IS DISTINCT FROM ({content})"
 
     @cached_property
-    def _references(self) -> list[tuple[str, tuple[Encode, Encode]]]:
+    def _fields(self) -> list[tuple[str, str, WriteJson]]:
+        """Name, JSON label and writer of each field, in the order of the payload."""
+        writers = {**dict.fromkeys(self.contents, encode_basestring), **self.columns}
+        return [(name, f'"{name}":', writers[name]) for name in self.keys(SCHEMA)]
+
+    @cached_property
+    def _references(self) -> list[tuple[str, Callable[[Any], Any], Callable[[Any], Any]]]:
         parts = ((name, lookup.split("__")) for name, lookup in self.contents.items())
-        return [(name, (attrgetter(relation), attrgetter(column))) for name, (relation, column) in parts]
+        return [(name, attrgetter(relation), attrgetter(column)) for name, (relation, column) in parts]
 
 
-def _encoder_of(column: "models.Field[Any, Any]") -> Encode | None:
-    """How values of a column are written. Raises TypeError for a type that has no exact text."""
+def _writer_of(column: "models.Field[Any, Any]") -> WriteJson:
+    """What writes values of a column as canonical JSON. Raises TypeError for a type that has no exact text.
+
+    Rows that are not stored yet may hold decimals and instants as the texts that are written.
+    """
     if isinstance(column, models.DecimalField):
-        return decimal_text
+        return lambda value: f'"{value}"' if type(value) is str else f'"{decimal_text(value)}"'
     if isinstance(column, models.DateTimeField):
-        return instant_text
+        return lambda value: f'"{value}"' if type(value) is str else f'"{instant_text(value)}"'
     if isinstance(column, models.DateField):
-        return date.isoformat
-    if isinstance(column, ArrayField):
-        return list
-    if isinstance(column, models.JSONField):
-        return _exact
-    if isinstance(column, models.IntegerField | models.BooleanField | models.CharField | models.ForeignKey):
-        return None
+        return lambda value: f'"{value.isoformat()}"'
+    if isinstance(column, ArrayField | models.JSONField):
+        return canonical_json
+    if isinstance(column, models.BooleanField):
+        return lambda value: "true" if value else "false"
+    if isinstance(column, models.IntegerField | models.ForeignKey):
+        return str
+    if isinstance(column, models.CharField):
+        return encode_basestring
     raise TypeError(f"{column} is a {type(column).__name__}, which a payload cannot hold")
-
-
-def _exact(value: Any) -> Any:
-    _require_exact(value)
-    return value
 
 
 def _require_exact(value: Any) -> None:

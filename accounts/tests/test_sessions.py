@@ -1,4 +1,4 @@
-"""Sessions: strange keys are nobody's, an outage of the cache signs nobody out, and keys do not outlive a sign-in."""
+"""Sessions: malformed keys are anonymous, sessions outlive the cache, and keys change with a sign-in."""
 
 from collections.abc import Iterator
 
@@ -54,7 +54,7 @@ def test_without_the_cache_an_unknown_session_is_empty(settings: Settings) -> No
 def test_signing_in_changes_the_key_of_the_session(client: Client, ada: User) -> None:
     client.get(reverse("account_login"))
     session = client.session
-    session["kept"] = True
+    session["cart"] = True
     session.save()
     before = str(session.session_key)
     client.cookies[settings_module.SESSION_COOKIE_NAME] = before

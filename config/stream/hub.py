@@ -158,8 +158,13 @@ class Hub:
         return made
 
     def on_topic_changed(self, message: Mapping[str, Any]) -> None:
-        """Send a change in a topic of one user, which arrived in that user's group."""
-        self._fan_out(message["topic"], message["text"])
+        """Send a change in a topic of one user, which arrived in that user's group.
+
+        Two workers may send in the other order than they numbered; a change older than the last one is dropped.
+        """
+        feed, seq = self._feeds.get(message["topic"]), TopicHistory.number_of(message["text"])
+        if feed is not None and (seq > feed.seq or seq == 1):
+            self._fan_out(message["topic"], message["text"])
 
     def _on_message(self, redis_channel: str, content: bytes) -> None:
         self._fan_out(redis_channel.split(":", 2)[2], content)

@@ -1,4 +1,4 @@
-"""Tells each channel, now and then and soon after a subscription, which topics are followed in this process."""
+"""Reports to each channel which topics are followed in this process, periodically and soon after a subscription."""
 
 import asyncio
 from collections.abc import Callable, Iterable

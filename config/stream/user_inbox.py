@@ -15,6 +15,7 @@ from store.user_messages import user_group
 
 log = structlog.get_logger(__name__)
 
+JOIN_SECONDS = 2.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 # Memberships are lost when Redis loses its data, and expire after a day.
@@ -71,14 +72,16 @@ class UserInbox:
         return self._channel
 
     async def _add(self, user_ids: list[int]) -> None:
-        # An outage is noticed by the receiving task, which joins every group again.
-        with suppress(RedisError, OSError):
-            for user_id in user_ids:
-                await self._layer.group_add(user_group(user_id), await self._channel_name())
+        # The receiving task notices an outage and joins every group again.
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(JOIN_SECONDS):
+                for user_id in user_ids:
+                    await self._layer.group_add(user_group(user_id), await self._channel_name())
 
     async def _discard(self, user_id: int) -> None:
-        with suppress(RedisError, OSError):
-            await self._layer.group_discard(user_group(user_id), await self._channel_name())
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(JOIN_SECONDS):
+                await self._layer.group_discard(user_group(user_id), await self._channel_name())
 
     async def _renew(self) -> None:
         while True:

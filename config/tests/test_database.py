@@ -38,7 +38,7 @@ def pooled(db: None) -> Iterator[DatabaseWrapper]:
 
 @pytest.fixture
 def unreachable() -> Iterator[DatabaseWrapper]:
-    """The database with a pool, at a port where nobody listens."""
+    """The database with a pool, at a port without a server."""
     made = _wrapper(HOST=HOST, PORT=free_port(), OPTIONS={"connect_timeout": 2, "pool": POOL})
     yield made
     made.close_pool()

@@ -55,7 +55,7 @@ def processes(own: OwnRedis, tmp_path: Path) -> Iterator[list[str]]:
 
 @pytest.fixture
 def owner() -> User:
-    """Somebody who calls often."""
+    """A user without limits."""
     return person(plan_id="unlimited")
 
 
@@ -100,7 +100,7 @@ def test_a_key_is_refused_by_all_though_none_can_hear_of_it(processes: list[str]
     headers = {"X-API-Key": text}
     make_known(processes, headers)
     own.stop()
-    # Nobody tells these processes: what a store that is down keeps from them cannot be told in another way.
+    # No invalidation is sent, because Redis could not deliver it.
     ApiKey.objects.filter(pk=row.pk).update(revoked_at=timezone.now())
     assert_refused_everywhere(processes, headers)
     own.start()
@@ -137,7 +137,7 @@ def test_an_open_stream_is_closed_though_its_process_cannot_hear_of_the_end(
 
 
 def limits(processes: list[str]) -> list[str]:
-    """What each process tells somebody without credentials of the limit."""
+    """The limit of anonymous callers in each process."""
     policies = [httpx.get(address + PATH, timeout=10).headers["RateLimit-Policy"] for address in processes]
     return [one.removeprefix('"anonymous";q=').removesuffix(";w=60") for one in policies]
 

@@ -30,7 +30,7 @@ def session_cookie() -> str:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("signed_in", "answered"), [(True, "snapshot"), (False, "error")])
 async def test_a_private_channel_is_for_people_who_are_signed_in(signed_in: bool, answered: str) -> None:
-    cookie = await asyncio.to_thread(session_cookie) if signed_in else f"{settings.SESSION_COOKIE_NAME}=nobody"
+    cookie = await asyncio.to_thread(session_cookie) if signed_in else f"{settings.SESSION_COOKIE_NAME}=unknown"
     with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
         async with open_client(address, additional_headers={"Cookie": cookie}) as connection:
             answer = await Client(connection).ask(action="subscribe", channel="levels", symbols=["AAPL"])
@@ -38,7 +38,7 @@ async def test_a_private_channel_is_for_people_who_are_signed_in(signed_in: bool
 
 
 async def subscribed(connection: ClientConnection) -> Client:
-    """A client that has been told of the private channel."""
+    """A client that has the snapshot of the private channel."""
     client = Client(connection)
     assert (await client.ask(action="subscribe", channel="levels", symbols=["AAPL"]))["type"] == "snapshot"
     return client
@@ -79,7 +79,7 @@ async def test_credentials_that_cannot_be_used_open_no_socket(kind: str) -> None
 
 
 def end(kind: str, cookie: str) -> None:
-    """Let what somebody came in by end, as the site does it."""
+    """End the credential of the socket, as the site does it."""
     try:
         match kind:
             case "key":

@@ -1,4 +1,4 @@
-"""The channel of jobs: a person's own batches, and nobody else's."""
+"""The channel of jobs: a user's own batches only."""
 
 import asyncio
 import uuid

@@ -31,15 +31,15 @@ def reasons_to_abstain(context: ForecastContext, inputs: FloatArray, known: Feat
     inputs: shape (k,), the newest features in the order of `known`. Missing news is no reason.
     """
     if context.bars == 0:
-        return ["it has no bars"]
+        return ["this stock has no prices"]
     if context.sessions_behind > MOST_SESSIONS_BEHIND:
-        return [f"its newest bar is {context.sessions_behind} sessions older than the newest of the others"]
+        return [f"its latest price is {context.sessions_behind} trading days older than those of the other stocks"]
     if context.bars < NEEDED_SESSIONS:
-        return [f"it has {context.bars} sessions of history; {NEEDED_SESSIONS} are needed"]
+        return [f"it has {context.bars} trading days of history; {NEEDED_SESSIONS} are needed"]
     missing = [known.names[place] for place in np.flatnonzero(~np.isfinite(inputs)).tolist()]
     unknown = [name for name in missing if name not in NEWS_NAMES]
     if unknown:
-        return [f"there are gaps in its history: {description_of(unknown[0])} cannot be computed"[:LONGEST_REASON]]
+        return [f"its history has gaps: {description_of(unknown[0])} cannot be computed"[:LONGEST_REASON]]
     return [_outside(known, place, inputs) for place in np.flatnonzero(is_outside(inputs, known)).tolist()]
 
 
@@ -65,6 +65,6 @@ def expiry_reason(trained_through: date) -> str:
 def _outside(known: FeatureRange, place: int, inputs: FloatArray) -> str:
     name, value = known.names[place], inputs[place]
     seen = f"{known.lowest[place]:.3g} to {known.highest[place]:.3g}"
-    return f"outside what the model has seen: {description_of(name)} is {value:.3g}, in training {seen}"[
+    return f"outside the model's training range: {description_of(name)} is {value:.3g}, in training {seen}"[
         :LONGEST_REASON
     ]

@@ -18,7 +18,7 @@ from mlops.forecasting.types import FloatArray
 
 UP, BEATS_MEDIAN = "up", "beats_median"
 VOLATILITY_RISES, BIG_MOVE = "volatility_rises", "big_move"
-CALM, USUAL, RAISED, HIGH = RISK_LEVELS = ("calm", "usual", "raised", "high")
+LOW, NORMAL, ELEVATED, HIGH = RISK_LEVELS = ("low", "normal", "elevated", "high")
 DIRECTION_HEADS = (UP, BEATS_MEDIAN)
 VOLATILITY_HEADS = (VOLATILITY_RISES, BIG_MOVE)
 
@@ -78,7 +78,7 @@ class FeatureRange:
 
 @dataclass(frozen=True, slots=True)
 class RiskScale:
-    """Quantiles of the probability of a big move in training, shape (h, 3): where usual, raised and high begin."""
+    """Quantiles of the probability of a big move in training, shape (h, 3): where normal, elevated and high begin."""
 
     limits: FloatArray
 

@@ -23,8 +23,8 @@ BOOTSTRAP_SEED = 0
 # Three horizons try to earn a signal on mostly the same days: all together beyond doubt, then each by itself likely.
 EARNED_CONFIDENCE = 0.975
 LIKELY_CONFIDENCE = 0.8
-NO_EDGE = "no demonstrated edge"
-TOO_SHORT = "one session ahead is too noisy for a signal"
+NO_EDGE = "no proven edge"
+TOO_SHORT = "one day ahead is too noisy for a signal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +163,15 @@ def decide(inputs: SignalInputs, rules: SignalRules, horizon: int) -> Signal:
         return Signal(HOLD, "", TOO_SHORT)
     rise, lag = rules.rise.get(horizon), rules.lag.get(horizon)
     if rise and rise.earned and inputs.rise_edge >= rise.threshold:
-        return Signal(BUY, RISE, f"a rise is {_points(inputs.rise_edge)} likelier than usual; {_worth(rise, 'rose')}")
-    if lag and lag.earned and inputs.lag_edge is not None and inputs.lag_edge >= lag.threshold:
-        return Signal(SELL, LAG, f"expected to lag the other stocks; {_worth(lag, 'lagged')}")
-    if inputs.risk_is_high:
         return Signal(
-            SELL, RISK, "a move of more than 5 % is among the likeliest twentieth; this says nothing of direction"
+            BUY, RISE, f"a rise is {_points(inputs.rise_edge)} more likely than its base rate; {_worth(rise, 'rose')}"
         )
+    if lag and lag.earned and inputs.lag_edge is not None and inputs.lag_edge >= lag.threshold:
+        return Signal(SELL, LAG, f"expected to underperform the other stocks; {_worth(lag, 'underperformed')}")
+    if inputs.risk_is_high:
+        return Signal(SELL, RISK, "a move of more than 5% is among the 5% most likely; this gives no direction")
     if rise and rise.earned:
-        return Signal(HOLD, "", f"a rise is less than {_points(rise.threshold)} likelier than usual")
+        return Signal(HOLD, "", f"a rise is less than {_points(rise.threshold)} more likely than its base rate")
     return Signal(HOLD, "", NO_EDGE)
 
 
@@ -181,6 +181,6 @@ def _points(share: float) -> str:
 
 def _worth(rule: SignalRule, verb: str) -> str:
     return (
-        f"such forecasts {verb} {_points(rule.lift)} more often than others of the same days "
+        f"such forecasts {verb} {_points(rule.lift)} more often than other stocks on the same days "
         f"[{100 * rule.lower:.1f}, {100 * rule.upper:.1f}]"
     )

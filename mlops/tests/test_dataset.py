@@ -51,7 +51,7 @@ def test_columns_are_symbols_and_rows_are_sessions(
     np.testing.assert_array_equal(panel.close, [[177.97, np.nan], [np.nan, 435.2], [175.49, 422.390001]])
     np.testing.assert_array_equal(panel.high[:, 0], [178.97, np.nan, 176.49])
     np.testing.assert_array_equal(panel.low[:, 0], [176.97, np.nan, 174.49])
-    np.testing.assert_array_equal(panel.adjusted_close[:, 1], [np.nan, 217.6, 211.195001])
+    np.testing.assert_array_equal(panel.adjusted_close[:, 1], [np.nan, 217.6, 211.1950005])
     np.testing.assert_array_equal(panel.volume[:, 1], [np.nan, 1000.0, 1000.0])
 
 

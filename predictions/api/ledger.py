@@ -16,7 +16,7 @@ from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_respon
 from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
 from predictions.ledger_payload import instant_text
 from predictions.models import LedgerHead
-from predictions.selectors.ledger import chain_end, day_heads, forecast_rows, head_of, newest_head
+from predictions.selectors.ledger import chain_end, chain_rows, day_heads, head_of, newest_head
 
 NDJSON = "application/x-ndjson"
 
@@ -114,7 +114,7 @@ class LedgerEntriesView(ReadView):
     def get(self, request: Request) -> HttpResponse:
         """Return one page of the export."""
         query = self.validated_query(request)
-        rows = list(forecast_rows(after=query["after"], limit=query["limit"] + 1))
+        rows = list(chain_rows(after=query["after"], limit=query["limit"] + 1))
         page = rows[: query["limit"]]
         # The framework's own response loses its content type when there are no lines.
         renderer: Any = request.accepted_renderer

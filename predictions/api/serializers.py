@@ -31,7 +31,7 @@ class RiskOut(serializers.Serializer):
 
     volatility_rises = _probability("Null over one session.")
     big_move = _probability("Probability of a move of more than 5 %.")
-    level = serializers.ChoiceField(choices=["calm", "usual", "raised", "high"], allow_null=True)
+    level = serializers.ChoiceField(choices=["low", "normal", "elevated", "high"], allow_null=True)
 
 
 @extend_schema_serializer(component_name="Score")

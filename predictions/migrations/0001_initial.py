@@ -26,9 +26,11 @@ ALTER TABLE predictions_outcome DROP CONSTRAINT outcome_of_forecast;
 ALTER TABLE predictions_outcome DROP CONSTRAINT predictions_outcome_pkey, ADD PRIMARY KEY (id);
 ALTER TABLE predictions_forecast DROP CONSTRAINT predictions_forecast_pkey, ADD PRIMARY KEY (id);
 """
-# Blocks are compressed already. Pages read few rows by an index, which parallel workers only delay.
+# Blocks are compressed already, and compressing a payload takes longer than writing it: both are stored out of line, so
+# that rows stay narrow. Pages read few rows by an index, which parallel workers only delay.
 STORAGE = """
 ALTER TABLE predictions_forecastinput ALTER COLUMN block SET STORAGE EXTERNAL;
+ALTER TABLE predictions_forecast ALTER COLUMN payload SET STORAGE EXTERNAL, ALTER COLUMN drivers SET STORAGE EXTERNAL;
 ALTER TABLE predictions_forecast SET (parallel_workers = 0);
 ALTER TABLE predictions_outcome SET (parallel_workers = 0);
 """

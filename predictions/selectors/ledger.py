@@ -64,7 +64,7 @@ class ChainEnd:
     head_hash: str
 
 
-def forecast_rows(
+def chain_rows(
     *, after: int = 0, through: int = LAST_ID, limit: int = LAST_ID, compared: bool = False
 ) -> Iterator[LedgerRow]:
     """The rows of the chain with ids above `after`, up to `through`, oldest first, at most `limit` of them.

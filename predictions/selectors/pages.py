@@ -21,8 +21,8 @@ from predictions.charts import (
     IntervalBar,
     PastForecast,
     Sparkline,
-    reach_bar,
-    reach_of,
+    largest_move,
+    move_bar,
     span_of,
     sparkline,
 )
@@ -44,7 +44,7 @@ class BoardRow:
     latest: LatestPrice | None
     forecast: Forecast | None
     spark: Sparkline | None
-    reach: IntervalBar | None
+    risk_bar: IntervalBar | None
 
     @property
     def expected_change(self) -> Decimal | None:
@@ -137,7 +137,7 @@ def board(*, horizon: int, now: datetime, search: str = "", page: str | int = 1)
     newest = newest_session()
     forecasts = latest_forecasts(horizon, among=[item.pk for item in instruments])
     closes = _recent_closes(instruments, newest)
-    widest = max((_reach(forecasts.get(item.pk)) for item in instruments), default=0.0)
+    widest = max((_largest_move(forecasts.get(item.pk)) for item in instruments), default=0.0)
     prices = latest_prices_by_pk([item.pk for item in instruments], now=now)
     rows = tuple(
         _board_row(item, prices.get(item.pk), closes[item.pk], forecasts.get(item.pk), widest=widest)
@@ -209,9 +209,9 @@ def _recent_closes(instruments: Sequence[Instrument], newest: date | None) -> di
     return closes
 
 
-def _reach(forecast: Forecast | None) -> float:
+def _largest_move(forecast: Forecast | None) -> float:
     span = span_of(forecast)
-    return reach_of(span, float(forecast.last_price)) if span and forecast and forecast.last_price else 0.0
+    return largest_move(span, float(forecast.last_price)) if span and forecast and forecast.last_price else 0.0
 
 
 def _board_row(
@@ -224,7 +224,7 @@ def _board_row(
 ) -> BoardRow:
     shown = [float(close) for close in closes[-SPARK_SESSIONS:]]
     span = span_of(forecast)
-    reach = (
-        reach_bar(span, float(forecast.last_price), reach=widest) if span and forecast and forecast.last_price else None
+    risk_bar = (
+        move_bar(span, float(forecast.last_price), scale=widest) if span and forecast and forecast.last_price else None
     )
-    return BoardRow(instrument, latest, forecast, sparkline(shown, span), reach)
+    return BoardRow(instrument, latest, forecast, sparkline(shown, span), risk_bar)

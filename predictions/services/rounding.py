@@ -20,8 +20,8 @@ PRICE_LIMIT = 1e12
 PRICE_DECIMALS = 12
 PRICE_STEP = Decimal(1).scaleb(-PRICE_DECIMALS)
 PROBABILITY_STEP = Decimal("0.000001")
-# Above this, neighbouring floats are more than one step apart.
-EXACT_STEPS = 2.0**53
+# Below this, floats hold every whole number.
+EXACT_FLOATS = 2.0**53
 # Relative; the quotient of two floats is a thousand times closer to that of their decimals.
 TIE_TOLERANCE = 1e-12
 
@@ -37,23 +37,20 @@ def intervals_on_tick(prices: FloatArray, ticks: Sequence[Decimal]) -> list[tupl
     prices: shape (n, 7), in the order of INTERVAL_COLUMNS, NaN where a value is missing. Rounding outwards never moves
     a bound past the price or past a wider bound. No price is below one tick.
     """
+    factors, scales = np.array([_parts(tick) for tick in ticks], dtype=np.int64).reshape(-1, 2).T
     usable: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(prices), axis=1)
     usable[usable] = (
         (np.diff(prices[usable], axis=1) >= 0).all(axis=1)
         & (prices[usable, INTERVAL_COLUMNS.index("predicted_price")] > 0)
         & (prices[usable, -1] < PRICE_LIMIT)
-        & (prices[usable, -1] / np.array(ticks, dtype=np.float64)[usable] < EXACT_STEPS)
+        & (prices[usable, -1] * scales[usable] < EXACT_FLOATS)
     )
     units = [tick for tick, chosen in zip(ticks, usable.tolist(), strict=True) if chosen]
     columns = [
-        [
-            _multiple_text(steps, unit)
-            for steps, unit in zip(
-                np.maximum(_steps(np.maximum(prices[usable, place], 0.0), units, rounding), 1).tolist(),
-                units,
-                strict=True,
-            )
-        ]
+        _quotient_texts(
+            np.maximum(_steps(np.maximum(prices[usable, place], 0.0), units, rounding), 1) * factors[usable],
+            scales[usable],
+        )
         for place, rounding in enumerate(_ROUNDINGS)
     ]
     rounded = zip(*columns, strict=True)
@@ -93,15 +90,18 @@ def _steps(values: FloatArray, units: Decimal | Sequence[Decimal], rounding: str
     return whole
 
 
-def _multiple_text(steps: int, unit: Decimal) -> str:
-    """Return the product of steps and unit."""
-    factor, scale, decimals = _parts(unit)
-    whole, part = divmod(steps * factor, scale)
-    return f"{whole}.{part:0{decimals}d}".rstrip("0") if part else str(whole)
+def _quotient_texts(numbers: IntArray, scales: IntArray) -> list[str]:
+    """Return each number divided by its scale, a power of ten."""
+    wholes, parts = np.divmod(numbers, scales)
+    return [
+        # The leading one of the sum keeps the zeros behind the point.
+        f"{whole}.{str(part + scale)[1:]}".rstrip("0") if part else str(whole)
+        for whole, part, scale in zip(wholes.tolist(), parts.tolist(), scales.tolist(), strict=True)
+    ]
 
 
 @lru_cache(maxsize=256)
-def _parts(unit: Decimal) -> tuple[int, int, int]:
-    """Return a unit as a whole number over a power of ten: (number, power, exponent)."""
+def _parts(unit: Decimal) -> tuple[int, int]:
+    """Return a unit as a whole number and the power of ten that divides it."""
     decimals = max(0, -int(unit.normalize().as_tuple().exponent))
-    return int(unit.scaleb(decimals)), 10**decimals, decimals
+    return int(unit.scaleb(decimals)), 10**decimals

@@ -16,7 +16,7 @@ from predictions.errors import LedgerBroken
 from predictions.ledger_payload import GENESIS, SCHEMA, LedgerMapping, chain_hash
 from predictions.models import Forecast, ForecastInput, LedgerCheck, LedgerHead, Outcome
 from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
-from predictions.selectors.ledger import LedgerRow, forecast_rows, input_blocks, outcome_rows
+from predictions.selectors.ledger import LedgerRow, chain_rows, input_blocks, outcome_rows
 from predictions.services.input_blocks import checked_numbers
 
 log = structlog.get_logger(__name__)
@@ -166,7 +166,7 @@ def _verify_chain(expected: Sequence[_Expected]) -> tuple[int, str]:
     remaining: Iterator[_Expected] = iter(expected)
     head = next(remaining, None)
     previous, count = GENESIS, 0
-    for row in forecast_rows(compared=True):
+    for row in chain_rows(compared=True):
         if row.previous_hash != previous:
             raise _forecast_fault(row.key, BROKEN_LINK, count)
         if chain_hash(previous, row.payload) != row.entry_hash:

@@ -89,7 +89,7 @@ def said(stock: Instrument, version: ModelVersion, horizon: int, **fields: Any) 
         "probability_beats_median": Decimal("0.5"),
         "signal": Forecast.Signal.BUY if horizon == 5 else Forecast.Signal.HOLD,
         "signal_meaning": "rise" if horizon == 5 else "",
-        "signal_reason": "The chance of a rise is 4 points above usual." if horizon == 5 else "No demonstrated edge.",
+        "signal_reason": "The chance of a rise is 4 points above usual." if horizon == 5 else "No proven edge.",
         "confidence": Decimal("0.58"),
         "lower_80": times("0.97"),
         "upper_80": times("1.07"),
@@ -99,7 +99,7 @@ def said(stock: Instrument, version: ModelVersion, horizon: int, **fields: Any) 
         "upper_99": times("1.15"),
         "volatility_rises": None if horizon == 1 else Decimal("0.43"),
         "big_move": Decimal("0.21"),
-        "risk_level": "raised",
+        "risk_level": "elevated",
         "drivers": [
             {"name": "ret_5", "words": "Fell over the last week", "contribution": "0.02", "direction": "up"},
             {"name": "vol", "words": "Restless of late", "contribution": "-0.01", "direction": "down"},

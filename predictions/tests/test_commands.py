@@ -36,7 +36,7 @@ def test_the_table_has_price_intervals_signal_probabilities_and_risk(apple: Inst
     cells = [cell.strip() for cell in line.strip("│").split("│")]
     assert cells == [
         "AAPL", "2023-09-14", "2023-09-21", "100.00", "102.00", "99.00 to 105.00", "95.00 to 109.00", "HOLD", "56.0%",
-        "54.5%", "usual",
+        "54.5%", "normal",
     ]  # fmt: skip
     assert "Forecasts 5 sessions ahead · model v1 · sample data · prices are old" in table
     assert "not investment advice" in table

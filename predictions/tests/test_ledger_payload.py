@@ -97,7 +97,7 @@ def test_decimal_text_of_known_values(value: str, text: str) -> None:
 
 
 def test_stored_payloads_are_canonical_and_begin_with_their_schema(awkward: list[Forecast]) -> None:
-    rows = list(stored.forecast_rows(compared=True))
+    rows = list(stored.chain_rows(compared=True))
     assert [row.key for row in rows] == [row.pk for row in awkward]
     for row in rows:
         assert row.payload.startswith('{"_schema":1,')
@@ -116,11 +116,11 @@ def test_the_comparison_does_not_depend_on_settings_of_the_session() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL TIME ZONE 'Asia/Tokyo'")
         cursor.execute("SET LOCAL datestyle = 'German'")
-    assert {row.fault for row in stored.forecast_rows(compared=True)} == {None}
+    assert {row.fault for row in stored.chain_rows(compared=True)} == {None}
 
 
 def test_a_chain_begins_with_genesis_and_links_each_row_to_the_one_before(awkward: list[Forecast]) -> None:
-    rows = list(stored.forecast_rows())
+    rows = list(stored.chain_rows())
     assert [row.previous_hash for row in rows] == [GENESIS, *(row.entry_hash for row in rows[:-1])]
     assert [row.entry_hash for row in rows] == [chain_hash(row.previous_hash, row.payload) for row in rows]
     assert [row.pk for row in awkward] == sorted(row.pk for row in awkward)
@@ -129,13 +129,13 @@ def test_a_chain_begins_with_genesis_and_links_each_row_to_the_one_before(awkwar
 def test_rows_are_read_in_several_queries_without_loss(
     awkward: list[Forecast], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = list(stored.forecast_rows())
+    whole = list(stored.chain_rows())
     keys = [row.pk for row in awkward]
     for size in (1, 2, 3, 6, 7):
         monkeypatch.setattr(stored, "ROWS_PER_QUERY", size)
-        assert list(stored.forecast_rows()) == whole
-        assert list(stored.forecast_rows(after=keys[0], through=keys[4])) == whole[1:5]
-        assert list(stored.forecast_rows(after=keys[0], limit=3)) == whole[1:4]
+        assert list(stored.chain_rows()) == whole
+        assert list(stored.chain_rows(after=keys[0], through=keys[4])) == whole[1:5]
+        assert list(stored.chain_rows(after=keys[0], limit=3)) == whole[1:4]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_every_column_is_in_the_payload(
 ) -> None:
     columns = {field.attname for field in model._meta.concrete_fields} - {"payload", "previous_hash", "entry_hash"}
     expected = {by_content.get(name, name) for name in columns} | outside
-    assert set(mapping.keys()) == expected - ({"id"} if model is LedgerHead else set())
+    assert set(mapping.keys(1)) == expected - ({"id"} if model is LedgerHead else set())
 
 
 @pytest.mark.django_db

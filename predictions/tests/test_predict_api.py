@@ -58,7 +58,7 @@ def test_the_body_has_every_field_and_plain_numbers(told: Forecast, ask: Ask) ->
         "probability_up": 0.56,
         "base_rate_up": 0.54,
         "confidence_interval": {"80%": [99.0, 105.0], "95%": [95.0, 109.0], "99%": [90.0, 115.0]},
-        "risk": {"volatility_rises": 0.61, "big_move": 0.12, "level": "usual"},
+        "risk": {"volatility_rises": 0.61, "big_move": 0.12, "level": "normal"},
         "drivers": [{"name": "rsi_14", "words": "a rising price", "contribution": 0.031234, "direction": "up"}],
         "record": {
             **NOTHING_SCORED,

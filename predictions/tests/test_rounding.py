@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictions.ledger_payload import decimal_text
-from predictions.services.rounding import EXACT_STEPS, intervals_on_tick, price_texts, probability_texts
+from predictions.services.rounding import EXACT_FLOATS, intervals_on_tick, price_texts, probability_texts
 
 TICKS = [Decimal(tick) for tick in ("0.0000000001", "0.000001", "0.0001", "0.01", "0.05", "0.25", "1", "5", "10")]
 CENT = Decimal("0.01")
@@ -32,7 +32,8 @@ def ladders(draw: st.DrawFn) -> list[float]:
 @given(ladder=ladders(), tick=st.sampled_from(TICKS))
 def test_every_price_is_the_exact_multiple_of_its_tick(ladder: list[float], tick: Decimal) -> None:
     (rounded,) = intervals_on_tick(np.array([ladder]), [tick])
-    if ladder[-1] / float(tick) >= EXACT_STEPS:
+    scale = 10 ** max(0, -int(tick.normalize().as_tuple().exponent))
+    if ladder[-1] * scale >= EXACT_FLOATS:
         assert rounded is None
         return
     assert rounded is not None

@@ -73,7 +73,7 @@ ALTERED_COLUMNS = {
     "upper_99": "116",
     "volatility_rises": "0.62",
     "big_move": "0.13",
-    "risk_level": "'calm'",
+    "risk_level": "'low'",
     "drivers": "'[]'",
     "model_version_id": "(SELECT max(id) FROM mlops_modelversion)",
     "fit": "'holdout'",
@@ -88,7 +88,7 @@ PAYLOAD_EDITS = {
     "a value": ("""'"predicted_price":"102"', '"predicted_price":"103"'""", ALTERED_PAYLOAD),
     "its schema": ("""'"_schema":1', '"_schema":2'""", UNKNOWN_SCHEMA),
     "a space": ("""'"_schema":1', '"_schema": 1'""", UNKNOWN_SCHEMA),
-    "a missing field": ("""'"risk_level":"usual",', ''""", "columns differ from its payload: risk_level"),
+    "a missing field": ("""'"risk_level":"normal",', ''""", "columns differ from its payload: risk_level"),
     "broken JSON": ("'}', ''", UNKNOWN_SCHEMA),
     "no number": ("""'"predicted_price":"102"', '"predicted_price":"high"'""", UNKNOWN_SCHEMA),
 }

@@ -149,4 +149,4 @@ def test_there_are_30_direction_features_and_each_feature_has_its_own_name_and_w
     assert cube.direction_names == DIRECTION_NAMES
     assert cube.volatility_names == VOLATILITY_NAMES
     assert set(DESCRIPTIONS) == {*DIRECTION_NAMES, *VOLATILITY_NAMES, *NEWS_NAMES}
-    assert description_of("rank_vol") == "the rank of volatility among the stocks followed"
+    assert description_of("rank_vol") == "the rank of volatility among the tracked stocks"

@@ -171,7 +171,7 @@ def test_random_walks_earn_no_signal_and_say_so() -> None:
     panel = small_panel()
     forecasts = forecast_panel(small_bundle(), panel, origin=session_of(panel, -1))
     calm = [predicted for predicted in forecasts if predicted.horizon_sessions > 1 and predicted.risk_level != "high"]
-    assert {(predicted.signal, predicted.signal_reason) for predicted in calm} == {("HOLD", "no demonstrated edge")}
+    assert {(predicted.signal, predicted.signal_reason) for predicted in calm} == {("HOLD", "no proven edge")}
 
 
 def test_a_planted_edge_becomes_a_buy() -> None:

@@ -62,7 +62,7 @@ def test_one_session_ahead_has_no_volatility_question() -> None:
     for predicted in forecasts_at(small_panel()):
         assert (predicted.volatility_rises is None) == (predicted.horizon_sessions == 1)
         assert 0 < number(predicted.big_move) < 1
-        assert predicted.risk_level in {"calm", "usual", "raised", "high"}
+        assert predicted.risk_level in {"low", "normal", "elevated", "high"}
 
 
 def test_drivers_are_five_at_most_and_strongest_first() -> None:
@@ -103,7 +103,7 @@ def test_an_instrument_far_behind_is_not_forecast() -> None:
     forecasts = forecasts_at(changed(small_panel(), 1, slice(-6, None), np.nan))
     silent = [predicted for predicted in forecasts if predicted.status == "abstained"]
     assert {predicted.symbol for predicted in silent} == {"S001"}
-    assert silent[0].reasons == ("its newest bar is 6 sessions older than the newest of the others",)
+    assert silent[0].reasons == ("its latest price is 6 trading days older than those of the other stocks",)
     assert (silent[0].predicted_price, silent[0].signal, silent[0].inputs) == (None, "", None)
     assert len(silent) == 4
 
@@ -124,12 +124,12 @@ def test_an_instrument_a_little_behind_has_wider_intervals() -> None:
 
 def test_a_new_listing_is_not_forecast() -> None:
     forecasts = forecasts_at(changed(small_panel(), 2, slice(0, 520), np.nan))
-    assert forecasts[8].reasons == ("it has 240 sessions of history; 253 are needed",)
+    assert forecasts[8].reasons == ("it has 240 trading days of history; 253 are needed",)
     assert forecasts[4].status == "issued"
 
 
 def test_an_instrument_without_bars_is_not_forecast() -> None:
-    assert forecasts_at(changed(small_panel(), 0, slice(None), np.nan))[0].reasons == ("it has no bars",)
+    assert forecasts_at(changed(small_panel(), 0, slice(None), np.nan))[0].reasons == ("this stock has no prices",)
 
 
 def test_a_feature_out_of_range_is_named() -> None:

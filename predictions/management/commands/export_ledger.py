@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from predictions.selectors.ledger import forecast_rows
+from predictions.selectors.ledger import chain_rows
 
 STANDARD_OUTPUT = "-"
 UNFINISHED = ".unfinished-"
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         count = 0
         try:
             with _opened(options["path"]) as file:
-                for row in forecast_rows(after=options["after"]):
+                for row in chain_rows(after=options["after"]):
                     file.write(row.line)
                     count += 1
         except OSError as error:
