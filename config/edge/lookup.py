@@ -190,8 +190,13 @@ class ForecastReader:
             self._read_commands.clear()
 
         def on_reply(found: Any) -> None:
-            # The reply is a list of fields, or an error of the server or the connection.
-            on_lookup(self._found([*counted, champion, *found], query, None) if isinstance(found, list) else None)
+            try:
+                failed = isinstance(found, Exception)
+                lookup = None if failed else self._found([*counted, champion, *found], query, None)
+            except Exception:
+                log.exception("lookup_failed")
+                lookup = None
+            on_lookup(lookup)
 
         try:
             self._client.send(self._read_command(query, None), on_reply)
