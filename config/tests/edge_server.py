@@ -2,18 +2,25 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import redis
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
+from config.devserver.paths import valkey_program
 from config.stream.protocol import Channels
 from config.stream.routing import stream_application
 from config.tests.waiting import wait_until
@@ -80,8 +87,9 @@ class Served:
     def __init__(self, application: Any, **options: Any) -> None:
         self._listener = socket.create_server((HOST, 0))
         self.port = int(self._listener.getsockname()[1])
-        defaults = {"lifespan": "on", "proxy_headers": False, "ws_per_message_deflate": False, "log_config": None}
-        self.server = uvicorn.Server(uvicorn.Config(application, **defaults, timeout_graceful_shutdown=1, **options))
+        usual = {"lifespan": "on", "proxy_headers": False, "ws_per_message_deflate": False}
+        chosen = {**usual, "log_config": None, "timeout_graceful_shutdown": 1, **options}
+        self.server = uvicorn.Server(uvicorn.Config(application, **chosen))
         self.thread = threading.Thread(target=self.server.run, args=([self._listener],), daemon=True)
 
     def start(self) -> None:
@@ -90,7 +98,7 @@ class Served:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(60)
+        self.thread.join(10)
         self._listener.close()
 
 
@@ -139,3 +147,43 @@ class Client:
 def open_client(address: str, **options: Any) -> connect:
     """A connection without a proxy from the environment; use as `async with`."""
     return connect(address, proxy=None, **options)
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+class OwnRedis:
+    """A Redis that only this test uses and may stop and start again, which loses its data."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.url = f"redis://{HOST}:{port}/0"
+        self._command = [str(valkey_program()), "--port", str(port), "--bind", HOST, "--save", "", "--dir", str(folder)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]}
+        )
+        with redis.Redis.from_url(self.url) as client:
+            wait_until(partial(_answers, client), "Redis")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the process from answering until the block ends or `stop` is called in it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if self._process is not None:
+                self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
