@@ -51,10 +51,10 @@ def flat_bar(instrument: Instrument, session: date, close: str, **changes: Any) 
 def bar(session: date, close: int | str | Decimal = 100, **changes: Any) -> BarRecord:
     """Build a valid bar that closes at `close`, with these changes."""
     price = Decimal(close)
-    believable = BarRecord(
+    valid = BarRecord(
         session=session, open=price, high=price + 1, low=price - 1, close=price, adjusted_close=price, volume=1_000
     )
-    return replace(believable, **changes)
+    return replace(valid, **changes)
 
 
 def bars_between(first: date = FIRST, last: date = LAST, *, scale: int | str | Decimal = 1) -> list[BarRecord]:
