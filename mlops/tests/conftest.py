@@ -14,7 +14,7 @@ from mlops.forecasting.fitting import fit_bundle
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import Panel, no_progress
 from mlops.selectors import CHAMPION
-from mlops.services.serving import forget_bundles
+from mlops.services.serving import clear_bundle_cache
 from mlops.tests.broker import Sent, celery_application
 from mlops.tests.factories import small_fit
 from store.client import redis_client
@@ -53,9 +53,9 @@ def bundle(market: Panel) -> Bundle:
 @pytest.fixture
 def fresh_memory() -> Iterator[None]:
     """A process that has loaded no model yet."""
-    forget_bundles()
+    clear_bundle_cache()
     yield
-    forget_bundles()
+    clear_bundle_cache()
 
 
 @pytest.fixture
