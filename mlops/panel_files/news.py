@@ -27,7 +27,7 @@ def add_news(panel: Panel, path: Path) -> NewsFile:
     """Add the scores and counts of a CSV or Parquet file to the panel: symbol, date, score in [-1, 1], articles.
 
     The date is the session at whose close the articles were known. Without a count a score means one article. Only the
-    first row of a symbol and session counts. Raises PanelFileUnusable, also if no row matches the panel.
+    first row of a symbol and session counts. Raises PanelFileUnusable, also if no score matches the panel.
     """
     table = read_table(path)
     names = {meaning: table.column(meaning) for meaning in (*REQUIRED, "articles")}
@@ -55,7 +55,7 @@ def add_news(panel: Panel, path: Path) -> NewsFile:
     if len(valid) < good.sum():
         left_out["duplicate_session"] = int(good.sum()) - len(valid)
     if not sessions_with_news[valid].any():
-        raise PanelFileUnusable(path.name, "no row matches a symbol and session of the bars")
+        raise PanelFileUnusable(path.name, "no score matches a symbol and session of the bars")
     score, count = np.full(panel.close.shape, np.nan), np.zeros(panel.close.shape)
     score[rows[valid], columns[valid]] = scores[valid]
     count[rows[valid], columns[valid]] = np.where(sessions_with_news[valid], counts[valid], 0.0)

@@ -173,7 +173,7 @@ def test_sessions_long_before_any_calendar(tmp_path: Path) -> None:
         ("date,AAA\n2020-01-02,red\n", "no valid bar"),
         ("symbol,date,close\nA,2020-01-02,-3\n", "no valid bar"),
         ("date,AAA,AAA\n2020-01-02,1,2\n", "its header repeats AAA"),
-        ("PAR1 and nothing else", "it begins like Parquet"),
+        ("PAR1 and nothing else", "it starts like Parquet"),
     ],
 )
 def test_files_that_hold_no_panel(tmp_path: Path, text: str, reason: str) -> None:
@@ -244,8 +244,8 @@ def test_news_that_fit_nowhere_are_counted(tmp_path: Path) -> None:
     ("table", "reason"),
     [
         (scores().drop(columns="Score"), "missing columns: score"),
-        (scores(Ticker=["X", "Y", "Z"]), "no score for a symbol and session"),
-        (scores(Score=["good", "bad", ""]), "no score for a symbol and session"),
+        (scores(Ticker=["X", "Y", "Z"]), "no score matches a symbol and session"),
+        (scores(Score=["good", "bad", ""]), "no score matches a symbol and session"),
     ],
 )
 def test_files_that_hold_no_news(tmp_path: Path, table: pd.DataFrame, reason: str) -> None:
