@@ -17,7 +17,7 @@ NAN = np.nan
 
 @numba.njit(cache=True)
 def named_columns(close, levels, squares, out):  # noqa: PLR0915  # a single pass makes it the lower bound
-    """Fill the 23 columns that need closes only. close: (m, n), one row per symbol; levels, squares: (n,) scratch; out: float32 (m, n, 23)."""
+    """Fill the 23 columns. close: (m, n), a row per symbol; levels, squares: (n,) scratch; out: float32 (m, n, 23)."""
     spans = (5, 10, 21, 63, 126)
     roots = (np.sqrt(5.0), np.sqrt(10.0), np.sqrt(21.0), np.sqrt(63.0), np.sqrt(126.0))
     root_year, root_50, root_200 = np.sqrt(231.0), np.sqrt(50.0), np.sqrt(200.0)
