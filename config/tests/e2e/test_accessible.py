@@ -48,8 +48,8 @@ def test_axe_finds_nothing(open_page: OpenPage, scheme: Scheme) -> None:
 def test_axe_finds_nothing_in_the_pages_of_an_account(open_page: OpenPage, scheme: Scheme) -> None:
     ada = outside_loop(lambda: User.objects.create_user("ada@example.com", "correct horse battery"))
     accept_documents(user=ada, now=timezone.now())
-    details = {"name": "my script", "scopes": ["read", "predict"], "expires_at": None}
-    key, _ = outside_loop(lambda: create_api_key(owner=ada, now=timezone.now(), **details))
+    now, scopes = timezone.now(), ["read", "predict"]
+    key, _ = outside_loop(lambda: create_api_key(owner=ada, name="my script", scopes=scopes, expires_at=None, now=now))
     page = open_page("/accounts/login/", viewport=PHONE, scheme=scheme)
     page.get_by_label("E-mail address").fill(ada.email)
     page.get_by_label("Password").fill("correct horse battery")

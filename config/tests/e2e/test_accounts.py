@@ -69,7 +69,7 @@ def test_an_account_from_sign_up_to_deletion(open_page: OpenPage, mailbox: Mailb
     page.get_by_role("button", name="Yes, confirm it").click()
     expect(page.get_by_role("link", name=NEW_EMAIL)).to_be_visible()
 
-    page.get_by_role("link", name="Change password").click()
+    page.get_by_role("link", name="Change the password").click()
     page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
     page.get_by_label("Confirm password").fill(NEW_PASSWORD)

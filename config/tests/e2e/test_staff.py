@@ -45,7 +45,7 @@ def test_staff_promote_a_version_and_start_a_training(open_page: OpenPage, rival
     page.get_by_role("link", name="Train now").click()
     page.locator("textarea[name=reason]").fill("new prices")
     page.get_by_role("button", name="Train").click()
-    expect(page.locator("body")).to_contain_text("The training is queued")
+    expect(page.locator("body")).to_contain_text("Training queued.")
     assert TrainingRun.objects.get().reason == "new prices"
 
 
