@@ -26,9 +26,9 @@ from mlops.services.serving import bundle_of
 from predictions.conf import DISCLAIMER
 from predictions.ledger_payload import GENESIS, chain_hash, instant_text
 from predictions.models import Forecast, Toolchain
-from predictions.readpath.bodies import ReadyAnswer, encoded
-from predictions.readpath.cache import write
-from predictions.selectors.record import records_of
+from predictions.readpath.cache import write_entries
+from predictions.readpath.rendering import RenderedForecast, encode_json
+from predictions.selectors.track_record import track_records
 from store.client import redis_client
 
 LEVELS = (80, 95, 99)
@@ -55,7 +55,7 @@ def published_least(*, now):
     told = [one for one in told if one.status == "issued"]
     toolchain = Toolchain.objects.latest("pk")
     targets = {horizon: session_after("XNYS", origin, horizon).isoformat() for horizon in HORIZONS}
-    records = records_of([("live", one.horizon_sessions, instruments[one.symbol].pk) for one in told])
+    records = track_records([("live", one.horizon_sessions, instruments[one.symbol].pk) for one in told])
     bodies = []
     until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     with ThreadPoolExecutor(THREADS) as pool, transaction.atomic(), connection.cursor() as cursor:
@@ -166,7 +166,7 @@ def body_of(texts, drivers, version, record, horizon):
 def answers_of(bodies, until):
     for _, body in bodies:
         body["fresh_until"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return [(instrument_id, ReadyAnswer(body, encoded(body))) for instrument_id, body in bodies]
+    return [(instrument_id, RenderedForecast(body, encode_json(body))) for instrument_id, body in bodies]
 
 
 def tell(answers, version, now, until):
@@ -177,10 +177,10 @@ def tell(answers, version, now, until):
         key = f"fc:{version}:{body['symbol']}:{body['horizon']}"
         entries.append((key, (told.text, told.stale_text, body["status"].encode())))
         by_instrument.setdefault(instrument_id, []).append(told)
-    write(entries, now=now, fresh_until=until, stale=False)
+    write_entries(entries, now=now, fresh_until=until, stale=False)
     publish_encoded([
         (f"forecasts.instrument.{key}",
-         encoded({"type": "change", "channel": "forecasts", "symbol": told[0].body["symbol"],
+         encode_json({"type": "change", "channel": "forecasts", "symbol": told[0].body["symbol"],
                   "as_of": told[0].body["as_of"], "stale": False})[:-1]
          + b',"forecasts":[' + b",".join([one.text for one in told]) + b"]}")
         for key, told in by_instrument.items()

@@ -30,7 +30,7 @@ class PriceSpan:
             raise ValueError("the intervals must be nested around the forecast price")
 
 
-class Said(Protocol):
+class PriceForecast(Protocol):
     """A forecast's prices as they are stored; all None for an abstention."""
 
     predicted_price: Any
@@ -92,7 +92,7 @@ class ChartSubject:
     origin: date | None = None
 
 
-def span_of(said: Said | None) -> PriceSpan | None:
+def span_of(said: PriceForecast | None) -> PriceSpan | None:
     """The prices of an issued forecast as floats; None for an abstention or no forecast."""
     if said is None or said.predicted_price is None:
         return None
@@ -142,12 +142,12 @@ def interval_bar(span: PriceSpan, last: float) -> IntervalBar:
     )
 
 
-def reach_of(span: PriceSpan, last: float) -> float:
+def largest_move(span: PriceSpan, last: float) -> float:
     """The larger of the two moves from the last price to the ends of the 95 % interval, as a ratio."""
     return max(abs(span.lower_95 / last - 1), abs(span.upper_95 / last - 1))
 
 
-def reach_bar(span: PriceSpan, last: float, *, reach: float) -> IntervalBar:
+def move_bar(span: PriceSpan, last: float, *, reach: float) -> IntervalBar:
     """The intervals as moves from the last price on a line from -reach to +reach: the same scale for every stock."""
 
     def position(price: float) -> float:

@@ -81,7 +81,7 @@ def key(told: Forecast) -> str:
 
 
 def keep(told: Forecast, *, age_s: float = 0) -> None:
-    cache.keep([told], stale=False, now=datetime.now(UTC) - timedelta(seconds=age_s))
+    cache.cache_forecasts([told], stale=False, now=datetime.now(UTC) - timedelta(seconds=age_s))
 
 
 def by(key: str, **headers: str) -> dict[str, str]:
@@ -211,7 +211,7 @@ def test_a_miss_and_an_expired_answer_are_renewed_from_the_database(
     body = httpx.get(edge + PATH, headers=by(key)).json()
     assert body["id"] == told.pk
     assert datetime.fromisoformat(body["fresh_until"]) > datetime.now(UTC)
-    assert redis_client().exists(cache.key_of("v1", "AAPL", 5)) == 1
+    assert redis_client().exists(cache.cache_key("v1", "AAPL", 5)) == 1
     answer = httpx.get(edge + PATH, headers=by(key))
     assert answer.json() == body
     assert answer.headers["ratelimit"].startswith('"free";r=58;')

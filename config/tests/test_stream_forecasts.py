@@ -15,7 +15,7 @@ from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
 from predictions.live import forecasts as live
-from predictions.readpath.bodies import answers_of
+from predictions.readpath.rendering import render_forecasts
 from predictions.tests.factories import bar, forecasts, model_version, stock
 from store.client import redis_client
 
@@ -83,7 +83,7 @@ def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> Non
         store.delete(sequence_key(topic_of(instrument).name), messages_key(topic_of(instrument).name))
     messages: list[live.ForecastMessage] = [
         {"instrument_id": row.instrument_id, "answer": answer}
-        for row, answer in zip(rows, answers_of(rows, stale=False, now=NOW), strict=True)
+        for row, answer in zip(rows, render_forecasts(rows, stale=False, now=NOW), strict=True)
     ]
     assert live.push_forecasts(messages) == 2
     (text,) = store.lrange(messages_key(topic_of(apple).name), 0, -1)
@@ -105,7 +105,7 @@ def test_no_forecasts_send_nothing() -> None:
 def test_a_push_that_cannot_be_sent_spoils_nothing(apple: Instrument) -> None:
     (row,) = forecasts([apple])
     elsewhere = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
-    (answer,) = answers_of([row], stale=False, now=NOW)
+    (answer,) = render_forecasts([row], stale=False, now=NOW)
     message: live.ForecastMessage = {"instrument_id": apple.pk, "answer": answer}
     with override_settings(HINDCAST_SITE=elsewhere):
         assert live.push_forecasts([message]) == 0

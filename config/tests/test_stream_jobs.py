@@ -17,7 +17,7 @@ from marketdata import clock
 from mlops.tests.factories import model_version
 from predictions.live import jobs
 from predictions.models import BatchJob
-from predictions.services.batch import answer_piece, open_batch
+from predictions.services.batch import open_batch, process_piece
 
 
 def person(name: str) -> User:
@@ -59,7 +59,7 @@ def _signed_in() -> tuple[str, str, Callable[[], bool]]:
 
 def _answered(piece_pk: int) -> bool:
     try:
-        return answer_piece(piece_pk=piece_pk, now=clock.now())
+        return process_piece(piece_pk=piece_pk, now=clock.now())
     finally:
         connections.close_all()
 

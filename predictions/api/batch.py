@@ -22,7 +22,7 @@ from accounts.services.idempotency import has_started, respond_once
 from marketdata import clock
 from marketdata.api.base import ApiView
 from marketdata.api.schema import RESPONSE_HEADERS, problem_responses, response_header
-from predictions.api.batch_forms import (
+from predictions.api.batch_serializers import (
     CANCELLED,
     JOB,
     WAITING,
@@ -32,14 +32,14 @@ from predictions.api.batch_forms import (
     BatchPageOut,
     PageIn,
 )
-from predictions.conf import MOST_AT_ONCE, MOST_IN_A_BATCH
+from predictions.conf import MAX_BATCH_SYMBOLS, MAX_IMMEDIATE_SYMBOLS
 from predictions.errors import BatchNeedsOwner
 from predictions.jobs import enqueue_pieces
 from predictions.models import BatchJob, BatchPiece
-from predictions.readpath.bodies import encoded
-from predictions.readpath.many import PROBLEM, Said, said_about
+from predictions.readpath.batch_lookup import PROBLEM, SymbolResult, lookup_many
+from predictions.readpath.rendering import encode_json
 from predictions.selectors.batch import job_of, piece_of
-from predictions.services.batch import cancel_batch, error_of, open_batch
+from predictions.services.batch import cancel_batch, deserialize_error, open_batch
 
 POLL_AFTER_S = 1
 JSON = "application/json"
@@ -58,7 +58,7 @@ class BatchCreate(ApiView):
         """
         asked: Any = request.data
         symbols = asked.get("symbols") if isinstance(asked, dict) else None
-        if not isinstance(symbols, list) or not 1 < len(symbols) <= MOST_IN_A_BATCH:
+        if not isinstance(symbols, list) or not 1 < len(symbols) <= MAX_BATCH_SYMBOLS:
             return 1
         http = request._request
         return 1 if has_started(http, caller=principal_of(http).bucket, now=clock.now()) else len(symbols)
@@ -97,18 +97,18 @@ class BatchCreate(ApiView):
         words, horizon = form.validated_data["symbols"], form.validated_data["horizon"]
         return respond_once(
             request._request,
-            encoded(form.validated_data),
+            encode_json(form.validated_data),
             partial(self._answer, request, words, horizon),
             caller=principal_of(request._request).bucket,
             now=clock.now(),
         )
 
     def _answer(self, request: Request, words: list[str], horizon: int) -> HttpResponse:
-        if len(words) <= MOST_AT_ONCE:
-            return _at_once(said_about(words, horizon, now=clock.now()))
+        if len(words) <= MAX_IMMEDIATE_SYMBOLS:
+            return _at_once(lookup_many(words, horizon, now=clock.now()))
         caller = principal_of(request._request)
         if caller.user_id is None:
-            raise BatchNeedsOwner(MOST_AT_ONCE)
+            raise BatchNeedsOwner(MAX_IMMEDIATE_SYMBOLS)
         caller.require(Scope.PREDICT)
         job = open_batch(owner_id=caller.user_id, words=words, horizon=horizon, now=clock.now())
         enqueue_pieces(job.pieces.order_by("number").values_list("pk", flat=True))
@@ -162,18 +162,18 @@ class BatchState(ApiView):
         return Response(BatchJobOut(job).data, headers=NOT_KEPT)
 
 
-def _at_once(told: list[Said]) -> HttpResponse:
+def _at_once(told: list[SymbolResult]) -> HttpResponse:
     """The answers, put together from ready-made bytes."""
     body = b'{"predictions":[' + b",".join(_encoded(said) for said in told) + b"]}"
     return HttpResponse(body, content_type=JSON, headers=NOT_KEPT)
 
 
-def _encoded(said: Said) -> bytes:
+def _encoded(said: SymbolResult) -> bytes:
     head = json.dumps({"symbol": said.word, "status": said.status}, separators=(",", ":")).encode()
     if said.body is not None:
         return head[:-1] + b',"forecast":' + said.body + b"}"
     assert said.error is not None
-    return head[:-1] + b',"problem":' + encoded(_problem(said.error)) + b"}"
+    return head[:-1] + b',"problem":' + encode_json(_problem(said.error)) + b"}"
 
 
 def _answers(job: BatchJob, piece: BatchPiece) -> list[dict[str, Any]]:
@@ -187,7 +187,7 @@ def _answers(job: BatchJob, piece: BatchPiece) -> list[dict[str, Any]]:
 def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
     if answer["status"] != PROBLEM:
         return dict(answer)
-    return {"symbol": answer["symbol"], "status": PROBLEM, "problem": _problem(error_of(answer))}
+    return {"symbol": answer["symbol"], "status": PROBLEM, "problem": _problem(deserialize_error(answer))}
 
 
 def _problem(error: Exception) -> dict[str, Any]:

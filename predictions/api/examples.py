@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from predictions.api.batch_forms import JOB
+from predictions.api.batch_serializers import JOB
 
 ANSWERS: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text(encoding="utf-8"))
 

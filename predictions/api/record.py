@@ -15,7 +15,7 @@ from marketdata.api.renderers import CsvRenderer
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses
 from marketdata.selectors import instrument_by_symbol
 from mlops.selectors import version_named
-from predictions.api.record_forms import (
+from predictions.api.record_serializers import (
     SHOWN_KINDS,
     WINDOW_NAMES,
     HistoryIn,
@@ -26,8 +26,8 @@ from predictions.api.record_forms import (
     cursor_of,
 )
 from predictions.models import Forecast
-from predictions.selectors.history import COLUMNS, History, Wanted, history_of
-from predictions.selectors.metrics import Asked, metrics_of, window_name
+from predictions.selectors.history import COLUMNS, History, HistoryQuery, history_of
+from predictions.selectors.metrics import MetricsQuery, metrics_of, window_name
 
 TABLES = {(200, "text/csv"): str, 304: NOT_MODIFIED}
 
@@ -57,7 +57,7 @@ class HistoryView(ReadView):
         asked = self.validated_query(request)
         instrument = instrument_by_symbol(symbol)
         kinds = [asked["kind"]] if "kind" in asked else SHOWN_KINDS
-        wanted = Wanted(asked["days"], kinds, asked.get("horizon"), asked["limit"], asked.get("cursor"))
+        wanted = HistoryQuery(asked["days"], kinds, asked.get("horizon"), asked["limit"], asked.get("cursor"))
         found = history_of(instrument, wanted)
         cursor = cursor_of(found.next_after) if found.next_after else None
         following = _following(request, instrument.symbol, asked, cursor)
@@ -98,7 +98,9 @@ class MetricsView(ReadView):
         """The part of the record that was asked for."""
         asked = self.validated_query(request)
         version = version_named(asked["version"]).version if "version" in asked else None
-        found = metrics_of(Asked(asked.get("kind"), asked.get("horizon"), WINDOW_NAMES[asked["window"]], version))
+        found = metrics_of(
+            MetricsQuery(asked.get("kind"), asked.get("horizon"), WINDOW_NAMES[asked["window"]], version)
+        )
         figures = {name: value for name, value in found.figures.items() if name not in ("n", "hits")}
         return Response(
             {

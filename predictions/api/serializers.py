@@ -6,7 +6,7 @@ from rest_framework import serializers
 from marketdata.api.fields import StrictInteger
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
-from predictions.readpath.bodies import LEVELS
+from predictions.readpath.rendering import LEVELS
 
 MOST_ENTRIES = 5_000
 
@@ -71,7 +71,7 @@ Intervals = type(
 )
 
 
-class SaidOut(serializers.Serializer):
+class ForecastContentOut(serializers.Serializer):
     """What a forecast says for good; an abstention has null numbers and says why in `reasons`."""
 
     id = serializers.IntegerField()
@@ -102,7 +102,7 @@ class SaidOut(serializers.Serializer):
 
 
 @extend_schema_serializer(component_name="Forecast")
-class ForecastOut(SaidOut):
+class ForecastOut(ForecastContentOut):
     """One forecast as it is answered now; an abstention has null numbers and says why in `reasons`."""
 
     record = RecordOut()
@@ -111,7 +111,7 @@ class ForecastOut(SaidOut):
 
 
 @extend_schema_serializer(component_name="StoredForecast")
-class StoredForecastOut(SaidOut):
+class StoredForecastOut(ForecastContentOut):
     """One stored forecast: what was said, with what it was made from and how it is sealed. It never changes."""
 
     recorded_at = serializers.DateTimeField()

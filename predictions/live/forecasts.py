@@ -11,7 +11,7 @@ from marketdata.live import Topic, Topics, instrument_topics, publish_encoded
 from marketdata.selectors import prices_are_stale
 from marketdata.watched_instruments import mark_watched
 from predictions.conf import HORIZONS
-from predictions.readpath.bodies import ForecastBody, ReadyAnswer, bodies_of, encoded
+from predictions.readpath.rendering import ForecastPayload, RenderedForecast, encode_json, forecast_payloads
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ class ForecastMessage(TypedDict):
     """One published forecast: whose it is, and the API's answer."""
 
     instrument_id: int
-    answer: ReadyAnswer
+    answer: RenderedForecast
 
 
 def may_read(user: object) -> bool:
@@ -42,8 +42,8 @@ def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, A
     stale = prices_are_stale(now=now)
     keys = {topic.name: topic.instrument_pk for topic in topics}
     latest = [one for horizon in HORIZONS for one in latest_forecasts(horizon, among=keys.values()).values()]
-    bodies: dict[int, list[ForecastBody]] = {key: [] for key in keys.values()}
-    for forecast, body in zip(latest, bodies_of(latest, stale=stale, now=now), strict=True):
+    bodies: dict[int, list[ForecastPayload]] = {key: [] for key in keys.values()}
+    for forecast, body in zip(latest, forecast_payloads(latest, stale=stale, now=now), strict=True):
         bodies[forecast.instrument_id].append(body)
     return {topic.name: _content(topic.symbol, bodies[keys[topic.name]]) for topic in topics}
 
@@ -58,7 +58,7 @@ def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
 
     A store that cannot be reached costs the push and nothing else: an open page is brought up to date when it is back.
     """
-    told: dict[int, list[ReadyAnswer]] = {}
+    told: dict[int, list[RenderedForecast]] = {}
     for message in messages:
         told.setdefault(message["instrument_id"], []).append(message["answer"])
     outgoing = [(f"{TOPIC_PREFIX}{key}", _text(of_one)) for key, of_one in told.items()]
@@ -69,11 +69,11 @@ def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
         return 0
 
 
-def _text(told: Sequence[ReadyAnswer]) -> bytes:
+def _text(told: Sequence[RenderedForecast]) -> bytes:
     """The message about one stock, put together from answers that are bytes already."""
     bodies = [answer.body for answer in told]
     head = {"type": "change", "channel": NAME, **_head(bodies[0]["symbol"], bodies)}
-    return encoded(head)[:-1] + b',"forecasts":[' + b",".join([answer.text for answer in told]) + b"]}"
+    return encode_json(head)[:-1] + b',"forecasts":[' + b",".join([answer.text for answer in told]) + b"]}"
 
 
 def _content(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

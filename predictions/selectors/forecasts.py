@@ -15,16 +15,16 @@ from predictions.errors import ForecastUnknown, ReplayImpossible
 from predictions.models import Forecast, ForecastInput, Toolchain
 
 # Of the rows that a forecast refers to, what is told with it.
-TOLD_OF: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+RELATED_COLUMNS: dict[str, tuple[type[Model], tuple[str, ...]]] = {
     "instrument": (Instrument, ("symbol",)),
     "model_version": (ModelVersion, ("version", "artifact_sha256")),
     "toolchain": (Toolchain, ("versions",)),
     "inputs": (ForecastInput, ("sha256",)),
 }
-TOLD_SQL = f"""
-SELECT f.*, {", ".join(f"{to}.{name} AS {to}_{name}" for to, (_, names) in TOLD_OF.items() for name in names)}
+PROVENANCE_SQL = f"""
+SELECT f.*, {", ".join(f"{to}.{name} AS {to}_{name}" for to, (_, names) in RELATED_COLUMNS.items() for name in names)}
 FROM predictions_forecast f
-{" ".join(f"LEFT JOIN {model._meta.db_table} {to} ON {to}.id = f.{to}_id" for to, (model, _) in TOLD_OF.items())}
+{" ".join(f"LEFT JOIN {one._meta.db_table} {to} ON {to}.id = f.{to}_id" for to, (one, _) in RELATED_COLUMNS.items())}
 WHERE f.id = %(forecast)s
 """
 
@@ -57,7 +57,7 @@ def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
     return {said.horizon_sessions: said for said in sorted(found, key=lambda said: said.horizon_sessions)}
 
 
-def forecasts_said(*, version: ModelVersion, origin: date, kind: str) -> set[tuple[int, int]]:
+def published_keys(*, version: ModelVersion, origin: date, kind: str) -> set[tuple[int, int]]:
     """What the version has said from `origin`: (instrument key, horizon) pairs."""
     said = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)
     return set(said.values_list("instrument_id", "horizon_sessions"))
@@ -72,16 +72,16 @@ def forecast_by_id(forecast_id: int) -> Forecast:
     return forecast
 
 
-def told_forecast(forecast_id: int) -> Forecast:
+def forecast_with_provenance(forecast_id: int) -> Forecast:
     """One stored forecast, and what is told of the rows it refers to; the rest of them is read when it is asked for.
 
     Raises ForecastUnknown.
     """
-    found: list[Any] = list(Forecast.objects.raw(TOLD_SQL, {"forecast": forecast_id}))
+    found: list[Any] = list(Forecast.objects.raw(PROVENANCE_SQL, {"forecast": forecast_id}))
     if not found:
         raise ForecastUnknown(forecast_id)
     forecast = found[0]
-    for relation, (model, names) in TOLD_OF.items():
+    for relation, (model, names) in RELATED_COLUMNS.items():
         key = getattr(forecast, f"{relation}_id")
         told = [getattr(forecast, f"{relation}_{name}") for name in names]
         row = None if key is None else model.from_db(forecast._state.db, ["id", *names], [key, *told])

@@ -16,12 +16,12 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from accounts.models import Plan, User
 from marketdata import clock
 from predictions import tasks
-from predictions.conf import BATCH_LIFE, LONGEST_PIECE, MOST_IN_A_BATCH, PIECE
+from predictions.conf import BATCH_RETENTION, MAX_BATCH_SYMBOLS, PIECE_CLAIM_TTL, PIECE_SIZE
 from predictions.models import BatchJob, BatchPiece, Forecast
-from predictions.readpath import many
-from predictions.selectors.batch import free_pieces
+from predictions.readpath import batch_lookup
+from predictions.selectors.batch import claimable_pieces
 from predictions.services import batch
-from predictions.services.batch import answer_piece, forget_old_batches, open_batch
+from predictions.services.batch import delete_expired_batches, open_batch, process_piece
 from predictions.tests.factories import abstention, forecasts, model_version, stock
 from store.client import redis_client
 from store.user_messages import user_group
@@ -107,11 +107,11 @@ def test_the_number_of_queries_does_not_grow_with_the_symbols(
     more = [stock(f"Y{number}") for number in range(30)]
     forecasts(more)
     now = clock.now()
-    many.said_about(["NVDA"], 5, now=now)
+    batch_lookup.lookup_many(["NVDA"], 5, now=now)
     with django_assert_num_queries(6):
-        few = many.said_about(["AAPL", "BRK.B"], 5, now=now)
+        few = batch_lookup.lookup_many(["AAPL", "BRK.B"], 5, now=now)
     with django_assert_num_queries(6):
-        rest = many.said_about([one.symbol for one in more], 5, now=now)
+        rest = batch_lookup.lookup_many([one.symbol for one in more], 5, now=now)
     assert all(one.body for one in [*few, *rest])
 
 
@@ -160,7 +160,7 @@ def test_while_the_database_is_away_kept_answers_are_told_and_the_rest_says_so(
     def away(*_: object, **__: object) -> Any:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(many, "champion", away)
+    monkeypatch.setattr(batch_lookup, "champion", away)
     told = ask(client, ["AAPL", "BRK.B"]).json()["predictions"]
     assert (told[0]["status"], told[1]["problem"]["status"]) == ("issued", 503)
     key = next(redis_client().scan_iter("fc:*:AAPL:5"))
@@ -193,33 +193,36 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
     channel = async_to_sync(layer.new_channel)()
     async_to_sync(layer.group_add)(user_group(ada.pk), channel)
     with django_capture_on_commit_callbacks() as sent:
-        answer = ask(client, ["AAPL", *words(PIECE + 4), "no such thing"])
+        answer = ask(client, ["AAPL", *words(PIECE_SIZE + 4), "no such thing"])
     assert (answer.status_code, len(sent)) == (202, 1)
     job = answer.json()
-    assert (job["status"], job["total"], job["pages"], job["url"]) == ("waiting", PIECE + 6, 2, answer["Location"])
+    assert (job["status"], job["total"], job["pages"], job["url"]) == ("waiting", PIECE_SIZE + 6, 2, answer["Location"])
     page = client.get(answer["Location"]).json()
-    assert [one["status"] for one in page["predictions"]] == ["waiting"] * PIECE
+    assert [one["status"] for one in page["predictions"]] == ["waiting"] * PIECE_SIZE
     assert (page["page"], page["next_page"]) == (1, 2)
 
     now = clock.now()
     with django_capture_on_commit_callbacks(execute=True):
         first, second = BatchPiece.objects.order_by("number").values_list("pk", flat=True)
-        assert answer_piece(piece_pk=second, now=now)
+        assert process_piece(piece_pk=second, now=now)
     page = client.get(answer["Location"], {"page": 2}).json()
     assert (page["status"], page["done"], page["problems"], page["next_page"]) == ("running", 6, 6, None)
     assert page["predictions"][-1]["problem"]["title"] == "Not a symbol"
     assert page["predictions"][0]["problem"]["title"] == "No such symbol"
 
     with django_capture_on_commit_callbacks(execute=True):
-        assert answer_piece(piece_pk=first, now=now)
+        assert process_piece(piece_pk=first, now=now)
     page = client.get(answer["Location"]).json()
-    assert (page["status"], page["done"], page["problems"]) == ("done", PIECE + 6, PIECE + 5)
+    assert (page["status"], page["done"], page["problems"]) == ("done", PIECE_SIZE + 6, PIECE_SIZE + 5)
     assert page["predictions"][0]["forecast"]["id"] == said[0].pk
     assert page["finished_at"] is not None
     messages = async_to_sync(received)(channel, 2)
     assert {message["topic"] for message in messages} == {f"jobs.batch.{job['id']}"}
     changes = [json.loads(message["text"]) for message in messages]
-    assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
+    assert [(one["seq"], one["state"], one["done"]) for one in changes] == [
+        (1, "running", 6),
+        (2, "done", PIECE_SIZE + 6),
+    ]
     beyond = client.get(answer["Location"], {"page": 3})
     assert (beyond.status_code, beyond.json()["detail"]) == (404, "The batch has no page 3.")
 
@@ -255,7 +258,7 @@ def test_a_call_sent_again_counts_as_one(client: Client, ada: User, said: list[F
 
 def test_more_symbols_than_a_job_may_have_count_as_one_call(client: Client, ada: User) -> None:
     Plan.objects.filter(pk="unlimited").update(per_minute=600)
-    answer = send_with_key(client, words(MOST_IN_A_BATCH + 1), "a-key")
+    answer = send_with_key(client, words(MAX_BATCH_SYMBOLS + 1), "a-key")
     assert (answer.status_code, left_of(answer)) == (400, 599)
 
 
@@ -275,12 +278,12 @@ def test_a_piece_is_answered_once_whoever_tries(ada: User, said: list[Forecast])
     now = clock.now()
     open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=now)
     (piece,) = BatchPiece.objects.all()
-    BatchPiece.objects.update(claimed_at=now - LONGEST_PIECE)
-    assert not answer_piece(piece_pk=piece.pk, now=now)
+    BatchPiece.objects.update(claimed_at=now - PIECE_CLAIM_TTL)
+    assert not process_piece(piece_pk=piece.pk, now=now)
     later = now + timedelta(seconds=1)
-    assert [one.pk for one in free_pieces(now=later)] == [piece.pk]
-    assert answer_piece(piece_pk=piece.pk, now=later)
-    assert not answer_piece(piece_pk=piece.pk, now=later + 2 * LONGEST_PIECE)
+    assert [one.pk for one in claimable_pieces(now=later)] == [piece.pk]
+    assert process_piece(piece_pk=piece.pk, now=later)
+    assert not process_piece(piece_pk=piece.pk, now=later + 2 * PIECE_CLAIM_TTL)
     job = BatchJob.objects.get()
     assert (job.done, job.state) == (1, "done")
 
@@ -295,24 +298,24 @@ def test_an_outage_leaves_the_piece_to_the_next_worker(
         raise OperationalError("the connection is lost")
 
     with monkeypatch.context() as patched:
-        patched.setattr(many, "champion", away)
+        patched.setattr(batch_lookup, "champion", away)
         with pytest.raises(OperationalError):
-            answer_piece(piece_pk=piece.pk, now=clock.now())
-    assert answer_piece(piece_pk=piece.pk, now=clock.now())
+            process_piece(piece_pk=piece.pk, now=clock.now())
+    assert process_piece(piece_pk=piece.pk, now=clock.now())
 
 
 def test_a_cancelled_job_keeps_what_is_answered_and_does_no_more(
     client: Client, ada: User, said: list[Forecast]
 ) -> None:
     now = clock.now()
-    job = open_batch(owner_id=ada.pk, words=words(PIECE + 1), horizon=5, now=now)
+    job = open_batch(owner_id=ada.pk, words=words(PIECE_SIZE + 1), horizon=5, now=now)
     first, second = BatchPiece.objects.order_by("number")
-    assert answer_piece(piece_pk=first.pk, now=now)
+    assert process_piece(piece_pk=first.pk, now=now)
     address = reverse("predictions-api:batch-job", args=(job.pk,))
     told = client.delete(address).json()
-    assert (told["status"], told["done"], told["total"]) == ("cancelled", PIECE, PIECE + 1)
+    assert (told["status"], told["done"], told["total"]) == ("cancelled", PIECE_SIZE, PIECE_SIZE + 1)
     assert client.delete(address).json() == told
-    assert not answer_piece(piece_pk=second.pk, now=now)
+    assert not process_piece(piece_pk=second.pk, now=now)
     assert client.get(address, {"page": 2}).json()["predictions"] == [{"symbol": "X100", "status": "cancelled"}]
     assert client.get(address).json()["predictions"][0]["status"] == "problem"
 
@@ -325,16 +328,16 @@ def test_a_job_that_goes_with_its_owner_meanwhile_is_nobodys_failure(
 
     def slowly(*asked: Any, **more: Any) -> Any:
         ada.delete()
-        return many.said_about(*asked, **more)
+        return batch_lookup.lookup_many(*asked, **more)
 
     monkeypatch.setattr(batch, "said_about", slowly)
-    assert not answer_piece(piece_pk=piece.pk, now=clock.now())
-    assert not answer_piece(piece_pk=piece.pk, now=clock.now())
+    assert not process_piece(piece_pk=piece.pk, now=clock.now())
+    assert not process_piece(piece_pk=piece.pk, now=clock.now())
 
 
 def test_what_is_done_cannot_be_cancelled(client: Client, ada: User, said: list[Forecast]) -> None:
     job = open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
-    answer_piece(piece_pk=job.pieces.get().pk, now=clock.now())
+    process_piece(piece_pk=job.pieces.get().pk, now=clock.now())
     answer = client.delete(reverse("predictions-api:batch-job", args=(job.pk,)))
     assert (answer.status_code, answer.json()["title"]) == (409, "The batch is done")
 
@@ -354,13 +357,15 @@ def test_lost_messages_are_found_and_old_jobs_forgotten(
     ada: User, said: list[Forecast], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
-    old = open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now() - BATCH_LIFE - timedelta(minutes=1))
+    old = open_batch(
+        owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now() - BATCH_RETENTION - timedelta(minutes=1)
+    )
     with django_capture_on_commit_callbacks() as sent:
         tasks.sweep_batches()
     assert len(sent) == 1
     assert not BatchJob.objects.filter(pk=old.pk).exists()
     assert BatchPiece.objects.count() == 1
-    assert forget_old_batches(now=clock.now()) == 0
+    assert delete_expired_batches(now=clock.now()) == 0
 
 
 @pytest.mark.parametrize(

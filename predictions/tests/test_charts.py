@@ -12,8 +12,8 @@ from predictions.charts import (
     PriceSpan,
     chart_body,
     interval_bar,
-    reach_bar,
-    reach_of,
+    largest_move,
+    move_bar,
     span_of,
     sparkline,
 )
@@ -111,8 +111,8 @@ def test_chart_body_is_columns_rounded_to_the_tick() -> None:
 
 def test_moves_are_drawn_on_one_scale_around_the_last_price() -> None:
     # From 100 to 95..115: -5 to +15 %. On a line of -20 to +20 %: 50 + 50 * m / .2 = 37.5, 87.5; 100 -> 50, 110 -> 75.
-    assert reach_of(SPAN, 100.0) == pytest.approx(0.15)
-    assert reach_of(SPAN, 120.0) == pytest.approx(25 / 120)
-    bar = reach_bar(SPAN, 100.0, reach=0.2)
+    assert largest_move(SPAN, 100.0) == pytest.approx(0.15)
+    assert largest_move(SPAN, 120.0) == pytest.approx(25 / 120)
+    bar = move_bar(SPAN, 100.0, reach=0.2)
     assert (bar.start_95, bar.width_95, bar.start_80, bar.width_80) == (37.5, 50.0, 50.0, 25.0)
     assert (bar.forecast, bar.last) == (62.5, 50.0)

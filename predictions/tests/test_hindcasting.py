@@ -22,7 +22,7 @@ from mlops.tests.conftest import artifact_root, fresh_memory
 from mlops.tests.factories import small_fit
 from predictions.models import Forecast, LedgerHead, Outcome
 from predictions.selectors.forecasts import has_hindcasts
-from predictions.selectors.metrics import Asked, metrics_of
+from predictions.selectors.metrics import MetricsQuery, metrics_of
 from predictions.services.hindcasting import HindcastReport, hindcast
 from predictions.services.publishing import publish_forecasts
 from predictions.tests.factories import NOW, model_version
@@ -72,7 +72,7 @@ def test_each_session_the_fit_had_not_seen_is_told_from_once_and_scored(champion
     # One session ahead of each of the four, for two stocks, lies within the bars; five sessions do not.
     assert set(Outcome.objects.values_list("forecast__horizon_sessions", flat=True)) == {1}
     assert has_hindcasts(champion)
-    assert metrics_of(Asked(None)).scored == {"live": 0, "shadow": 0, "hindcast": 8}
+    assert metrics_of(MetricsQuery(None)).scored == {"live": 0, "shadow": 0, "hindcast": 8}
     again = hindcast(sessions=120, now=later)
     assert (again.created, again.scored) == (0, 0)
 

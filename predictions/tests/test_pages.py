@@ -12,7 +12,16 @@ from marketdata.models import CorporateAction, DailyBar, Instrument
 from mlops.models import ModelVersion
 from predictions.models import AccuracySnapshot, Forecast
 from predictions.services.accuracy import update_accuracy
-from predictions.tests.scene import NOW, ORIGIN, Scene, came_true, said, scene, stocks_with_bars, trained
+from predictions.tests.scene import (
+    NOW,
+    ORIGIN,
+    Scene,
+    issued_forecast,
+    record_outcome,
+    scene,
+    stocks_with_bars,
+    trained,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -107,8 +116,8 @@ def test_home_before_the_first_publication_says_so(client: Client) -> None:
 
 def test_forecasts_of_other_versions_and_kinds_are_not_shown(client: Client, shown: Scene) -> None:
     stock = shown.instruments["AAPL"]
-    said(stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.")
-    said(stock, shown.version, 5, signal_reason="A hindcast.", kind=Forecast.Kind.HINDCAST)
+    issued_forecast(stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.")
+    issued_forecast(stock, shown.version, 5, signal_reason="A hindcast.", kind=Forecast.Kind.HINDCAST)
     for path in ("/", "/stocks/AAPL"):
         text = text_of(client, path)
         assert "Of a candidate." not in text
@@ -135,7 +144,7 @@ def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None
 def test_a_usual_chance_and_a_call_without_an_edge_are_said_plainly(client: Client, shown: Scene) -> None:
     usual = {"probability_up": Decimal("0.544"), "drivers": [], "signal": "HOLD", "signal_meaning": ""}
     later = ORIGIN.replace(day=22)
-    said(shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no proven edge", **usual)
+    issued_forecast(shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no proven edge", **usual)
     text = text_of(client, "/stocks/AAPL")
     assert "The usual rate: on direction the model adds nothing here" in text
     assert "HOLD No proven edge On past sessions its strongest calls did not clearly beat" in text
@@ -196,7 +205,7 @@ def test_text_that_is_no_symbol_is_not_found_and_not_echoed_as_markup(client: Cl
 
 
 def test_a_record_needs_enough_forecasts(client: Client, shown: Scene) -> None:
-    came_true(shown.forecasts["AAPL", 5], right=True)
+    record_outcome(shown.forecasts["AAPL", 5], right=True)
     update_accuracy(now=NOW)
     text = text_of(client, "/stocks/AAPL")
     assert (
@@ -206,10 +215,10 @@ def test_a_record_needs_enough_forecasts(client: Client, shown: Scene) -> None:
 
 
 def test_a_record_counts_first_outcomes_of_this_horizon_only(client: Client, shown: Scene) -> None:
-    came_true(shown.forecasts["AAPL", 5], right=False)
-    came_true(shown.forecasts["AAPL", 5], right=True, revision=1)
-    came_true(shown.forecasts["NVDA", 5], right=True)
-    came_true(shown.forecasts["AAPL", 10], right=True)
+    record_outcome(shown.forecasts["AAPL", 5], right=False)
+    record_outcome(shown.forecasts["AAPL", 5], right=True, revision=1)
+    record_outcome(shown.forecasts["NVDA", 5], right=True)
+    record_outcome(shown.forecasts["AAPL", 10], right=True)
     update_accuracy(now=NOW)
     text = text_of(client, "/stocks/AAPL?horizon=5")
     assert "2 of about 300 live forecasts scored. Right in 50.0 %;" in text
@@ -245,8 +254,8 @@ def test_old_prices_carry_a_ribbon(client: Client, shown: Scene) -> None:
 def test_chart_arrays_hold_bars_sessions_cone_and_past(
     client: Client, shown: Scene, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    past = said(shown.instruments["AAPL"], shown.version, 5, kind=Forecast.Kind.HINDCAST)
-    came_true(past, right=True)
+    past = issued_forecast(shown.instruments["AAPL"], shown.version, 5, kind=Forecast.Kind.HINDCAST)
+    record_outcome(past, right=True)
     with django_assert_num_queries(CHART_QUERIES):
         body = client.get("/stocks/AAPL/chart").json()
     stored = DailyBar.objects.filter(instrument=shown.instruments["AAPL"]).order_by("session")
@@ -264,7 +273,7 @@ def test_chart_arrays_hold_bars_sessions_cone_and_past(
 
 def test_forecasts_from_before_a_split_are_not_drawn(client: Client, shown: Scene) -> None:
     stock = shown.instruments["AAPL"]
-    came_true(said(stock, shown.version, 5, kind=Forecast.Kind.HINDCAST), right=True)
+    record_outcome(issued_forecast(stock, shown.version, 5, kind=Forecast.Kind.HINDCAST), right=True)
     CorporateAction.objects.create(
         instrument=stock, session=ORIGIN.replace(day=25), kind=CorporateAction.Kind.SPLIT, value=4, source="sample"
     )

@@ -19,11 +19,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from marketdata.calendars import session_after
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
-from predictions.api import record_forms
+from predictions.api import record_serializers
 from predictions.models import Forecast
 from predictions.selectors.history import COLUMNS
 from predictions.services.accuracy import update_accuracy
-from predictions.services.scoring import outcome_of, score_matured
+from predictions.services.scoring import build_outcome, score_matured
 from predictions.tests.factories import NOW, ORIGIN, TARGET, abstention, bar, forecast, forecasts, model_version, stock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
@@ -58,7 +58,7 @@ def judge(schema: dict[str, Any], path: str, status: str = "200") -> Draft202012
 
 
 def met(said: Forecast, close: str, revision: int = 0) -> None:
-    outcome_of(said, Decimal(close), revision=revision, now=NOW).save()
+    build_outcome(said, Decimal(close), revision=revision, now=NOW).save()
 
 
 def three_kinds(apple: Instrument) -> list[Forecast]:
@@ -245,7 +245,7 @@ def test_calls_stand_beside_all_stocks_of_their_sessions(apple: Instrument, ask:
     for origin, said in days.items():
         for one, (close, signal, meaning) in zip([apple, *others], said, strict=False):
             made = forecast(one, origin=origin, signal=signal, signal_meaning=meaning)
-            outcome = outcome_of(made, Decimal(close), revision=0, now=NOW)
+            outcome = build_outcome(made, Decimal(close), revision=0, now=NOW)
             outcome.call_right = right.get(close)
             outcome.save()
     update_accuracy(now=NOW, through=TARGET)
@@ -278,8 +278,8 @@ def test_forecasts_of_a_stock_that_is_traded_no_more_are_counted_apart(
 
 
 def test_the_cursor_of_the_example_is_one() -> None:
-    examples = json.loads((Path(record_forms.__file__).parent / "examples.json").read_text(encoding="utf-8"))
-    assert record_forms.CURSOR.fullmatch(examples["history"]["next_cursor"])
+    examples = json.loads((Path(record_serializers.__file__).parent / "examples.json").read_text(encoding="utf-8"))
+    assert record_serializers.CURSOR.fullmatch(examples["history"]["next_cursor"])
 
 
 def test_hindcasts_are_told_until_a_live_forecast_is_scored_and_never_with_it(apple: Instrument, ask: Ask) -> None:

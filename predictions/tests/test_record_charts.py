@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
+from predictions.accuracy_metrics import CalibrationBin
 from predictions.record_charts import Tick, calibration_chart, coverage_lines, time_chart
-from predictions.scores import CalibrationBin
 from predictions.selectors.metrics import Period
 
 

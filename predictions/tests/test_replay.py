@@ -27,7 +27,7 @@ from predictions import tasks
 from predictions.errors import ReplayImpossible
 from predictions.ledger_payload import decimal_text
 from predictions.models import Forecast, Toolchain
-from predictions.readpath import replays
+from predictions.readpath import replay_requests
 from predictions.services.publishing import publish_forecasts
 from predictions.services.replay import replay_forecast
 from predictions.tests.factories import abstention, model_version
@@ -169,7 +169,7 @@ def test_a_replay_by_http_comes_from_a_worker(
 @pytest.fixture
 def unattended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nobody takes what is sent, and callers wait a shorter time."""
-    monkeypatch.setattr(replays, "WAIT_S", 0.2)
+    monkeypatch.setattr(replay_requests, "WAIT_S", 0.2)
     with celery_application(project.CELERY_BROKER_URL, f"test-nobody-{time.monotonic_ns()}"):
         yield
 
@@ -196,20 +196,20 @@ def test_who_waits_too_long_is_told_where_the_answer_will_be(
 def test_no_more_than_two_callers_wait_in_a_process(
     published: list[Forecast], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replays, "WAIT_S", 60)
-    for _ in range(replays.MOST_WAITING):
-        assert replays._places.acquire(blocking=False)
+    monkeypatch.setattr(replay_requests, "WAIT_S", 60)
+    for _ in range(replay_requests.MAX_WAITING):
+        assert replay_requests._waiting_slots.acquire(blocking=False)
     try:
         began = time.monotonic()
         assert client.get(f"/api/v1/forecasts/{published[0].pk}/replay").status_code == 202
         assert time.monotonic() - began < 30
     finally:
-        for _ in range(replays.MOST_WAITING):
-            replays._places.release()
+        for _ in range(replay_requests.MAX_WAITING):
+            replay_requests._waiting_slots.release()
 
 
 def test_a_failure_in_the_worker_is_told_and_rises(published: list[Forecast], client: Client) -> None:
-    waiting = replays.open_replay(published[0].pk)
+    waiting = replay_requests.open_replay_request(published[0].pk)
     alter("UPDATE predictions_forecastinput SET rows = rows + 1")
     with pytest.raises(ValueError, match="reshape"):
         tasks.replay(waiting.token, published[0].pk)

@@ -12,7 +12,7 @@ from marketdata.models import DailyBar, Instrument
 from marketdata.provider_records import CorporateActionRecord
 from predictions.models import Forecast, Outcome, PendingForecast
 from predictions.services import scoring
-from predictions.services.scoring import ScoreReport, basis_factor, outcome_of, score_matured
+from predictions.services.scoring import ScoreReport, basis_factor, build_outcome, score_matured
 from predictions.tasks import score
 from predictions.tests.factories import (
     NOW,
@@ -60,7 +60,7 @@ def test_an_outcome_says_error_direction_and_which_intervals_held(apple: Instrum
 def test_an_unchanged_price_did_not_rise_and_a_bound_counts_as_inside(
     apple: Instrument, close: str, went_up: bool, right: bool, inside_80: bool
 ) -> None:
-    outcome = outcome_of(forecast(apple), Decimal(close), revision=0, now=NOW)
+    outcome = build_outcome(forecast(apple), Decimal(close), revision=0, now=NOW)
     assert (outcome.went_up, outcome.direction_right, outcome.inside_80) == (went_up, right, inside_80)
 
 

@@ -25,7 +25,7 @@ from predictions.models.ledger_mappings import FORECAST_MAPPING, OUTCOME_MAPPING
 from predictions.selectors import ledger as ledger_selectors
 from predictions.services import ledger
 from predictions.services.ledger import record_head
-from predictions.services.scoring import outcome_of
+from predictions.services.scoring import build_outcome
 from predictions.services.verification import (
     ALTERED_INPUT,
     ALTERED_PAYLOAD,
@@ -116,7 +116,7 @@ def stored_input(instrument: Instrument, numbers: bytes) -> ForecastInput:
 def scored(forecast: Forecast, *, revision: int = 0) -> Outcome:
     """The stored outcome of a forecast whose price came true to the cent."""
     assert forecast.predicted_price is not None
-    outcome = outcome_of(forecast, forecast.predicted_price, revision=revision, now=NOW)
+    outcome = build_outcome(forecast, forecast.predicted_price, revision=revision, now=NOW)
     ledger.seal_outcomes([outcome])
     outcome.save(force_insert=True)
     return outcome
@@ -543,10 +543,10 @@ def test_the_command_counts_what_it_verified_or_names_the_first_fault(rows: list
 
 
 def test_the_scheduled_task_stores_its_result_and_fails_for_a_fault(rows: list[Forecast]) -> None:
-    tasks.verify_ledger()
+    tasks.verify_ledger_task()
     alter(f"UPDATE predictions_forecast SET signal = 'BUY' WHERE id = {rows[0].pk}")
     with pytest.raises(LedgerBroken, match="columns differ from its payload: signal"):
-        tasks.verify_ledger()
+        tasks.verify_ledger_task()
     assert [bool(check.fault) for check in LedgerCheck.objects.all()] == [True, False]
 
 

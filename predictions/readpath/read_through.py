@@ -13,10 +13,10 @@ from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
 from predictions.readpath import cache
-from predictions.readpath.bodies import answers_of
-from predictions.readpath.cache import Kept, Look
+from predictions.readpath.cache import CachedForecast, LookupResult
 from predictions.readpath.metering import CACHE_READS
-from predictions.readpath.spellings import remember_spelling
+from predictions.readpath.rendering import render_forecasts
+from predictions.readpath.symbol_aliases import remember_alias
 from predictions.selectors.forecasts import latest_forecast
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ WAIT_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ForecastResponse:
     """The bytes that go out, how long ago they were made, and what the log line says about them."""
 
     body: bytes
@@ -38,7 +38,7 @@ class Answer:
     age_s: int = 0
 
 
-def answer_for(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
+def read_forecast(look: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """The best answer there is to a counted call.
 
     Raises NoChampion, SymbolMalformed, SymbolUnknown, ForecastUnavailable, or the database's OperationalError when
@@ -50,7 +50,7 @@ def answer_for(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answe
     if not look.reachable:
         CACHE_READS.labels("unavailable").inc()
         return _from_database(symbol, horizon, keep=False, now=now)
-    if cache.claim(symbol, horizon):
+    if cache.acquire_refresh_lock(symbol, horizon):
         return _claimed(look, symbol, horizon, now=now)
     if look.kept is not None:
         CACHE_READS.labels("stale").inc()
@@ -58,17 +58,17 @@ def answer_for(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answe
     return _awaited(look, symbol, horizon, now=now)
 
 
-def _claimed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
+def _claimed(look: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """Renew the answer, unless whoever held the claim before has done so since the caller looked."""
-    kept = cache.peek(symbol, horizon)
+    kept = cache.get(symbol, horizon)
     if kept is None or not kept.is_fresh(now):
         return _renewed(look, symbol, horizon, now=now)
-    cache.release(symbol, horizon)
+    cache.release_refresh_lock(symbol, horizon)
     CACHE_READS.labels("hit").inc()
     return _from_cache(kept, symbol, stale=kept.was_stale, now=now)
 
 
-def _renewed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
+def _renewed(look: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """Read the answer from the database for everybody who waits; the kept one, marked stale, when it is away."""
     kept = look.kept
     CACHE_READS.labels("miss" if kept is None else "stale").inc()
@@ -83,39 +83,39 @@ def _renewed(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
         log.warning("answered_stale", symbol=symbol, horizon=horizon, reason=type(error).__name__)
         return _from_cache(kept, symbol, stale=True, now=now)
     finally:
-        cache.release(symbol, horizon)
+        cache.release_refresh_lock(symbol, horizon)
 
 
-def _awaited(look: Look, symbol: str, horizon: int, *, now: datetime) -> Answer:
+def _awaited(look: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """Wait up to a second for whoever is reading the same answer; who still finds none reads it as well."""
     for _ in range(WAIT_STEPS):
         time.sleep(WAIT_STEP_S)
-        kept = cache.peek(symbol, horizon)
+        kept = cache.get(symbol, horizon)
         if kept is not None and kept.is_fresh(now):
             CACHE_READS.labels("hit").inc()
             return _from_cache(kept, symbol, stale=kept.was_stale, now=now)
-        if cache.claim(symbol, horizon):
+        if cache.acquire_refresh_lock(symbol, horizon):
             return _claimed(look, symbol, horizon, now=now)
     return _renewed(look, symbol, horizon, now=now)
 
 
-def _from_cache(kept: Kept, symbol: str, *, stale: bool, now: datetime) -> Answer:
+def _from_cache(kept: CachedForecast, symbol: str, *, stale: bool, now: datetime) -> ForecastResponse:
     body = kept.stale if stale else kept.fresh
-    return Answer(body, symbol, kept.version, kept.status, stale, "cache", kept.age_s(now))
+    return ForecastResponse(body, symbol, kept.version, kept.status, stale, "cache", kept.age_s(now))
 
 
-def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> Answer:
+def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> ForecastResponse:
     """Read the newest forecast, and keep it for the next callers."""
     champion()
     instrument = instrument_by_symbol(symbol)
-    remember_spelling(symbol, instrument.symbol, now_s=time.monotonic())
+    remember_alias(symbol, instrument.symbol, now_s=time.monotonic())
     forecast = latest_forecast(instrument, horizon)
     if forecast is None:
         raise ForecastUnavailable(instrument.symbol, horizon)
     stale = prices_are_stale(now=now) or not forecast.serves
     if keep and forecast.serves:
-        (told,) = cache.keep([forecast], stale=stale, now=now)
+        (told,) = cache.cache_forecasts([forecast], stale=stale, now=now)
     else:
-        (told,) = answers_of([forecast], stale=stale, now=now)
+        (told,) = render_forecasts([forecast], stale=stale, now=now)
     version = forecast.model_version.version
-    return Answer(told.text, instrument.symbol, version, str(forecast.status), stale, "database")
+    return ForecastResponse(told.text, instrument.symbol, version, str(forecast.status), stale, "database")
