@@ -53,7 +53,7 @@ def run(*, rows: int) -> None:
     on = machine()
     with own_database():
         figures = _measured(rows)
-    _tell(figures, on)
+    _report(figures, on)
 
 
 def _measured(rows: int) -> dict[str, float]:
@@ -128,7 +128,7 @@ def _waiting() -> Iterator[list[float]]:
         yield waited
 
 
-def _tell(figures: dict[str, float], on: str) -> None:
+def _report(figures: dict[str, float], on: str) -> None:
     table = Table(title="The record at this many forecasts")
     table.add_column("what")
     table.add_column("measured", justify="right")

@@ -36,7 +36,7 @@ def published_one_by_one(instruments, *, now):
                 for chained in ledger.chain_forecasts([row], ids=ids, after=ledger.newest_hash()):
                     chained.save(force_insert=True)
             answers = cache_forecasts([row], stale=False, now=now)
-            push_forecasts([{"instrument_id": instrument.pk, "answer": answer} for answer in answers])
+            push_forecasts([{"instrument_id": instrument.pk, "rendered": rendered} for rendered in answers])
 
 
 def stored_input(forecast, instrument, context):

@@ -1,7 +1,6 @@
 """From sums to figures: what adds up over forecasts, told as shares and errors. Nothing here reads anything."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypedDict
 
@@ -64,14 +63,6 @@ class VolatilityMetrics(TypedDict):
     n: int
     accuracy: float | None
     base_rate: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """The share of intervals that held, beside the share that should."""
-
-    level: int
-    held: float | None
 
 
 ZERO_TOTALS: Totals = {name: [0] * BIN_COUNT if name in BIN_TOTALS else 0 for name in TOTAL_NAMES}

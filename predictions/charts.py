@@ -92,11 +92,11 @@ class ChartSubject:
     origin: date | None = None
 
 
-def span_of(said: PriceForecast | None) -> PriceSpan | None:
+def span_of(forecast: PriceForecast | None) -> PriceSpan | None:
     """The prices of an issued forecast as floats; None for an abstention or no forecast."""
-    if said is None or said.predicted_price is None:
+    if forecast is None or forecast.predicted_price is None:
         return None
-    prices = (said.predicted_price, said.lower_80, said.upper_80, said.lower_95, said.upper_95)
+    prices = (forecast.predicted_price, forecast.lower_80, forecast.upper_80, forecast.lower_95, forecast.upper_95)
     return PriceSpan(*map(float, prices))
 
 
@@ -190,13 +190,13 @@ def chart_body(
         "cone": [_cone_point(point, subject.decimals) for point in cone],
         "past": [
             {
-                "kind": said.kind,
-                "session": said.session.isoformat(),
-                "origin": said.origin.isoformat(),
-                "price": round(said.predicted, subject.decimals),
-                "inside": said.inside_80,
+                "kind": forecast.kind,
+                "session": forecast.session.isoformat(),
+                "origin": forecast.origin.isoformat(),
+                "price": round(forecast.predicted, subject.decimals),
+                "inside": forecast.inside_80,
             }
-            for said in past
+            for forecast in past
         ],
     }
 

@@ -52,15 +52,15 @@ class CoverageLine:
     """How often an interval held, and how often it should have, on a line that begins at 50 %."""
 
     level: int
-    held: float
-    held_at: float
-    should_at: float
+    coverage: float
+    coverage_position: float
+    target_position: float
 
 
 def time_chart(periods: Sequence[Period]) -> TimeChart | None:
     """The periods side by side, oldest first; None for nothing."""
-    told = [(one["accuracy"], one["base_rate"]) for one in periods]
-    shares = [(right, rose) for right, rose in told if right is not None and rose is not None]
+    pairs = [(one["accuracy"], one["base_rate"]) for one in periods]
+    shares = [(right, rose) for right, rose in pairs if right is not None and rose is not None]
     if not shares:
         return None
     place, ticks = _scale([share for pair in shares for share in pair])
@@ -90,9 +90,9 @@ def calibration_chart(bins: Sequence[CalibrationBin]) -> CalibrationChart | None
 def coverage_lines(coverage: dict[str, float | None]) -> list[CoverageLine]:
     """One line a level; none where nothing was scored."""
     return [
-        CoverageLine(int(level), held, max(0.0, round(200 * held - 100, 2)), 2.0 * int(level) - 100)
-        for level, held in coverage.items()
-        if held is not None
+        CoverageLine(int(level), coverage, max(0.0, round(200 * coverage - 100, 2)), 2.0 * int(level) - 100)
+        for level, coverage in coverage.items()
+        if coverage is not None
     ]
 
 

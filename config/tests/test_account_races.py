@@ -69,7 +69,7 @@ def test_worker_finishing_a_deleted_job_does_not_fail(
         assert go.wait(LIMIT_S)
         return batch_lookup.lookup_many(*asked, **more)
 
-    monkeypatch.setattr(batch, "said_about", slowly)
+    monkeypatch.setattr(batch, "lookup_many", slowly)
     answered = in_other(other, lambda: process_piece(piece_pk=piece.pk, now=clock.now()))
     assert claimed.wait(LIMIT_S)
     with transaction.atomic():

@@ -98,5 +98,5 @@ def test_a_killed_worker_loses_nothing_and_nothing_is_answered_twice(queue: Cele
     job.refresh_from_db()
     assert (job.done, job.problems) == (SYMBOLS, SYMBOLS - PIECE_SIZE)
     assert set(job.pieces.values_list("number").annotate(n=Count("pk")).values_list("n", flat=True)) == {1}
-    told = [answer["symbol"] for piece in job.pieces.order_by("number") for answer in piece.answers or ()]
-    assert told == words
+    answered_symbols = [answer["symbol"] for piece in job.pieces.order_by("number") for answer in piece.answers or ()]
+    assert answered_symbols == words

@@ -43,7 +43,7 @@ from predictions.services.batch import cancel_batch, deserialize_error, open_bat
 
 POLL_AFTER_S = 1
 JSON = "application/json"
-NOT_KEPT = {"Cache-Control": "no-store"}
+NO_STORE = {"Cache-Control": "no-store"}
 
 
 class BatchCreate(ApiView):
@@ -56,8 +56,8 @@ class BatchCreate(ApiView):
 
         A body that cannot be read is refused here, as it can be read only once.
         """
-        asked: Any = request.data
-        symbols = asked.get("symbols") if isinstance(asked, dict) else None
+        payload: Any = request.data
+        symbols = payload.get("symbols") if isinstance(payload, dict) else None
         if not isinstance(symbols, list) or not 1 < len(symbols) <= MAX_BATCH_SYMBOLS:
             return 1
         http = request._request
@@ -112,12 +112,12 @@ class BatchCreate(ApiView):
         caller.require(Scope.PREDICT)
         job = open_batch(owner_id=caller.user_id, words=words, horizon=horizon, now=clock.now())
         enqueue_pieces(job.pieces.order_by("number").values_list("pk", flat=True))
-        told = BatchJobOut(job).data
-        headers = NOT_KEPT | {
-            "Location": told["url"],
+        job_payload = BatchJobOut(job).data
+        headers = NO_STORE | {
+            "Location": job_payload["url"],
             "Retry-After": str(retry_after_s(request._request, POLL_AFTER_S)),
         }
-        return HttpResponse(JSONRenderer().render(told), status=202, content_type=JSON, headers=headers)
+        return HttpResponse(JSONRenderer().render(job_payload), status=202, content_type=JSON, headers=headers)
 
 
 class BatchState(ApiView):
@@ -144,9 +144,9 @@ class BatchState(ApiView):
         piece = piece_of(job, number)
         if piece is None:
             raise NotFound(f"The batch has no page {number}.")
-        told = BatchJobOut(job).data
-        page = {"page": number, "next_page": number + 1 if number < told["pages"] else None}
-        return Response({**told, **page, "predictions": _answers(job, piece)}, headers=NOT_KEPT)
+        job_payload = BatchJobOut(job).data
+        page = {"page": number, "next_page": number + 1 if number < job_payload["pages"] else None}
+        return Response({**job_payload, **page, "predictions": _answer_payloads(job, piece)}, headers=NO_STORE)
 
     @extend_schema(
         operation_id="cancel_batch",
@@ -159,38 +159,38 @@ class BatchState(ApiView):
     def delete(self, request: Request, batch_id: str) -> Response:
         """Stop it; a second call changes nothing."""
         job = cancel_batch(job_pk=job_of(request.user.pk, batch_id).pk, now=clock.now())
-        return Response(BatchJobOut(job).data, headers=NOT_KEPT)
+        return Response(BatchJobOut(job).data, headers=NO_STORE)
 
 
-def _at_once(told: list[SymbolResult]) -> HttpResponse:
+def _at_once(job_payload: list[SymbolResult]) -> HttpResponse:
     """The answers, put together from ready-made bytes."""
-    body = b'{"predictions":[' + b",".join(_encoded(said) for said in told) + b"]}"
-    return HttpResponse(body, content_type=JSON, headers=NOT_KEPT)
+    body = b'{"predictions":[' + b",".join(_encode_result(result) for result in job_payload) + b"]}"
+    return HttpResponse(body, content_type=JSON, headers=NO_STORE)
 
 
-def _encoded(said: SymbolResult) -> bytes:
-    head = json.dumps({"symbol": said.word, "status": said.status}, separators=(",", ":")).encode()
-    if said.body is not None:
-        return head[:-1] + b',"forecast":' + said.body + b"}"
-    assert said.error is not None
-    return head[:-1] + b',"problem":' + encode_json(_problem(said.error)) + b"}"
+def _encode_result(result: SymbolResult) -> bytes:
+    head = json.dumps({"symbol": result.as_written, "status": result.status}, separators=(",", ":")).encode()
+    if result.body is not None:
+        return head[:-1] + b',"forecast":' + result.body + b"}"
+    assert result.error is not None
+    return head[:-1] + b',"problem":' + encode_json(_problem_payload(result.error)) + b"}"
 
 
-def _answers(job: BatchJob, piece: BatchPiece) -> list[dict[str, Any]]:
+def _answer_payloads(job: BatchJob, piece: BatchPiece) -> list[dict[str, Any]]:
     """A page's answers as they are told; before a worker has them, each symbol says how it stands."""
     if piece.answers is None:
         status = CANCELLED if job.state == BatchJob.State.CANCELLED else WAITING
         return [{"symbol": word, "status": status} for word in piece.symbols]
-    return [_told(answer) for answer in piece.answers]
+    return [_answer_payload(answer) for answer in piece.answers]
 
 
-def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
+def _answer_payload(answer: Mapping[str, Any]) -> dict[str, Any]:
     if answer["status"] != PROBLEM:
         return dict(answer)
-    return {"symbol": answer["symbol"], "status": PROBLEM, "problem": _problem(deserialize_error(answer))}
+    return {"symbol": answer["symbol"], "status": PROBLEM, "problem": _problem_payload(deserialize_error(answer))}
 
 
-def _problem(error: Exception) -> dict[str, Any]:
+def _problem_payload(error: Exception) -> dict[str, Any]:
     """The error in the form that a call of its own would have answered with."""
     described: Callable[[Exception], dict[str, Any]] = import_string(settings.HINDCAST_PROBLEM_OF)
     return described(error)

@@ -64,7 +64,7 @@ class ForecastReplay(ApiView):
     )
     def get(self, request: Request, forecast_id: int) -> Response:
         """Ask a worker, wait a little."""
-        return _told(request_replay(forecast_id))
+        return _replay_response(request_replay(forecast_id))
 
 
 class ReplayAnswer(ApiView):
@@ -84,10 +84,10 @@ class ReplayAnswer(ApiView):
         replay = get_replay(token)
         if replay.forecast_id != forecast_id:
             raise ReplayUnknown(token)
-        return _told(replay)
+        return _replay_response(replay)
 
 
-def _told(replay: ReplayRequest) -> Response:
+def _replay_response(replay: ReplayRequest) -> Response:
     headers = {"Cache-Control": "no-store"}
     if replay.refusal is not None:
         raise ReplayImpossible(replay.forecast_id, replay.refusal)

@@ -57,8 +57,8 @@ def predict(request: HttpRequest) -> HttpResponse:
     remember(request, seen.allowance)
     seen.allowance.require()
     answer = read_forecast(seen, query.symbol, query.horizon, now=now)
-    _tell_operators(request, query, answer, time.perf_counter() - started)
-    return _rendered(request, answer)
+    _record_prediction(request, query, answer, time.perf_counter() - started)
+    return _conditional_response(request, answer)
 
 
 def parse_query(parameters: QueryDict) -> PredictQuery:
@@ -74,10 +74,10 @@ def parse_query(parameters: QueryDict) -> PredictQuery:
     symbol = parameters.get("symbol", "").strip()
     if not symbol:
         raise BadRequest("Say which stock: symbol=AAPL, for example.")
-    asked = parameters.get("horizon", str(DEFAULT_HORIZON))
-    if asked not in HORIZONS_BY_TEXT:
-        raise HorizonUnknown(asked, HORIZONS)
-    return PredictQuery(canonical_symbol(symbol), HORIZONS_BY_TEXT[asked])
+    horizon = parameters.get("horizon", str(DEFAULT_HORIZON))
+    if horizon not in HORIZONS_BY_TEXT:
+        raise HorizonUnknown(horizon, HORIZONS)
+    return PredictQuery(canonical_symbol(symbol), HORIZONS_BY_TEXT[horizon])
 
 
 def matches_etag(offered: str, tag: str) -> bool:
@@ -86,7 +86,7 @@ def matches_etag(offered: str, tag: str) -> bool:
     return tag in tags or "*" in tags
 
 
-def _rendered(request: HttpRequest, answer: ForecastResponse) -> HttpResponse:
+def _conditional_response(request: HttpRequest, answer: ForecastResponse) -> HttpResponse:
     """The bytes with their tag; callers ask again each time, so that a change of model is seen at once."""
     tag = entity_tag(answer.body)
     if matches_etag(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
@@ -100,7 +100,7 @@ def _rendered(request: HttpRequest, answer: ForecastResponse) -> HttpResponse:
     return response
 
 
-def _tell_operators(request: HttpRequest, query: PredictQuery, answer: ForecastResponse, seconds: float) -> None:
+def _record_prediction(request: HttpRequest, query: PredictQuery, answer: ForecastResponse, seconds: float) -> None:
     """Count the prediction; one in a thousand gets lines in the log, here and where requests are summed up."""
     PREDICTIONS.labels(query.horizon, answer.status).inc()
     is_logged = LOG_SAMPLER.take()

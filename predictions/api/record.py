@@ -54,13 +54,13 @@ class HistoryView(ReadView):
     )
     def get(self, request: Request, symbol: str) -> Response:
         """A page of forecasts, newest target first."""
-        asked = self.validated_query(request)
+        query = self.validated_query(request)
         instrument = instrument_by_symbol(symbol)
-        kinds = [asked["kind"]] if "kind" in asked else SHOWN_KINDS
-        wanted = HistoryQuery(asked["days"], kinds, asked.get("horizon"), asked["limit"], asked.get("cursor"))
+        kinds = [query["kind"]] if "kind" in query else SHOWN_KINDS
+        wanted = HistoryQuery(query["days"], kinds, query.get("horizon"), query["limit"], query.get("cursor"))
         found = history_of(instrument, wanted)
         cursor = cursor_of(found.next_after) if found.next_after else None
-        following = _following(request, instrument.symbol, asked, cursor)
+        next_url = _next_page_url(request, instrument.symbol, query, cursor)
         body = {
             "symbol": instrument.symbol,
             "currency": instrument.currency,
@@ -70,9 +70,9 @@ class HistoryView(ReadView):
             "accuracy": _accuracy(found),
             "forecasts": found.rows,
             "next_cursor": cursor,
-            "next": following,
+            "next": next_url,
         }
-        return Response(body, headers={"Link": f'<{following}>; rel="next"'} if following else None)
+        return Response(body, headers={"Link": f'<{next_url}>; rel="next"'} if next_url else None)
 
 
 class MetricsView(ReadView):
@@ -96,17 +96,17 @@ class MetricsView(ReadView):
     )
     def get(self, request: Request) -> Response:
         """The part of the record that was asked for."""
-        asked = self.validated_query(request)
-        version = version_named(asked["version"]).version if "version" in asked else None
+        query = self.validated_query(request)
+        version = version_named(query["version"]).version if "version" in query else None
         found = metrics_of(
-            MetricsQuery(asked.get("kind"), asked.get("horizon"), WINDOW_NAMES[asked["window"]], version)
+            MetricsQuery(query.get("kind"), query.get("horizon"), WINDOW_NAMES[query["window"]], version)
         )
         figures = {name: value for name, value in found.figures.items() if name not in ("n", "hits")}
         return Response(
             {
                 "kind": found.kind,
-                "horizon": found.asked.horizon,
-                "window": asked["window"],
+                "horizon": found.query.horizon,
+                "window": query["window"],
                 "model_version": version,
                 "as_of": found.as_of,
                 "last_updated": found.updated_at,
@@ -129,11 +129,11 @@ def _accuracy(found: History) -> dict[str, Any]:
     return {"window": window_name(found.window_days), **figures}
 
 
-def _following(request: Request, symbol: str, asked: dict[str, Any], cursor: str | None) -> str | None:
+def _next_page_url(request: Request, symbol: str, query: dict[str, Any], cursor: str | None) -> str | None:
     """The address of the next page, with what was asked for."""
     if cursor is None:
         return None
-    same: dict[str, Any] = {name: asked[name] for name in ("days", "horizon", "kind", "limit") if name in asked}
+    same: dict[str, Any] = {name: query[name] for name in ("days", "horizon", "kind", "limit") if name in query}
     if "format" in request.query_params:
         same["format"] = request.query_params["format"]
     return (

@@ -72,7 +72,7 @@ class LookupResult:
 
     allowance: RateLimitResult
     version: str | None
-    kept: CachedForecast | None
+    cached: CachedForecast | None
     reachable: bool
 
 
@@ -149,8 +149,8 @@ def parse_lookup(quota: Quota, reply: Sequence[Any]) -> LookupResult:
 
 def get(symbol: str, horizon: int) -> CachedForecast | None:
     """Fetch the champion's answer without counting; None when there is none or the store does not answer."""
-    _, kept = get_many([symbol], horizon)
-    return kept.get(symbol)
+    _, cached = get_many([symbol], horizon)
+    return cached.get(symbol)
 
 
 def get_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[str, CachedForecast]]:
@@ -166,8 +166,8 @@ def get_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[s
     except RedisError as error:
         _note_outage(error)
         return None, {}
-    kept = {symbol: _parse_cached([version, *parts]) for symbol, parts in found}
-    return version.decode(), {symbol: one for symbol, one in kept.items() if one is not None}
+    cached = {symbol: _parse_cached([version, *parts]) for symbol, parts in found}
+    return version.decode(), {symbol: one for symbol, one in cached.items() if one is not None}
 
 
 def cache_forecasts(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[RenderedForecast]:
@@ -193,9 +193,9 @@ def store_responses(
 
 
 def _entry(answer: RenderedForecast) -> Entry:
-    body = answer.body
-    key = cache_key(body["model_version"], body["symbol"], body["horizon"])
-    return key, (answer.text, answer.stale_text, body["status"].encode())
+    payload = answer.payload
+    key = cache_key(payload["model_version"], payload["symbol"], payload["horizon"])
+    return key, (answer.json, answer.stale_json, payload["status"].encode())
 
 
 def write_entries(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, stale: bool) -> None:

@@ -38,70 +38,70 @@ class ForecastResponse:
     age_s: int = 0
 
 
-def read_forecast(look: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
+def read_forecast(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """The best answer there is to a counted call.
 
     Raises NoChampion, SymbolMalformed, SymbolUnknown, ForecastUnavailable, or the database's OperationalError when
     neither store has anything to say.
     """
-    if look.kept is not None and look.kept.is_fresh(now):
+    if looked_up.cached is not None and looked_up.cached.is_fresh(now):
         CACHE_READS.labels("hit").inc()
-        return _from_cache(look.kept, symbol, stale=look.kept.was_stale, now=now)
-    if not look.reachable:
+        return _from_cache(looked_up.cached, symbol, stale=looked_up.cached.was_stale, now=now)
+    if not looked_up.reachable:
         CACHE_READS.labels("unavailable").inc()
         return _from_database(symbol, horizon, keep=False, now=now)
     if cache.acquire_refresh_lock(symbol, horizon):
-        return _claimed(look, symbol, horizon, now=now)
-    if look.kept is not None:
+        return _claimed(looked_up, symbol, horizon, now=now)
+    if looked_up.cached is not None:
         CACHE_READS.labels("stale").inc()
-        return _from_cache(look.kept, symbol, stale=True, now=now)
-    return _awaited(look, symbol, horizon, now=now)
+        return _from_cache(looked_up.cached, symbol, stale=True, now=now)
+    return _awaited(looked_up, symbol, horizon, now=now)
 
 
-def _claimed(look: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
+def _claimed(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """Renew the answer, unless whoever held the claim before has done so since the caller looked."""
-    kept = cache.get(symbol, horizon)
-    if kept is None or not kept.is_fresh(now):
-        return _renewed(look, symbol, horizon, now=now)
+    cached = cache.get(symbol, horizon)
+    if cached is None or not cached.is_fresh(now):
+        return _renewed(looked_up, symbol, horizon, now=now)
     cache.release_refresh_lock(symbol, horizon)
     CACHE_READS.labels("hit").inc()
-    return _from_cache(kept, symbol, stale=kept.was_stale, now=now)
+    return _from_cache(cached, symbol, stale=cached.was_stale, now=now)
 
 
-def _renewed(look: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
+def _renewed(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """Read the answer from the database for everybody who waits; the kept one, marked stale, when it is away."""
-    kept = look.kept
-    CACHE_READS.labels("miss" if kept is None else "stale").inc()
+    cached = looked_up.cached
+    CACHE_READS.labels("miss" if cached is None else "stale").inc()
     try:
         answer = _from_database(symbol, horizon, keep=True, now=now)
-        if look.version is None:
+        if looked_up.version is None:
             refresh_champion_key()
         return answer
     except (OperationalError, InterfaceError) as error:
-        if kept is None:
+        if cached is None:
             raise
         log.warning("answered_stale", symbol=symbol, horizon=horizon, reason=type(error).__name__)
-        return _from_cache(kept, symbol, stale=True, now=now)
+        return _from_cache(cached, symbol, stale=True, now=now)
     finally:
         cache.release_refresh_lock(symbol, horizon)
 
 
-def _awaited(look: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
+def _awaited(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """Wait up to a second for whoever is reading the same answer; who still finds none reads it as well."""
     for _ in range(WAIT_STEPS):
         time.sleep(WAIT_STEP_S)
-        kept = cache.get(symbol, horizon)
-        if kept is not None and kept.is_fresh(now):
+        cached = cache.get(symbol, horizon)
+        if cached is not None and cached.is_fresh(now):
             CACHE_READS.labels("hit").inc()
-            return _from_cache(kept, symbol, stale=kept.was_stale, now=now)
+            return _from_cache(cached, symbol, stale=cached.was_stale, now=now)
         if cache.acquire_refresh_lock(symbol, horizon):
-            return _claimed(look, symbol, horizon, now=now)
-    return _renewed(look, symbol, horizon, now=now)
+            return _claimed(looked_up, symbol, horizon, now=now)
+    return _renewed(looked_up, symbol, horizon, now=now)
 
 
-def _from_cache(kept: CachedForecast, symbol: str, *, stale: bool, now: datetime) -> ForecastResponse:
-    body = kept.stale if stale else kept.fresh
-    return ForecastResponse(body, symbol, kept.version, kept.status, stale, "cache", kept.age_s(now))
+def _from_cache(cached: CachedForecast, symbol: str, *, stale: bool, now: datetime) -> ForecastResponse:
+    body = cached.stale if stale else cached.fresh
+    return ForecastResponse(body, symbol, cached.version, cached.status, stale, "cache", cached.age_s(now))
 
 
 def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> ForecastResponse:
@@ -114,8 +114,8 @@ def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> F
         raise ForecastUnavailable(instrument.symbol, horizon)
     stale = prices_are_stale(now=now) or not forecast.serves
     if keep and forecast.serves:
-        (told,) = cache.cache_forecasts([forecast], stale=stale, now=now)
+        (rendered,) = cache.cache_forecasts([forecast], stale=stale, now=now)
     else:
-        (told,) = render_forecasts([forecast], stale=stale, now=now)
+        (rendered,) = render_forecasts([forecast], stale=stale, now=now)
     version = forecast.model_version.version
-    return ForecastResponse(told.text, instrument.symbol, version, str(forecast.status), stale, "database")
+    return ForecastResponse(rendered.json, instrument.symbol, version, str(forecast.status), stale, "database")

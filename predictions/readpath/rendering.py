@@ -69,16 +69,16 @@ class ForecastPayload(ForecastContent):
 
 @dataclass(frozen=True, slots=True)
 class RenderedForecast:
-    """An answer, and its bytes."""
+    """The payload of a forecast and its JSON."""
 
-    body: ForecastPayload
-    text: bytes
+    payload: ForecastPayload
+    json: bytes
 
     @property
-    def stale_text(self) -> bytes:
-        """The bytes that tell the same as stale."""
-        # Within a string its quotes would be escaped, so that only the name and its value can read like this.
-        return self.text.replace(FRESH_FLAG, STALE_FLAG)
+    def stale_json(self) -> bytes:
+        """The same JSON with `"stale": true`."""
+        # Quotes inside a JSON string are escaped, so the flag cannot match anything but the field.
+        return self.json.replace(FRESH_FLAG, STALE_FLAG)
 
 
 def fresh_until(now: datetime) -> datetime:

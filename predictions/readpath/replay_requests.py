@@ -47,10 +47,10 @@ def store_replay_result(replay: ReplayRequest) -> None:
 def get_replay(token: str) -> ReplayRequest:
     """The replay as it stands. Raises ReplayUnknown for one that was never asked for or is forgotten."""
     client: Any = redis_client()
-    kept = client.get(_replay_key(token))
-    if kept is None:
+    stored = client.get(_replay_key(token))
+    if stored is None:
         raise ReplayUnknown(token)
-    return ReplayRequest(token, **json.loads(kept))
+    return ReplayRequest(token, **json.loads(stored))
 
 
 def wait_for_replay(replay: ReplayRequest) -> ReplayRequest:
@@ -67,8 +67,8 @@ def wait_for_replay(replay: ReplayRequest) -> ReplayRequest:
 
 
 def _store_replay(replay: ReplayRequest) -> None:
-    told = {"forecast_id": replay.forecast_id, "outcome": replay.outcome, "refusal": replay.refusal}
-    redis_client().set(_replay_key(replay.token), json.dumps(told), ex=REPLAY_TTL_S)
+    payload = {"forecast_id": replay.forecast_id, "outcome": replay.outcome, "refusal": replay.refusal}
+    redis_client().set(_replay_key(replay.token), json.dumps(payload), ex=REPLAY_TTL_S)
 
 
 def _replay_key(token: str) -> str:

@@ -42,7 +42,7 @@ SELECT k.as_of, k.updated_at, s.kind, s.scored, s.overdue FROM predictions_scori
         UNION ALL
         SELECT f.kind, 0, count(*) FROM predictions_pendingforecast p
         JOIN predictions_forecast f ON f.id = p.forecast_id WHERE p.target < k.as_of GROUP BY f.kind
-    ) told GROUP BY kind
+    ) counts GROUP BY kind
 ) s ON true
 """
 PERIOD_NAMES = ("first", "last", *DAILY_TOTALS, "buy_chances", "risk_chances")
@@ -90,7 +90,7 @@ class MetricsReport:
     of a stock that was delisted: they count in no figure.
     """
 
-    asked: MetricsQuery
+    query: MetricsQuery
     kind: str
     scored: Mapping[str, int]
     overdue: Mapping[str, int]
@@ -105,21 +105,21 @@ class MetricsReport:
     over_time: list[Period]
 
 
-def metrics_of(asked: MetricsQuery) -> MetricsReport:
+def metrics_of(query: MetricsQuery) -> MetricsReport:
     """One part of the record; three queries."""
-    standing = fetch_rows(PROGRESS_SQL) or [(None, None, None, 0, 0)]
-    as_of, updated_at, *_ = standing[0]
-    nothing, told = dict.fromkeys(Forecast.Kind.values, 0), [row[2:] for row in standing if row[2]]
-    scored = nothing | {kind: int(count) for kind, count, _ in told}
-    overdue = nothing | {kind: int(count) for kind, _, count in told}
-    kind = asked.kind or _default_kind(scored)
-    rows = _rows(asked, kind)
-    whole = [row for row in rows if row["version"] == asked.version]
-    window = [row for row in whole if row["window_days"] == asked.window_days]
-    here = [row for row in window if asked.horizon in (None, row["horizon_sessions"])]
-    sums, periods = add_totals(here), _periods(asked, kind, as_of)
+    progress = fetch_rows(PROGRESS_SQL) or [(None, None, None, 0, 0)]
+    as_of, updated_at, *_ = progress[0]
+    nothing, scored_kinds = dict.fromkeys(Forecast.Kind.values, 0), [row[2:] for row in progress if row[2]]
+    scored = nothing | {kind: int(count) for kind, count, _ in scored_kinds}
+    overdue = nothing | {kind: int(count) for kind, _, count in scored_kinds}
+    kind = query.kind or _default_kind(scored)
+    rows = _rows(query, kind)
+    whole = [row for row in rows if row["version"] == query.version]
+    window = [row for row in whole if row["window_days"] == query.window_days]
+    here = [row for row in window if query.horizon in (None, row["horizon_sessions"])]
+    sums, periods = add_totals(here), _periods(query, kind, as_of)
     return MetricsReport(
-        asked=asked,
+        query=query,
         kind=kind,
         scored=scored,
         overdue=overdue,
@@ -129,8 +129,8 @@ def metrics_of(asked: MetricsQuery) -> MetricsReport:
         calibration=calibration_bins(sums),
         calls=signal_metrics(sums, *(sum(row[name] for row in periods) for name in ("buy_chances", "risk_chances"))),
         by_horizon=[_of_horizon(row, whole) for row in window],
-        by_model=_by_model(rows, asked),
-        by_window=_by_window(whole, asked),
+        by_model=_by_model(rows, query),
+        by_window=_by_window(whole, query),
         over_time=[_period(row) for row in periods],
     )
 
@@ -140,9 +140,9 @@ def _default_kind(counts: Mapping[str, int]) -> str:
     return hindcast if counts[hindcast] and not counts[live] else live
 
 
-def _rows(asked: MetricsQuery, kind: str) -> list[dict[str, Any]]:
+def _rows(query: MetricsQuery, kind: str) -> list[dict[str, Any]]:
     """Every version's sums over the window asked for, and over the other windows those of the version asked for."""
-    named = {"kind": kind, "window": asked.window_days, "version": asked.version}
+    named = {"kind": kind, "window": query.window_days, "version": query.version}
     return [dict(zip(ROW_NAMES, row, strict=True)) for row in fetch_rows(ROWS_SQL, named)]
 
 
@@ -154,18 +154,18 @@ def _of_horizon(row: Mapping[str, Any], whole: Iterable[Mapping[str, Any]]) -> d
     return {"horizon": row["horizon_sessions"], **compute_metrics(row), **verdict}
 
 
-def _by_model(rows: Iterable[Mapping[str, Any]], asked: MetricsQuery) -> list[dict[str, Any]]:
+def _by_model(rows: Iterable[Mapping[str, Any]], query: MetricsQuery) -> list[dict[str, Any]]:
     """Every version that has something scored in the window, the newest first."""
     versions: dict[str, list[Totals]] = {}
     for row in rows:
         version, horizon = row["version"], row["horizon_sessions"]
-        if version and row["window_days"] == asked.window_days and asked.horizon in (None, horizon):
+        if version and row["window_days"] == query.window_days and query.horizon in (None, horizon):
             versions.setdefault(version, []).append(row)
     return [{"model_version": version, **compute_metrics(add_totals(sums))} for version, sums in versions.items()]
 
 
-def _by_window(whole: Iterable[Mapping[str, Any]], asked: MetricsQuery) -> list[dict[str, Any]]:
-    here = [row for row in whole if asked.horizon in (None, row["horizon_sessions"])]
+def _by_window(whole: Iterable[Mapping[str, Any]], query: MetricsQuery) -> list[dict[str, Any]]:
+    here = [row for row in whole if query.horizon in (None, row["horizon_sessions"])]
     return [
         {"window": window_name(days), **compute_metrics(add_totals(row for row in here if row["window_days"] == days))}
         for days in WINDOWS
@@ -177,20 +177,20 @@ def window_name(days: int) -> str:
     return str(days) if days else "all"
 
 
-def _periods(asked: MetricsQuery, kind: str, as_of: date | None) -> list[dict[str, Any]]:
+def _periods(query: MetricsQuery, kind: str, as_of: date | None) -> list[dict[str, Any]]:
     """By day up to 90 days, by week up to a year, by month beyond; oldest first."""
     conditions = ["d.kind = %(kind)s"]
-    named: dict[str, Any] = {"kind": kind, "version": asked.version, "horizon": asked.horizon}
-    if asked.version is None:
+    named: dict[str, Any] = {"kind": kind, "version": query.version, "horizon": query.horizon}
+    if query.version is None:
         conditions.append("d.model_version_id IS NULL")
     else:
         conditions.append("d.model_version_id = (SELECT v.id FROM mlops_modelversion v WHERE v.version = %(version)s)")
-    if asked.horizon is not None:
+    if query.horizon is not None:
         conditions.append("d.horizon_sessions = %(horizon)s")
-    if asked.window_days and as_of:
+    if query.window_days and as_of:
         conditions.append("d.target > %(before)s")
-        named["before"] = as_of - timedelta(days=asked.window_days)
-    length = asked.window_days or BY_WEEK + 1
+        named["before"] = as_of - timedelta(days=query.window_days)
+    length = query.window_days or BY_WEEK + 1
     step = "day" if length <= BY_DAY else "week" if length <= BY_WEEK else "month"
     found = fetch_rows(PERIODS_SQL.format(step=step, conditions=" AND ".join(conditions)), named)
     return [dict(zip(PERIOD_NAMES, row, strict=True)) for row in found]

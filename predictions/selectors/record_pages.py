@@ -124,14 +124,14 @@ def model_page(version: ModelVersion, *, horizon: int) -> ModelPage:
     """One version with its figures of each kind, over time for one horizon."""
     by_kind = [(kind, metrics_of(MetricsQuery(kind, horizon, version=version.version))) for kind in KINDS]
     served = list(AliasChange.objects.filter(alias=CHAMPION, version=version))
-    told = [(kind, metrics) for kind, metrics in by_kind if metrics.by_horizon]
-    return ModelPage(version, scorecard(version.metrics), told, served)
+    scored_kinds = [(kind, metrics) for kind, metrics in by_kind if metrics.by_horizon]
+    return ModelPage(version, scorecard(version.metrics), scored_kinds, served)
 
 
 def _due(kind: str, horizon: int, as_of: date | None) -> date | None:
     """The first target session still ahead."""
-    said = Forecast.objects.filter(kind=kind, horizon_sessions=horizon, status=Forecast.Status.ISSUED)
-    ahead = said if as_of is None else said.filter(target__gt=as_of)
+    forecasts = Forecast.objects.filter(kind=kind, horizon_sessions=horizon, status=Forecast.Status.ISSUED)
+    ahead = forecasts if as_of is None else forecasts.filter(target__gt=as_of)
     return ahead.order_by("target").values_list("target", flat=True).first()
 
 
@@ -153,7 +153,7 @@ def _stocks(kind: str, horizon: int, page: str | int) -> Page[dict[str, Any]]:
     return shown
 
 
-def _calls(metrics: MetricsReport, horizon: int, **came: bool) -> list[Outcome]:
+def _calls(metrics: MetricsReport, horizon: int, **filters: bool) -> list[Outcome]:
     """The latest outcomes that came so, by target session."""
     if metrics.as_of is None:
         return []
@@ -162,7 +162,7 @@ def _calls(metrics: MetricsReport, horizon: int, **came: bool) -> list[Outcome]:
         forecast__kind=metrics.kind,
         forecast__horizon_sessions=horizon,
         forecast__target__lte=metrics.as_of,
-        **came,
+        **filters,
     )
     with_stocks = met.select_related("forecast__instrument").order_by("-forecast__target", "-forecast_id")
     return list(with_stocks[:CALLS_SHOWN])

@@ -72,8 +72,10 @@ class StockList:
     @property
     def calls(self) -> list[tuple[str, int]]:
         """How often each signal stands in the list, BUY first."""
-        said = [row.forecast.signal or "no call" for row in self.rows if row.forecast]
-        return [(signal, said.count(signal)) for signal in ("BUY", "HOLD", "SELL", "no call") if signal in said]
+        predicted = [row.forecast.signal or "no call" for row in self.rows if row.forecast]
+        return [
+            (signal, predicted.count(signal)) for signal in ("BUY", "HOLD", "SELL", "no call") if signal in predicted
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +194,9 @@ def past_forecasts(instrument: Instrument, horizon: int) -> list[PastForecast]:
         .values_list("kind", "target", "origin", "predicted_price", "outcomes__inside_80")
     )
     return [
-        PastForecast(kind, target, origin, float(said), inside)
-        for kind, target, origin, said, inside in scored[:PAST_FORECASTS]
-        if said is not None and inside is not None
+        PastForecast(kind, target, origin, float(predicted), inside)
+        for kind, target, origin, predicted, inside in scored[:PAST_FORECASTS]
+        if predicted is not None and inside is not None
     ]
 
 

@@ -42,8 +42,8 @@ def process_piece(*, piece_pk: int, now: datetime) -> bool:
     if piece is None:
         return False
     try:
-        told = lookup_many(piece.symbols, piece.job.horizon_sessions, now=now)
-        answers = [serialize_result(said) for said in told]
+        results = lookup_many(piece.symbols, piece.job.horizon_sessions, now=now)
+        answers = [serialize_result(result) for result in results]
     except BaseException:
         BatchPiece.objects.filter(pk=piece_pk, claimed_at=now).update(claimed_at=None)
         raise
@@ -92,16 +92,16 @@ def delete_expired_batches(*, now: datetime) -> int:
     return old.delete()[1].get("predictions.BatchJob", 0)
 
 
-def serialize_result(said: SymbolResult) -> dict[str, Any]:
+def serialize_result(result: SymbolResult) -> dict[str, Any]:
     """An answer as a piece keeps it. Raises the error of an outage, which is no answer."""
-    if said.body is not None:
-        return {"symbol": said.word, "status": said.status, "forecast": json.loads(said.body)}
+    if result.body is not None:
+        return {"symbol": result.as_written, "status": result.status, "forecast": json.loads(result.body)}
     for kind, name in _NAMES.items():
-        if isinstance(said.error, kind):
-            facts = {fact: getattr(said.error, fact) for fact in _FACTS[name]}
-            return {"symbol": said.word, "status": PROBLEM, "error": {"kind": name, **facts}}
-    assert said.error is not None
-    raise said.error
+        if isinstance(result.error, kind):
+            facts = {fact: getattr(result.error, fact) for fact in _FACTS[name]}
+            return {"symbol": result.as_written, "status": PROBLEM, "error": {"kind": name, **facts}}
+    assert result.error is not None
+    raise result.error
 
 
 def deserialize_error(answer: Mapping[str, Any]) -> Exception:

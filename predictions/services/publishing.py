@@ -118,8 +118,8 @@ def _announcement(forecasts: Sequence[Forecast], now: datetime) -> Callable[[], 
     def announce() -> None:
         refresh_champion_key()
         messages: list[ForecastMessage] = [
-            {"instrument_id": row.instrument_id, "answer": answer}
-            for row, answer in zip(forecasts, store_responses(parts, stale=stale, now=now), strict=True)
+            {"instrument_id": row.instrument_id, "rendered": rendered}
+            for row, rendered in zip(forecasts, store_responses(parts, stale=stale, now=now), strict=True)
         ]
         push_forecasts(messages)
 

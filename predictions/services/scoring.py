@@ -31,20 +31,20 @@ Splits = Mapping[int, Sequence[CorporateActionRecord]]
 
 ENQUEUE_SQL = """
 INSERT INTO predictions_pendingforecast (forecast_id, instrument_id, target)
-SELECT id, instrument_id, target FROM predictions_forecast said
+SELECT id, instrument_id, target FROM predictions_forecast forecast
 WHERE id > %s AND id <= %s AND status = 'issued' AND NOT EXISTS (
-    SELECT 1 FROM predictions_outcome WHERE forecast_id = said.id AND revision = 0
+    SELECT 1 FROM predictions_outcome WHERE forecast_id = forecast.id AND revision = 0
 )
 ON CONFLICT DO NOTHING
 """
 REFETCHED_SQL = """
 SELECT id FROM (
-    SELECT DISTINCT ON (told.forecast_id) told.id, told.recorded_at
+    SELECT DISTINCT ON (outcome.forecast_id) outcome.id, outcome.recorded_at
     FROM marketdata_dailybar bar
-    JOIN predictions_forecast said ON said.instrument_id = bar.instrument_id AND said.target = bar.session
-    JOIN predictions_outcome told ON told.forecast_id = said.id
+    JOIN predictions_forecast forecast ON forecast.instrument_id = bar.instrument_id AND forecast.target = bar.session
+    JOIN predictions_outcome outcome ON outcome.forecast_id = forecast.id
     WHERE bar.fetched_at > %s AND bar.is_final
-    ORDER BY told.forecast_id, told.revision DESC
+    ORDER BY outcome.forecast_id, outcome.revision DESC
 ) AS newest
 WHERE recorded_at <> %s
 """
@@ -103,15 +103,17 @@ def build_outcome(forecast: Forecast, close: Decimal, *, revision: int, now: dat
     )
 
 
-def basis_factor(actions: Sequence[CorporateActionRecord], *, told_on: date | None, stored_on: date | None) -> Decimal:
+def basis_factor(
+    actions: Sequence[CorporateActionRecord], *, forecast_basis: date | None, bar_basis: date | None
+) -> Decimal:
     """What a price on the basis `stored_on` is multiplied by to be on the basis `told_on`; 1 when one is unknown.
 
     After a four-for-one split a stored close of 25 was 100 when the forecast was told.
     """
-    if told_on is None or stored_on is None:
+    if forecast_basis is None or bar_basis is None:
         return Decimal(1)
-    later = split_factor(actions, after=told_on, through=stored_on)
-    return later / split_factor(actions, after=stored_on, through=told_on)
+    later = split_factor(actions, after=forecast_basis, through=bar_basis)
+    return later / split_factor(actions, after=bar_basis, through=forecast_basis)
 
 
 @transaction.atomic
@@ -149,10 +151,10 @@ def _correct(now: datetime) -> int:
         cursor.execute(REFETCHED_SQL, [since, now])
         keys = [key for (key,) in cursor.fetchall()]
     newest = Outcome.objects.filter(pk__in=keys).select_related("forecast__instrument").order_by("pk")
-    told = {outcome.forecast_id: outcome for outcome in newest}
-    revisions = {key: outcome.revision + 1 for key, outcome in told.items()}
-    again = _outcomes([outcome.forecast for outcome in told.values()], revisions=revisions, now=now)
-    corrections = [outcome for outcome in again if _is_another_price(outcome, told[outcome.forecast_id])]
+    corrected = {outcome.forecast_id: outcome for outcome in newest}
+    revisions = {key: outcome.revision + 1 for key, outcome in corrected.items()}
+    again = _outcomes([outcome.forecast for outcome in corrected.values()], revisions=revisions, now=now)
+    corrections = [outcome for outcome in again if _is_another_price(outcome, corrected[outcome.forecast_id])]
     seal_outcomes(corrections)
     Outcome.objects.bulk_create(corrections, ignore_conflicts=True)
     ScoringProgress.objects.filter(pk=state.pk).update(bars_seen_at=now)
@@ -167,18 +169,18 @@ def _is_another_price(now: Outcome, before: Outcome) -> bool:
 def _outcomes(forecasts: Sequence[Forecast], *, revisions: Mapping[int, int], now: datetime) -> list[Outcome]:
     if not forecasts:
         return []
-    closes, splits, happened = _closes(forecasts), _splits(forecasts), load_realised_outcomes(forecasts)
+    closes, splits, realised = _closes(forecasts), _splits(forecasts), load_realised_outcomes(forecasts)
     outcomes = []
     for forecast in forecasts:
         factor = basis_factor(
             splits.get(forecast.instrument_id, ()),
-            told_on=forecast.basis_date,
-            stored_on=forecast.instrument.basis_date,
+            forecast_basis=forecast.basis_date,
+            bar_basis=forecast.instrument.basis_date,
         )
         close = closes[forecast.instrument_id, forecast.target] * factor
         outcome = build_outcome(forecast, close, revision=revisions.get(forecast.pk, 0), now=now)
-        outcome.volatility_rose = happened.volatility_rose(forecast)
-        outcome.call_right = happened.call_right(forecast)
+        outcome.volatility_rose = realised.volatility_rose(forecast)
+        outcome.call_right = realised.call_right(forecast)
         outcomes.append(outcome)
     return outcomes
 

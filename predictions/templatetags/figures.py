@@ -73,9 +73,9 @@ def percent(share: Decimal | float | None, decimals: int = 0) -> str:
 
 
 @register.filter
-def decimals(figure: float | None, places: int = 3) -> str:
+def decimals(figure: float | None, digits: int = 3) -> str:
     """A figure with so many decimals: 0.2471."""
-    return NOTHING if figure is None else f"{figure:.{places}f}"
+    return NOTHING if figure is None else f"{figure:.{digits}f}"
 
 
 @register.filter

@@ -38,9 +38,9 @@ def apple() -> Instrument:
     return stock()
 
 
-def met(said: Forecast, close: str, **fields: Any) -> Outcome:
+def met(scored_forecast: Forecast, close: str, **fields: Any) -> Outcome:
     """The first outcome of a forecast, given the close."""
-    outcome = build_outcome(said, Decimal(close), revision=0, now=NOW)
+    outcome = build_outcome(scored_forecast, Decimal(close), revision=0, now=NOW)
     for name, value in fields.items():
         setattr(outcome, name, value)
     outcome.save()
@@ -95,11 +95,11 @@ def test_kinds_versions_and_horizons_are_never_mixed(apple: Instrument) -> None:
     met(forecast(apple, model_version=second), "98")
     met(forecast(apple, model_version=first, horizon_sessions=10), "98")
     update_accuracy(now=NOW)
-    told = {
+    record = {
         (row.kind, row.horizon_sessions, row.model_version_id): (row.n, row.hits)
         for row in AccuracySnapshot.objects.filter(instrument=None, window_days=0)
     }
-    assert told == {
+    assert record == {
         ("live", 5, None): (2, 1), ("live", 5, first.pk): (1, 1), ("live", 5, second.pk): (1, 0),
         ("live", 10, None): (1, 0), ("live", 10, first.pk): (1, 0),
         ("hindcast", 5, None): (1, 0), ("hindcast", 5, first.pk): (1, 0),
@@ -108,10 +108,10 @@ def test_kinds_versions_and_horizons_are_never_mixed(apple: Instrument) -> None:
 
 
 def test_corrections_do_not_count(apple: Instrument) -> None:
-    said = forecast(apple)
-    met(said, "104")
+    scored_forecast = forecast(apple)
+    met(scored_forecast, "104")
     update_accuracy(now=NOW)
-    build_outcome(said, Decimal("90"), revision=1, now=NOW).save()
+    build_outcome(scored_forecast, Decimal("90"), revision=1, now=NOW).save()
     assert update_accuracy(now=NOW).counted == 0
     assert (snapshot().n, snapshot().hits) == (1, 1)
 
@@ -156,28 +156,28 @@ def test_the_record_of_a_forecast_is_read_at_once_for_any_number(
     apple: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     meta = stock("META")
-    said = [forecast(apple), forecast(meta)]
-    met(said[0], "104")
-    met(said[1], "90")
+    scored_forecast = [forecast(apple), forecast(meta)]
+    met(scored_forecast[0], "104")
+    met(scored_forecast[1], "90")
     update_accuracy(now=NOW)
     with django_assert_num_queries(1):
-        told = track_records([("live", 5, apple.pk), ("live", 5, meta.pk)])
+        record = track_records([("live", 5, apple.pk), ("live", 5, meta.pk)])
     # AAPL rose and was right, META fell out of every interval.
     both = {"accuracy": 0.5, "base_rate": 0.5, "n": 2, "coverage_95": 0.5}
     verdict = {"kind": "live", "verdict": "not enough evidence", "needed_n": 300}
-    assert told["live", 5, apple.pk] == {
+    assert record["live", 5, apple.pk] == {
         **both, **verdict, "symbol": {"accuracy": 1.0, "base_rate": 1.0, "n": 1, "coverage_95": 1.0}
     }  # fmt: skip
-    assert told["live", 5, meta.pk]["symbol"] == {"accuracy": 0.0, "base_rate": 0.0, "n": 1, "coverage_95": 0.0}
-    assert forecast_payloads(said[:1], stale=False, now=NOW)[0]["record"] == told["live", 5, apple.pk]
+    assert record["live", 5, meta.pk]["symbol"] == {"accuracy": 0.0, "base_rate": 0.0, "n": 1, "coverage_95": 0.0}
+    assert forecast_payloads(scored_forecast[:1], stale=False, now=NOW)[0]["record"] == record["live", 5, apple.pk]
 
 
 def test_where_nothing_is_scored_the_need_follows_from_how_many_stocks_there_are(apple: Instrument) -> None:
     for number in range(9):
         stock(f"X{number}")
-    told = track_records([("live", 5, apple.pk), ("live", 20, apple.pk)])
+    record = track_records([("live", 5, apple.pk), ("live", 20, apple.pk)])
     # Ten stocks: 100 sessions at 5, 400 at 20.
-    assert [told["live", horizon, apple.pk]["needed_n"] for horizon in (5, 20)] == [1000, 4000]
+    assert [record["live", horizon, apple.pk]["needed_n"] for horizon in (5, 20)] == [1000, 4000]
 
 
 def test_the_database_refuses_a_verdict_on_one_stock(apple: Instrument) -> None:
@@ -195,7 +195,7 @@ def test_rebuilding_an_empty_record_says_so() -> None:
     assert "the record is empty" in out.getvalue()
 
 
-def test_sums_that_somebody_changed_are_counted_and_put_right(apple: Instrument) -> None:
+def test_altered_totals_are_counted_and_restored(apple: Instrument) -> None:
     met(forecast(apple), "94")
     update_accuracy(now=NOW)
     assert rebuild_accuracy(now=NOW).differing == 0
@@ -212,8 +212,8 @@ def test_sums_that_somebody_changed_are_counted_and_put_right(apple: Instrument)
     assert rebuild_accuracy(now=NOW).differing == 0
 
 
-Told = tuple[int, str, int, str, str]
-TOLD = st.tuples(
+OutcomeSpec = tuple[int, str, int, str, str]
+OUTCOME_SPECS = st.tuples(
     st.integers(0, len(SESSIONS) - 1),
     st.sampled_from(["AAPL", "META"]),
     st.sampled_from([1, 5]),
@@ -222,22 +222,26 @@ TOLD = st.tuples(
 )
 
 
-def stored(told: Iterable[Told], instruments: dict[str, Instrument]) -> None:
-    for place, symbol, horizon, kind, close in told:
+def stored(record: Iterable[OutcomeSpec], instruments: dict[str, Instrument]) -> None:
+    for place, symbol, horizon, kind, close in record:
         fields = {"kind": kind, "probability_up": Decimal("0.40") + Decimal(place % 25) / 100}
         origin = session_after("XNYS", SESSIONS[place], -horizon)
         met(forecast(instruments[symbol], horizon_sessions=horizon, origin=origin, **fields), close)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.tuples(st.lists(TOLD, max_size=6), st.integers(0, len(SESSIONS) - 1)), min_size=1, max_size=4))
-def test_adding_in_steps_is_adding_at_once_and_adding_by_hand(steps: list[tuple[list[Told], int]]) -> None:
+@given(
+    steps=st.lists(
+        st.tuples(st.lists(OUTCOME_SPECS, max_size=6), st.integers(0, len(SESSIONS) - 1)), min_size=1, max_size=4
+    )
+)
+def test_adding_in_steps_is_adding_at_once_and_adding_by_hand(steps: list[tuple[list[OutcomeSpec], int]]) -> None:
     with transaction.atomic():
         model_version()
         instruments = {symbol: stock(symbol) for symbol in ("AAPL", "META")}
         seen: set[tuple[int, str, int, str]] = set()
-        for told, end in steps:
-            fresh = [one for one in {row[:4]: row for row in told}.values() if one[:4] not in seen]
+        for record, end in steps:
+            fresh = [one for one in {row[:4]: row for row in record}.values() if one[:4] not in seen]
             seen |= {one[:4] for one in fresh}
             stored(fresh, instruments)
             update_accuracy(now=NOW, through=SESSIONS[end])
@@ -256,10 +260,14 @@ def _agrees_with_rows() -> None:
         rows = Outcome.objects.filter(revision=0, forecast__kind="live", forecast__horizon_sessions=5)
         if window:
             rows = rows.filter(forecast__target__gt=as_of - timedelta(days=window))
-        kept = AccuracySnapshot.objects.filter(
+        snapshot_row = AccuracySnapshot.objects.filter(
             kind="live", horizon_sessions=5, window_days=window, instrument=None, model_version=None
         ).first()
-        counted = (kept.n, kept.hits, kept.ups, sum(kept.bin_n)) if kept else (0, 0, 0, 0)
+        counted = (
+            (snapshot_row.n, snapshot_row.hits, snapshot_row.ups, sum(snapshot_row.bin_n))
+            if snapshot_row
+            else (0, 0, 0, 0)
+        )
         assert counted == (
             len(rows), sum(bool(row.direction_right) for row in rows), sum(row.went_up for row in rows), len(rows)
         )  # fmt: skip

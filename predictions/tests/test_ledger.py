@@ -21,14 +21,14 @@ MODELS = (Forecast, ForecastInput, LedgerHead, Outcome, Toolchain)
 def rows() -> list[Forecast]:
     """Five forecasts, and at least one row in every other table of the ledger."""
     model_version()
-    said = [*forecasts([stock("AAPL"), stock("NVDA")], horizons=(1, 5)), abstention(stock("META"))]
+    stored_rows = [*forecasts([stock("AAPL"), stock("NVDA")], horizons=(1, 5)), abstention(stock("META"))]
     ForecastInput.objects.create(
-        instrument=said[0].instrument, origin=ORIGIN, feature_set="hc1", sha256="0", rows=1, columns=1, block=b""
+        instrument=stored_rows[0].instrument, origin=ORIGIN, feature_set="hc1", sha256="0", rows=1, columns=1, block=b""
     )
     Toolchain.objects.create(versions="numpy 2.4.6")
-    record_outcome(said[0], right=True)
+    record_outcome(stored_rows[0], right=True)
     record_head(now=NOW)
-    return said
+    return stored_rows
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -61,7 +61,7 @@ def test_home_answers_for_every_stock(client: Client, shown: Scene) -> None:
     assert "NYSE close Thu 21 Sep 2023 sample data model v1" in text
 
 
-def test_home_shows_the_horizon_that_is_asked_for(client: Client, shown: Scene) -> None:
+def test_home_shows_the_requested_horizon(client: Client, shown: Scene) -> None:
     text = text_of(client, "/?horizon=20")
     assert "Thu 19 Oct 2023" in text
     assert "no call Too little history: 90 sessions, 252 are needed." in text
@@ -141,7 +141,7 @@ def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None
     assert "not investment advice" in text
 
 
-def test_a_usual_chance_and_a_call_without_an_edge_are_said_plainly(client: Client, shown: Scene) -> None:
+def test_a_base_rate_probability_and_a_hold_are_explained(client: Client, shown: Scene) -> None:
     usual = {"probability_up": Decimal("0.544"), "drivers": [], "signal": "HOLD", "signal_meaning": ""}
     later = ORIGIN.replace(day=22)
     issued_forecast(shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no proven edge", **usual)
@@ -152,7 +152,7 @@ def test_a_usual_chance_and_a_call_without_an_edge_are_said_plainly(client: Clie
     assert "Higher 54 times" not in text
 
 
-def test_what_a_predecessor_said_is_told_as_such(client: Client, shown: Scene) -> None:
+def test_forecasts_of_the_previous_champion_are_labelled(client: Client, shown: Scene) -> None:
     ModelVersion.objects.filter(pk=shown.version.pk).update(stage=ModelVersion.Stage.RETIRED)
     trained("v2")
     for path in ("/", "/stocks/AAPL"):
@@ -232,7 +232,7 @@ def test_a_record_counts_first_outcomes_of_this_horizon_only(client: Client, sho
         ("no skill", "No skill on direction over 3,000 live forecasts of all stocks. Right in 60.0 %;"),
     ],
 )
-def test_a_verdict_is_told_in_plain_words(client: Client, shown: Scene, verdict: str, words: str) -> None:
+def test_a_verdict_is_shown_in_plain_words(client: Client, shown: Scene, verdict: str, words: str) -> None:
     scope = {"kind": "live", "horizon_sessions": 5, "window_days": 0}
     AccuracySnapshot.objects.create(n=3000, hits=1800, ups=1500, verdict=verdict, needed_n=300, **scope)
     assert words in text_of(client, "/stocks/AAPL?horizon=5")
@@ -324,7 +324,7 @@ def test_stream_address_is_this_site_unless_configured(client: Client) -> None:
     assert 'data-stream-url="wss://testserver/ws/stream"' in client.get("/", secure=True).content.decode()
 
 
-def test_recorded_instant_is_told_with_its_zone(client: Client, shown: Scene) -> None:
+def test_recorded_instant_is_shown_with_its_zone(client: Client, shown: Scene) -> None:
     page = client.get("/stocks/AAPL").content.decode()
     assert f'datetime="{NOW.isoformat()}" data-instant>21 Sep 2023 22:05 UTC<' in page
     assert shown.forecasts["AAPL", 5].predicted_price == Decimal("102.000000")

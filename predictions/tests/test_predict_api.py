@@ -92,7 +92,7 @@ def test_an_abstention_is_an_answer_without_numbers(call_predict: PredictCall) -
     assert {body[name] for name in empty} == {None}
 
 
-def test_a_kept_answer_costs_no_query(
+def test_a_cached_response_needs_no_query(
     aapl_forecast: Forecast, call_predict: PredictCall, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     cache_forecast(aapl_forecast, now=datetime.now(UTC))
@@ -100,7 +100,7 @@ def test_a_kept_answer_costs_no_query(
         assert call_predict("symbol=aapl").json()["id"] == aapl_forecast.pk
 
 
-def test_a_miss_is_read_once_and_kept(
+def test_a_miss_is_read_once_and_cached(
     aapl_forecast: Forecast, call_predict: PredictCall, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     missed, hit = (metric_value("hindcast_cache_hits_total", result=result) for result in ("miss", "hit"))
@@ -111,7 +111,7 @@ def test_a_miss_is_read_once_and_kept(
     assert metric_value("hindcast_cache_hits_total", result="hit") == hit + 1
 
 
-def test_the_newest_live_forecast_of_the_champion_is_told(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
+def test_the_newest_live_forecast_of_the_champion_is_served(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
     model_version("v2", stage="challenger")
     other = aapl_forecast.model_version.__class__.objects.get(version="v2")
     apple = aapl_forecast.instrument
@@ -128,7 +128,7 @@ def test_an_expired_answer_is_renewed_from_the_database(aapl_forecast: Forecast,
     assert datetime.fromisoformat(body["fresh_until"]) > datetime.now(UTC)
 
 
-def test_old_prices_are_said_to_be_old(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
+def test_old_prices_are_marked_stale(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
     assert call_predict().json()["stale"] is True
     assert call_predict().json()["stale"] is True
 
@@ -173,7 +173,7 @@ def test_a_database_that_refuses_connections_costs_no_answer(
     assert_refused(call_predict("symbol=NVDA"), 503, "/api/problems#storage-unavailable")
 
 
-def test_while_another_caller_renews_an_expired_answer_it_is_told_as_stale(
+def test_an_expired_response_is_served_stale_during_a_refresh(
     aapl_forecast: Forecast, call_predict: PredictCall
 ) -> None:
     cache_forecast(aapl_forecast, now=datetime.now(UTC) - timedelta(hours=1))
@@ -182,9 +182,7 @@ def test_while_another_caller_renews_an_expired_answer_it_is_told_as_stale(
     assert call_predict().json()["stale"] is True
 
 
-def test_whoever_waited_in_vain_for_another_reader_reads_as_well(
-    aapl_forecast: Forecast, call_predict: PredictCall
-) -> None:
+def test_a_request_reads_the_database_after_waiting_in_vain(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
     assert cache.acquire_refresh_lock("AAPL", 5)
     redis_client().pexpire("fc-claim:AAPL:5", 80)
     assert call_predict().json()["id"] == aapl_forecast.pk
@@ -200,7 +198,7 @@ def test_without_the_store_the_database_answers_and_calls_are_counted_here(
 
 
 @pytest.mark.usefixtures("database_away", "no_store")
-def test_without_either_store_the_caller_is_asked_to_come_back(call_predict: PredictCall) -> None:
+def test_without_redis_and_database_the_response_is_503_with_retry_after(call_predict: PredictCall) -> None:
     assert_refused(call_predict(), 503, "/api/problems#storage-unavailable")
 
 
@@ -231,7 +229,7 @@ def test_a_malformed_question_is_refused_and_counted(
     assert response["RateLimit"].startswith('"anonymous";r=99;')
 
 
-def test_a_parameter_nobody_knows_is_named(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
+def test_an_unknown_parameter_is_named(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
     response = call_predict("symbol=AAPL&horizn=20")
     assert_refused(response, 400, "/api/problems#malformed-request")
     assert "horizn" in response.json()["detail"]
@@ -274,9 +272,7 @@ def test_without_a_model_there_is_no_answer_yet(call_predict: PredictCall) -> No
     assert_refused(call_predict(), 503, "/api/problems#no-model")
 
 
-def test_a_known_stock_without_a_forecast_is_asked_for_later(
-    aapl_forecast: Forecast, call_predict: PredictCall
-) -> None:
+def test_a_known_stock_without_a_forecast_is_503(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
     stock("NVDA")
     body = assert_refused(call_predict("symbol=NVDA"), 503, "/api/problems#forecast-unavailable")
     assert (body["symbol"], body["horizon"]) == ("NVDA", 5)
@@ -304,7 +300,7 @@ def test_a_promotion_changes_the_next_answer(aapl_forecast: Forecast, call_predi
     assert (body["id"], body["model_version"]) == (newer.pk, "v2")
 
 
-def test_the_age_of_an_answer_is_told(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
+def test_the_age_header_is_the_age_of_the_cached_response(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
     assert call_predict()["Age"] == "0"
     cache_forecast(aapl_forecast, now=datetime.now(UTC) - timedelta(seconds=42))
     assert call_predict()["Age"] in ("42", "43")

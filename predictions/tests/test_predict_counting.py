@@ -80,6 +80,6 @@ def test_the_last_call_is_answered_from_the_store_and_one_too_many_reads_nothing
     cache_forecast(aapl_forecast)
     quota = AddressQuota("limit:test", "anonymous", 2, None)
     looks = [cache.lookup(quota, "AAPL", 5) for _ in range(3)]
-    assert [look.kept is not None for look in looks] == [True, True, False]
+    assert [look.cached is not None for look in looks] == [True, True, False]
     assert [look.allowance.windows[0].used for look in looks] == [1, 2, 2]
     assert [look.allowance.refused_by is not None for look in looks] == [False, False, True]

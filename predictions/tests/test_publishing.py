@@ -80,17 +80,17 @@ def test_forecasts_are_stored_rounded_and_chained_with_their_target(publish: Cal
     assert verify_ledger().forecasts == 2
 
 
-def test_a_second_run_changes_nothing_and_tells_nobody(
+def test_a_second_run_changes_nothing_and_pushes_nothing(
     publish: Callable[..., PublishReport], apple: Instrument
 ) -> None:
     publish()
     before = list(Forecast.objects.order_by("pk").values_list("pk", "entry_hash"))
-    told = pushed(apple)
+    messages = pushed(apple)
     redis_client().delete(cache_key("v1", "AAPL", 5))
     again = publish(model_forecast(predicted_price=102.0), model_forecast(horizon=1))
     assert again == PublishReport(origin=ORIGIN, version="v1", created=0, existing=2, abstained=0)
     assert list(Forecast.objects.order_by("pk").values_list("pk", "entry_hash")) == before
-    assert pushed(apple) == told == 1
+    assert pushed(apple) == messages == 1
     assert not redis_client().exists(cache_key("v1", "AAPL", 5))
 
 
@@ -129,7 +129,7 @@ def test_numbers_that_cannot_be_used_become_an_abstention(
     assert (row.reasons, row.predicted_price, row.lower_80, row.signal) == ([UNUSABLE], None, None, "")
 
 
-def test_an_abstention_is_stored_and_told_with_its_reasons(
+def test_an_abstention_is_stored_and_pushed_with_its_reasons(
     publish: Callable[..., PublishReport], apple: Instrument
 ) -> None:
     silent = model_forecast(status="abstained", reasons=("too little history",), predicted_price=None, inputs=None)
@@ -151,7 +151,7 @@ def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., 
     assert redis.get("champion") == b"v1"
 
 
-def test_a_hindcast_is_stored_and_told_nobody(publish: Callable[..., PublishReport], apple: Instrument) -> None:
+def test_a_hindcast_is_stored_and_not_pushed(publish: Callable[..., PublishReport], apple: Instrument) -> None:
     publish(kind=Forecast.Kind.HINDCAST)
     assert Forecast.objects.filter(kind="hindcast").count() == 2
     assert pushed(apple) == 0
@@ -180,7 +180,7 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
     assert Forecast.objects.count() == 16
 
 
-def test_everything_said_before_is_found_without_asking_the_model(
+def test_stored_forecasts_are_found_without_calling_the_model(
     publish: Callable[..., PublishReport],
 ) -> None:
     publish(*(model_forecast(horizon=horizon) for horizon in (1, 5, 10, 20)))
@@ -189,7 +189,7 @@ def test_everything_said_before_is_found_without_asking_the_model(
     assert publish_forecasts(now=NOW) == PublishReport(origin=ORIGIN, version="v1", created=0, existing=4, abstained=0)
 
 
-def test_a_champion_that_comes_back_is_told_again_with_what_it_said(
+def test_a_restored_champion_pushes_its_stored_forecasts_again(
     publish: Callable[..., PublishReport],
     apple: Instrument,
     version: ModelVersion,
@@ -200,9 +200,9 @@ def test_a_champion_that_comes_back_is_told_again_with_what_it_said(
     redis_client().delete(cache_key("v1", "AAPL", 5))
     with django_capture_on_commit_callbacks(execute=True):
         assert announce_champion(now=NOW).created == 0
-    told = [json.loads(message) for message in redis_client().lrange(topic_key(apple), 0, -1)]
-    assert len(told) == 2
-    newest = max(told, key=lambda message: message["seq"])
+    messages = [json.loads(message) for message in redis_client().lrange(topic_key(apple), 0, -1)]
+    assert len(messages) == 2
+    newest = max(messages, key=lambda message: message["seq"])
     assert sorted(body["horizon"] for body in newest["forecasts"]) == [1, 5, 10, 20]
     assert hindcast.pk not in [body["id"] for body in newest["forecasts"]]
     assert redis_client().exists(cache_key("v1", "AAPL", 5))

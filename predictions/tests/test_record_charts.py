@@ -17,8 +17,8 @@ def period(accuracy: float | None, base_rate: float | None) -> Period:
     }  # fmt: skip
 
 
-def one_bin(n: int, said: float, came: float) -> CalibrationBin:
-    return {"lower": 0.5, "upper": 0.6, "n": n, "mean_probability": said, "share_up": came}
+def one_bin(n: int, predicted: float, actual: float) -> CalibrationBin:
+    return {"lower": 0.5, "upper": 0.6, "n": n, "mean_probability": predicted, "share_up": actual}
 
 
 def test_periods_stand_side_by_side_on_a_scale_of_round_shares() -> None:
@@ -53,6 +53,6 @@ def test_a_bin_with_more_forecasts_is_larger_and_agreement_lies_on_the_diagonal(
 
 def test_coverage_begins_at_a_half() -> None:
     lines = coverage_lines({"80": 0.8, "95": 0.4, "99": 1.0})
-    assert [(line.level, line.held_at, line.should_at) for line in lines] == [
+    assert [(line.level, line.coverage_position, line.target_position) for line in lines] == [
         (80, 60.0, 60.0), (95, 0.0, 90.0), (99, 100.0, 98.0)
     ]  # fmt: skip

@@ -49,18 +49,18 @@ def test_the_record_tells_right_and_wrong_beside_always_up(client: Client, shown
     assert re.search(r"v1 3 66\.7 % 66\.7 % 100\.0 %", by_stock)
 
 
-def test_what_has_no_closing_price_is_told(client: Client, shown: Scene) -> None:
+def test_overdue_forecasts_are_shown(client: Client, shown: Scene) -> None:
     scored(shown)
     assert "Without a closing price" not in text_of(client, "/record")
     for symbol in ("NVDA", "BRK.B"):
         gone = shown.forecasts[symbol, 1]
         PendingForecast.objects.create(forecast=gone, instrument=gone.instrument, target=gone.target)
-    told = "Without a closing price (delisted, or not traded that day; all horizons, in no figure here) 2"
-    assert told in text_of(client, "/record")
+    overdue_text = "Without a closing price (delisted, or not traded that day; all horizons, in no figure here) 2"
+    assert overdue_text in text_of(client, "/record")
     assert "Without a closing price" not in text_of(client, "/record?kind=hindcast")
 
 
-def test_live_and_hindcast_are_told_apart(client: Client, shown: Scene) -> None:
+def test_live_and_hindcast_are_separate(client: Client, shown: Scene) -> None:
     scored(shown)
     text = text_of(client, "/record?kind=hindcast")
     assert "Hindcasts: told of the past by models that had not seen it." in text
@@ -71,9 +71,9 @@ def test_live_and_hindcast_are_told_apart(client: Client, shown: Scene) -> None:
 @pytest.mark.parametrize(
     "said_so", [("skill", "Yes More often than chance"), ("no skill", "No skill shown It said “up” every time")]
 )
-def test_the_verdict_stands_in_plain_words(client: Client, shown: Scene, said_so: tuple[str, str]) -> None:
+def test_the_verdict_stands_in_plain_words(client: Client, shown: Scene, no_skill_text: tuple[str, str]) -> None:
     scored(shown)
-    verdict, words = said_so
+    verdict, words = no_skill_text
     from_all = {"instrument": None, "kind": "live", "horizon_sessions": 5, "window_days": 0, "model_version": None}
     AccuracySnapshot.objects.filter(**from_all).update(verdict=verdict)
     assert words in text_of(client, "/record")
@@ -122,13 +122,13 @@ def test_models_show_hold_out_and_live_figures_with_who_served(client: Client, s
     )
 
 
-def test_a_model_page_keeps_its_measured_and_its_lived_figures_apart(client: Client, shown: Scene) -> None:
+def test_a_model_page_separates_hold_out_and_live_figures(client: Client, shown: Scene) -> None:
     scored(shown)
     AliasChange.objects.create(alias="champion", version=shown.version, starts_at=NOW, reason="first model")
     text = text_of(client, "/models/v1")
     assert "Model v1 Champion" in text
-    held = text.split("On sessions kept away from it")[1].split("Live")[0]
-    assert "5 sessions 1,482 54.8 % 54.6 % 80.2 % 95.1 % 99.0 % 66.1 % 50.2 %" in held
+    inside = text.split("On sessions kept away from it")[1].split("Live")[0]
+    assert "5 sessions 1,482 54.8 % 54.6 % 80.2 % 95.1 % 99.0 % 66.1 % 50.2 %" in inside
     assert "5 sessions 3 66.7 % 66.7 % not enough evidence about 300 needed" in text.split("Live")[1]
     assert "From 21 Sep 2023 22:05 UTC until now first model" in text
     assert "Nothing it said has been scored yet" in text_of(client, f"/models/{trained('v2', 'candidate')}")

@@ -29,26 +29,26 @@ def test_answers_made_ahead_are_those_made_at_once_in_the_same_order(
         parts = list(render_in_background(many, stale=False, now=NOW))
     assert [len(part) for part in parts] == [RENDER_BATCH_SIZE, 1]
     assert list(chain.from_iterable(parts)) == expected
-    assert expected[-1].body["symbol"] == "META"
+    assert expected[-1].payload["symbol"] == "META"
 
 
 @pytest.mark.usefixtures("no_store")
-def test_without_the_store_every_part_is_still_told() -> None:
+def test_without_redis_every_batch_is_still_returned() -> None:
     model_version()
     row = forecast(stock())
     parts = [render_forecasts([row], stale=False, now=NOW), render_forecasts([row], stale=False, now=NOW)]
     assert store_responses(parts, stale=False, now=NOW) == [*parts[0], *parts[1]]
 
 
-def test_what_is_rolled_back_is_told_nobody(
+def test_a_rolled_back_publication_is_not_announced(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     version, apple = model_version(), stock()
     context = PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, NOW)
-    with django_capture_on_commit_callbacks(execute=True) as told, transaction.atomic():
+    with django_capture_on_commit_callbacks(execute=True) as callbacks, transaction.atomic():
         store_forecasts(forecasts=[model_forecast()], instruments={apple.symbol: apple}, context=context)
         transaction.set_rollback(True)
-    assert (told, Forecast.objects.count()) == ([], 0)
+    assert (callbacks, Forecast.objects.count()) == ([], 0)
     with django_capture_on_commit_callbacks(execute=True):
         store_forecasts(forecasts=[model_forecast()], instruments={apple.symbol: apple}, context=context)
     assert redis_client().exists(cache_key(version.version, "AAPL", 5))

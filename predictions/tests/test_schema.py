@@ -72,8 +72,8 @@ def test_a_body_that_lacks_or_bends_something_does_not_conform(
 
 
 def test_the_schema_names_exactly_the_fields_of_a_body(schema: dict[str, Any]) -> None:
-    told = set(schema["components"]["schemas"]["Forecast"]["properties"])
-    assert told - {"sandbox"} == set(ForecastPayload.__annotations__)
+    properties = set(schema["components"]["schemas"]["Forecast"]["properties"])
+    assert properties - {"sandbox"} == set(ForecastPayload.__annotations__)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])

@@ -23,7 +23,7 @@ def test_direction_is_compared_with_always_up_with_two_points_of_grace(accuracy:
     assert verdicts.direction_verdict({"accuracy": accuracy, "base_rate": 0.567}) == words
 
 
-def test_drivers_are_told_in_points_of_chance() -> None:
+def test_drivers_are_shown_in_percentage_points() -> None:
     drivers = [
         {"words": "a", "contribution": 0.08, "direction": "up"},
         {"words": "b", "contribution": -0.001, "direction": "down"},

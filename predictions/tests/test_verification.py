@@ -149,7 +149,7 @@ def test_it_can_be_verified_while_queries_are_noted(rows: list[Forecast]) -> Non
     assert any("predictions_forecastinput" in query["sql"] for query in noted.captured_queries)
 
 
-def test_what_nobody_touched_holds(rows: list[Forecast]) -> None:
+def test_an_unaltered_ledger_verifies(rows: list[Forecast]) -> None:
     head, _ = record_head(now=NOW)
     scored(rows[0])
     verified = verify_ledger()
@@ -264,10 +264,10 @@ def test_altered_inputs_are_named(change: str, complaint: str) -> None:
     apple = stock()
     inputs = [stored_input(apple, numbers) for numbers in (NUMBERS, b"two more floats.")]
     forecast(apple, inputs=inputs[0])
-    said = forecast(apple, inputs=inputs[1], horizon_sessions=10)
+    stored_rows = forecast(apple, inputs=inputs[1], horizon_sessions=10)
     assert verify_ledger().inputs == 2
     alter(f"UPDATE predictions_forecastinput SET {change} WHERE id = {inputs[1].pk}")
-    assert (fault().forecast_id, fault().reason) == (said.pk, complaint)
+    assert (fault().forecast_id, fault().reason) == (stored_rows.pk, complaint)
     alter("UPDATE predictions_forecastinput SET instrument_id = (SELECT min(id) FROM marketdata_instrument)")
 
 
@@ -302,7 +302,7 @@ def test_a_row_slipped_in_before_the_first_is_named(
     assert str(fault()) == f"{name} {key}: its id is below 1."
 
 
-def test_two_rows_that_changed_places_are_named(rows: list[Forecast]) -> None:
+def test_two_swapped_rows_are_named(rows: list[Forecast]) -> None:
     first, second = rows[1].pk, rows[2].pk
     alter(
         f"UPDATE predictions_forecast SET id = CASE id WHEN {first} THEN -{second} ELSE -{first} END "
@@ -435,7 +435,7 @@ def test_an_outcome_forged_with_its_payload_differs_from_the_head(
     assert str(fault()) == OTHER_OUTCOMES
 
 
-def test_outcomes_that_changed_places_differ_from_the_head(covered: list[Outcome]) -> None:
+def test_swapped_outcomes_differ_from_the_head(covered: list[Outcome]) -> None:
     first, second = covered[0].pk, covered[1].pk
     alter("UPDATE predictions_outcome SET id = -id")
     forge(covered[0], previous=-first, pk=second)

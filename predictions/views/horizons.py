@@ -11,10 +11,10 @@ from predictions.errors import HorizonUnknown
 
 def requested_horizon(request: HttpRequest) -> int:
     """The horizon of the query, the usual one by default; raises HorizonUnknown."""
-    asked = request.GET.get("horizon", str(DEFAULT_HORIZON))
-    if asked not in map(str, HORIZONS):
-        raise HorizonUnknown(asked, HORIZONS)
-    return int(asked)
+    horizon = request.GET.get("horizon", str(DEFAULT_HORIZON))
+    if horizon not in map(str, HORIZONS):
+        raise HorizonUnknown(horizon, HORIZONS)
+    return int(horizon)
 
 
 def horizon_context(section: str, horizon: int) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def model(request: HttpRequest, version: str) -> HttpResponse:
     except (HorizonUnknown, VersionUnknown) as error:
         return not_found(request, error, "models")
     shown = model_page(found, horizon=horizon)
-    told = [(kind, metrics, time_chart(metrics.over_time)) for kind, metrics in shown.by_kind]
+    by_kind = [(kind, metrics, time_chart(metrics.over_time)) for kind, metrics in shown.by_kind]
     return render(
-        request, "predictions/model.html", {**horizon_context("models", horizon), "model": shown, "told": told}
+        request, "predictions/model.html", {**horizon_context("models", horizon), "model": shown, "by_kind": by_kind}
     )
