@@ -20,7 +20,7 @@ from benchmarks.frame import machine, write_summary
 from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES
 from mlops.forecasting.features.compiled import fill
 from mlops.forecasting.features.kernels_closing import fill_closing
-from mlops.forecasting.features.reference import numpy_features
+from mlops.forecasting.tests.numpy_features import numpy_features
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import Panel
 

@@ -1,4 +1,4 @@
-"""What a person's data are, put together from every app that keeps some."""
+"""Data export of an account, composed from every app."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,10 +28,10 @@ EXPORTS: Mapping[str, Callable[[User], dict[str, Any]]] = {
 @never_cache
 @login_required
 def download(request: HttpRequest) -> HttpResponse:
-    """Everything that is kept about the person, as one JSON file."""
+    """Return all of the user's data as a JSON file."""
     user, now = authenticated_user(request), utc_now()
     record(kind=AuditEvent.Kind.DATA_EXPORTED, user=user, now=now)
-    whole = {"exported_at": now.isoformat(), **{name: export(user) for name, export in EXPORTS.items()}}
-    answer = HttpResponse(json.dumps(whole, indent=2, ensure_ascii=False), content_type="application/json")
-    answer["Content-Disposition"] = f'attachment; filename="hindcast-{now:%Y-%m-%d}.json"'
-    return answer
+    export = {"exported_at": now.isoformat(), **{name: export_for(user) for name, export_for in EXPORTS.items()}}
+    response = HttpResponse(json.dumps(export, indent=2, ensure_ascii=False), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="hindcast-{now:%Y-%m-%d}.json"'
+    return response

@@ -64,5 +64,5 @@ urlpatterns = [
 handler400 = "config.http.problem_responses.bad_request"
 handler403 = "config.http.problem_responses.permission_denied"
 handler404 = "config.http.problem_responses.page_not_found"
-handler429 = "config.http.login_throttle.too_many_for_allauth"
+handler429 = "config.http.login_throttle.allauth_rate_limited"
 handler500 = "config.http.problem_responses.server_error"

@@ -60,7 +60,7 @@ class MarketDataSettings:
 
     `quote_every_s` is the pause between two quotes of a watched instrument.
     `without_key` are named in the settings but lack an API key; `budgets` cover price and news sources.
-    clock: `real`, or `told` where a time-lapse says what time it is.
+    clock: `real`, or `simulated` in a time-lapse.
     """
 
     providers: tuple[str, ...]

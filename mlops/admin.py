@@ -1,4 +1,4 @@
-"""Model versions for staff: their figures, who served when, trainings, and the three things that can be done."""
+"""Admin of model versions, trainings, evaluations and alias changes, with promote, roll back and train actions."""
 
 from typing import ClassVar
 
@@ -28,23 +28,23 @@ HEADLINE_HORIZON = 5
 
 
 class ReasonForm(BaseDialogForm):
-    """Asks why; the answer is kept for good."""
+    """Form for the reason of a promotion or rollback, which is stored permanently."""
 
     reason = forms.CharField(max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
 
 
 class TrainForm(BaseDialogForm):
-    """Asks why, and which seed."""
+    """Form for the reason and the seed of a training."""
 
     reason = forms.CharField(
-        max_length=200, initial="asked for by staff", widget=UnfoldAdminTextareaWidget({"rows": 2})
+        max_length=200, initial="requested by staff", widget=UnfoldAdminTextareaWidget({"rows": 2})
     )
     seed = forms.IntegerField(
         min_value=0,
         max_value=2**63 - 1,
         required=False,
         widget=UnfoldAdminIntegerFieldWidget(),
-        help_text="Empty: the seed of the settings.",
+        help_text="Leave empty to use the configured seed.",
     )
 
 
@@ -85,8 +85,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         permissions=["promote"],
         icon="verified",
         dialog={
-            "title": "Make this version the champion",
-            "description": "Forecasts from now on are this version's; the champion is retired and can come back.",
+            "title": "Promote this version to champion",
+            "description": "New forecasts come from this version. The current champion is retired; you can roll back.",
             "form_class": ReasonForm,
             "form_submit_text": "Promote",
         },
@@ -103,16 +103,16 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             messages.error(request, str(error))
         else:
             announce_promotion()
-            messages.success(request, f"{version} is the champion. Its forecasts are being published.")
-        return _go_to(reverse("admin:mlops_modelversion_change", args=[object_id]))
+            messages.success(request, f"{version} is now in production. Its forecasts are being published.")
+        return _redirect(reverse("admin:mlops_modelversion_change", args=[object_id]))
 
     @action(
         description="Roll back",
         permissions=["promote"],
         icon="undo",
         dialog={
-            "title": "Go back to the champion before",
-            "description": "The version that served before the present champion serves again.",
+            "title": "Roll back to the previous champion",
+            "description": "The previous champion returns to production.",
             "form_class": ReasonForm,
             "form_submit_text": "Roll back",
         },
@@ -124,8 +124,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             messages.error(request, str(error))
         else:
             announce_promotion()
-            messages.success(request, f"{version} is the champion again. Its forecasts are being published.")
-        return _go_to(reverse("admin:mlops_modelversion_changelist"))
+            messages.success(request, f"{version} is back in production. Its forecasts are being published.")
+        return _redirect(reverse("admin:mlops_modelversion_changelist"))
 
     @display(
         description="stage",
@@ -135,22 +135,22 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def stage_label(self, version: ModelVersion) -> str:
         return version.stage
 
-    @display(description=f"direction right, {HEADLINE_HORIZON} sessions")
+    @display(description=f"direction accuracy, {HEADLINE_HORIZON} days")
     def direction(self, version: ModelVersion) -> str:
         score = _headline(version)
-        return NOT_MEASURED if score is None else _beside(score.accuracy, score.base_rate)
+        return NOT_MEASURED if score is None else _with_base_rate(score.accuracy, score.base_rate)
 
-    @display(description=f"volatility rises, {HEADLINE_HORIZON} sessions")
+    @display(description=f"volatility accuracy, {HEADLINE_HORIZON} days")
     def volatility(self, version: ModelVersion) -> str:
         score = _headline(version)
-        return NOT_MEASURED if score is None else _beside(score.volatility_accuracy, score.volatility_base_rate)
+        return NOT_MEASURED if score is None else _with_base_rate(score.volatility_accuracy, score.volatility_base_rate)
 
-    @display(description="95 % band held")
+    @display(description="95% interval coverage")
     def coverage(self, version: ModelVersion) -> str:
         score = _headline(version)
         return NOT_MEASURED if score is None else percent(score.coverage_95)
 
-    @display(description="figures")
+    @display(description="hold-out metrics")
     def figures(self, version: ModelVersion) -> SafeString:
         rows = [score.cells for score in scorecard(version.metrics)]
         return render_to_string("mlops/scorecard.html", {"headings": HEADINGS, "rows": rows})
@@ -161,7 +161,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     list_display: ClassVar = [
         "requested_at",
         "status_label",
-        "how_far",
+        "progress_percent",
         "stage",
         "reason",
         "version",
@@ -181,7 +181,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         icon="model_training",
         dialog={
             "title": "Train a new version",
-            "description": "The trainer fits a version on everything known now and compares it with the champion.",
+            "description": "Trains a version on all stored prices and compares it with the champion.",
             "form_class": TrainForm,
             "form_submit_text": "Train",
         },
@@ -194,8 +194,8 @@ class TrainingRunAdmin(ReadOnlyAdmin):
             now=clock.now(),
         )
         enqueue(TRAIN_VERSION, run.pk)
-        messages.success(request, "The training is queued; its progress is in the list.")
-        return _go_to(reverse("admin:mlops_trainingrun_changelist"))
+        messages.success(request, "Training queued. This list shows its progress.")
+        return _redirect(reverse("admin:mlops_trainingrun_changelist"))
 
     @display(
         description="status",
@@ -206,7 +206,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         return run.status
 
     @display(description="progress", ordering="progress")
-    def how_far(self, run: TrainingRun) -> str:
+    def progress_percent(self, run: TrainingRun) -> str:
         return f"{run.progress:.0%}"
 
 
@@ -225,22 +225,22 @@ class AliasChangeAdmin(ReadOnlyAdmin):
 
 
 def _staff(request: HttpRequest) -> AbstractBaseUser:
-    """Who is asking, for the record."""
+    """Return the signed-in staff user, who is recorded as the actor."""
     if not isinstance(request.user, AbstractBaseUser):
         raise PermissionDenied
     return request.user
 
 
 def _headline(version: ModelVersion) -> HorizonScore | None:
-    """The version's score at the horizon that lists show."""
+    """Return the version's score at the horizon shown in lists."""
     scores = {score.horizon_sessions: score for score in scorecard(version.metrics)}
     return scores.get(HEADLINE_HORIZON)
 
 
-def _beside(accuracy: float | None, base_rate: float | None) -> str:
-    return f"{percent(accuracy)} (base {percent(base_rate)})"
+def _with_base_rate(accuracy: float | None, base_rate: float | None) -> str:
+    return f"{percent(accuracy)} (baseline {percent(base_rate)})"
 
 
-def _go_to(url: str) -> HttpResponse:
-    """The dialog sends its form in the background, so the page has to be told where to go next."""
+def _redirect(url: str) -> HttpResponse:
+    """Redirect an HTMX dialog, which ignores an ordinary 302."""
     return HttpResponse(headers={"HX-Redirect": url})

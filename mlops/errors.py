@@ -1,4 +1,4 @@
-"""What can go wrong with model versions, their files and their training."""
+"""Errors of model versions, their files and their training."""
 
 
 class MlopsError(Exception):
@@ -13,7 +13,7 @@ class NoChampion(MlopsError):
 
 
 class ArtifactCorrupt(MlopsError):
-    """A stored model file is missing or is not the file that was registered."""
+    """A stored model file is missing or differs from the registered one."""
 
     def __init__(self, version: str, reason: str) -> None:
         super().__init__(f"The files of model {version} cannot be used: {reason}.")
@@ -25,13 +25,13 @@ class InsufficientHistory(MlopsError):
     """Too few sessions to train on."""
 
     def __init__(self, have: int, needed: int) -> None:
-        super().__init__(f"{have} sessions of history are too few to train on; {needed} are needed.")
+        super().__init__(f"Not enough price history to train: {have} sessions, {needed} needed.")
         self.have = have
         self.needed = needed
 
 
 class PromotionRefused(MlopsError):
-    """The version may not become champion."""
+    """The version cannot be promoted."""
 
     def __init__(self, version: str, reason: str) -> None:
         super().__init__(f"Model {version} was not promoted: {reason}.")
@@ -40,15 +40,15 @@ class PromotionRefused(MlopsError):
 
 
 class VersionUnknown(MlopsError):
-    """There is no model version of this name."""
+    """No model version has this name."""
 
     def __init__(self, version: str) -> None:
-        super().__init__(f"There is no model version {version[:32]!r}.")
+        super().__init__(f"Unknown model version: {version[:32]!r}.")
         self.version = version[:32]
 
 
 class PanelFileUnusable(MlopsError):
-    """A file of bars, or of what belongs to them, cannot be read as such."""
+    """A file of bars or news is unreadable or has the wrong format."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} cannot be used: {reason}.")

@@ -1,16 +1,18 @@
-"""A version's measured figures in the order they are shown: each accuracy beside the base rate it has to beat."""
+"""Hold-out metrics of a version as table rows: each accuracy next to its baseline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 NOT_MEASURED = "-"
-HEADINGS = ("sessions", "n", "right", "base", "AUC", "Brier", "80 %", "95 %", "99 %", "vol. rises", "base")
+HEADINGS = (
+    "days", "n", "accuracy", "baseline", "AUC", "Brier", "80%", "95%", "99%", "vol. accuracy", "vol. baseline"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class HorizonScore:
-    """How the hold-out fit did at one horizon; None where a figure was not measured."""
+    """Metrics of the hold-out fit at one horizon; None where a metric was not measured."""
 
     horizon_sessions: int
     n: int
@@ -26,7 +28,7 @@ class HorizonScore:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The figures as text, in the order of HEADINGS."""
+        """The metrics as text, in the order of HEADINGS."""
         return (
             str(self.horizon_sessions),
             f"{self.n:,}",
@@ -43,31 +45,31 @@ class HorizonScore:
 
 
 def scorecard(metrics: Mapping[str, Any]) -> list[HorizonScore]:
-    """One score per horizon of a version's stored metrics, shortest horizon first."""
+    """Return one score per horizon of a version's stored metrics, shortest horizon first."""
     horizons: Mapping[str, Any] = metrics.get("horizons") or {}
     return [_score(int(key), horizons[key]) for key in sorted(horizons, key=int)]
 
 
 def percent(share: float | None, *, decimals: int = 1) -> str:
-    """A share as people read it, or a dash."""
-    return NOT_MEASURED if share is None else f"{100 * share:.{decimals}f} %"
+    """Format a share as a percentage, None as a dash."""
+    return NOT_MEASURED if share is None else f"{100 * share:.{decimals}f}%"
 
 
 def decimals(figure: float | None, *, decimals: int = 3) -> str:
-    """A figure with so many decimals, or a dash."""
+    """Format a number with `decimals` decimals, None as a dash."""
     return NOT_MEASURED if figure is None else f"{figure:.{decimals}f}"
 
 
-def _score(horizon_sessions: int, inputs: Mapping[str, Any]) -> HorizonScore:
-    coverage = inputs.get("coverage") or {}
-    volatility = inputs.get("volatility_rises") or {}
+def _score(horizon_sessions: int, stored: Mapping[str, Any]) -> HorizonScore:
+    coverage = stored.get("coverage") or {}
+    volatility = stored.get("volatility_rises") or {}
     return HorizonScore(
         horizon_sessions=horizon_sessions,
-        n=inputs.get("n") or 0,
-        accuracy=inputs.get("accuracy"),
-        base_rate=inputs.get("base_rate"),
-        auc=inputs.get("auc"),
-        brier=inputs.get("brier"),
+        n=stored.get("n") or 0,
+        accuracy=stored.get("accuracy"),
+        base_rate=stored.get("base_rate"),
+        auc=stored.get("auc"),
+        brier=stored.get("brier"),
         coverage_80=coverage.get("80"),
         coverage_95=coverage.get("95"),
         coverage_99=coverage.get("99"),
@@ -77,5 +79,5 @@ def _score(horizon_sessions: int, inputs: Mapping[str, Any]) -> HorizonScore:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things: "1 head", "2,904 forecasts"."""
+    """Format a count with its noun: "1 head", "2,904 forecasts"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

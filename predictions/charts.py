@@ -1,4 +1,4 @@
-"""What the charts draw: geometry of the small inline ones, the arrays of the large one. Nothing here reads anything."""
+"""Geometry of the inline charts and the JSON body of the price chart; pure functions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BarPrices = tuple[date, Decimal, Decimal, Decimal, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class PriceSpan:
-    """A forecast price with its 80 and 95 % intervals, in the instrument's currency."""
+    """A forecast price with its 80% and 95% intervals, in the instrument's currency."""
 
     predicted: float
     lower_80: float
@@ -30,8 +30,8 @@ class PriceSpan:
             raise ValueError("the intervals must be nested around the forecast price")
 
 
-class PriceForecast(Protocol):
-    """A forecast's prices as they are stored; all None for an abstention."""
+class ForecastPrices(Protocol):
+    """The stored prices of a forecast; all None for an abstention."""
 
     predicted_price: Any
     lower_80: Any
@@ -42,7 +42,7 @@ class PriceForecast(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sparkline:
-    """Points of an SVG `polyline` for the past and of a `polygon` for the 80 % cone; (x, y) of the forecast price."""
+    """Points of an SVG `polyline` for the past and of a `polygon` for the 80% cone; (x, y) of the forecast price."""
 
     past: str
     cone: str
@@ -72,7 +72,7 @@ class ConePoint:
 
 @dataclass(frozen=True, slots=True)
 class PastForecast:
-    """A forecast whose session has come: of what kind, what was said, whether the close fell inside 80 %."""
+    """A scored forecast: its kind, dates and price, and whether the close fell inside the 80% interval."""
 
     kind: str
     session: date
@@ -83,7 +83,7 @@ class PastForecast:
 
 @dataclass(frozen=True, slots=True)
 class ChartSubject:
-    """Whose chart it is, how its prices are written, and from which session the cone starts."""
+    """Instrument of a chart, its price format, and the session at which the cone starts."""
 
     symbol: str
     currency: str
@@ -92,8 +92,8 @@ class ChartSubject:
     origin: date | None = None
 
 
-def span_of(forecast: PriceForecast | None) -> PriceSpan | None:
-    """The prices of an issued forecast as floats; None for an abstention or no forecast."""
+def span_of(forecast: ForecastPrices | None) -> PriceSpan | None:
+    """Return the prices of an issued forecast as floats; None for an abstention or no forecast."""
     if forecast is None or forecast.predicted_price is None:
         return None
     prices = (forecast.predicted_price, forecast.lower_80, forecast.upper_80, forecast.lower_95, forecast.upper_95)
@@ -101,9 +101,9 @@ def span_of(forecast: PriceForecast | None) -> PriceSpan | None:
 
 
 def sparkline(closes: Sequence[float], span: PriceSpan | None = None) -> Sparkline | None:
-    """The last closes, oldest first, with the 80 % cone after them; None for fewer than two closes.
+    """Return the chart of the last closes, oldest first, with the 80% cone after them; None for fewer than two closes.
 
-    The past takes 78 % of the width when a cone follows, else all of it; both share one price scale.
+    The past takes 78% of the width when a cone follows, else all of it; both share one price scale.
     """
     if len(closes) < 2:
         return None
@@ -125,7 +125,7 @@ def sparkline(closes: Sequence[float], span: PriceSpan | None = None) -> Sparkli
 
 
 def interval_bar(span: PriceSpan, last: float) -> IntervalBar:
-    """Where the intervals, the forecast price and the last price lie on one line with a margin of 6 % at each end."""
+    """Return the positions of the intervals, forecast and last price on one line with a margin of 6% at each end."""
     low, high = min(span.lower_95, last), max(span.upper_95, last)
     width = (high - low) or 1.0
 
@@ -143,15 +143,15 @@ def interval_bar(span: PriceSpan, last: float) -> IntervalBar:
 
 
 def largest_move(span: PriceSpan, last: float) -> float:
-    """The larger of the two moves from the last price to the ends of the 95 % interval, as a ratio."""
+    """Return the larger move from the last price to either end of the 95% interval, as a ratio."""
     return max(abs(span.lower_95 / last - 1), abs(span.upper_95 / last - 1))
 
 
-def move_bar(span: PriceSpan, last: float, *, reach: float) -> IntervalBar:
-    """The intervals as moves from the last price on a line from -reach to +reach: the same scale for every stock."""
+def move_bar(span: PriceSpan, last: float, *, scale: float) -> IntervalBar:
+    """Return the intervals as moves from the last price on a line from -scale to +scale, shared by all stocks."""
 
     def position(price: float) -> float:
-        return 50 + 50 * (price / last - 1) / (reach or 1.0)
+        return 50 + 50 * (price / last - 1) / (scale or 1.0)
 
     ends = (span.lower_95, span.upper_95, span.lower_80, span.upper_80)
     start_95, end_95, start_80, end_80 = map(position, ends)
@@ -173,7 +173,7 @@ def chart_body(
     cone: Sequence[ConePoint],
     past: Sequence[PastForecast],
 ) -> dict[str, Any]:
-    """The JSON of the large chart: bars as columns, oldest first, the coming sessions, the cone, scored forecasts."""
+    """Return the JSON of the price chart: bars as columns, oldest first, future sessions, cone, scored forecasts."""
     columns: dict[str, list[Any]] = {name: [] for name in ("sessions", "open", "high", "low", "close")}
     for session, *prices in bars:
         columns["sessions"].append(session.isoformat())

@@ -1,9 +1,9 @@
-"""Completes the OpenAPI schema: what is the same for every call (who asks, limits, problems), and examples."""
+"""Completes the OpenAPI schema with what all operations share: security, rate limits, problems, examples."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from config.apidocs.problem_guide import REQUEST_ID, Explained, explained
+from config.apidocs.problem_guide import REQUEST_ID, ProblemGuide, problem_guides
 from config.http.problem_responses import CONTENT_TYPE
 from marketdata.api import examples as marketdata_examples
 from predictions.api import examples as predictions_examples
@@ -14,24 +14,24 @@ API = "/api/v1/"
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 ANSWERS: Mapping[str, Any] = {**marketdata_examples.RESPONSES, **predictions_examples.ANSWERS}
 PARAMETERS: Mapping[str, tuple[dict[str, Any], Any, str]] = {
-    "symbol": (SYMBOL_TEXT, "AAPL", "Such as AAPL or BRK.B."),
-    "forecast_id": (ID, 2481, "From an answer of `/predict` or `/history`."),
-    "key_id": (ID, 7, "From the list of your keys."),
+    "symbol": (SYMBOL_TEXT, "AAPL", "Symbol, such as AAPL or BRK.B."),
+    "forecast_id": (ID, 2481, "From a response of `/predict` or `/history`."),
+    "key_id": (ID, 7, "From the list of your API keys."),
     "batch_id": ({"type": "string", "format": "uuid"}, JOB["id"], "From the `Location` of a `202`."),
     "token": ({"type": "string", "minLength": 1, "maxLength": 64}, "6f1f0f3e", "From the `Location` of a `202`."),
 }
-SANDBOXED = ("Forecast", "History", "Metrics", "Symbols", "Prices", "Problem")
-SANDBOX_CALLS = ("predict", "history", "metrics", "symbols", "prices")
-# Those that may not be left out; a tool that fills a call in sends every example.
-ASKED_WITH: Mapping[str, str] = {"symbols": "AAPL,NVDA"}
-IN_SANDBOX = {"type": "boolean", "description": "Only there, and true, in the fixed answers to the sandbox key."}
-WORDS = {
-    "format": "The form of the answer; goes before `Accept`.",
-    "limit": "At most so many in one answer.",
-    "page": "Which page, counted from 1.",
+SANDBOX_SCHEMAS = ("Forecast", "History", "Metrics", "Symbols", "Prices", "Problem")
+SANDBOX_OPERATIONS = ("predict", "history", "metrics", "symbols", "prices")
+# Examples of required parameters only, as tools send every example.
+REQUIRED_QUERY_EXAMPLES: Mapping[str, str] = {"symbols": "AAPL,NVDA"}
+SANDBOX_FLAG = {"type": "boolean", "description": "True in responses to the sandbox key; otherwise absent."}
+PARAMETER_DESCRIPTIONS = {
+    "format": "Response format; overrides `Accept`.",
+    "limit": "Maximum items per page.",
+    "page": "Page number, from 1.",
 }
 SECURITY_SCHEMES = {
-    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key that begins with `hc_`."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "API key, starts with `hc_`."},
     "bearer": {
         "type": "http",
         "scheme": "bearer",
@@ -42,21 +42,21 @@ SECURITY_SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": "sessionid",
-        "description": "Who is signed in on the site; calls that change something also send `X-CSRFToken`.",
+        "description": "The website's session cookie; state-changing calls must also send `X-CSRFToken`.",
     },
 }
 HEADERS = {
     "X-Request-ID": (
-        "Names this call in the log; send one of your own (8 to 64 letters, digits, . _ -) to set it.",
+        "Request id in the logs. Send your own (8 to 64 letters, digits, . _ -) to set it.",
         REQUEST_ID,
     ),
     "RateLimit-Policy": ("The limit and its window in seconds.", '"anonymous";q=10;w=60'),
-    "RateLimit": ("Calls left and seconds until the window closes.", '"anonymous";r=9;t=60'),
-    "Retry-After": ("Seconds to wait before asking again.", "42"),
+    "RateLimit": ("Remaining calls and seconds until the window resets.", '"anonymous";r=9;t=60'),
+    "Retry-After": ("Seconds to wait before the next request.", "42"),
 }
-# What a call may be refused for beside what is said at its view; `default` stands for every other status.
-ALWAYS = ["malformed-address", "credentials-refused", "rate-limited", "storage-unavailable"]
-REST = [
+# Problems of every operation; `default` documents all remaining statuses.
+COMMON_PROBLEMS = ["malformed-address", "credentials-refused", "rate-limited", "storage-unavailable"]
+DEFAULT_PROBLEMS = [
     "method-not-allowed",
     "not-acceptable",
     "length-missing",
@@ -66,10 +66,10 @@ REST = [
     "unexpected",
     "crowded",
 ]
-SANDBOX_REFUSES = "not-in-sandbox"
-WITH_BODY = ["malformed-request", "body-too-large", "unsupported-media-type"]
+SANDBOX_PROBLEM = "not-in-sandbox"
+BODY_PROBLEMS = ["malformed-request", "body-too-large", "unsupported-media-type"]
 SYMBOL_PROBLEMS = ["malformed-symbol", "unknown-symbol"]
-OF_CALLS: Mapping[str, list[str]] = {
+OPERATION_PROBLEMS: Mapping[str, list[str]] = {
     "register": ["address-taken", "password-refused", "too-many-attempts", "sign-in-unavailable", "mail-unavailable"],
     "token": ["sign-in-refused", "address-unconfirmed", "too-many-attempts", "sign-in-unavailable"],
     "make_api_key": ["too-many-keys", "expiry-refused", "key-outlives-maker"],
@@ -108,129 +108,129 @@ LINKS: Mapping[str, Mapping[str, dict[str, str]]] = {
 
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """The last step of drf-spectacular: the schema with everything that every call shares."""
+    """Postprocessing hook of drf-spectacular: add what all operations share."""
     components = result["components"]
     components["securitySchemes"] = SECURITY_SCHEMES
     components["headers"] = {
-        name: {"description": words, "schema": {"type": "string"}, "example": example}
-        for name, (words, example) in HEADERS.items()
+        name: {"description": description, "schema": {"type": "string"}, "example": example}
+        for name, (description, example) in HEADERS.items()
     }
-    for name in SANDBOXED:
-        components["schemas"][name]["properties"]["sandbox"] = IN_SANDBOX
-    # Facts such as `symbol` and `suggestions`.
+    for name in SANDBOX_SCHEMAS:
+        components["schemas"][name]["properties"]["sandbox"] = SANDBOX_FLAG
+    # Extension members such as `symbol` and `suggestions`.
     components["schemas"]["Problem"]["additionalProperties"] = True
-    guide = explained()
+    guide = problem_guides()
     for method, operation in operations_of(result):
         _secure(operation)
         _describe_parameters(operation)
-        _tell_idempotency(operation)
+        _describe_idempotency_key(operation)
         _close_body(operation, components["schemas"])
         _add_problems(method, operation, guide)
         _add_headers(operation)
-        _add_answer(operation)
+        _add_success_examples(operation)
         _add_links(operation)
     return result
 
 
 def operations_of(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every operation of the API with its method."""
+    """Yield every operation of the API with its method."""
     for path, item in schema["paths"].items():
         if path.startswith(API):
             yield from ((method, operation) for method, operation in item.items() if method != "parameters")
 
 
 def _secure(operation: dict[str, Any]) -> None:
-    """Anybody, or one of the three ways to say who asks; calls that take no credentials stay as they are."""
-    named = operation.get("security", [])
-    if any(named):
-        operation["security"] = [{name: []} for name in SECURITY_SCHEMES] + ([{}] if {} in named else [])
+    """List the security schemes as alternatives, and none if the operation allows anonymous calls."""
+    security = operation.get("security", [])
+    if any(security):
+        operation["security"] = [{name: []} for name in SECURITY_SCHEMES] + ([{}] if {} in security else [])
 
 
 def _describe_parameters(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", []):
-        if parameter["name"] in WORDS:
-            parameter.setdefault("description", WORDS[parameter["name"]])
-        if parameter["in"] == "query" and parameter["name"] in ASKED_WITH:
-            parameter["example"] = ASKED_WITH[parameter["name"]]
+        if parameter["name"] in PARAMETER_DESCRIPTIONS:
+            parameter.setdefault("description", PARAMETER_DESCRIPTIONS[parameter["name"]])
+        if parameter["in"] == "query" and parameter["name"] in REQUIRED_QUERY_EXAMPLES:
+            parameter["example"] = REQUIRED_QUERY_EXAMPLES[parameter["name"]]
         if parameter["in"] == "path" and parameter["name"] in PARAMETERS:
-            schema, example, words = PARAMETERS[parameter["name"]]
-            parameter.update(schema=schema, example=example, description=words)
+            schema, example, description = PARAMETERS[parameter["name"]]
+            parameter.update(schema=schema, example=example, description=description)
 
 
-def _tell_idempotency(operation: dict[str, Any]) -> None:
-    """The key in words rather than as a parameter: a key that comes again with another body is refused.
+def _describe_idempotency_key(operation: dict[str, Any]) -> None:
+    """Move the header Idempotency-Key from the parameters to the description.
 
-    No schema can say so, and tools that make calls from a schema would take such a refusal for a fault.
+    A key reused with another body is refused, which a schema cannot express, so test tools would report a failure.
     """
-    named = [one for one in operation.get("parameters", []) if one["name"] == "Idempotency-Key"]
-    if named:
-        operation["parameters"].remove(named[0])
-        told = "Takes the header `Idempotency-Key`, 1 to 255 visible characters: "
-        operation["description"] += f" {told}{named[0]['description'][0].lower()}{named[0]['description'][1:]}"
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] == "Idempotency-Key":
+            operation["parameters"].remove(parameter)
+            operation["description"] += f" Optional header `Idempotency-Key`: {parameter['description']}"
+            return
 
 
 def _close_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """A body has no other fields than those."""
+    """Refuse additional fields in request bodies."""
     for content in operation.get("requestBody", {}).get("content", {}).values():
         schemas[content["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
 
 
-def _add_problems(method: str, operation: dict[str, Any], guide: Mapping[str, Explained]) -> None:
-    """A response for each status with an example for each problem that it may be."""
+def _add_problems(method: str, operation: dict[str, Any], guide: Mapping[str, ProblemGuide]) -> None:
+    """Add a response for each error status, with an example of each problem."""
     responses = operation["responses"]
-    wanted: dict[str, list[str]] = {status: [] for status in responses if status >= "400"}
+    slugs_by_status: dict[str, list[str]] = {status: [] for status in responses if status >= "400"}
     parameters = operation.get("parameters", [])
     takes_symbol, call = any(one["name"] == "symbol" for one in parameters), operation["operationId"]
     for slug in [
-        *OF_CALLS.get(call, []),
+        *OPERATION_PROBLEMS.get(call, []),
         *(SYMBOL_PROBLEMS if takes_symbol else []),
-        # The plain read view has one word for all that can be wrong with a query.
+        # The view of predict parses its query without serializers and reports one kind of problem.
         "malformed-request" if call == "predict" else "invalid-request",
-        *(WITH_BODY if "requestBody" in operation else []),
+        *(BODY_PROBLEMS if "requestBody" in operation else []),
         *(["authentication-needed"] if {} not in operation["security"] else []),
         *(["scope-missing"] if any(operation["security"]) else []),
         *(["csrf-failed"] if method != "get" else []),
-        *ALWAYS,
+        *COMMON_PROBLEMS,
     ]:
-        wanted.setdefault(str(guide[slug].problem.status), []).append(slug)
-    for status, slugs in wanted.items():
+        slugs_by_status.setdefault(str(guide[slug].problem.status), []).append(slug)
+    for status, slugs in slugs_by_status.items():
         responses[status] = _problem_response(dict.fromkeys(slugs), guide)
-    rest = REST if call in SANDBOX_CALLS else [*REST, SANDBOX_REFUSES]
+    rest = DEFAULT_PROBLEMS if call in SANDBOX_OPERATIONS else [*DEFAULT_PROBLEMS, SANDBOX_PROBLEM]
     responses["default"] = _problem_response(dict.fromkeys(rest), guide)
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _problem_response(slugs: Mapping[str, None], guide: Mapping[str, Explained]) -> dict[str, Any]:
+def _problem_response(slugs: Mapping[str, None], guide: Mapping[str, ProblemGuide]) -> dict[str, Any]:
     examples = {slug: {"summary": guide[slug].problem.title, "value": guide[slug].example} for slug in slugs}
-    told = "; ".join(guide[slug].problem.title for slug in slugs)
+    titles = "; ".join(guide[slug].problem.title for slug in slugs)
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
-    return {"description": f"{told}.", "content": {CONTENT_TYPE: content}}
+    return {"description": f"{titles}.", "content": {CONTENT_TYPE: content}}
 
 
 def _add_headers(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
-        named = ["X-Request-ID", "RateLimit-Policy", "RateLimit"]
-        later = ["Retry-After"] if status in ("202", "429", "503") else []
-        shared = {name: {"$ref": f"#/components/headers/{name}"} for name in [*named, *later]}
+        common = ["X-Request-ID", "RateLimit-Policy", "RateLimit"]
+        retry = ["Retry-After"] if status in ("202", "429", "503") else []
+        shared = {name: {"$ref": f"#/components/headers/{name}"} for name in [*common, *retry]}
         response["headers"] = {**response.get("headers", {}), **shared}
 
 
-def _add_answer(operation: dict[str, Any]) -> None:
-    """The example of success, where the view names none itself."""
+def _add_success_examples(operation: dict[str, Any]) -> None:
+    """Add the example of a successful response, if the view has none."""
     for status, response in operation["responses"].items():
-        response["description"] = response.get("description") or ("Not yet." if status == "202" else "Answered.")
+        response["description"] = response.get("description") or ("Accepted." if status == "202" else "Success.")
         for media_type, content in response.get("content", {}).items() if status < "300" else ():
-            form = ".csv" if media_type == "text/csv" else ".202" if status == "202" else ""
-            example = ANSWERS.get(operation["operationId"] + form)
+            variant = ".csv" if media_type == "text/csv" else ".202" if status == "202" else ""
+            example = ANSWERS.get(operation["operationId"] + variant)
             if "examples" not in content and example is not None:
-                content["examples"] = {"answer": {"value": example}}
+                content["examples"] = {"response": {"value": example}}
 
 
 def _add_links(operation: dict[str, Any]) -> None:
-    """Where an answer leads: calls that take what it names."""
+    """Add links to operations that take values of the response."""
     links = LINKS.get(operation["operationId"])
     if links:
-        made = "202" if "202" in operation["responses"] else "200"
-        operation["responses"][made]["links"] = {
+        status = "202" if "202" in operation["responses"] else "200"
+        operation["responses"][status]["links"] = {
             call: {"operationId": call, "parameters": parameters} for call, parameters in links.items()
         }

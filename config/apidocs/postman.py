@@ -1,4 +1,4 @@
-"""The OpenAPI schema as a Postman collection (v2.1): one request for each call, with its examples."""
+"""Converts the OpenAPI schema to a Postman collection (v2.1) with one request per operation."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 FORMAT = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
-# The collection's own way to send a key would send an empty one, too, which is refused.
+# Postman's own API key auth would also send an empty key, which is refused.
 SEND_KEY = [
     'const key = pm.variables.get("apiKey");',
     'if (key) { pm.request.headers.upsert({key: "X-API-Key", value: key}); }',
@@ -16,7 +16,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def collection_of(schema: Mapping[str, Any], *, site: str) -> dict[str, Any]:
-    """A folder for each tag; `baseUrl` is the site, `apiKey` is what is sent with every call, if it is set."""
+    """Return a collection with a folder per tag; the variable `apiKey` is sent with every call if it is set."""
     folders: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in schema["tags"]}
     for path, item in schema["paths"].items():
         for method in METHODS:
@@ -48,19 +48,19 @@ def _item(path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any
 
 
 def _accepted(operation: Mapping[str, Any]) -> str:
-    """JSON, or what a call that does not answer JSON answers."""
-    forms = [
-        form
+    """Return JSON if the operation offers it, else its first media type."""
+    media_types = [
+        media_type
         for status, response in operation["responses"].items()
         if status < "300"
-        for form in response.get("content", {})
+        for media_type in response.get("content", {})
     ]
-    return JSON if JSON in forms or not forms else forms[0]
+    return JSON if JSON in media_types or not media_types else media_types[0]
 
 
 def _url(path: str, parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The address in parts; parameters that may be left out are there, but switched off."""
-    placed = {one["name"]: str(one.get("example", "")) for one in parameters if one["in"] == "path"}
+    """Return the URL in parts; optional parameters are included but disabled."""
+    path_values = {one["name"]: str(one.get("example", "")) for one in parameters if one["in"] == "path"}
     parts = [f":{part[1:-1]}" if part.startswith("{") else part for part in path.strip("/").split("/")]
     query = [
         {
@@ -72,13 +72,13 @@ def _url(path: str, parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for one in parameters
         if one["in"] == "query"
     ]
-    asked = urlencode({one["key"]: one["value"] for one in query if not one["disabled"]})
+    enabled = urlencode({one["key"]: one["value"] for one in query if not one["disabled"]})
     return {
-        "raw": "{{baseUrl}}/" + "/".join(parts) + (f"?{asked}" if asked else ""),
+        "raw": "{{baseUrl}}/" + "/".join(parts) + (f"?{enabled}" if enabled else ""),
         "host": ["{{baseUrl}}"],
         "path": parts,
         "query": query,
-        "variable": [{"key": name, "value": value} for name, value in placed.items()],
+        "variable": [{"key": name, "value": value} for name, value in path_values.items()],
     }
 
 
@@ -102,8 +102,8 @@ def _responses(request: Mapping[str, Any], operation: Mapping[str, Any]) -> list
 def _example(parameter: Mapping[str, Any]) -> Any:
     if "example" in parameter:
         return parameter["example"]
-    named = [example["value"] for example in parameter.get("examples", {}).values()]
-    return named[0] if named else parameter["schema"].get("default", "")
+    examples = [example["value"] for example in parameter.get("examples", {}).values()]
+    return examples[0] if examples else parameter["schema"].get("default", "")
 
 
 def _first(content: Mapping[str, Any]) -> Any:

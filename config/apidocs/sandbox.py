@@ -1,6 +1,6 @@
-"""The sandbox: one key that everybody knows, and answers that never change, for whoever builds a front end.
+"""Sandbox: a public API key with fixed responses, for building clients.
 
-No database is asked. Four symbols bring problems about, so that those can be tried as well.
+It needs no database. Four symbols return an abstention or a problem.
 """
 
 import json
@@ -26,21 +26,21 @@ from predictions.api.predict import parse_query
 from predictions.api.record_serializers import HistoryIn, MetricsIn
 from predictions.errors import ForecastUnavailable
 
-# Well-formed like any other key, and never stored.
+# A valid key that is never stored.
 SANDBOX_KEY = "hc_sandboxHindcast000000000000000000F8b2l"
 CALLS_PER_MINUTE = 600
-UNKNOWN, FAILING, WAITING, SILENT = "UNKNOWN", "ERROR", "WAITING", "NOCALL"
+UNKNOWN, FAILING, WAITING, ABSTAINING = "UNKNOWN", "ERROR", "WAITING", "NOCALL"
 BASE = "/api/v1/"
-NUMBERS = (
+NULL_IF_ABSTAINED = (
     "predicted_price", "last_price", "signal", "signal_meaning", "confidence", "probability_up", "base_rate_up",
 )  # fmt: skip
 
-Answer = Callable[[HttpRequest, str], dict[str, Any]]
+Responder = Callable[[HttpRequest, str], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxQuota:
-    """A generous limit for each address."""
+    """Rate limit of an address with the sandbox key."""
 
     bucket: str
     policy_name: str = "sandbox"
@@ -49,7 +49,7 @@ class SandboxQuota:
 
 
 class SandboxMiddleware:
-    """Answers every call of the API that shows the sandbox key."""
+    """Responds to every API call with the sandbox key."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -61,27 +61,26 @@ class SandboxMiddleware:
             allowance = count_call(SandboxQuota(f"{bucket_of(request)}:sandbox"))
             remember(request, allowance)
             allowance.require()
-            answer: HttpResponse = JsonResponse({**sandbox_answer(request), "sandbox": True})
+            response: HttpResponse = JsonResponse({**sandbox_body(request), "sandbox": True})
         except Exception as error:
             if problem_of(error) is None:
                 raise
-            problem = problem_response(error, request)
-            problem.content = json.dumps({**json.loads(problem.content), "sandbox": True}).encode()
-            answer = problem
-        answer["Cache-Control"] = "no-store"
-        return answer
+            response = problem_response(error, request)
+            response.content = json.dumps({**json.loads(response.content), "sandbox": True}).encode()
+        response["Cache-Control"] = "no-store"
+        return response
 
 
-def sandbox_answer(request: HttpRequest) -> dict[str, Any]:
-    """The fixed answer to this call; raises what the real call would, and NotInSandbox for other calls."""
+def sandbox_body(request: HttpRequest) -> dict[str, Any]:
+    """Return the fixed body. Raises what the real call would, and NotInSandbox for other calls."""
     name, _, symbol = request.path_info.removeprefix(BASE).partition("/")
-    answer = _ANSWERS.get((name, bool(symbol)))
-    if answer is None or request.method not in ("GET", "HEAD"):
-        raise NotInSandbox(sorted(call for call, _ in _ANSWERS))
-    return answer(request, _accepted(symbol) if symbol else "")
+    responder = _RESPONDERS.get((name, bool(symbol)))
+    if responder is None or request.method not in ("GET", "HEAD"):
+        raise NotInSandbox(sorted(call for call, _ in _RESPONDERS))
+    return responder(request, _checked_symbol(symbol) if symbol else "")
 
 
-def _accepted(text: str, horizon: int = 5) -> str:
+def _checked_symbol(text: str, horizon: int = 5) -> str:
     symbol = canonical_symbol(text)
     if symbol == UNKNOWN:
         raise SymbolUnknown(symbol, ["AAPL"])
@@ -93,53 +92,50 @@ def _accepted(text: str, horizon: int = 5) -> str:
 
 
 def _predict(request: HttpRequest, _: str) -> dict[str, Any]:
-    asked = parse_query(request.GET)
-    symbol = _accepted(asked.symbol, asked.horizon)
-    said = {**ANSWERS["predict"], "symbol": symbol, "horizon": asked.horizon}
-    if symbol == SILENT:
-        nothing: Mapping[str, Any] = dict.fromkeys(NUMBERS)
-        intervals = dict.fromkeys(said["confidence_interval"])
-        risk = dict.fromkeys(said["risk"])
-        reasons = ["Too little history: 90 sessions, 252 are needed."]
-        told = {
-            "confidence_interval": intervals,
-            "risk": risk,
+    query = parse_query(request.GET)
+    symbol = _checked_symbol(query.symbol, query.horizon)
+    body = {**ANSWERS["predict"], "symbol": symbol, "horizon": query.horizon}
+    if symbol == ABSTAINING:
+        nulls: Mapping[str, Any] = dict.fromkeys(NULL_IF_ABSTAINED)
+        body |= {
+            **nulls,
+            "confidence_interval": dict.fromkeys(body["confidence_interval"]),
+            "risk": dict.fromkeys(body["risk"]),
             "drivers": [],
             "status": "abstained",
-            "reasons": reasons,
+            "reasons": ["Too little history: 90 sessions, 252 are needed."],
         }
-        said |= {**nothing, **told}
-    return said
+    return body
 
 
 def _history(request: HttpRequest, symbol: str) -> dict[str, Any]:
-    asked = _read(HistoryIn, request)
-    return {**ANSWERS["history"], "symbol": symbol, "days": asked["days"], "next": None, "next_cursor": None}
+    query = _validated_query(HistoryIn, request)
+    return {**ANSWERS["history"], "symbol": symbol, "days": query["days"], "next": None, "next_cursor": None}
 
 
 def _metrics(request: HttpRequest, _: str) -> dict[str, Any]:
-    _read(MetricsIn, request)
+    _validated_query(MetricsIn, request)
     return {**ANSWERS["metrics"]}
 
 
 def _symbols(request: HttpRequest, _: str) -> dict[str, Any]:
-    _read(SymbolsIn, request)
+    _validated_query(SymbolsIn, request)
     return {**marketdata_examples.SYMBOLS}
 
 
 def _prices(request: HttpRequest, symbol: str) -> dict[str, Any]:
-    _read(PricesIn, request)
+    _validated_query(PricesIn, request)
     return {**marketdata_examples.PRICES, "symbol": symbol}
 
 
-def _read(kind: type[serializers.Serializer], request: HttpRequest) -> dict[str, Any]:
-    """The parameters, judged as the real call judges them."""
+def _validated_query(kind: type[serializers.Serializer], request: HttpRequest) -> dict[str, Any]:
+    """Return the parameters, validated as in the real call."""
     reject_unknown(request.GET, [FORMAT_PARAMETER, *cached_fields(kind)])
     return validate_query(kind, request.GET)
 
 
-# By the first part of the path and whether a symbol follows it.
-_ANSWERS: Mapping[tuple[str, bool], Answer] = {
+# Keyed by the first part of the path and whether a symbol follows.
+_RESPONDERS: Mapping[tuple[str, bool], Responder] = {
     ("predict", False): _predict,
     ("history", True): _history,
     ("metrics", False): _metrics,

@@ -1,4 +1,4 @@
-"""The schema, made once in each process: making it takes a second, and anybody may ask for it."""
+"""Cached OpenAPI schema: generating it takes a second, and anyone may request it."""
 
 from functools import lru_cache
 from typing import Any
@@ -8,15 +8,15 @@ from drf_spectacular.generators import SchemaGenerator
 
 @lru_cache(maxsize=1)
 def full_schema() -> dict[str, Any]:
-    """Every call of the API, whoever asks; not to be changed."""
-    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
-    return made
+    """Return the schema of every operation; callers must not modify it."""
+    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return schema
 
 
 class CachedSchemaGenerator(SchemaGenerator):
-    """What the served schema and the pages about it are made with."""
+    """Generator of the served schema and its pages."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
-        """The kept schema, which is the same for everybody, and where the calls that it tells of are answered."""
+        """Return the cached schema with this site as its server."""
         site = "/" if request is None else request.build_absolute_uri("/").rstrip("/")
         return {**full_schema(), "servers": [{"url": site}]}

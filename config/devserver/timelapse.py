@@ -71,7 +71,7 @@ def reset_time_lapse() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE")
         cursor.execute("CREATE SCHEMA public")
-    redis_client().flushdb()
+    redis_client().flushdb(asynchronous=True)
     for folder in (settings.HINDCAST_MODELS.artifacts, settings.EMAIL_FILE_PATH):
         shutil.rmtree(Path(folder), ignore_errors=True)
 

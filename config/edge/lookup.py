@@ -194,8 +194,13 @@ class ForecastReader:
         self._champion = champion.decode()
 
         def on_reply(found: Any) -> None:
-            failed = isinstance(found, Exception)
-            on_lookup(None if failed else self._found([*counted, champion, *found], query, None))
+            try:
+                failed = isinstance(found, Exception)
+                lookup = None if failed else self._found([*counted, champion, *found], query, None)
+            except Exception:
+                log.exception("lookup_failed")
+                lookup = None
+            on_lookup(lookup)
 
         try:
             self._client.send(self._read_command(self._champion, query, None), on_reply)

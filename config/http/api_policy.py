@@ -1,4 +1,4 @@
-"""Refuses calls that no view should have to read: broken addresses, and sizes nobody needs; what is refused counts."""
+"""Refuses malformed URLs and oversized requests before a view runs; refused calls count against the rate limit."""
 
 import re
 from collections.abc import Callable
@@ -22,14 +22,14 @@ from config.http.errors import (
 from config.http.problem_responses import API_PREFIX, problem_response
 from config.http.request_log import API_V1_PREFIX
 
-LONGEST_ADDRESS = 8_192
-LARGEST_HEADERS = 16_384
+MAX_URL_CHARACTERS = 8_192
+MAX_HEADER_CHARACTERS = 16_384
 ADMIN_PREFIX = "/admin/"
-BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+INCOMPLETE_PERCENT_ENCODING = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class ApiPolicyMiddleware:
-    """Answers what cannot be read with a problem; outside the API only NUL bytes in the path are not let through."""
+    """Answers malformed API calls with a problem; outside the API it refuses only NUL bytes."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -45,62 +45,59 @@ class ApiPolicyMiddleware:
         return _counted(request, response)
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> None:
-        """No page has a NUL byte in its address, and no query of the database may have one.
+        """Refuse NUL bytes, which PostgreSQL text cannot contain.
 
-        Raises Http404, or BadRequest in the admin, which asks the database for whatever its query names.
+        Raises Http404, or BadRequest in the admin, which passes its query to the database.
         """
         if "\x00" in request.path_info:
             raise Http404
         if "%00" in request.META.get("QUERY_STRING", "") and request.path_info.startswith(ADMIN_PREFIX):
-            raise BadRequest("The address holds a NUL byte.")
+            raise BadRequest("The URL contains a NUL byte.")
 
 
 def _counted(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The answer to a call that counts: also where it was refused before anybody counted it, so that no call is free.
-
-    The questions that browsers ask by themselves before a call (CORS) are not counted.
-    """
+    """Count a call that was refused before it was counted, so that no call is free; CORS preflights are exempt."""
     is_preflight = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
     if is_counted(request) or is_preflight or not request.path_info.startswith(API_V1_PREFIX):
         return response
     try:
         take_call(request, quota_of(request))
     except RateLimited as error:
-        # What was done is told; a refusal gives way to the one that says when to come back.
+        # A successful call keeps its response; a refusal is replaced by the one with Retry-After.
         return response if response.status_code < 300 else problem_response(error, request)
     return response
 
 
 def check_request(request: HttpRequest, *, body_limit: int) -> None:
-    """Raise the RequestRefused that fits, if one does; the body is judged by its announced length, in bytes."""
+    """Raise the matching RequestRefused, if any; `body_limit` is compared with Content-Length."""
     query = request.META.get("QUERY_STRING", "")
-    if len(query) + len(request.path_info) > LONGEST_ADDRESS:
-        raise UrlTooLong(LONGEST_ADDRESS)
+    if len(query) + len(request.path_info) > MAX_URL_CHARACTERS:
+        raise UrlTooLong(MAX_URL_CHARACTERS)
     if "\x00" in request.path_info:
         raise MalformedUrl("a NUL byte")
     if "%" in query or not query.isascii():
         _check_query(query)
-    if sum(len(value) for name, value in request.META.items() if name.startswith("HTTP_")) > LARGEST_HEADERS:
-        raise HeadersTooLarge(LARGEST_HEADERS)
+    if sum(len(value) for name, value in request.META.items() if name.startswith("HTTP_")) > MAX_HEADER_CHARACTERS:
+        raise HeadersTooLarge(MAX_HEADER_CHARACTERS)
     _check_length(request, body_limit)
 
 
 def _check_query(query: str) -> None:
-    """What is percent-encoded must be whole, and UTF-8 without NUL bytes."""
-    if BROKEN_PERCENT.search(query):
-        raise MalformedUrl("a percent sign that two hexadecimal digits do not follow")
+    """Require complete percent-encodings of UTF-8 without NUL bytes."""
+    if INCOMPLETE_PERCENT_ENCODING.search(query):
+        raise MalformedUrl("a percent sign without two hexadecimal digits")
     raw = unquote_to_bytes(query.encode("latin-1", "replace"))
     if b"\x00" in raw:
         raise MalformedUrl("a NUL byte")
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        raise MalformedUrl("bytes that are no UTF-8") from error
+        raise MalformedUrl("bytes that are not UTF-8") from error
 
 
 def _check_length(request: HttpRequest, limit: int) -> None:
-    announced = request.META.get("CONTENT_LENGTH") or "0"
+    length = request.META.get("CONTENT_LENGTH") or "0"
     if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
         raise LengthMissing
-    if not announced.isdecimal() or int(announced[:20]) > limit:
+    if not length.isdecimal() or int(length[:20]) > limit:
         raise BodyTooLarge(limit)

@@ -1,74 +1,74 @@
-"""What can be wrong with a request before anybody looks at what it asks for."""
+"""Errors of requests that are refused before a view runs."""
 
 from collections.abc import Sequence
 
 
 class RequestRefused(Exception):
-    """Base of every error of this kind."""
+    """Base class of these errors."""
 
 
 class MalformedUrl(RequestRefused):
-    """The address holds a NUL byte, a broken percent sign, or bytes that are no UTF-8."""
+    """The URL contains a NUL byte, an incomplete percent-encoding, or invalid UTF-8."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The address holds {reason}.")
+        super().__init__(f"The URL contains {reason}.")
 
 
 class UrlTooLong(RequestRefused):
-    """The address has more than `limit` characters."""
+    """The path and query exceed `limit` characters."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"Path and query may have {limit:,} characters together.")
+        super().__init__(f"Path and query may have at most {limit:,} characters together.")
         self.limit = limit
 
 
 class HeadersTooLarge(RequestRefused):
-    """The headers hold more than `limit` characters."""
+    """The headers exceed `limit` characters."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The headers may hold {limit:,} characters together.")
+        super().__init__(f"The headers may have at most {limit:,} characters together.")
         self.limit = limit
 
 
 class BodyTooLarge(RequestRefused):
-    """The body has more than `limit` bytes."""
+    """The body exceeds `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The body may have {limit:,} bytes.")
+        super().__init__(f"The body may have at most {limit:,} bytes.")
         self.limit = limit
 
 
 class LengthMissing(RequestRefused):
-    """A body comes without saying how long it is."""
+    """A body has no Content-Length."""
 
     def __init__(self) -> None:
-        super().__init__("Send the body with a Content-Length; it was not read.")
+        super().__init__("Send a Content-Length; the body was not read.")
 
 
 class CsrfFailed(RequestRefused):
-    """A call with a session cookie does not carry the token of this site."""
+    """A call with a session cookie lacks the CSRF token."""
 
     def __init__(self) -> None:
-        super().__init__("Send the value of the cookie csrftoken as X-CSRFToken, or use an API key, which needs none.")
+        super().__init__("Send the value of the cookie csrftoken as X-CSRFToken, or use an API key.")
 
 
 class ServerBusy(RequestRefused):
-    """As many requests as may wait for this process are waiting."""
+    """The process's queue of requests is full."""
 
     def __init__(self) -> None:
-        super().__init__("Too many calls are being answered at this moment. Try again in a second.")
+        super().__init__("The server is handling too many requests. Try again in a second.")
 
 
 class Unreachable(RequestRefused):
-    """No process answers the proxy in front of the site, which tells this by itself."""
+    """The proxy reaches no process of the site; the proxy itself sends this problem."""
 
     def __init__(self) -> None:
-        super().__init__("It may be starting again. Try again in a few seconds.")
+        super().__init__("The server may be restarting. Try again in a few seconds.")
 
 
 class NotInSandbox(RequestRefused):
-    """The sandbox has no answer to this call; `calls` are those it answers."""
+    """The sandbox does not support this call; `calls` lists those it supports."""
 
     def __init__(self, calls: Sequence[str]) -> None:
-        super().__init__(f"The sandbox key answers only GET of {', '.join(calls)}. Use a key of your own for the rest.")
+        super().__init__(f"The sandbox key supports only GET of {', '.join(calls)}. Use your own key for other calls.")
         self.calls = tuple(calls)

@@ -1,4 +1,4 @@
-"""The doors among the pages: an attempt too many is refused before its page sees it."""
+"""Throttling of sign-in and other sensitive pages before their view runs."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ THROTTLED_VIEWS: Mapping[str, Callable[[HttpRequest], None]] = {
 
 
 class LoginThrottleMiddleware:
-    """Counts each attempt at a door, as `accounts.login_throttle` has it."""
+    """Counts each POST to a view of THROTTLED_VIEWS and refuses it over the limit."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -36,26 +36,26 @@ class LoginThrottleMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
-        """None lets the page answer."""
+        """Return the refusal, or None to run the view."""
         name = "" if request.resolver_match is None else request.resolver_match.view_name
         if request.method != "POST" or name not in THROTTLED_VIEWS:
             return None
         try:
             THROTTLED_VIEWS[name](request)
         except TooManyAttempts as error:
-            return too_many(request, error.retry_after_s)
+            return too_many_attempts(request, error.retry_after_s)
         except ThrottleUnavailable as error:
             return response_to_error(error, request)
         return None
 
 
-def too_many(request: HttpRequest, wait_s: int) -> HttpResponse:
-    """The page of an attempt too many."""
-    answer = render(request, "429.html", {"minutes": math.ceil(wait_s / 60)}, status=429)
-    answer["Retry-After"] = str(wait_s)
-    return answer
+def too_many_attempts(request: HttpRequest, wait_s: int) -> HttpResponse:
+    """Return the page with status 429."""
+    response = render(request, "429.html", {"minutes": math.ceil(wait_s / 60)}, status=429)
+    response["Retry-After"] = str(wait_s)
+    return response
 
 
-def too_many_for_allauth(request: HttpRequest) -> HttpResponse:
-    """Handler of 429 for the pages that count by themselves, all by the minute."""
-    return too_many(request, 60)
+def allauth_rate_limited(request: HttpRequest) -> HttpResponse:
+    """Handle 429 for allauth's own rate limits, which are all per minute."""
+    return too_many_attempts(request, 60)

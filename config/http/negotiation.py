@@ -1,4 +1,4 @@
-"""Which form of an answer is chosen."""
+"""Content negotiation."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,36 +8,36 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-FORM = str(api_settings.URL_FORMAT_OVERRIDE)
+FORMAT_PARAMETER = str(api_settings.URL_FORMAT_OVERRIDE)
 
 
 class FormatNegotiation(DefaultContentNegotiation):
-    """By `format` where there are several forms, whatever is accepted; else by `Accept`."""
+    """Selects by the parameter `format` where a view has several formats, else by `Accept`."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """The renderer and its media type. Raises ValidationError for a form that nobody makes, else NotAcceptable."""
-        said, there_are = request.query_params.getlist(FORM), list(renderers)
-        named = _named(said, there_are) if said and len(there_are) > 1 else there_are
+        """Return the renderer and its media type. Raises ValidationError for an unknown format, else NotAcceptable."""
+        requested, available = request.query_params.getlist(FORMAT_PARAMETER), list(renderers)
+        candidates = _requested_renderers(requested, available) if requested and len(available) > 1 else available
         try:
-            chosen: tuple[BaseRenderer, str] = super().select_renderer(request, named, format_suffix)
+            selected: tuple[BaseRenderer, str] = super().select_renderer(request, candidates, format_suffix)
         except NotAcceptable:
-            if named is there_are:
+            if candidates is available:
                 raise
-            return named[0], named[0].media_type
-        return chosen
+            return candidates[0], candidates[0].media_type
+        return selected
 
     def filter_renderers(self, renderers: Iterable[BaseRenderer], format: str) -> list[BaseRenderer]:
-        """All of them: what `format` says was looked at already, or is for the view to judge."""
+        """Return all renderers; `select_renderer` has applied `format` already, or the view validates it."""
         return list(renderers)
 
 
-def _named(said: Sequence[str], renderers: Sequence[BaseRenderer]) -> list[BaseRenderer]:
-    if len(said) > 1:
-        raise ValidationError({FORM: [f"Say it once, not {len(said)} times."]})
-    named = [renderer for renderer in renderers if renderer.format == said[0]]
-    if not named:
-        there_are = ", ".join(dict.fromkeys(str(renderer.format) for renderer in renderers))
-        raise ValidationError({FORM: [f"There is no such form. There are: {there_are}."]})
-    return named
+def _requested_renderers(requested: Sequence[str], renderers: Sequence[BaseRenderer]) -> list[BaseRenderer]:
+    if len(requested) > 1:
+        raise ValidationError({FORMAT_PARAMETER: [f"`{FORMAT_PARAMETER}` may appear only once."]})
+    matching = [renderer for renderer in renderers if renderer.format == requested[0]]
+    if not matching:
+        allowed = ", ".join(dict.fromkeys(str(renderer.format) for renderer in renderers))
+        raise ValidationError({FORMAT_PARAMETER: [f"Unknown format. Allowed: {allowed}."]})
+    return matching

@@ -1,4 +1,4 @@
-"""What every page may show."""
+"""Template context of every page."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ STREAM_PATH = "/ws/stream"
 
 
 def page_context(request: HttpRequest) -> dict[str, Any]:
-    """The address of the live stream, the sentence beside every forecast, and the instant that a time-lapse tells."""
+    """Return the stream URL, the disclaimer, and the simulated time of a time-lapse."""
     return {"stream_url": _stream_url(request), "disclaimer": DISCLAIMER, "simulated_now": clock.simulated()}
 
 
 def _stream_url(request: HttpRequest) -> str:
-    """The configured address, else this site's own."""
+    """Return the configured URL, else that of this site."""
     if settings.HINDCAST_SITE.stream_url:
         return str(settings.HINDCAST_SITE.stream_url)
     scheme = "wss" if request.is_secure() else "ws"

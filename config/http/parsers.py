@@ -1,4 +1,4 @@
-"""How bodies are read."""
+"""Request body parsers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,18 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import JSONParser
 from rest_framework.utils.json import strict_constant
 
-# JSON travels as UTF-8 (RFC 8259), of which ASCII is a part.
+# JSON is UTF-8 (RFC 8259), of which ASCII is a subset.
 CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
-LONGEST_NAME = 60
+MAX_NAME_CHARACTERS = 60
 
 
 class JsonParser(JSONParser):
-    """JSON that means one thing only: in UTF-8, not packed, no field twice, not nested too deeply."""
+    """Strict JSON parser: UTF-8, uncompressed, without repeated fields or deep nesting."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The value that stands in the body. Raises ParseError, or UnsupportedMediaType."""
+        """Return the parsed body. Raises ParseError, UnsupportedMediaType."""
         _require_plain_text(media_type or self.media_type, parser_context or {})
         try:
             return json.loads(stream.read().decode(), parse_constant=strict_constant, object_pairs_hook=_object)
@@ -33,19 +33,20 @@ class JsonParser(JSONParser):
 def _require_plain_text(media_type: str, context: Mapping[str, Any]) -> None:
     charset = parse_header_parameters(media_type)[1].get("charset", "")
     if charset.lower() not in CHARSETS:
-        raise UnsupportedMediaType(media_type, f"Send the JSON as UTF-8; charset {charset[:LONGEST_NAME]} is not read.")
-    packed = context["request"].META.get("HTTP_CONTENT_ENCODING", "") if "request" in context else ""
-    if packed.strip().lower() not in ("", "identity"):
+        detail = f"Send UTF-8 JSON; the charset {charset[:MAX_NAME_CHARACTERS]} is not supported."
+        raise UnsupportedMediaType(media_type, detail)
+    encoding = context["request"].META.get("HTTP_CONTENT_ENCODING", "") if "request" in context else ""
+    if encoding.strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType(
-            media_type, f"Send the body as it is; it is not unpacked from {packed[:LONGEST_NAME]}."
+            media_type, f"Send an uncompressed body; the encoding {encoding[:MAX_NAME_CHARACTERS]} is not supported."
         )
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """The fields; raises ParseError for a name that comes twice, of which readers keep one or the other."""
+    """Return the fields. Raises ParseError for a repeated field, as parsers disagree on its value."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ParseError(f"The JSON has the field {twice[:LONGEST_NAME]!r} more than once.")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ParseError(f"The JSON has the field {repeated[:MAX_NAME_CHARACTERS]!r} more than once.")
     return fields

@@ -1,4 +1,4 @@
-"""One log line per request, and the id that ties every line of a request together."""
+"""Request ids, and one log line per request."""
 
 import re
 import secrets
@@ -17,12 +17,12 @@ log = structlog.get_logger("hindcast.request")
 
 API_V1_PREFIX = "/api/v1/"
 REQUEST_ID_HEADER = "X-Request-ID"
-_PLACE_HOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
-_ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
+_VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 
 
 class RequestLogMiddleware:
-    """Names the request, binds the name to every line written for it, and writes the line that sums it up."""
+    """Assigns the request id, binds it to every log line of the request, and logs and counts the request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -38,45 +38,46 @@ class RequestLogMiddleware:
             if request.path.startswith(API_PREFIX) and response.status_code >= 400 and not response.streaming:
                 response = convert_to_problem(response, request)
             response[REQUEST_ID_HEADER] = request_id
-            seconds, is_told = time.perf_counter() - started, not getattr(request, "is_quiet", False)
-            if is_told or response.status_code not in (200, 304):
+            seconds = time.perf_counter() - started
+            is_logged = not getattr(request, "is_quiet", False) or response.status_code not in (200, 304)
+            if is_logged:
                 _write_line(request, response, seconds)
             if request.path.startswith(API_V1_PREFIX):
-                _count(request, response, seconds, is_told=is_told)
+                _count(request, response, seconds, is_logged=is_logged)
         finally:
             structlog.contextvars.clear_contextvars()
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer a foreseen error that a view let rise; others go on to the handler of 500."""
+        """Respond to an expected error of a view; unexpected ones reach the handler of 500."""
         return response_to_error(error, request)
 
 
-def request_id_for(offered: str) -> str:
-    """The id a caller gave, if it is harmless to write into a log; else a new one."""
-    return valid_request_id(offered) or new_request_id()
+def request_id_for(client_id: str) -> str:
+    """Return the client's request id if it is safe to log, else a new one."""
+    return valid_request_id(client_id) or new_request_id()
 
 
-def valid_request_id(offered: str) -> str:
-    """The id a caller gave, if it is harmless to write into a log; else nothing."""
-    return offered if _ACCEPTED_ID.fullmatch(offered) else ""
+def valid_request_id(client_id: str) -> str:
+    """Return the client's request id if it is safe to log, else an empty string."""
+    return client_id if _VALID_ID.fullmatch(client_id) else ""
 
 
 def new_request_id() -> str:
-    """A name for one request."""
+    """Return a new request id."""
     return secrets.token_hex(16)
 
 
-def _count(request: HttpRequest, response: HttpResponse, seconds: float, *, is_told: bool) -> None:
-    """Count the call for its caller, and keep a row of it unless it is one of very many like it."""
-    caller, match = getattr(request, "principal", None), request.resolver_match
-    endpoint = "" if match is None else _PLACE_HOLDER.sub(r"{\1}", match.route.removeprefix(API_V1_PREFIX[1:]))
-    if caller is not None:
-        USAGE.count(caller, endpoint, response.status_code)
-    if not is_told and response.status_code in (200, 304):
+def _count(request: HttpRequest, response: HttpResponse, seconds: float, *, is_logged: bool) -> None:
+    """Count the call for its principal, and add it to the request log if it is logged."""
+    principal, match = getattr(request, "principal", None), request.resolver_match
+    endpoint = "" if match is None else _PLACEHOLDER.sub(r"{\1}", match.route.removeprefix(API_V1_PREFIX[1:]))
+    if principal is not None:
+        USAGE.count(principal, endpoint, response.status_code)
+    if not is_logged:
         return
-    where = (str(request.method), endpoint, request.path, response.status_code)
-    USAGE.log_request(caller, ApiCall(*where, seconds, network_of(client_address(request)), request_id_of(request)))
+    call = (str(request.method), endpoint, request.path, response.status_code)
+    USAGE.log_request(principal, ApiCall(*call, seconds, network_of(client_address(request)), request_id_of(request)))
 
 
 def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
@@ -94,10 +95,10 @@ def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) ->
 
 
 def _user_id(request: HttpRequest) -> int | None:
-    """The user's key if the request found out who is asking; the log never asks the database for it."""
-    caller = getattr(request, "principal", None)
-    if caller is not None:
-        return caller.user_id
+    """Return the user's key if the request authenticated; never queries the database."""
+    principal = getattr(request, "principal", None)
+    if principal is not None:
+        return principal.user_id
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject):
         user = getattr(request, "_cached_user", None)

@@ -1,4 +1,4 @@
-"""What the pages of the site, of the admin and of the API's documentation may load."""
+"""Content Security Policy of the site, the admin and the API documentation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,23 +10,23 @@ from django.http.response import HttpResponseBase
 
 from config.http.request_log import API_V1_PREFIX
 
-# The style sheets that Redoc writes into its page: an empty one that its scripts fill, and that of its scroll bars.
+# Inline styles of Redoc: an empty one that its scripts fill, and that of its scroll bars.
 REDOC_STYLES = (
     "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
     "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='",
 )
-# The admin's scripts evaluate the expressions in its markup, which has styles of its own.
-EXCEPTIONS: Mapping[str, Mapping[str, list[Any]]] = {
+# The admin's scripts evaluate expressions in its markup, which has inline styles.
+OVERRIDES: Mapping[str, Mapping[str, list[Any]]] = {
     "/admin": {"script-src": [SELF, UNSAFE_EVAL, NONCE], "style-src": [SELF, UNSAFE_INLINE]},
     "/api/redoc": {"style-src": [SELF, *REDOC_STYLES], "worker-src": [SELF, "blob:"]},
 }
 
 
 class PagePolicyMiddleware(CSPMiddleware):
-    """Sends the site's policy, with the directives that are others under some paths."""
+    """Sends the site's policy with the overrides of the path."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """The answer with its policy; those of the API's calls have none."""
+        """Add the policy, except to API responses."""
         if request.path_info.startswith(API_V1_PREFIX):
             return response
         return super().process_response(request, response)
@@ -35,10 +35,10 @@ class PagePolicyMiddleware(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        parts.replace = {**replaced_under(request.path_info), **(parts.replace or {})}
+        parts.replace = {**overrides_for(request.path_info), **(parts.replace or {})}
         return parts
 
 
-def replaced_under(path: str) -> Mapping[str, list[Any]]:
-    """The directives that differ from the site's at this path."""
-    return next((directives for prefix, directives in EXCEPTIONS.items() if path.startswith(prefix)), {})
+def overrides_for(path: str) -> Mapping[str, list[Any]]:
+    """Return the directives that differ from the site's at this path."""
+    return next((directives for prefix, directives in OVERRIDES.items() if path.startswith(prefix)), {})

@@ -1,13 +1,13 @@
 """Reads account settings from the environment: e-mail verification and identity providers."""
 
 from accounts.conf import IDENTITY_PROVIDERS, AccountSettings, OAuthClient
-from config.settings.news_environment import WEB, Reader
+from config.settings.news_environment import WEB, EnvironmentReader
 
 VERIFICATION = ("none", "mandatory")
 SMTP = "smtp"
 
 
-def read_accounts(reader: Reader) -> AccountSettings:
+def read_accounts(reader: EnvironmentReader) -> AccountSettings:
     """Return the account settings. Raises ValueError for a provider with a client id or secret only.
 
     By default addresses are verified if e-mail is sent by SMTP, and not if it is saved in files.

@@ -1,4 +1,4 @@
-"""Settings that every process shares; what differs by place stands in local, production and test."""
+"""Settings shared by every process; local, production and test extend them."""
 
 import os
 from datetime import timedelta
@@ -13,7 +13,7 @@ from config.settings.environment import ROOT, read_environment
 
 ENVIRONMENT = read_environment(os.environ)
 SITE = ENVIRONMENT.site
-# Where numba keeps what it compiled for workers and commands; the code itself may lie where none can write.
+# Cache of numba's compiled code, as the source folder may be read-only.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(SITE.data_dir / "numba"))
 
 HINDCAST_SITE = SITE
@@ -77,7 +77,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "config.http.request_log.RequestLogMiddleware",
-    # Before whatever answers by itself, so that those answers, too, can be read by pages of named sites.
+    # First, so that responses of later middleware also get CORS headers.
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
@@ -113,12 +113,12 @@ TEMPLATES = [
     },
 ]
 
-# A pool that tries for long to come back waits ever longer between its attempts; this one tries when it is asked.
+# By default a pool backs off ever longer while the database is down; this one retries on each request.
 POOL = {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 1}
 DATABASES = {
     "default": {
         **SITE.database,
-        # The engine looks at the connections of the pool by itself, at less cost.
+        # The engine checks connections itself, at less cost.
         "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {"connect_timeout": 2, **SITE.database.get("OPTIONS", {}), "pool": POOL},
     }
@@ -135,7 +135,7 @@ CACHES = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        # One channel per process takes the messages to all of its users.
+        # One channel per process receives the messages of all its users.
         "CONFIG": {"hosts": [SITE.redis_url], "capacity": 2_000},
     }
 }
@@ -177,12 +177,12 @@ ACCOUNT_FORMS = {
 ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-# Attempts at the doors are counted by config.http.login_throttle.
+# config.http.login_throttle counts attempts.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
 SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.VouchedSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = {client.provider_id: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
-# A vendor's word joins a person to an account whose address both have verified; see SocialAdapter.
+# Sign-in by a provider connects to an account whose address both have verified; see SocialAdapter.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 
@@ -205,18 +205,18 @@ SIMPLE_JWT = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hindcast",
     "DESCRIPTION": (
-        "Stock forecasts that keep score of themselves. Most reading calls need no key; with one the limits are wider. "
-        "Every refusal and failure is a problem (RFC 9457) whose `type` leads to its explanation. Every answer tells "
-        "what is left of the limit. A statistical forecast with its uncertainty, not investment advice."
+        "Stock forecasts with a public track record. Most read endpoints need no key; a key raises the limits. "
+        "Errors are problem details (RFC 9457) whose `type` links to an explanation. Rate-limit headers are included "
+        "in every response. Forecasts are statistical and uncertain; they are not investment advice."
     ),
     "VERSION": API_VERSION,
     "EXTERNAL_DOCS": {"url": "/api/start", "description": "Getting started"},
     "TAGS": [
-        {"name": "forecasts", "description": "What is expected, how sure that is, and every forecast ever made."},
-        {"name": "accounts", "description": "Who you are: registration, tokens, keys."},
-        {"name": "record", "description": "How good the forecasts have been."},
+        {"name": "forecasts", "description": "Current and past forecasts with prediction intervals."},
+        {"name": "accounts", "description": "Registration, tokens, API keys and usage."},
+        {"name": "record", "description": "Accuracy of past forecasts."},
         {"name": "market data", "description": "Instruments, prices, quotes and news."},
-        {"name": "ledger", "description": "The chain that proves that no forecast was changed."},
+        {"name": "ledger", "description": "Hash chain that proves that no forecast was changed."},
     ],
     "DEFAULT_GENERATOR_CLASS": "config.apidocs.schema_cache.CachedSchemaGenerator",
     "OAS_VERSION": "3.1.1",
@@ -253,7 +253,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF, *([SITE.stream_url] if SITE.stream_url else [])],
         "object-src": [NONE],
         "base-uri": [SELF],
-        # A form that starts a sign-in elsewhere is redirected there, which browsers count as its action.
+        # Browsers apply form-action to the redirect of a form that starts a sign-in with a provider.
         "form-action": [SELF, *(client.origin for client in HINDCAST_ACCOUNTS.oauth_clients)],
         "frame-ancestors": [NONE],
     },
@@ -279,11 +279,11 @@ USE_TZ = True
 CELERY_BROKER_URL = SITE.broker_url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-# A new champion has to say something: jobs of higher apps that a promotion sends off by name.
+# Jobs of higher apps that a promotion enqueues by name.
 HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
-# Who serves is written into the audit within the same transaction.
+# Records promotions and rollbacks in the audit log within the same transaction.
 HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
-# How an error is told inside a larger answer; the table of problems lies above the apps.
+# Builds problems nested in a larger response; the table of problems is above the apps.
 HINDCAST_PROBLEM_OF = "config.http.problem_responses.problem_body"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
@@ -296,7 +296,7 @@ EMAIL_TIMEOUT = 10
 LOGGING_CONFIG = None
 LOGGING = logging_config(SITE.log_format, SITE.log_level)
 
-# The accent of the pages, from faint to deep.
+# Accent colours of the pages, from light to dark.
 STAFF_COLOURS = {
     "50": "#f3f4fd",
     "100": "#e6e9fb",

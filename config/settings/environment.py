@@ -1,4 +1,4 @@
-"""The environment, read once into the apps' settings objects; every complaint is told at once."""
+"""Reads the environment once into the apps' settings objects and reports every problem at once."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -28,13 +28,13 @@ from predictions.conf import ForecastSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROVIDERS = ("yahoo", "alpha_vantage", "sample")
-SHORTEST_SECRET = 50
+MIN_SECRET_CHARACTERS = 50
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+\]")
-FEWEST_SIGNS = 8
+MIN_DISTINCT_CHARACTERS = 8
 DEFAULT_SECRET = re.compile(r"insecure|change.?me|secret.?key|example|default|a key that signs nothing", re.IGNORECASE)
 OFF = ("", "0", "false", "no", "off")
-LONGEST_SECRET = 4096
-SMALLEST_BODY_LIMIT = 1024
+MAX_SECRET_CHARACTERS = 4096
+MIN_BODY_LIMIT = 1024
 LOG_FORMATS = ("json", "console")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENGINE = "config.database"
@@ -45,16 +45,16 @@ T = TypeVar("T")
 
 
 class EnvironmentProblem(Exception):
-    """One or more variables cannot be used; `complaints` has one sentence each."""
+    """One or more variables are invalid; `complaints` has a message for each."""
 
     def __init__(self, complaints: list[str]) -> None:
-        super().__init__("The environment cannot be used:\n" + "\n".join(f"  - {line}" for line in complaints))
+        super().__init__("Invalid environment:\n" + "\n".join(f"  - {line}" for line in complaints))
         self.complaints = tuple(complaints)
 
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """How the site is reached and how it talks to what surrounds it."""
+    """Addresses, limits and logging of the site, and the URLs of its services."""
 
     port: int
     body_bytes: int
@@ -82,7 +82,7 @@ class SiteSettings:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Everything the environment decides."""
+    """All settings that come from the environment."""
 
     site: SiteSettings
     marketdata: MarketDataSettings
@@ -96,7 +96,7 @@ class Environment:
 
 
 class _Reader:
-    """Reads variables one by one and remembers what is wrong with them."""
+    """Reads variables and collects the problems."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = variables
@@ -106,22 +106,22 @@ class _Reader:
         return self.variables.get(name, "").strip() or default
 
     def secret(self, name: str) -> str:
-        """The value of NAME, or what stands in the file that NAME_FILE names; no complaint repeats either."""
-        named, path = self.text(name, ""), self.text(f"{name}_FILE", "")
-        if named and path:
+        """Return the value of NAME, or the content of the file NAME_FILE; complaints never contain either."""
+        value, path = self.text(name, ""), self.text(f"{name}_FILE", "")
+        if value and path:
             self.complaints.append(f"{name} and {name}_FILE are both set; set one of them.")
-        if named and not (named.isascii() and named.isprintable()):
-            self.complaints.append(f"{name} holds signs that stand in no key.")
+        if value and not (value.isascii() and value.isprintable()):
+            self.complaints.append(f"{name} contains characters that no key has.")
             return ""
-        if named or not path:
-            return named
+        if value or not path:
+            return value
         try:
             value = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             self.complaints.append(f"{name}_FILE names a file that cannot be read.")
             return ""
-        if not value or len(value) > LONGEST_SECRET or not (value.isascii() and value.isprintable()):
-            self.complaints.append(f"{name}_FILE names a file that does not hold one secret.")
+        if not value or len(value) > MAX_SECRET_CHARACTERS or not (value.isascii() and value.isprintable()):
+            self.complaints.append(f"{name}_FILE names a file that does not contain one secret.")
             return ""
         return value
 
@@ -129,7 +129,7 @@ class _Reader:
         words = tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
         for word in words:
             if allowed is not None and word not in allowed:
-                self.complaints.append(f"{name} may name {', '.join(allowed)}, not {word!r}.")
+                self.complaints.append(f"{name} may contain {', '.join(allowed)}, not {word!r}.")
         return words
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
@@ -150,31 +150,31 @@ class _Reader:
         if value and value.split("://")[0] not in schemes:
             self.complaints.append(f"{name} must start with {' or '.join(s + '://' for s in schemes)}.")
             return default
-        if not _can_be_read(value):
-            self.complaints.append(f"{name} is not an address that can be read; look at its port and its brackets.")
+        if not _is_valid_url(value):
+            self.complaints.append(f"{name} is not a valid URL. Check its port and brackets.")
             return default
         return value
 
-    def build(self, names: str, make: Callable[[], T]) -> T | None:
-        """Make a settings object; its own complaint is kept under the names of the variables it came from."""
+    def build(self, names: str, create: Callable[[], T]) -> T | None:
+        """Create a settings object; its ValueError is reported with the names of its variables."""
         try:
-            return make()
+            return create()
         except ValueError as error:
             self.complaints.append(f"{names}: {error}.")
             return None
 
-    def _parsed(self, name: str, default: T, kind: Callable[[str], T], described: str) -> T:
+    def _parsed(self, name: str, default: T, kind: Callable[[str], T], expected: str) -> T:
         raw = self.text(name, "")
         if not raw:
             return default
         try:
             return kind(raw)
         except ValueError:
-            self.complaints.append(f"{name} must be {described}, not {raw!r}.")
+            self.complaints.append(f"{name} must be {expected}, not {raw!r}.")
             return default
 
 
-def _can_be_read(url: str) -> bool:
+def _is_valid_url(url: str) -> bool:
     try:
         return urlsplit(url).port != 0
     except ValueError:
@@ -182,9 +182,9 @@ def _can_be_read(url: str) -> bool:
 
 
 def read_environment(variables: Mapping[str, str]) -> Environment:
-    """Turn environment variables into settings.
+    """Return the settings.
 
-    Raises EnvironmentProblem with every complaint at once; a complaint never repeats the value of a URL or a key.
+    Raises EnvironmentProblem with every complaint; complaints never contain the value of a URL or a key.
     """
     reader = _Reader(variables)
     site = _site(reader)
@@ -239,20 +239,20 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
 
 
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
-    """What a deployment must still be told, and what else is wrong with its environment; empty when it can start."""
-    needed = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS")
-    complaints = [f"{name} must be set in production." for name in needed if not variables.get(name, "").strip(" ,")]
+    """Return the problems of a production environment, including missing variables; empty if it can start."""
+    required = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS")
+    complaints = [f"{name} must be set in production." for name in required if not variables.get(name, "").strip(" ,")]
     complaints += _complaints_of_secret("HINDCAST_SECRET_KEY", variables.get("HINDCAST_SECRET_KEY", ""))
     complaints += _complaints_of_secret("HINDCAST_KEY_SECRET", _Reader(variables).secret("HINDCAST_KEY_SECRET"))
     hosts = [host.strip() for host in variables.get("HINDCAST_ALLOWED_HOSTS", "").split(",") if host.strip()]
     if any("*" in host or host.startswith(".") for host in hosts):
-        complaints.append("HINDCAST_ALLOWED_HOSTS must name the hosts, not '*' or all below a domain.")
+        complaints.append("HINDCAST_ALLOWED_HOSTS must list host names, not '*' or a whole domain.")
     elif not all(HOST_NAME.fullmatch(host) for host in hosts):
         complaints.append(
-            "HINDCAST_ALLOWED_HOSTS must hold names only: hindcast.example, without scheme, port or path."
+            "HINDCAST_ALLOWED_HOSTS must list names such as hindcast.example, without scheme, port or path."
         )
     complaints += [
-        f"{name} is set; production answers errors without their inside, so leave it empty."
+        f"{name} must be empty: production never shows debug pages."
         for name in ("DEBUG", "DJANGO_DEBUG")
         if variables.get(name, "").strip().lower() not in OFF
     ]
@@ -264,16 +264,16 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
 
 
 def _complaints_of_secret(name: str, secret: str) -> list[str]:
-    """What is wrong with a secret that is set."""
-    if 0 < len(secret) < SHORTEST_SECRET:
-        return [f"{name} must have at least {SHORTEST_SECRET} characters."]
-    if secret and (len(set(secret)) < FEWEST_SIGNS or DEFAULT_SECRET.search(secret)):
+    """Return the problems of a secret that is set."""
+    if 0 < len(secret) < MIN_SECRET_CHARACTERS:
+        return [f"{name} must have at least {MIN_SECRET_CHARACTERS} characters."]
+    if secret and (len(set(secret)) < MIN_DISTINCT_CHARACTERS or DEFAULT_SECRET.search(secret)):
         return [f"{name} must be random, not a word or an example."]
     return []
 
 
 def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings | None:
-    """Alpha Vantage is asked only with a key, so that one list of sources fits installations with and without."""
+    """Return the market data settings; without an API key Alpha Vantage is left out of the providers."""
     alpha_vantage = reader.build(
         "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S",
         lambda: AlphaVantageSettings(
@@ -286,11 +286,11 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
     for source, default in BUDGETS.items():
         name = f"HINDCAST_{source.upper()}_BUDGET"
         budgets[source] = reader.build(name, partial(Budget.parse, reader.text(name, default)))
-    asked = reader.words("HINDCAST_PROVIDERS", ",".join(PROVIDERS), PROVIDERS)
+    requested = reader.words("HINDCAST_PROVIDERS", ",".join(PROVIDERS), PROVIDERS)
     return reader.build(
         "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS, HINDCAST_QUOTE_SECONDS",
         lambda: MarketDataSettings(
-            providers=tuple(name for name in asked if key or name != "alpha_vantage"),
+            providers=tuple(name for name in requested if key or name != "alpha_vantage"),
             yahoo_timeout_s=reader.seconds("HINDCAST_YAHOO_TIMEOUT_S", 3.0),
             yahoo_base_url=reader.url("YAHOO_BASE_URL", "", ("http", "https")) or None,
             stale_after_sessions=reader.integer("HINDCAST_STALE_AFTER_SESSIONS", 2),
@@ -298,7 +298,7 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
             quote_every_s=reader.seconds("HINDCAST_QUOTE_SECONDS", 60.0),
             clock=reader.choice("HINDCAST_CLOCK", REAL_CLOCK, CLOCKS),
             budgets={source: budget for source, budget in budgets.items() if budget is not None},
-            without_key=tuple(name for name in asked if not key and name == "alpha_vantage"),
+            without_key=tuple(name for name in requested if not key and name == "alpha_vantage"),
         ),
     )
 
@@ -306,10 +306,10 @@ def _marketdata(reader: _Reader, key: str, base_url: str) -> MarketDataSettings 
 def _site(reader: _Reader) -> SiteSettings:
     port = reader.integer("HINDCAST_PORT", 8000)
     if not 1 <= port <= 65534:
-        reader.complaints.append(f"HINDCAST_PORT must lie between 1 and 65534, not {port}.")
+        reader.complaints.append(f"HINDCAST_PORT must be between 1 and 65534, not {port}.")
     body_bytes = reader.integer("HINDCAST_BODY_LIMIT_BYTES", 2**20)
-    if body_bytes < SMALLEST_BODY_LIMIT:
-        reader.complaints.append(f"HINDCAST_BODY_LIMIT_BYTES must be at least {SMALLEST_BODY_LIMIT}, not {body_bytes}.")
+    if body_bytes < MIN_BODY_LIMIT:
+        reader.complaints.append(f"HINDCAST_BODY_LIMIT_BYTES must be at least {MIN_BODY_LIMIT}, not {body_bytes}.")
     data_dir = Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data")))
     redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
     database_url = reader.url("DATABASE_URL", "", ("postgres", "postgresql"))
@@ -335,7 +335,7 @@ def _site(reader: _Reader) -> SiteSettings:
 
 
 def _email(reader: _Reader) -> dict[str, Any]:
-    """E-mail goes into files under the data folder until an SMTP server is named."""
+    """Return the e-mail settings; without EMAIL_URL, e-mails are saved as files in the data folder."""
     url = reader.url("EMAIL_URL", "", ("smtp", "smtp+tls", "smtp+ssl", "filemail"))
     if not url:
         return {}

@@ -1,4 +1,4 @@
-"""What the environment says about news: sources, keys and the scorer of texts."""
+"""Reads news settings from the environment: sources, keys and the sentiment scorer."""
 
 from typing import Protocol
 
@@ -10,8 +10,8 @@ SUBREDDITS = "stocks,investing,wallstreetbets"
 WEB = ("http", "https")
 
 
-class Reader(Protocol):
-    """What reads variables and remembers complaints."""
+class EnvironmentReader(Protocol):
+    """Interface of the environment reader."""
 
     def text(self, name: str, default: str) -> str: ...
     def secret(self, name: str) -> str: ...
@@ -22,11 +22,8 @@ class Reader(Protocol):
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str: ...
 
 
-def read_news(reader: Reader, *, alpha_vantage: tuple[str, str]) -> NewsSettings:
-    """The settings of news; raises ValueError for values that do not go together.
-
-    alpha_vantage: its key and base URL, which prices use too.
-    """
+def read_news(reader: EnvironmentReader, *, alpha_vantage: tuple[str, str]) -> NewsSettings:
+    """Return the news settings; `alpha_vantage` is its key and base URL. Raises ValueError for inconsistent values."""
     key, base_url = alpha_vantage
     return NewsSettings(
         scorer=reader.choice("HINDCAST_SENTIMENT_SCORER", LEXICON, SCORER_NAMES),

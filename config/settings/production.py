@@ -1,4 +1,4 @@
-"""A deployment: everything secret comes from the environment, everything travels encrypted."""
+"""Production settings: secrets come from the environment, and HTTPS is required."""
 
 import os
 
@@ -7,7 +7,7 @@ from config.settings.environment import EnvironmentProblem, complaints_of_produc
 if _complaints := complaints_of_production(os.environ):
     raise EnvironmentProblem(_complaints)
 
-from config.settings.base import *  # noqa: F403  # settings extend one another once all is said that is wrong
+from config.settings.base import *  # noqa: F403  # imported after the complaints were reported
 
 SECRET_KEY = os.environ["HINDCAST_SECRET_KEY"]
 SECURE_SSL_REDIRECT = True

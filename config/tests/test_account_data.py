@@ -1,4 +1,4 @@
-"""What is kept about a person across the apps: all of it is handed over when asked for, and goes with the account."""
+"""Data export and deletion of an account across the apps."""
 
 import json
 from typing import Any
@@ -77,8 +77,8 @@ def test_export_has_the_rows_of_every_app(client: Client, ada: User) -> None:
     assert alert["deliveries"] == [{"channel": "email", "to": "ada@example.com", "status": "sent"}]
     assert [(row["endpoint"], row["calls"]) for row in whole["account"]["usage"]] == [("predict", 3)]
     assert [(row["path"], row["status"]) for row in whole["account"]["requests"]] == [("/api/v1/predict", 200)]
-    (asked,) = whole["predictions"]["batches"]
-    assert (asked["symbols"], asked["horizon"], asked["state"]) == (["AAPL", "BRK.B"], 5, "waiting")
+    (batch,) = whole["predictions"]["batches"]
+    assert (batch["symbols"], batch["horizon"], batch["state"]) == (["AAPL", "BRK.B"], 5, "waiting")
     assert ada.password not in json.dumps(whole)
 
 
@@ -132,8 +132,8 @@ def test_staff_cannot_delete_the_last_administrator(client: Client, ada: User) -
 
 def test_account_deletion_removes_only_its_own_alerts(client: Client, ada: User) -> None:
     other = User.objects.create_user("grace@example.com", PASSWORD)
-    kept = price_rule(other, stock("NVDA"), "100")
+    remaining = price_rule(other, stock("NVDA"), "100")
     client.force_login(ada)
     assert client.post("/accounts/delete", {"password": PASSWORD, "understood": "on"}).status_code == 302
-    assert list(Rule.objects.all()) == [kept]
+    assert list(Rule.objects.all()) == [remaining]
     assert not DeliveryAttempt.objects.exists()

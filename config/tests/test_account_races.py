@@ -64,10 +64,10 @@ def test_worker_finishing_a_deleted_job_does_not_fail(
     piece = job.pieces.get()
     claimed, go = Event(), Event()
 
-    def slowly(*asked: Any, **more: Any) -> Any:
+    def slowly(*args: Any, **kwargs: Any) -> Any:
         claimed.set()
         assert go.wait(LIMIT_S)
-        return batch_lookup.lookup_many(*asked, **more)
+        return batch_lookup.lookup_many(*args, **kwargs)
 
     monkeypatch.setattr(batch, "lookup_many", slowly)
     answered = in_other(other, lambda: process_piece(piece_pk=piece.pk, now=clock.now()))
@@ -85,19 +85,19 @@ def test_worker_finishing_a_deleted_job_does_not_fail(
 def test_account_deletion_retries_after_a_concurrent_insert(other: ThreadPoolExecutor) -> None:
     user = person()
     family_of(user)
-    held = Event()
+    is_locked = Event()
 
-    def renew_and_ask() -> None:
+    def renew_and_open_batch() -> None:
         with transaction.atomic():
             list(TokenFamily.objects.select_for_update())
-            held.set()
+            is_locked.set()
             wait_for_blocked_session()
             open_batch(owner_id=user.pk, words=["AAPL"], horizon=5, now=clock.now())
 
-    asked = in_other(other, renew_and_ask)
-    assert held.wait(LIMIT_S)
+    renewal = in_other(other, renew_and_open_batch)
+    assert is_locked.wait(LIMIT_S)
     delete_account(user=user, now=utc_now())
-    asked.result(LIMIT_S)
+    renewal.result(LIMIT_S)
     assert not User.objects.exists()
     assert not BatchJob.objects.exists()
     assert AuditEvent.objects.filter(kind=AuditEvent.Kind.ACCOUNT_DELETED).count() == 1

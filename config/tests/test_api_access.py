@@ -88,17 +88,17 @@ class World:
     shown: Scene
 
     def path_of(self, route: str) -> str:
-        """The route with what really exists in its place holders."""
+        """The route with existing objects in place of its placeholders."""
         forecast = next(iter(self.shown.forecasts.values()))
-        places = {
+        values = {
             "<str:batch_id>": str(self.batch.pk),
             "<int:forecast_id>": str(forecast.pk),
             "<str:token>": "none",
             "<str:symbol>": "AAPL",
             "<int:key_id>": str(self.key.pk),
         }
-        for place, value in places.items():
-            route = route.replace(place, value)
+        for placeholder, value in values.items():
+            route = route.replace(placeholder, value)
         return f"/{API}{route}"
 
 

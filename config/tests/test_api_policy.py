@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.limits import address_bucket
 from accounts.tests.factories import key_of, person
-from config.http.api_policy import LARGEST_HEADERS, LONGEST_ADDRESS, ApiPolicyMiddleware, check_request
+from config.http.api_policy import MAX_HEADER_CHARACTERS, MAX_URL_CHARACTERS, ApiPolicyMiddleware, check_request
 from config.http.errors import BodyTooLarge, LengthMissing
 from store.client import redis_client
 
@@ -30,8 +30,8 @@ def browser() -> Client:
         ("predict?symbol=%FF", 400, "malformed-address"),
         ("predict?symbol=%ED%A0%80", 400, "malformed-address"),
         ("nothing/%00", 400, "malformed-address"),
-        ("predict?symbol=" + "A" * LONGEST_ADDRESS, 414, "address-too-long"),
-        ("predict/" + "A" * LONGEST_ADDRESS, 414, "address-too-long"),
+        ("predict?symbol=" + "A" * MAX_URL_CHARACTERS, 414, "address-too-long"),
+        ("predict/" + "A" * MAX_URL_CHARACTERS, 414, "address-too-long"),
         ("nothing?name=%C3%A4", 404, "not-found"),
         ("nothing?name=100%25", 404, "not-found"),
     ],
@@ -43,9 +43,9 @@ def test_malformed_url_is_refused(browser: Client, address: str, status: int, sl
 
 
 def test_headers_that_are_too_large_are_refused(browser: Client) -> None:
-    answer = browser.get("/api/v1/nothing", headers={"X-Long": "a" * (LARGEST_HEADERS + 1)})
+    answer = browser.get("/api/v1/nothing", headers={"X-Long": "a" * (MAX_HEADER_CHARACTERS + 1)})
     assert (answer.status_code, answer.json()["type"]) == (431, "/api/problems#headers-too-large")
-    assert browser.get("/api/v1/nothing", headers={"X-Long": "a" * (LARGEST_HEADERS // 2)}).status_code == 404
+    assert browser.get("/api/v1/nothing", headers={"X-Long": "a" * (MAX_HEADER_CHARACTERS // 2)}).status_code == 404
 
 
 def test_a_body_over_the_limit_is_refused_unread(browser: Client, settings: Settings) -> None:
@@ -107,12 +107,12 @@ def test_call_without_scope_counts_for_the_key(browser: Client) -> None:
 
 def test_cors_allows_keys_and_rate_limit_headers(browser: Client, settings: Settings) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
-    asked = {
+    preflight_headers = {
         "Origin": "https://app.example",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "x-api-key,idempotency-key",
     }
-    preflight = browser.options("/api/v1/predict/batch", headers=asked)
+    preflight = browser.options("/api/v1/predict/batch", headers=preflight_headers)
     allowed = {name.strip() for name in preflight["Access-Control-Allow-Headers"].split(",")}
     assert {"x-api-key", "idempotency-key", "authorization", "if-none-match"} <= allowed
     assert "RateLimit" not in preflight

@@ -8,8 +8,8 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
-from config.apidocs.openapi import OF_CALLS, SECURITY_SCHEMES, operations_of
-from config.apidocs.problem_guide import explained
+from config.apidocs.openapi import OPERATION_PROBLEMS, SECURITY_SCHEMES, operations_of
+from config.apidocs.problem_guide import problem_guides
 from config.http.problem_responses import CONTENT_TYPE
 
 SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
@@ -33,7 +33,7 @@ def test_the_schema_is_one_of_openapi_3_1() -> None:
     assert SCHEMA["openapi"].startswith("3.1")
     assert len(OPERATIONS) >= 14
     assert set(SCHEMA["components"]["securitySchemes"]) == {"apiKey", "bearer", "session"} == set(SECURITY_SCHEMES)
-    assert set(OF_CALLS) <= set(OPERATIONS)
+    assert set(OPERATION_PROBLEMS) <= set(OPERATIONS)
     assert {tag for one in OPERATIONS.values() for tag in one["tags"]} == {tag["name"] for tag in SCHEMA["tags"]}
 
 
@@ -51,15 +51,15 @@ def test_every_operation_is_described(name: str) -> None:
 
 @every_call
 def test_every_response_has_a_valid_example(name: str) -> None:
-    told: dict[str, set[str]] = {}
+    documented: dict[str, set[str]] = {}
     for status, media_type, schema, example_name, value in examples(OPERATIONS[name]):
         judge(schema).validate(value)
-        told.setdefault(status, set()).add(media_type)
+        documented.setdefault(status, set()).add(media_type)
         if media_type == CONTENT_TYPE:
-            assert example_name in explained()
+            assert example_name in problem_guides()
             assert status in (str(value["status"]), "default")
     for status, response in OPERATIONS[name]["responses"].items():
-        assert told.get(status, set()) == set(response.get("content", {})), status
+        assert documented.get(status, set()) == set(response.get("content", {})), status
     body = OPERATIONS[name].get("requestBody", {}).get("content", {}).get("application/json")
     if body is not None:
         assert body.get("examples")
@@ -89,18 +89,18 @@ def test_request_bodies_refuse_additional_fields() -> None:
 
 
 def test_operations_list_exactly_their_problems() -> None:
-    told = {
+    problems = {
         name: {status: set(response["content"][CONTENT_TYPE]["examples"]) for status, response in refusals(one)}
         for name, one in OPERATIONS.items()
     }
-    assert told["revoke_api_key"]["404"] == {"unknown-key"}
-    assert told["make_api_key"]["409"] == {"too-many-keys", "expiry-refused", "key-outlives-maker"}
-    assert told["token"]["429"] == {"too-many-attempts", "rate-limited"}
-    assert told["token"]["401"] == {"sign-in-refused", "credentials-refused"}
-    assert told["me"]["401"] == {"authentication-needed", "credentials-refused"}
-    assert told["providers"]["403"] == {"forbidden", "scope-missing"}
-    assert told["predict"]["403"] == {"scope-missing"}
-    assert "not-in-sandbox" in told["quotes"]["default"] - told["predict"]["default"]
+    assert problems["revoke_api_key"]["404"] == {"unknown-key"}
+    assert problems["make_api_key"]["409"] == {"too-many-keys", "expiry-refused", "key-outlives-maker"}
+    assert problems["token"]["429"] == {"too-many-attempts", "rate-limited"}
+    assert problems["token"]["401"] == {"sign-in-refused", "credentials-refused"}
+    assert problems["me"]["401"] == {"authentication-needed", "credentials-refused"}
+    assert problems["providers"]["403"] == {"forbidden", "scope-missing"}
+    assert problems["predict"]["403"] == {"scope-missing"}
+    assert "not-in-sandbox" in problems["quotes"]["default"] - problems["predict"]["default"]
 
 
 def refusals(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

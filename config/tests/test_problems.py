@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from accounts import errors as accounts
 from accounts.errors import RateLimited
 from alerts import errors as alerts
-from config.apidocs.problem_guide import REQUEST_ID, explained
+from config.apidocs.problem_guide import REQUEST_ID, problem_guides
 from config.http.problem_responses import CONTENT_TYPE, problem_response
 from config.http.problems import BY_STATUS, FRAMEWORK, OUTAGES, PROBLEMS, UNEXPECTED, problem_of
 from config.urls import handler400, handler403, handler404, handler500
@@ -124,8 +124,8 @@ def test_error_becomes_a_problem_response(browser: Client, style: str, kind: str
 def test_unexpected_error_reveals_no_internals(browser: Client, style: str, kind: str) -> None:
     answer = browser.get(f"/{style}/{kind}")
     assert answer.status_code >= 500
-    told = answer.content.decode()
-    assert not any(word in told for word in ("secret", "10.0.0.7", "/srv/", "Traceback", "ZeroDivision"))
+    page = answer.content.decode()
+    assert not any(word in page for word in ("secret", "10.0.0.7", "/srv/", "Traceback", "ZeroDivision"))
 
 
 def test_problem_has_the_extension_members_of_its_error(browser: Client) -> None:
@@ -174,7 +174,7 @@ def test_view_can_return_a_problem() -> None:
 
 
 def test_every_problem_type_links_to_its_explanation(client: Client) -> None:
-    guide = explained()
+    guide = problem_guides()
     tables = (PROBLEMS, OUTAGES, FRAMEWORK, BY_STATUS)
     problems = [problem for table in tables for problem in table.values()] + [UNEXPECTED]
     assert {problem.slug for problem in problems} == set(guide)
@@ -188,7 +188,7 @@ def test_every_problem_type_links_to_its_explanation(client: Client) -> None:
 
 def test_examples_match_the_actual_responses(browser: Client) -> None:
     body = browser.get("/api/plain/unknown").json()
-    assert explained()["unknown-symbol"].example == body | {"request_id": REQUEST_ID}
+    assert problem_guides()["unknown-symbol"].example == body | {"request_id": REQUEST_ID}
 
 
 def test_missing_csrf_token_is_reported(browser: Client) -> None:
@@ -208,4 +208,4 @@ def test_unknown_host_is_reported(client: Client) -> None:
     answer = client.get("/api/v1/symbols", headers={"host": "elsewhere.example"})
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
-    assert answer.json()["detail"] == "This site does not go by the name in Host."
+    assert answer.json()["detail"] == "The host name in the Host header is not served here."

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts.models import Scope
 from accounts.tests.factories import key_of, person
 from config.apidocs.openapi import API
-from config.apidocs.problem_guide import explained
+from config.apidocs.problem_guide import problem_guides
 from config.http.problem_responses import CONTENT_TYPE
 from config.tests.documented import assert_documented
 
@@ -62,7 +62,7 @@ def assert_problem(answer: Any, *statuses: int) -> dict[str, Any]:
     assert {"type", "title", "status", "detail", "request_id"} <= body.keys()
     assert body["status"] == answer.status_code
     assert body["request_id"] == answer["X-Request-ID"] != ""
-    assert body["type"].removeprefix("/api/problems#") in explained()
+    assert body["type"].removeprefix("/api/problems#") in problem_guides()
     assert not any(word in json.dumps(body) for word in ("Traceback", "django", "psycopg", "/work", ".py"))
     return body
 

@@ -29,15 +29,15 @@ ROOM = {f"HINDCAST_LIMIT_{name}": PLENTY for name in ("ATTEMPTS_ADDRESS", "ATTEM
 
 
 def credentials_of(caller: str) -> str:
-    """The header of somebody without limits who may do everything; empty for anonymous."""
+    """The header of user without limits who may do everything; empty for anonymous."""
     if caller == "anonymous":
         return ""
-    somebody = person(plan_id="unlimited", is_staff=True)
+    user = person(plan_id="unlimited", is_staff=True)
     if caller == "key":
-        return f"X-API-Key: {key_of(somebody, *Scope.values)[1]}"
+        return f"X-API-Key: {key_of(user, *Scope.values)[1]}"
     access = AccessToken()
     access.set_exp(lifetime=timedelta(hours=2))
-    access[FAMILY_CLAIM] = family_of(somebody).pk.hex
+    access[FAMILY_CLAIM] = family_of(user).pk.hex
     return f"Authorization: Bearer {access}"
 
 

@@ -45,13 +45,13 @@ def run(command: Sequence[str], folder: Path = ROOT, **variables: str) -> str:
 
 def test_generated_clients_work(address: str) -> None:
     program = [str(FOLDER / "env" / "bin" / "python"), str(SDK / "example.py"), address]
-    said: dict[str, Any] = json.loads(run(program, PYTHONPATH=str(FOLDER / "python")))
-    assert (said["symbol"], said["target_date"], said["range"]) == ("AAPL", "2023-09-28", [97.0, 107.0])
-    assert (said["past"], said["bars"], said["found"][0]) == (10, 5, "AAPL")
-    assert len(said["entries"]) == 2
+    output: dict[str, Any] = json.loads(run(program, PYTHONPATH=str(FOLDER / "python")))
+    assert (output["symbol"], output["target_date"], output["range"]) == ("AAPL", "2023-09-28", [97.0, 107.0])
+    assert (output["past"], output["bars"], output["found"][0]) == (10, 5, "AAPL")
+    assert len(output["entries"]) == 2
     # Three stocks, 29 sessions each.
-    assert said["scored"] == 87
-    assert said["refused"] == [404, "/api/problems#unknown-symbol", ["AAPL"]]
+    assert output["scored"] == 87
+    assert output["refused"] == [404, "/api/problems#unknown-symbol", ["AAPL"]]
     if COMPILER.exists():
         assert_typescript(address)
 
@@ -61,7 +61,7 @@ def assert_typescript(address: str) -> None:
     place = FOLDER / "typescript"
     shutil.copy(SDK / "example.ts", place)
     run([str(COMPILER), "--project", "."], place)
-    said: dict[str, Any] = json.loads(run(["node", "example.js", address], place))
-    assert (said["symbol"], said["target_date"], said["price"]) == ("AAPL", "2023-09-28", 102)
-    assert said["scored"] == 87
-    assert said["refused"] == [404, "/api/problems#unknown-symbol"]
+    output: dict[str, Any] = json.loads(run(["node", "example.js", address], place))
+    assert (output["symbol"], output["target_date"], output["price"]) == ("AAPL", "2023-09-28", 102)
+    assert output["scored"] == 87
+    assert output["refused"] == [404, "/api/problems#unknown-symbol"]

@@ -104,7 +104,7 @@ def test_secret_file_and_budget_problems_are_reported_at_once(tmp_path: Path) ->
             }
         )
     assert caught.value.complaints == (
-        "ALPHA_VANTAGE_API_KEY_FILE names a file that does not hold one secret.",
+        "ALPHA_VANTAGE_API_KEY_FILE names a file that does not contain one secret.",
         "HINDCAST_ALPHA_VANTAGE_TIMEOUT_S: the timeout must be positive.",
         "HINDCAST_ALPHA_VANTAGE_BUDGET: write a budget as 1/second,5/minute,25/day.",
         "HINDCAST_PROVIDERS, HINDCAST_YAHOO_TIMEOUT_S, HINDCAST_STALE_AFTER_SESSIONS, HINDCAST_QUOTE_SECONDS: "
@@ -119,8 +119,8 @@ def test_key_with_invalid_header_characters_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem) as caught:
         read_environment({"NEWSAPI_KEY": "hunter2…", "X_BEARER_TOKEN_FILE": str(tmp_path / "key")})
     assert caught.value.complaints == (
-        "NEWSAPI_KEY holds signs that stand in no key.",
-        "X_BEARER_TOKEN_FILE names a file that does not hold one secret.",
+        "NEWSAPI_KEY contains characters that no key has.",
+        "X_BEARER_TOKEN_FILE names a file that does not contain one secret.",
     )
 
 
@@ -143,34 +143,34 @@ def test_the_broker_is_redis_until_another_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "complaint"),
     [
         ({"HINDCAST_SECRET_KEY": ""}, "HINDCAST_SECRET_KEY must be set"),
         ({"HINDCAST_SECRET_KEY": "short"}, "at least 50 characters"),
         ({"HINDCAST_SECRET_KEY": "django-insecure-" + GOOD_SECRET}, "must be random, not a word or an example"),
         ({"HINDCAST_SECRET_KEY": "ab" * 30}, "must be random, not a word or an example"),
-        ({"HINDCAST_ALLOWED_HOSTS": "*"}, "must name the hosts"),
-        ({"HINDCAST_ALLOWED_HOSTS": "hindcast.example,.hindcast.example"}, "must name the hosts"),
+        ({"HINDCAST_ALLOWED_HOSTS": "*"}, "must list host names"),
+        ({"HINDCAST_ALLOWED_HOSTS": "hindcast.example,.hindcast.example"}, "must list host names"),
         ({"HINDCAST_ALLOWED_HOSTS": " , "}, "HINDCAST_ALLOWED_HOSTS must be set"),
         ({"HINDCAST_ALLOWED_HOSTS": "https://hindcast.example"}, "without scheme, port or path"),
         ({"HINDCAST_ALLOWED_HOSTS": "hindcast.example, hindcast.example:443"}, "without scheme, port or path"),
         ({"HINDCAST_KEY_SECRET": "hunter2"}, "HINDCAST_KEY_SECRET must have at least 50 characters"),
         ({"HINDCAST_KEY_SECRET": "change-me-" * 6}, "HINDCAST_KEY_SECRET must be random"),
-        ({"DEBUG": "True"}, "DEBUG is set; production answers errors without their inside"),
-        ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG is set"),
+        ({"DEBUG": "True"}, "DEBUG must be empty"),
+        ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG must be empty"),
         ({"DATABASE_URL": ""}, "DATABASE_URL must be set"),
     ],
 )
-def test_production_refuses_unsafe_values(changed: dict[str, str], told: str, tmp_path: Path) -> None:
+def test_production_refuses_unsafe_values(changed: dict[str, str], complaint: str, tmp_path: Path) -> None:
     finished = _import_settings({**PRODUCTION, **changed}, tmp_path)
     assert finished.returncode != 0
-    assert told in finished.stderr
+    assert complaint in finished.stderr
 
 
 def test_production_reports_all_problems_together(tmp_path: Path) -> None:
     wrong = {"HINDCAST_SECRET_KEY": "short", "DATABASE_URL": "", "HINDCAST_PORT": "many"}
-    told = _import_settings({**PRODUCTION, **wrong}, tmp_path).stderr
-    complaints = [line for line in told.splitlines() if line.startswith("  - ")]
+    errors = _import_settings({**PRODUCTION, **wrong}, tmp_path).stderr
+    complaints = [line for line in errors.splitlines() if line.startswith("  - ")]
     assert sorted(complaint.split()[1] for complaint in complaints) == [
         "DATABASE_URL", "HINDCAST_PORT", "HINDCAST_SECRET_KEY",
     ]  # fmt: skip
@@ -183,8 +183,8 @@ def test_production_starts_with_what_it_needs(tmp_path: Path) -> None:
 def test_production_accepts_host_spellings(tmp_path: Path) -> None:
     hosts = "hindcast.example, 10.0.0.7,[::1],web,a-b.hindcast.example."
     changed = {"HINDCAST_ALLOWED_HOSTS": hosts, "HINDCAST_KEY_SECRET": GOOD_SECRET[::-1]}
-    told = _import_settings({**PRODUCTION, **changed}, tmp_path, "ALLOWED_HOSTS")
-    assert told.stdout.split()[1] == "'10.0.0.7',", told.stderr
+    errors = _import_settings({**PRODUCTION, **changed}, tmp_path, "ALLOWED_HOSTS")
+    assert errors.stdout.split()[1] == "'10.0.0.7',", errors.stderr
 
 
 def test_production_requires_https(tmp_path: Path) -> None:
@@ -247,16 +247,16 @@ def test_worker_image_has_the_scorer_requirements(tmp_path: Path, scorer: str, i
     lines = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
     (step,) = [line.removeprefix("RUN ") for line in lines.splitlines() if "ml.txt" in line and line.startswith("RUN")]
     pip = tmp_path / "pip"
-    pip.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    pip.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/pip_arguments\n')
     pip.chmod(0o755)
     subprocess.run(
         ["/bin/sh", "-c", step.replace("/venv/bin/pip", str(pip))],
         env={"SCORER": scorer, "TORCH_INDEX": "https://example.com"},
         check=True,
     )
-    asked = (tmp_path / "asked").read_text()
-    assert "/requirements/ml.txt" in asked
-    assert ("--require-hashes -r /requirements/finbert.txt" in asked) is installed
+    pip_arguments = (tmp_path / "pip_arguments").read_text()
+    assert "/requirements/ml.txt" in pip_arguments
+    assert ("--require-hashes -r /requirements/finbert.txt" in pip_arguments) is installed
 
 
 def _text_of(paths: list[Path]) -> str:
@@ -266,11 +266,11 @@ def _text_of(paths: list[Path]) -> str:
 def _import_settings(variables: dict[str, str], data_dir: Path, *names: str) -> "subprocess.CompletedProcess[str]":
     shown = names or ("DEBUG", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE")
     code = f"from django.conf import settings; print(*(getattr(settings, name) for name in {shown}))"
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env={**kept, "HINDCAST_DATA_DIR": str(data_dir), **variables},
+        env={**environment, "HINDCAST_DATA_DIR": str(data_dir), **variables},
         capture_output=True,
         text=True,
         check=False,

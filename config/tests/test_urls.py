@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from config.apidocs.problem_guide import explained
+from config.apidocs.problem_guide import problem_guides
 from config.devserver.paths import ROOT
 
 
@@ -105,7 +105,7 @@ def test_the_proxy_sends_only_stream_and_forecasts_to_edge() -> None:
 def test_errors_of_the_proxy_match_those_of_the_api() -> None:
     configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
     responses = re.findall(r"return (\d+) '(\{.*\})';", configuration)
-    guide = explained()
+    guide = problem_guides()
     assert len(responses) == 6
     for status, body in responses:
         problem = json.loads(body)

@@ -1,4 +1,4 @@
-"""The generated Python client in use: python example.py ADDRESS"""
+"""Use the generated Python client: python example.py URL"""
 
 import json
 import sys
@@ -26,7 +26,7 @@ assert isinstance(lines, str)
 refused = predict.sync(client=client, symbol="APPL")
 assert isinstance(refused, Problem)
 
-said = {
+output = {
     "symbol": forecast.symbol,
     "target_date": forecast.target_date.isoformat(),
     "range": forecast.confidence_interval.to_dict()["80%"],
@@ -34,7 +34,7 @@ said = {
     "scored": record.total_predictions,
     "found": [one.symbol for one in found.symbols],
     "bars": len(bars.bars),
-    "entries": [json.loads(line)["said"]["id"] for line in lines.splitlines()],
+    "entries": [json.loads(json.loads(line)["payload"])["id"] for line in lines.splitlines()],
     "refused": [refused.status, refused.type_, refused.additional_properties["suggestions"]],
 }
-json.dump(said, sys.stdout)
+json.dump(output, sys.stdout)

@@ -1,4 +1,4 @@
-// The generated TypeScript types in use, with openapi-fetch: node example.js ADDRESS
+// Use the generated TypeScript types with openapi-fetch: node example.js URL
 import createClient from "openapi-fetch";
 import type { components, paths } from "./hindcast.js";
 
@@ -14,7 +14,7 @@ async function forecastOf(symbol: string): Promise<Forecast> {
   return data;
 }
 
-// @ts-expect-error nobody forecasts three sessions ahead
+// @ts-expect-error three days ahead is not a supported horizon
 const horizon: Forecast["horizon"] = 3;
 
 const forecast = await forecastOf("AAPL");
@@ -28,7 +28,7 @@ console.log(
     target_date: forecast.target_date,
     price,
     horizon,
-    // The same calls also answer with a table, which is text.
+    // The same operations also offer CSV, which is text.
     past: typeof past.data === "object" ? past.data.forecasts.length : 0,
     scored: typeof record.data === "object" ? record.data.total_predictions : 0,
     refused: [refused.response.status, refused.error?.type],

@@ -22,13 +22,13 @@ _numbers = count(1)
 
 
 def stock(symbol: str = "", **changes: Any) -> Instrument:
-    """A stored instrument, listed in New York, apart from the changes."""
+    """Create an instrument listed in New York, with these changes."""
     named = symbol or f"T{next(_numbers)}"
     return Instrument.objects.create(**{"symbol": named, "mic": "XNYS", "name": f"{named} Corporation", **changes})
 
 
 def stored_bar(instrument: Instrument | None = None, session: date = LAST, **changes: Any) -> DailyBar:
-    """A stored bar around 100, apart from the changes."""
+    """Create a bar around 100, with these changes."""
     values = {
         "open": Decimal(100),
         "high": Decimal(102),
@@ -43,13 +43,13 @@ def stored_bar(instrument: Instrument | None = None, session: date = LAST, **cha
 
 
 def flat_bar(instrument: Instrument, session: date, close: str, **changes: Any) -> DailyBar:
-    """A stored bar whose prices are all the close, apart from the changes."""
+    """Create a bar whose prices all equal the close, with these changes."""
     prices = dict.fromkeys(("open", "high", "low", "close", "adjusted_close"), Decimal(close))
     return stored_bar(instrument, session, **prices | changes)
 
 
 def bar(session: date, close: int | str | Decimal = 100, **changes: Any) -> BarRecord:
-    """A believable bar that closes at `close`, apart from the changes."""
+    """Build a valid bar that closes at `close`, with these changes."""
     price = Decimal(close)
     believable = BarRecord(
         session=session, open=price, high=price + 1, low=price - 1, close=price, adjusted_close=price, volume=1_000
@@ -58,7 +58,7 @@ def bar(session: date, close: int | str | Decimal = 100, **changes: Any) -> BarR
 
 
 def bars_between(first: date = FIRST, last: date = LAST, *, scale: int | str | Decimal = 1) -> list[BarRecord]:
-    """Believable bars that climb by 0.1 a session from 100, times `scale`."""
+    """Build valid bars that rise by 0.1 per session from 100, times `scale`."""
     factor = Decimal(scale)
     return [
         BarRecord(
@@ -77,8 +77,8 @@ def bars_between(first: date = FIRST, last: date = LAST, *, scale: int | str | D
 
 
 @dataclass
-class BarsFromMemory:
-    """A provider that gives the same bars for every symbol, or an error, and remembers what it was asked."""
+class FakeBarProvider:
+    """Provider with the same bars for every symbol, or an error; records requested symbols."""
 
     name: str
     bars: Sequence[BarRecord] = ()
@@ -89,13 +89,13 @@ class BarsFromMemory:
     requested: list[str] = field(default_factory=list)
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
-        """The bars in memory, or the error for this symbol."""
+        """Return the bars, or raise the error of this symbol."""
         self.requested.append(symbol)
         if symbol in self.errors:
             raise self.errors[symbol]
         return DailyHistory(self.bars, self.actions, self.basis_date)
 
 
-def refusing(name: str, *symbols: str) -> BarsFromMemory:
-    """A provider that knows none of these symbols."""
-    return BarsFromMemory(name, errors={symbol: ProviderRejected(name, "unknown symbol") for symbol in symbols})
+def rejecting_provider(name: str, *symbols: str) -> FakeBarProvider:
+    """Build a provider that rejects these symbols."""
+    return FakeBarProvider(name, errors={symbol: ProviderRejected(name, "unknown symbol") for symbol in symbols})

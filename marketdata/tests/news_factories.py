@@ -1,4 +1,4 @@
-"""Stand-ins for sources of news, and sources that answer from memory."""
+"""Test servers and in-memory providers of news."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -39,12 +39,12 @@ RECORDINGS = {
 
 
 def recording(name: str) -> Any:
-    """A vendor's reply, written by hand after its documentation."""
+    """Return a vendor response, written by hand after its documentation."""
     return json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def news_settings(base_url: str = "http://127.0.0.1:1", **changes: Any) -> NewsSettings:
-    """Every source switched on and pointed at a stand-in, apart from the changes."""
+    """Build settings with every source enabled at a test server, with these changes."""
     on = replace(
         settings.HINDCAST_NEWS,
         timeout_s=2.0,
@@ -63,13 +63,13 @@ def news_settings(base_url: str = "http://127.0.0.1:1", **changes: Any) -> NewsS
 
 
 def source(name: str, base_url: str, **changes: Any) -> NewsProvider:
-    """One source, pointed at a stand-in."""
+    """Build one provider of a test server."""
     (found,) = build_news_providers(news_settings(base_url, providers=(name,), **changes))
     return found
 
 
 def serve(server: HTTPServer, vendor: str, answer: Answer) -> None:
-    """Let the stand-in answer the vendor's question; Reddit hands out a token first."""
+    """Serve the vendor's endpoint; Reddit issues a token first."""
     server.expect_request(PATHS[vendor]).respond_with_handler(answer)
     if vendor == "reddit":
         server.expect_request("/api/v1/access_token").respond_with_json(
@@ -78,17 +78,17 @@ def serve(server: HTTPServer, vendor: str, answer: Answer) -> None:
 
 
 def replies(body: object, status: int = 200) -> Answer:
-    """The body as JSON."""
+    """Return a handler that responds with JSON."""
     return lambda request: Response(json.dumps(body), status, content_type="application/json")
 
 
 def raw(body: bytes | str, status: int = 200) -> Answer:
-    """The body as it stands, as a page."""
+    """Return a handler that responds with the unchanged body as HTML."""
     return lambda request: Response(body, status, content_type="text/html")
 
 
 def article(title: str = "Netflix beats estimates", **changes: Any) -> ArticleRecord:
-    """An article about Netflix of the morning, apart from the changes."""
+    """Build an article about Netflix of the morning, with these changes."""
     slug = "-".join(title.lower().split())
     plain = ArticleRecord(
         url=f"https://example.com/{slug}",
@@ -102,7 +102,7 @@ def article(title: str = "Netflix beats estimates", **changes: Any) -> ArticleRe
 
 @dataclass
 class FakeNewsProvider:
-    """A source that gives the same articles about every company, or an error, and remembers what it was asked."""
+    """Provider with the same articles for every company, or an error; records requested symbols."""
 
     name: str = "memory"
     articles: Sequence[ArticleRecord] = ()
@@ -110,7 +110,7 @@ class FakeNewsProvider:
     requested: list[str] = field(default_factory=list)
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
-        """The articles in memory, or the error."""
+        """Return the articles, or raise the error."""
         self.requested.append(company.symbol)
         if self.error is not None:
             raise self.error

@@ -1,4 +1,4 @@
-"""A market with quotes for tests: a session, a clock inside it, and sources that tell what they are given."""
+"""Quotes for tests: a session, instants within it, and in-memory quote providers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ OUTSIDE = datetime(2024, 6, 11, 21, 0, tzinfo=UTC)
 
 
 def quote(price: str = "120", **changes: Any) -> QuoteRecord:
-    """A quote of the session at the instant INSIDE, apart from the changes."""
+    """Build a quote of the session at INSIDE, with these changes."""
     facts = {"symbol": "ACME", "previous_close": Decimal(118), "session": SESSION, "at": INSIDE}
     return QuoteRecord(price=Decimal(price), **{**facts, **changes})
 
@@ -34,13 +34,13 @@ def clear_watched() -> None:
 
 
 def published_messages(instrument: Instrument) -> int:
-    """How many messages about its price were published so far."""
+    """Return the number of price messages published so far."""
     return int(redis_client().get(sequence_key(f"prices.instrument.{instrument.pk}")) or 0)
 
 
 @dataclass
 class FakeQuoteProvider:
-    """A source of quotes; `asked` is shared by all that are made for a run."""
+    """Quote provider; `requested` is shared by all instances of a run."""
 
     name: str = "memory"
     answers: Mapping[str, QuoteRecord | MarketDataError] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class FakeQuoteProvider:
         raise NotImplementedError
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
-        """The quote in memory, by default 120, or the error for this symbol."""
+        """Return the quote, by default 120, or raise the error of this symbol."""
         self.before()
         self.requested.append(symbol)
         answer = self.answers.get(symbol, quote())

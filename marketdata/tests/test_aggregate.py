@@ -1,4 +1,4 @@
-"""Many scores into one figure, and the session that could know a text."""
+"""Aggregation of article scores, and the session of a publication."""
 
 import math
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,7 @@ from marketdata.sentiment.aggregate import NO_NEWS, ScoredArticle, aggregate
 CLOSE = datetime(2023, 3, 31, 20, tzinfo=UTC)
 
 
-def opinion(
+def scored_article(
     score: float, relevance: float = 1.0, hours: float = 0.0, source: str = "", social: bool = False
 ) -> ScoredArticle:
     return ScoredArticle(score, relevance, CLOSE - timedelta(hours=hours), source or f"{score} {hours}", social)
@@ -22,17 +22,17 @@ def opinion(
 def test_score_is_none_without_articles() -> None:
     assert aggregate([], at=CLOSE) == NO_NEWS
     assert NO_NEWS.score is None
-    assert aggregate([opinion(0.9, relevance=0.0)], at=CLOSE).score is None
+    assert aggregate([scored_article(0.9, relevance=0.0)], at=CLOSE).score is None
 
 
 def test_single_article_has_no_dispersion() -> None:
-    mood = aggregate([opinion(-0.4, relevance=0.3, hours=60)], at=CLOSE)
+    mood = aggregate([scored_article(-0.4, relevance=0.3, hours=60)], at=CLOSE)
     assert (mood.score, mood.count, mood.dispersion) == (-0.4, 1, None)
 
 
 def test_relevance_weights_scores() -> None:
     # (1 * 0.8 + 0.25 * -0.2) / 1.25 = 0.6; spread: sqrt((1 * .2^2 + .25 * .8^2) / 1.25) = .4
-    mood = aggregate([opinion(0.8), opinion(-0.2, relevance=0.25)], at=CLOSE)
+    mood = aggregate([scored_article(0.8), scored_article(-0.2, relevance=0.25)], at=CLOSE)
     assert mood.score == pytest.approx(0.6)
     assert mood.dispersion == pytest.approx(0.4)
     assert mood.count == 2
@@ -40,22 +40,22 @@ def test_relevance_weights_scores() -> None:
 
 def test_weight_halves_every_day() -> None:
     # The older one weighs 1/2 against 1, so 0.6 of 1.5 parts is left.
-    assert aggregate([opinion(0.6), opinion(0.0, hours=24)], at=CLOSE).score == pytest.approx(0.4)
+    assert aggregate([scored_article(0.6), scored_article(0.0, hours=24)], at=CLOSE).score == pytest.approx(0.4)
 
 
 def test_frequent_source_does_not_dominate() -> None:
     # Four of one source weigh sqrt(4) = 2 against 1: (2 * 0.3 - 0.6) / 3
-    loud = [opinion(0.3, source="loud") for _ in range(4)]
-    assert aggregate([*loud, opinion(-0.6, source="quiet")], at=CLOSE).score == pytest.approx(0.0)
+    loud = [scored_article(0.3, source="loud") for _ in range(4)]
+    assert aggregate([*loud, scored_article(-0.6, source="quiet")], at=CLOSE).score == pytest.approx(0.0)
 
 
 def test_social_posts_have_half_weight() -> None:
     # The post weighs 1/2 against 1, so 0.9 of 1.5 parts is left.
-    assert aggregate([opinion(0.9), opinion(0.0, social=True)], at=CLOSE).score == pytest.approx(0.6)
+    assert aggregate([scored_article(0.9), scored_article(0.0, social=True)], at=CLOSE).score == pytest.approx(0.6)
 
 
 def test_later_articles_are_left_out() -> None:
-    early, late = opinion(0.5, hours=1), opinion(-1.0, hours=-1)
+    early, late = scored_article(0.5, hours=1), scored_article(-1.0, hours=-1)
     assert aggregate([early, late], at=CLOSE) == aggregate([early], at=CLOSE)
     assert aggregate([late], at=CLOSE) == NO_NEWS
 
@@ -67,7 +67,7 @@ def test_later_articles_are_left_out() -> None:
     )
 )
 def test_results_stay_in_range(rows: list[tuple[float, float, float, str, bool]]) -> None:
-    mood = aggregate([opinion(*row) for row in rows], at=CLOSE)
+    mood = aggregate([scored_article(*row) for row in rows], at=CLOSE)
     assert mood.score is None or -1 <= mood.score <= 1
     assert mood.dispersion is None or 0 <= mood.dispersion <= 1 + 1e-9
     assert (mood.score is None) == (mood.count == 0)
@@ -77,7 +77,7 @@ def test_results_stay_in_range(rows: list[tuple[float, float, float, str, bool]]
 @pytest.mark.parametrize(("score", "relevance"), [(1.1, 1.0), (0.0, -0.1), (0.0, 1.2)])
 def test_invalid_scored_articles_are_rejected(score: float, relevance: float) -> None:
     with pytest.raises(ValueError, match="between"):
-        opinion(score, relevance)
+        scored_article(score, relevance)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_invalid_scored_articles_are_rejected(score: float, relevance: float) ->
         # The day after Thanksgiving closes early, at 13:00 in New York, 18:00 UTC.
         (datetime(2023, 11, 24, 17, 59, tzinfo=UTC), date(2023, 11, 24)),
         (datetime(2023, 11, 24, 18, 30, tzinfo=UTC), date(2023, 11, 27)),
-        # Good Friday is no session.
+        # Good Friday is not a session.
         (datetime(2023, 4, 7, 14, tzinfo=UTC), date(2023, 4, 10)),
     ],
 )

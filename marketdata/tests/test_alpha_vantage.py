@@ -1,4 +1,4 @@
-"""Alpha Vantage against a stand-in that replays its replies, its complaints with status 200 among them."""
+"""Alpha Vantage with recorded responses, including errors with status 200."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, QuarantinedBar
 from marketdata.providers.alpha_vantage import AlphaVantage, parse_vendor_message, to_vendor_symbol
 from marketdata.services.ingestion import ingest_all
-from marketdata.tests.factories import BarsFromMemory, bars_between, stock
+from marketdata.tests.factories import FakeBarProvider, bars_between, stock
 
 RECORDED = Path(__file__).parent / "recorded"
 KEY = "QK7SECRETKEY42"
@@ -49,8 +49,8 @@ def vendor(httpserver: HTTPServer) -> AlphaVantage:
     return AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=1.0))
 
 
-def replaying(httpserver: HTTPServer, **replies: Any) -> None:
-    """Play the functions that are named with these bodies, for whoever has the key."""
+def serve_functions(httpserver: HTTPServer, **replies: Any) -> None:
+    """Serve these bodies for the named functions to requests with the key."""
 
     def answer(request: Request) -> Response:
         assert request.args["apikey"] == KEY
@@ -63,7 +63,7 @@ def requested_functions(httpserver: HTTPServer) -> list[tuple[str, str | None]]:
     return [(request.args["function"], request.args.get("outputsize")) for request, _ in httpserver.log]
 
 
-def refusal(vendor: AlphaVantage) -> ProviderUnavailable | ProviderRejected:
+def fetch_error(vendor: AlphaVantage) -> ProviderUnavailable | ProviderRejected:
     with pytest.raises(FAILED) as caught:
         vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert isinstance(caught.value, FAILED)
@@ -71,7 +71,7 @@ def refusal(vendor: AlphaVantage) -> ProviderUnavailable | ProviderRejected:
 
 
 def test_split_is_applied_once(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=recorded("daily_adjusted"))
+    serve_functions(httpserver, TIME_SERIES_DAILY_ADJUSTED=recorded("daily_adjusted"))
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     # Ten new shares for one old before the open of 10 June: 1208.88 / 10, and ten times as many shares traded.
     assert [(one.session.day, one.close, one.volume) for one in history.bars] == [
@@ -85,14 +85,14 @@ def test_split_is_applied_once(vendor: AlphaVantage, httpserver: HTTPServer) -> 
         ("split", 10, Decimal(10)),
         ("dividend", 11, Decimal("0.01")),
     ]
-    # The basis is that of the newest row, which lies after what was asked for.
+    # The basis is that of the newest row, which is after the requested range.
     assert history.basis_date == date(2024, 6, 12)
 
 
 def test_dividend_before_split_is_per_new_share(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     reply = recorded("daily_adjusted")
     reply["Time Series (Daily)"]["2024-06-07"]["7. dividend amount"] = "0.0400"
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
+    serve_functions(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert history.actions[0].value == Decimal("0.004")
 
@@ -101,13 +101,13 @@ def test_dividend_before_split_is_per_new_share(vendor: AlphaVantage, httpserver
 def test_split_missing_in_prices_is_rejected(vendor: AlphaVantage, httpserver: HTTPServer, coefficient: str) -> None:
     reply = recorded("daily_adjusted")
     rows = reply["Time Series (Daily)"]
-    # The prices are on the new basis already, and the list still tells of the split.
+    # The prices are already on the new basis, but the split is still listed.
     for day in ("2024-06-06", "2024-06-07"):
         for name in ("1. open", "2. high", "3. low", "4. close"):
             rows[day][name] = str(Decimal(rows[day][name]) / 10)
     rows["2024-06-10"]["8. split coefficient"] = coefficient
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
-    error = refusal(vendor)
+    serve_functions(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
+    error = fetch_error(vendor)
     assert error.kind is FailureKind.PARTIAL
     assert "2024-06-10" in error.reason
 
@@ -135,8 +135,8 @@ def test_split_missing_in_prices_is_rejected(vendor: AlphaVantage, httpserver: H
 def test_errors_in_body_are_classified(
     vendor: AlphaVantage, httpserver: HTTPServer, body: Any, kind: FailureKind
 ) -> None:
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=body)
-    error = refusal(vendor)
+    serve_functions(httpserver, TIME_SERIES_DAILY_ADJUSTED=body)
+    error = fetch_error(vendor)
     assert error.kind is kind
     assert KEY not in str(error)
 
@@ -144,14 +144,16 @@ def test_errors_in_body_are_classified(
 def test_missing_price_is_nan(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     reply = recorded("daily_adjusted")
     reply["Time Series (Daily)"]["2024-06-11"] |= {"2. high": "None", "6. volume": "-"}
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
+    serve_functions(httpserver, TIME_SERIES_DAILY_ADJUSTED=reply)
     newest = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST).bars[-1]
     assert newest.high.is_nan()
     assert newest.volume is None
 
 
 def test_key_without_adjusted_series_uses_plain_series(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED={"Information": PREMIUM}, TIME_SERIES_DAILY=recorded("daily"))
+    serve_functions(
+        httpserver, TIME_SERIES_DAILY_ADJUSTED={"Information": PREMIUM}, TIME_SERIES_DAILY=recorded("daily")
+    )
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert [(bar.close, bar.adjusted_close) for bar in history.bars] == [(Decimal("120.91"), Decimal("120.91"))]
     vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
@@ -161,8 +163,8 @@ def test_key_without_adjusted_series_uses_plain_series(vendor: AlphaVantage, htt
 
 def test_key_without_any_series_is_rejected(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
     no = {"Information": PREMIUM}
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=no, TIME_SERIES_DAILY=no)
-    assert refusal(vendor).kind is FailureKind.BAD_KEY
+    serve_functions(httpserver, TIME_SERIES_DAILY_ADJUSTED=no, TIME_SERIES_DAILY=no)
+    assert fetch_error(vendor).kind is FailureKind.BAD_KEY
     assert requested_functions(httpserver)[-1] == ("TIME_SERIES_DAILY", "compact")
 
 
@@ -176,20 +178,20 @@ def test_slow_vendor_is_tried_once_per_run(httpserver: HTTPServer) -> None:
 
     httpserver.expect_request("/query").respond_with_handler(late)
     vendor = AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=0.3))
-    assert [refusal(vendor).kind for _ in range(5)] == [FailureKind.SLOW] * 5
+    assert [fetch_error(vendor).kind for _ in range(5)] == [FailureKind.SLOW] * 5
     released.set()
     assert len(requests) == 1
 
 
 def test_quote_is_parsed(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, GLOBAL_QUOTE=recorded("quote"))
+    serve_functions(httpserver, GLOBAL_QUOTE=recorded("quote"))
     quote = vendor.fetch_quote("NVDA")
     assert (quote.price, quote.previous_close, quote.session) == (Decimal("120.91"), Decimal("121.79"), LAST)
 
 
 def test_delayed_quote_is_parsed(httpserver: HTTPServer) -> None:
     delayed = {"Global Quote - DATA DELAYED BY 15 MINUTES": recorded("quote")["Global Quote"]}
-    replaying(httpserver, GLOBAL_QUOTE=delayed)
+    serve_functions(httpserver, GLOBAL_QUOTE=delayed)
     vendor = AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/query"), timeout_s=1.0))
     assert vendor.fetch_quote("NVDA").price == Decimal("120.91")
 
@@ -206,7 +208,7 @@ def test_delayed_quote_is_parsed(httpserver: HTTPServer) -> None:
 def test_empty_quote_means_unknown_symbol(
     vendor: AlphaVantage, httpserver: HTTPServer, body: Any, kind: FailureKind
 ) -> None:
-    replaying(httpserver, GLOBAL_QUOTE=body)
+    serve_functions(httpserver, GLOBAL_QUOTE=body)
     with pytest.raises(FAILED) as caught:
         vendor.fetch_quote("NVDA")
     assert isinstance(caught.value, FAILED)
@@ -214,7 +216,7 @@ def test_empty_quote_means_unknown_symbol(
 
 
 def test_best_match_comes_first(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, SYMBOL_SEARCH=recorded("search"))
+    serve_functions(httpserver, SYMBOL_SEARCH=recorded("search"))
     found = vendor.search_symbols("tesco")
     assert [(match.symbol, match.listed_as, match.mic, match.kind, match.currency, match.score) for match in found] == [
         ("TSCDF", "TSCDF", "XNYS", "Equity", "USD", 0.9143),
@@ -243,7 +245,7 @@ def test_response_without_message_is_no_error() -> None:
 
 @pytest.mark.django_db
 def test_bars_are_stored_with_their_split(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=recorded("daily_adjusted"))
+    serve_functions(httpserver, TIME_SERIES_DAILY_ADJUSTED=recorded("daily_adjusted"))
     nvidia = stock(symbol="NVDA", mic="XNAS")
     now = datetime(2024, 6, 11, 21, tzinfo=UTC)
     run = ingest_all(through=LAST, now=now, instruments=[nvidia], providers=[vendor])[0]
@@ -280,17 +282,17 @@ def test_compact_series_is_not_joined_over_a_gap(vendor: AlphaVantage, httpserve
     httpserver.expect_request("/query").respond_with_handler(answer)
     ibm = stock(symbol="IBM")
 
-    def brought(first: date, last: date) -> IngestionRun:
+    def ingest_once(first: date, last: date) -> IngestionRun:
         replies["TIME_SERIES_DAILY"] = compact(first, last)
         now = datetime(last.year, last.month, last.day, 22, tzinfo=UTC)
         run = ingest_all(through=last, now=now, instruments=[ibm], providers=[vendor])[0]
         ibm.refresh_from_db()
         return run
 
-    assert brought(date(2023, 1, 3), date(2023, 3, 1)).status == "done"
-    # One session in common is enough to go on; XNYS had 10 more up to 15 March.
-    assert brought(date(2023, 3, 1), date(2023, 3, 15)).bars_new == 10
-    refused = brought(date(2023, 3, 17), date(2023, 8, 9))
+    assert ingest_once(date(2023, 1, 3), date(2023, 3, 1)).status == "done"
+    # One common session is enough to continue; XNYS had 10 more up to 15 March.
+    assert ingest_once(date(2023, 3, 1), date(2023, 3, 15)).bars_new == 10
+    refused = ingest_once(date(2023, 3, 17), date(2023, 8, 9))
     assert (refused.status, refused.bars_new) == ("failed", 0)
     assert "(2023-03-17 to 2023-08-09) do not overlap the stored ones (2023-01-03 to 2023-03-15)" in (refused.detail)
     assert DailyBar.objects.order_by("session").last() == DailyBar.objects.get(session=date(2023, 3, 15))
@@ -301,7 +303,7 @@ def test_compact_series_is_not_joined_over_a_gap(vendor: AlphaVantage, httpserve
 def test_key_is_never_stored_or_logged(
     vendor: AlphaVantage, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture, capfd: Any, message: dict[str, str]
 ) -> None:
-    replaying(httpserver, TIME_SERIES_DAILY_ADJUSTED=message)
+    serve_functions(httpserver, TIME_SERIES_DAILY_ADJUSTED=message)
     now = datetime(2023, 3, 31, 21, tzinfo=UTC)
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -309,7 +311,7 @@ def test_key_is_never_stored_or_logged(
             through=date(2023, 3, 31),
             now=now,
             instruments=[stock()],
-            providers=[vendor, BarsFromMemory("second", bars_between())],
+            providers=[vendor, FakeBarProvider("second", bars_between())],
         )[0]
     assert run.provider == "second"
     assert run.detail.startswith("alpha_vantage: ")

@@ -1,4 +1,4 @@
-"""The plain series of Alpha Vantage, which tells of no split: whatever its prices hide, none is stored wrongly."""
+"""Alpha Vantage's plain series, which lists no splits: a hidden split is never stored wrongly."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, Instrument
 from marketdata.providers.alpha_vantage import AlphaVantage
 from marketdata.services.ingestion import ingest_all
-from marketdata.tests.factories import BarsFromMemory, bars_between, stock
+from marketdata.tests.factories import FakeBarProvider, bars_between, stock
 
 RECORDED = Path(__file__).parent / "recorded"
 KEY = "QK7SECRETKEY42"
@@ -40,7 +40,7 @@ def recorded(name: str) -> Body:
 
 
 def as_traded() -> Body:
-    """The recorded series of NVIDIA around its split of 10 June 2024, without the columns that tell of it."""
+    """Return the recorded NVIDIA series around its split of 10 June 2024, without the split columns."""
     reply = recorded("daily_adjusted")
     adjustment_fields = ("5. adjusted close", "7. dividend amount", "8. split coefficient")
     for row in reply["Time Series (Daily)"].values():
@@ -50,7 +50,7 @@ def as_traded() -> Body:
 
 
 def rows(closes: Mapping[str, object]) -> Body:
-    """A plain series whose four prices of a day are one."""
+    """Build a plain series with four equal prices per day."""
     return {
         "Meta Data": {"2. Symbol": "NVDA"},
         "Time Series (Daily)": {
@@ -73,8 +73,8 @@ def nvidia(db: None) -> Instrument:
     return stock("NVDA", mic="XNAS")
 
 
-def replaying(httpserver: HTTPServer, series: Body, splits: object, status: int = 200) -> None:
-    """A key that is not allowed the adjusted series, and gets these replies to the others."""
+def serve_plain_series(httpserver: HTTPServer, series: Body, splits: object, status: int = 200) -> None:
+    """Serve a key without access to the adjusted series."""
     replies = {"TIME_SERIES_DAILY_ADJUSTED": PREMIUM, "TIME_SERIES_DAILY": series, "SPLITS": splits}
 
     def answer(request: Request) -> Response:
@@ -93,7 +93,7 @@ def closes() -> dict[int, Decimal]:
 
 
 def test_plain_series_split_is_fetched_and_applied_once(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, as_traded(), TEN_FOR_ONE)
+    serve_plain_series(httpserver, as_traded(), TEN_FOR_ONE)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     # 1208.88 / 10 on the Friday before; nothing on the days after.
     assert {bar.session.day: bar.close for bar in history.bars} == LEVELS
@@ -103,8 +103,8 @@ def test_plain_series_split_is_fetched_and_applied_once(vendor: AlphaVantage, ht
 
 
 def test_calm_series_needs_no_second_call(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    # 114 / 100 is less than a split of 1.15 to one would make.
-    replaying(httpserver, rows({"2024-06-07": 100, "2024-06-10": 114, "2024-06-11": 100}), TEN_FOR_ONE)
+    # 114 / 100 is less than a split of 1.15:1.
+    serve_plain_series(httpserver, rows({"2024-06-07": 100, "2024-06-10": 114, "2024-06-11": 100}), TEN_FOR_ONE)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert [bar.close for bar in history.bars] == [100, 114, 100]
     assert requested_functions(httpserver) == ["TIME_SERIES_DAILY_ADJUSTED", "TIME_SERIES_DAILY"]
@@ -113,11 +113,11 @@ def test_calm_series_needs_no_second_call(vendor: AlphaVantage, httpserver: HTTP
 @pytest.mark.parametrize(
     ("series", "factor", "expected"),
     [
-        # Five for four, which no rule on prices alone can tell from a bad night.
+        # 5:4, which price rules alone cannot tell from a bad night.
         ({"2024-06-07": 100, "2024-06-10": 80, "2024-06-11": 82}, "1.25", [80, 80, 82]),
-        # Three for two, over a session that is not there.
+        # 3:2, across a missing session.
         ({"2024-06-06": 150, "2024-06-10": 100, "2024-06-11": 101}, "1.5", [100, 100, 101]),
-        # One for ten: fewer shares.
+        # 1:10: fewer shares.
         ({"2024-06-07": 1, "2024-06-10": 10, "2024-06-11": 10}, "0.1", [10, 10, 10]),
     ],
 )
@@ -125,20 +125,22 @@ def test_every_split_ratio_is_looked_up(
     vendor: AlphaVantage, httpserver: HTTPServer, series: dict[str, Any], factor: str, expected: list[int]
 ) -> None:
     splits = {"symbol": "NVDA", "data": [{"effective_date": "2024-06-10", "split_factor": factor}]}
-    replaying(httpserver, rows(series), splits)
+    serve_plain_series(httpserver, rows(series), splits)
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert [bar.close for bar in history.bars] == expected
 
 
 def test_split_after_missing_price_is_not_guessed(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, rows({"2024-06-06": 1500, "2024-06-07": "-", "2024-06-10": 150}), TEN_FOR_ONE)
+    serve_plain_series(httpserver, rows({"2024-06-06": 1500, "2024-06-07": "-", "2024-06-10": 150}), TEN_FOR_ONE)
     with pytest.raises(ProviderUnavailable, match="does not show in the prices") as caught:
         vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert caught.value.kind is FailureKind.PARTIAL
 
 
 def test_overnight_drop_without_split_is_unchanged(vendor: AlphaVantage, httpserver: HTTPServer) -> None:
-    replaying(httpserver, rows({"2024-06-07": 100, "2024-06-10": 65, "2024-06-11": 66}), {"symbol": "NVDA", "data": []})
+    serve_plain_series(
+        httpserver, rows({"2024-06-07": 100, "2024-06-10": 65, "2024-06-11": 66}), {"symbol": "NVDA", "data": []}
+    )
     history = vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert ([bar.close for bar in history.bars], history.actions) == ([100, 65, 66], [])
 
@@ -156,7 +158,7 @@ def test_overnight_drop_without_split_is_unchanged(vendor: AlphaVantage, httpser
         ({"Information": "25 requests per day"}, 200, FailureKind.QUOTA_SPENT),
         ({}, 429, FailureKind.RATE_LIMITED),
         ({}, 500, FailureKind.UNREACHABLE),
-        # The list is ahead of the prices: a split on the eleventh, which they do not show.
+        # The list is ahead of the prices, which do not show the split of the 11th.
         (
             {"symbol": "NVDA", "data": [{"effective_date": "2024-06-11", "split_factor": "10"}]},
             200,
@@ -167,13 +169,13 @@ def test_overnight_drop_without_split_is_unchanged(vendor: AlphaVantage, httpser
 def test_partial_split_is_not_stored_and_next_source_is_used(
     vendor: AlphaVantage, httpserver: HTTPServer, nvidia: Instrument, splits: object, status: int, kind: FailureKind
 ) -> None:
-    replaying(httpserver, as_traded(), splits, status)
+    serve_plain_series(httpserver, as_traded(), splits, status)
     with pytest.raises(ProviderUnavailable) as caught:
         vendor.fetch_daily_bars("NVDA", first=FIRST, last=LAST)
     assert caught.value.kind is kind
     assert KEY not in str(caught.value)
     fresh = AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=1.0))
-    second = BarsFromMemory("second", bars_between(FIRST, LAST))
+    second = FakeBarProvider("second", bars_between(FIRST, LAST))
     run = ingest_all(through=LAST, now=NOW, instruments=[nvidia], providers=[fresh, second])[0]
     assert (run.provider, run.bars_new) == ("second", 4)
     assert not CorporateAction.objects.exists()
@@ -185,7 +187,7 @@ def test_stored_series_keeps_level_on_partial_split(
     httpserver.expect_oneshot_request("/query").respond_with_json(recorded("daily_adjusted"))
     ingest_all(through=LAST, now=NOW, instruments=[nvidia], providers=[vendor])
     assert closes() == LEVELS
-    replaying(httpserver, as_traded(), {"symbol": "NVDA", "data": []})
+    serve_plain_series(httpserver, as_traded(), {"symbol": "NVDA", "data": []})
     for _ in range(2):
         ingest_all(through=LAST, now=NOW, instruments=[nvidia], providers=[vendor])
     assert closes() == LEVELS
@@ -198,7 +200,7 @@ def test_split_between_runs_changes_stored_basis(httpserver: HTTPServer, nvidia:
     friday = datetime(2024, 6, 7, 21, tzinfo=UTC)
     for series, through, now in ((early, date(2024, 6, 7), friday), (whole, LAST, NOW)):
         httpserver.clear()
-        replaying(httpserver, series, TEN_FOR_ONE)
+        serve_plain_series(httpserver, series, TEN_FOR_ONE)
         source = AlphaVantage(AlphaVantageSettings(KEY, httpserver.url_for("/"), timeout_s=1.0))
         run = ingest_all(through=through, now=now, instruments=[nvidia], providers=[source])[0]
         assert (run.status, run.bars_quarantined) == ("done", 0)

@@ -1,4 +1,4 @@
-"""What nobody should send to `/symbols`, `/prices/{symbol}` and `/quotes`: an answer each time, never a failure."""
+"""Arbitrary input to `/symbols`, `/prices/{symbol}` and `/quotes` never causes a server error."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -72,7 +72,7 @@ def test_arbitrary_queries_never_fail(client: Client, path: str, status: int) ->
     ("now", "expected"),
     [
         (INSIDE, {"kind": "quote", "price": 121.5, "as_of": "2024-06-11T15:00:00Z", "delayed": True, "stale": False}),
-        # Half an hour later nothing newer has come.
+        # Half an hour later there is no newer quote.
         (
             datetime(2024, 6, 11, 15, 30, tzinfo=UTC),
             {"kind": "quote", "price": 121.5, "as_of": "2024-06-11T15:00:00Z", "delayed": True, "stale": True},

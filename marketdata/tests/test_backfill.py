@@ -1,4 +1,4 @@
-"""Backfills go piece by piece, go on where they stopped, and never do a piece twice at once."""
+"""Backfills run in chunks, resume after interruptions, and never run a chunk twice at once."""
 
 import signal
 import subprocess
@@ -15,19 +15,19 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from marketdata.models import Backfill, DailyBar, IngestionRun, Instrument
 from marketdata.services.backfill import CHUNK_SIZE, CLAIM_TIMEOUT, request_backfill, run_chunk, stopped_backfills
-from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, refusing, stock
+from marketdata.tests.factories import LAST, NOW, FakeBarProvider, bars_between, rejecting_provider, stock
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def wanted() -> Backfill:
-    """A backfill of two pieces and a bit."""
+    """Create a backfill of two chunks and a remainder."""
     return request_backfill(instruments=[stock() for _ in range(2 * CHUNK_SIZE + 3)], through=LAST, now=NOW)
 
 
-def source() -> BarsFromMemory:
-    return BarsFromMemory("first", bars_between()[:3])
+def source() -> FakeBarProvider:
+    return FakeBarProvider("first", bars_between()[:3])
 
 
 def test_each_call_processes_one_chunk(wanted: Backfill) -> None:
@@ -64,7 +64,7 @@ def test_expired_claim_is_taken_over(wanted: Backfill) -> None:
 
 
 def test_crash_leaves_chunk_for_next_worker(wanted: Backfill) -> None:
-    first = BarsFromMemory("x" * 40, bars_between())
+    first = FakeBarProvider("x" * 40, bars_between())
     with pytest.raises(Exception, match="too long"), transaction.atomic():
         run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[first])
     wanted.refresh_from_db()
@@ -78,9 +78,9 @@ django.setup()
 from django.db import connection
 connection.settings_dict["NAME"] = sys.argv[1]
 from marketdata.services.backfill import run_chunk
-from marketdata.tests.factories import BarsFromMemory, NOW, bars_between
+from marketdata.tests.factories import FakeBarProvider, NOW, bars_between
 
-class Deadly(BarsFromMemory):
+class Deadly(FakeBarProvider):
     def fetch_daily_bars(self, symbol, **session):
         if len(self.requested) == int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -99,7 +99,7 @@ def test_killed_worker_loses_nothing() -> None:
     arguments = [sys.executable, "-c", DYING, connection.settings_dict["NAME"], str(wanted.pk), str(CHUNK_SIZE + 4)]
     assert subprocess.run(arguments, cwd=settings.BASE_DIR, check=False).returncode == -signal.SIGKILL
     wanted.refresh_from_db()
-    # The first piece, and of the second the instruments before the fatal one.
+    # The first chunk, and the instruments of the second before the fatal one.
     assert (wanted.done, wanted.claimed_at, DailyBar.objects.count()) == (CHUNK_SIZE, NOW, 3 * (CHUNK_SIZE + 4))
     assert run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[source()]) is False
     later = NOW + CLAIM_TIMEOUT + timedelta(seconds=1)
@@ -121,7 +121,11 @@ def test_killed_worker_loses_nothing() -> None:
 def test_failed_symbols_are_recorded() -> None:
     one, two = stock("ONE"), stock("TWO")
     wanted = request_backfill(instruments=[one, two, one], through=LAST, now=NOW)
-    run_chunk(backfill_pk=wanted.pk, now=NOW, providers=[refusing("first", "ONE"), refusing("second", "ONE")])
+    run_chunk(
+        backfill_pk=wanted.pk,
+        now=NOW,
+        providers=[rejecting_provider("first", "ONE"), rejecting_provider("second", "ONE")],
+    )
     wanted.refresh_from_db()
     assert (wanted.instrument_pks, wanted.done) == ([one.pk, two.pk], 2)
     assert wanted.failed_symbols == ["ONE", "TWO"]

@@ -1,4 +1,4 @@
-"""Blocks hold exactly what the rows hold, are there after every write, and disappear with any other change."""
+"""Blocks equal the rows, are rebuilt by every write, and are deleted by any other change."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +30,7 @@ def write(instrument: Instrument, bars: list = LONG) -> Instrument:
 
 
 def fetch_rows(instrument: Instrument) -> np.ndarray:
-    """The rows through the ORM, one by one."""
+    """Read the rows through the ORM."""
     columns = ("open", "high", "low", "close", "adjusted_close", "volume")
     rows = DailyBar.objects.filter(instrument=instrument, is_final=True).order_by("session")
     return np.array(
@@ -74,7 +74,7 @@ def test_bars_work_with_query_logging() -> None:
         write(instrument)
         found = bar_arrays([instrument])[instrument.pk]
     np.testing.assert_array_equal(found, fetch_rows(instrument))
-    # The new bars in, all bars out, and their block out.
+    # One COPY in of new bars, one out of all bars, and the block.
     assert sum("COPY" in query["sql"] for query in noted.captured_queries) == 3
 
 
@@ -145,14 +145,14 @@ def test_same_bars_of_other_source_count_as_changed() -> None:
 @pytest.mark.django_db
 def test_stored_bars_are_not_sent(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     instrument = write(stock(source="first"))
-    # The block, and nothing else.
+    # Only the block is written.
     with django_assert_num_queries(1):
         again = write_exact(instrument=instrument, bars=to_exact_bars(LONG), source="first", fetched_at=NOW)
     assert again.unchanged == len(LONG)
 
 
 def version_of_rows() -> list:
-    """Which transaction wrote or locked each row, and where it stands."""
+    """Return the writing or locking transaction and the physical position of each row."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT ctid::text, xmin::text, xmax::text FROM marketdata_dailybar "

@@ -1,4 +1,4 @@
-"""Files become columns: whole columns and odd cells mean the same, and every odd row is named by its line."""
+"""Files become columns: plain and unusual cells are equivalent, and invalid rows have line numbers."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,7 +21,7 @@ PLAIN = "ACME,2023-03-01,101,102.25,100.5,101.75,1000,99.5"
 
 
 def read(path: Path) -> tuple[list[str], list[BarColumns], list[InvalidRow]]:
-    """The symbol of each row, the chunks of bars, and the odd rows."""
+    """Return the symbol of each row, the bars, and the invalid rows."""
     reader = CellReader()
     chunks = [reader.read(chunk) for chunk in read_chunks(path)]
     symbols = [reader.symbols[place] for chunk in chunks for place in chunk.symbol]
@@ -160,7 +160,7 @@ def test_float64_is_unchanged(tmp_path: Path) -> None:
 
 
 def test_utc_instant_is_invalid_date(tmp_path: Path) -> None:
-    # Midnight in Tokyo on 2 March: as days of UTC, all bars of a file would be stored one session early.
+    # Midnight in Tokyo on 2 March: as UTC days, all bars would be stored one session early.
     instants = [datetime(2023, 3, 1, 15, tzinfo=UTC), datetime(2023, 3, 2, tzinfo=UTC)]
     _, (bars,), odd = read(parquet_of(tmp_path, date=pa.array(instants, pa.timestamp("us", "UTC"))))
     assert bars.session.tolist() == [date(2023, 3, 2)]

@@ -1,4 +1,4 @@
-"""Whole histories as columns: stored like a provider's answer, only faster."""
+"""Columnar import of histories equals row-by-row ingestion."""
 
 from dataclasses import replace
 from datetime import date
@@ -13,13 +13,13 @@ from marketdata.models import BarBlock, CorporateAction, DailyBar, IngestionRun,
 from marketdata.provider_records import BarRecord, CorporateActionRecord
 from marketdata.services.bulk_import import SourceColumns, import_columns
 from marketdata.services.ingestion import ingest_instrument
-from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, stock
+from marketdata.tests.factories import LAST, NOW, FakeBarProvider, bars_between, stock
 
 pytestmark = pytest.mark.django_db
 SESSIONS = 62
 
 
-def imported(
+def import_records(
     instrument: Instrument,
     bars: list[BarRecord],
     *,
@@ -47,8 +47,8 @@ def dirty() -> list[BarRecord]:
 
 def test_import_equals_ingestion_of_same_rows() -> None:
     one, two = stock(), stock()
-    run = imported(one, dirty(), source="first")
-    other = ingest_instrument(instrument=two, through=LAST, providers=[BarsFromMemory("first", dirty())], now=NOW)
+    run = import_records(one, dirty(), source="first")
+    other = ingest_instrument(instrument=two, through=LAST, providers=[FakeBarProvider("first", dirty())], now=NOW)
     assert counts(run) == counts(other) == (SESSIONS - 3, 0, 0, 4)
     columns = (
         "session",
@@ -76,20 +76,20 @@ def test_import_equals_ingestion_of_same_rows() -> None:
 def test_second_import_changes_nothing_and_longer_one_adds() -> None:
     instrument = stock()
     bars = bars_between()
-    assert counts(imported(instrument, bars[:-2])) == (SESSIONS - 2, 0, 0, 0)
-    assert counts(imported(instrument, bars[:-2])) == (0, 0, SESSIONS - 2, 0)
+    assert counts(import_records(instrument, bars[:-2])) == (SESSIONS - 2, 0, 0, 0)
+    assert counts(import_records(instrument, bars[:-2])) == (0, 0, SESSIONS - 2, 0)
     bars[4] = replace(bars[4], volume=7)
-    assert counts(imported(instrument, bars)) == (2, 1, SESSIONS - 3, 0)
+    assert counts(import_records(instrument, bars)) == (2, 1, SESSIONS - 3, 0)
     assert len(bar_arrays([instrument])[instrument.pk]) == BarBlock.objects.get().row_count == SESSIONS
 
 
 def test_other_source_replaces_only_matching_series() -> None:
     instrument = stock()
-    imported(instrument, bars_between(), source="second")
-    refused = imported(instrument, bars_between(scale="0.5"), source="first")
+    import_records(instrument, bars_between(), source="second")
+    refused = import_records(instrument, bars_between(scale="0.5"), source="first")
     assert (refused.status, instrument.source) == ("failed", "second")
     split = CorporateActionRecord(date(2023, 4, 3), "split", Decimal(2))
-    taken = imported(
+    taken = import_records(
         instrument, bars_between(scale="0.5"), source="first", basis_date=date(2023, 4, 3), actions=(split,)
     )
     assert (taken.status, instrument.source) == ("done", "first")
@@ -98,8 +98,8 @@ def test_other_source_replaces_only_matching_series() -> None:
 
 def test_other_basis_needs_a_split() -> None:
     instrument = stock()
-    imported(instrument, bars_between())
-    assert imported(instrument, bars_between(scale="0.01")).status == "failed"
+    import_records(instrument, bars_between())
+    assert import_records(instrument, bars_between(scale="0.01")).status == "failed"
     assert DailyBar.objects.get(session=LAST).close == Decimal("106.1")
 
 
@@ -107,7 +107,7 @@ def test_corporate_actions_are_stored_and_checked() -> None:
     instrument = stock()
     split = CorporateActionRecord(bars_between()[30].session, "split", Decimal("1.5"))
     bars = [*bars_between(scale="1.5")[:30], *bars_between()[30:]]
-    run = imported(instrument, bars, actions=(split,))
+    run = import_records(instrument, bars, actions=(split,))
     assert counts(run) == (32, 0, 0, 30)
     assert set(QuarantinedBar.objects.values_list("rule", flat=True)) == {"unadjusted_split"}
     assert CorporateAction.objects.get().value == Decimal("1.5")
@@ -115,7 +115,7 @@ def test_corporate_actions_are_stored_and_checked() -> None:
 
 def test_file_without_valid_bars_fails() -> None:
     instrument = stock()
-    run = imported(instrument, [replace(one, low=Decimal(-1)) for one in bars_between()])
+    run = import_records(instrument, [replace(one, low=Decimal(-1)) for one in bars_between()])
     assert (run.status, run.bars_quarantined, DailyBar.objects.count()) == ("failed", SESSIONS, 0)
     assert "no valid bars" in run.detail
 
@@ -126,8 +126,8 @@ def test_file_without_valid_bars_fails() -> None:
 def test_new_sessions_are_checked_with_stored_ones(scale: str, rule: str) -> None:
     instrument = stock()
     bars = bars_between()
-    imported(instrument, bars[:-5])
-    run = imported(instrument, bars_between(scale=scale)[-5:])
+    import_records(instrument, bars[:-5])
+    run = import_records(instrument, bars_between(scale=scale)[-5:])
     assert counts(run) == ((0, 0, 0, 5) if rule else (5, 0, 0, 0))
     assert run.status == (IngestionRun.Status.FAILED if rule else IngestionRun.Status.DONE)
     assert set(instrument.quarantined_bars.values_list("session", "rule")) == (
@@ -139,7 +139,7 @@ def test_new_sessions_are_checked_with_stored_ones(scale: str, rule: str) -> Non
 def test_stored_bars_identify_valid_bar_among_wrong_ones() -> None:
     instrument = stock()
     bars = bars_between()
-    imported(instrument, bars[:-3])
-    run = imported(instrument, [bars[-3], *bars_between(scale=100)[-2:]])
+    import_records(instrument, bars[:-3])
+    run = import_records(instrument, [bars[-3], *bars_between(scale=100)[-2:]])
     assert (counts(run), run.status) == ((1, 0, 0, 2), IngestionRun.Status.DONE)
     assert DailyBar.objects.get(instrument=instrument, session=bars[-3].session).close == bars[-3].close

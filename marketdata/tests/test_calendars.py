@@ -1,4 +1,4 @@
-"""Sessions, early closes and counting between them."""
+"""Sessions, early closes and session counts."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""Sessions, early closes and time zones of exchanges around the world, and of what never closes."""
+"""Sessions, early closes and time zones of exchanges worldwide, and of markets that never close."""
 
 from datetime import UTC, date, datetime
 

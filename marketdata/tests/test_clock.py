@@ -1,4 +1,4 @@
-"""The clock: real unless a time-lapse tells every process another time."""
+"""Real and simulated clock."""
 
 from collections.abc import Iterator
 from dataclasses import replace

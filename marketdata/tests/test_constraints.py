@@ -1,4 +1,4 @@
-"""What must never be stored is refused by the database itself."""
+"""Database constraints and triggers of market data."""
 
 from decimal import Decimal
 from typing import Any

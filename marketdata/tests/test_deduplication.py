@@ -1,4 +1,4 @@
-"""One story under several addresses and titles is one article; two stories stay two."""
+"""Duplicate detection by URL and title."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""FinBERT behind the scorers' interface, on a tiny BERT that the test builds, teaches three words and saves."""
+"""FinBERT scorer, tested with a tiny BERT trained on three words."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "gain", "flat", "drop", "
 
 
 def tiny_bert(folder: Path, labels: dict[int, str]) -> str:
-    """A BERT with one layer that has learned in a few steps which of three words is good."""
+    """Train and save a one-layer BERT that knows three words."""
     folder.mkdir()
     (folder / "vocab.txt").write_text("\n".join(WORDS))
     tokenizer = transformers.BertTokenizer(vocab=str(folder / "vocab.txt"))

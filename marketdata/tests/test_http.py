@@ -26,14 +26,14 @@ def vendor(httpserver: HTTPServer) -> Vendor:
     return Vendor("vendor", httpserver.url_for("/"), timeout_s=PATIENT_S, secrets=(KEY,))
 
 
-def failure_of(vendor: Vendor, path: str = "/data") -> ProviderUnavailable | ProviderRejected:
+def fetch_error(vendor: Vendor, path: str = "/data") -> ProviderUnavailable | ProviderRejected:
     with pytest.raises(FAILED) as caught:
         get_json(vendor, path, {"apikey": KEY})
     assert isinstance(caught.value, FAILED)
     return caught.value
 
 
-def tries(httpserver: HTTPServer) -> int:
+def request_count(httpserver: HTTPServer) -> int:
     return len(httpserver.log)
 
 
@@ -59,21 +59,21 @@ def test_status_decides_failure_kind_and_retries(
     vendor: Vendor, httpserver: HTTPServer, status: int, kind: FailureKind, attempts: int
 ) -> None:
     httpserver.expect_request("/data").respond_with_data("<html>no</html>", status=status)
-    error = failure_of(vendor)
-    assert (error.kind, tries(httpserver)) == (kind, attempts)
+    error = fetch_error(vendor)
+    assert (error.kind, request_count(httpserver)) == (kind, attempts)
     assert isinstance(error, ProviderRejected) is (kind is FailureKind.BAD_KEY)
 
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"a": ', '{"a": NaN}', "[" * 100_000, "\xff\xfe"])
 def test_invalid_json_is_malformed(vendor: Vendor, httpserver: HTTPServer, body: str) -> None:
     httpserver.expect_request("/data").respond_with_data(body)
-    assert failure_of(vendor).kind is FailureKind.MALFORMED
+    assert fetch_error(vendor).kind is FailureKind.MALFORMED
 
 
 def test_error_body_outranks_status(vendor: Vendor, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/data").respond_with_json({"error": "quota"}, status=200)
     grumpy = replace(vendor, parse_error_body=lambda body: VendorError(FailureKind.QUOTA_SPENT, body["error"]))
-    assert failure_of(grumpy).reason == "quota exhausted (quota)"
+    assert fetch_error(grumpy).reason == "quota exhausted (quota)"
 
 
 def test_server_error_is_retried(vendor: Vendor, httpserver: HTTPServer) -> None:
@@ -93,7 +93,7 @@ def test_every_attempt_is_admitted(vendor: Vendor, httpserver: HTTPServer) -> No
 
     with pytest.raises(ProviderUnavailable, match="enough"):
         get_json(vendor, "/data", {}, admit=admit)
-    assert tries(httpserver) == 2
+    assert request_count(httpserver) == 2
 
 
 def test_silent_vendor_times_out(vendor: Vendor, httpserver: HTTPServer) -> None:
@@ -104,7 +104,7 @@ def test_silent_vendor_times_out(vendor: Vendor, httpserver: HTTPServer) -> None
         return Response("{}")
 
     httpserver.expect_request("/data").respond_with_handler(late)
-    error = failure_of(replace(vendor, timeout_s=0.3))
+    error = fetch_error(replace(vendor, timeout_s=0.3))
     released.set()
     assert (error.kind, error.reason) == (FailureKind.SLOW, "timed out after 0.3 s")
 
@@ -117,7 +117,7 @@ def test_response_after_the_deadline_is_slow(vendor: Vendor, httpserver: HTTPSer
         return Response("not JSON")
 
     httpserver.expect_request("/data").respond_with_handler(late)
-    assert failure_of(replace(vendor, clock=lambda: now_s[0])).kind is FailureKind.SLOW
+    assert fetch_error(replace(vendor, clock=lambda: now_s[0])).kind is FailureKind.SLOW
 
 
 def test_malformed_response_before_the_deadline_is_malformed(vendor: Vendor, httpserver: HTTPServer) -> None:
@@ -128,7 +128,7 @@ def test_malformed_response_before_the_deadline_is_malformed(vendor: Vendor, htt
         return Response("not JSON")
 
     httpserver.expect_request("/data").respond_with_handler(in_time)
-    assert failure_of(replace(vendor, clock=lambda: now_s[0])).kind is FailureKind.MALFORMED
+    assert fetch_error(replace(vendor, clock=lambda: now_s[0])).kind is FailureKind.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -138,33 +138,33 @@ def test_malformed_response_before_the_deadline_is_malformed(vendor: Vendor, htt
 )
 def test_dripping_response_is_cut_off(vendor: Vendor, start: bytes) -> None:
     with endless(start) as url:
-        error = failure_of(replace(vendor, base_url=url, timeout_s=0.7))
+        error = fetch_error(replace(vendor, base_url=url, timeout_s=0.7))
     assert (error.kind, error.reason) == (FailureKind.SLOW, "timed out after 0.7 s")
 
 
 def test_closed_port_is_unreachable(vendor: Vendor) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        error = failure_of(replace(vendor, base_url=f"http://127.0.0.1:{taken.getsockname()[1]}"))
+        error = fetch_error(replace(vendor, base_url=f"http://127.0.0.1:{taken.getsockname()[1]}"))
     assert (error.kind, error.reason) == (FailureKind.UNREACHABLE, "unreachable")
 
 
 def test_oversized_body_is_rejected(vendor: Vendor, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/data").respond_with_data(json.dumps("x" * 5_000))
-    assert failure_of(replace(vendor, max_body_bytes=1_000)).reason == "response exceeds 1,000 bytes"
+    assert fetch_error(replace(vendor, max_body_bytes=1_000)).reason == "response exceeds 1,000 bytes"
 
 
 @pytest.mark.parametrize("elsewhere", ["http://169.254.169.254/latest", "/other", "file:///etc/passwd"])
 def test_redirects_are_not_followed(vendor: Vendor, httpserver: HTTPServer, elsewhere: str) -> None:
     httpserver.expect_request("/data").respond_with_data("", status=302, headers={"Location": elsewhere})
     httpserver.expect_request("/other").respond_with_json({"stolen": True})
-    assert failure_of(vendor).kind is FailureKind.MALFORMED
+    assert fetch_error(vendor).kind is FailureKind.MALFORMED
     assert {request.path for request, _ in httpserver.log} == {"/data"}
 
 
 def test_retry_after_is_parsed(vendor: Vendor, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/data").respond_with_data("", status=429, headers={"Retry-After": "17"})
-    error = failure_of(vendor)
+    error = fetch_error(vendor)
     assert isinstance(error, ProviderUnavailable)
     assert error.retry_after_s == 17.0
 
@@ -177,7 +177,7 @@ def test_key_appears_in_no_error_or_log(
     httpserver.expect_request("/data").respond_with_json({"Information": words}, status=status)
     chatty = replace(vendor, parse_error_body=lambda body: VendorError(FailureKind.MALFORMED, body["Information"]))
     with caplog.at_level(logging.DEBUG):
-        error = failure_of(chatty)
+        error = fetch_error(chatty)
     output = "".join(traceback.format_exception(error)) + repr(error) + str(error.__context__) + repr(vendor)
     lines = "\n".join(record.getMessage() for record in caplog.records if record.name.split(".")[0] != "werkzeug")
     assert "We have detected your API key as [key]" in error.reason

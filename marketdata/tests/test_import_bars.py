@@ -1,4 +1,4 @@
-"""`manage.py import_bars`: what a file may be, what is stored of it, and that every refusal is named."""
+"""`manage.py import_bars`: file formats, stored bars, and reported rejections."""
 
 from collections.abc import Callable
 from datetime import date
@@ -27,7 +27,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes lines under a header into a file."""
+    """Return a function that writes a file with a header and lines."""
 
     def written(*lines: str, header: str = HEADER, name: str = "bars.csv") -> Path:
         path = tmp_path / name
@@ -37,15 +37,15 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def imported(path: Path, *options: str) -> str:
-    """What the command prints for a file that is taken in as a whole."""
+def run_import(path: Path, *options: str) -> str:
+    """Run the command successfully and return its output."""
     printed = StringIO()
     call_command("import_bars", str(path), *options, stdout=printed)
     return printed.getvalue()
 
 
-def refused(path: Path, *options: str) -> tuple[str, CommandError]:
-    """What the command prints and how it ends for a file that is not."""
+def run_failing_import(path: Path, *options: str) -> tuple[str, CommandError]:
+    """Run the command and return its output and error."""
     printed = StringIO()
     with pytest.raises(CommandError) as caught:
         call_command("import_bars", str(path), *options, stdout=printed)
@@ -55,26 +55,26 @@ def refused(path: Path, *options: str) -> tuple[str, CommandError]:
 def test_valid_bars_are_stored_once(write: Write) -> None:
     acme = stock("ACME")
     path = write(*CLEAN)
-    output = imported(path)
+    output = run_import(path)
     # XNYS had 10 sessions from 1 to 14 March 2023.
     assert DailyBar.objects.filter(instrument=acme, source="import").count() == 10
     assert "ACME" in output
     assert "10 new and 0 changed bars from import." in output
     acme.refresh_from_db()
     assert (acme.source, acme.basis_date) == ("import", date(2023, 3, 14))
-    assert "Nothing changed: all bars were already stored." in imported(path)
+    assert "Nothing changed: all bars were already stored." in run_import(path)
 
 
 def test_newest_first_file_is_reversed(write: Write) -> None:
     stock("ACME")
-    imported(write(*reversed(CLEAN)))
+    run_import(write(*reversed(CLEAN)))
     assert (DailyBar.objects.count(), QuarantinedBar.objects.count()) == (10, 0)
 
 
 def test_adjusted_column_is_imported(write: Write) -> None:
     stock("ACME")
     lines = [f"{line},{50 + n}" for n, line in enumerate(CLEAN)]
-    imported(write(*lines, header=f"{HEADER},Adj Close"))
+    run_import(write(*lines, header=f"{HEADER},Adj Close"))
     assert DailyBar.objects.get(session=date(2023, 3, 1)).adjusted_close == 50
     assert DailyBar.objects.get(session=date(2023, 3, 1)).close == 100
 
@@ -99,7 +99,7 @@ def test_rejected_bar_is_reported_and_not_stored(write: Write, line: str, reason
     stock("ACME")
     path = write(*CLEAN, line)
     for _ in range(2):
-        output = imported(path)
+        output = run_import(path)
         assert reason in output
     session = date.fromisoformat(line.split(",")[1])
     assert not DailyBar.objects.filter(session=session).exists()
@@ -122,7 +122,7 @@ def test_rejected_bar_is_reported_and_not_stored(write: Write, line: str, reason
 )
 def test_invalid_row_is_reported_by_line(write: Write, line: str, reason: str) -> None:
     stock("ACME")
-    output, error = refused(write(*CLEAN, line))
+    output, error = run_failing_import(write(*CLEAN, line))
     assert f"Line 12: {reason}" in output
     assert (error.returncode, str(error)) == (1, "Some rows were not imported; see above.")
     assert DailyBar.objects.count() == 10
@@ -144,7 +144,7 @@ def test_invalid_row_is_reported_by_line(write: Write, line: str, reason: str) -
 def test_invalid_file_is_one_error_message(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "bars.csv"
     path.write_bytes(content)
-    output, error = refused(path)
+    output, error = run_failing_import(path)
     assert (output, error.returncode) == ("", 2)
     assert str(error).startswith(f"bars.csv was not imported: {reason}")
     assert str(error).count("\n") == 0
@@ -153,7 +153,7 @@ def test_invalid_file_is_one_error_message(tmp_path: Path, content: bytes, reaso
 
 @pytest.mark.parametrize("name", ["missing.csv", "."])
 def test_missing_file_is_one_error_message(tmp_path: Path, name: str) -> None:
-    _, error = refused(tmp_path / name)
+    _, error = run_failing_import(tmp_path / name)
     assert "was not imported: it cannot be opened" in str(error)
 
 
@@ -172,7 +172,7 @@ def test_parquet_equals_csv(tmp_path: Path) -> None:
     }
     path = tmp_path / "bars.parquet"
     pq.write_table(pa.table(columns), path)
-    assert "missing_value: The close is not a number." in imported(path)
+    assert "missing_value: The close is not a number." in run_import(path)
     stored = DailyBar.objects.filter(instrument=acme)
     assert stored.count() == 9
     assert stored.get(session=date(2023, 3, 2)).high == Decimal("101.1")
@@ -181,16 +181,16 @@ def test_parquet_equals_csv(tmp_path: Path) -> None:
 def test_unknown_symbols_are_reported_or_added(write: Write) -> None:
     stock("OTHER")
     path = write(*CLEAN)
-    output, _ = refused(path)
+    output, _ = run_failing_import(path)
     assert "ACME: unknown instrument (10 rows). Add it in the admin, or with --add." in output
     assert DailyBar.objects.count() == 0
-    imported(path, "--add", "--mic", "xnas")
+    run_import(path, "--add", "--mic", "xnas")
     assert Instrument.objects.get(symbol="ACME").mic == "XNAS"
     assert DailyBar.objects.count() == 10
 
 
 def test_unsupported_exchange_is_rejected(write: Write) -> None:
-    _, error = refused(write(*CLEAN), "--add", "--mic", "MOON")
+    _, error = run_failing_import(write(*CLEAN), "--add", "--mic", "MOON")
     assert (error.returncode, str(error)) == (
         2,
         "MOON has no trading calendar. Use the MIC of a supported exchange, such as XNYS.",
@@ -200,7 +200,7 @@ def test_unsupported_exchange_is_rejected(write: Write) -> None:
 def test_shorter_file_does_not_replace_other_source(write: Write) -> None:
     acme = stock("ACME", source="yahoo", basis_date=date(2023, 3, 31))
     stored_bar(acme, date(2023, 3, 31))
-    output, error = refused(write(*CLEAN))
+    output, error = run_failing_import(write(*CLEAN))
     assert "it ends before 2023-03-31, the newest stored session" in output
     assert error.returncode == 1
     assert list(DailyBar.objects.values_list("source", flat=True)) == ["test"]
@@ -209,14 +209,14 @@ def test_shorter_file_does_not_replace_other_source(write: Write) -> None:
 def test_two_spellings_are_one_instrument(write: Write) -> None:
     stock("BRK.B")
     lines = [line.replace("ACME", ("BRK.B", "brk-b")[n % 2]) for n, line in enumerate(CLEAN)]
-    assert "10 new and 0 changed" in imported(write(*lines))
+    assert "10 new and 0 changed" in run_import(write(*lines))
     assert QuarantinedBar.objects.count() == 0
 
 
 def test_rows_after_delisting_are_skipped_and_counted(write: Write) -> None:
     stock("ACME", is_active=False, delisted_on=date(2023, 3, 10))
     # 13 and 14 March are the two sessions after it.
-    assert "Skipped 2 rows of sessions after the instrument's delisting." in imported(write(*CLEAN))
+    assert "Skipped 2 rows of sessions after the instrument's delisting." in run_import(write(*CLEAN))
     assert DailyBar.objects.count() == 8
 
 
@@ -224,8 +224,8 @@ def test_rejections_beyond_the_limit_are_counted(write: Write) -> None:
     stock("ACME")
     bars = bars_between(date(2021, 1, 4), date(2021, 12, 31))
     dirty = [f"ACME,{bar.session},1,1,1,0,5" for bar in bars]
-    output, _ = refused(write(*CLEAN, *dirty, *["ACME"] * 205))
-    # XNYS had 252 sessions in 2021; 200 of each kind are output one by one.
+    output, _ = run_failing_import(write(*CLEAN, *dirty, *["ACME"] * 205))
+    # XNYS had 252 sessions in 2021; 200 of each kind are listed.
     assert "52 more bars, price_not_positive; see the quarantined bars in the admin." in output
     assert "5 more invalid rows." in output
     assert output.count("price_not_positive: ") == 200

@@ -1,4 +1,4 @@
-"""A file of labelled dirty rows: none of them is stored, each is named with its rule, and every clean row is stored."""
+"""A file of labelled dirty rows: each is rejected by its rule, and every clean row is stored."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ from marketdata.tests.test_quality import scaled
 pytestmark = pytest.mark.django_db
 
 NOT_A_NUMBER = Decimal("NaN")
-# A row of the file, and the rule that refuses it; empty for a clean one.
+# A row of the file and the rule that rejects it; empty for a clean row.
 Labelled = list[tuple[BarRecord, str]]
 
 
@@ -36,14 +36,14 @@ def with_values(rule: str, **changes: Any) -> Labelled:
 
 
 def at_level(rule: str, factor: str, rows_to_scale: slice, first: date = date(2023, 1, 3)) -> Labelled:
-    """The rows at these rows_to_scale times the factor, labelled."""
+    """Scale the prices of these rows by the factor and label them."""
     rows = clean(first)
     rows[rows_to_scale] = [(scaled(bar, factor), rule) for bar, _ in rows[rows_to_scale]]
     return rows
 
 
 def with_row(rule: str, place: int, *, instead: bool = False, **changes: Any) -> Labelled:
-    """One more row at the place, like that of ten sessions before apart from the changes."""
+    """Insert a copy of the row ten sessions earlier, with these changes."""
     rows = clean()
     rows.insert(place, (replace(rows[place - 10][0], **changes), rule))
     if instead:
@@ -86,7 +86,7 @@ CASES: dict[str, Callable[[], Labelled]] = {
     "CLOSED": lambda: with_values("close_outside_range", close=Decimal(90)),
     "SOLD": lambda: with_values("negative_volume", volume=-1),
     "TRADED": lambda: with_values("volume_too_large", volume=2**63),
-    # A Saturday, and Martin Luther King's day.
+    # A Saturday, and Martin Luther King Day.
     "WEEKEND": lambda: with_row("not_a_session", 62, session=date(2023, 1, 7)),
     "HOLIDAY": lambda: with_row("not_a_session", 62, session=date(2023, 1, 16)),
     "FUTURE": lambda: with_row("future_session", 62, session=date(2999, 3, 15)),
@@ -141,7 +141,7 @@ def test_every_dirty_row_is_rejected_with_its_reason(written: Callable[..., Path
     type(stocks["DUAL"]).objects.filter(symbol="DUAL").update(source="yahoo", basis_date=LAST)
     for bar in bars_between(date(2023, 1, 3), LAST):
         stored_bar(stocks["DUAL"], bar.session, **{name: getattr(bar, name) for name in (*PRICES, "adjusted_close")})
-    # Row after row of different stocks, as files by date are.
+    # Rows of different stocks alternate, as in files sorted by date.
     longest = max(len(rows) for rows in cases.values())
     mixed = [(symbol, rows[n][0]) for n in range(longest) for symbol, rows in cases.items() if n < len(rows)]
     printed = StringIO()

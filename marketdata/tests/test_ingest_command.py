@@ -1,4 +1,4 @@
-"""`manage.py ingest`, the system check and the admin: what people see of the store."""
+"""`manage.py ingest`, the system check and the admin."""
 
 from datetime import UTC, datetime
 from io import StringIO
@@ -90,7 +90,7 @@ def test_check_warns_of_empty_database() -> None:
 
 @pytest.fixture
 def staff(client: Client) -> Client:
-    """A browser in which a superuser is signed in."""
+    """Client signed in as superuser."""
     client.force_login(get_user_model().objects.create_superuser(email="staff@example.com", password="correct horse"))
     return client
 

@@ -1,4 +1,4 @@
-"""The default scorer on labelled texts, and the rules that lists of words cannot hold."""
+"""Lexicon scorer on labelled texts, and its phrase rules."""
 
 from pathlib import Path
 

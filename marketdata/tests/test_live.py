@@ -1,4 +1,4 @@
-"""Live messages: what is refused before anything is sent."""
+"""Live messages: validation before publishing."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Texts about a company against texts that only hold its symbol or its name as a word."""
+"""Relevance of texts to companies named like everyday words."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""News into the store: believed, about the company, once, dated, scored by several, and null where there is none."""
+"""News ingestion: validation, relevance, deduplication, dating and daily sentiment."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -32,8 +32,10 @@ def netflix() -> Instrument:
     return stock("NFLX", name="Netflix, Inc.", mic="XNAS")
 
 
-def bring(*articles: ArticleRecord, name: str = "memory", instrument: Instrument | None = None) -> NewsSourceReport:
-    """One source brings these articles."""
+def ingest_articles(
+    *articles: ArticleRecord, name: str = "memory", instrument: Instrument | None = None
+) -> NewsSourceReport:
+    """Ingest these articles from one source."""
     (report,) = ingest_news(
         now=NOW,
         instruments=[instrument or Instrument.objects.get(symbol="NFLX")],
@@ -51,7 +53,7 @@ def test_recorded_responses_become_daily_sentiment(httpserver: HTTPServer, netfl
         now=NOW, instruments=[netflix], providers=build_news_providers(settings), scorer=LexiconScorer()
     )
     # Of Alpha Vantage's three, one has a relevance of .04. NewsAPI's first is the vendor's first, its second has the
-    # same title behind another address; one is new, one removed, one about films, one has no title.
+    # same title at another URL; one is new, one removed, one about films, one has no title.
     assert vendor.stored == ArticleCounts(new=2, duplicates=0, invalid=0, irrelevant=1)
     assert outlets.stored == ArticleCounts(new=1, duplicates=2, invalid=1, irrelevant=1)
     assert set(NewsArticle.objects.values_list("title", flat=True)) == {
@@ -74,15 +76,15 @@ def test_recorded_responses_become_daily_sentiment(httpserver: HTTPServer, netfl
 
 def test_second_ingestion_changes_nothing(netflix: Instrument) -> None:
     articles = [article(), article("Netflix shares plunge", published_at=datetime(2023, 3, 30, 21, tzinfo=UTC))]
-    assert bring(*articles).stored.new == 2
+    assert ingest_articles(*articles).stored.new == 2
     before = list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion"))
-    assert bring(*articles).stored == ArticleCounts(duplicates=2)
+    assert ingest_articles(*articles).stored == ArticleCounts(duplicates=2)
     assert list(SentimentDay.objects.values_list("session", "scorer", "score", "count", "dispersion")) == before
     assert MentionScore.objects.count() == ArticleMention.objects.count() == NewsArticle.objects.count() == 2
 
 
 def test_duplicate_story_counts_once(netflix: Instrument) -> None:
-    bring(
+    ingest_articles(
         article("Netflix beats estimates as subscribers surge again", url="https://a.com/1"),
         article("Netflix Beats Estimates as Subscribers Surge Again - Example", url="https://b.com/2"),
         article("netflix beats the estimates as subscribers surge again", url="https://c.com/3?utm_source=x"),
@@ -93,7 +95,7 @@ def test_duplicate_story_counts_once(netflix: Instrument) -> None:
 
 def test_same_headline_later_is_another_story(netflix: Instrument) -> None:
     headline = "Netflix beats estimates as subscribers surge again"
-    bring(
+    ingest_articles(
         article(headline, url="https://a.com/1", published_at=NOW - timedelta(days=30)),
         article(headline, url="https://a.com/2"),
     )
@@ -101,8 +103,8 @@ def test_same_headline_later_is_another_story(netflix: Instrument) -> None:
 
 
 def test_duplicate_adds_vendor_score(netflix: Instrument) -> None:
-    bring(article("Netflix beats estimates", url="https://a.com/1"), name="newsapi")
-    bring(
+    ingest_articles(article("Netflix beats estimates", url="https://a.com/1"), name="newsapi")
+    ingest_articles(
         article("Netflix beats estimates", url="http://www.a.com/1/", vendor_relevance=0.9, vendor_score=-0.1),
         name="alpha_vantage",
     )
@@ -118,8 +120,8 @@ def test_duplicate_adds_vendor_score(netflix: Instrument) -> None:
 def test_article_about_two_companies_is_stored_once(netflix: Instrument) -> None:
     nvidia = stock("NVDA", name="NVIDIA Corporation", mic="XNAS")
     both = article("Nvidia and Netflix lead the gainers")
-    bring(both)
-    bring(both, instrument=nvidia)
+    ingest_articles(both)
+    ingest_articles(both, instrument=nvidia)
     assert NewsArticle.objects.count() == 1
     assert ArticleMention.objects.count() == 2
 
@@ -137,19 +139,21 @@ def test_article_about_two_companies_is_stored_once(netflix: Instrument) -> None
     ],
 )
 def test_invalid_articles_are_dropped(netflix: Instrument, bad: dict[str, Any]) -> None:
-    report = bring(article(**bad))
+    report = ingest_articles(article(**bad))
     assert report.stored == ArticleCounts(invalid=1)
     assert not NewsArticle.objects.exists()
 
 
 def test_irrelevant_articles_are_dropped(netflix: Instrument) -> None:
     meta = stock("META", name="Meta Platforms, Inc.", mic="XNAS")
-    report = bring(article("A meta-analysis of what investors eat"), article("Meta shares rise"), instrument=meta)
+    report = ingest_articles(
+        article("A meta-analysis of what investors eat"), article("Meta shares rise"), instrument=meta
+    )
     assert report.stored == ArticleCounts(new=1, irrelevant=1)
 
 
 def test_session_without_news_has_no_score(netflix: Instrument) -> None:
-    bring(article("Netflix beats estimates"))
+    ingest_articles(article("Netflix beats estimates"))
     sessions = sessions_of_last_days("XNAS", days=4, now=NOW)
     assert sessions == [date(2023, 3, 27), date(2023, 3, 28), date(2023, 3, 29), THURSDAY, FRIDAY]
     days = sentiment_by_session(netflix, sessions)
@@ -158,15 +162,15 @@ def test_session_without_news_has_no_score(netflix: Instrument) -> None:
 
 def test_later_news_does_not_change_earlier_session(netflix: Instrument) -> None:
     thursday = datetime(2023, 3, 30, 15, tzinfo=UTC)
-    bring(article("Netflix beats estimates", published_at=thursday))
+    ingest_articles(article("Netflix beats estimates", published_at=thursday))
     before = SentimentDay.objects.values_list("score", "count").get(session=THURSDAY)
-    bring(article("Netflix shares crash on fraud", published_at=datetime(2023, 3, 30, 20, 0, 1, tzinfo=UTC)))
+    ingest_articles(article("Netflix shares crash on fraud", published_at=datetime(2023, 3, 30, 20, 0, 1, tzinfo=UTC)))
     assert SentimentDay.objects.values_list("score", "count").get(session=THURSDAY) == before
     assert SentimentDay.objects.get(session=FRIDAY).score < 0
 
 
 def test_sentiment_without_articles_is_deleted(netflix: Instrument) -> None:
-    bring(article("Netflix beats estimates"))
+    ingest_articles(article("Netflix beats estimates"))
     NewsArticle.objects.all().delete()
     assert refresh_daily_sentiment(instrument=netflix, sessions=[FRIDAY], now=NOW) == 0
     assert not SentimentDay.objects.exists()
@@ -203,7 +207,7 @@ def test_small_budget_rotates_instruments() -> None:
     symbols = [f"{letter}{letter}{letter}" for letter in "ABCDEFGHIJ"]
     for symbol in symbols:
         stock(symbol)
-    # Three of ten each time: that one is left out of 24 runs in a row has a chance of .7 ** 24, two in ten thousand.
+    # Three of ten per run: the probability that one is left out of 24 runs is .7 ** 24, 0.02%.
     met: set[str] = set()
     for hour in range(24):
         source = FakeNewsProvider("memory")
@@ -217,14 +221,14 @@ def test_small_budget_rotates_instruments() -> None:
 
 
 def test_nothing_is_requested_without_sources(netflix: Instrument, settings: Settings) -> None:
-    # Keys in the environment of whoever runs the tests are not for them.
+    # Keys in the environment must not reach the tests.
     keys = ("newsapi_key", "alpha_vantage_key", "reddit_client_id", "reddit_client_secret", "x_bearer_token")
     settings.HINDCAST_NEWS = news_settings(**dict.fromkeys(keys, ""))
     assert ingest_news(now=NOW) == []
 
 
 def test_posts_are_not_deduplicated_by_title(netflix: Instrument) -> None:
-    bring(
+    ingest_articles(
         article("$NFLX to the moon and back again", url="https://x.com/i/status/1", is_social=True, source="x/1"),
         article("$NFLX to the moon and back again", url="https://x.com/i/status/2", is_social=True, source="x/2"),
     )
@@ -233,7 +237,7 @@ def test_posts_are_not_deduplicated_by_title(netflix: Instrument) -> None:
 
 def test_article_pages_cover_each_once(netflix: Instrument) -> None:
     same = datetime(2023, 3, 31, 11, tzinfo=UTC)
-    bring(*[article(f"$NFLX post {n}", is_social=True, published_at=same) for n in range(7)])
+    ingest_articles(*[article(f"$NFLX post {n}", is_social=True, published_at=same) for n in range(7)])
     seen: list[int] = []
     before = None
     for _ in range(4):
@@ -246,7 +250,7 @@ def test_article_pages_cover_each_once(netflix: Instrument) -> None:
 
 
 def mention_of(netflix: Instrument) -> ArticleMention:
-    bring(article("Netflix beats estimates"))
+    ingest_articles(article("Netflix beats estimates"))
     return ArticleMention.objects.get(instrument=netflix)
 
 

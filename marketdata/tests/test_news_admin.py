@@ -1,4 +1,4 @@
-"""News in the admin: to be read, not changed."""
+"""News in the admin is read-only."""
 
 import pytest
 from django.test import Client

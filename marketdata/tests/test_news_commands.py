@@ -1,4 +1,4 @@
-"""`manage.py ingest_news`, its task, and the variables that switch sources on."""
+"""`manage.py ingest_news`, its task, and the settings of news sources."""
 
 from pathlib import Path
 

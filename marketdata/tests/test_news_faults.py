@@ -1,4 +1,4 @@
-"""Every fault of every source of news: no article is stored, the others are requests, no key is failure, and soon."""
+"""Every fault of every news source: nothing is stored, other sources continue, no key is revealed."""
 
 import logging
 import os
@@ -51,7 +51,7 @@ VENDORS = tuple(PATHS)
 # No busy machine is slower than PATIENT_S, so only faults with the short timeout end as SLOW.
 PATIENT_S, SHORT_S = 60.0, 0.7
 FAILED = (ProviderUnavailable, ProviderRejected)
-# How each vendor complains with status 200; Reddit does so with an object of another shape.
+# Errors with status 200 of each vendor; Reddit's is an object of another shape.
 COMPLAINTS = {
     "alpha_vantage": ({"Information": f"Your API key {SECRET}: 25 requests per day."}, FailureKind.QUOTA_SPENT),
     "newsapi": ({"status": "error", "code": "rateLimited", "message": SECRET}, FailureKind.RATE_LIMITED),
@@ -107,8 +107,8 @@ def netflix(db: None) -> Instrument:
 
 
 @pytest.fixture
-def _nothing_known() -> Iterator[None]:
-    """The sources' counts and rests in the store, emptied before and after."""
+def _cleared_budgets() -> Iterator[None]:
+    """Clear the sources' budgets and circuits in Redis before and after."""
     names = [f"provider:{{{vendor}}}:{what}" for what in ("calls", "day", "circuit") for vendor in VENDORS]
     with Redis.from_url(site.HINDCAST_SITE.redis_url) as store:
         store.delete(*names)
@@ -116,7 +116,7 @@ def _nothing_known() -> Iterator[None]:
         store.delete(*names)
 
 
-def bring_from(vendor: str, base_url: str, netflix: Instrument, *, timeout_s: float = PATIENT_S) -> str:
+def ingest_failure(vendor: str, base_url: str, netflix: Instrument, *, timeout_s: float = PATIENT_S) -> str:
     """Ingest from the faulty vendor and a healthy one; returns the vendor's failure message."""
     healthy = FakeNewsProvider("healthy", [article()])
     faulty, other = ingest_news(
@@ -131,7 +131,7 @@ def bring_from(vendor: str, base_url: str, netflix: Instrument, *, timeout_s: fl
     return failure
 
 
-def failure_from(vendor: str, base_url: str, *, timeout_s: float = PATIENT_S) -> ProviderUnavailable | ProviderRejected:
+def fetch_error(vendor: str, base_url: str, *, timeout_s: float = PATIENT_S) -> ProviderUnavailable | ProviderRejected:
     """Return the error of a call to the vendor, which must not contain the key."""
     with pytest.raises(FAILED) as caught:
         source(vendor, base_url, timeout_s=timeout_s).fetch_news(NETFLIX, since=SINCE)
@@ -153,10 +153,10 @@ def test_faulty_source_stores_nothing_and_next_is_used(
     answer, kinds = FAULTS[fault]
     serve(httpserver, vendor, answer(vendor))
     timeout_s = SHORT_S if fault == "dripping" else PATIENT_S
-    assert failure_from(vendor, base_url, timeout_s=timeout_s).kind in kinds
+    assert fetch_error(vendor, base_url, timeout_s=timeout_s).kind in kinds
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        failure = bring_from(vendor, base_url, netflix, timeout_s=timeout_s)
+        failure = ingest_failure(vendor, base_url, netflix, timeout_s=timeout_s)
     assert failure.startswith(f"NFLX: {vendor}: ")
     stored = "".join(serialize("json", table.objects.all()) for table in (NewsArticle, ArticleMention, SentimentDay))
     assert len(stored) > 100
@@ -168,7 +168,7 @@ def test_faulty_source_stores_nothing_and_next_is_used(
 def test_error_in_a_200_is_recognised(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
     body, kind = COMPLAINTS[vendor]
     serve(httpserver, vendor, replies(body))
-    assert failure_from(vendor, base_url).kind is kind
+    assert fetch_error(vendor, base_url).kind is kind
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -181,8 +181,8 @@ def test_slow_source_times_out(httpserver: HTTPServer, base_url: str, netflix: I
 
     serve(httpserver, vendor, wait)
     try:
-        assert failure_from(vendor, base_url, timeout_s=SHORT_S).kind is FailureKind.SLOW
-        failure = bring_from(vendor, base_url, netflix, timeout_s=SHORT_S)
+        assert fetch_error(vendor, base_url, timeout_s=SHORT_S).kind is FailureKind.SLOW
+        failure = ingest_failure(vendor, base_url, netflix, timeout_s=SHORT_S)
     finally:
         done.set()
     assert "timed out" in failure
@@ -191,8 +191,8 @@ def test_slow_source_times_out(httpserver: HTTPServer, base_url: str, netflix: I
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_reset_connection_is_reported(netflix: Instrument, vendor: str) -> None:
     with resetting() as url:
-        assert failure_from(vendor, url.rstrip("/")).kind is FailureKind.UNREACHABLE
-        failure = bring_from(vendor, url.rstrip("/"), netflix)
+        assert fetch_error(vendor, url.rstrip("/")).kind is FailureKind.UNREACHABLE
+        failure = ingest_failure(vendor, url.rstrip("/"), netflix)
     assert "unreachable" in failure
 
 
@@ -211,19 +211,19 @@ def test_token_failure_is_reported(
     httpserver: HTTPServer, base_url: str, answer: Callable[[Request], Response], kind: FailureKind
 ) -> None:
     httpserver.expect_request("/api/v1/access_token").respond_with_handler(answer)
-    assert failure_from("reddit", base_url).kind is kind
+    assert fetch_error("reddit", base_url).kind is kind
     assert len(httpserver.log) == 1
 
 
 @pytest.mark.parametrize("vendor", ["newsapi", "alpha_vantage", "x"])
 def test_server_error_is_retried_once(httpserver: HTTPServer, base_url: str, vendor: str) -> None:
     serve(httpserver, vendor, raw("<h1>Bad gateway</h1>", 502))
-    assert failure_from(vendor, base_url).kind is FailureKind.UNREACHABLE
+    assert fetch_error(vendor, base_url).kind is FailureKind.UNREACHABLE
     assert len(httpserver.log) == 2
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.usefixtures("netflix", "_nothing_known")
+@pytest.mark.usefixtures("netflix", "_cleared_budgets")
 def test_rate_limited_source_is_paused_for_retry_after(
     httpserver: HTTPServer, base_url: str, settings: Settings, vendor: str
 ) -> None:
@@ -262,7 +262,7 @@ for source in configured_providers():
 """
 
 
-@pytest.mark.usefixtures("_nothing_known")
+@pytest.mark.usefixtures("_cleared_budgets")
 @pytest.mark.slow
 def test_concurrent_workers_respect_budgets_and_price_share(httpserver: HTTPServer, base_url: str) -> None:
     for vendor in ("newsapi", "x"):
@@ -298,12 +298,12 @@ def test_concurrent_workers_respect_budgets_and_price_share(httpserver: HTTPServ
     ]
     assert [worker.wait(timeout=60) for worker in workers] == [0, 0]
     requests = Counter(request.args.get("function") or request.path for request, _ in httpserver.log)
-    # Two fifths of ten calls are for news, and what they leave is for prices.
+    # News may use 40% of ten calls; prices use the rest.
     assert requests.pop("NEWS_SENTIMENT") == 4
     assert requests.pop("TIME_SERIES_DAILY_ADJUSTED") == 6
     assert requests.pop("/v2/everything") == 5
     assert requests.pop("/2/tweets/search/recent") == 3
-    # A search and the token for it are a call each.
+    # A search and its token are one call each.
     assert requests.pop("/api/v1/access_token") + requests.pop("/r/stocks/search/") == 6
     assert not requests
 
@@ -330,6 +330,6 @@ def test_news_budget_leaves_calls_for_prices(
 @pytest.mark.parametrize("start", [BODY_DRIPS, HEADERS_DRIP], ids=["body", "headers"])
 def test_endless_response_is_cut_off(vendor: str, start: bytes) -> None:
     with endless(start) as url:
-        assert failure_from(vendor, url, timeout_s=SHORT_S).kind is FailureKind.SLOW
+        assert fetch_error(vendor, url, timeout_s=SHORT_S).kind is FailureKind.SLOW
     with endless(start, silent=True) as url:
-        assert failure_from(vendor, url, timeout_s=SHORT_S).kind is FailureKind.SLOW
+        assert fetch_error(vendor, url, timeout_s=SHORT_S).kind is FailureKind.SLOW

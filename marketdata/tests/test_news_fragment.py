@@ -1,4 +1,4 @@
-"""The news on a stock's page: there when there is some, harmless whatever its titles hold."""
+"""News fragment of the stock page."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def path() -> str:
     return reverse("marketdata:news", args=["NFLX"])
 
 
-def bring(instrument: Instrument, *titles: str) -> None:
+def ingest_titles(instrument: Instrument, *titles: str) -> None:
     records = [article(title, url=f"https://example.com/{n}") for n, title in enumerate(titles)]
     ingest_news(
         now=NOW, instruments=[instrument], providers=[FakeNewsProvider("newsapi", records)], scorer=LexiconScorer()
@@ -40,7 +40,7 @@ def test_fragment_is_empty_without_news(client: Client, netflix: Instrument) -> 
 
 
 def test_news_is_shown_with_sentiment(client: Client, netflix: Instrument) -> None:
-    bring(netflix, "Netflix shares plunge on probe")
+    ingest_titles(netflix, "Netflix shares plunge on probe")
     page = client.get(path()).content.decode()
     assert (
         '<a href="https://example.com/0" rel="noopener noreferrer nofollow">Netflix shares plunge on probe</a>' in page
@@ -60,7 +60,7 @@ def test_vendor_score_follows_ours(client: Client, netflix: Instrument) -> None:
 
 
 def test_titles_are_escaped(client: Client, netflix: Instrument) -> None:
-    bring(netflix, "Netflix <script>alert(1)</script> beats estimates")
+    ingest_titles(netflix, "Netflix <script>alert(1)</script> beats estimates")
     page = client.get(path()).content.decode()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
@@ -69,7 +69,7 @@ def test_titles_are_escaped(client: Client, netflix: Instrument) -> None:
 def test_newest_articles_are_shown_in_few_queries(
     client: Client, netflix: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    bring(netflix, *[f"Netflix story number {n} of the {'very ' * n}long day" for n in range(9)])
+    ingest_titles(netflix, *[f"Netflix story number {n} of the {'very ' * n}long day" for n in range(9)])
     with django_assert_num_queries(4):
         assert client.get(path()).content.decode().count("<li>") == 6
 

@@ -1,4 +1,4 @@
-"""How sources of news are found to be: by cheap probes or by the work alone, off without a key, rows everywhere."""
+"""Health of news sources."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _sources(settings: Any, httpserver: HTTPServer) -> Iterator[None]:
-    """Prices from the sample, news from every vendor that the stand-in plays, and nothing known about them."""
+    """Sample prices, and every news vendor at the test server with unknown health."""
     settings.HINDCAST_MARKETDATA = replace(
         site.HINDCAST_MARKETDATA,
         providers=("sample",),
@@ -87,7 +87,7 @@ def test_x_is_judged_without_probes(httpserver: HTTPServer) -> None:
     x.fetch_news(NETFLIX, since=SINCE)
     health = probe_provider(name="x", now=now())
     assert (health.state, health.calls_today, health.calls_left) == ("ok", 1, 15)
-    # However long ago that was, nobody asks for the sake of a probe; the count may be another day's by then.
+    # X is never probed, however old the last call; the call count may be of another day by then.
     assert probe_provider(name="x", now=now() + timedelta(hours=5)).state == "ok"
     assert len(httpserver.log) == 1
 

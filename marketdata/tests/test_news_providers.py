@@ -1,4 +1,4 @@
-"""Sources of news against stand-ins that replay recordings: what they ask, what they read, what they never tell."""
+"""News providers with recorded responses: requests, parsing and secrecy of keys."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ def base_url(httpserver: HTTPServer) -> str:
     return httpserver.url_for("").rstrip("/")
 
 
-def failure_from(vendor: str, base_url: str) -> FailureKind:
+def fetch_failure_kind(vendor: str, base_url: str) -> FailureKind:
     with pytest.raises(FAILED) as caught:
         source(vendor, base_url).fetch_news(NETFLIX, since=SINCE)
     error = caught.value
@@ -146,7 +146,7 @@ def test_alpha_vantage_score_is_found_by_vendor_spelling(
 )
 def test_alpha_vantage_error_in_a_200(httpserver: HTTPServer, base_url: str, body: object, failure: str) -> None:
     serve(httpserver, "alpha_vantage", replies(body))
-    assert failure_from("alpha_vantage", base_url) is FailureKind[failure]
+    assert fetch_failure_kind("alpha_vantage", base_url) is FailureKind[failure]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_newsapi_error_codes_are_classified(
 ) -> None:
     body = {"status": "error", "code": code, "message": f"Your API key {SECRET} ..."}
     serve(httpserver, "newsapi", replies(body, status))
-    assert failure_from("newsapi", base_url) is FailureKind[failure]
+    assert fetch_failure_kind("newsapi", base_url) is FailureKind[failure]
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -223,7 +223,7 @@ def test_x_without_posts_is_empty(httpserver: HTTPServer, base_url: str) -> None
 
 def test_x_quota_error_is_recognised(httpserver: HTTPServer, base_url: str) -> None:
     serve(httpserver, "x", replies({"title": "UsageCapExceeded", "detail": "..."}, 429))
-    assert failure_from("x", base_url) is FailureKind.QUOTA_SPENT
+    assert fetch_failure_kind("x", base_url) is FailureKind.QUOTA_SPENT
 
 
 def test_keys_appear_in_no_log_or_repr(httpserver: HTTPServer, base_url: str, caplog: pytest.LogCaptureFixture) -> None:

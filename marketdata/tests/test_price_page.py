@@ -1,4 +1,4 @@
-"""The page of a stock's daily prices: range, order, basis, what was known when, and the same as a file."""
+"""Price history page: range, order, price basis, `known_on` and CSV."""
 
 import csv
 import re
@@ -41,7 +41,7 @@ def sessions_of(text: str) -> Sequence[str]:
     return re.findall(r'<th scope="row"[^>]*><time datetime="([0-9-]+)"', text)
 
 
-def words_of(text: str) -> str:
+def text_of(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text.split("<main", 1)[1].split("</main>")[0]).split())
 
 
@@ -51,8 +51,8 @@ def test_default_is_three_months_newest_first(client: Client, acme: Instrument) 
     # 92 days before 31 March 2023 is 29 December 2022.
     assert (sessions[0], sessions[-1], len(sessions)) == ("2023-03-31", "2022-12-29", 64)
     # 251 sessions in 2022 and 62 since.
-    assert "Fri 31 Mar 2023 313.00 313.00 313.00 313.00 156.50 1,000" in words_of(text)
-    assert "64 sessions, in USD, splits taken out up to Fri 31 Mar 2023 · sample data" in words_of(text)
+    assert "Fri 31 Mar 2023 313.00 313.00 313.00 313.00 156.50 1,000" in text_of(text)
+    assert "64 sessions, in USD, splits taken out up to Fri 31 Mar 2023 · sample data" in text_of(text)
     assert 'aria-sort="descending"><a href="?sort=session&amp;order=asc">Session' in text
 
 
@@ -83,7 +83,7 @@ def test_table_is_limited_and_links_to_the_rest(
 
 
 def test_adjusted_prices_are_shown(client: Client, acme: Instrument) -> None:
-    assert "Fri 31 Mar 2023 156.50 156.50 156.50 156.50 156.50 1,000" in words_of(page(client, "adjusted=on"))
+    assert "Fri 31 Mar 2023 156.50 156.50 156.50 156.50 156.50 1,000" in text_of(page(client, "adjusted=on"))
 
 
 def test_prices_as_known_on_a_day(client: Client, acme: Instrument) -> None:
@@ -92,9 +92,9 @@ def test_prices_as_known_on_a_day(client: Client, acme: Instrument) -> None:
     )
     text = page(client, "known_on=2023-03-24&range=1m")
     assert sessions_of(text)[0] == "2023-03-24"
-    # Session 308; the split after it was not known: four times the price, a quarter of the volume.
-    assert "Fri 24 Mar 2023 1,232.00 1,232.00 1,232.00 1,232.00 1,232.00 250" in words_of(text)
-    assert "As it was known on Fri 24 Mar 2023." in words_of(text)
+    # Session 308; the later split was not known: four times the price, a quarter of the volume.
+    assert "Fri 24 Mar 2023 1,232.00 1,232.00 1,232.00 1,232.00 1,232.00 250" in text_of(text)
+    assert "As it was known on Fri 24 Mar 2023." in text_of(text)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_prices_as_known_on_a_day(client: Client, acme: Instrument) -> None:
 )
 def test_invalid_query_shows_error_in_form(client: Client, acme: Instrument, query: str, sentence: str) -> None:
     text = page(client, query, status=400)
-    assert sentence in words_of(text)
+    assert sentence in text_of(text)
     name, value = query.split("&")[-1].split("=")
     assert f'value="{value}"' in text or name in ("range", "sort")
     assert sessions_of(text) == []
@@ -126,13 +126,13 @@ def test_csv_equals_the_table(client: Client, acme: Instrument, settings: Settin
     assert answer.headers["Content-Type"].startswith("text/csv")
     rows = list(csv.DictReader(StringIO(answer.content.decode())))
     assert [row["session"] for row in rows] == list(reversed(sessions_of(text)))
-    assert f"{float(rows[-1]['close']):,.2f}" in words_of(text)
+    assert f"{float(rows[-1]['close']):,.2f}" in text_of(text)
 
 
 def test_empty_states_are_explained(client: Client, acme: Instrument) -> None:
-    assert "No session in this range" in words_of(page(client, "first=2022-06-04&last=2022-06-05"))
+    assert "No session in this range" in text_of(page(client, "first=2022-06-04&last=2022-06-05"))
     DailyBar.objects.all().delete()
-    assert "No prices are stored" in words_of(page(client))
+    assert "No prices are stored" in text_of(page(client))
 
 
 def test_other_spellings_redirect_and_unknown_symbols_are_404(client: Client, acme: Instrument) -> None:

@@ -1,4 +1,4 @@
-"""How sources are found to be: by probes of stand-ins, in rows, in health, and for staff only."""
+"""Health of price sources: probes, admin rows, health check and API."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def recorded(name: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[None]:
-    """All three sources of prices and none of news, those of the web played by the stand-in, nothing known of them."""
+    """All three price sources at the test server, no news sources, unknown health."""
     settings.HINDCAST_NEWS = replace(site.HINDCAST_NEWS, providers=())
     settings.HINDCAST_MARKETDATA = replace(
         site.HINDCAST_MARKETDATA,
@@ -64,8 +64,8 @@ def _sources(settings: Any, httpserver: HTTPServer, tmp_path: Path) -> Iterator[
         store.delete(*names)
 
 
-def answering(httpserver: HTTPServer) -> None:
-    """Both sources answer about IBM."""
+def serve_valid_responses(httpserver: HTTPServer) -> None:
+    """Serve valid responses about IBM for both sources."""
     chart = recorded("yahoo_chart")
     chart["chart"]["result"][0]["meta"]["symbol"] = "IBM"
     httpserver.expect_request(CHART).respond_with_json(chart)
@@ -80,7 +80,7 @@ def gauge(name: str, provider: str) -> float | None:
 
 @pytest.mark.parametrize(("name", "left"), [("yahoo", 999), ("alpha_vantage", 24)])
 def test_working_source_is_ok(httpserver: HTTPServer, name: str, left: int) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     health = probe_provider(name=name, now=datetime.now(UTC))
     assert (health.state, health.detail, health.calls_today, health.calls_left) == ("ok", "Up.", 1, left)
     assert health.latency_ms is not None
@@ -89,7 +89,7 @@ def test_working_source_is_ok(httpserver: HTTPServer, name: str, left: int) -> N
 
 
 def test_second_probe_soon_after_sends_nothing(httpserver: HTTPServer) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     again = probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     assert (again.state, again.calls_today, len(httpserver.log)) == ("ok", 1, 1)
@@ -115,7 +115,7 @@ def test_failing_source_has_details(httpserver: HTTPServer, reply: Any, state: s
 
 
 def test_only_the_unreachable_source_is_down(httpserver: HTTPServer, settings: Any) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     closed_port = f"http://127.0.0.1:{free_port()}"
     settings.HINDCAST_MARKETDATA = replace(settings.HINDCAST_MARKETDATA, yahoo_base_url=closed_port)
     states = [probe_provider(name=name, now=datetime.now(UTC)).state for name in ("yahoo", "alpha_vantage", "sample")]
@@ -144,11 +144,11 @@ def test_source_without_key_is_not_probed(settings: Any) -> None:
     [
         (None, True),
         (UNSEEN, True),
-        # 25 calls a day: a tenth of them is one probe in 9.6 hours.
+        # 10% of 25 calls a day is one probe every 9.6 hours.
         (replace(UNSEEN, left_today=20, last_success_at=NOW - timedelta(hours=9)), False),
         (replace(UNSEEN, left_today=20, last_success_at=NOW - timedelta(hours=10)), True),
         (replace(UNSEEN, left_today=20, last_failure_at=NOW - timedelta(hours=1)), False),
-        # The last fifth is kept for work.
+        # The last 20% is reserved for data.
         (replace(UNSEEN, left_today=5, last_success_at=NOW - timedelta(hours=20)), False),
     ],
 )
@@ -163,7 +163,7 @@ def test_unlimited_source_is_probed_every_15_minutes() -> None:
 
 
 def test_used_up_budget_is_reported(httpserver: HTTPServer) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     budget = call_budget("alpha_vantage")
     for _ in range(25):
         budget.admit()
@@ -178,7 +178,7 @@ def test_used_up_budget_is_reported(httpserver: HTTPServer) -> None:
 def test_each_source_has_its_own_task(
     httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     sent: list[str] = []
 
     def send_at_once(name: str, args: tuple[str]) -> None:
@@ -204,7 +204,7 @@ def test_unknown_state_cannot_be_stored() -> None:
 
 @pytest.fixture
 def person(client: Client) -> Person:
-    """A browser in which somebody is signed in, staff or not."""
+    """Client signed in as a user, staff or not."""
 
     def sign_in(is_staff: bool) -> Client:
         user = get_user_model().objects.create_user(email="person@example.com", password="correct horse")
@@ -217,7 +217,7 @@ def person(client: Client) -> Person:
 
 
 def test_staff_get_sources_in_order(httpserver: HTTPServer, person: Person) -> None:
-    answering(httpserver)
+    serve_valid_responses(httpserver)
     probe_provider(name="alpha_vantage", now=datetime.now(UTC))
     answer = person(True).get("/api/v1/providers")
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""Rules on columns say exactly what the row rules say."""
+"""Column rules give exactly the results of the row rules."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,10 +19,10 @@ from marketdata.tests.factories import FIRST, LAST, bars_between
 from marketdata.tests.test_quality import ANY_BAR, scaled
 
 
-def assert_both_agree(
+def assert_rules_agree(
     columns: BarColumns, *, last_final: date = LAST, actions: Sequence[CorporateActionRecord] = ()
 ) -> int:
-    """Check that both ways say the same of the same rows; returns how many are refused."""
+    """Check that both ways agree on the same rows; returns the number of rejected bars."""
     rows = check_bars(list(columns.records()), mic="XNYS", last_final=last_final, actions=actions)
     judged = check_columns(columns, mic="XNYS", last_final=last_final, actions=actions)
     assert repr(judged.rejected) == repr(rows.rejected)
@@ -33,7 +33,7 @@ def assert_both_agree(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(ANY_BAR, max_size=12))
 def test_columns_and_rows_agree_on_arbitrary_bars(bars: list[BarRecord]) -> None:
-    assert_both_agree(columns_from_records(bars))
+    assert_rules_agree(columns_from_records(bars))
 
 
 FACTORS = st.sampled_from(
@@ -66,7 +66,7 @@ def test_columns_and_rows_agree_on_levels_splits_and_flat_lines(
     bars[first + 1 : first + 1 + repeats] = [
         replace(bars[first], session=one.session) for one in bars[first + 1 : first + 1 + repeats]
     ]
-    assert_both_agree(columns_from_records(bars), actions=actions)
+    assert_rules_agree(columns_from_records(bars), actions=actions)
 
 
 @settings(max_examples=60, deadline=None)
@@ -83,7 +83,7 @@ def test_columns_and_rows_agree_on_level_shifts(
     bars = [scaled(one, gap) if n > 40 else one for n, one in enumerate(bars_between(date(2022, 10, 3), LAST))]
     bars[place:] = [scaled(one, factor) for one in bars[place:]]
     bars[place : place + 1] = [replace(one, volume=volume) for one in bars[place : place + 1]]
-    assert_both_agree(columns_from_records(bars), actions=actions)
+    assert_rules_agree(columns_from_records(bars), actions=actions)
 
 
 @pytest.mark.parametrize("factor", ["0.88", "0.93", "0.8", "1.11", "1.13", "1.3"])
@@ -91,7 +91,7 @@ def test_columns_and_rows_agree_on_level_shifts(
 def test_columns_and_rows_agree_on_isolated_bars(factor: str, place: int) -> None:
     bars = bars_between()
     bars[place] = scaled(bars[place], factor)
-    assert_both_agree(columns_from_records(bars))
+    assert_rules_agree(columns_from_records(bars))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_columns_and_rows_agree_on_unusual_values(name: str, value: float) -> No
     columns = columns_from_records(bars_between())
     column = getattr(columns, name).copy()
     column[7] = value
-    assert_both_agree(replace(columns, **{name: column}))
+    assert_rules_agree(replace(columns, **{name: column}))
 
 
 def test_columns_and_rows_agree_on_dates() -> None:
@@ -112,7 +112,7 @@ def test_columns_and_rows_agree_on_dates() -> None:
     bars.insert(20, bars.pop(30))
     bars.append(replace(bars[-1], session=date(2023, 4, 3)))
     bars.append(replace(bars[-1], session=date(2023, 4, 4)))
-    assert assert_both_agree(columns_from_records(bars)) == 5
+    assert assert_rules_agree(columns_from_records(bars)) == 5
 
 
 def test_valid_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_valid_columns_never_become_rows(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_empty_columns_have_no_rejections() -> None:
-    assert assert_both_agree(columns_from_records([])) == 0
+    assert assert_rules_agree(columns_from_records([])) == 0
 
 
 def test_columns_need_equal_length_and_valid_dates() -> None:

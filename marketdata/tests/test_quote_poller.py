@@ -1,4 +1,4 @@
-"""The poller: only what somebody watches and what is open, in turn, within the rations, one at a time."""
+"""Quote poller: watched stocks of open exchanges, within quotas, one run at a time."""
 
 import json
 from collections.abc import Iterator
@@ -50,8 +50,8 @@ def _no_watched_instruments() -> Iterator[None]:
     clear_watched()
 
 
-def watched(*symbols: str, now: datetime = INSIDE, **changes: Any) -> list[Instrument]:
-    """Stocks that closed at 118 and that somebody watches for half a day."""
+def watch_stocks(*symbols: str, now: datetime = INSIDE, **changes: Any) -> list[Instrument]:
+    """Create stocks that closed at 118 and are watched for half a day."""
     stocks = [stock(symbol, **changes) for symbol in symbols]
     for instrument in stocks:
         flat_bar(instrument, BEFORE, "118")
@@ -59,19 +59,19 @@ def watched(*symbols: str, now: datetime = INSIDE, **changes: Any) -> list[Instr
     return stocks
 
 
-def polled(source: FakeQuoteProvider, now: datetime = INSIDE) -> PollReport:
+def poll(source: FakeQuoteProvider, now: datetime = INSIDE) -> PollReport:
     return poll_quotes(now=now, providers=lambda: [source])
 
 
 def test_watched_stock_is_polled_and_published_after_commit(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    (acme,) = watched("ACME")
+    (acme,) = watch_stocks("ACME")
     stock("IDLE")
     source = FakeQuoteProvider()
     before = published_messages(acme)
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
-        report = polled(source)
+        report = poll(source)
     assert source.requested == ["ACME"]
     assert (report.watched, report.requested, report.stored) == (1, 1, 1)
     assert Quote.objects.get().price == 120
@@ -82,14 +82,14 @@ def test_watched_stock_is_polled_and_published_after_commit(
 
 
 def test_expired_watch_is_not_polled() -> None:
-    (acme,) = watched("ACME")
+    (acme,) = watch_stocks("ACME")
     follow(acme, INSIDE + timedelta(seconds=5))
     source = FakeQuoteProvider()
-    polled(source, INSIDE)
+    poll(source, INSIDE)
     assert source.requested == ["ACME"], "a shorter interest does not cut a longer one"
     clear_watched()
     follow(acme, INSIDE + timedelta(seconds=5))
-    assert polled(source, INSIDE + timedelta(seconds=6)).watched == 0
+    assert poll(source, INSIDE + timedelta(seconds=6)).watched == 0
     assert source.requested == ["ACME"]
 
 
@@ -108,34 +108,34 @@ def test_expired_watch_is_not_polled() -> None:
     ],
 )
 def test_nothing_is_polled_outside_the_session(mic: str, now: datetime, is_polled: bool) -> None:
-    watched("ACME", now=now, mic=mic)
+    watch_stocks("ACME", now=now, mic=mic)
     source = FakeQuoteProvider()
-    polled(source, now)
+    poll(source, now)
     assert source.requested == ["ACME"] * is_polled
 
 
 def test_stock_is_polled_again_after_the_interval() -> None:
-    watched("ACME")
+    watch_stocks("ACME")
     source = FakeQuoteProvider()
     for seconds in (0, 30, 61):
-        polled(source, INSIDE + timedelta(seconds=seconds))
+        poll(source, INSIDE + timedelta(seconds=seconds))
     assert source.requested == ["ACME"] * 2
 
 
 def test_delisted_stock_is_not_polled() -> None:
-    watched("ACME", is_active=False, delisted_on=BEFORE)
+    watch_stocks("ACME", is_active=False, delisted_on=BEFORE)
     source = FakeQuoteProvider()
-    assert polled(source).requested == 0
+    assert poll(source).requested == 0
     assert source.requested == []
 
 
 def test_sample_provider_is_not_polled() -> None:
-    watched("ACME")
+    watch_stocks("ACME")
     assert poll_quotes(now=INSIDE, providers=lambda: [SampleProvider()]) == PollReport()
 
 
 def test_next_source_is_used_with_its_own_symbol() -> None:
-    (acme,) = watched("ACME")
+    (acme,) = watch_stocks("ACME")
     SymbolAlias.objects.create(instrument=acme, vendor="second", symbol="ACM-E")
     first = FakeQuoteProvider("first", {"ACME": ProviderUnavailable("first", "is down")})
     second = FakeQuoteProvider("second", {"ACM-E": quote("121")})
@@ -145,11 +145,11 @@ def test_next_source_is_used_with_its_own_symbol() -> None:
 
 
 def test_unknown_stock_does_not_affect_others() -> None:
-    watched("AAA", "ZZZ")
+    watch_stocks("AAA", "ZZZ")
     source = FakeQuoteProvider("memory", {"AAA": ProviderRejected("memory", "unknown symbol")})
-    report = polled(source)
+    report = poll(source)
     assert (report.requested, report.stored, report.failed) == (2, 1, 1)
-    assert polled(source, INSIDE + timedelta(seconds=30)).requested == 0
+    assert poll(source, INSIDE + timedelta(seconds=30)).requested == 0
 
 
 def with_budget(settings: Settings, **budgets: Budget) -> None:
@@ -158,7 +158,7 @@ def with_budget(settings: Settings, **budgets: Budget) -> None:
 
 @pytest.fixture
 def provider(settings: Settings) -> Iterator[str]:
-    """A source that may be called eight times a day, so four times for quotes, with nothing used."""
+    """Provider with an unused budget of eight calls a day, four of them for quotes."""
     name = "scarce"
     keys = [f"provider:{{{name}}}:{part}" for part in ("calls", "day", "circuit")]
     redis_client().delete(*keys)
@@ -168,11 +168,11 @@ def provider(settings: Settings) -> Iterator[str]:
 
 
 def test_half_of_the_daily_budget_is_reserved_for_bars(provider: str) -> None:
-    watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
+    watch_stocks("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
     source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
-    # Twenty seconds before the close nothing has to last any longer.
+    # Twenty seconds before the close the budget need not last any longer.
     late = datetime(2024, 6, 11, 19, 59, 40, tzinfo=UTC)
-    assert [polled(source, late + timedelta(seconds=15 * run)).requested for run in range(2)] == [4, 0]
+    assert [poll(source, late + timedelta(seconds=15 * run)).requested for run in range(2)] == [4, 0]
     assert sorted(source.requested) == ["AAA", "BBB", "CCC", "DDD"]
     for _ in range(4):
         call_budget(provider).admit()
@@ -181,12 +181,12 @@ def test_half_of_the_daily_budget_is_reserved_for_bars(provider: str) -> None:
 
 
 def test_longest_waiting_stock_comes_first(provider: str) -> None:
-    watched("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
-    # It counts nothing, so every run has four calls.
+    watch_stocks("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
+    # The fake provider counts no calls, so every run has four.
     source = FakeQuoteProvider(provider)
     late = datetime(2024, 6, 11, 19, 59, 10, tzinfo=UTC)
     for run in range(3):
-        polled(source, late + timedelta(seconds=16 * run))
+        poll(source, late + timedelta(seconds=16 * run))
     assert [sorted(source.requested[first:last]) for first, last in ((0, 4), (4, 6), (6, 10))] == [
         ["AAA", "BBB", "CCC", "DDD"],
         ["EEE", "FFF"],
@@ -195,24 +195,24 @@ def test_longest_waiting_stock_comes_first(provider: str) -> None:
 
 
 def test_small_quota_lasts_to_the_close(provider: str) -> None:
-    watched("AAA")
+    watch_stocks("AAA")
     source = FakeQuoteProvider(provider, before=call_budget(provider).admit)
     # Five hours are left; after the first of four calls 240 minutes for three, one in 80; at minute 76 one in 75.
-    requests = [polled(source, INSIDE + timedelta(minutes=minutes)).requested for minutes in (0, 60, 76, 120)]
+    requests = [poll(source, INSIDE + timedelta(minutes=minutes)).requested for minutes in (0, 60, 76, 120)]
     assert requests == [1, 0, 1, 0]
 
 
 def test_paused_source_is_not_polled(provider: str) -> None:
-    watched("AAA")
+    watch_stocks("AAA")
     shared_usage(provider).record(FailureKind.RATE_LIMITED, latency_ms=5, pause_s=60.0)
     source = FakeQuoteProvider(provider)
-    assert polled(source).requested == 0
+    assert poll(source).requested == 0
     assert source.requested == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_only_one_poller_runs() -> None:
-    watched("AAA")
+    watch_stocks("AAA")
     inside, go_on = Barrier(2, timeout=10), Barrier(2, timeout=10)
 
     def wait() -> None:
@@ -223,31 +223,31 @@ def test_only_one_poller_runs() -> None:
     slow = FakeQuoteProvider(before=wait)
 
     def work() -> None:
-        reports.append(polled(slow))
+        reports.append(poll(slow))
         connections.close_all()
 
     worker = Thread(target=work)
     worker.start()
     inside.wait()
     second = FakeQuoteProvider()
-    assert polled(second).claimed is False
+    assert poll(second).claimed is False
     go_on.wait()
     worker.join(10)
     assert (second.requested, reports[0].stored) == ([], 1)
-    assert polled(second, INSIDE + timedelta(minutes=2)).claimed, "the claim is given back"
+    assert poll(second, INSIDE + timedelta(minutes=2)).claimed, "the claim is given back"
 
 
 def test_nothing_is_polled_without_redis() -> None:
-    watched("AAA")
+    watch_stocks("AAA")
     source = FakeQuoteProvider()
     site = replace(django_settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
     with override_settings(HINDCAST_SITE=site):
         follow(Instrument.objects.get(), INSIDE + LATER)
-        assert polled(source) == PollReport(claimed=False)
+        assert poll(source) == PollReport(claimed=False)
     assert source.requested == []
 
 
-def yahoo_says(price: float, at: datetime) -> dict[str, Any]:
+def yahoo_chart(price: float, at: datetime) -> dict[str, Any]:
     meta = {
         "currency": "USD",
         "symbol": "NVDA",
@@ -261,7 +261,7 @@ def yahoo_says(price: float, at: datetime) -> dict[str, Any]:
 
 @pytest.fixture
 def vendors(httpserver: HTTPServer, settings: Settings, tmp_path: Path) -> Iterator[HTTPServer]:
-    """The stand-in as Yahoo and as Alpha Vantage, both configured, with budgets that nobody has used."""
+    """Test server for Yahoo and Alpha Vantage, both with unused budgets."""
     YfData._instances.clear()
     store = Redis.from_url(django_settings.HINDCAST_SITE.redis_url)
     keys = [
@@ -283,9 +283,9 @@ def vendors(httpserver: HTTPServer, settings: Settings, tmp_path: Path) -> Itera
 
 
 def test_yahoo_comes_first_and_gives_the_trade_time(vendors: HTTPServer) -> None:
-    watched("NVDA")
+    watch_stocks("NVDA")
     at = INSIDE - timedelta(seconds=3)
-    vendors.expect_request("/v8/finance/chart/NVDA").respond_with_json(yahoo_says(120.91, at))
+    vendors.expect_request("/v8/finance/chart/NVDA").respond_with_json(yahoo_chart(120.91, at))
     assert poll_quotes(now=INSIDE).stored == 1
     stored = Quote.objects.get()
     assert (stored.source, stored.price, stored.as_of) == ("yahoo", Decimal("120.91"), at)
@@ -293,7 +293,7 @@ def test_yahoo_comes_first_and_gives_the_trade_time(vendors: HTTPServer) -> None
 
 
 def test_alpha_vantage_is_the_delayed_fallback(vendors: HTTPServer) -> None:
-    watched("NVDA")
+    watch_stocks("NVDA")
     vendors.expect_request("/v8/finance/chart/NVDA").respond_with_data("Too Many Requests", status=429)
     reply = json.loads((RECORDED / "alpha_vantage_quote.json").read_text())
     functions: list[str] = []

@@ -1,4 +1,4 @@
-"""Quotes: what is believed, what is shown, and what the calendar and the last close have to say about it."""
+"""Quotes: validation, storage, trade time, delay and staleness."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def acme() -> Instrument:
-    """A stock that closed at 117 and 118 before the session."""
+    """Stock with closes of 117 and 118 before the session."""
     instrument = stock("ACME")
     flat_bar(instrument, date(2024, 6, 7), "117")
     flat_bar(instrument, BEFORE, "118")
@@ -33,17 +33,17 @@ def store(instrument: Instrument, received: QuoteRecord, now: datetime = INSIDE)
     return store_quote(instrument=instrument, source="vendor", quote=received, known=known, now=now)
 
 
-def shown(instrument: Instrument, now: datetime = INSIDE) -> LatestPrice:
+def latest_price(instrument: Instrument, now: datetime = INSIDE) -> LatestPrice:
     return latest_prices([instrument.symbol], now=now)[instrument.symbol]
 
 
-def counted(outcome: str) -> float:
+def outcome_count(outcome: str) -> float:
     return REGISTRY.get_sample_value("hindcast_quotes_total", {"source": "vendor", "outcome": outcome}) or 0.0
 
 
 def test_quote_of_open_session_beats_last_close(acme: Instrument) -> None:
     assert store(acme, quote("121.5")) == "stored"
-    payload = shown(acme).payload
+    payload = latest_price(acme).payload
     # From 118 to 121.5: 3.5 more, 2.9661 %.
     assert payload == {
         "symbol": "ACME", "currency": "USD", "price": 121.5, "as_of": "2024-06-11T15:00:00Z", "session": "2024-06-11",
@@ -56,21 +56,21 @@ def test_quote_of_open_session_beats_last_close(acme: Instrument) -> None:
 def test_final_close_replaces_quote(acme: Instrument) -> None:
     store(acme, quote("121.5"))
     flat_bar(acme, SESSION, "122")
-    latest = shown(acme, datetime(2024, 6, 11, 22, tzinfo=UTC))
+    latest = latest_price(acme, datetime(2024, 6, 11, 22, tzinfo=UTC))
     assert (latest.kind, latest.price, latest.previous_close) == ("close", 122, 118)
     assert latest.as_of == datetime(2024, 6, 11, 20, tzinfo=UTC)
 
 
 def test_quote_without_previous_close_uses_last_close(acme: Instrument) -> None:
     store(acme, quote("119", previous_close=None))
-    assert shown(acme).payload["change"] == 1.0
+    assert latest_price(acme).payload["change"] == 1.0
 
 
 def test_stock_without_bars_shows_quote(db: None) -> None:
     lone = stock("LONE")
     assert latest_prices(["LONE"], now=INSIDE) == {}
     assert store(lone, quote("7", previous_close=None)) == "stored"
-    assert (shown(lone).price, shown(lone).payload["change"]) == (7, None)
+    assert (latest_price(lone).price, latest_price(lone).payload["change"]) == (7, None)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_stock_without_bars_shows_quote(db: None) -> None:
         (quote("0.0000001"), "no_price"),
         (quote("11800"), "far_from_last_close"),
         (quote("1.18"), "far_from_last_close"),
-        # Pence for pounds on a day when the price fell by a third.
+        # Pence instead of pounds on a day with a fall of a third.
         (quote("7900"), "far_from_last_close"),
         (quote(session=date(2024, 6, 7), at=datetime(2024, 6, 7, 19, tzinfo=UTC)), "before_last_close"),
         (quote(session=date(2024, 6, 9), at=None), "no_session"),
@@ -93,10 +93,10 @@ def test_stock_without_bars_shows_quote(db: None) -> None:
 )
 def test_invalid_quote_is_counted_and_not_shown(acme: Instrument, received: QuoteRecord, outcome: str) -> None:
     store(acme, quote("121.5"))
-    before = counted(outcome)
+    before = outcome_count(outcome)
     assert store(acme, received) == outcome
-    assert shown(acme).price == Decimal("121.5")
-    assert counted(outcome) == before + 1
+    assert latest_price(acme).price == Decimal("121.5")
+    assert outcome_count(outcome) == before + 1
 
 
 def test_equal_quote_is_unchanged_and_new_price_is_stored(acme: Instrument) -> None:
@@ -125,7 +125,7 @@ def test_quote_without_time_is_dated_within_session(now: datetime, as_of: dateti
         ({}, INSIDE + timedelta(minutes=2), False),
         ({}, INSIDE + timedelta(minutes=15), True),
         ({"delayed": True}, INSIDE, True),
-        # After the close nothing is traded that could be received later.
+        # After the close there are no later trades.
         ({"at": datetime(2024, 6, 11, 20, tzinfo=UTC)}, datetime(2024, 6, 11, 22, tzinfo=UTC), False),
         ({"delayed": True}, datetime(2024, 6, 11, 22, tzinfo=UTC), False),
     ],
@@ -139,7 +139,7 @@ def test_late_quote_in_open_session_is_delayed(changes: dict[str, Any], now: dat
     [
         (INSIDE, INSIDE + timedelta(minutes=20), False),
         (INSIDE, INSIDE + timedelta(minutes=21), True),
-        # The session went on for five hours after it; at 19:50 for ten minutes.
+        # The session continued for five hours after the quote; at 19:50 for ten minutes.
         (INSIDE, datetime(2024, 6, 12, 12, tzinfo=UTC), True),
         (datetime(2024, 6, 11, 19, 50, tzinfo=UTC), datetime(2024, 6, 12, 12, tzinfo=UTC), False),
         # Three sessions have closed since: 12, 13 and 14 June.
@@ -148,7 +148,7 @@ def test_late_quote_in_open_session_is_delayed(changes: dict[str, Any], now: dat
 )
 def test_quote_is_stale_when_a_newer_one_is_overdue(acme: Instrument, at: datetime, now: datetime, stale: bool) -> None:
     store(acme, quote(at=at), now=at)
-    assert shown(acme, now).stale is stale
+    assert latest_price(acme, now).stale is stale
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The shipped bars are whole, believable, and what SOURCES.md says they are."""
+"""Sample bars are complete, valid, and match SOURCES.md."""
 
 import hashlib
 import lzma

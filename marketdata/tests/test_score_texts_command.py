@@ -1,4 +1,4 @@
-"""`manage.py score_texts`: the format it writes, and files it cannot read."""
+"""`manage.py score_texts`: output format and unreadable files."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def texts(tmp_path: Path) -> Path:
     return path
 
 
-def scored(path: Path, **options: Any) -> list[dict[str, Any]]:
+def score_file(path: Path, **options: Any) -> list[dict[str, Any]]:
     out = path.with_name("out.json")
     call_command("score_texts", str(path), json=str(out), **options)
     body = json.loads(out.read_text())
@@ -33,7 +33,7 @@ def scored(path: Path, **options: Any) -> list[dict[str, Any]]:
 
 
 def test_each_line_is_one_text(texts: Path) -> None:
-    found = scored(texts)
+    found = score_file(texts)
     assert [one["label"] for one in found] == ["negative", "neutral", "neutral", "positive"]
     assert all(set(one) == {"label", "score"} and -1 <= one["score"] <= 1 for one in found)
     assert found[1]["score"] == 0
@@ -50,19 +50,19 @@ def test_scores_are_printed_without_output_file(texts: Path, capsys: pytest.Capt
 def test_crlf_bom_and_missing_final_newline_are_read(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_bytes("\ufeffShares plunge\r\nSales surge to a record".encode())
-    assert [one["label"] for one in scored(path)] == ["negative", "positive"]
+    assert [one["label"] for one in score_file(path)] == ["negative", "positive"]
 
 
 def test_other_separators_do_not_split_lines(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("Shares\u2028plunge\x0btoday\x85now\n", encoding="utf-8")
-    assert len(scored(path)) == 1
+    assert len(score_file(path)) == 1
 
 
 def test_very_long_line_is_one_text(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("Profit surged. " * 200_000 + "\nMeeting on Friday\n", encoding="utf-8")
-    assert [one["label"] for one in scored(path)] == ["positive", "neutral"]
+    assert [one["label"] for one in score_file(path)] == ["positive", "neutral"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Instruments by whatever people call them, bars in order, and how old the store is."""
+"""Instrument look-up by symbol, bar selectors and staleness."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

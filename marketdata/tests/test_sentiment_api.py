@@ -1,4 +1,4 @@
-"""`GET /api/v1/sentiment/{symbol}`: figures, null without news, pages, limits, refusals, and the schema."""
+"""`GET /api/v1/sentiment/{symbol}`: scores, pages, limits, errors and schema."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,8 +25,8 @@ PATH = "/api/v1/sentiment/NFLX"
 
 
 @pytest.fixture(autouse=True)
-def roomy(settings: Settings) -> Iterator[None]:
-    """Calls enough for a test, on the day of the articles."""
+def high_rate_limit(settings: Settings) -> Iterator[None]:
+    """Set a high rate limit and the date of the articles."""
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=1_000)
     cache.clear()
     with time_machine.travel(NOW, tick=False):
@@ -38,7 +38,7 @@ def netflix() -> Instrument:
     return stock("NFLX", name="Netflix, Inc.", mic="XNAS")
 
 
-def bring(instrument: Instrument, *titles: str, **changes: Any) -> None:
+def ingest_titles(instrument: Instrument, *titles: str, **changes: Any) -> None:
     records = [
         article(title, published_at=NOW - timedelta(minutes=5 + place), **changes) for place, title in enumerate(titles)
     ]
@@ -56,8 +56,8 @@ def test_scores_are_null_without_news(client: Client, netflix: Instrument) -> No
 
 
 def test_day_with_news_has_scores_and_articles(client: Client, netflix: Instrument) -> None:
-    bring(netflix, "Netflix beats estimates", "Netflix shares plunge on probe")
-    bring(netflix, "Netflix to report on Thursday", vendor_relevance=0.9, vendor_score=0.3)
+    ingest_titles(netflix, "Netflix beats estimates", "Netflix shares plunge on probe")
+    ingest_titles(netflix, "Netflix to report on Thursday", vendor_relevance=0.9, vendor_score=0.3)
     body = client.get(PATH, {"days": 2}).json()
     assert [day["session"] for day in body["days"]] == ["2023-03-29", "2023-03-30", "2023-03-31"]
     latest = body["latest"]
@@ -75,7 +75,7 @@ def test_day_with_news_has_scores_and_articles(client: Client, netflix: Instrume
 
 
 def test_pages_follow_each_other(client: Client, netflix: Instrument) -> None:
-    bring(netflix, *[f"$NFLX post {n}" for n in range(5)], is_social=True)
+    ingest_titles(netflix, *[f"$NFLX post {n}" for n in range(5)], is_social=True)
     first = client.get(PATH, {"limit": 2}).json()
     titles = [one["title"] for one in first["articles"]]
     following = first["next"]
@@ -107,7 +107,7 @@ def test_invalid_query_is_a_problem(client: Client, netflix: Instrument, query: 
 
 
 def test_arbitrary_cursor_is_accepted(client: Client, netflix: Instrument) -> None:
-    bring(netflix, "Netflix beats estimates")
+    ingest_titles(netflix, "Netflix beats estimates")
     assert client.get(f"{PATH}?cursor=0-1").json()["articles"] == []
     assert len(client.get(f"{PATH}?cursor=99999999999999999-1").json()["articles"]) == 1
 
@@ -135,7 +135,7 @@ def test_call_counts_against_the_rate_limit(client: Client, netflix: Instrument,
 def test_number_of_queries_is_fixed(
     client: Client, netflix: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    bring(netflix, *[f"$NFLX post {n}" for n in range(30)], is_social=True)
+    ingest_titles(netflix, *[f"$NFLX post {n}" for n in range(30)], is_social=True)
     for limit in (1, 30):
         # The instrument, the days, the mentions with their articles, and their scores.
         with django_assert_num_queries(4):
@@ -148,7 +148,7 @@ def test_responses_conform_to_schema(client: Client, netflix: Instrument) -> Non
     content = operation["responses"]["200"]["content"]["application/json"]
     judge = Draft202012Validator({**content["schema"], "components": schema["components"]})
     judge.validate(client.get(PATH).json())
-    bring(netflix, "Netflix beats estimates", "Netflix shares plunge on probe")
+    ingest_titles(netflix, "Netflix beats estimates", "Netflix shares plunge on probe")
     body = client.get(PATH, {"limit": 1}).json()
     judge.validate(body)
     assert not judge.is_valid({**body, "articles": [{"title": "x"}]})
@@ -157,7 +157,7 @@ def test_responses_conform_to_schema(client: Client, netflix: Instrument) -> Non
 
 
 def test_times_are_utc(client: Client, netflix: Instrument) -> None:
-    bring(netflix, "Netflix beats estimates")
+    ingest_titles(netflix, "Netflix beats estimates")
     (one,) = client.get(PATH).json()["articles"]
     assert datetime.fromisoformat(one["published_at"]) == datetime(2023, 3, 31, 11, 55, tzinfo=UTC)
     assert one["published_at"].endswith("Z")

@@ -25,7 +25,7 @@ from marketdata.providers.failover import fetch_first_quote, provider_results
 from marketdata.providers.sample import SampleProvider
 from marketdata.providers.yahoo import YahooProvider
 from marketdata.services.ingestion import ingest_all
-from marketdata.tests.factories import LAST, NOW, BarsFromMemory, bars_between, stock
+from marketdata.tests.factories import LAST, NOW, FakeBarProvider, bars_between, stock
 
 RECORDED = Path(__file__).parent / "recorded"
 # No busy machine is slower than this, so only the fault `slow`, with its short timeout, ends as SLOW.
@@ -85,7 +85,7 @@ def test_faulty_source_stores_nothing_and_next_is_used(
         result = next(provider_results([source], "AAPL", first=date(2013, 1, 2), last=LAST))
         assert result.history is None
         assert result.kind in kinds
-        following = BarsFromMemory("next", bars_between())
+        following = FakeBarProvider("next", bars_between())
         run = ingest_all(through=LAST, now=NOW, instruments=[stock("AAPL")], providers=[source, following])[0]
     finally:
         released.set()

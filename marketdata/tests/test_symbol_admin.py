@@ -1,4 +1,4 @@
-"""Staff find symbols in the admin as `manage.py find_symbol` does, and add what a source offers."""
+"""Symbol search in the admin."""
 
 import re
 from typing import Any
@@ -19,73 +19,73 @@ __all__ = ["vendor"]
 pytestmark = pytest.mark.django_db
 
 
-def page_of(client: Client, text: str | None = None) -> Any:
+def search_page(client: Client, text: str | None = None) -> Any:
     address = reverse("admin:marketdata_instrument_find_symbol")
     return client.get(address, {} if text is None else {"text": text})
 
 
-def words_of(response: Any) -> str:
+def text_of(response: Any) -> str:
     assert response.status_code == 200
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
 def offers_in(response: Any) -> dict[str, str]:
-    """What the button beside each symbol sends."""
+    """Return the signed offer of each symbol's button."""
     found = re.findall(
         r'name="offer" value="([^"]+)".*?Add <span class="sr-only">([^<]+)</span>', response.content.decode(), re.DOTALL
     )
     return {symbol: offer for offer, symbol in found}
 
 
-def added(client: Client, offer: str, **fields: str) -> str:
-    """What staff are told once they have taken an offer."""
+def post_offer(client: Client, offer: str, **fields: str) -> str:
+    """Post an offer and return the page's text."""
     address = reverse("admin:marketdata_instrument_find_symbol")
-    return words_of(client.post(address, {"offer": offer, **fields}, follow=True))
+    return text_of(client.post(address, {"offer": offer, **fields}, follow=True))
 
 
 def test_staff_search_and_add_instrument(admin_client: Client, vendor: HTTPServer) -> None:
     stock("TESC", name="Tesco Holdings")
     vendor.expect_request("/query").respond_with_json(MATCHES)
-    found = page_of(admin_client, "tesco")
-    words = words_of(found)
+    found = search_page(admin_client, "tesco")
+    words = text_of(found)
     assert "TESC Tesco Holdings XNYS USD Stored" in words
     assert "TSCO.L Tesco PLC XLON Equity GBX alpha_vantage Add TSCO.L" in words
     offer = offers_in(found)["TSCO.L"]
-    assert "TSCO.L was added" in added(admin_client, offer)
+    assert "TSCO.L was added" in post_offer(admin_client, offer)
     new = instrument_by_symbol("TSCO.L")
     assert (new.name, new.mic, new.currency) == ("Tesco PLC", "XLON", "GBX")
     assert SymbolAlias.objects.get(instrument=new).symbol == "TSCO.LON"
-    assert "already in the catalogue" in added(admin_client, offer)
-    # What came back from the browser was enough: the source was asked once.
+    assert "already in the catalogue" in post_offer(admin_client, offer)
+    # The signed offer was enough: the source was queried once.
     assert len(vendor.log) == 1
 
 
 def test_staff_enter_unknown_exchange(admin_client: Client, vendor: HTTPServer) -> None:
     elsewhere = {**MATCHES["bestMatches"][0], "1. symbol": "000001.SHZ", "4. region": "Shenzhen"}
     vendor.expect_request("/query").respond_with_json({"bestMatches": [elsewhere]})
-    found = page_of(admin_client, "ping an")
-    assert "unknown (Shenzhen)" in words_of(found)
+    found = search_page(admin_client, "ping an")
+    assert "unknown (Shenzhen)" in text_of(found)
     offer = offers_in(found)["000001.SZ"]
-    assert "pass the exchange&#x27;s MIC" in added(admin_client, offer)
-    assert "XXXX has no calendar" in added(admin_client, offer, mic="XXXX")
+    assert "pass the exchange&#x27;s MIC" in post_offer(admin_client, offer)
+    assert "XXXX has no calendar" in post_offer(admin_client, offer, mic="XXXX")
     assert not Instrument.objects.exists()
-    assert "000001.SZ was added" in added(admin_client, offer, mic="xshg")
+    assert "000001.SZ was added" in post_offer(admin_client, offer, mic="xshg")
 
 
 def test_tampered_offer_is_rejected(admin_client: Client, vendor: HTTPServer) -> None:
     vendor.expect_request("/query").respond_with_json(MATCHES)
-    offer = offers_in(page_of(admin_client, "tesco"))["TSCO.L"]
-    assert "The search result has expired. Search again." in added(admin_client, "A" + offer[1:])
+    offer = offers_in(search_page(admin_client, "tesco"))["TSCO.L"]
+    assert "The search result has expired. Search again." in post_offer(admin_client, "A" + offer[1:])
     assert not Instrument.objects.exists()
 
 
 def test_invalid_and_unsuccessful_searches(admin_client: Client, vendor: HTTPServer) -> None:
     vendor.expect_request("/query").respond_with_json({"Information": "25 requests per day for QK7SECRETKEY42."})
-    assert "This field is required." in words_of(page_of(admin_client, "  "))
-    assert "at most 64 characters" in words_of(page_of(admin_client, "x" * 65))
-    assert page_of(admin_client, "a\0b").status_code == 400
+    assert "This field is required." in text_of(search_page(admin_client, "  "))
+    assert "at most 64 characters" in text_of(search_page(admin_client, "x" * 65))
+    assert search_page(admin_client, "a\0b").status_code == 400
     assert not vendor.log
-    failed = words_of(page_of(admin_client, "zzzz"))
+    failed = text_of(search_page(admin_client, "zzzz"))
     assert "alpha_vantage: " in failed
     assert "Nothing matches “zzzz”." in failed
     assert "SECRET" not in failed
@@ -93,7 +93,7 @@ def test_invalid_and_unsuccessful_searches(admin_client: Client, vendor: HTTPSer
 
 def test_catalogue_is_searched_without_search_provider(admin_client: Client) -> None:
     stock("ACME")
-    words = words_of(page_of(admin_client, "acme"))
+    words = text_of(search_page(admin_client, "acme"))
     assert "ACME ACME Corporation XNYS USD Stored" in words
     assert "ALPHA_VANTAGE_API_KEY" in words
     listed = admin_client.get(reverse("admin:marketdata_instrument_changelist")).content.decode()
@@ -104,5 +104,5 @@ def test_search_needs_add_permission(client: Client) -> None:
     reader = User.objects.create_user("reader@example.com", "a-long-password-7", is_staff=True)
     reader.user_permissions.add(Permission.objects.get(codename="view_instrument"))
     client.force_login(reader)
-    assert page_of(client).status_code == 403
+    assert search_page(client).status_code == 403
     assert client.post(reverse("admin:marketdata_instrument_find_symbol"), {"offer": "x"}).status_code == 403

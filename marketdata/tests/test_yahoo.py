@@ -1,4 +1,4 @@
-"""The Yahoo provider against a stand-in that answers as Yahoo does, slowly, wrongly, or not at all."""
+"""Yahoo provider with recorded, slow, invalid and missing responses."""
 
 import json
 import os
@@ -39,8 +39,8 @@ def recorded(name: str) -> Any:
     return json.loads((RECORDED / name).read_text())
 
 
-def calls(outcome: str) -> float:
-    """How many calls to Yahoo ended like this so far."""
+def call_count(outcome: str) -> float:
+    """Return the number of Yahoo calls with this outcome."""
     labels = {"provider": "yahoo", "outcome": outcome}
     return REGISTRY.get_sample_value("hindcast_provider_calls_total", labels) or 0.0
 
@@ -63,13 +63,13 @@ def yahoo(provider_at: MakeProvider, httpserver: HTTPServer) -> YahooProvider:
     return provider_at(httpserver.url_for("/"))
 
 
-def fetched(provider: YahooProvider) -> DailyHistory:
+def fetch_chart(provider: YahooProvider) -> DailyHistory:
     return provider.fetch_daily_bars("AAPL", first=FIRST, last=LAST)
 
 
 def test_chart_is_parsed(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
-    history = fetched(yahoo)
+    history = fetch_chart(yahoo)
     assert [one.session.day for one in history.bars] == [18, 19, 20, 21]
     first = history.bars[0]
     assert (first.open, first.high, first.low, first.close, first.volume) == (
@@ -89,7 +89,7 @@ def test_chart_is_parsed(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
 
 def test_request_covers_whole_days_and_splits(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
-    fetched(yahoo)
+    fetch_chart(yahoo)
     request = next(request for request, _ in httpserver.log if request.path == CHART)
     # 2023-09-18 and 2023-09-22, both 00:00 UTC.
     assert (request.args["period1"], request.args["period2"]) == ("1694995200", "1695340800")
@@ -98,13 +98,13 @@ def test_request_covers_whole_days_and_splits(yahoo: YahooProvider, httpserver: 
 
 def test_empty_chart_has_no_bars(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_empty.json"))
-    assert list(fetched(yahoo).bars) == []
+    assert list(fetch_chart(yahoo).bars) == []
 
 
 def test_unknown_symbol_is_rejected(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_not_found.json"), status=404)
     with pytest.raises(ProviderRejected, match="unknown symbol"):
-        fetched(yahoo)
+        fetch_chart(yahoo)
 
 
 def test_error_inside_chart_is_rejected() -> None:
@@ -116,7 +116,7 @@ def test_error_inside_chart_is_rejected() -> None:
 def test_unreadable_response_is_an_error(yahoo: YahooProvider, httpserver: HTTPServer, body: str) -> None:
     httpserver.expect_request(CHART).respond_with_data(body)
     with pytest.raises(ProviderUnavailable, match=r"not JSON|unreadable"):
-        fetched(yahoo)
+        fetch_chart(yahoo)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_columns_of_different_length_are_an_error() -> None:
 def test_error_status_is_a_failure(yahoo: YahooProvider, httpserver: HTTPServer, status: int) -> None:
     httpserver.expect_request(CHART).respond_with_data("Too Many Requests", status=status)
     with pytest.raises(ProviderUnavailable):
-        fetched(yahoo)
+        fetch_chart(yahoo)
 
 
 @pytest.mark.parametrize("elsewhere", ["http://169.254.169.254/latest", "/other", "file:///etc/passwd"])
@@ -156,7 +156,7 @@ def test_redirects_are_not_followed(yahoo: YahooProvider, httpserver: HTTPServer
     httpserver.expect_request(CHART).respond_with_data("", status=302, headers={"Location": elsewhere})
     httpserver.expect_request("/other").respond_with_json(recorded("yahoo_chart.json"))
     with pytest.raises(ProviderUnavailable, match="status 302"):
-        fetched(yahoo)
+        fetch_chart(yahoo)
     assert "/other" not in {request.path for request, _ in httpserver.log}
 
 
@@ -172,7 +172,7 @@ def test_slow_source_is_tried_once_per_run(provider_at: MakeProvider, httpserver
     hasty = provider_at(httpserver.url_for("/"), timeout_s=0.6)
     for _ in range(6):
         with pytest.raises(ProviderUnavailable, match=r"timed out after 0\.6 s"):
-            fetched(hasty)
+            fetch_chart(hasty)
     released.set()
     assert len(requests) == 1
 
@@ -182,11 +182,11 @@ def test_unreachable_source_is_tried_once_per_run(provider_at: MakeProvider) -> 
         taken.bind(("127.0.0.1", 0))
         unreachable = provider_at(f"http://127.0.0.1:{taken.getsockname()[1]}")
         with pytest.raises(ProviderUnavailable, match="unreachable"):
-            fetched(unreachable)
+            fetch_chart(unreachable)
         # The port now accepts connections without a response, so a second attempt would end differently.
         taken.listen()
         with pytest.raises(ProviderUnavailable, match="unreachable"):
-            fetched(unreachable)
+            fetch_chart(unreachable)
 
 
 def test_yfinance_caches_only_in_the_given_folder(httpserver: HTTPServer, tmp_path: Path) -> None:
@@ -210,18 +210,18 @@ provider.fetch_daily_bars("AAPL", first=date(2023, 9, 18), last=date(2023, 9, 21
 @pytest.mark.django_db
 def test_yahoo_bars_are_validated(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
-    before = calls("answered")
+    before = call_count("answered")
     instrument = stock(symbol="AAPL", mic="XNAS")
     now = datetime(2023, 9, 21, 21, tzinfo=UTC)
     run = ingest_all(through=LAST, now=now, instruments=[instrument], providers=[yahoo])[0]
     assert (run.provider, run.bars_new, run.bars_quarantined) == ("yahoo", 3, 1)
     assert QuarantinedBar.objects.get().rule == "missing_value"
     assert set(DailyBar.objects.values_list("source", flat=True)) == {"yahoo"}
-    assert calls("answered") == before + 1
+    assert call_count("answered") == before + 1
 
 
 def with_live_row(close: float = 173.93) -> Any:
-    """The recorded chart as it is just after the close: the day's row, and one of the last trade beside it."""
+    """Return the chart just after the close: the daily row and a row of the last trade."""
     chart = recorded("yahoo_chart.json")
     series = chart["chart"]["result"][0]
     series["timestamp"].append(series["meta"]["regularMarketTime"])
@@ -233,8 +233,8 @@ def with_live_row(close: float = 173.93) -> Any:
     return chart
 
 
-def brought(yahoo: YahooProvider, now: datetime) -> tuple[int, int]:
-    """How many bars one ingestion adds and how many it changes."""
+def ingest_counts(yahoo: YahooProvider, now: datetime) -> tuple[int, int]:
+    """Ingest once and return the numbers of new and changed bars."""
     instrument = Instrument.objects.get(symbol="AAPL")
     run = ingest_all(through=LAST, now=now, instruments=[instrument], providers=[yahoo])[0]
     return run.bars_new, run.bars_changed
@@ -244,7 +244,7 @@ def brought(yahoo: YahooProvider, now: datetime) -> tuple[int, int]:
 def test_repeated_session_with_equal_prices_is_one_bar(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request(CHART).respond_with_json(with_live_row(close=173.92999267578125))
     stock(symbol="AAPL", mic="XNAS")
-    assert brought(yahoo, datetime(2023, 9, 21, 21, tzinfo=UTC)) == (3, 0)
+    assert ingest_counts(yahoo, datetime(2023, 9, 21, 21, tzinfo=UTC)) == (3, 0)
     # 63,047,900 shares before the closing auction, 2,000 more with it.
     assert DailyBar.objects.get(session=LAST).volume == 63_049_900
     assert set(QuarantinedBar.objects.values_list("rule", flat=True)) == {"missing_value"}
@@ -254,11 +254,11 @@ def test_repeated_session_with_equal_prices_is_one_bar(yahoo: YahooProvider, htt
 def test_repeated_session_with_two_closes_is_rejected(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_oneshot_request(CHART).respond_with_json(with_live_row(close=174.5))
     stock(symbol="AAPL", mic="XNAS")
-    assert brought(yahoo, datetime(2023, 9, 21, 21, tzinfo=UTC)) == (2, 0)
+    assert ingest_counts(yahoo, datetime(2023, 9, 21, 21, tzinfo=UTC)) == (2, 0)
     assert not DailyBar.objects.filter(session=LAST).exists()
     assert QuarantinedBar.objects.filter(session=LAST, rule="duplicate_session").exists()
     httpserver.expect_oneshot_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
-    assert brought(yahoo, datetime(2023, 9, 22, 21, tzinfo=UTC)) == (1, 0)
+    assert ingest_counts(yahoo, datetime(2023, 9, 22, 21, tzinfo=UTC)) == (1, 0)
     assert DailyBar.objects.get(session=LAST).close == Decimal("173.93")
 
 
@@ -268,11 +268,11 @@ def test_offline_ingestion_uses_sample_bars(provider_at: MakeProvider) -> None:
         yahoo = provider_at(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.6)
         stocks = [stock(symbol=symbol, mic="XNAS") for symbol in ("AAPL", "AMZN", "GOOG")]
         now = datetime(2023, 9, 21, 21, tzinfo=UTC)
-        before = calls("unavailable")
+        before = call_count("unavailable")
         runs = ingest_all(through=LAST, now=now, instruments=stocks, providers=[yahoo, SampleProvider()])
     assert [(run.provider, run.bars_new) for run in runs] == [("sample", 2_699)] * 3
     assert runs[0].detail.startswith("yahoo: timed out after 0.6 s. ")
-    assert calls("unavailable") == before + 3
+    assert call_count("unavailable") == before + 3
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from mlops.forecasting.abstention import is_outside
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Bundle
 from mlops.forecasting.features.news import features_of
 from mlops.forecasting.figures import Figures, json_ready, mean_of, share_of
+from mlops.forecasting.forecast_rows import ForecastRows, forecast_rows
 from mlops.forecasting.intervals.levels import LEVELS
-from mlops.forecasting.learning import LearningSet, learning_set
+from mlops.forecasting.learning import learning_set
 from mlops.forecasting.metrics.classification import classification_scores, log_losses
 from mlops.forecasting.metrics.intervals import inside, winkler_scores
 from mlops.forecasting.metrics.skill import price_mse_skill
-from mlops.forecasting.serving import Estimates, estimate
+from mlops.forecasting.serving import estimate
 from mlops.forecasting.signals import SignalRule
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
@@ -64,70 +65,35 @@ def evaluate_holdout(bundle: Bundle, panel: Panel, *, first: date, last: date) -
     metrics, losses = {}, {}
     for position, horizon in enumerate(HORIZONS):
         matured = np.isfinite(held_out.log_returns[:, position])
-        rows = _rows_of(position, held_out.take(matured), estimates.take(matured), known)
-        metrics[str(horizon)] = _figures(rows, bundle, position)
-        losses[horizon] = rows.losses()
+        rows = forecast_rows(bundle, held_out.take(matured), estimates.take(matured), position)
+        losses[horizon] = _losses(rows, known)
+        metrics[str(horizon)] = _figures(rows, losses[horizon], bundle, position)
     return HoldoutReport(first=first, last=last, metrics={"horizons": metrics}, losses=losses)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The matured forecasts of one horizon: numbers of shape (n,), bounds in log return by level."""
-
-    sessions: NDArray[np.datetime64]
-    symbols: NDArray[np.str_]
-    log_return: FloatArray
-    expected: FloatArray
-    widths: FloatArray
-    rise_edge: FloatArray
-    predicted: Mapping[str, FloatArray]
-    actual: Mapping[str, FloatArray]
-
-    def losses(self) -> RowLosses:
-        lower, upper = self.bounds(PAIRED_LEVEL)
-        return RowLosses(
-            sessions=self.sessions,
-            symbols=self.symbols,
-            log_loss=log_losses(self.predicted[UP], self.actual[UP]),
-            winkler_95=winkler_scores(lower, upper, self.log_return, interval_level=0.95),
-            inside_95=inside(lower, upper, self.log_return).astype(np.float64),
-        )
-
-    def bounds(self, level: int) -> tuple[FloatArray, FloatArray]:
-        return self.expected - self.widths[:, 0, level], self.expected + self.widths[:, 1, level]
-
-
-def _rows_of(position: int, learned: LearningSet, estimates: Estimates, known: Panel) -> _Rows:
-    predicted = {
-        UP: estimates.up,
-        BEATS_MEDIAN: estimates.beats_median,
-        VOLATILITY_RISES: estimates.volatility_rises,
-        BIG_MOVE: estimates.big_move,
-    }
-    return _Rows(
-        sessions=known.sessions[learned.rows],
-        symbols=np.array(known.symbols, dtype=np.str_)[learned.columns],
-        log_return=learned.log_returns[:, position],
-        expected=estimates.log_return[:, position],
-        widths=estimates.widths[:, position],
-        rise_edge=estimates.rise_edge[:, position],
-        predicted={head: values[:, position] for head, values in predicted.items()},
-        actual={head: values[:, position] for head, values in learned.labels.items()},
+def _losses(rows: ForecastRows, panel: Panel) -> RowLosses:
+    lower, upper = rows.lower[:, PAIRED_LEVEL], rows.upper[:, PAIRED_LEVEL]
+    return RowLosses(
+        sessions=panel.sessions[rows.rows],
+        symbols=np.array(panel.symbols, dtype=np.str_)[rows.columns],
+        log_loss=log_losses(rows.predicted[UP], rows.actual[UP]),
+        winkler_95=winkler_scores(lower, upper, rows.log_return, interval_level=0.95),
+        inside_95=inside(lower, upper, rows.log_return).astype(np.float64),
     )
 
 
-def _figures(rows: _Rows, bundle: Bundle, position: int) -> Figures:
+def _figures(rows: ForecastRows, losses: RowLosses, bundle: Bundle, position: int) -> Figures:
     """Everything about one horizon; a figure that does not exist is None."""
     up = classification_scores(rows.predicted[UP], rows.actual[UP])
     base_rate = np.full_like(rows.predicted[UP], bundle.heads[UP].base_rates[position])
-    losses = rows.losses()
     figures: Figures = json_ready(
         {
             **{name: getattr(up, name) for name in FIGURES},
             "log_loss_climatology": mean_of(log_losses(base_rate, rows.actual[UP])),
             "calibration_error": up.calibration_error,
             "coverage": {
-                str(level): share_of(inside(*rows.bounds(place), rows.log_return)) for place, level in enumerate(LEVELS)
+                str(level): share_of(inside(rows.lower[:, index], rows.upper[:, index], rows.log_return))
+                for index, level in enumerate(LEVELS)
             },
             "winkler_95": mean_of(losses.winkler_95),
             "price_mse_skill": price_mse_skill(rows.expected, rows.log_return),
@@ -140,7 +106,7 @@ def _figures(rows: _Rows, bundle: Bundle, position: int) -> Figures:
     return figures
 
 
-def _side_figures(rows: _Rows, head: str) -> Figures | None:
+def _side_figures(rows: ForecastRows, head: str) -> Figures | None:
     known = np.isfinite(rows.predicted[head]) & np.isfinite(rows.actual[head])
     if not known.any():
         return None
@@ -148,16 +114,13 @@ def _side_figures(rows: _Rows, head: str) -> Figures | None:
     return {name: getattr(scores, name) for name in SIDE_FIGURES}
 
 
-def _buy_figures(rows: _Rows, rule: SignalRule | None) -> Figures | None:
+def _buy_figures(rows: ForecastRows, rule: SignalRule | None) -> Figures | None:
     """How often a BUY rose, and how often the other instruments of the same days did; None without an earned rule."""
     if rule is None or not rule.earned:
         return None
-    bought = rows.rise_edge >= rule.threshold
-    _, place = np.unique(rows.sessions, return_inverse=True)
-    that_day = np.bincount(place, weights=rows.actual[UP]) / np.bincount(place)
     return {
-        "n": int(bought.sum()),
-        "coverage": share_of(bought),
-        "accuracy": mean_of(rows.actual[UP][bought]),
-        "same_days_base_rate": mean_of(that_day[place][bought]),
+        "n": int(rows.bought.sum()),
+        "coverage": share_of(rows.bought),
+        "accuracy": mean_of(rows.actual[UP][rows.bought]),
+        "same_days_base_rate": mean_of(rows.same_day_rise_rate()[rows.bought]),
     }

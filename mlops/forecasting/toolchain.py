@@ -18,13 +18,14 @@ LIBRARIES = {
     "xgboost": ("xgboost-cpu", "xgboost"),
 }
 PACKAGE = Path(__file__).parent
-# What learns from the past or judges it has had its say once a model's files are written.
+# Modules that only train or evaluate do not affect a stored model.
 NOT_SERVING = frozenset(
     {
         "tests",
         "backtest",
         "leaks",
         "fitting",
+        "forecast_rows",
         "learning",
         "out_of_fold",
         "holdout",

@@ -1,4 +1,4 @@
-"""How far a long computation is, told on stderr: a bar on a terminal, else a line at every tenth."""
+"""Progress of long computations on stderr: a bar on a terminal, else a line every 10%."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ FIRST_ESTIMATE_S = 2.0
 
 @contextmanager
 def report_progress(what: str, *, lines: bool = False) -> Iterator[Progress]:
-    """A bar with the time that is left; without a terminal nothing, or with `lines` one at every tenth."""
+    """Yield a callback that draws a bar with the time left, or with `lines` prints a line every 10%."""
     console = Console(stderr=True)
     began, tenths = time.monotonic(), 0
 
@@ -26,7 +26,7 @@ def report_progress(what: str, *, lines: bool = False) -> Iterator[Progress]:
         bar.update(task, completed=share, description=text)
         if lines and not console.is_terminal and int(10 * share) > tenths:
             tenths = int(10 * share)
-            sys.stderr.write(f"{what}: {100 * share:.0f} %, {text}\n")
+            sys.stderr.write(f"{what}: {100 * share:.0f}%, {text}\n")
 
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with ProgressBar(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -35,7 +35,7 @@ def report_progress(what: str, *, lines: bool = False) -> Iterator[Progress]:
 
 
 def _left(share: float, elapsed_s: float) -> str:
-    """About how long it takes from here at the speed so far."""
+    """Return the estimated time left at the average speed so far."""
     if not 0 < share < 1 or elapsed_s < FIRST_ESTIMATE_S:
         return ""
     return f", about {elapsed_s / share * (1 - share):.0f} s left"

@@ -1,4 +1,4 @@
-"""How a training is told in a terminal."""
+"""Terminal report of a training."""
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +11,7 @@ WIDTH = 110
 
 
 def training_report(training: Training, *, coloured: bool) -> str:
-    """The figures of the hold-out as a table, then what became of the version."""
+    """Return the hold-out metrics as a table and the outcome as a sentence."""
     console = Console(force_terminal=coloured, width=WIDTH)
     with console.capture() as printed:
         console.print(score_table(training.version))
@@ -20,10 +20,10 @@ def training_report(training: Training, *, coloured: bool) -> str:
 
 
 def score_table(version: ModelVersion) -> Table:
-    """Accuracy beside its base rate, and what the intervals covered, for every horizon of the hold-out."""
+    """Build the table of accuracy, baseline and interval coverage at every horizon of the hold-out."""
     table = Table(
-        title=f"{version} on held-out sessions {version.holdout_first} to {version.holdout_last}",
-        caption="right: direction; vol. rises: right about that; base: how often it rose; 80, 95, 99 %: share inside",
+        title=f"{version}, hold-out test from {version.holdout_first} to {version.holdout_last}",
+        caption="accuracy: direction; baseline: always up; vol.: volatility rises; 80, 95, 99%: interval coverage",
     )
     for column in HEADINGS:
         table.add_column(column, justify="right", no_wrap=True)
@@ -33,13 +33,13 @@ def score_table(version: ModelVersion) -> Table:
 
 
 def outcome_sentence(training: Training) -> str:
-    """What became of the version and why."""
+    """Describe whether the version was promoted and why."""
     version, evaluation = training.version, training.evaluation
-    trained = f"Trained {version} through {version.trained_through} in {version.train_seconds:.1f} s."
+    trained = f"Trained {version} on data to {version.trained_through} in {version.train_seconds:.1f} s."
     if evaluation is None and version.stage == ModelVersion.Stage.CHAMPION:
-        return f"{trained} It is the first version, so it is the champion."
+        return f"{trained} First version; now in production."
     if evaluation is None:
-        return f"{trained} It was not promoted. {training.remark}"
+        return f"{trained} Not promoted. {training.remark}"
     if version.stage == ModelVersion.Stage.CHAMPION:
-        return f"{trained} It is the champion now. {evaluation.reason}"
-    return f"{trained} It was not promoted; {evaluation.champion} stays. {evaluation.reason}"
+        return f"{trained} Promoted; now in production. {evaluation.reason}"
+    return f"{trained} Not promoted; {evaluation.champion} stays in production. {evaluation.reason}"

@@ -1,4 +1,4 @@
-"""Figures of a walk in words: a share, a difference, each with its bounds."""
+"""Formatting of walk-forward metrics with their confidence bounds."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ from mlops.scorecard import NOT_MEASURED, percent
 
 
 def with_bounds(share: float | None, bounds: Sequence[float] | None) -> str:
-    """A share with its bounds."""
+    """Format a share with its bounds."""
     return percent(share) if share is None or bounds is None else f"{percent(share)} {_bounds(bounds, 100, '.1f')}"
 
 
 def points(share: float | None, bounds: Sequence[float] | None) -> str:
-    """A difference of shares in percentage points with its bounds."""
+    """Format a difference of shares in percentage points with its bounds."""
     return _signed(share, bounds, scale=100, form="+.1f")
 
 
 def tenthousandths(figure: float | None, bounds: Sequence[float] | None) -> str:
-    """A difference in units of 1e-4 with its bounds."""
+    """Format a difference in units of 1e-4 with its bounds."""
     return _signed(figure, bounds, scale=10_000, form="+.1f")
 
 

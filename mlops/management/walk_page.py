@@ -1,4 +1,4 @@
-"""The figures of a walk as a Markdown table: a figure a line, a horizon a column."""
+"""Walk-forward metrics as a Markdown table: one metric a row, one horizon a column."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +11,7 @@ CRASHES = ("2008", "2020")
 
 
 def walk_page(figures: Figures) -> str:
-    """The table, with a line for what exists at some horizon only, and a dash where it does not."""
+    """Return the table without metrics that no horizon has; a missing value is a dash."""
     horizons = figures["horizons"]
     head = ["", *(f"{horizon} session{'s' * (horizon != '1')}" for horizon in horizons)]
     lines = [_line(head), "|" + "---|" * len(head)]
@@ -36,27 +36,27 @@ def _rows() -> Iterator[tuple[str, CellFormatter]]:
 
 
 def _within(part: str, formatter: CellFormatter) -> CellFormatter:
-    """The words of a part of a horizon's figures."""
+    """Apply a formatter to one part of a horizon's metrics."""
     return lambda one: formatter(one[part])
 
 
 def _direction() -> Iterator[tuple[str, CellFormatter]]:
     yield "forecasts", lambda one: f"{one['n']:,}"
-    yield "right on all days", _accuracy
+    yield "accuracy, all days", _accuracy
     yield "always up", lambda one: percent(one["base_rate"])
-    yield "BUY right", _within("buy", _accuracy)
+    yield "BUY accuracy", _within("buy", _accuracy)
     yield "BUY coverage", _within("buy", _coverage)
     yield (
         "BUY lift over the same days, points",
         _within("buy", lambda buy: points(buy["lift_same_day"], buy["lift_ci"])),
     )
-    yield "against the median, strongest 15 %", _within("relative", _called_right)
-    yield "their coverage", _within("relative", _coverage)
+    yield "against the median, strongest 15%", _within("relative", _called_right)
+    yield "coverage of those", _within("relative", _coverage)
     yield (
-        "against the median, strongest 6 %",
+        "against the median, strongest 6%",
         _within("relative", _within("strongest", _called_right)),
     )
-    yield "their coverage", _within("relative", _within("strongest", _coverage))
+    yield "coverage of those", _within("relative", _within("strongest", _coverage))
 
 
 def _accuracy(one: Figures) -> str:
@@ -88,23 +88,23 @@ def _auc(one: Figures) -> str:
 
 
 def _risk() -> Iterator[tuple[str, CellFormatter]]:
-    for name, head in (("volatility rises", "volatility_rises"), ("big move", "big_move")):
-        yield f"{name}: right", _within(head, lambda side: percent(side["accuracy"]))
-        yield f"{name}: came", _within(head, lambda side: percent(side["base_rate"]))
+    for name, head in (("volatility direction", "volatility_rises"), ("big move", "big_move")):
+        yield f"{name}: accuracy", _within(head, lambda side: percent(side["accuracy"]))
+        yield f"{name}: actual", _within(head, lambda side: percent(side["base_rate"]))
         yield f"{name}: AUC", _within(head, _auc)
     yield "big move: Brier skill", _within("big_move", lambda move: decimals(move["brier_skill"]))
 
 
 def _interval(level: int, *, in_crashes: bool = False) -> Iterator[tuple[str, CellFormatter]]:
     part = f"interval_{level}"
-    yield f"{level} % interval held", _within(part, lambda it: percent(it["coverage"], decimals=2))
+    yield f"{level}% interval coverage", _within(part, lambda it: percent(it["coverage"], decimals=2))
     for group in ("symbol", "year"):
-        yield f"its worst {group}", _within(part, _worst(group))
+        yield f"worst {group}", _within(part, _worst(group))
     if in_crashes:
         for year in CRASHES:
             yield f"in the crash of {year}", _within(part, _within("crashes", _crash(year)))
-    for benchmark, name in (("garch", "GARCH's"), ("constant", "constant sigma's")):
-        yield f"{level} % Winkler, share of {name}", _within(part, _winkler(benchmark))
+    for benchmark, name in (("garch", "GARCH"), ("constant", "constant sigma")):
+        yield f"{level}% Winkler, relative to {name}", _within(part, _winkler(benchmark))
 
 
 def _worst(group: str) -> CellFormatter:

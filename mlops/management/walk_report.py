@@ -1,4 +1,4 @@
-"""The figures of a walk as tables for a terminal."""
+"""Walk-forward metrics as terminal tables."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.management.walk_format import points, tenthousandths, with_bounds
 from mlops.scorecard import counted, decimals, percent
 
 WIDTH = 124
 Figures = Mapping[str, Any]
-LEVELS = (80, 95, 99)
 
 
 def walk_report(figures: Figures, *, coloured: bool) -> str:
-    """Four tables and what was left out, each accuracy beside its base rate."""
+    """Return four tables, the news ablation if there is one, and what was left out."""
     console = Console(force_terminal=coloured, width=WIDTH)
     with console.capture() as printed:
         for table in (_direction, _probabilities, _risk, _intervals):
@@ -43,17 +43,17 @@ def _direction(horizons: Figures) -> Table:
         for horizon, one in horizons.items()
     ]
     headings = (
-        "sessions",
+        "days",
         "n",
-        "right",
+        "accuracy",
         "always up",
-        "BUY right",
-        "of all",
-        "lift, points",
+        "BUY acc.",
+        "coverage",
+        "lift, pts",
         "vs median",
-        "of all",
+        "coverage",
     )
-    return _table("Direction, out of sample, with 95 % intervals over blocks of 60 sessions", headings, rows)
+    return _table("Direction, out of sample, with 95% confidence intervals over blocks of 60 sessions", headings, rows)
 
 
 def _probabilities(horizons: Figures) -> Table:
@@ -69,8 +69,8 @@ def _probabilities(horizons: Figures) -> Table:
         )
         for horizon, one in horizons.items()
     ]
-    headings = ("sessions", "log-loss, e-4", "Brier skill", "AUC", "calibration", "rank IC", "price skill")
-    return _table("P(up) against the base rate known at the origin; below 0 is better", headings, rows)
+    headings = ("days", "log-loss, e-4", "Brier skill", "AUC", "calibration", "rank IC", "price skill")
+    return _table("P(up) relative to the base rate known at the origin; log-loss below 0 is better", headings, rows)
 
 
 def _risk(horizons: Figures) -> Table:
@@ -89,15 +89,15 @@ def _risk(horizons: Figures) -> Table:
                 decimals(move["brier_skill"]),
             )
         )
-    headings = ("sessions", "vol. rises", "base", "AUC", "big move", "base", "AUC", "Brier skill")
-    return _table("Risk; base is how often it came", headings, rows)
+    headings = ("days", "vol. accuracy", "actual", "AUC", "big move acc.", "actual", "AUC", "Brier skill")
+    return _table("Risk; actual: share of forecasts in which volatility rose or the move was big", headings, rows)
 
 
 def _intervals(horizons: Figures) -> Table:
     rows = [
         (
             horizon,
-            f"{level} %",
+            f"{level}%",
             percent(one["coverage"], decimals=2),
             percent(one["worst_symbol"]),
             percent(one["worst_year"]),
@@ -110,9 +110,9 @@ def _intervals(horizons: Figures) -> Table:
         for one in (all_levels[f"interval_{level}"],)
     ]
     headings = (
-        "sessions", "level", "held", "worst stock", "worst year", "vs GARCH", "vs constant", "2008 crash", "2020 crash"
+        "days", "level", "coverage", "worst stock", "worst year", "vs GARCH", "vs constant", "2008 crash", "2020 crash"
     )  # fmt: skip
-    return _table("Intervals; Winkler scores as shares of the benchmarks', below 1 is better", headings, rows)
+    return _table("Intervals; Winkler scores relative to the benchmarks, below 1 is better", headings, rows)
 
 
 def _news(ablation: Figures) -> Table:
@@ -127,9 +127,9 @@ def _news(ablation: Figures) -> Table:
         )
         for horizon, one in ablation["horizons"].items()
     ]
-    headings = ("sessions", "n", "log-loss, e-4", "vol. rises with", "without", "difference, points")
-    read = f"{ablation['fits_with_news']} of {counted(ablation['fits'], 'fit')} had enough to learn from"
-    return _table(f"News: with minus without; {read}", headings, rows)
+    headings = ("days", "n", "log-loss, e-4", "vol. acc. with", "without", "difference, points")
+    trained = f"{ablation['fits_with_news']} of {counted(ablation['fits'], 'fit')} had enough news to train on"
+    return _table(f"News: with minus without; {trained}", headings, rows)
 
 
 def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -142,7 +142,7 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -
 
 
 def closing_sentences(figures: Figures) -> list[str]:
-    """What was judged, what was left out, and what it cost."""
+    """Return sentences on the data, the rows left out and the training time."""
     panel = figures["panel"]
     left_out = ", ".join(f"{count:,} {rule.replace('_', ' ')}" for rule, count in panel["left_out"].items())
     return [
@@ -150,13 +150,12 @@ def closing_sentences(figures: Figures) -> list[str]:
         f"{panel['last']}, {panel['bars']:,} bars; left out: {left_out or 'none'}.",
         f"Tested from {figures['test_from']} with {counted(figures['fits'], 'fit')}; "
         f"{_abstained(figures['abstained'])}.",
-        f"{figures['seconds']:.0f} s in all; the last fit took {figures['train_seconds']:.0f} s of one processor, all "
-        f"fits {figures['train_seconds_all_fits']:.0f} s.",
+        f"{figures['seconds']:.0f} s in total. CPU time: {figures['train_seconds']:.0f} s for the last fit, "
+        f"{figures['train_seconds_all_fits']:.0f} s for all fits.",
     ]
 
 
 def _abstained(count: int) -> str:
     if not count:
-        return "no forecast was abstained from"
-    was, their = ("was", "its") if count == 1 else ("were", "their")
-    return f"{counted(count, 'forecast')} {was} abstained from, because {their} inputs lay outside the training range"
+        return "no abstentions"
+    return f"{counted(count, 'abstention')} (inputs outside the training range)"

@@ -1,4 +1,4 @@
-"""Who served when."""
+"""History of the champion alias."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from django.db.models import Q
 
 
 class AliasChange(models.Model):
-    """A version carried an alias from one instant to another; the open row is the one in force."""
+    """A period in which a version carried an alias; the row without an end is the current one."""
 
     alias = models.CharField(max_length=16)
     version = models.ForeignKey("mlops.ModelVersion", on_delete=models.PROTECT, related_name="alias_changes")

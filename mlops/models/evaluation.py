@@ -1,4 +1,4 @@
-"""A paired comparison of two versions on the same held-out dates."""
+"""Paired comparison of two versions on the same hold-out sessions."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Evaluation(models.Model):
-    """Challenger against champion: the statistics, the decision and its reason."""
+    """Challenger compared with champion: statistics, decision and reason."""
 
     class Decision(models.TextChoices):
         PROMOTE = "promote"

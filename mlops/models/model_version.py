@@ -1,4 +1,4 @@
-"""One trained ensemble, for all horizons."""
+"""A trained ensemble for all horizons."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from django.db.models import Q
 
 
 class ModelVersion(models.Model):
-    """Two fits: one up to the hold-out, for its metrics and for hindcasts, and a refitted copy that serves."""
+    """Two fits: the hold-out fit gives metrics and hindcasts, the serving fit gives live forecasts."""
 
     class Stage(models.TextChoices):
         CANDIDATE = "candidate"
@@ -20,15 +20,15 @@ class ModelVersion(models.Model):
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.CANDIDATE)
     feature_set = models.CharField(max_length=32)
     seed = models.PositiveBigIntegerField()
-    trained_through = models.DateField("serving fit: last session learned from")
-    holdout_trained_through = models.DateField("hold-out fit: last session learned from")
-    holdout_first = models.DateField("first session of the hold-out")
-    holdout_last = models.DateField("last session of the hold-out")
+    trained_through = models.DateField("trained through")
+    holdout_trained_through = models.DateField("hold-out fit trained through")
+    holdout_first = models.DateField("hold-out from")
+    holdout_last = models.DateField("hold-out to")
     artifact_path = models.CharField(max_length=300)
     artifact_sha256 = models.CharField(max_length=64)
-    toolchain = models.JSONField("library versions of the training", default=dict)
+    toolchain = models.JSONField("library versions", default=dict)
     metrics = models.JSONField(default=dict)
-    train_seconds = models.FloatField()
+    train_seconds = models.FloatField("training time (s)")
     created_at = models.DateTimeField()
     note = models.TextField(blank=True)
 

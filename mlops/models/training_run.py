@@ -1,4 +1,4 @@
-"""How one training went."""
+"""Training jobs and their progress."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class TrainingRun(models.Model):
-    """The row is the truth about a training: a lost message is found by the next sweep over `queued`."""
+    """A training job. The row holds its state; the sweep sends `queued` rows again after a lost message."""
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -17,13 +17,13 @@ class TrainingRun(models.Model):
     status = models.CharField(max_length=8, choices=Status, default=Status.QUEUED)
     reason = models.CharField(max_length=200)
     seed = models.PositiveBigIntegerField()
-    through = models.DateField("last session to learn from", null=True, blank=True)
+    through = models.DateField("train through", null=True, blank=True)
     requested_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField("last sign of life", null=True, blank=True)
+    heartbeat_at = models.DateTimeField("last heartbeat", null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     progress = models.FloatField(default=0.0)
-    stage = models.CharField("what is being done", max_length=120, blank=True)
+    stage = models.CharField("current step", max_length=120, blank=True)
     error = models.TextField(blank=True)
     version = models.ForeignKey("mlops.ModelVersion", on_delete=models.SET_NULL, null=True, blank=True)
 

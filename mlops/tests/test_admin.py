@@ -39,15 +39,15 @@ def test_the_list_shows_each_accuracy_beside_its_base_rate(staff: Client) -> Non
     model_version("v7")
     page = staff.get(reverse(LIST)).content.decode()
     assert "v7" in page
-    assert "54.8 % (base 54.6 %)" in page
-    assert "66.1 % (base 50.2 %)" in page
-    assert "95.1 %" in page
+    assert "54.8% (baseline 54.6%)" in page
+    assert "66.1% (baseline 50.2%)" in page
+    assert "95.1%" in page
 
 
 def test_the_detail_shows_the_figures_of_every_horizon(staff: Client) -> None:
     version = model_version("v7")
     page = staff.get(reverse(DETAIL, args=[version.pk])).content.decode()
-    for figure in ("1,482", "54.8 %", "54.6 %", "0.521", "1,506", "51.7 %"):
+    for figure in ("1,482", "54.8%", "54.6%", "0.521", "1,506", "51.7%"):
         assert figure in page
     assert 'name="version"' not in page
 
@@ -55,7 +55,7 @@ def test_the_detail_shows_the_figures_of_every_horizon(staff: Client) -> None:
 def test_a_version_without_figures_can_be_looked_at(staff: Client) -> None:
     version = model_version("v7", metrics={})
     assert staff.get(reverse(LIST)).status_code == 200
-    assert "No figures were stored." in staff.get(reverse(DETAIL, args=[version.pk])).content.decode()
+    assert "No metrics stored." in staff.get(reverse(DETAIL, args=[version.pk])).content.decode()
 
 
 def test_promotion_asks_for_a_reason_and_keeps_it_with_the_actor(staff: Client, artifact_root: Path) -> None:

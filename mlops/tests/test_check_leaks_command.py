@@ -1,4 +1,4 @@
-"""`manage.py check_leaks`: what it prints, its exit codes, the files it takes, and the news rules it looks at."""
+"""Tests of `manage.py check_leaks`: output, exit codes, input files and news rules."""
 
 import csv
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ from mlops.management.commands.check_leaks import Command, leak_report
 class PlantedCommand(Command):
     """The command with an honest model and a leaking feature."""
 
-    suspects = replace(
-        Command.suspects, features=planted.centred_mean, fit=planted.honest_fit, replay=planted.purged_replay
+    checked_functions = replace(
+        Command.checked_functions, features=planted.centred_mean, fit=planted.honest_fit, replay=planted.purged_replay
     )
 
 
-def written(panel: Panel, path: Path, *, odd: Sequence[str] = ()) -> Path:
-    """The panel as a CSV file, with these lines after it."""
+def write_csv(panel: Panel, path: Path, *, odd: Sequence[str] = ()) -> Path:
+    """Write the panel as a CSV file, followed by the lines `odd`."""
     with path.open("w", encoding="utf-8", newline="") as opened:
         table = csv.writer(opened)
         table.writerow(["symbol", "date", "open", "high", "low", "close", "volume"])
@@ -43,7 +43,7 @@ def written(panel: Panel, path: Path, *, odd: Sequence[str] = ()) -> Path:
 
 
 def test_a_leak_is_reported_with_its_cell_and_exit_code_one(tmp_path: Path) -> None:
-    path = written(synthetic_panel(sessions=900, symbols=2), tmp_path / "bars.csv", odd=["S000,someday,1,1,1,1,1"])
+    path = write_csv(synthetic_panel(sessions=900, symbols=2), tmp_path / "bars.csv", odd=["S000,someday,1,1,1,1,1"])
     output = StringIO()
     with pytest.raises(CommandError, match=r"^2 of 9 checks failed: future, labels\.$") as error:
         call_command(PlantedCommand(), data=str(path), stdout=output)
@@ -59,7 +59,7 @@ def test_a_leak_is_reported_with_its_cell_and_exit_code_one(tmp_path: Path) -> N
 def test_nothing_leaks_on_the_bundled_bars() -> None:
     output = StringIO()
     call_command("check_leaks", stdout=output)
-    assert output.getvalue().endswith("All 9 checks passed: nothing knew what it could not have known.\n")
+    assert output.getvalue().endswith("All 9 checks passed: no look-ahead found.\n")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_news_rules_pass_on_a_year_with_its_early_closes() -> None:
 
 def test_a_check_without_comparisons_fails() -> None:
     panel = synthetic_panel(sessions=3, symbols=1)
-    assert "there was nothing to" in leak_report([CheckResult("news", "news", 0)], panel, coloured=False)
+    assert "nothing to compare" in leak_report([CheckResult("news", "news", 0)], panel, coloured=False)
 
 
 def test_no_server_is_needed() -> None:

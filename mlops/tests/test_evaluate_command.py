@@ -1,4 +1,4 @@
-"""`manage.py evaluate`: bad input in one sentence, and every figure of a small file."""
+"""Tests of `manage.py evaluate`: errors for bad input, and all metrics of a small file."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def evaluate(path: Path, *arguments: str) -> str:
     return out.getvalue()
 
 
-def test_it_needs_no_server() -> None:
+def test_evaluate_needs_no_server() -> None:
     assert not needs_servers(["manage.py", "evaluate", "--data", "bars.csv"])
 
 
@@ -54,7 +54,7 @@ def test_it_needs_no_server() -> None:
     ("arguments", "sentence"),
     [
         (("--test-from", "soon"), "--test-from must be a date such as 2004-01-01, not 'soon'."),
-        (("--test-from", "2017-04-24", "--horizons", "5,7"), "There is no horizon '7'; there are 1,5,10,20."),
+        (("--test-from", "2017-04-24", "--horizons", "5,7"), "Unknown horizon '7'. Supported: 1,5,10,20."),
         (
             ("--test-from", "2017-04-24", "--refit", "hourly"),
             "--refit must be one of yearly, quarterly, monthly, never",
@@ -66,7 +66,7 @@ def test_it_needs_no_server() -> None:
         (("--test-from", "2017-04-24", "--json", "/none/out.json"), "there is no folder /none"),
         (("--test-from", "2017-04-24", "--page", "/none/out.md"), "there is no folder /none"),
         (("--test-from", "2017-04-24", "--json", "/"), "/ cannot be written: it is a folder."),
-        (("--test-from", "2017-04-24", "--json", "/a", "--page", "/a"), "/a is read here or written twice"),
+        (("--test-from", "2017-04-24", "--json", "/a", "--page", "/a"), "/a is an input or another output"),
         (("--test-from", "2017-04-24", "--sentiment", "/none.csv"), "none.csv cannot be used"),
     ],
 )
@@ -78,14 +78,14 @@ def test_bad_input_gets_one_sentence(closes: Path, arguments: tuple[str, ...], s
     assert "\n" not in str(refused.value)
 
 
-def test_bars_are_not_overwritten_by_their_figures(closes: Path) -> None:
+def test_the_input_file_is_never_overwritten(closes: Path) -> None:
     before = closes.read_bytes()
-    with pytest.raises(CommandError, match=r"closes\.csv is read here or written twice"):
+    with pytest.raises(CommandError, match=r"closes\.csv is an input or another output"):
         evaluate(closes, "--test-from", "2017-04-24", "--json", str(closes))
     assert closes.read_bytes() == before
 
 
-def test_ctrl_c_ends_it_in_one_word(tmp_path: Path) -> None:
+def test_ctrl_c_prints_one_word(tmp_path: Path) -> None:
     bars = tmp_path / "bars.csv"
     os.mkfifo(bars)
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "evaluate", "--data", str(bars)]
@@ -93,13 +93,13 @@ def test_ctrl_c_ends_it_in_one_word(tmp_path: Path) -> None:
         [*command, "--test-from", "2017-04-24"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running, bars.open("w"):  # fmt: skip
-        # The pipe opens once the command reads from it, and nothing comes.
+        # The pipe opens once the command reads from it; nothing is written to it.
         running.send_signal(signal.SIGINT)
         assert running.communicate(timeout=30) == ("", "Stopped.\n")
     assert running.returncode == 130
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"none.csv cannot be used: it cannot be opened"):
         evaluate(tmp_path / "none.csv", "--test-from", "2017-04-24")
     (tmp_path / "notes.csv").write_text("colour,shape\nred,round\n")
@@ -119,7 +119,7 @@ def figures(closes: Path, tmp_path_factory: pytest.TempPathFactory) -> Figures:
     return evaluate_file(plan, lambda share, stage: None)
 
 
-def test_every_figure_is_there_and_is_json(figures: Figures) -> None:
+def test_every_metric_is_present_and_is_json(figures: Figures) -> None:
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     assert set(figures["horizons"]) == {"1", "5"}
     week = figures["horizons"]["5"]
@@ -137,14 +137,14 @@ def test_every_figure_is_there_and_is_json(figures: Figures) -> None:
     assert week["n"] <= 4 * 155
 
 
-def test_news_are_judged_by_a_walk_without_them(figures: Figures) -> None:
+def test_news_are_compared_with_a_walk_without_news(figures: Figures) -> None:
     ablation = figures["sentiment_ablation"]
     assert ablation["fits"] == 1
     assert ablation["fits_with_news"] == 1
     week = ablation["horizons"]["5"]
     low, high = week["log_loss_ci"]
     assert low <= week["log_loss_difference"] <= high
-    # Moods by chance are worth nothing; that they are read at all shows in another loss.
+    # Random sentiment adds nothing; a different loss proves that it is used.
     assert week["log_loss_difference"] != 0
     assert abs(week["log_loss_difference"]) < 0.02
     assert week["volatility_accuracy_difference"] == pytest.approx(
@@ -152,25 +152,25 @@ def test_news_are_judged_by_a_walk_without_them(figures: Figures) -> None:
     )
 
 
-def test_the_tables_say_what_was_measured(figures: Figures) -> None:
+def test_the_terminal_tables_have_all_headings(figures: Figures) -> None:
     output = walk_report(figures, coloured=False)
-    for heading in ("always up", "log-loss, e-4", "vs GARCH", "News: with minus without; 1 of 1 fit had"):
+    for heading in ("always up", "log-loss, e-4", "vs GARCH", "News: with minus without; 1 of 1 fit had enough news"):
         assert heading in output
     assert "4 symbols, 760 sessions from 2015-01-05 to 2017-12-01, 3,040 bars; left out: none." in output
     assert "Tested from 2017-04-24 with 1 fit; " in output
     assert max(map(len, output.splitlines()[:-3])) <= 124
 
 
-def test_the_page_says_the_same(figures: Figures) -> None:
+def test_the_markdown_table_matches_the_metrics(figures: Figures) -> None:
     lines = walk_page(figures).splitlines()
     assert lines[0] == "|  | 1 session | 5 sessions |"
     cells = {line.split(" | ")[0].removeprefix("| "): line.removesuffix(" |").split(" | ")[1:] for line in lines}
     week = figures["horizons"]["5"]
     low, high = week["accuracy_ci"]
-    assert cells["right on all days"][1] == f"{100 * week['accuracy']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-    assert cells["volatility rises: right"] == ["-", f"{100 * week['volatility_rises']['accuracy']:.1f} %"]
-    assert cells["its worst year"][1].endswith("(2017)")
-    assert "BUY right" not in cells
+    assert cells["accuracy, all days"][1] == f"{100 * week['accuracy']:.1f}% [{100 * low:.1f}, {100 * high:.1f}]"
+    assert cells["volatility direction: accuracy"] == ["-", f"{100 * week['volatility_rises']['accuracy']:.1f}%"]
+    assert cells["worst year"][1].endswith("(2017)")
+    assert "BUY accuracy" not in cells
 
 
 @pytest.mark.slow

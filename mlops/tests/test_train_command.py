@@ -1,4 +1,4 @@
-"""`manage.py train`: what it prints, what it refuses, how it exits."""
+"""Tests of `manage.py train`: output, refused arguments and exit codes."""
 
 import json
 from io import StringIO
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_memory", "ch
 
 
 def train(*arguments: str) -> str:
-    """What the command prints."""
+    """Return the output of the command."""
     printed = StringIO()
     call_command("train", *arguments, stdout=printed, stderr=StringIO())
     return printed.getvalue()
@@ -42,29 +42,31 @@ def test_a_training_is_printed_as_one_json_object(
     assert facts["artifact_sha256"] == version.artifact_sha256
     assert facts["trained_through"] == through.isoformat()
     assert [score["horizon_sessions"] for score in facts["scores"]] == [1, 5, 10, 20]
-    assert facts["reason"].endswith("It is the first version, so it is the champion.")
+    assert facts["reason"].endswith("First version; now in production.")
     assert (TrainingRun.objects.get().status, TrainingRun.objects.get().pk) == ("done", facts["run"])
 
 
-def test_the_table_shows_every_figure_beside_its_base_rate() -> None:
+def test_the_table_shows_each_accuracy_next_to_its_baseline() -> None:
     lines = training_report(Training(model_version("v1", stage="champion"), None), coloured=False)
-    assert "v1 on held-out sessions 2022-09-21 to 2023-09-21" in lines
+    assert "v1, hold-out test from 2022-09-21 to 2023-09-21" in lines
     figures = next(line for line in lines.splitlines() if "1,482" in line)
     cells = [cell.strip() for cell in figures.strip("│").split("│")]
     assert cells == [
-        "5", "1,482", "54.8 %", "54.6 %", "0.521", "0.247", "80.2 %", "95.1 %", "99.0 %", "66.1 %", "50.2 %",
+        "5", "1,482", "54.8%", "54.6%", "0.521", "0.247", "80.2%", "95.1%", "99.0%", "66.1%", "50.2%",
     ]  # fmt: skip
 
 
 def test_the_outcome_of_a_comparison_is_printed_with_its_reason() -> None:
     champion, challenger = model_version("v1", stage="champion"), model_version("v2")
-    evaluation = Evaluation(champion=champion, challenger=challenger, reason="Log-loss is 1 % higher.")
+    evaluation = Evaluation(champion=champion, challenger=challenger, reason="Log-loss is 1% higher.")
     stored = outcome_sentence(Training(challenger, evaluation))
-    assert stored == ("Trained v2 through 2023-09-21 in 12.5 s. It was not promoted; v1 stays. Log-loss is 1 % higher.")
-    promoted = outcome_sentence(Training(champion, Evaluation(champion=challenger, reason="Log-loss is 1 % lower.")))
-    assert promoted == "Trained v1 through 2023-09-21 in 12.5 s. It is the champion now. Log-loss is 1 % lower."
+    assert stored == (
+        "Trained v2 on data to 2023-09-21 in 12.5 s. Not promoted; v1 stays in production. Log-loss is 1% higher."
+    )
+    promoted = outcome_sentence(Training(champion, Evaluation(champion=challenger, reason="Log-loss is 1% lower.")))
+    assert promoted == "Trained v1 on data to 2023-09-21 in 12.5 s. Promoted; now in production. Log-loss is 1% lower."
     uncompared = outcome_sentence(Training(challenger, None, remark="v2 was trained but not compared."))
-    assert uncompared.endswith("It was not promoted. v2 was trained but not compared.")
+    assert uncompared.endswith("Not promoted. v2 was trained but not compared.")
 
 
 @pytest.mark.parametrize(
@@ -85,11 +87,11 @@ def test_a_bad_argument_is_one_sentence_and_exit_code_2(arguments: list[str], se
     assert not TrainingRun.objects.exists()
 
 
-def test_without_bars_it_says_what_to_do(artifact_root: Path) -> None:
+def test_without_bars_the_error_names_the_next_command(artifact_root: Path) -> None:
     with pytest.raises(CommandError) as caught:
         train()
     assert str(caught.value) == (
-        "0 sessions of history are too few to train on; 776 are needed. Run `manage.py ingest` first."
+        "Not enough price history to train: 0 sessions, 776 needed. Run `manage.py ingest` first."
     )
     assert caught.value.returncode == 1
     assert TrainingRun.objects.get().status == "failed"

@@ -56,7 +56,7 @@ def test_the_hold_out_is_the_last_sessions(market: Panel) -> None:
 
 
 def test_a_hold_out_needs_something_before_it(market: Panel) -> None:
-    with pytest.raises(InsufficientHistory, match="800 sessions of history are too few to train on; 801 are needed"):
+    with pytest.raises(InsufficientHistory, match="Not enough price history to train: 800 sessions, 801 needed"):
         holdout_of(market, 277)
 
 
@@ -136,7 +136,7 @@ def test_a_run_that_fails_says_why_and_leaves_nothing(artifact_root: Path) -> No
         done(run)
     run.refresh_from_db()
     assert (run.status, run.finished_at, run.version) == ("failed", NOW, None)
-    assert run.error == "0 sessions of history are too few to train on; 776 are needed."
+    assert run.error == "Not enough price history to train: 0 sessions, 776 needed."
     assert not ModelVersion.objects.exists()
 
 

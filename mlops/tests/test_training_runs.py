@@ -65,7 +65,7 @@ def test_a_domain_error_becomes_the_run_s_sentence_and_rises() -> None:
     with pytest.raises(InsufficientHistory), failures_recorded(run, lambda: LATER):
         raise InsufficientHistory(have=10, needed=253)
     assert (run.status, run.finished_at) == ("failed", LATER)
-    assert run.error == "10 sessions of history are too few to train on; 253 are needed."
+    assert run.error == "Not enough price history to train: 10 sessions, 253 needed."
 
 
 def test_other_errors_are_stored_by_class_name_only() -> None:

@@ -44,7 +44,7 @@ class StockListRow:
     latest: LatestPrice | None
     forecast: Forecast | None
     spark: Sparkline | None
-    reach: IntervalBar | None
+    risk_bar: IntervalBar | None
 
     @property
     def expected_change(self) -> Decimal | None:
@@ -226,7 +226,7 @@ def _list_row(
 ) -> StockListRow:
     shown = [float(close) for close in closes[-SPARK_SESSIONS:]]
     span = span_of(forecast)
-    reach = (
-        move_bar(span, float(forecast.last_price), reach=widest) if span and forecast and forecast.last_price else None
+    risk_bar = (
+        move_bar(span, float(forecast.last_price), scale=widest) if span and forecast and forecast.last_price else None
     )
-    return StockListRow(instrument, latest, forecast, sparkline(shown, span), reach)
+    return StockListRow(instrument, latest, forecast, sparkline(shown, span), risk_bar)

@@ -1,4 +1,4 @@
-"""How figures are written on pages: money by tick and currency, shares as percent, names of exchanges and sources."""
+"""Template filters that format prices, percentages, horizons, dates, exchanges and sources."""
 
 import json
 from collections.abc import Mapping
@@ -15,26 +15,25 @@ from predictions.models import Forecast
 
 register = template.Library()
 
-NOTHING = "\N{EN DASH}"
+NO_VALUE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
-# A figure and its sign of percent stay on one line.
-PERCENT = "\N{NO-BREAK SPACE}%"
 CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 EXCHANGES = {"XNYS": "NYSE", "XNAS": "Nasdaq", "XHKG": "Hong Kong", "XLON": "London", "XETR": "Xetra", "XTKS": "Tokyo"}
 SOURCES = {"sample": "sample data", "yahoo": "Yahoo Finance", "alpha_vantage": "Alpha Vantage"}
 SIGNAL_MEANINGS = {
-    "rise": "A rise is expected more often than usual.",
-    "lag": "Expected to lag the other stocks here. That is not a forecast of a fall.",
-    "risk": "The risk of a large move, either way, is high.",
+    "rise": "More likely to rise than usual.",
+    "lag": "Expected to underperform the other stocks. The price may still rise.",
+    "risk": "High risk of a large move, up or down.",
 }
+HORIZON_NAMES = {1: "1 day", 5: "1 week (5 days)", 10: "2 weeks", 20: "1 month"}
 RISK_STEPS = {"low": 1, "normal": 2, "elevated": 3, "high": 4}
 
 
 @register.filter
 def price(value: Decimal | None, instrument: Instrument) -> str:
-    """A price rounded to the instrument's tick, with its currency: $175.20, 175.20 CHF."""
+    """Return a price rounded to the instrument's tick, with its currency: $175.20, 175.20 CHF."""
     if value is None:
-        return NOTHING
+        return NO_VALUE
     steps = (Decimal(value) / instrument.tick).quantize(Decimal(1), rounding=ROUND_HALF_EVEN)
     figure = f"{steps * instrument.tick:,.{tick_decimals(instrument)}f}"
     return money_pattern(instrument).replace("#", figure)
@@ -42,144 +41,144 @@ def price(value: Decimal | None, instrument: Instrument) -> str:
 
 @register.filter
 def money_pattern(instrument: Instrument) -> str:
-    """How a price of this instrument is written, with # for the figure: $#, # CHF."""
+    """Return the instrument's price format with # for the figure: $#, # CHF."""
     sign = CURRENCY_SIGNS.get(instrument.currency)
     return f"{sign}#" if sign else f"# {instrument.currency}"
 
 
 @register.filter
 def tick_decimals(instrument: Instrument) -> int:
-    """How many decimals a price of this instrument has: 2 for a tick of 0.01 or 0.05."""
+    """Return the number of decimals of the instrument's prices: 2 for a tick of 0.01 or 0.05."""
     exponent = instrument.tick.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 2
 
 
 @register.filter
 def plain_figure(value: float, decimals: int) -> str:
-    """A figure without its unit, for columns that name it once: 1,234.50."""
+    """Return a figure without its unit, for a column whose heading names the unit: 1,234.50."""
     return f"{value:,.{decimals}f}"
 
 
 @register.filter
 def column_name(name: str) -> str:
-    """The heading of a column: Adjusted close."""
+    """Return a column heading: Adjusted close."""
     return name.replace("_", " ").capitalize()
 
 
 @register.filter
 def percent(share: Decimal | float | None, decimals: int = 0) -> str:
-    """A share in 0..1 as percent: 56 %."""
-    return NOTHING if share is None else f"{100 * float(share):.{decimals}f}{PERCENT}"
+    """Return a share in 0..1 as a percentage: 56%."""
+    return NO_VALUE if share is None else f"{100 * float(share):.{decimals}f}%"
 
 
 @register.filter
-def decimals(figure: float | None, digits: int = 3) -> str:
-    """A figure with so many decimals: 0.2471."""
-    return NOTHING if figure is None else f"{figure:.{digits}f}"
+def decimals(figure: float | None, places: int = 3) -> str:
+    """Return a figure with `places` decimals: 0.2471."""
+    return NO_VALUE if figure is None else f"{figure:.{places}f}"
 
 
 @register.filter
 def at(figures: Mapping[str, Any], name: str) -> Any:
-    """What stands under a name that a template cannot write, such as a level."""
+    """Return the value under a key that template syntax does not allow, such as "95"."""
     return figures.get(name)
 
 
 @register.filter
-def from_top(place: float) -> str:
-    """A place counted from the bottom of a chart of 100, as it is counted from its top."""
-    return f"{100 - place:.2f}"
+def from_top(position: float) -> str:
+    """Return a position measured from the bottom of a chart of height 100 as measured from its top."""
+    return f"{100 - position:.2f}"
 
 
 @register.filter
 def dot_step(size: float) -> int:
-    """Which of three sizes a dot of so many pixels has."""
+    """Return the CSS size class, 1 to 3, of a dot of `size` pixels."""
     return 1 if size < 8 else 2 if size < 13 else 3
 
 
 @register.filter
-def in_hundred(share: Decimal | float | None) -> str:
-    """A share in 0..1 as a natural frequency: 56 for "56 times in 100"."""
-    return NOTHING if share is None else f"{100 * float(share):.0f}"
-
-
-@register.filter
 def signed_percent(ratio: Decimal | float | None) -> str:
-    """A change with its sign: +0.74 %, and 0.00 % without one."""
+    """Return a change with its sign, +0.74%; a change that rounds to 0.00% has no sign."""
     if ratio is None:
-        return NOTHING
-    figure = f"{abs(100 * float(ratio)):.2f}{PERCENT}"
-    return figure if figure == f"0.00{PERCENT}" else f"{'+' if ratio > 0 else MINUS}{figure}"
+        return NO_VALUE
+    figure = f"{abs(100 * float(ratio)):.2f}%"
+    return figure if figure == "0.00%" else f"{'+' if ratio > 0 else MINUS}{figure}"
 
 
 @register.filter
 def direction(ratio: Decimal | float | None) -> str:
-    """`up`, `down` or `flat`, as the change is written."""
-    written = signed_percent(ratio)
-    return {"+": "up", MINUS: "down"}.get(written[0], "flat")
+    """Return `up`, `down` or `flat` for a change, after rounding."""
+    formatted = signed_percent(ratio)
+    return {"+": "up", MINUS: "down"}.get(formatted[0], "flat")
 
 
 @register.filter
 def svg(share: Decimal | float | None) -> str:
-    """A share in 0..1 as a position on a line of 100."""
+    """Return a share in 0..1 as an SVG coordinate in 0..100."""
     return f"{100 * float(share or 0):.2f}"
 
 
 @register.filter
-def sessions(count: int) -> str:
-    """A number of sessions in words: 1 session, 5 sessions."""
-    return f"{count} session{'' if count == 1 else 's'}"
+def trading_days(count: int) -> str:
+    """Return a number of trading days: 1 trading day, 5 trading days."""
+    return f"{count} trading day{'' if count == 1 else 's'}"
+
+
+@register.filter
+def horizon_name(horizon_sessions: int) -> str:
+    """Return the name of a forecast horizon: 1 week for 5 trading days."""
+    return HORIZON_NAMES.get(horizon_sessions, trading_days(horizon_sessions))
 
 
 @register.filter
 def day(value: Any) -> str:
-    """A session's date: Thu 21 Sep 2023."""
-    return f"{value:%a} {value.day} {value:%b %Y}" if value else NOTHING
+    """Return a date: Thu 21 Sep 2023."""
+    return f"{value:%a} {value.day} {value:%b %Y}" if value else NO_VALUE
 
 
 @register.filter
 def exchange(mic: str) -> str:
-    """The name people use for an exchange."""
+    """Return the common name of an exchange."""
     return EXCHANGES.get(mic, mic)
 
 
 @register.filter
 def source(name: str) -> str:
-    """The name people use for a data source."""
+    """Return the display name of a data source."""
     return SOURCES.get(name, name)
 
 
 @register.simple_tag
 def source_names() -> str:
-    """The names people use for data sources, for scripts."""
+    """Return the display names of all data sources as JSON, for scripts."""
     return json.dumps(SOURCES)
 
 
 @register.filter
 def zone(mic: str) -> str:
-    """The name of the exchange's time zone."""
+    """Return the name of the exchange's time zone."""
     return zone_of(mic).key
 
 
 @register.filter
 def exchange_time(latest: LatestPrice) -> str:
-    """When a price was traded by the clock of its exchange: 10:32 EDT."""
+    """Return the time of a price in the exchange's time zone: 10:32 EDT."""
     return f"{latest.as_of.astimezone(zone_of(latest.instrument.mic)):%H:%M %Z}"
 
 
 @register.filter
-def meaning(forecast: Forecast) -> str:
-    """What a signal means, in one sentence; nothing for HOLD."""
+def signal_explanation(forecast: Forecast) -> str:
+    """Return the meaning of a BUY or SELL signal in one sentence; empty for HOLD."""
     return SIGNAL_MEANINGS.get(forecast.signal_meaning, "")
 
 
 @register.filter
 def risk_step(level: str) -> int:
-    """How many of the meter's four steps are filled."""
+    """Return the number of filled steps, 0 to 4, of the risk meter."""
     return RISK_STEPS.get(level, 0)
 
 
 @register.filter
-def bar(forecast: Forecast) -> IntervalBar | None:
-    """The interval bar of an issued forecast."""
+def forecast_interval_bar(forecast: Forecast) -> IntervalBar | None:
+    """Return the interval bar of an issued forecast; None for an abstention."""
     span = span_of(forecast)
     return interval_bar(span, float(forecast.last_price)) if span and forecast.last_price is not None else None

@@ -1,4 +1,4 @@
-"""What figures amount to, in plain words: whether a model adds anything, and by how much."""
+"""Template filters that put figures into words: verdicts, risk levels and drivers of a forecast."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,71 +14,71 @@ register = template.Library()
 SMALLEST_EDGE = 0.01
 SMALLEST_LEAD = 0.02
 NO_EDGE = "no proven edge"
-EARNED_NOTHING = (
-    "On past sessions its strongest calls did not clearly beat the other stocks of the same day. "
-    "Until they do, it says HOLD."
+NO_EDGE_EXPLANATION = (
+    "In tests, its strongest signals did not clearly beat the other stocks on the same days. "
+    "Until they do, it shows HOLD."
 )
-RISK_WORDS = {
+RISK_DESCRIPTIONS = {
     "low": "large moves are less likely than usual for these stocks",
     "normal": "large moves are about as likely as usual for these stocks",
-    "elevated": "large moves are likelier than usual for these stocks",
-    "high": "a large move is among the likeliest there have been",
+    "elevated": "large moves are more likely than usual for these stocks",
+    "high": "the risk of a large move is among the highest on record",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
-    """One driver of a forecast: what it is, which way it pushes, and by how many points of chance, as it is written."""
+class DriverEffect:
+    """One driver of a forecast with its effect on the probability, in percentage points."""
 
-    words: str
+    description: str
     direction: str
-    written: str
+    formatted_points: str
     points: float
 
 
 @register.filter
 def adds_nothing(forecast: Forecast) -> bool:
-    """Whether the chance of a rise is the usual one, to within a point."""
+    """Return whether the chance of a rise equals the base rate to within one percentage point."""
     if forecast.probability_up is None or forecast.base_rate_up is None:
         return True
     return abs(float(forecast.probability_up) - float(forecast.base_rate_up)) < SMALLEST_EDGE
 
 
 @register.filter
-def why_no_call(forecast: Forecast) -> str:
-    """What `no proven edge` means, in a sentence; nothing for another reason."""
-    return EARNED_NOTHING if forecast.signal_reason.lower().startswith(NO_EDGE) else ""
+def why_hold(forecast: Forecast) -> str:
+    """Return an explanation of `no proven edge`; empty for another reason."""
+    return NO_EDGE_EXPLANATION if forecast.signal_reason.lower().startswith(NO_EDGE) else ""
 
 
 @register.filter
 def direction_verdict(holdout: Mapping[str, Any]) -> str:
-    """How the share of right directions compares with always saying “up”: better, no better or worse."""
+    """Return how the direction accuracy compares with always saying “up”, as words before that phrase."""
     lead = holdout["accuracy"] - holdout["base_rate"]
     if lead >= SMALLEST_LEAD:
-        return "better"
-    return "worse" if lead <= -SMALLEST_LEAD else "no better"
+        return "better than"
+    return "worse than" if lead <= -SMALLEST_LEAD else "no better than"
 
 
 @register.filter
-def pushes(forecast: Forecast) -> list[Push]:
-    """The drivers with their effect in points of chance: the change in log odds times p (1 - p), to first order."""
-    chance = float(forecast.probability_up or 0)
-    return [_push(driver, 100 * float(driver["contribution"]) * chance * (1 - chance)) for driver in forecast.drivers]
+def driver_effects(forecast: Forecast) -> list[DriverEffect]:
+    """Return the drivers with their effect in percentage points, to first order: log odds times p (1 - p)."""
+    p = float(forecast.probability_up or 0)
+    return [_driver_effect(driver, 100 * float(driver["contribution"]) * p * (1 - p)) for driver in forecast.drivers]
 
 
 @register.filter
-def strongest(found: list[Push]) -> float:
-    """The largest effect of them all, in points."""
-    return max((abs(push.points) for push in found), default=0.0)
+def strongest(effects: list[DriverEffect]) -> float:
+    """Return the size of the largest effect, in percentage points."""
+    return max((abs(effect.points) for effect in effects), default=0.0)
 
 
 @register.filter
-def risk_words(level: str) -> str:
-    """What a level of the risk meter means."""
-    return RISK_WORDS.get(level, "")
+def risk_description(level: str) -> str:
+    """Return the meaning of a risk level."""
+    return RISK_DESCRIPTIONS.get(level, "")
 
 
-def _push(driver: Mapping[str, Any], points: float) -> Push:
+def _driver_effect(driver: Mapping[str, Any], points: float) -> DriverEffect:
     size = f"{abs(points):.1f}"
-    written = "less than 0.1" if size == "0.0" else f"{'+' if points > 0 else MINUS}{size}"
-    return Push(driver["words"], driver["direction"], written, points)
+    formatted = "less than 0.1" if size == "0.0" else f"{'+' if points > 0 else MINUS}{size}"
+    return DriverEffect(driver["words"], driver["direction"], formatted, points)

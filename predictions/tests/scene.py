@@ -89,7 +89,7 @@ def issued_forecast(stock: Instrument, version: ModelVersion, horizon: int, **fi
         "probability_beats_median": Decimal("0.5"),
         "signal": Forecast.Signal.BUY if horizon == 5 else Forecast.Signal.HOLD,
         "signal_meaning": "rise" if horizon == 5 else "",
-        "signal_reason": "The chance of a rise is 4 points above usual." if horizon == 5 else "No demonstrated edge.",
+        "signal_reason": "The chance of a rise is 4 points above usual." if horizon == 5 else "No proven edge.",
         "confidence": Decimal("0.58"),
         "lower_80": times("0.97"),
         "upper_80": times("1.07"),

@@ -139,7 +139,7 @@ def test_a_question_that_cannot_be_meant_is_refused(client: Client, body: dict[s
 @pytest.mark.parametrize("body", [b'{"symbols":', b"\xff\xfe", b'{"symbols": [], "horizon": NaN}', b"[" * 9_000])
 def test_a_body_that_cannot_be_read_is_called_that(client: Client, body: bytes) -> None:
     answer = client.post(ADDRESS, body, content_type="application/json")
-    assert (answer.status_code, answer.json()["title"]) == (400, "The request cannot be read")
+    assert (answer.status_code, answer.json()["title"]) == (400, "Malformed request")
     assert "RateLimit" in answer
 
 
@@ -214,8 +214,8 @@ def test_many_symbols_become_a_job_that_is_answered_page_by_page(
         assert process_piece(piece_pk=second, now=now)
     page = client.get(answer["Location"], {"page": 2}).json()
     assert (page["status"], page["done"], page["problems"], page["next_page"]) == ("running", 6, 6, None)
-    assert page["predictions"][-1]["problem"]["title"] == "Not a symbol"
-    assert page["predictions"][0]["problem"]["title"] == "No such symbol"
+    assert page["predictions"][-1]["problem"]["title"] == "Invalid symbol"
+    assert page["predictions"][0]["problem"]["title"] == "Unknown symbol"
 
     with django_capture_on_commit_callbacks(execute=True):
         assert process_piece(piece_pk=first, now=now)
@@ -246,7 +246,7 @@ def test_the_same_key_opens_no_second_job(client: Client, ada: User, stored_fore
     assert (again.json(), again["Location"]) == (first.json(), first["Location"])
     assert ("Idempotency-Replayed" in first, again["Idempotency-Replayed"]) == (False, "true")
     other = send_with_key(client, words(61), "a-key")
-    assert (other.status_code, other.json()["title"]) == (422, "The key belongs to another call")
+    assert (other.status_code, other.json()["title"]) == (422, "Idempotency key reused")
     assert send_with_key(client, words(60), "b-key").json()["id"] != first.json()["id"]
 
 
@@ -350,7 +350,7 @@ def test_what_is_done_cannot_be_cancelled(client: Client, ada: User, stored_fore
     job = open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
     process_piece(piece_pk=job.pieces.get().pk, now=clock.now())
     answer = client.delete(reverse("predictions-api:batch-job", args=(job.pk,)))
-    assert (answer.status_code, answer.json()["title"]) == (409, "The batch is done")
+    assert (answer.status_code, answer.json()["title"]) == (409, "Batch already finished")
 
 
 @pytest.mark.parametrize("key", ["nothing", "7b1c2f3e-5d6a-4b7c-8d9e-0f1a2b3c4d5e"])
@@ -359,7 +359,7 @@ def test_other_peoples_jobs_and_those_that_never_were_are_not_found(client: Clie
     theirs = open_batch(owner_id=other.pk, words=["AAPL"], horizon=5, now=clock.now())
     for address in (reverse("predictions-api:batch-job", args=(one,)) for one in (key, theirs.pk)):
         for answer in (client.get(address), client.delete(address)):
-            assert (answer.status_code, answer.json()["title"]) == (404, "No such batch")
+            assert (answer.status_code, answer.json()["title"]) == (404, "Unknown batch")
     theirs.refresh_from_db()
     assert theirs.state == "waiting"
 

@@ -113,6 +113,6 @@ def test_moves_are_drawn_on_one_scale_around_the_last_price() -> None:
     # From 100 to 95..115: -5 to +15 %. On a line of -20 to +20 %: 50 + 50 * m / .2 = 37.5, 87.5; 100 -> 50, 110 -> 75.
     assert largest_move(SPAN, 100.0) == pytest.approx(0.15)
     assert largest_move(SPAN, 120.0) == pytest.approx(25 / 120)
-    bar = move_bar(SPAN, 100.0, reach=0.2)
+    bar = move_bar(SPAN, 100.0, scale=0.2)
     assert (bar.start_95, bar.width_95, bar.start_80, bar.width_80) == (37.5, 50.0, 50.0, 25.0)
     assert (bar.forecast, bar.last) == (62.5, 50.0)

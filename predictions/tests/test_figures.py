@@ -30,17 +30,16 @@ def test_what_is_missing_is_a_dash() -> None:
     assert figures.price(None, Instrument()) == dash
     assert figures.percent(None) == dash
     assert figures.signed_percent(None) == dash
-    assert figures.in_hundred(None) == dash
     assert figures.day(None) == dash
 
 
 @pytest.mark.parametrize(
     ("ratio", "written", "direction"),
     [
-        (Decimal("0.02"), "+2.00\N{NO-BREAK SPACE}%", "up"),
-        (Decimal("-0.00894"), "\N{MINUS SIGN}0.89\N{NO-BREAK SPACE}%", "down"),
-        (Decimal("0.00004"), "0.00\N{NO-BREAK SPACE}%", "flat"),
-        (Decimal("-0.00004"), "0.00\N{NO-BREAK SPACE}%", "flat"),
+        (Decimal("0.02"), "+2.00%", "up"),
+        (Decimal("-0.00894"), "\N{MINUS SIGN}0.89%", "down"),
+        (Decimal("0.00004"), "0.00%", "flat"),
+        (Decimal("-0.00004"), "0.00%", "flat"),
     ],
 )
 def test_changes_carry_their_sign(ratio: Decimal, written: str, direction: str) -> None:
@@ -48,20 +47,26 @@ def test_changes_carry_their_sign(ratio: Decimal, written: str, direction: str) 
     assert figures.direction(ratio) == direction
 
 
-def test_shares_are_percent_and_natural_frequencies() -> None:
-    assert figures.percent(Decimal("0.5826")) == "58\N{NO-BREAK SPACE}%"
-    assert figures.percent(0.5826, 1) == "58.3\N{NO-BREAK SPACE}%"
-    assert figures.in_hundred(Decimal("0.5826")) == "58"
+def test_shares_are_percentages() -> None:
+    assert figures.percent(Decimal("0.5826")) == "58%"
+    assert figures.percent(0.5826, 1) == "58.3%"
     assert figures.svg(Decimal("0.5826")) == "58.26"
 
 
-def test_sessions_are_counted_in_words() -> None:
-    assert [figures.sessions(count) for count in (1, 5)] == ["1 session", "5 sessions"]
+def test_horizons_have_names_and_trading_days_a_plural() -> None:
+    assert [figures.trading_days(count) for count in (1, 5)] == ["1 trading day", "5 trading days"]
+    assert [figures.horizon_name(horizon) for horizon in (1, 5, 10, 20, 3)] == [
+        "1 day",
+        "1 week (5 days)",
+        "2 weeks",
+        "1 month",
+        "3 trading days",
+    ]
 
 
-def test_names_people_use() -> None:
+def test_exchanges_and_sources_have_display_names() -> None:
     assert [figures.exchange("XNYS"), figures.exchange("XWBO")] == ["NYSE", "XWBO"]
     assert [figures.source("sample"), figures.source("other")] == ["sample data", "other"]
     assert [figures.risk_step(level) for level in ("low", "normal", "elevated", "high", "")] == [1, 2, 3, 4, 0]
-    assert "not a forecast of a fall" in figures.meaning(Forecast(signal="SELL", signal_meaning="lag"))
-    assert figures.meaning(Forecast(signal="HOLD")) == ""
+    assert "The price may still rise." in figures.signal_explanation(Forecast(signal="SELL", signal_meaning="lag"))
+    assert figures.signal_explanation(Forecast(signal="HOLD")) == ""

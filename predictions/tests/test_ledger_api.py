@@ -210,7 +210,7 @@ def test_an_altered_export_is_found_without_this_software(client: Client, rows: 
     assert len(altered) == 4
 
 
-@pytest.mark.parametrize("received", ["[]", "{}", '{"title": "Too many calls"}', '{"count": "5"}'])
+@pytest.mark.parametrize("received", ["[]", "{}", '{"title": "Rate limit exceeded"}', '{"count": "5"}'])
 def test_a_file_that_is_no_head_proves_nothing(export: Path, received: str) -> None:
     head = export.with_name("head.json")
     head.write_text(received)

@@ -1,4 +1,4 @@
-"""The pages: what stands on them, what they say when something is missing, how many queries they take."""
+"""The stock pages: their content, empty states and number of queries."""
 
 import re
 from decimal import Decimal
@@ -46,17 +46,18 @@ def text_of(client: Client, path: str, status: int = 200) -> str:
 
 def test_home_answers_for_every_stock(client: Client, shown: Scene) -> None:
     text = text_of(client, "/")
-    # AAPL closed at 100 (3 % wave: sin 0 = 0); forecast +2 %, 80 % range -3 to +7 %.
+    # AAPL closed at 100 (3% wave: sin 0 = 0); forecast +2%, 80% range -3% to +7%.
     assert "AAPL Apple Inc." in text
     assert "$100.00" in text
     assert "$102.00" in text
     assert "$97.00 to $107.00" in text
-    assert text.count("58 % up; usual 54 %") == 3
+    assert text.count("58% chance of rising (typical: 54%)") == 3
     assert text.count("BUY The chance of a rise is 4 points above usual.") == 3
     assert "Thu 28 Sep 2023" in text
     assert (
-        "On 1,482 held-out forecasts: direction 54.8 % right (always “up”: 54.6 %, so no better); larger swings or "
-        "smaller 66.1 % right (always “larger”: 50.2 %); the 95 % range held 95.1 % ." in text
+        "Tested on 1,482 forecasts the model never saw: 95% ranges contained 95.1% of prices. Rising or falling "
+        "volatility: 66.1% correct (guessing: 50.2%). Direction: 54.8% correct, no better than always saying “up” "
+        "(54.6%)." in text
     )
     assert "NYSE close Thu 21 Sep 2023 sample data model v1" in text
 
@@ -64,8 +65,8 @@ def test_home_answers_for_every_stock(client: Client, shown: Scene) -> None:
 def test_home_shows_the_requested_horizon(client: Client, shown: Scene) -> None:
     text = text_of(client, "/?horizon=20")
     assert "Thu 19 Oct 2023" in text
-    assert "no call Too little history: 90 sessions, 252 are needed." in text
-    assert text.count("HOLD No demonstrated edge.") == 2
+    assert "no forecast Too little history: 90 sessions, 252 are needed." in text
+    assert text.count("HOLD No proven edge.") == 2
 
 
 @pytest.mark.parametrize("horizon", ["7", "05", "", "5; drop"])
@@ -111,7 +112,7 @@ def test_home_without_a_model_still_shows_prices(client: Client) -> None:
 def test_home_before_the_first_publication_says_so(client: Client) -> None:
     stocks_with_bars()
     trained()
-    assert "Nothing is published yet" in text_of(client, "/")
+    assert "No forecasts published yet" in text_of(client, "/")
 
 
 def test_forecasts_of_other_versions_and_kinds_are_not_shown(client: Client, shown: Scene) -> None:
@@ -126,55 +127,57 @@ def test_forecasts_of_other_versions_and_kinds_are_not_shown(client: Client, sho
 
 def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None:
     text = text_of(client, "/stocks/AAPL?horizon=5")
-    assert "What do we expect by Thu 28 Sep 2023? $102.00 ▲ +2.00 %" in text
-    assert "$97.00 to $107.00 8 times in 10 (95 in 100: $94.00 to $110.00)" in text
-    assert "58 % up; usual 54 %" in text
-    assert "Higher 58 times in 100; these stocks usually rise 54 times in 100." in text
+    assert "Forecast for Thu 28 Sep 2023 $102.00 ▲ +2.00%" in text
+    assert "$97.00 to $107.00 80% range (95% range: $94.00 to $110.00)" in text
+    assert "58% chance of rising (typical: 54% )" in text
+    assert "58% chance of rising; these stocks rise 54% of the time." in text
     assert "BUY The chance of a rise is 4 points above usual." in text
-    assert "A rise is expected more often than usual." in text
-    assert "Not enough evidence yet: 0 of about 300 live forecasts scored." in text
-    assert "Direction right 54.8 % always “up”: 54.6 %" in text
-    assert "A move of more than 5 %, either way 21 %" in text
+    assert "More likely to rise than usual." in text
+    assert "Not enough evidence yet: 0 of the roughly 300 scored live forecasts needed." in text
+    assert "Direction correct 54.8% baseline: always “up” 54.6%" in text
+    assert "Chance of moving more than 5% (up or down) 21%" in text
     # 0.02 and -0.01 in log odds at P = .58: times .58 * .42 = .2436, so 0.49 and 0.24 points.
-    assert "Fell over the last week speaks for a rise +0.5" in text
-    assert "Restless of late speaks for a fall \N{MINUS SIGN}0.2" in text
+    assert "Fell over the last week: raises the probability +0.5" in text
+    assert "Restless of late: lowers the probability \N{MINUS SIGN}0.2" in text
     assert "not investment advice" in text
 
 
-def test_a_base_rate_probability_and_a_hold_are_explained(client: Client, shown: Scene) -> None:
-    usual = {"probability_up": Decimal("0.544"), "drivers": [], "signal": "HOLD", "signal_meaning": ""}
+def test_a_forecast_at_the_base_rate_and_a_hold_are_explained(client: Client, shown: Scene) -> None:
+    at_base_rate = {"probability_up": Decimal("0.544"), "drivers": [], "signal": "HOLD", "signal_meaning": ""}
     later = ORIGIN.replace(day=22)
-    issued_forecast(shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no proven edge", **usual)
+    issued_forecast(
+        shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no proven edge", **at_base_rate
+    )
     text = text_of(client, "/stocks/AAPL")
-    assert "The usual rate: on direction the model adds nothing here" in text
-    assert "HOLD No proven edge On past sessions its strongest calls did not clearly beat" in text
-    assert "Nothing stands out: the forecast stays with the usual rate." in text
-    assert "Higher 54 times" not in text
+    assert "Same as the base rate: the model has no view on direction here" in text
+    assert "HOLD No proven edge In tests, its strongest signals did not clearly beat" in text
+    assert "No factor stands out; the forecast equals the base rate." in text
+    assert "of the time" not in text
 
 
-def test_forecasts_of_the_previous_champion_are_labelled(client: Client, shown: Scene) -> None:
+def test_forecasts_of_the_previous_version_are_marked(client: Client, shown: Scene) -> None:
     ModelVersion.objects.filter(pk=shown.version.pk).update(stage=ModelVersion.Stage.RETIRED)
     trained("v2")
     for path in ("/", "/stocks/AAPL"):
         text = text_of(client, path)
-        assert "A new model is taking over. v2 has not spoken yet; this is what v1 said before it." in text
-        assert "sample data model v1 made" in text
-    assert "taking over" not in text_of(client, "/stocks/BRK.B?horizon=20").split("All four")[1]
+        assert "A new model (v2) is being rolled out. These forecasts are still from v1." in text
+        assert "sample data model v1 published" in text
+    assert "rolled out" not in text_of(client, "/stocks/BRK.B?horizon=20").split("All horizons")[1]
 
 
 def test_the_numbers_of_all_horizons_stand_in_a_table(client: Client, shown: Scene) -> None:
     text = text_of(client, "/stocks/BRK.B")
-    table = text.split("All four horizons in numbers")[1]
+    table = text.split("All horizons")[1]
     days = [table.index(day) for day in ("Fri 22 Sep 2023", "Thu 28 Sep 2023", "Thu 5 Oct 2023", "Thu 19 Oct 2023")]
     assert days == sorted(days)
-    assert "$180.00 \N{EN DASH} $230.00 58.0 % (54.0 %)" in table
+    assert "$180.00 \N{EN DASH} $230.00 58.0% (54.0%)" in table
     assert "Too little history" in table[days[3] :]
 
 
 def test_an_abstention_gives_reasons_and_no_number(client: Client, shown: Scene) -> None:
-    text = text_of(client, "/stocks/BRK.B?horizon=20").split("All four horizons")[0]
-    assert "no call We make no forecast here, and give no number, because: Too little history" in text
-    assert "times in 100" not in text
+    text = text_of(client, "/stocks/BRK.B?horizon=20").split("All horizons")[0]
+    assert "no forecast There is no forecast for this stock and horizon, because: Too little history" in text
+    assert "(95% range:" not in text
 
 
 def test_stock_takes_a_fixed_number_of_queries(
@@ -209,8 +212,8 @@ def test_a_record_needs_enough_forecasts(client: Client, shown: Scene) -> None:
     update_accuracy(now=NOW)
     text = text_of(client, "/stocks/AAPL")
     assert (
-        "Not enough evidence yet: 1 of about 300 live forecasts scored. Right in 100.0 %; always "
-        "saying “up”: 100.0 %. The 95 % range held 100.0 %. This stock alone: right in 100 % of 1;" in text
+        "Not enough evidence yet: 1 of the roughly 300 scored live forecasts needed. Direction correct: 100.0% "
+        "(always “up”: 100.0%). Inside the 95% range: 100.0%. This stock alone: 100% of 1 correct" in text
     )
 
 
@@ -221,15 +224,18 @@ def test_a_record_counts_first_outcomes_of_this_horizon_only(client: Client, sho
     record_outcome(shown.forecasts["AAPL", 10], right=True)
     update_accuracy(now=NOW)
     text = text_of(client, "/stocks/AAPL?horizon=5")
-    assert "2 of about 300 live forecasts scored. Right in 50.0 %;" in text
-    assert "This stock alone: right in 0 % of 1;" in text
+    assert "2 of the roughly 300 scored live forecasts needed. Direction correct: 50.0%" in text
+    assert "This stock alone: 0% of 1 correct" in text
 
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
-        ("skill", "Better than always saying “up” over 3,000 live forecasts of all stocks. Right in 60.0 %;"),
-        ("no skill", "No skill on direction over 3,000 live forecasts of all stocks. Right in 60.0 %;"),
+        ("skill", "Better than always saying “up” over 3,000 live forecasts of all stocks. Direction correct: 60.0%"),
+        (
+            "no skill",
+            "No better than always saying “up” over 3,000 live forecasts of all stocks. Direction correct: 60.0%",
+        ),
     ],
 )
 def test_a_verdict_is_shown_in_plain_words(client: Client, shown: Scene, verdict: str, words: str) -> None:
@@ -248,7 +254,9 @@ def test_a_stock_without_prices_says_so(client: Client) -> None:
 def test_old_prices_carry_a_ribbon(client: Client, shown: Scene) -> None:
     for path in ("/", "/stocks/AAPL"):
         text = text_of(client, path)
-        assert "Old prices. They end with the NYSE close of Thu 21 Sep 2023 (sample data)" in text
+        assert (
+            "Prices are out of date. The latest is the NYSE close of Thu 21 Sep 2023 (sample data); forecasts" in text
+        )
 
 
 def test_chart_arrays_hold_bars_sessions_cone_and_past(

@@ -53,6 +53,6 @@ def test_a_bin_with_more_forecasts_is_larger_and_agreement_lies_on_the_diagonal(
 
 def test_coverage_begins_at_a_half() -> None:
     lines = coverage_lines({"80": 0.8, "95": 0.4, "99": 1.0})
-    assert [(line.level, line.coverage_position, line.target_position) for line in lines] == [
+    assert [(line.level, line.actual_x, line.target_x) for line in lines] == [
         (80, 60.0, 60.0), (95, 0.0, 90.0), (99, 100.0, 98.0)
     ]  # fmt: skip

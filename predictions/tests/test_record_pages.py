@@ -1,4 +1,4 @@
-"""The pages of the record and of the models: figures, verdicts in words, misses beside hits, what an empty one says."""
+"""The track record and model pages: figures, verdicts in words, hits and misses, empty states."""
 
 import re
 from datetime import timedelta
@@ -37,56 +37,59 @@ def scored(shown: Scene) -> None:
 def test_the_record_tells_right_and_wrong_beside_always_up(client: Client, shown: Scene) -> None:
     scored(shown)
     text = text_of(client, "/record")
-    assert "How good have we been? Live forecasts: stored before their session came" in text
-    assert "Not enough evidence yet 3 of about 300 forecasts scored" in text
-    assert "Right 66.7 % Always “up” 66.7 % Right forecasts 2 Wrong forecasts 1" in text
-    assert "BUY calls right (0 of them) " in text
-    right, wrong = text.split("Last right")[1].split("Last wrong")
-    assert "BRK.B by Thu 28 Sep 2023: said 58 % up; it rose." in right
-    assert "NVDA by Thu 28 Sep 2023: said 58 % up; it did not rise." in wrong.split("Last outside")[0]
+    assert "How accurate have we been? Live forecasts: recorded before the market opened, never changed." in text
+    assert "Not enough evidence yet 3 of the roughly 300 scored forecasts needed for a first verdict" in text
+    assert "Direction correct 66.7% Always “up” 66.7% Correct forecasts 2 Wrong forecasts 1" in text
+    assert "BUY signals correct (none yet) " in text
+    right, wrong = text.split("Recently correct")[1].split("Recently wrong")
+    assert "BRK.B , Thu 28 Sep 2023: predicted 58% up; rose." in right
+    assert "NVDA , Thu 28 Sep 2023: predicted 58% up; did not rise." in wrong.split("Latest misses")[0]
     by_stock = text.split("By stock")[1]
-    assert re.search(r"NVDA 1 0\.0 % 0\.0 % 100\.0 %", by_stock)
-    assert re.search(r"v1 3 66\.7 % 66\.7 % 100\.0 %", by_stock)
+    assert re.search(r"NVDA 1 0\.0% 0\.0% 100\.0%", by_stock)
+    assert re.search(r"v1 3 66\.7% 66\.7% 100\.0%", by_stock)
 
 
-def test_overdue_forecasts_are_shown(client: Client, shown: Scene) -> None:
+def test_forecasts_without_a_closing_price_are_counted(client: Client, shown: Scene) -> None:
     scored(shown)
-    assert "Without a closing price" not in text_of(client, "/record")
+    assert "No closing price" not in text_of(client, "/record")
     for symbol in ("NVDA", "BRK.B"):
         gone = shown.forecasts[symbol, 1]
         PendingForecast.objects.create(forecast=gone, instrument=gone.instrument, target=gone.target)
-    overdue_text = "Without a closing price (delisted, or not traded that day; all horizons, in no figure here) 2"
-    assert overdue_text in text_of(client, "/record")
-    assert "Without a closing price" not in text_of(client, "/record?kind=hindcast")
+    row = "No closing price (delisted, or not traded that day; all horizons, not counted above) 2"
+    assert row in text_of(client, "/record")
+    assert "No closing price" not in text_of(client, "/record?kind=hindcast")
 
 
 def test_live_and_hindcast_are_separate(client: Client, shown: Scene) -> None:
     scored(shown)
     text = text_of(client, "/record?kind=hindcast")
-    assert "Hindcasts: told of the past by models that had not seen it." in text
-    assert "Right 100.0 % Always “up” 100.0 % Right forecasts 1 Wrong forecasts 0" in text
+    assert "Hindcasts: forecasts of past days by a model that had not seen them." in text
+    assert "Direction correct 100.0% Always “up” 100.0% Correct forecasts 1 Wrong forecasts 0" in text
     assert "AAPL" not in text
 
 
 @pytest.mark.parametrize(
-    "said_so", [("skill", "Yes More often than chance"), ("no skill", "No skill shown It said “up” every time")]
+    ("verdict", "words"),
+    [
+        ("skill", "Yes Significantly more accurate"),
+        ("no skill", "No better than always saying “up” It predicted “up” every time"),
+    ],
 )
-def test_the_verdict_stands_in_plain_words(client: Client, shown: Scene, no_skill_text: tuple[str, str]) -> None:
+def test_the_verdict_is_shown_in_plain_words(client: Client, shown: Scene, verdict: str, words: str) -> None:
     scored(shown)
-    verdict, words = no_skill_text
     from_all = {"instrument": None, "kind": "live", "horizon_sessions": 5, "window_days": 0, "model_version": None}
     AccuracySnapshot.objects.filter(**from_all).update(verdict=verdict)
     assert words in text_of(client, "/record")
 
 
 def test_an_empty_record_says_what_to_do(client: Client) -> None:
-    assert "No live forecast has been scored" in text_of(client, "/record")
+    assert "No live forecasts scored yet" in text_of(client, "/record")
     assert "python manage.py hindcast" in text_of(client, "/record?kind=hindcast")
     assert "python manage.py train" in text_of(client, "/models")
 
 
 def test_a_record_that_waits_says_until_when(client: Client, shown: Scene) -> None:
-    assert "The first one is scored with the close of Thu 28 Sep 2023." in text_of(client, "/record?kind=live")
+    assert "The first one is scored after the close of Thu 28 Sep 2023." in text_of(client, "/record?kind=live")
 
 
 @pytest.mark.parametrize("path", ["/record?horizon=3", "/record?kind=shadow", "/models?horizon=x", "/models/v99"])
@@ -113,25 +116,25 @@ def test_models_show_hold_out_and_live_figures_with_who_served(client: Client, s
     AliasChange.objects.create(alias="champion", version=shown.version, starts_at=NOW, reason="first model")
     text = text_of(client, "/models")
     assert (
-        "v1 Champion, learned up to Thu 21 Sep 2023 66.7 % 66.7 % 3 scored 100.0 % 100.0 % 1 scored 54.8 % 54.6 %"
+        "v1 Champion, trained on data to Thu 21 Sep 2023 66.7% 66.7% 3 scored 100.0% 100.0% 1 scored 54.8% 54.6%"
         in text
     )
     assert (
-        "v2 Candidate, learned up to Thu 21 Sep 2023 \N{EN DASH} \N{EN DASH} 54.8 % 54.6 % 1,482 forecasts never"
+        "v2 Candidate, trained on data to Thu 21 Sep 2023 \N{EN DASH} \N{EN DASH} 54.8% 54.6% 1,482 forecasts never"
         in text
     )
 
 
-def test_a_model_page_separates_hold_out_and_live_figures(client: Client, shown: Scene) -> None:
+def test_a_model_page_separates_hold_out_from_live_figures(client: Client, shown: Scene) -> None:
     scored(shown)
     AliasChange.objects.create(alias="champion", version=shown.version, starts_at=NOW, reason="first model")
     text = text_of(client, "/models/v1")
     assert "Model v1 Champion" in text
-    inside = text.split("On sessions kept away from it")[1].split("Live")[0]
-    assert "5 sessions 1,482 54.8 % 54.6 % 80.2 % 95.1 % 99.0 % 66.1 % 50.2 %" in inside
-    assert "5 sessions 3 66.7 % 66.7 % not enough evidence about 300 needed" in text.split("Live")[1]
-    assert "From 21 Sep 2023 22:05 UTC until now first model" in text
-    assert "Nothing it said has been scored yet" in text_of(client, f"/models/{trained('v2', 'candidate')}")
+    holdout = text.split("Hold-out test")[1].split("Live")[0]
+    assert "1 week (5 days) 1,482 54.8% 54.6% 80.2% 95.1% 99.0% 66.1% 50.2%" in holdout
+    assert "1 week (5 days) 3 66.7% 66.7% not enough evidence about 300 needed" in text.split("Live")[1]
+    assert "From 21 Sep 2023 22:05 UTC to now first model" in text
+    assert "None of its forecasts has been scored yet" in text_of(client, f"/models/{trained('v2', 'candidate')}")
 
 
 def test_the_pages_hold_nothing_inline_and_lead_to_one_another(client: Client, shown: Scene) -> None:

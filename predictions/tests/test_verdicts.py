@@ -17,32 +17,33 @@ def test_a_chance_within_a_point_of_the_usual_one_adds_nothing(chance: str, base
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "words"), [(0.567, "no better"), (0.586, "no better"), (0.588, "better"), (0.546, "worse")]
+    ("accuracy", "words"),
+    [(0.567, "no better than"), (0.586, "no better than"), (0.588, "better than"), (0.546, "worse than")],
 )
 def test_direction_is_compared_with_always_up_with_two_points_of_grace(accuracy: float, words: str) -> None:
     assert verdicts.direction_verdict({"accuracy": accuracy, "base_rate": 0.567}) == words
 
 
-def test_drivers_are_shown_in_percentage_points() -> None:
+def test_drivers_have_effects_in_percentage_points() -> None:
     drivers = [
         {"words": "a", "contribution": 0.08, "direction": "up"},
         {"words": "b", "contribution": -0.001, "direction": "down"},
         {"words": "c", "contribution": -0.04, "direction": "down"},
     ]
     # At P = .5 a change of x in log odds is x / 4 in chance: 2, 0.025 and 1 point.
-    pushes = verdicts.pushes(Forecast(probability_up=Decimal("0.5"), drivers=drivers))
-    assert [push.written for push in pushes] == ["+2.0", "less than 0.1", "\N{MINUS SIGN}1.0"]
-    assert verdicts.strongest(pushes) == pytest.approx(2.0)
+    effects = verdicts.driver_effects(Forecast(probability_up=Decimal("0.5"), drivers=drivers))
+    assert [effect.formatted_points for effect in effects] == ["+2.0", "less than 0.1", "\N{MINUS SIGN}1.0"]
+    assert verdicts.strongest(effects) == pytest.approx(2.0)
     assert verdicts.strongest([]) == 0.0
 
 
 def test_a_reason_is_explained_where_it_is_not_plain() -> None:
-    assert verdicts.why_no_call(Forecast(signal_reason="no proven edge")).endswith("Until they do, it says HOLD.")
-    assert verdicts.why_no_call(Forecast(signal_reason="one day ahead is too noisy for a signal")) == ""
+    assert verdicts.why_hold(Forecast(signal_reason="no proven edge")).endswith("Until they do, it shows HOLD.")
+    assert verdicts.why_hold(Forecast(signal_reason="one day ahead is too noisy for a signal")) == ""
 
 
 def test_every_level_of_risk_has_its_words() -> None:
-    words = [verdicts.risk_words(level) for level in ("low", "normal", "elevated", "high")]
+    words = [verdicts.risk_description(level) for level in ("low", "normal", "elevated", "high")]
     assert len(set(words)) == 4
     assert "" not in words
-    assert verdicts.risk_words("") == ""
+    assert verdicts.risk_description("") == ""

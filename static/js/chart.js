@@ -1,4 +1,4 @@
-// Draws the price chart of a stock's page from the arrays that the server gives.
+// Draws the price chart of a stock page from the server's arrays.
 (() => {
   const TOKENS = {
     ink: "--ink",
@@ -12,10 +12,10 @@
     forecast80: "--forecast-80",
     forecast95: "--forecast-95",
   };
-  const ROOM_AFTER = 2;
-  const SPOKEN = { live: "forecast on", hindcast: "hindcast as of" };
+  const BARS_AFTER_CONE = 2;
+  const KIND_LABELS = { live: "forecast from", hindcast: "backtest forecast from" };
 
-  // The tokens as the browser resolves them for the current theme.
+  // Resolves the colour tokens for the current theme.
   function readColours() {
     const probe = document.createElement("span");
     document.body.append(probe);
@@ -77,28 +77,28 @@
     weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC",
   });
 
-  // A session as the page writes it: Thu 21 Sep 2023.
+  // Formats a date as the server does: Thu 21 Sep 2023.
   function day(iso) {
     const parts = Object.fromEntries(DAY.formatToParts(new Date(`${iso}T00:00Z`)).map(({ type, value }) => [type, value]));
     return `${parts.weekday} ${parts.day} ${parts.month} ${parts.year}`;
   }
 
-  // What the line above the chart says about the session under the pointer.
+  // Text of the line above the chart for the date under the pointer.
   function readout(body, session) {
     const money = new Intl.NumberFormat("en", { style: "currency", currency: body.currency, minimumFractionDigits: body.decimals });
-    const said = body.cone.find((point) => point.session === session);
-    if (said) {
-      return `${day(session)}  forecast ${money.format(said.predicted)}, 80 % ${money.format(said.lower_80)} to ${money.format(said.upper_80)}, 95 % ${money.format(said.lower_95)} to ${money.format(said.upper_95)}`;
+    const forecast = body.cone.find((point) => point.session === session);
+    if (forecast) {
+      return `${day(session)}  forecast ${money.format(forecast.predicted)}, 80% range ${money.format(forecast.lower_80)} to ${money.format(forecast.upper_80)}, 95% range ${money.format(forecast.lower_95)} to ${money.format(forecast.upper_95)}`;
     }
     const row = body.sessions.indexOf(session);
-    if (row < 0) return `${day(session)}  no forecast for this session`;
+    if (row < 0) return `${day(session)}  no forecast for this date`;
     const [open, high, low, close] = ["open", "high", "low", "close"].map((name) => money.format(body[name][row]));
     const earlier = body.past.find((point) => point.session === session);
-    const then = earlier ? `, ${SPOKEN[earlier.kind]} ${day(earlier.origin)}: ${money.format(earlier.price)}` : "";
-    return `${day(session)}  open ${open}, high ${high}, low ${low}, close ${close} (${body.source})${then}`;
+    const past = earlier ? `, ${KIND_LABELS[earlier.kind]} ${day(earlier.origin)}: ${money.format(earlier.price)}` : "";
+    return `${day(session)}  open ${open}, high ${high}, low ${low}, close ${close} (${body.source})${past}`;
   }
 
-  // A drawn chart: it can change its arrays, its range and its colours.
+  // A drawn chart whose data, range and colours can change.
   class PriceChart {
     constructor(holder, body) {
       this.figure = holder.closest("figure");
@@ -115,7 +115,7 @@
 
     listen() {
       for (const button of this.buttons) button.addEventListener("click", () => this.showRange(button));
-      this.chart.subscribeCrosshairMove((move) => this.tell(move.time));
+      this.chart.subscribeCrosshairMove((move) => this.showReadout(move.time));
       document.addEventListener("hindcast:theme", () => this.recolour());
     }
 
@@ -126,10 +126,10 @@
       this.cone = new HindcastCone(body, () => this.colours);
       this.series.attachPrimitive(this.cone);
       this.figure.querySelector("[data-chart-past]").hidden = body.past.length === 0;
-      this.tell(undefined);
+      this.showReadout(undefined);
     }
 
-    tell(session) {
+    showReadout(session) {
       this.figure.querySelector("[data-chart-readout]").textContent = readout(this.body, session ?? this.body.sessions.at(-1));
     }
 
@@ -137,7 +137,7 @@
       for (const button of this.buttons) button.setAttribute("aria-pressed", String(button === chosen));
       const { sessions, future } = this.body;
       const count = chosen.dataset.range === "all" ? sessions.length : Number(chosen.dataset.range);
-      const to = sessions.length + future.length - 1 + ROOM_AFTER;
+      const to = sessions.length + future.length - 1 + BARS_AFTER_CONE;
       this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, sessions.length - count), to });
     }
 
@@ -148,21 +148,21 @@
     }
   }
 
-  async function arrays(holder) {
-    const answer = await fetch(holder.dataset.chartUrl);
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    return answer.json();
+  async function fetchBody(holder) {
+    const response = await fetch(holder.dataset.chartUrl);
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return response.json();
   }
 
   async function start(holder) {
-    const wait = holder.querySelector("[data-chart-wait]");
+    const notice = holder.querySelector("[data-chart-notice]");
     try {
-      const drawn = new PriceChart(holder, await arrays(holder));
+      const drawn = new PriceChart(holder, await fetchBody(holder));
       holder.dataset.drawn = "";
-      document.addEventListener("hindcast:refreshed", async () => drawn.show(await arrays(holder)));
+      document.addEventListener("hindcast:refreshed", async () => drawn.show(await fetchBody(holder)));
     } catch {
-      wait.textContent = "The chart could not be drawn. The figures stand in the table below; reload the page to try again.";
-      holder.replaceChildren(wait);
+      notice.textContent = "The chart could not be loaded. The table below shows the figures; reload the page to try again.";
+      holder.replaceChildren(notice);
     }
   }
 

@@ -1,4 +1,4 @@
-// A drawing on the price chart: the forecast cone, the "now" line and earlier forecasts. No state beyond its inputs.
+// Chart primitive: the forecast cone, the "now" line and past forecasts.
 (() => {
   const DOT = 3;
   const TICK = 2;
@@ -33,8 +33,8 @@
     context.fill();
   }
 
-  function tick(context, said, colours) {
-    const { x, y, inside } = said;
+  function tick(context, forecast, colours) {
+    const { x, y, inside } = forecast;
     context.lineWidth = 1.5;
     if (inside) {
       dot(context, x, y, TICK, colours.forecastInk);
@@ -51,8 +51,8 @@
 
     draw(target) {
       target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-        const { cone, past, now, colours } = this.view.placed();
-        past.forEach((said) => tick(context, said, colours));
+        const { cone, past, now, colours } = this.view.coordinates();
+        past.forEach((forecast) => tick(context, forecast, colours));
         if (cone.length < 2) return;
         fill(context, band(cone, "upper_95", "lower_95"), colours.forecast95);
         fill(context, band(cone, "upper_80", "lower_80"), colours.forecast80);
@@ -78,26 +78,26 @@
       return new Renderer(this);
     }
 
-    // Sessions and prices turned into pixels; what lies outside the time scale is left out.
-    placed() {
+    // Converts dates and prices into pixels; omits points outside the time scale.
+    coordinates() {
       const { chart, series, body, colours } = this.source;
       const x = (session) => chart.timeScale().timeToCoordinate(session);
       const y = (price) => series.priceToCoordinate(price);
-      const place = (point) => ({
+      const toPixels = (point) => ({
         x: x(point.session),
         ...Object.fromEntries(PRICES.map((name) => [name, y(point[name])])),
       });
-      const cone = conePoints(body).map(place).filter((p) => p.x !== null && p.predicted !== null);
+      const cone = conePoints(body).map(toPixels).filter((p) => p.x !== null && p.predicted !== null);
       const past = body.past
-        .map((said) => ({ x: x(said.session), y: y(said.price), inside: said.inside }))
-        .filter((said) => said.x !== null && said.y !== null);
+        .map((forecast) => ({ x: x(forecast.session), y: y(forecast.price), inside: forecast.inside }))
+        .filter((forecast) => forecast.x !== null && forecast.y !== null);
       return { cone, past, now: cone.length ? cone[0].x : null, colours: colours() };
     }
   }
 
   const PRICES = ["lower_95", "lower_80", "predicted", "upper_80", "upper_95"];
 
-  // The cone with its tip: the last known close, where every interval has width zero.
+  // The cone starts at the last known close, where every interval has width zero.
   function conePoints(body) {
     if (!body.cone.length) return [];
     const row = body.sessions.indexOf(body.origin);
@@ -125,7 +125,7 @@
       return this.views;
     }
 
-    // The price scale makes room for the cone while any of it is in view.
+    // Extends the price scale to the cone while part of it is visible.
     autoscaleInfo(first, last) {
       const start = this.body.sessions.length - 1;
       if (!this.body.cone.length || last < start || first > start + this.body.future.length) return null;

@@ -1,9 +1,9 @@
-// When a publication arrives on the stream, fetches what it changed and flashes the figures that differ.
+// Refetches the live regions after a publication and flashes the figures that changed.
 (() => {
-  const GATHER_MS = 150;
-  const SPREAD_MS = 600;
+  const BATCH_MS = 150;
+  const JITTER_MS = 600;
 
-  let waiting = null;
+  let refreshTimer = null;
 
   const regions = () => [...document.querySelectorAll("[data-live]")];
 
@@ -20,29 +20,29 @@
     }
   }
 
-  // What the reader has unfolded stays unfolded.
-  function unfold(region, fresh) {
-    const folds = fresh.querySelectorAll("details");
-    region.querySelectorAll("details").forEach((fold, i) => folds[i]?.toggleAttribute("open", fold.open));
+  // Keeps open details open.
+  function keepOpen(region, fresh) {
+    const freshDetails = fresh.querySelectorAll("details");
+    region.querySelectorAll("details").forEach((details, i) => freshDetails[i]?.toggleAttribute("open", details.open));
   }
 
-  // Puts the new region in the old one's place; a focused link stays focused.
+  // Replaces the region; a focused link keeps the focus.
   function replace(region, fresh) {
     const before = new Map(
       [...region.querySelectorAll("[data-flash]")].map((node) => [node.dataset.flash, node.textContent.trim()]),
     );
     const focused = region.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    unfold(region, fresh);
+    keepOpen(region, fresh);
     region.replaceWith(fresh);
     if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
     flash(fresh, before);
   }
 
   async function refresh() {
-    waiting = null;
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    refreshTimer = null;
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!response.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const region of regions()) {
       const fresh = page.getElementById(region.id);
       if (fresh) replace(region, document.adoptNode(fresh));
@@ -50,18 +50,18 @@
     document.dispatchEvent(new CustomEvent("hindcast:refreshed"));
   }
 
-  // One request for a burst of messages, spread out so that many open pages do not ask at the same instant.
-  function gather() {
-    waiting ??= setTimeout(refresh, GATHER_MS + Math.random() * SPREAD_MS);
+  // Sends one request for a burst of messages, with jitter so that open pages do not all request at once.
+  function scheduleRefresh() {
+    refreshTimer ??= setTimeout(refresh, BATCH_MS + Math.random() * JITTER_MS);
   }
 
   document.addEventListener("hindcast:forecasts", (event) => {
-    if (regions().some((region) => concerns(region, event.detail))) gather();
+    if (regions().some((region) => concerns(region, event.detail))) scheduleRefresh();
   });
 
-  // The first thing the stream tells is what stands now: it may be newer than the page, which was made a moment before.
+  // The first snapshot may be newer than the page, which was rendered before it.
   document.addEventListener("hindcast:snapshot", (event) => {
     const shown = (region) => region.dataset.shown.split(" ").includes(String(event.detail.id));
-    if (regions().some((region) => concerns(region, event.detail) && !shown(region))) gather();
+    if (regions().some((region) => concerns(region, event.detail) && !shown(region))) scheduleRefresh();
   });
 })();

@@ -1,15 +1,14 @@
-// Moves the prices of a page: follows every [data-price-of] on the stream, writes what changed, flashes it once.
+// Updates the prices of a page: subscribes to every [data-price-of] on the stream, writes changes and flashes them once.
 (() => {
   const MINUS = "\u2212";
-  const PERCENT = "\u00a0%";
   const ARROWS = { up: "▲", down: "▼", flat: "=" };
-  const GONE_AFTER_MS = 5000;
-  const NAMES = JSON.parse(document.currentScript.dataset.sources);
+  const INTERRUPTED_AFTER_MS = 5000;
+  const SOURCE_NAMES = JSON.parse(document.currentScript.dataset.sources);
 
-  const places = () => [...document.querySelectorAll("[data-price-of]")];
-  const name = (source) => NAMES[source] ?? source;
+  const priceNodes = () => [...document.querySelectorAll("[data-price-of]")];
+  const sourceName = (source) => SOURCE_NAMES[source] ?? source;
 
-  // As the server writes it: rounded to the tick, in its pattern such as "$#" or "# CHF".
+  // Formats a price as the server does: rounded to the tick, in a pattern such as "$#" or "# CHF".
   function money(value, { tick, decimals, money: pattern }) {
     const rounded = Math.round(value / Number(tick)) * Number(tick);
     const digits = { minimumFractionDigits: Number(decimals), maximumFractionDigits: Number(decimals) };
@@ -17,21 +16,21 @@
   }
 
   function signed(percent) {
-    const figure = `${Math.abs(percent).toFixed(2)}${PERCENT}`;
-    if (figure === `0.00${PERCENT}`) return { way: "flat", text: figure };
-    return percent > 0 ? { way: "up", text: `+${figure}` } : { way: "down", text: `${MINUS}${figure}` };
+    const figure = `${Math.abs(percent).toFixed(2)}%`;
+    if (figure === `0.00%`) return { direction: "flat", text: figure };
+    return percent > 0 ? { direction: "up", text: `+${figure}` } : { direction: "down", text: `${MINUS}${figure}` };
   }
 
-  function changeOf(percent) {
-    const { way, text } = signed(percent);
+  function changeNode(percent) {
+    const { direction, text } = signed(percent);
     const node = document.createElement("span");
-    node.className = `change change--${way}`;
+    node.className = `change change--${direction}`;
     const arrow = document.createElement("span");
     arrow.ariaHidden = "true";
-    arrow.textContent = ARROWS[way];
+    arrow.textContent = ARROWS[direction];
     const words = document.createElement("span");
     words.className = "visually-hidden";
-    words.textContent = " since the session before";
+    words.textContent = " since the previous close";
     node.append(arrow, ` ${text}`, words);
     return node;
   }
@@ -41,32 +40,32 @@
 
   const DAY = new Intl.DateTimeFormat("en-US", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 
-  // A session as the page writes it: Thu 21 Sep 2023.
+  // Formats a date as the server does: Thu 21 Sep 2023.
   function day(iso) {
     const parts = Object.fromEntries(DAY.formatToParts(new Date(`${iso}T00:00Z`)).map(({ type, value }) => [type, value]));
     return `${parts.weekday} ${parts.day} ${parts.month} ${parts.year}`;
   }
 
-  // The reader's time with the exchange's beside it; one of them where both clocks show the same.
-  function when(place) {
-    const { asOf, kind, session, zone, exchange } = place.dataset;
-    const isShort = "short" in place.dataset;
+  // The reader's time and the exchange's; only one if both clocks show the same.
+  function when(node) {
+    const { asOf, kind, session, zone, exchange } = node.dataset;
+    const isShort = "short" in node.dataset;
     if (kind === "close") return isShort ? "" : `${exchange} close ${day(session)}`;
     const instant = new Date(asOf);
-    const there = clock(instant, "en-US", { timeZone: zone, hourCycle: "h23", timeZoneName: "short" });
-    const here = clock(instant, undefined, {});
+    const exchangeTime = clock(instant, "en-US", { timeZone: zone, hourCycle: "h23", timeZoneName: "short" });
+    const localTime = clock(instant, undefined, {});
     const isSame = clock(instant, "en-US", { hourCycle: "h23" }) === clock(instant, "en-US", { timeZone: zone, hourCycle: "h23" });
-    const local = isSame ? "" : `${here} here, `;
-    const parts = [isShort ? `${local}${there}` : `${day(session)}, ${local}${there} at ${exchange}`];
-    if ("delayed" in place.dataset) parts.push("delayed");
-    if ("stale" in place.dataset) parts.push("out of date");
+    const local = isSame ? "" : `${localTime} local, `;
+    const parts = [isShort ? `${local}${exchangeTime}` : `${day(session)}, ${local}${exchangeTime} at ${exchange}`];
+    if ("delayed" in node.dataset) parts.push("delayed");
+    if ("stale" in node.dataset) parts.push("out of date");
     return parts.join(" · ");
   }
 
-  function tellWhen(place) {
-    place.querySelector("[data-live-when]").textContent = when(place);
-    const source = place.querySelector("[data-live-source]");
-    if (source) source.textContent = ` · ${name(place.dataset.source)}`;
+  function renderTime(node) {
+    node.querySelector("[data-live-when]").textContent = when(node);
+    const source = node.querySelector("[data-live-source]");
+    if (source) source.textContent = ` · ${sourceName(node.dataset.source)}`;
   }
 
   function flash(node) {
@@ -76,59 +75,59 @@
     node.addEventListener("animationend", () => node.classList.remove("flash"), { once: true });
   }
 
-  function move(place, message) {
-    if (new Date(message.as_of) < new Date(place.dataset.asOf)) return;
+  function update(node, message) {
+    if (new Date(message.as_of) < new Date(node.dataset.asOf)) return;
     const { as_of: asOf, kind, source, session } = message;
-    Object.assign(place.dataset, { asOf, kind, source, session });
+    Object.assign(node.dataset, { asOf, kind, source, session });
     for (const fact of ["delayed", "stale"]) {
-      if (message[fact]) place.dataset[fact] = "";
-      else delete place.dataset[fact];
+      if (message[fact]) node.dataset[fact] = "";
+      else delete node.dataset[fact];
     }
-    const price = place.querySelector("[data-flash]");
-    const text = money(message.price, place.dataset);
+    const price = node.querySelector("[data-flash]");
+    const text = money(message.price, node.dataset);
     if (price.textContent !== text) {
       price.textContent = text;
       flash(price);
     }
-    const change = message.change_percent === null ? [] : [changeOf(message.change_percent)];
-    place.querySelector("[data-live-change]").replaceChildren(...change);
-    tellWhen(place);
+    const change = message.change_percent === null ? [] : [changeNode(message.change_percent)];
+    node.querySelector("[data-live-change]").replaceChildren(...change);
+    renderTime(node);
   }
 
-  function take(event) {
+  function receive(event) {
     const message = event.detail;
     if (message.channel !== "prices" || message.price === null) return;
-    for (const place of places()) {
-      if (place.dataset.priceOf === message.symbol) move(place, message);
+    for (const node of priceNodes()) {
+      if (node.dataset.priceOf === message.symbol) update(node, message);
     }
   }
 
-  // What the server wrote names the exchange's time only.
-  function tellTimes() {
-    places().forEach(tellWhen);
+  // The server renders the exchange's time only.
+  function renderTimes() {
+    priceNodes().forEach(renderTime);
   }
 
-  function follow() {
-    tellTimes();
-    const symbols = [...new Set(places().map((place) => place.dataset.priceOf))];
+  function subscribe() {
+    renderTimes();
+    const symbols = [...new Set(priceNodes().map((node) => node.dataset.priceOf))];
     if (symbols.length) HindcastStream.subscribe("prices", symbols);
   }
 
-  // Counted from the loss, not from the last vain attempt to come back: those come ever more seldom.
-  let gone = null;
+  // The delay counts from the loss of the connection, not from the last retry: retries back off.
+  let interruptedTimer = null;
   function watchStream({ detail: { state } }) {
-    const show = (isGone) => document.querySelectorAll("[data-stream-gone]").forEach((ribbon) => (ribbon.hidden = !isGone));
-    if (state === "waiting") gone ??= setTimeout(show, GONE_AFTER_MS, true);
+    const show = (interrupted) => document.querySelectorAll("[data-stream-interrupted]").forEach((ribbon) => (ribbon.hidden = !interrupted));
+    if (state === "waiting") interruptedTimer ??= setTimeout(show, INTERRUPTED_AFTER_MS, true);
     if (state !== "open") return;
-    clearTimeout(gone);
-    gone = null;
+    clearTimeout(interruptedTimer);
+    interruptedTimer = null;
     show(false);
   }
 
-  document.addEventListener("hindcast:prices", take);
-  document.addEventListener("hindcast:snapshot", take);
-  document.addEventListener("hindcast:refreshed", follow);
-  document.addEventListener("htmx:afterSwap", follow);
+  document.addEventListener("hindcast:prices", receive);
+  document.addEventListener("hindcast:snapshot", receive);
+  document.addEventListener("hindcast:refreshed", subscribe);
+  document.addEventListener("htmx:afterSwap", subscribe);
   document.addEventListener("hindcast:stream", watchStream);
-  follow();
+  subscribe();
 })();

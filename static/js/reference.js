@@ -1,19 +1,19 @@
-// Draws the API reference from the schema, with nothing fetched from elsewhere.
+// Renders the API reference from the schema without third-party requests.
 "use strict";
 
 (() => {
   const holder = document.getElementById("reference");
-  const ELSEWHERE = "https://cdn.redoc.ly/";
+  const VENDOR_HOST = "https://cdn.redoc.ly/";
   const FONT = '"Inter Variable", system-ui, sans-serif';
 
-  // The library puts its maker's logo, from its maker's site, below the menu: ours stands there instead.
-  const ours = (address) => (String(address).startsWith(ELSEWHERE) ? holder.dataset.logo : address);
+  // The library loads its vendor's logo from the vendor's site; this replaces it with ours.
+  const localLogo = (address) => (String(address).startsWith(VENDOR_HOST) ? holder.dataset.logo : address);
   const image = HTMLImageElement.prototype;
   const { get, set } = Object.getOwnPropertyDescriptor(image, "src");
   const { setAttribute } = image;
-  Object.defineProperty(image, "src", { get, set(address) { set.call(this, ours(address)); } });
+  Object.defineProperty(image, "src", { get, set(address) { set.call(this, localLogo(address)); } });
   image.setAttribute = function (name, value) {
-    setAttribute.call(this, name, ours(value));
+    setAttribute.call(this, name, localLogo(value));
   };
 
   Redoc.init(

@@ -1,17 +1,17 @@
 // The alert form shows only the fields that the chosen condition needs.
-function fit(form) {
+function showNeededFields(form) {
   const kind = form.elements.kind.value;
   for (const choice of form.querySelectorAll("[data-for-kind]")) {
     choice.hidden = !choice.dataset.forKind.split(" ").includes(kind);
   }
 }
 
-export function fitRuleForms(root = document) {
+export function initRuleForms(root = document) {
   for (const form of root.querySelectorAll("[data-rule-form]")) {
-    form.elements.kind.addEventListener("change", () => fit(form));
-    fit(form);
+    form.elements.kind.addEventListener("change", () => showNeededFields(form));
+    showNeededFields(form);
   }
 }
 
-fitRuleForms();
-document.addEventListener("htmx:load", (event) => fitRuleForms(event.target));
+initRuleForms();
+document.addEventListener("htmx:load", (event) => initRuleForms(event.target));

@@ -1,4 +1,4 @@
-// What every page does: dismiss messages, tell times in the reader's zone, lead to what a form complains about.
+// On every page: dismisses messages, adds local times, focuses the first invalid field.
 (() => {
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element && event.target.closest("[data-dismiss]");
@@ -7,14 +7,14 @@
 
   document.querySelector('main [aria-invalid="true"]')?.focus();
 
-  // A list that could not be fetched is not left standing as if it were the answer.
-  function tellFailure() {
+  // A failed request must not leave an old list on the page without a notice.
+  function showFailure() {
     const toast = document.querySelector("[data-failure]").content.firstElementChild.cloneNode(true);
     document.querySelector("[data-toasts]").replaceChildren(toast);
   }
 
-  document.addEventListener("htmx:responseError", tellFailure);
-  document.addEventListener("htmx:sendError", tellFailure);
+  document.addEventListener("htmx:responseError", showFailure);
+  document.addEventListener("htmx:sendError", showFailure);
 
   const local = new Intl.DateTimeFormat(undefined, {
     day: "numeric",
@@ -24,16 +24,16 @@
     timeZoneName: "short",
   });
 
-  // The server writes instants in UTC; the reader's own zone stands beside it.
-  function tellLocalTimes(root) {
-    for (const time of root.querySelectorAll("time[data-instant]:not([data-told])")) {
-      time.dataset.told = "";
+  // The server renders instants in UTC; this adds the reader's time zone.
+  function showLocalTimes(root) {
+    for (const time of root.querySelectorAll("time[data-instant]:not([data-localised])")) {
+      time.dataset.localised = "";
       const instant = new Date(time.dateTime);
-      if (instant.getTimezoneOffset() !== 0) time.after(` (${local.format(instant)} here)`);
+      if (instant.getTimezoneOffset() !== 0) time.after(` (${local.format(instant)} local time)`);
     }
   }
 
-  tellLocalTimes(document);
-  document.addEventListener("htmx:afterSwap", () => tellLocalTimes(document));
-  document.addEventListener("hindcast:refreshed", () => tellLocalTimes(document));
+  showLocalTimes(document);
+  document.addEventListener("htmx:afterSwap", () => showLocalTimes(document));
+  document.addEventListener("hindcast:refreshed", () => showLocalTimes(document));
 })();

@@ -1,34 +1,33 @@
-// The live stream in the browser: follows symbols, numbers what it gets, comes back by itself and asks for what it missed.
+// Live stream client: subscribes to symbols, tracks sequence numbers, reconnects and resumes after gaps.
 //
 //   HindcastStream.subscribe("forecasts", ["AAPL"]);
-//   document.addEventListener("hindcast:forecasts", (event) => event.detail);    // one changed forecast, as the API tells it
+//   document.addEventListener("hindcast:forecasts", (event) => event.detail);    // one changed forecast, in the API's format
 //   document.addEventListener("hindcast:prices", (event) => event.detail);       // one changed price
 //   document.addEventListener("hindcast:stream", (event) => event.detail.state); // "open", "waiting" or "error"
 //
-// The address stands in <body data-stream-url>. The symbols in <... data-live data-symbols="AAPL NVDA"> are followed without
-// a line of script. A first snapshot says what the page shows already and is told as "hindcast:snapshot"; a later one, after
-// an absence, is told as changes.
+// The URL is in <body data-stream-url>. Symbols in <... data-live data-symbols="AAPL NVDA"> are subscribed automatically.
+// The first snapshot of a symbol is dispatched as "hindcast:snapshot"; later ones, after a reconnect, as changes.
 "use strict";
 
 (() => {
-  const FIRST_PAUSE_MS = 500;
-  const LONGEST_PAUSE_MS = 30000;
+  const FIRST_RETRY_MS = 500;
+  const LONGEST_RETRY_MS = 30000;
   const PING_MS = 25000;
   const SILENCE_MS = 60000;
 
   class Stream {
     constructor(url) {
       this.url = url;
-      this.followed = new Map(); // channel -> Map(symbol -> last seq, or null before the snapshot)
-      this.settled = new Set(); // "channel symbol" of those that had a snapshot
-      this.pause = FIRST_PAUSE_MS;
+      this.subscriptions = new Map(); // channel -> Map(symbol -> last seq, or null before the snapshot)
+      this.settled = new Set(); // "channel symbol" pairs that have had a snapshot
+      this.retryDelay = FIRST_RETRY_MS;
       this.socket = null;
       this.timer = null;
     }
 
     subscribe(channel, symbols) {
-      const known = this.followed.get(channel) || new Map();
-      this.followed.set(channel, known);
+      const known = this.subscriptions.get(channel) || new Map();
+      this.subscriptions.set(channel, known);
       const added = symbols.filter((symbol) => !known.has(symbol));
       added.forEach((symbol) => known.set(symbol, null));
       if (added.length) this.send({ action: "subscribe", channel, symbols: added });
@@ -36,7 +35,7 @@
     }
 
     unsubscribe(channel, symbols) {
-      const known = this.followed.get(channel) || new Map();
+      const known = this.subscriptions.get(channel) || new Map();
       symbols.forEach((symbol) => known.delete(symbol));
       this.send({ action: "unsubscribe", channel, symbols });
     }
@@ -52,13 +51,13 @@
     }
 
     opened() {
-      this.heardAt = Date.now();
+      this.lastReceivedAt = Date.now();
       this.beat = setInterval(() => this.keepAlive(), PING_MS);
-      this.followed.forEach((known, channel) => this.follow(channel, known));
-      this.tell("stream", { state: "open" });
+      this.subscriptions.forEach((known, channel) => this.follow(channel, known));
+      this.dispatch("stream", { state: "open" });
     }
 
-    // What was seen before is resumed from its number; the rest starts with a snapshot.
+    // Resumes known symbols from their sequence number; the others start with a snapshot.
     follow(channel, known) {
       const seen = [...known].filter(([, seq]) => seq !== null);
       const fresh = [...known.keys()].filter((symbol) => known.get(symbol) === null);
@@ -69,21 +68,21 @@
     }
 
     received(text) {
-      this.heardAt = Date.now();
-      this.pause = FIRST_PAUSE_MS;
+      this.lastReceivedAt = Date.now();
+      this.retryDelay = FIRST_RETRY_MS;
       const message = JSON.parse(text);
-      if (message.type === "snapshot" || message.type === "change") this.took(message);
-      if (message.type === "error") this.tell("stream", { state: "error", ...message });
+      if (message.type === "snapshot" || message.type === "change") this.accept(message);
+      if (message.type === "error") this.dispatch("stream", { state: "error", ...message });
     }
 
-    took(message) {
-      const known = this.followed.get(message.channel);
+    accept(message) {
+      const known = this.subscriptions.get(message.channel);
       if (!known || !known.has(message.symbol)) return;
       const last = known.get(message.symbol);
       const isChange = message.type === "change";
       if (isChange && last !== null && message.seq <= last) return;
       if (isChange && last !== null && message.seq > last + 1) {
-        // A gap: ask for everything after the last one that was seen; this message comes again with it.
+        // A gap: request everything after the last known message; this message is sent again.
         this.send({ action: "resume", channel: message.channel, symbols: [message.symbol], seq: last });
         return;
       }
@@ -92,13 +91,13 @@
       this.settled.add(subject);
       known.set(message.symbol, message.seq);
       const { type, seq, channel } = message;
-      // Forecasts come as a list, one for each horizon; a price is the message itself.
+      // Forecasts arrive as a list with one item per horizon; a price is the message itself.
       const items = message[channel] ?? [message];
-      items.forEach((body) => this.tell(isFirst ? "snapshot" : channel, { ...body, type, seq, channel }));
+      items.forEach((body) => this.dispatch(isFirst ? "snapshot" : channel, { ...body, type, seq, channel }));
     }
 
     keepAlive() {
-      if (Date.now() - this.heardAt > SILENCE_MS) this.socket.close();
+      if (Date.now() - this.lastReceivedAt > SILENCE_MS) this.socket.close();
       else this.send({ action: "ping" });
     }
 
@@ -106,17 +105,17 @@
       if (this.socket !== socket) return;
       this.socket = null;
       clearInterval(this.beat);
-      this.tell("stream", { state: "waiting" });
-      // Half of the pause is chance, so that a thousand pages do not come back in the same moment.
-      this.timer = setTimeout(() => this.connect(), this.pause * (0.5 + Math.random() / 2));
-      this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
+      this.dispatch("stream", { state: "waiting" });
+      // Half of the delay is random, so that open pages do not all reconnect at once.
+      this.timer = setTimeout(() => this.connect(), this.retryDelay * (0.5 + Math.random() / 2));
+      this.retryDelay = Math.min(2 * this.retryDelay, LONGEST_RETRY_MS);
     }
 
     send(command) {
       if (this.socket && this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(command));
     }
 
-    tell(name, detail) {
+    dispatch(name, detail) {
       document.dispatchEvent(new CustomEvent(`hindcast:${name}`, { detail }));
     }
   }
@@ -124,10 +123,10 @@
   const stream = new Stream(document.body ? document.body.dataset.streamUrl : "");
   window.HindcastStream = stream;
 
-  // A page that was asleep, or a device that lost its network, comes back at once.
+  // A page that was in the background, or a device that was offline, reconnects at once.
   const wake = () => {
-    if (!stream.followed.size) return;
-    stream.pause = FIRST_PAUSE_MS;
+    if (!stream.subscriptions.size) return;
+    stream.retryDelay = FIRST_RETRY_MS;
     stream.connect();
   };
   window.addEventListener("online", wake);

@@ -1,4 +1,4 @@
-// Light or dark: the reader's choice when there is one, else what the system says. Runs before the first paint.
+// Light or dark theme: the reader's choice, else the system setting. Runs before the first paint.
 (() => {
   const KEY = "hindcast-theme";
   const root = document.documentElement;
@@ -15,7 +15,7 @@
     try {
       localStorage.setItem(KEY, theme);
     } catch {
-      // A browser that keeps nothing still switches for this page.
+      // Without storage the choice applies to this page only.
     }
   }
 

@@ -49,7 +49,7 @@ def test_the_horizons_stand_apart_on_a_phone(open_page: OpenPage) -> None:
 def test_without_scripts_the_chart_says_only_that(context: Callable[..., BrowserContext]) -> None:
     page = context(java_script_enabled=False).new_page()
     page.goto("/stocks/AAPL")
-    expect(page.locator("noscript .chart__wait")).to_be_visible()
+    expect(page.locator("noscript .chart__notice")).to_be_visible()
     for gone in (page.get_by_text("Drawing the chart"), page.get_by_role("button", name="3M")):
         expect(gone).to_be_hidden()
     expect(page.get_by_role("button", name="Switch between light and dark")).to_be_hidden()

@@ -90,7 +90,7 @@ def test_a_change_flashes_once_unless_motion_is_unwanted(
 
 def test_a_ribbon_says_that_the_stream_is_gone(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
     page = followed(open_page, "/stocks/AAPL")
-    ribbon = page.locator("[data-stream-gone]")
+    ribbon = page.locator("[data-stream-interrupted]")
     expect(ribbon).to_be_hidden()
     edge.stop()
     expect(ribbon).to_be_visible(timeout=15_000)

@@ -35,7 +35,7 @@ def test_staff_promote_a_version_and_ask_for_a_training(open_page: OpenPage, riv
     page.get_by_role("link", name="Promote").click()
     page.locator("textarea[name=reason]").fill("looks right")
     page.get_by_role("button", name="Promote").click()
-    expect(page.locator("body")).to_contain_text("v2 is the champion. Its forecasts are being published.")
+    expect(page.locator("body")).to_contain_text("v2 is now in production. Its forecasts are being published.")
     assert champion() == rival
     assert AliasChange.objects.get(version=rival).reason == "looks right"
     promoted = AuditEvent.objects.get(kind=AuditEvent.Kind.MODEL_PROMOTED)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlops.forecasting.backtest.rows import ForecastRows
+from mlops.forecasting.backtest.rows import WalkForwardRows
 from mlops.forecasting.backtest.walk_forward import WalkForward
 from mlops.forecasting.bundle import UP, VOLATILITY_RISES
 from mlops.forecasting.features.news import uses_news
@@ -35,14 +35,14 @@ def ablation(with_news: WalkForward, without_news: WalkForward, horizons: Sequen
     return figures
 
 
-def _shared(first: ForecastRows, second: ForecastRows) -> tuple[ForecastRows, ForecastRows]:
+def _shared(first: WalkForwardRows, second: WalkForwardRows) -> tuple[WalkForwardRows, WalkForwardRows]:
     """The forecasts of the same places, in the same order."""
     width = 1 + max(int(first.columns.max(initial=0)), int(second.columns.max(initial=0)))
     mine, theirs = (each.rows * width + each.columns for each in (first, second))
     return first.take(np.isin(mine, theirs)), second.take(np.isin(theirs, mine))
 
 
-def _differences(with_news: ForecastRows, without_news: ForecastRows, *, seed: int) -> Figures:
+def _differences(with_news: WalkForwardRows, without_news: WalkForwardRows, *, seed: int) -> Figures:
     losses = [log_losses(rows.predicted[UP], rows.actual[UP]) for rows in (with_news, without_news)]
     known = np.isfinite(without_news.actual[VOLATILITY_RISES])
     right = [
@@ -63,7 +63,7 @@ def _differences(with_news: ForecastRows, without_news: ForecastRows, *, seed: i
     }
 
 
-def _interval(rows: ForecastRows, values: FloatArray, weights: FloatArray, seed: int) -> tuple[float, float] | None:
+def _interval(rows: WalkForwardRows, values: FloatArray, weights: FloatArray, seed: int) -> tuple[float, float] | None:
     _, place = np.unique(rows.rows, return_inverse=True)
     parts, wholes = (np.bincount(place, weights=each).astype(np.float64) for each in (values, weights))
     return ratio_interval(parts, wholes, seed=seed)

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.forecasting.backtest.rows import ForecastRows
+from mlops.forecasting.backtest.rows import WalkForwardRows
 from mlops.forecasting.figures import Figures, mean_of
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.metrics.intervals import inside, winkler_scores
@@ -19,7 +19,7 @@ CRASHES = {
 }
 
 
-def interval_figures(rows: ForecastRows, panel: Panel, place: int) -> Figures:
+def interval_figures(rows: WalkForwardRows, panel: Panel, place: int) -> Figures:
     """The figures of the level at `place` of LEVELS.
 
     Winkler scores are means in log return over the rows that have the benchmark, divided by the benchmark's. The worst

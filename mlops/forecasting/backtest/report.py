@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.backtest.coverage import interval_figures
-from mlops.forecasting.backtest.rows import RELATIVE_SHARES, ForecastRows
+from mlops.forecasting.backtest.rows import RELATIVE_SHARES, WalkForwardRows
 from mlops.forecasting.backtest.walk_forward import WalkForward
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.figures import Figures, json_ready, mean_of, share_of
@@ -48,7 +48,7 @@ def report(walk_forward: WalkForward, inputs: ReportInputs, horizons: Sequence[i
     return figures
 
 
-def horizon_figures(rows: ForecastRows, inputs: ReportInputs, horizon: int) -> Figures:
+def horizon_figures(rows: WalkForwardRows, inputs: ReportInputs, horizon: int) -> Figures:
     """Everything about one horizon; the rows are those of the whole test."""
     position = HORIZONS.index(horizon)
     climatology = {
@@ -86,14 +86,14 @@ def expanding_rates(learned: LearningSet, head: str, position: int, sessions: in
 class _HorizonMetrics:
     """One horizon's rows, the base rates known at their origins, and the seed of the bootstrap."""
 
-    rows: ForecastRows
+    rows: WalkForwardRows
     climatology: dict[str, FloatArray]
     seed: int
 
     @cached_property
     def place(self) -> NDArray[np.intp]:
         """The session of each row, counted from the first one that has a row."""
-        return np.unique(self.rows.rows, return_inverse=True)[1]
+        return self.rows.session_index
 
     def by_session(self, values: FloatArray) -> FloatArray:
         """The sum of the rows of each session."""
@@ -123,7 +123,7 @@ class _HorizonMetrics:
     def buy(self) -> Figures:
         """How often a BUY rose, and how much more often than all instruments of the same days."""
         bought, actual = self.rows.bought, self.rows.actual[UP]
-        that_day = (self.by_session(actual) / self.by_session(np.ones(len(actual))))[self.place]
+        that_day = self.rows.same_day_rise_rate()
         lift = actual - that_day
         return {
             "accuracy": mean_of(actual[bought]),

@@ -1,18 +1,17 @@
-"""Forecasts of sessions that a fit had not seen, one a row, beside what came of them."""
+"""Out-of-sample forecasts of an evaluation period, with benchmark intervals."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.abstention import is_outside
-from mlops.forecasting.backtest.benchmarks import Benchmarks, benchmarks_of
-from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Bundle
+from mlops.forecasting.backtest.benchmarks import benchmarks_of
+from mlops.forecasting.bundle import BEATS_MEDIAN, Bundle
+from mlops.forecasting.forecast_rows import ForecastRows, forecast_rows
 from mlops.forecasting.learning import LearningSet
-from mlops.forecasting.models.samples import IntArray
-from mlops.forecasting.serving import Estimates, estimate
+from mlops.forecasting.serving import estimate
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
 RELATIVE_SHARES = (0.15, 0.06)
@@ -21,53 +20,18 @@ MOST_ROWS_FOR_THRESHOLDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class ForecastRows:
-    """The matured forecasts of one horizon, ordered by session, then symbol; every array has n rows.
+class WalkForwardRows(ForecastRows):
+    """Forecast rows with signals against the median and benchmark intervals.
 
-    rows, columns: place in the panel; lower, upper: bounds in log return, shape (n, levels); said, came: probability
-    and truth of each question, NaN where it is not asked or has no answer; relative_calls: shape (n, 2), 1 where a
-    stock was called to beat the median, -1 to lag, 0 where the edge was not among the strongest 15 and 6 % in training;
-    the benchmarks: centre and standard deviation, NaN where there is none.
+    relative_calls: shape (n, 2), 1 where a stock is expected to beat the median, -1 to lag, 0 where its edge is not
+    among the strongest 15 and 6% in training; benchmarks: centre and standard deviation, NaN where there is none.
     """
 
-    rows: IntArray
-    columns: IntArray
-    log_return: FloatArray
-    expected: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    predicted: Mapping[str, FloatArray]
-    actual: Mapping[str, FloatArray]
-    bought: NDArray[np.bool_]
     relative_calls: NDArray[np.int8]
     garch_centre: FloatArray
     garch_sigma: FloatArray
     constant_centre: FloatArray
     constant_sigma: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, chosen: NDArray[np.bool_]) -> "ForecastRows":
-        """The rows under this mask."""
-        return self._made_of(lambda arrays: arrays[0][chosen], [self])
-
-    @classmethod
-    def joined(cls, parts: Sequence["ForecastRows"]) -> "ForecastRows":
-        """All parts one after the other."""
-        return cls._made_of(np.concatenate, parts)
-
-    @classmethod
-    def _made_of(cls, made: Callable[[list[Any]], Any], parts: Sequence["ForecastRows"]) -> "ForecastRows":
-        """Each array made of those of the parts, by head where there is one for each."""
-        together: dict[str, Any] = {}
-        for each in fields(cls):
-            values = [getattr(part, each.name) for part in parts]
-            if each.name in ("predicted", "actual"):
-                together[each.name] = {head: made([one[head] for one in values]) for head in values[0]}
-            else:
-                together[each.name] = made(values)
-        return cls(**together)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +47,7 @@ class PeriodRows:
     """The matured forecasts of a stretch by horizon, how many were abstained from at each, and the stocks whose GARCH
     did not converge."""
 
-    by_horizon: Mapping[int, ForecastRows]
+    by_horizon: Mapping[int, WalkForwardRows]
     abstained: int
     garch_failures: int
 
@@ -104,59 +68,20 @@ def rows_of_period(bundle: Bundle, panel: Panel, learned: LearningSet, period: E
     by_horizon = {}
     for position, horizon in enumerate(HORIZONS):
         matured = np.isfinite(issued.log_returns[:, position])
-        made = _PeriodForecasts(bundle, estimates.take(matured), issued.take(matured), position)
-        by_horizon[horizon] = made.rows(benchmarks, limits[position], period.first)
-    return PeriodRows(by_horizon, int(outside.sum()), benchmarks.failures)
-
-
-@dataclass(frozen=True, slots=True)
-class _PeriodForecasts:
-    """The matured forecasts of one horizon as the bundle made them."""
-
-    bundle: Bundle
-    estimates: Estimates
-    learned: LearningSet
-    position: int
-
-    def rows(self, benchmarks: Benchmarks, limits: FloatArray, first: int) -> ForecastRows:
-        learned, position = self.learned, self.position
-        expected = self.estimates.log_return[:, position]
-        widths = self.estimates.widths[:, position]
-        predicted = {
-            UP: self.estimates.up,
-            BEATS_MEDIAN: self.estimates.beats_median,
-            VOLATILITY_RISES: self.estimates.volatility_rises,
-            BIG_MOVE: self.estimates.big_move,
-        }
-        at = (learned.rows - first, learned.columns, position)
-        return ForecastRows(
-            rows=learned.rows,
-            columns=learned.columns,
-            log_return=learned.log_returns[:, position],
-            expected=expected,
-            lower=expected[:, None] - widths[:, 0],
-            upper=expected[:, None] + widths[:, 1],
-            predicted={head: values[:, position] for head, values in predicted.items()},
-            actual={head: values[:, position] for head, values in learned.labels.items()},
-            bought=self._bought(),
-            relative_calls=self._relative_calls(limits),
+        matured_estimates, matured_set = estimates.take(matured), issued.take(matured)
+        rows = forecast_rows(bundle, matured_set, matured_estimates, position)
+        edges = _relative_edges(bundle, matured_estimates.beats_median)[:, position, None]
+        strong = np.abs(edges) >= np.maximum(limits[position], SMALLEST_EDGE)
+        at = (rows.rows - period.first, rows.columns, position)
+        by_horizon[horizon] = WalkForwardRows(
+            **{each.name: getattr(rows, each.name) for each in fields(rows)},
+            relative_calls=np.where(strong, np.sign(edges), 0).astype(np.int8),
             garch_centre=benchmarks.garch_centre[at],
             garch_sigma=benchmarks.garch_sigma[at],
             constant_centre=benchmarks.constant_centre[at],
             constant_sigma=benchmarks.constant_sigma[at],
         )
-
-    def _bought(self) -> NDArray[np.bool_]:
-        """Where the bundle's own rule says BUY."""
-        rule = self.bundle.rules.rise.get(HORIZONS[self.position])
-        if rule is None or not rule.earned:
-            return np.zeros(len(self.learned.rows), dtype=bool)
-        return np.asarray(self.estimates.rise_edge[:, self.position] >= rule.threshold)
-
-    def _relative_calls(self, limits: FloatArray) -> NDArray[np.int8]:
-        edges = _relative_edges(self.bundle, self.estimates.beats_median)[:, self.position, None]
-        strong = np.abs(edges) >= np.maximum(limits, SMALLEST_EDGE)
-        return np.where(strong, np.sign(edges), 0).astype(np.int8)
+    return PeriodRows(by_horizon, int(outside.sum()), benchmarks.failures)
 
 
 def _relative_edges(bundle: Bundle, beats_median: FloatArray) -> FloatArray:

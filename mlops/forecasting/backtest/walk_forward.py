@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.forecasting.backtest.rows import EvaluationPeriod, ForecastRows, PeriodRows, rows_of_period
+from mlops.forecasting.backtest.rows import EvaluationPeriod, PeriodRows, WalkForwardRows, rows_of_period
 from mlops.forecasting.errors import TooFewTestSessions, TooLittleHistory
 from mlops.forecasting.features import FEATURE_SET
 from mlops.forecasting.features.news import features_of
@@ -57,9 +57,9 @@ class WalkForward:
 
     evaluated: Sequence[EvaluatedPeriod]
 
-    def rows_of(self, horizon: int) -> ForecastRows:
+    def rows_of(self, horizon: int) -> WalkForwardRows:
         """Every forecast of this horizon, oldest first."""
-        return ForecastRows.joined([each.rows.by_horizon[horizon] for each in self.evaluated])
+        return WalkForwardRows.joined([each.rows.by_horizon[horizon] for each in self.evaluated])
 
 
 def evaluation_periods(sessions: NDArray[np.datetime64], *, test_from: date, refit: str) -> list[EvaluationPeriod]:

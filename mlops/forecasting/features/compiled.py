@@ -4,9 +4,10 @@ import numpy as np
 
 from mlops.forecasting.features import cross_section
 from mlops.forecasting.features.compiling import compiled
+from mlops.forecasting.features.constants import CHANGE_STEPS
 from mlops.forecasting.features.kernels_closing import fill_closing
 from mlops.forecasting.features.kernels_ranges import fill_ranges
-from mlops.forecasting.features.reference import CHANGE_STEPS, market_columns
+from mlops.forecasting.features.market import market_columns
 from mlops.forecasting.features.registry import (
     DIRECTION_NAMES,
     MARKET_VOLATILITY_NAMES,

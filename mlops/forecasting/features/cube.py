@@ -1,4 +1,4 @@
-"""All features of a panel: by kernels where numba is installed, else in numpy."""
+"""The feature cube of a panel, computed by compiled kernels."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,7 +7,6 @@ from types import ModuleType
 
 import numpy as np
 
-from mlops.forecasting.features.reference import numpy_features
 from mlops.forecasting.features.registry import DIRECTION_NAMES, VOLATILITY_NAMES
 from mlops.forecasting.types import PRICE_FIELDS, FloatArray, Panel
 
@@ -36,11 +35,7 @@ def build_features(panel: Panel, *, newest: int | None = None) -> FeatureCube:
     newest: only the last so many sessions are written, the values being the same.
     """
     first_row = 0 if newest is None else max(len(panel.sessions) - newest, 0)
-    kernels = _kernels()
-    if kernels is None or not panel.symbols:
-        direction, volatility, ewma_sigma = (values[first_row:] for values in numpy_features(panel))
-    else:
-        direction, volatility, ewma_sigma = kernels.compiled_features(panel, first_row=first_row)
+    direction, volatility, ewma_sigma = _kernels().compiled_features(panel, first_row=first_row)
     return FeatureCube(
         direction=direction,
         volatility=volatility,
@@ -51,15 +46,12 @@ def build_features(panel: Panel, *, newest: int | None = None) -> FeatureCube:
 
 
 def warm_up() -> None:
-    """Compile the kernels, or read them from where they were kept, so that the first real panel does not wait."""
+    """Compile the kernels or load them from the cache, so that the first real panel does not wait."""
     sessions = np.array(["2000-01-03", "2000-01-04"], dtype="datetime64[D]")
     build_features(Panel(("A",), sessions, *np.ones((len(PRICE_FIELDS), 2, 1))))
 
 
 @cache
-def _kernels() -> ModuleType | None:
-    """The kernels, loaded by name when features are first asked for, so that web processes never load numba."""
-    try:
-        return import_module("mlops.forecasting.features.compiled")
-    except ImportError:
-        return None
+def _kernels() -> ModuleType:
+    """Import the kernels by name at first use, so that web processes never load numba."""
+    return import_module("mlops.forecasting.features.compiled")

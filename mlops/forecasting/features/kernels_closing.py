@@ -7,11 +7,17 @@ bit where its sums run in the same order.
 
 import numpy as np
 
-from mlops.forecasting.features.bands import FLAT
 from mlops.forecasting.features.compiling import compiled
-from mlops.forecasting.features.momentum import MACD_FAST, MACD_SIGNAL, MACD_SLOW
+from mlops.forecasting.features.constants import (
+    EWMA_SEED_SESSIONS,
+    EWMA_WEIGHT,
+    FLAT,
+    MACD_FAST,
+    MACD_SIGNAL,
+    MACD_SLOW,
+    SIGMA_FLOOR,
+)
 from mlops.forecasting.features.registry import OWN_VOLATILITY_NAMES
-from mlops.forecasting.features.volatility import EWMA_SEED_SESSIONS, EWMA_WEIGHT, SIGMA_FLOOR
 from mlops.forecasting.features.windows import (
     FEWEST_VARIANCE,
     POWERS,

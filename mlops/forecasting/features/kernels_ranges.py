@@ -3,8 +3,8 @@
 import numpy as np
 
 from mlops.forecasting.features.compiling import compiled
+from mlops.forecasting.features.constants import GARMAN_KLASS_BODY
 from mlops.forecasting.features.registry import OWN_VOLATILITY_NAMES
-from mlops.forecasting.features.volatility import GARMAN_KLASS_BODY
 from mlops.forecasting.features.windows import POWERS, Buffers, double, each_instrument, mean_variance
 from mlops.forecasting.types import FloatArray
 

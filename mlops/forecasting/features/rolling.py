@@ -7,6 +7,7 @@ no running total whose rounding carries the distant past along.
 
 import numpy as np
 
+from mlops.forecasting.features.constants import EWMA_SEED_SESSIONS, EWMA_WEIGHT, SIGMA_FLOOR
 from mlops.forecasting.types import FloatArray
 
 
@@ -53,15 +54,6 @@ def rolling_mean(values: FloatArray, window: int) -> FloatArray:
     return rolling_sum(values, window) / window
 
 
-def rolling_max(values: FloatArray, window: int) -> FloatArray:
-    """Largest of the rows t - window + 1 .. t; the first window - 1 rows are NaN."""
-    largest, rows = values, 1
-    while rows * 2 <= window:
-        largest = np.maximum(largest, shifted(largest, rows))
-        rows *= 2
-    return np.maximum(largest, shifted(largest, window - rows))
-
-
 def recursive_mean(values: FloatArray, *, weight: float, start: int, seed_rows: int) -> FloatArray:
     """Exponentially weighted mean that begins as the plain mean of `seed_rows` rows from row `start`.
 
@@ -77,3 +69,24 @@ def recursive_mean(values: FloatArray, *, weight: float, start: int, seed_rows: 
         before = means[row - 1]
         means[row] = before + weight * (values[row] - before)
     return means
+
+
+def ewma_volatility(returns: FloatArray) -> FloatArray:
+    """Standard deviation of one session's log return by exponential weights (0.94 a session), known at the close of t.
+
+    Begins as the root mean square of the first 21 returns, so the first 21 rows are NaN; never below SIGMA_FLOOR, so a
+    price that stood still can be divided by it. J. P. Morgan, RiskMetrics Technical Document (1996).
+    """
+    variance = recursive_mean(returns**2, weight=EWMA_WEIGHT, start=1, seed_rows=EWMA_SEED_SESSIONS)
+    return np.maximum(np.sqrt(variance), SIGMA_FLOOR)
+
+
+def log_mean_variance(variances: FloatArray, *, window: int) -> FloatArray:
+    """log of the mean of the last `window` one-session variances, floored at SIGMA_FLOOR squared."""
+    return np.log(np.maximum(rolling_mean(variances, window), SIGMA_FLOOR**2))
+
+
+def scaled_return(log_close: FloatArray, sigma: FloatArray, *, sessions: int, skip: int = 0) -> FloatArray:
+    """log(close[t - skip] / close[t - sessions]) in units of its expected size, sigma[t] * sqrt(sessions - skip)."""
+    moved = shifted(change(log_close, sessions - skip), skip)
+    return moved / (sigma * float(np.sqrt(sessions - skip)))

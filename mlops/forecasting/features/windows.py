@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.features.compiling import compiled
-from mlops.forecasting.features.volatility import SIGMA_FLOOR
+from mlops.forecasting.features.constants import SIGMA_FLOOR
 from mlops.forecasting.types import FloatArray
 
 AT_ONCE = 32

@@ -1,6 +1,6 @@
-"""Bands that would have held as often as they promise: split conformal, scaled by volatility and by stock.
+"""Split-conformal prediction intervals, scaled by volatility and by stock.
 
-Prices fall further than they rise, so either side is learned by itself and misses half of what may be missed.
+Prices fall further than they rise, so each side is calibrated separately and has half of the allowed misses.
 """
 
 from collections.abc import Mapping
@@ -27,11 +27,10 @@ BOOTSTRAP_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class CalibrationScores:
-    """What bands are calibrated on, one place of the past a row.
+    """Calibration data, one past forecast per row.
 
-    scores: shape (n, h), distance above the centre in sigmas, below it less than 0, NaN where the target is not known;
-    reach: shape (n, h, 3), how far quantile trees that had not seen the place let it go; rows, columns: shape (n,), its
-    session and its symbol.
+    scores: shape (n, h), signed distance from the centre in sigmas, NaN where the target is not known;
+    quantile_width: shape (n, h, 3), out-of-fold quantile-regression width; rows, columns: shape (n,), session, symbol.
     """
 
     scores: FloatArray
@@ -42,11 +41,11 @@ class CalibrationScores:
 
 @dataclass(frozen=True, slots=True)
 class ConformalIntervals:
-    """How many sigmas either side of the forecast.
+    """Calibrated interval widths in sigmas, below and above the forecast.
 
-    quantiles: shape (h, 2, 3), below and above, ascending over LEVELS; stretch: shape (h, 2, 3), what the trees' reach
-    is multiplied by; shares: shape (h,), how much the trees count beside the quantiles, one half or nothing; factors:
-    one per horizon for each known symbol, 1 for others.
+    quantiles: shape (h, 2, 3), below and above, ascending over LEVELS; calibration_factors: shape (h, 2, 3),
+    multiply the quantile-regression widths; blend_weights: shape (h,), weight of the quantile regression, one half or
+    zero; factors: shape (h,) by known symbol, 1 for others.
     """
 
     quantiles: FloatArray
@@ -56,7 +55,7 @@ class ConformalIntervals:
 
     @classmethod
     def calibrate(cls, calibration: CalibrationScores, symbols: tuple[str, ...]) -> Self:
-        """Learn factors, quantiles and stretches from past scores, and where the trees have earned their half."""
+        """Fit factors, quantiles, calibration factors and blend weights on past scores."""
         factors = stock_factors(np.abs(calibration.scores), calibration.columns, len(symbols))
         scaled = calibration.scores / factors[calibration.columns]
         learned = [
@@ -76,9 +75,9 @@ class ConformalIntervals:
         )
 
     def widths(self, sigma: FloatArray, quantile_width: FloatArray, symbols: tuple[str, ...]) -> FloatArray:
-        """How far below and above the forecast each level goes in log return, shape (n, h, 2, 3).
+        """Return the widths below and above the forecast in log return, shape (n, h, 2, 3).
 
-        sigma: shape (n, h), one symbol a row; reach: shape (n, h, 3).
+        sigma: shape (n, h), one symbol per row; quantile_width: shape (n, h, 3).
         """
         everyone = np.ones(len(self.quantiles))
         factors = np.array([self.factors.get(symbol, everyone) for symbol in symbols])
@@ -90,7 +89,7 @@ class ConformalIntervals:
 
 
 def stock_factors(scores: FloatArray, columns: IntArray, symbols: int) -> FloatArray:
-    """A stock's mean distance over everyone's, drawn to 1 when it has few; shape (symbols, h)."""
+    """Return each stock's mean distance relative to all stocks, shrunk to 1 for short histories; shape (symbols, h)."""
     factors = np.ones((symbols, scores.shape[1]))
     everyone = np.nanmean(scores, axis=0)
     for column in range(symbols):
@@ -103,7 +102,7 @@ def stock_factors(scores: FloatArray, columns: IntArray, symbols: int) -> FloatA
 
 @dataclass(frozen=True, slots=True)
 class _SideScores:
-    """The known scores of one horizon seen from one side, shape (k,), their reach, shape (k, 3), and their sessions."""
+    """One horizon's known scores on one side, shape (k,), with quantile-regression widths (k, 3) and sessions."""
 
     scores: FloatArray
     quantile_width: FloatArray
@@ -111,35 +110,34 @@ class _SideScores:
 
     @classmethod
     def both(cls, scores: FloatArray, quantile_width: FloatArray, rows: IntArray) -> tuple[Self, Self]:
-        """Below and above."""
+        """Return the sides below and above."""
         known = np.isfinite(scores)
         return cls(-scores[known], quantile_width[known], rows[known]), cls(
             scores[known], quantile_width[known], rows[known]
         )
 
     def quantiles(self) -> FloatArray:
-        """The distances that hold their share of the cases on this side, shape (3,), strictly ascending."""
+        """Return the distances with the required coverage on this side, shape (3,), strictly ascending."""
         return _ascending(np.array([_coverage_quantile(self.scores, self.rows, level) for level in LEVELS]))
 
     def calibration_factors(self) -> FloatArray:
-        """What the reach has to be multiplied by to hold its share of the cases on this side, shape (3,)."""
+        """Return the factors that give the quantile-regression widths the required coverage, shape (3,)."""
         ratios = self.scores[:, None] / self.quantile_width
         return np.array(
             [_coverage_quantile(ratios[:, level_index], self.rows, level) for level_index, level in enumerate(LEVELS)]
         )
 
     def losses(self, widths: FloatArray) -> FloatArray:
-        """This side's part of the Winkler score in sigmas, shape (k, 3), of bands with these widths."""
+        """Return this side's part of the Winkler score in sigmas, shape (k, 3)."""
         missed = np.maximum(self.scores[:, None] - widths, 0.0)
         losses: FloatArray = widths + missed / ((1 - np.array(LEVELS) / 100) / 2)
         return losses
 
 
 def _coverage_quantile(scores: FloatArray, rows: IntArray, level: int) -> float:
-    """The score that as many lie below as one side of a band of this level has to hold, at least SMALLEST_WIDTH.
+    """Return the score quantile with the coverage of one side of this level, at least SMALLEST_WIDTH.
 
-    With the finite-sample correction, (n + 1) * share of n cases, rounded up; n is the number of independent cases that
-    the scores are worth.
+    Uses the finite-sample correction ceil((n + 1) * share) of n, where n is the effective sample size.
     """
     share, last = (1 + level / 100) / 2, len(scores) - 1
     ascending = np.sort(scores)
@@ -149,16 +147,17 @@ def _coverage_quantile(scores: FloatArray, rows: IntArray, level: int) -> float:
 
 
 def _corrected_rank(share: float, cases: int, count: int) -> int:
-    """Where the share stands among `count` ascending scores that are worth so many cases, counted from 0."""
-    # Exact fractions are a hair larger in floats, and must not be rounded up to the next place.
+    """Return the zero-based rank of the share among `count` ascending scores with this effective sample size."""
+    # Floats may represent an exact rank slightly too large; it must not be rounded up.
     needed = np.ceil(share * (cases + 1) - ROUNDING)
     return int(np.ceil(needed / cases * count - ROUNDING)) - 1
 
 
 def _effective_sample_size(contained: NDArray[np.bool_], rows: IntArray) -> int:
-    """How many independent cases have the share of `held` as exactly as these; at least 1, at most all.
+    """Return the number of independent cases with the same standard error of coverage; at least 1, at most all.
 
-    Stocks move together and outcomes overlap, so the shares of blocks of sessions differ more than such cases would.
+    Stocks move together and outcomes overlap, so coverage varies more between blocks of sessions than for independent
+    cases.
     """
     share = float(contained.mean())
     error = squared_error(contained.astype(np.float64), rows)
@@ -168,7 +167,7 @@ def _effective_sample_size(contained: NDArray[np.bool_], rows: IntArray) -> int:
 
 
 def _ascending(widths: FloatArray) -> FloatArray:
-    """Widths (..., 3) that ascend strictly over the levels."""
+    """Return widths, shape (..., 3), made strictly ascending over the levels."""
     nested = widths.copy()
     for level_index in range(1, len(LEVELS)):
         nested[..., level_index] = np.maximum(nested[..., level_index], nested[..., level_index - 1] * SMALLEST_STEP)
@@ -178,7 +177,7 @@ def _ascending(widths: FloatArray) -> FloatArray:
 def _blend_weight(
     sides: tuple[_SideScores, _SideScores], quantiles: FloatArray, calibration_factors: FloatArray
 ) -> float:
-    """One half where the mean of both widths had a better Winkler score than the quantiles alone, beyond doubt."""
+    """Return BLEND_WEIGHT where the mean of both widths has a significantly better Winkler score, else 0."""
     rows = sides[0].rows
     gained = np.zeros(len(rows))
     for side, alone, factor in zip(sides, quantiles, calibration_factors, strict=True):

@@ -1,4 +1,4 @@
-"""Volatility over the next sessions from realised variance over past ones: heterogeneous autoregression (Corsi)."""
+"""HAR model of future volatility from past realised variance (Corsi 2009)."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -41,7 +41,7 @@ class VolatilityModel:
         return cls(centre, scale, coefficients)
 
     def sigma(self, features: FloatArray) -> FloatArray:
-        """Expected standard deviation of the log return over each horizon, shape (n, h)."""
+        """Return the expected standard deviation of the log return over each horizon, shape (n, h)."""
         design = _design(features, self.centre, self.scale)
         log_variance = (design[:, :, None] * self.coefficients[None, :, :]).sum(axis=1)
         sigma: FloatArray = np.exp(0.5 * log_variance) * np.sqrt(np.array(HORIZONS, dtype=np.float64))
@@ -49,9 +49,9 @@ class VolatilityModel:
 
 
 def future_log_variance(close: FloatArray) -> FloatArray:
-    """Log of the mean squared log return of the sessions after t, shape (n, m, h); NaN where they are not all known.
+    """Return the log of the mean squared log return after t, shape (n, m, h); NaN where not all sessions are known.
 
-    close: shape (n, m). One session is too noisy to learn from, so the shortest horizon looks at five sessions too.
+    close: shape (n, m). One session is too noisy a target, so horizons below five sessions use five.
     """
     squared = np.full(close.shape, np.nan)
     squared[1:] = np.diff(np.log(close), axis=0) ** 2

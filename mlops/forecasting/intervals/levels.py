@@ -1,3 +1,3 @@
-"""How often an interval has to hold, in percent."""
+"""Levels of the prediction intervals, in percent."""
 
 LEVELS = (80, 95, 99)

@@ -8,7 +8,7 @@ import pytest
 
 from mlops.forecasting.backtest.coverage import interval_figures
 from mlops.forecasting.backtest.report import ReportInputs, expanding_rates, horizon_figures
-from mlops.forecasting.backtest.rows import ForecastRows
+from mlops.forecasting.backtest.rows import WalkForwardRows
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES
 from mlops.forecasting.learning import LearningSet
 from mlops.forecasting.metrics.skill import brier_skill, price_mse_skill
@@ -27,7 +27,7 @@ def panel() -> Panel:
     return replace(made, sessions=weekdays(SESSIONS, date(2019, 6, 3)))
 
 
-def forecasts(**changes: FloatArray) -> ForecastRows:
+def forecasts(**changes: FloatArray) -> WalkForwardRows:
     """A forecast for every symbol and session: P(up) .6 for the first two symbols, who rise, .4 for the others, who
     fall; everything moves by 2 %."""
     rows, columns = np.divmod(np.arange(SESSIONS * SYMBOLS), SYMBOLS)
@@ -41,7 +41,7 @@ def forecasts(**changes: FloatArray) -> ForecastRows:
     }
     actual = {UP: up, BEATS_MEDIAN: up, VOLATILITY_RISES: np.full(count, np.nan), BIG_MOVE: np.zeros(count)}
     nothing = np.zeros(count)
-    made = ForecastRows(
+    made = WalkForwardRows(
         rows=rows,
         columns=columns,
         log_return=np.where(up > 0, 0.02, -0.02),
@@ -60,7 +60,7 @@ def forecasts(**changes: FloatArray) -> ForecastRows:
     return replace(made, **changes)  # type: ignore[arg-type]  # the names are those of the fields
 
 
-def inputs(rows: ForecastRows) -> ReportInputs:
+def inputs(rows: WalkForwardRows) -> ReportInputs:
     """The learning set that the rows came from: the same places and truths at every horizon."""
     samples = Samples(np.zeros((SESSIONS, SYMBOLS, 1)), rows.rows, rows.columns)
     labels = {head: np.repeat(values[:, None], len(HORIZONS), axis=1) for head, values in rows.actual.items()}

@@ -12,7 +12,7 @@ from mlops.forecasting.features import build_features, kernels_closing, kernels_
 from mlops.forecasting.features import compiled as across
 from mlops.forecasting.features.compiled import compiled_features
 from mlops.forecasting.features.compiling import compiled
-from mlops.forecasting.features.reference import numpy_features
+from mlops.forecasting.tests.numpy_features import numpy_features
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import PRICE_FIELDS, FloatArray, Panel
 

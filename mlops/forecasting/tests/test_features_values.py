@@ -7,18 +7,27 @@ import pytest
 import talib
 
 from mlops.forecasting.features import VOLATILITY_NAMES, build_features
-from mlops.forecasting.features.bands import bollinger_position
-from mlops.forecasting.features.cross_section import session_mean, session_ranks
-from mlops.forecasting.features.momentum import macd_histogram, relative_strength, scaled_return
-from mlops.forecasting.features.packing import Packing
-from mlops.forecasting.features.rolling import recursive_mean, rolling_max, rolling_mean, rolling_sum, shifted
-from mlops.forecasting.features.volatility import (
-    SIGMA_FLOOR,
+from mlops.forecasting.features.constants import SIGMA_FLOOR
+from mlops.forecasting.features.cross_section import session_mean
+from mlops.forecasting.features.rolling import (
+    ewma_volatility,
+    log_mean_variance,
+    recursive_mean,
+    rolling_mean,
+    rolling_sum,
+    scaled_return,
+    shifted,
+)
+from mlops.forecasting.tests.numpy_features import (
+    Packing,
+    bollinger_position,
     downside_share,
     drawdown,
-    ewma_volatility,
     garman_klass_variance,
-    log_mean_variance,
+    macd_histogram,
+    relative_strength,
+    rolling_max,
+    session_ranks,
 )
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import HORIZONS, FloatArray

@@ -1,4 +1,4 @@
-"""`manage.py check_leaks`: whether anything here knows what it could not have known; needs no server."""
+"""`manage.py check_leaks`: check features, labels, fits and news for look-ahead; needs no server."""
 
 import sys
 from argparse import ArgumentParser
@@ -23,65 +23,67 @@ WIDTH = 118
 
 class Command(BaseCommand):
     help = (
-        "Change the future, the length of the history, the labels and the news, and see whether anything changes that "
-        "was to be known before. Exits with 0 when nothing leaked, 1 for a leak, 2 for a file that cannot be used."
+        "Check for look-ahead: change future prices, the length of the history, labels and news, and compare the "
+        "values known before. Exit code 0: no leak; 1: leak found; 2: unusable file."
     )
 
-    suspects = CheckedFunctions(news=session_news)
+    checked_functions = CheckedFunctions(news=session_news)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--data",
             metavar="PATH",
-            help="daily bars, CSV or Parquet, in any shape that `evaluate` reads (default: the sample)",
+            help="daily bars, CSV or Parquet, in any format that `evaluate` reads (default: the sample)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        read = _file(options["data"])
+        read = _read(options["data"])
         panel = read.panel if read else sample_panel()
         try:
-            verdicts = list(run_all_checks(panel, self.suspects, closes=closes_of(panel), begun=self._print_result))
+            results = list(
+                run_all_checks(panel, self.checked_functions, closes=closes_of(panel), begun=self._print_name)
+            )
         except TooLittleHistory as error:
             raise CommandError(str(error), returncode=BAD_ARGUMENTS) from error
         if read and read.refused:
             left_out = ", ".join(f"{rule} {count:,}" for rule, count in read.refused.items())
             self.stdout.write(f"Left out of {read.bars:,} bars: {left_out}.")
-        self.stdout.write(leak_report(verdicts, panel, coloured=self.stdout.isatty()))
-        failed = [verdict.check for verdict in verdicts if not verdict.passed]
+        self.stdout.write(leak_report(results, panel, coloured=self.stdout.isatty()))
+        failed = [result.check for result in results if not result.passed]
         if failed:
-            raise CommandError(f"{len(failed)} of {len(verdicts)} checks failed: {', '.join(failed)}.")
-        self.stdout.write(f"All {len(verdicts)} checks passed: nothing knew what it could not have known.")
+            raise CommandError(f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}.")
+        self.stdout.write(f"All {len(results)} checks passed: no look-ahead found.")
 
-    def _print_result(self, what: str) -> None:
+    def _print_name(self, name: str) -> None:
         if sys.stderr.isatty():
-            self.stderr.write(f"Looking at {what}")
+            self.stderr.write(f"Checking {name}")
 
 
-def leak_report(verdicts: Sequence[CheckResult], panel: Panel, *, coloured: bool) -> str:
-    """Each check with what was compared, and the first cell that leaked."""
+def leak_report(results: Sequence[CheckResult], panel: Panel, *, coloured: bool) -> str:
+    """Return a table of the checks with what each compared and the first cell that leaked."""
     console = Console(force_terminal=coloured, width=WIDTH)
     sessions = f"{panel.sessions[0]} to {panel.sessions[-1]}"
     table = Table(
         title=f"{len(panel.symbols)} symbols, {len(panel.sessions):,} sessions from {sessions}", title_justify="left"
     )
     table.add_column("check", no_wrap=True)
-    table.add_column("what was compared")
-    table.add_column("numbers", justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
-    for verdict in verdicts:
-        table.add_row(verdict.check, verdict.compared, f"{verdict.count:,}", _format_result(verdict))
+    table.add_column("compared")
+    table.add_column("values", justify="right", no_wrap=True)
+    table.add_column("result", overflow="fold")
+    for result in results:
+        table.add_row(result.check, result.compared, f"{result.count:,}", _format_result(result))
     with console.capture() as printed:
         console.print(table)
     return printed.get().rstrip()
 
 
-def _format_result(verdict: CheckResult) -> str:
-    if verdict.leak is not None:
-        return f"LEAK  {verdict.leak}"
-    return "pass" if verdict.count else "FAILED  there was nothing to compare"
+def _format_result(result: CheckResult) -> str:
+    if result.leak is not None:
+        return f"LEAK  {result.leak}"
+    return "pass" if result.count else "FAILED  nothing to compare"
 
 
-def _file(path: str | None) -> PanelFile | None:
+def _read(path: str | None) -> PanelFile | None:
     if path is None:
         return None
     try:

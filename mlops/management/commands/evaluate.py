@@ -1,4 +1,4 @@
-"""`manage.py evaluate`: how good the models are on a file of daily bars, walking forward; needs no server."""
+"""`manage.py evaluate`: walk-forward evaluation on a file of daily bars; needs no server."""
 
 import json
 import os
@@ -27,27 +27,27 @@ ALL_HORIZONS = ",".join(map(str, HORIZONS))
 
 class Command(BaseCommand):
     help = (
-        "Judge the models on daily bars of a CSV or Parquet file: fit on the past, forecast up to the next fit, and "
-        "meet every forecast with what came. The file has a row a symbol and day (symbol, date, close and, if known, "
-        "open, high, low, volume), or a date and a column of closes a symbol. Exits with 0 when it was judged, 1 when "
-        "that cannot be done."
+        "Evaluate the models walk-forward on daily bars of a CSV or Parquet file: fit on the past, forecast up to the "
+        "next fit, and score every forecast. The file has one row per symbol and day (symbol, date, close and, "
+        "optionally, open, high, low, volume), or a date column and one column of closes per symbol. Exit code 0: "
+        "evaluated; 1: not."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data", metavar="PATH", type=Path, required=True, help="CSV in UTF-8, or Parquet")
-        parser.add_argument("--test-from", metavar="DATE", required=True, help="first session that is forecast from")
-        parser.add_argument("--horizons", default=ALL_HORIZONS, help=f"sessions ahead (default {ALL_HORIZONS})")
-        parser.add_argument("--refit", default=YEARLY, help=f"how often to fit again: {', '.join(REFITS)}")
+        parser.add_argument("--test-from", metavar="DATE", required=True, help="first session to forecast from")
+        parser.add_argument("--horizons", default=ALL_HORIZONS, help=f"trading days ahead (default {ALL_HORIZONS})")
+        parser.add_argument("--refit", default=YEARLY, help=f"how often to refit: {', '.join(REFITS)}")
         parser.add_argument(
             "--sentiment",
             metavar="PATH",
             type=Path,
-            help="CSV or Parquet of news: symbol, date (session), score (-1 to 1), articles; judged with and without",
+            help="CSV or Parquet of news: symbol, date (session), score (-1 to 1), articles; adds an ablation",
         )
-        parser.add_argument("--json", metavar="OUT", type=Path, help="write all figures to this file")
-        parser.add_argument("--page", metavar="OUT", type=Path, help="write the figures to this file as Markdown")
-        parser.add_argument("--seed", help="whole number; the same seed on the same bars gives the same figures")
-        parser.add_argument("--workers", help="processes that fit at the same time (default: one a core)")
+        parser.add_argument("--json", metavar="OUT", type=Path, help="write all metrics to this file")
+        parser.add_argument("--page", metavar="OUT", type=Path, help="write the metrics to this file as Markdown")
+        parser.add_argument("--seed", help="whole number; the same seed and bars give the same metrics")
+        parser.add_argument("--workers", help="number of parallel fits (default: one per core)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         plan = WalkPlan(
@@ -77,7 +77,7 @@ def _as_json(figures: Figures) -> str:
 
 
 def _cores() -> int:
-    """The cores that this process may use, as far as the system tells."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -86,7 +86,7 @@ def _horizons(text: str) -> tuple[int, ...]:
     requested = [part.strip() for part in text.split(",")]
     unknown = [part for part in requested if part not in known]
     if unknown:
-        raise CommandError(f"There is no horizon {unknown[0][:32]!r}; there are {ALL_HORIZONS}.")
+        raise CommandError(f"Unknown horizon {unknown[0][:32]!r}. Supported: {ALL_HORIZONS}.")
     return tuple(sorted({known[part] for part in requested}))
 
 
@@ -112,19 +112,19 @@ def _whole(option: str, text: str | None, default: int, *, least: int) -> int:
 
 
 def _check_outputs(json_out: Path | None, page_out: Path | None, *inputs: Path | None) -> None:
-    """Complain before minutes of work of what could not be written after them, or would take the place of a file."""
+    """Refuse output paths that cannot be written, before minutes of work, and those that would overwrite an input."""
     outs = [out for out in (json_out, page_out) if out is not None]
-    taken = {path.resolve() for path in inputs if path is not None}
+    used = {path.resolve() for path in inputs if path is not None}
     for out in outs:
         if not out.parent.is_dir():
             raise CommandError(f"{out} cannot be written: there is no folder {out.parent}.")
         if out.is_dir():
             raise CommandError(f"{out} cannot be written: it is a folder.")
         if not os.access(out if out.exists() else out.parent, os.W_OK):
-            raise CommandError(f"{out} cannot be written: that is not allowed.")
-        if out.resolve() in taken:
-            raise CommandError(f"{out} is read here or written twice: give each output a file of its own.")
-        taken.add(out.resolve())
+            raise CommandError(f"{out} cannot be written: permission denied.")
+        if out.resolve() in used:
+            raise CommandError(f"{out} is an input or another output. Choose a different file for each output.")
+        used.add(out.resolve())
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py train`: train a version on the stored bars, judge it, and print how it did."""
+"""`manage.py train`: train a version on the stored bars, evaluate it and print its metrics."""
 
 import json
 from argparse import ArgumentParser
@@ -23,14 +23,13 @@ LARGEST_SEED = 2**63 - 1
 
 class Command(BaseCommand):
     help = (
-        "Train a model version on the stored bars, measure it on the held-out sessions, and promote it when it is "
-        "the first or not worse than the champion. Exits with 0 when a version was trained, 1 when not, and 2 for "
-        "bad arguments."
+        "Train a model version on the stored bars, test it on the hold-out sessions, and promote it if it is the first "
+        "or not worse than the champion. Exit code 0: trained; 1: not trained; 2: bad arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--seed", help="whole number; the same seed on the same bars makes the same files")
-        parser.add_argument("--through", metavar="DATE", help="learn from sessions up to this date (YYYY-MM-DD) only")
+        parser.add_argument("--seed", help="whole number; the same seed and bars give the same files")
+        parser.add_argument("--through", metavar="DATE", help="train on sessions up to this date (YYYY-MM-DD) only")
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,11 +50,11 @@ class Command(BaseCommand):
         except MlopsError as error:
             raise CommandError(str(error)) from error
         if training is None:
-            raise CommandError("A worker took this training; see its progress in the admin.")
+            raise CommandError("A worker is running this training. Follow its progress in the admin.")
         if training.serves:
             announce_promotion()
         self.stdout.write(
-            json.dumps(_facts(training, run.pk))
+            json.dumps(_json_fields(training, run.pk))
             if options["json"]
             else training_report(training, coloured=self.stdout.isatty())
         )
@@ -82,7 +81,7 @@ def _through(text: str | None) -> date | None:
         ) from error
 
 
-def _facts(training: Training, run_pk: int) -> dict[str, Any]:
+def _json_fields(training: Training, run_pk: int) -> dict[str, Any]:
     version, evaluation = training.version, training.evaluation
     return {
         "version": version.version,
