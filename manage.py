@@ -20,11 +20,17 @@ def main() -> None:
     simulation_env.isolate_time_lapse(sys.argv, os.environ)
     with preflight.exclusive_site(sys.argv), servers.command_servers(sys.argv):
         # Settings read the URLs that the line above sets.
+        import django
         from django.core.management import execute_from_command_line
 
+        from config.database.schema_history import refusal
         from config.settings.environment import EnvironmentProblem
 
         try:
+            if servers.needs_servers(sys.argv):
+                django.setup()
+                if reason := refusal():
+                    sys.exit(reason)
             execute_from_command_line(sys.argv)
         except EnvironmentProblem as problem:
             sys.exit(str(problem))

@@ -23,16 +23,16 @@ class LegalDocument:
 
 
 TERMS = LegalDocument(
-    "terms", "Terms of use", "2026-11-25", "76b6b5303025b9b4a1539e0f0faac5fdc92307b7ef83d85ac5d3c801034b3560"
+    "terms", "Terms of use", "2026-12-01", "0ede67edd6d0609531c1c54adae35ef57db0c5f1bad328286709f4027852e84b"
 )
 DISCLAIMER = LegalDocument(
-    "disclaimer", "Disclaimer", "2026-11-25", "d225b9d0ee1345a5c8934eaa1e1baf5ad3860363b56a27180e193c139c4478f1"
+    "disclaimer", "Disclaimer", "2026-12-01", "23ee0b5936fdbe7ff6cc152d60673a33e2b70907566df03e8e2fdc294c887615"
 )
 PRIVACY = LegalDocument(
     "privacy",
-    "What is kept about you",
-    "2026-11-25",
-    "65b793090a0ad85bcdc9bf6f178971923024777b64bcc3762bbd60b54daace01",
+    "Privacy",
+    "2026-12-01",
+    "58347d0af68f4194b1e0b6866d711d0661d37cbd06f2025145d878bbd3d5c1a2",
 )
 
 LEGAL_DOCUMENTS = {document.slug: document for document in (TERMS, DISCLAIMER, PRIVACY)}

@@ -1,4 +1,4 @@
-"""The forms by which people change or delete their account."""
+"""Forms that change or delete an account."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from accounts.models import User
 
 
 class ChangeEmailForm(AddEmailForm):
-    """Asks for another address; the old one serves until the new one is proven, whether it was proven itself or not."""
+    """Request a new address; the old one stays active until the new one is confirmed."""
 
     def save(self, request: HttpRequest) -> EmailAddress:
-        """Forget an address asked for earlier, and send the link to the new one."""
+        """Drop an earlier request and send a link to the new address."""
         EmailAddress.objects.filter(user=self.user, verified=False).exclude(email__iexact=self.user.email).delete()
         address = EmailAddress.objects.create(user=self.user, email=self.cleaned_data["email"])
         send_verification_email_to_address(request, address)
@@ -23,16 +23,16 @@ class ChangeEmailForm(AddEmailForm):
 
 
 class DeletionForm(forms.Form):
-    """Asks for the password, where there is one, and for the word that nobody types by mistake."""
+    """Confirm a deletion with a checkbox and, if the account has one, the password."""
 
     password = forms.CharField(
         label="Your password",
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         error_messages={"required": "Enter your password."},
     )
-    understood = forms.BooleanField(
+    confirmed = forms.BooleanField(
         label="I understand that this cannot be undone.",
-        error_messages={"required": "Tick the box if you want the account to be deleted."},
+        error_messages={"required": "Check this box to delete the account."},
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -42,8 +42,8 @@ class DeletionForm(forms.Form):
             del self.fields["password"]
 
     def clean_password(self) -> str:
-        """The password, if it is the right one."""
+        """Check the password."""
         password: str = self.cleaned_data["password"]
         if not self.user.check_password(password):
-            raise forms.ValidationError("That is not your password. Nothing was deleted.")
+            raise forms.ValidationError("Incorrect password. Nothing was deleted.")
         return password

@@ -1,4 +1,4 @@
-"""The box by which people agree. Sign-up forms inherit it, so no form of sign-in's own may be imported here."""
+"""Agreement checkbox. allauth's sign-up forms inherit it, so this module must not import allauth forms."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from accounts.services.audit import record
 from accounts.wall_clock import utc_now
 
 
-def _words() -> str:
+def _label() -> str:
     return format_html(
         'I accept the <a href="{}">terms of use</a> and have read the <a href="{}">disclaimer</a>.',
         reverse_lazy("accounts:terms"),
@@ -23,18 +23,16 @@ def _words() -> str:
 
 
 class AgreementFields(forms.Form):
-    """The box that has to be ticked; sign-up forms inherit it."""
+    """Required agreement checkbox; sign-up forms inherit it."""
 
     field_order = ("email", "password1", "password2", "agreement")
-    agreement = forms.BooleanField(
-        error_messages={"required": "Without your agreement we cannot make an account for you."}
-    )
+    agreement = forms.BooleanField(error_messages={"required": "Accept the terms to create an account."})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["agreement"].label = lazystr(_words())
+        self.fields["agreement"].label = lazystr(_label())
 
     def signup(self, request: HttpRequest, user: User) -> None:
-        """Record the agreement of somebody whose account was just made."""
+        """Record the agreement of a new user."""
         accept_documents(user=user, now=utc_now())
         record(kind=AuditEvent.Kind.SIGNED_UP, user=user, now=utc_now())

@@ -1,9 +1,9 @@
-"""The forms of sign-in in the words of this site: labels, what a password must be, no label twice."""
+"""Sign-in forms with the labels, messages and password rules of this site."""
 
 from typing import Any
 
 from allauth.account import forms as vendor
-from allauth.socialaccount.forms import SignupForm as VouchedSignupForm
+from allauth.socialaccount.forms import SignupForm as SocialSignupForm
 from django import forms
 
 from accounts.forms.account import ChangeEmailForm
@@ -13,29 +13,29 @@ LABELS = {
     "email": "E-mail address",
     "remember": "Stay signed in on this device",
     "oldpassword": "Current password",
-    "password2": "The same password again",
+    "password2": "Confirm password",
 }
-MISSING = {
+REQUIRED_MESSAGES = {
     "login": "Enter your e-mail address.",
     "email": "Enter your e-mail address.",
     "password": "Enter your password.",
     "oldpassword": "Enter your current password.",
     "password1": "Enter a password.",
-    "password2": "Enter the password once more.",
+    "password2": "Enter the password again.",
 }
-PASSWORD_RULES = "At least 8 characters, not digits only, not a common password and not like your address."
+PASSWORD_RULES = "At least 8 characters. Avoid common passwords, digits only, or your e-mail address."
 
 
-class InPlainWords(forms.Form):
-    """Goes before one of the vendor's forms."""
+class SiteTextsMixin(forms.Form):
+    """Replaces labels and messages; precedes an allauth form in the bases."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.label = LABELS.get(name, field.label)
             field.widget.attrs.pop("placeholder", None)
-            if name in MISSING:
-                field.error_messages["required"] = MISSING[name]
+            if name in REQUIRED_MESSAGES:
+                field.error_messages["required"] = REQUIRED_MESSAGES[name]
             if name in ("login", "email"):
                 field.error_messages["invalid"] = "Enter an e-mail address such as name@example.com."
         if "password1" in self.fields:
@@ -43,37 +43,37 @@ class InPlainWords(forms.Form):
             self.fields["password1"].label = "Password" if "email" in self.fields else "New password"
 
 
-class SignInForm(InPlainWords, vendor.LoginForm):
-    """Signs a person in."""
+class SignInForm(SiteTextsMixin, vendor.LoginForm):
+    """Sign in."""
 
 
-class SignUpForm(InPlainWords, vendor.SignupForm):
-    """Makes an account."""
+class SignUpForm(SiteTextsMixin, vendor.SignupForm):
+    """Create an account."""
 
 
-class VouchedSignUpForm(InPlainWords, VouchedSignupForm):
-    """Makes an account for somebody for whom Google or GitHub vouches."""
+class SocialSignUpForm(SiteTextsMixin, SocialSignupForm):
+    """Create an account for a user signed in with Google or GitHub."""
 
 
-class AnotherEmailForm(InPlainWords, ChangeEmailForm):
-    """Changes the address."""
+class AnotherEmailForm(SiteTextsMixin, ChangeEmailForm):
+    """Change the e-mail address."""
 
 
-class NewPasswordForm(InPlainWords, vendor.ChangePasswordForm):
-    """Changes the password."""
+class NewPasswordForm(SiteTextsMixin, vendor.ChangePasswordForm):
+    """Change the password."""
 
 
-class FirstPasswordForm(InPlainWords, vendor.SetPasswordForm):
-    """Sets one where there was none."""
+class FirstPasswordForm(SiteTextsMixin, vendor.SetPasswordForm):
+    """Set the first password of an account without one."""
 
 
-class ForgottenPasswordForm(InPlainWords, vendor.ResetPasswordForm):
-    """Asks for the link that resets the password."""
+class ForgottenPasswordForm(SiteTextsMixin, vendor.ResetPasswordForm):
+    """Request a password reset link."""
 
 
-class ResetPasswordForm(InPlainWords, vendor.ResetPasswordKeyForm):
+class ResetPasswordForm(SiteTextsMixin, vendor.ResetPasswordKeyForm):
     """Sets the password of whoever followed that link."""
 
 
-class PasswordAgainForm(InPlainWords, vendor.ReauthenticateForm):
+class PasswordAgainForm(SiteTextsMixin, vendor.ReauthenticateForm):
     """Asks for the password before something that decides who can sign in."""

@@ -22,7 +22,7 @@ def kinds_of(user: User) -> list[str]:
 def test_settings_show_recent_activity_and_accepted_documents(signed_in: Client, ada: User) -> None:
     Client().post("/accounts/login/", {"login": ada.email, "password": "wrong"}, REMOTE_ADDR="203.0.113.77")
     page = signed_in.get("/accounts/").content.decode()
-    for words in (ada.email, "signed in", "sign-in failed", "203.0.113.0/24", "Terms</a> of 2026-11-25"):
+    for words in (ada.email, "signed in", "sign-in failed", "203.0.113.0/24", "Terms</a>, version of 2026-12-01"):
         assert words in page
     assert "203.0.113.77" not in page
 
@@ -42,7 +42,7 @@ def test_email_changes_once_the_new_address_is_verified(signed_in: Client, ada: 
     ada.refresh_from_db()
     assert ada.email == "ada@example.com"
     page = signed_in.get("/accounts/email/").content.decode()
-    assert "We wrote to <strong>ada@new.example</strong>" in page
+    assert "We sent a link to <strong>ada@new.example</strong>" in page
     signed_in.post(link_in(message))
     ada.refresh_from_db()
     assert ada.email == "ada@new.example"
@@ -103,16 +103,16 @@ def test_password_reset_does_not_reveal_unknown_addresses(ada: User) -> None:
     assert answers[0] == answers[1]
     assert [(m.to, m.subject) for m in mail.outbox] == [
         ([ada.email], "Set a new password"),
-        (["nobody@example.com"], "There is no account with this address"),
+        (["nobody@example.com"], "No account with this address"),
     ]
 
 
 def test_account_deletion_removes_all_rows_of_the_user(signed_in: Client, ada: User) -> None:
-    refused = signed_in.post("/accounts/delete", {"password": "wrong", "understood": "on"})
+    refused = signed_in.post("/accounts/delete", {"password": "wrong", "confirmed": "on"})
     assert refused.status_code == 422
-    assert "That is not your password. Nothing was deleted." in refused.content.decode()
+    assert "Incorrect password. Nothing was deleted." in refused.content.decode()
     number = ada.pk
-    done = signed_in.post("/accounts/delete", {"password": PASSWORD, "understood": "on"}, follow=True)
+    done = signed_in.post("/accounts/delete", {"password": PASSWORD, "confirmed": "on"}, follow=True)
     assert "Your account and your data have been deleted" in done.content.decode()
     assert not User.objects.filter(pk=number).exists()
     assert not EmailAddress.objects.exists()
@@ -125,11 +125,11 @@ def test_account_deletion_removes_all_rows_of_the_user(signed_in: Client, ada: U
 def test_last_administrator_cannot_be_deleted(client: Client) -> None:
     root = User.objects.create_superuser("root@example.com", PASSWORD)
     client.force_login(root)
-    refused = client.post("/accounts/delete", {"password": PASSWORD, "understood": "on"})
+    refused = client.post("/accounts/delete", {"password": PASSWORD, "confirmed": "on"})
     assert "This is the only administrator" in refused.content.decode()
     assert User.objects.filter(pk=root.pk).exists()
     User.objects.create_superuser("second@example.com", PASSWORD)
-    assert client.post("/accounts/delete", {"password": PASSWORD, "understood": "on"}).status_code == 302
+    assert client.post("/accounts/delete", {"password": PASSWORD, "confirmed": "on"}).status_code == 302
     assert not User.objects.filter(pk=root.pk).exists()
 
 
@@ -137,7 +137,7 @@ def test_deletion_without_password_requires_recent_sign_in(client: Client, ada: 
     ada.set_unusable_password()
     ada.save()
     client.force_login(ada)
-    answer = client.post("/accounts/delete", {"understood": "on"})
+    answer = client.post("/accounts/delete", {"confirmed": "on"})
     assert answer["Location"] == "/accounts/login/?next=/accounts/delete"
     assert User.objects.filter(pk=ada.pk).exists()
 

@@ -31,7 +31,7 @@ def test_changed_document_must_be_accepted_before_sign_in(client: Client, ada: U
     answer = client.post(f"{LOGIN}?next=/alerts/", {"login": ada.email, "password": PASSWORD, "next": "/alerts/"})
     assert answer["Location"] == "/accounts/agreement"
     assert "_auth_user_id" not in client.session
-    assert "These texts have changed" in client.get("/accounts/agreement").content.decode()
+    assert "These documents have changed" in client.get("/accounts/agreement").content.decode()
     refused = client.post("/accounts/agreement", {})
     assert refused.status_code == 422
     assert "_auth_user_id" not in client.session
@@ -46,7 +46,7 @@ def test_changed_document_must_be_accepted_before_sign_in(client: Client, ada: U
 def test_user_created_by_staff_must_accept_documents(client: Client) -> None:
     User.objects.create_user("new@example.com", PASSWORD)
     client.post(LOGIN, {"login": "new@example.com", "password": PASSWORD})
-    assert "Two short texts belong to an account" in client.get("/accounts/agreement").content.decode()
+    assert "Please read and accept these two documents" in client.get("/accounts/agreement").content.decode()
 
 
 def test_staff_need_not_accept_documents(client: Client) -> None:

@@ -99,7 +99,7 @@ def test_provider_request_has_email_scope_state_and_pkce(vendor: Vendor) -> None
     assert query["code_challenge_method"] == ["S256"]
     assert query["redirect_uri"] == [f"http://testserver/accounts/{vendor.name}/login/callback/"]
     other = Client().get(f"/accounts/{vendor.name}/login/callback/", {"code": "a-code", "state": query["state"][0]})
-    assert "Signing in did not work" in other.content.decode()
+    assert "Sign-in failed" in other.content.decode()
 
 
 def test_email_verified_on_both_sides_connects_the_account(client: Client, vendor: Vendor, ada: User) -> None:
@@ -110,7 +110,7 @@ def test_email_verified_on_both_sides_connects_the_account(client: Client, vendo
     assert ada.check_password(PASSWORD)
     kinds = AuditEvent.objects.filter(user=ada).values_list("kind", "detail")
     assert sorted(kinds) == [("provider_connected", vendor.name), ("signed_in", "")]
-    assert [(m.to, m.subject) for m in mail.outbox] == [([ada.email], "Another way to sign in was added")]
+    assert [(m.to, m.subject) for m in mail.outbox] == [([ada.email], "An account was connected for sign-in")]
 
 
 @pytest.mark.parametrize(("here", "there"), [(False, True), (True, False), (False, False)])
@@ -120,7 +120,7 @@ def test_unverified_email_does_not_connect_the_account(
     EmailAddress.objects.create(user=ada, email=ada.email, verified=here, primary=True)
     vendor.verified = there
     page = client.get(vendor.sign_in(client)["Location"]).content.decode()
-    assert "An account whose address was never confirmed is not joined by itself" in page
+    assert "We do not connect accounts with unconfirmed addresses automatically" in page
     assert "_auth_user_id" not in client.session
     assert not SocialAccount.objects.exists()
     assert [user.pk for user in User.objects.all()] == [ada.pk]
@@ -140,7 +140,7 @@ def test_provider_failure_and_cancellation_show_a_page(client: Client, vendor: V
     state = parse_qs(urlsplit(start["Location"]).query)["state"][0]
     callback = f"/accounts/{vendor.name}/login/callback/"
     refused = client.get(callback, {"code": "another-code", "state": state})
-    assert (refused.status_code, "Signing in did not work" in refused.content.decode()) == (401, True)
+    assert (refused.status_code, "Sign-in failed" in refused.content.decode()) == (401, True)
     back = client.get(callback, {"error": "access_denied", "state": state}, follow=True)
     assert "Hindcast" in back.content.decode()
     assert "_auth_user_id" not in client.session

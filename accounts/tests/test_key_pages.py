@@ -26,7 +26,7 @@ def test_key_pages_require_sign_in(client: Client) -> None:
 
 def test_new_key_is_shown_once_and_stored_as_digest(client: Client) -> None:
     client.force_login(person())
-    page = client.post(PAGE, {"name": "notebook", "read": "on", "life": "30"})
+    page = client.post(PAGE, {"name": "notebook", "read": "on", "lifetime": "30"})
     assert (page.status_code, "no-store" in page["Cache-Control"]) == (200, True)
     row = ApiKey.objects.get()
     shown = validated_key(page.context["new_key"])
@@ -40,11 +40,11 @@ def test_new_key_is_shown_once_and_stored_as_digest(client: Client) -> None:
 def test_key_without_scope_and_key_over_the_limit_are_refused(client: Client) -> None:
     user = person()
     client.force_login(user)
-    page = client.post(PAGE, {"name": "notebook", "life": ""})
+    page = client.post(PAGE, {"name": "notebook", "lifetime": ""})
     assert (page.status_code, ApiKey.objects.count()) == (422, 0)
     for _ in range(MAX_USABLE_KEYS):
         key_of(user)
-    page = client.post(PAGE, {"name": "one more", "read": "on", "life": ""})
+    page = client.post(PAGE, {"name": "one more", "read": "on", "lifetime": ""})
     assert (page.status_code, ApiKey.objects.count()) == (422, MAX_USABLE_KEYS)
     assert "Revoke one first" in page.content.decode()
 
@@ -55,7 +55,7 @@ def test_keys_per_day_are_limited_including_revoked_ones(client: Client) -> None
     yesterday = now - DAY - timedelta(minutes=1)
     for ended in [yesterday] * 5 + [now - DAY + timedelta(minutes=1)] * (MAX_KEYS_PER_DAY - 1):
         key_of(user, revoked_at=ended)
-    form = {"name": "another", "read": "on", "life": ""}
+    form = {"name": "another", "read": "on", "lifetime": ""}
     assert client.post(PAGE, form).status_code == 200
     page = client.post(PAGE, form)
     assert (page.status_code, ApiKey.objects.count()) == (422, 5 + MAX_KEYS_PER_DAY)

@@ -36,8 +36,8 @@ def test_sign_up_signs_in_and_records_the_acceptance(client: Client) -> None:
     assert client.session["_auth_user_id"] == str(grace.pk)
     accepted = Acceptance.objects.filter(user=grace).values_list("document", "version", "network")
     assert sorted(accepted) == [
-        ("disclaimer", "2026-11-25", "203.0.113.0/24"),
-        ("terms", "2026-11-25", "203.0.113.0/24"),
+        ("disclaimer", "2026-12-01", "203.0.113.0/24"),
+        ("terms", "2026-12-01", "203.0.113.0/24"),
     ]
     kinds = AuditEvent.objects.filter(user=grace).values_list("kind", flat=True)
     assert sorted(kinds) == ["signed_in", "signed_up"]
@@ -46,7 +46,7 @@ def test_sign_up_signs_in_and_records_the_acceptance(client: Client) -> None:
 
 def test_sign_up_requires_acceptance(client: Client) -> None:
     page = client.post(SIGN_UP, {**FORM, "agreement": ""})
-    assert "Without your agreement we cannot make an account for you." in page.content.decode()
+    assert "Accept the terms to create an account." in page.content.decode()
     assert not User.objects.exists()
 
 
@@ -83,7 +83,7 @@ def test_existing_account_is_reported_by_email_only(ada: User) -> None:
     pages = [browser.get("/accounts/confirm-email/").content.decode() for browser in (taken, free)]
     assert pages[0].replace(ada.email, "grace@example.com") == pages[1]
     assert [(m.to, m.subject) for m in mail.outbox] == [
-        ([ada.email], "You have an account already"),
+        ([ada.email], "You already have an account"),
         (["grace@example.com"], "Confirm your e-mail address"),
     ]
     assert User.objects.filter(email=ada.email).count() == 1
@@ -97,7 +97,7 @@ def test_mail_outage_is_reported(client: Client, settings: Settings) -> None:
     page = client.post(SIGN_UP, FORM)
     assert page.status_code == 503
     assert page["Retry-After"] == "60"
-    assert "Our mail server does not take messages just now." in page.content.decode()
+    assert "The mail server is unavailable." in page.content.decode()
 
 
 def test_staff_use_the_same_sign_in(client: Client, ada: User) -> None:

@@ -179,7 +179,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 # config.http.login_throttle counts attempts.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "signup": None, "reset_password": None}
-SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.VouchedSignUpForm"}
+SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.sign_in.SocialSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = {client.provider_id: client.provider() for client in HINDCAST_ACCOUNTS.oauth_clients}
 # Sign-in by a provider connects to an account whose address both have verified; see SocialAdapter.

@@ -134,6 +134,6 @@ def test_account_deletion_removes_only_its_own_alerts(client: Client, ada: User)
     other = User.objects.create_user("grace@example.com", PASSWORD)
     remaining = price_rule(other, stock("NVDA"), "100")
     client.force_login(ada)
-    assert client.post("/accounts/delete", {"password": PASSWORD, "understood": "on"}).status_code == 302
+    assert client.post("/accounts/delete", {"password": PASSWORD, "confirmed": "on"}).status_code == 302
     assert list(Rule.objects.all()) == [remaining]
     assert not DeliveryAttempt.objects.exists()

@@ -113,7 +113,7 @@ def test_emails_to_one_address_are_limited(path: str) -> None:
 
 def test_deletion_password_guesses_are_limited(client: Client, ada: User) -> None:
     client.force_login(ada)
-    form = {"password": "wrong", "understood": "on"}
+    form = {"password": "wrong", "confirmed": "on"}
     assert [client.post("/accounts/delete", form).status_code for _ in range(11)] == [422] * 10 + [429]
     assert User.objects.filter(pk=ada.pk).exists()
 

@@ -45,7 +45,7 @@ def test_news_is_shown_with_sentiment(client: Client, netflix: Instrument) -> No
     assert (
         '<a href="https://example.com/0" rel="noopener noreferrer nofollow">Netflix shares plunge on probe</a>' in page
     )
-    assert "Session of 31 March 2023, our scorer" in page
+    assert "31 March 2023, our score" in page
     assert "Negative" in page
     assert "from 1 article<" in page
 
@@ -55,8 +55,8 @@ def test_vendor_score_follows_ours(client: Client, netflix: Instrument) -> None:
     vendor = FakeNewsProvider("alpha_vantage", records)
     ingest_news(now=NOW, instruments=[netflix], providers=[vendor], scorer=LexiconScorer())
     page = client.get(path()).content.decode()
-    assert "Alpha Vantage says negative" in page
-    assert 0 < page.index("our scorer") < page.index("31 March 2023, Alpha Vantage")
+    assert "Alpha Vantage: negative" in page
+    assert 0 < page.index("our score") < page.index("31 March 2023, Alpha Vantage")
 
 
 def test_titles_are_escaped(client: Client, netflix: Instrument) -> None:

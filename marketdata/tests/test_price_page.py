@@ -52,8 +52,8 @@ def test_default_is_three_months_newest_first(client: Client, acme: Instrument) 
     assert (sessions[0], sessions[-1], len(sessions)) == ("2023-03-31", "2022-12-29", 64)
     # 251 sessions in 2022 and 62 since.
     assert "Fri 31 Mar 2023 313.00 313.00 313.00 313.00 156.50 1,000" in text_of(text)
-    assert "64 sessions, in USD, splits taken out up to Fri 31 Mar 2023 · sample data" in text_of(text)
-    assert 'aria-sort="descending"><a href="?sort=session&amp;order=asc">Session' in text
+    assert "64 trading days, in USD, adjusted for splits to Fri 31 Mar 2023 · sample data" in text_of(text)
+    assert 'aria-sort="descending"><a href="?sort=session&amp;order=asc">Date' in text
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_prices_as_known_on_a_day(client: Client, acme: Instrument) -> None:
     assert sessions_of(text)[0] == "2023-03-24"
     # Session 308; the later split was not known: four times the price, a quarter of the volume.
     assert "Fri 24 Mar 2023 1,232.00 1,232.00 1,232.00 1,232.00 1,232.00 250" in text_of(text)
-    assert "As it was known on Fri 24 Mar 2023." in text_of(text)
+    assert "As known on Fri 24 Mar 2023." in text_of(text)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_prices_as_known_on_a_day(client: Client, acme: Instrument) -> None:
         ("known_on=2023-04-03", "The date must not be in the future."),
         ("last=0001-01-01", "Enter a date from 1990-01-01 to 2099-12-31."),
         ("known_on=1990-01-01", "calendar starts later than this date"),
-        ("range=9y", "not one of those offered"),
-        ("sort=name", "not one of those offered"),
+        ("range=9y", "Choose one of the ranges and columns"),
+        ("sort=name", "Choose one of the ranges and columns"),
     ],
 )
 def test_invalid_query_shows_error_in_form(client: Client, acme: Instrument, query: str, sentence: str) -> None:
@@ -130,9 +130,9 @@ def test_csv_equals_the_table(client: Client, acme: Instrument, settings: Settin
 
 
 def test_empty_states_are_explained(client: Client, acme: Instrument) -> None:
-    assert "No session in this range" in text_of(page(client, "first=2022-06-04&last=2022-06-05"))
+    assert "No prices in this range" in text_of(page(client, "first=2022-06-04&last=2022-06-05"))
     DailyBar.objects.all().delete()
-    assert "No prices are stored" in text_of(page(client))
+    assert "This stock has no prices" in text_of(page(client))
 
 
 def test_other_spellings_redirect_and_unknown_symbols_are_404(client: Client, acme: Instrument) -> None:

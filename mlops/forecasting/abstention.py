@@ -1,4 +1,4 @@
-"""When nothing is said, and why."""
+"""Reasons to abstain from a forecast."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,14 +19,14 @@ LONGEST_REASON = 200
 
 @dataclass(frozen=True, slots=True)
 class ForecastContext:
-    """What is known about one instrument at the origin: how old its newest bar is, and how many bars it has."""
+    """Age of an instrument's latest bar at the origin, and its number of bars."""
 
     sessions_behind: int
     bars: int
 
 
 def reasons_to_abstain(context: ForecastContext, inputs: FloatArray, known: FeatureRange) -> list[str]:
-    """Why no forecast can be made for an instrument; empty when one can.
+    """Return why an instrument cannot be forecast; empty if it can.
 
     inputs: shape (k,), the newest features in the order of `known`. Missing news is no reason.
     """
@@ -44,21 +44,21 @@ def reasons_to_abstain(context: ForecastContext, inputs: FloatArray, known: Feat
 
 
 def is_outside(inputs: FloatArray, known: FeatureRange) -> np.ndarray:
-    """Where an input lies beyond the training range by more than half of its width; `inputs`: shape (..., k).
+    """Whether an input is outside the training range by more than half of its width; `inputs`: shape (..., k).
 
-    What is missing lies nowhere.
+    A missing value is not outside.
     """
     room = TOLERANCE * (known.highest - known.lowest)
     return (inputs < known.lowest - room) | (inputs > known.highest + room)
 
 
 def has_expired(trained_through: date, origin: date) -> bool:
-    """Whether a model is too old to speak at `origin`: two years of weekdays after its training ended."""
+    """Whether the model is too old at `origin`: two years of weekdays after its training ended."""
     return bool(np.busday_count(trained_through, origin) > EXPIRES_AFTER_WEEKDAYS)
 
 
 def expiry_reason(trained_through: date) -> str:
-    """What is said when the model has expired."""
+    """Return the reason of an abstention by an expired model."""
     return f"the model has expired: it was trained through {trained_through}"
 
 

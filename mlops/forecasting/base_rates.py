@@ -1,4 +1,4 @@
-"""How often the answer to a question is yes: counted, and for a rise drawn towards what stocks have long done."""
+"""Base rates of target heads; that of a rise is shrunk towards a long-run prior."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ from mlops.forecasting.types import HORIZONS, FloatArray
 
 # Share of rises among the closes that changed, 1, 5, 10 and 20 sessions ahead: 20 US stocks, 1991 to 2003.
 PRIOR_RISE_RATES = np.array([0.51, 0.54, 0.56, 0.58])
-# How far markets lie apart in the long run, as a standard deviation; a lasting difference grows with the root of time.
+# Standard deviation of long-run rates between markets; proportional to the root of the horizon.
 PRIOR_SPREAD = 0.02 * np.sqrt(np.array(HORIZONS) / 20)
 RECENT_SESSIONS = 252
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """base: shape (h,), how often yes is to be expected; learned: shape (h,), how often the members are told yes.
+    """base: shape (h,), expected share of ones; learned: shape (h,), share of ones among the training labels.
 
-    Both are NaN where nothing is known, and never exactly 0 or 1.
+    Both are NaN without labels, and never exactly 0 or 1.
     """
 
     base: FloatArray
@@ -29,15 +29,15 @@ class Rates:
 
     @property
     def shifts(self) -> FloatArray:
-        """What has to be added to the members' log odds for them to start from the base rate, shape (h,)."""
+        """Offset of the members' log odds from the training rate to the base rate, shape (h,)."""
         return logit_of(self.base) - logit_of(self.learned)
 
 
 def rates_of(head: str, training_labels: FloatArray, labels: FloatArray, rows: IntArray) -> Rates:
-    """The rates of a head; lessons, labels: shape (n, h), NaN where not known; rows: shape (n,), sessions.
+    """Return the rates of a head; lessons, labels: shape (n, h), NaN where not known; rows: shape (n,), sessions.
 
-    A rise is as frequent as it was among the closes that changed, drawn towards what is usual by as much as that is
-    surer than what was counted, times the share of closes that changed over the last year.
+    The rate of a rise is its share among changed closes, shrunk towards the prior in proportion to their variances,
+    times the share of changed closes in the last year.
     """
     learned = _shares(training_labels)
     if head != UP or not len(rows):
@@ -52,7 +52,7 @@ def rates_of(head: str, training_labels: FloatArray, labels: FloatArray, rows: I
 
 
 def _shares(labels: FloatArray) -> FloatArray:
-    """How often each horizon's label was 1, half a yes and half a no added, shape (h,); NaN where none is known."""
+    """Return the share of ones by horizon, one half added to both counts, shape (h,); NaN without labels."""
     known = np.isfinite(labels).sum(axis=0)
     shares: FloatArray = np.where(known > 0, (np.nansum(labels, axis=0) + 0.5) / (known + 1.0), np.nan)
     return shares

@@ -1,4 +1,4 @@
-"""Everything a trained version consists of, as frozen parts."""
+"""Parts of a trained model version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,12 +25,11 @@ VOLATILITY_HEADS = (VOLATILITY_RISES, BIG_MOVE)
 
 @dataclass(frozen=True, slots=True)
 class TargetHead:
-    """One question asked at every horizon, and the members who answer it.
+    """A binary target at every horizon, with its ensemble members.
 
-    sights: by member the places of the features that it looks at, shape (k,), among those of its head; base_rates:
-    shape (h,), how often it is true as far as the training knows; shifts: shape (h,), what stands between the log odds
-    that the members learned to start from and those of the base rate; weights: shape (h,), the members' share beside
-    the base rate. All are NaN at a horizon where the question is not asked.
+    feature_subsets: by member the indices of its features, shape (k,), among those of the head; base_rates: shape
+    (h,), share of ones in training; shifts: shape (h,), offset from the training rate's log odds to the base rate's;
+    weights: shape (h,), weight of the ensemble relative to the base rate. All are NaN at undefined horizons.
     """
 
     members: Mapping[str, Member]
@@ -40,7 +39,7 @@ class TargetHead:
     weights: FloatArray
 
     def outputs(self, samples: Samples) -> "HeadOutput":
-        """What the head says of each sample."""
+        """Return probability and edge of each sample."""
         logits = {
             name: member.logits(samples.seeing(self.feature_subsets[name])) + self.shifts
             for name, member in self.members.items()
@@ -52,15 +51,15 @@ class TargetHead:
         )
 
     def probabilities(self, samples: Samples) -> FloatArray:
-        """Probability that the answer is yes, shape (n, h)."""
+        """Return the probability of 1, shape (n, h)."""
         return self.outputs(samples).probability
 
 
 @dataclass(frozen=True, slots=True)
 class HeadOutput:
-    """What a head says of each sample, all of shape (n, h).
+    """Output of a head, all of shape (n, h).
 
-    probability: that the answer is yes; edge: how far those members that signals follow stand above the base rate.
+    probability: of 1; edge: probability by the signal members minus the base rate.
     """
 
     probability: FloatArray
@@ -69,7 +68,7 @@ class HeadOutput:
 
 @dataclass(frozen=True, slots=True)
 class FeatureRange:
-    """The smallest and largest value of every input in training, shape (k,) each, direction before volatility."""
+    """Range of every input in training, shape (k,) each, direction before volatility."""
 
     names: tuple[str, ...]
     lowest: FloatArray
@@ -83,14 +82,14 @@ class RiskScale:
     limits: FloatArray
 
     def levels(self, big_move: FloatArray) -> list[list[str]]:
-        """The risk in words for probabilities of shape (n, h)."""
+        """Return the risk levels of probabilities of shape (n, h)."""
         steps = (big_move[:, :, None] >= self.limits).sum(axis=2)
         return [[RISK_LEVELS[step] for step in row] for row in steps.tolist()]
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A fitted ensemble for all horizons; it knows nothing after `trained_through`."""
+    """A fitted ensemble for all horizons, trained on sessions up to `trained_through`."""
 
     feature_set: str
     direction_names: tuple[str, ...]
@@ -108,10 +107,10 @@ class Bundle:
     inputs: FeatureRange
 
     def widths(self, sigma: FloatArray, volatility: Samples, symbols: tuple[str, ...]) -> FloatArray:
-        """How far the intervals go below and above, in log return, shape (n, h, 2, 3), for `sigma` of shape (n, h)."""
+        """Return the interval widths below and above in log return, shape (n, h, 2, 3), for `sigma` of shape (n, h)."""
         return self.intervals.widths(sigma, self.quantile_width.quantile_width(volatility.latest()), symbols)
 
     @property
     def uses_news(self) -> bool:
-        """Whether the direction heads learned from the news family, which then is among the direction features."""
+        """Whether the direction features include the news family."""
         return uses_news(self.feature_set)

@@ -1,4 +1,4 @@
-"""Why the probability is what it is: the features that moved the boosted trees most, in words."""
+"""Drivers of a forecast: features with the largest contributions to the boosted trees."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ MOST_DRIVERS = 5
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """One feature and what it does, through the trees, to the published log odds of a rise."""
+    """A feature and its contribution, through the trees, to the published log odds of a rise."""
 
     name: str
     words: str
@@ -21,7 +21,7 @@ class Driver:
 
 
 def top_drivers(names: tuple[str, ...], contributions: FloatArray) -> list[tuple[Driver, ...]]:
-    """The five features that moved each logit most, strongest first; those without any effect are left out.
+    """Return up to five features with the largest contributions to each logit, strongest first.
 
     contributions: shape (n, k), in log odds, for `names`.
     """

@@ -1,4 +1,4 @@
-"""How the members become one probability, and a probability becomes an expected return."""
+"""Combination of ensemble members into a probability, and of a probability into an expected return."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ LONG_HISTORY_SESSIONS = 2000
 
 @dataclass(frozen=True, slots=True)
 class WeightRange:
-    """The least and the most that the members may count beside the base rate."""
+    """Range of the ensemble's weight relative to the base rate."""
 
     least: float
     most: float
 
 
 def weight_range(sessions: int) -> WeightRange:
-    """What the length of the history allows: nothing with five years of sessions or fewer, all of it from eight on."""
+    """Return the range for a history length: zero up to five years of sessions, full from eight years."""
     share = (sessions - LITTLE_HISTORY_SESSIONS) / (LONG_HISTORY_SESSIONS - LITTLE_HISTORY_SESSIONS)
     allowed = min(max(share, 0.0), 1.0)
     return WeightRange(LEAST_WEIGHT * allowed, MOST_WEIGHT * allowed)
@@ -32,9 +32,9 @@ def weight_range(sessions: int) -> WeightRange:
 def shrinkage_weights(
     logits: FloatArray, base_rates: FloatArray, labels: FloatArray, allowed: WeightRange
 ) -> FloatArray:
-    """The weights, shape (h,), with which past out-of-sample forecasts had the least log-loss.
+    """Return the weights, shape (h,), that minimise the log-loss of out-of-fold predictions.
 
-    logits, base_rates, labels: shape (n, h), labels NaN where not known. Without any past the least weight is taken.
+    logits, base_rates, labels: shape (n, h), labels NaN where unknown. Without predictions the minimum is used.
     """
     steps = np.linspace(allowed.least, allowed.most, WEIGHT_STEPS)
     weights = np.full(labels.shape[1], allowed.least)
@@ -53,35 +53,35 @@ def _mean_log_loss(probability: FloatArray, truth: FloatArray) -> float:
 
 
 def mean_logits(logits: Iterable[FloatArray]) -> FloatArray:
-    """The members' logits with equal weights, shape (n, h) as each of theirs."""
+    """Return the mean of the members' logits, shape (n, h)."""
     mean: FloatArray = np.mean(np.stack(list(logits)), axis=0)
     return mean
 
 
 def shrunk_probability(logits: FloatArray, base_rates: FloatArray, weights: FloatArray | float) -> FloatArray:
-    """Probabilities whose logit lies between the base rate's and the members', shape (n, h).
+    """Return probabilities with logits between the base rate's and the ensemble's, shape (n, h).
 
-    logits: shape (n, h); base_rates: shape (h,) or (n, h); weights: the members' share, 0 says the base rate.
+    logits: shape (n, h); base_rates: shape (h,) or (n, h); weights: of the ensemble, 0 gives the base rate.
     """
     base = logit_of(base_rates)
     return probability_of(base + weights * (logits - base))
 
 
 def probability_of(logits: FloatArray) -> FloatArray:
-    """The logistic function."""
+    """Logistic function."""
     probability: FloatArray = 1.0 / (1.0 + np.exp(-logits))
     return probability
 
 
 def logit_of(probability: FloatArray) -> FloatArray:
-    """Log odds; 0 and 1 are drawn inside by a millionth."""
+    """Log odds; probabilities are clipped to 1e-6 from 0 and 1."""
     inside = np.clip(probability, 1e-6, 1 - 1e-6)
     log_odds: FloatArray = np.log(inside / (1 - inside))
     return log_odds
 
 
 def standard_scores(probability: FloatArray) -> FloatArray:
-    """How many sigmas above zero the middle of a normal distribution lies that is positive with this probability."""
+    """Return the mean, in sigmas, of the normal distribution that is positive with this probability."""
     quantile = NormalDist().inv_cdf
     flat = [quantile(value) if 0 < value < 1 else np.nan for value in probability.ravel().tolist()]
     return np.array(flat, dtype=np.float64).reshape(probability.shape)

@@ -1,4 +1,4 @@
-"""What can go wrong in the numerics."""
+"""Errors of the numerics."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ class ForecastingError(Exception):
 
 
 class TooLittleHistory(ForecastingError):
-    """A panel is too short for what is asked; both counts are sessions."""
+    """The panel is too short; both counts are sessions."""
 
     def __init__(self, have: int, needed: int) -> None:
         super().__init__(f"{have} sessions of history are too few; {needed} are needed.")
@@ -17,15 +17,15 @@ class TooLittleHistory(ForecastingError):
 
 
 class PricesStandStill(ForecastingError):
-    """No price of a panel moved, so that there is no rise and no fall to learn from; the count is of sessions."""
+    """No price of the panel changed; the count is of sessions."""
 
     def __init__(self, sessions: int) -> None:
-        super().__init__(f"No price moved over {sessions} sessions up to the fit: there is nothing to learn from.")
+        super().__init__(f"No price changed in {sessions} sessions before the fit, so there is nothing to learn from.")
         self.sessions = sessions
 
 
 class BundleUnreadable(ForecastingError):
-    """Stored model files are missing, damaged, or of a format this version does not know."""
+    """Stored model files are missing, damaged or of an unknown format."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The stored model cannot be read: {reason}.")
@@ -33,7 +33,7 @@ class BundleUnreadable(ForecastingError):
 
 
 class TooFewTestSessions(ForecastingError):
-    """A test would begin where too few sessions are left to test on."""
+    """Too few sessions remain after the start of the test."""
 
     def __init__(self, first: date, newest: date | None, needed: int) -> None:
         ends = f"the bars end on {newest}" if newest else "there are no bars"

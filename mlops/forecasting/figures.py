@@ -1,4 +1,4 @@
-"""Figures as they are kept and written: nested by name, None where there is none."""
+"""Nested report values, ready for JSON; undefined values are None."""
 
 import json
 import math
@@ -12,7 +12,7 @@ Figures = dict[str, Any]
 
 
 def json_ready(figures: Any) -> Any:
-    """The same as JSON has it: texts as names, lists, and None for what is not finite."""
+    """Convert to JSON types: string keys, lists, and None for non-finite numbers."""
     if isinstance(figures, dict):
         return {str(name): json_ready(value) for name, value in figures.items()}
     if isinstance(figures, list | tuple):
@@ -23,10 +23,10 @@ def json_ready(figures: Any) -> Any:
 
 
 def mean_of(values: FloatArray) -> float:
-    """The mean, NaN of nothing."""
+    """Return the mean; NaN if empty."""
     return float(values.mean()) if len(values) else float("nan")
 
 
 def share_of(flags: np.ndarray) -> float:
-    """How often it is true, NaN of nothing."""
+    """Return the share of true values; NaN if empty."""
     return mean_of(flags.astype(np.float64))

@@ -1,4 +1,4 @@
-"""Training: everything a bundle holds is learned here, from sessions up to a given one and nothing later."""
+"""Training of a bundle on the sessions up to a given one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -50,10 +50,10 @@ DONE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """What a fit depends on besides the panel.
+    """Settings of a fit.
 
-    weights: the members' least and most share beside the base rate; None lets the length of the history decide.
-    news: whether the news family is learned from where there is enough of it.
+    weights: range of the ensemble's weight relative to the base rate; None derives it from the length of the history.
+    news: whether news features are used if there is enough news.
     """
 
     seed: int
@@ -64,15 +64,15 @@ class FitSettings:
     news: bool = True
 
     def for_members(self) -> MemberSettings:
-        """The members' settings with this seed and thread count."""
+        """Return the members' settings with this seed and thread count."""
         return replace(self.members, seed=self.seed, threads=self.threads)
 
 
 def fit_bundle(panel: Panel, *, through: date, settings: FitSettings, progress: Progress) -> Bundle:
-    """Fit everything on the sessions of `panel` up to `through`; the same panel and settings give the same bytes.
+    """Fit a bundle on the sessions of `panel` up to `through`; deterministic for the same panel and settings.
 
-    Every number is computed with the thread count of the settings, whatever the machine is doing besides. Raises
-    TooLittleHistory below 504 sessions, or when no session has all features, PricesStandStill when no price moved.
+    Uses the thread count of the settings. Raises
+    TooLittleHistory below 504 sessions, or when no session has all features, PricesStandStill when no price changed.
     """
     known = panel.through(through)
     if len(known.sessions) < FEWEST_SESSIONS:
@@ -124,7 +124,7 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
 
 
 def signal_rules(past: OutOfFoldPredictions, weights: Mapping[str, FloatArray], *, instruments: int) -> SignalRules:
-    """The signal rules that the past forecasts support, by horizon; nothing for one session ahead."""
+    """Return the signal rules by horizon that the out-of-fold predictions support; none for one session."""
     rise = fit_signal_rules(_past_signals(past, UP, weights), share=RISE_SHARE)
     if instruments < LAG_NEEDS_INSTRUMENTS:
         return SignalRules(rise, {})
@@ -151,7 +151,7 @@ def _past_signals(
 
 
 def _searched(learned: LearningSet, members: MemberSettings) -> TreeSettings:
-    """Search before the first replayed session, so that the replay stays out of sample."""
+    """Search tree settings before the first out-of-fold session, so that those predictions stay out of sample."""
     first = fold_bounds(learned.rows)[0][0]
     before = learned.take(learned.rows < first)
     labels = known_before(before.training_labels(UP), before.rows, first)[:, HORIZONS.index(SEARCHED_HORIZON)]
@@ -175,10 +175,10 @@ def _fit_heads(
 def _intervals(
     learned: LearningSet, volatility: VolatilityModel, base_rates: FloatArray, members: MemberSettings
 ) -> tuple[ConformalIntervals, QuantileWidth]:
-    """Score the last ten years with the volatility model that will be served, around the base rate's return.
+    """Calibrate intervals on the last ten years with the final volatility model, around the base rate's return.
 
-    The quantile trees learn from all years, and each sample is scored by those that have not seen its dates. They are
-    not tried with five years or fewer, where they have never won.
+    The quantile trees are fitted on all years, and each sample is scored out of fold. They are not used with five years
+    or fewer, where they have never been better.
     """
     features = learned.volatility.latest()
     scores = learned.log_returns / volatility.sigma(features) - standard_scores(base_rates)

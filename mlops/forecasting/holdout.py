@@ -1,4 +1,4 @@
-"""How a bundle did on sessions it had not seen: figures with their base rates, and losses row by row for the gate."""
+"""Hold-out evaluation: metrics with base rates, and losses per row for the promotion gate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ SIDE_FIGURES = ("n", "accuracy", "base_rate", "brier", "auc")
 
 @dataclass(frozen=True, slots=True)
 class RowLosses:
-    """One horizon's losses, one forecast a row: all arrays of shape (n,), in the order of session, then symbol."""
+    """Losses of one horizon, one forecast per row, shape (n,), ordered by session, then symbol."""
 
     sessions: NDArray[np.datetime64]
     symbols: NDArray[np.str_]
@@ -39,7 +39,7 @@ class RowLosses:
 
 @dataclass(frozen=True, slots=True)
 class HoldoutReport:
-    """metrics: figures by horizon that can be written as JSON; losses: by horizon in sessions."""
+    """metrics: by horizon, ready for JSON; losses: by horizon in sessions."""
 
     first: date
     last: date
@@ -48,10 +48,10 @@ class HoldoutReport:
 
 
 def evaluate_holdout(bundle: Bundle, panel: Panel, *, first: date, last: date) -> HoldoutReport:
-    """Forecast every session from `first` to `last` and meet each forecast with its outcome.
+    """Forecast every session from `first` to `last` and pair each forecast with its outcome.
 
-    A forecast counts when its target session is not after `last` and the bundle would not have abstained for its
-    inputs. Raises ValueError when `first` is not after the last session that the bundle learned from.
+    A forecast counts if its target is not after `last` and its inputs cause no abstention. Raises ValueError when
+    `first` is not after the end of training.
     """
     if first <= bundle.trained_through:
         raise ValueError(f"{first} is not after {bundle.trained_through}, the last session learned from")
@@ -83,7 +83,7 @@ def _losses(rows: ForecastRows, panel: Panel) -> RowLosses:
 
 
 def _figures(rows: ForecastRows, losses: RowLosses, bundle: Bundle, position: int) -> Figures:
-    """Everything about one horizon; a figure that does not exist is None."""
+    """Return all metrics of one horizon; undefined ones are None."""
     up = classification_scores(rows.predicted[UP], rows.actual[UP])
     base_rate = np.full_like(rows.predicted[UP], bundle.heads[UP].base_rates[position])
     figures: Figures = json_ready(
@@ -115,7 +115,7 @@ def _side_figures(rows: ForecastRows, head: str) -> Figures | None:
 
 
 def _buy_figures(rows: ForecastRows, rule: SignalRule | None) -> Figures | None:
-    """How often a BUY rose, and how often the other instruments of the same days did; None without an earned rule."""
+    """Return accuracy and coverage of BUY signals with the rate of the same days; None without a rule."""
     if rule is None or not rule.earned:
         return None
     return {

@@ -1,4 +1,4 @@
-"""The learning set: every usable place of a panel, with its features and what came true after it."""
+"""Learning set: usable samples of a panel with features and labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
 @dataclass(frozen=True, slots=True)
 class LearningSet:
-    """Places (row, column) of a panel whose features are all known but those of news, ordered by session.
+    """Samples (row, column) of a panel with all features except news known, ordered by session.
 
-    labels: by head, shape (n, h), 0 or 1, NaN where the target session is after the panel's end; log_returns and
-    log_variances: shape (n, h), of the sessions after each place.
+    labels: by head, shape (n, h), 0 or 1, NaN where the target is after the panel's end; log_returns and
+    log_variances: shape (n, h), of the sessions after each sample.
     """
 
     symbols: tuple[str, ...]
@@ -34,31 +34,31 @@ class LearningSet:
 
     @property
     def rows(self) -> IntArray:
-        """The session row of every place."""
+        """Session row of every sample."""
         return self.direction.rows
 
     @property
     def columns(self) -> IntArray:
-        """The symbol column of every place."""
+        """Symbol column of every sample."""
         return self.direction.columns
 
     def samples_for(self, head: str) -> Samples:
-        """The features that a head's members choose from."""
+        """Return the features available to a head's members."""
         return self.volatility if head in VOLATILITY_HEADS else self.direction
 
     def names_for(self, head: str) -> tuple[str, ...]:
-        """The names of those features."""
+        """Return the names of those features."""
         return self.volatility_names if head in VOLATILITY_HEADS else self.direction_names
 
     def training_labels(self, head: str) -> FloatArray:
-        """The labels that members learn from, shape (n, h): of "up" without those whose close came back unchanged.
+        """Return the labels of training, shape (n, h); for "up" without unchanged closes.
 
-        Prices in coarse steps often stay where they are, and that says nothing of the direction.
+        Prices with coarse ticks often stay unchanged, which carries no direction.
         """
         return np.where(self.log_returns == 0, np.nan, self.labels[head]) if head == UP else self.labels[head]
 
     def take(self, chosen: np.ndarray) -> "LearningSet":
-        """The places at these positions or under this mask."""
+        """Return the samples at these positions or under this mask."""
         return replace(
             self,
             direction=self.direction.take(chosen),
@@ -69,12 +69,12 @@ class LearningSet:
         )
 
     def inputs(self) -> FloatArray:
-        """The newest features of every place, direction before volatility, shape (n, k)."""
+        """Return the latest features of every sample, direction before volatility, shape (n, k)."""
         return np.concatenate([self.direction.latest(), self.volatility.latest()], axis=1)
 
 
 def learning_set(panel: Panel, cube: FeatureCube | None = None) -> LearningSet:
-    """Gather everything a panel teaches; a target counts only when its session is within the panel."""
+    """Return all samples of a panel; labels with targets after its end are NaN."""
     cube = cube or build_features(panel)
     needed = [place for place, name in enumerate(cube.direction_names) if name not in NEWS_NAMES]
     usable = np.isfinite(cube.direction[:, :, needed]).all(axis=2) & np.isfinite(cube.volatility).all(axis=2)
@@ -104,6 +104,6 @@ def learning_set(panel: Panel, cube: FeatureCube | None = None) -> LearningSet:
 
 
 def known_before(labels: FloatArray, rows: IntArray, cut: int) -> FloatArray:
-    """The labels whose target session stands before row `cut`; all others are NaN."""
+    """Return the labels with targets before row `cut`; others are NaN."""
     targets = rows[:, None] + np.array(HORIZONS)
     return np.where(targets < cut, labels, np.nan)

@@ -1,4 +1,4 @@
-"""The model's own past: forecasts of each question made by earlier fits, for sessions they had not seen."""
+"""Out-of-fold predictions: by fits on earlier sessions, for sessions they had not seen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ FOLDS = 4
 
 @dataclass(frozen=True, slots=True)
 class OutOfFoldPredictions:
-    """What earlier fits said, one place a row, and what came true; all of shape (n, h).
+    """Predictions of earlier fits with labels, one sample per row; all of shape (n, h).
 
-    edge_logits: of those members alone that signals follow; base_rates: the up-rate each fit knew; rows, columns: shape
-    (n,), session and symbol.
+    edge_logits: of the signal members only; base_rates: known to each fit; rows, columns: shape (n,), session and
+    symbol.
     """
 
     logits: Mapping[str, FloatArray]
@@ -37,7 +37,7 @@ class OutOfFoldPredictions:
 
 
 def fold_bounds(rows: IntArray) -> list[tuple[int, int]]:
-    """First and one past the last session row of each fold: four equal stretches of the second half."""
+    """Return first and one past the last session row of each fold: four equal parts of the second half."""
     sessions = np.unique(rows)
     cuts = np.linspace(int(len(sessions) * FIRST_SHARE), len(sessions), FOLDS + 1).astype(int)
     ends = [*sessions[cuts[:-1]].tolist(), int(sessions[-1]) + 1]
@@ -45,11 +45,11 @@ def fold_bounds(rows: IntArray) -> list[tuple[int, int]]:
 
 
 def out_of_fold_predictions(learned: LearningSet, settings: MemberSettings, progress: Progress) -> OutOfFoldPredictions:
-    """Fit before each stretch and forecast it; a fit sees only targets that came true before its stretch begins."""
+    """Fit before each fold and predict it; a fit sees only targets known before its fold."""
     bounds = fold_bounds(learned.rows)
     folds = []
     for number, (first, end) in enumerate(bounds):
-        progress(number / len(bounds), f"replaying the past {number + 1} of {len(bounds)}")
+        progress(number / len(bounds), f"out-of-fold predictions {number + 1} of {len(bounds)}")
         folds.append(_one_fold(learned, first, end, settings))
     return _joined(folds)
 
@@ -81,7 +81,7 @@ def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettin
 
 
 def direction_heads(learned: LearningSet) -> tuple[str, ...]:
-    """The direction questions that mean something for this panel: with one stock there is no median to beat."""
+    """Return the direction heads defined for the panel; a single stock has no median to beat."""
     return DIRECTION_HEADS if len(learned.symbols) > 1 else (UP,)
 
 

@@ -1,4 +1,4 @@
-"""Deploy if better: two hold-out reports are compared on the same forecasts, and one sentence says why."""
+"""Promotion gate: compare two hold-out reports on the same forecasts and give a reason."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +21,7 @@ BOOTSTRAP_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """What to do, one plain sentence with the numbers, and everything that was compared."""
+    """Decision, a sentence with its numbers, and all statistics."""
 
     decision: Decision
     reason: str
@@ -30,7 +30,7 @@ class GateDecision:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The challenger's mean loss minus the champion's, as a share of the champion's, with one-sided 95 % bounds."""
+    """Mean loss of the challenger minus that of the champion, relative to it, with one-sided 95% bounds."""
 
     mean: float
     lower: float
@@ -39,7 +39,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Two hold-outs' losses on the forecasts both made, in the same order; coverages are shares."""
+    """Losses of two hold-outs on the same forecasts, in the same order."""
 
     challenger: RowLosses
     champion: RowLosses
@@ -53,7 +53,7 @@ class _Pair:
 
 
 def compare_holdouts(challenger: HoldoutReport, champion: HoldoutReport, *, rule: Rule) -> GateDecision:
-    """Whether the challenger should replace the champion, on the forecasts that both made.
+    """Decide whether the challenger replaces the champion, on the forecasts that both made.
 
     non_inferiority: at every horizon the upper bound of its loss is within the margin, log-loss and interval score
     alike. superiority: besides, its log-loss over all horizons is below the champion's, upper bound and all. In both
@@ -63,7 +63,7 @@ def compare_holdouts(challenger: HoldoutReport, champion: HoldoutReport, *, rule
     pairs = {horizon: _paired(challenger.losses[horizon], champion.losses[horizon]) for horizon in HORIZONS}
     sessions = len(np.unique(pairs[HORIZONS[0]].champion.sessions))
     if sessions < FEWEST_SESSIONS:
-        reason = f"Only {sessions} shared sessions were held out; {FEWEST_SESSIONS} are needed for a decision."
+        reason = f"Only {sessions} shared hold-out sessions; a decision needs {FEWEST_SESSIONS}."
         return GateDecision("keep", reason, {"rule": rule, "sessions": sessions})
     statistics: dict[str, Any] = {
         "rule": rule,
@@ -106,7 +106,7 @@ def _statistics(pair: _Pair, horizon: int) -> dict[str, Any]:
 
 
 def _first_objection(horizons: dict[str, Any]) -> str:
-    """Why the challenger is not good enough, or nothing."""
+    """Return why the challenger is refused, or an empty string."""
     for horizon, figures in horizons.items():
         for loss, name in (("log_loss", "log-loss"), ("winkler_95", "interval score")):
             compared = figures[loss]
@@ -118,8 +118,8 @@ def _first_objection(horizons: dict[str, Any]) -> str:
         coverage = figures["coverage_95"]
         if not _coverage_is_good(coverage["challenger"], coverage["champion"]):
             lowest, highest = (f"{100 * bound:.0f}" for bound in COVERAGE_BAND)
-            coverage_text = f"held {100 * coverage['challenger']:.1f} %, not {lowest} to {highest}"
-            return f"The 95 % intervals at {horizon} sessions {coverage_text}"
+            coverage_text = f"have a coverage of {100 * coverage['challenger']:.1f}%, not {lowest} to {highest}%"
+            return f"The 95% intervals at {horizon} sessions {coverage_text}"
     return ""
 
 
@@ -129,13 +129,13 @@ def _coverage_is_good(challenger: float, champion: float) -> bool:
 
 
 def _paired(challenger: RowLosses, champion: RowLosses) -> _Pair:
-    """The rows that both have, in the same order."""
+    """Return the rows that both have, in the same order."""
     _, first, second = np.intersect1d(_keys(challenger), _keys(champion), assume_unique=True, return_indices=True)
     return _Pair(_taken(challenger, first), _taken(champion, second))
 
 
 def _keys(losses: RowLosses) -> NDArray[np.str_]:
-    """One text per row: session and symbol."""
+    """Return a key per row: session and symbol."""
     days = np.datetime_as_string(losses.sessions.astype("datetime64[D]"))
     return np.char.add(np.char.add(days, " "), losses.symbols)
 
@@ -165,4 +165,4 @@ def _as_json(difference: Difference) -> dict[str, float]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:+.2f} %"
+    return f"{100 * share:+.2f}%"

@@ -1,4 +1,4 @@
-"""Forecasting with a bundle: every symbol and horizon of a panel in one batch."""
+"""Inference: forecasts of every symbol and horizon of a panel in one batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -33,10 +33,10 @@ NEWEST_SESSIONS = STEPS + MOST_SESSIONS_BEHIND
 
 @dataclass(frozen=True, slots=True)
 class InstrumentForecast:
-    """What is said about one symbol and horizon; an abstention has reasons and no numbers.
+    """Forecast of one symbol and horizon; an abstention has reasons and no numbers.
 
-    intervals: lower and upper price by level in percent; inputs: shape (20, k + 2), everything the numbers were
-    computed from, the same array for every horizon of a symbol.
+    intervals: lower and upper price by level in percent; inputs: shape (20, k + 2), all inputs of the forecast, shared
+    by the horizons of a symbol.
     """
 
     symbol: str
@@ -62,7 +62,7 @@ class InstrumentForecast:
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """All numbers of a batch: probabilities and log returns of shape (n, h), widths below and above (n, h, 2, 3)."""
+    """Model outputs of a batch: probabilities and log returns, shape (n, h); interval widths, shape (n, h, 2, 3)."""
 
     up: FloatArray
     rise_edge: FloatArray
@@ -73,15 +73,15 @@ class Estimates:
     widths: FloatArray
 
     def take(self, chosen: NDArray[np.bool_]) -> "Estimates":
-        """The estimates of these places."""
+        """Return the estimates under this mask."""
         return Estimates(**{each.name: getattr(self, each.name)[chosen] for each in fields(self)})
 
 
 def forecast_panel(bundle: Bundle, panel: Panel, *, origin: date) -> list[InstrumentForecast]:
-    """A forecast for every symbol and horizon from the close of `origin`, ordered by symbol column, then horizon.
+    """Forecast every symbol and horizon from the close of `origin`, ordered by symbol column, then horizon.
 
-    Nothing after `origin` is read. An instrument whose newest bar is up to five sessions older is forecast from that
-    bar, with wider intervals. Raises ValueError when the panel has no session `origin`.
+    Later sessions are not read. An instrument whose latest bar is up to five sessions older is forecast from that bar,
+    with wider intervals. Raises ValueError when the panel has no session `origin`.
     """
     known = panel.through(origin)
     known.row_of(origin)
@@ -100,7 +100,7 @@ def forecast_panel(bundle: Bundle, panel: Panel, *, origin: date) -> list[Instru
 
 
 def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]) -> list[InstrumentForecast]:
-    """The forecasts that follow from stored inputs alone, four for each block in the order of HORIZONS.
+    """Forecast from stored inputs, four forecasts per block in the order of HORIZONS.
 
     blocks: shape (n, 20, k + 2): direction features, volatility features, close, sessions behind; one per symbol.
     """
@@ -125,7 +125,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
         "signal_reason": [signal.reason for signal in signals],
         "risk_level": risk_levels,
         "drivers": _drivers(bundle, direction),
-        # One array for all horizons of a symbol, so that they are seen to share it.
+        # All horizons of a symbol share one array, so that it is stored once.
         "inputs": [block for block in blocks for _ in HORIZONS],
     }
     return [
@@ -135,7 +135,7 @@ def forecast_blocks(bundle: Bundle, blocks: FloatArray, symbols: tuple[str, ...]
 
 
 def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: tuple[str, ...]) -> Estimates:
-    """Every number of the batch, one symbol a sample. The expected return is the one that P(up) implies."""
+    """Compute the outputs of a batch, one symbol per sample. The expected return follows from P(up)."""
     rise = bundle.heads[UP].outputs(direction)
     relative = bundle.heads.get(BEATS_MEDIAN)
     sigma = bundle.volatility.sigma(volatility.latest())
@@ -151,7 +151,7 @@ def estimate(bundle: Bundle, direction: Samples, volatility: Samples, symbols: t
 
 
 def _drivers(bundle: Bundle, direction: Samples) -> list[tuple[Driver, ...]]:
-    """What moved the published log odds of a rise most, through the trees, for each symbol one a horizon."""
+    """Return the drivers of each symbol and horizon."""
     head = bundle.heads[UP]
     subset, share = head.feature_subsets[XGBOOST], head.weights / len(head.members)
     contributions = tree_contributions(head.members[XGBOOST], direction.seeing(subset)) * share[None, :, None]
@@ -160,7 +160,7 @@ def _drivers(bundle: Bundle, direction: Samples) -> list[tuple[Driver, ...]]:
 
 
 def _numbers(bundle: Bundle, estimates: Estimates) -> dict[str, list[Any]]:
-    """The probabilities by name, for each symbol one a horizon; None where a question is not asked."""
+    """Return the probabilities by field name for each symbol and horizon; None where undefined."""
     up = estimates.up.ravel()
     return {
         "probability_up": up.tolist(),
@@ -173,9 +173,9 @@ def _numbers(bundle: Bundle, estimates: Estimates) -> dict[str, list[Any]]:
 
 
 def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[ForecastContext]]:
-    """The last 20 sessions of inputs up to each symbol's newest bar, shape (m, 20, k + 2), and where it stands.
+    """Return the inputs of the 20 sessions up to each symbol's latest bar, shape (m, 20, k + 2), and its context.
 
-    A symbol that is too far behind to be forecast has a block of no meaning.
+    The block of a symbol that is too far behind is undefined.
     """
     cube = features_of(known, feature_set, newest=NEWEST_SESSIONS)
     present = np.isfinite(known.close)
@@ -194,7 +194,7 @@ def _blocks(known: Panel, feature_set: str) -> tuple[FloatArray, list[ForecastCo
 
 
 def _prices(close: FloatArray, estimates: Estimates, staleness: FloatArray) -> FloatArray:
-    """Expected price, then lower and upper bound at every level, shape (n, h, 1 + 2 * levels)."""
+    """Return expected price, then lower and upper bounds by level, shape (n, h, 1 + 2 * levels)."""
     centre = estimates.log_return[:, :, None]
     widths = estimates.widths * staleness[:, :, None, None]
     prices: FloatArray = close[:, None, None] * np.exp(
@@ -204,7 +204,7 @@ def _prices(close: FloatArray, estimates: Estimates, staleness: FloatArray) -> F
 
 
 def _intervals(prices: FloatArray) -> dict[str, list[Any]]:
-    """The expected prices and the intervals around them, from rows of _prices."""
+    """Return expected prices and intervals by field name, from rows of _prices."""
     bounds = [prices[:, first :: len(LEVELS)][:, :2].tolist() for first in range(1, 1 + len(LEVELS))]
     return {
         "predicted_price": prices[:, 0].tolist(),
@@ -213,7 +213,7 @@ def _intervals(prices: FloatArray) -> dict[str, list[Any]]:
 
 
 def _signals(bundle: Bundle, estimates: Estimates, risk_levels: Sequence[str]) -> list[Signal]:
-    """The signal of each symbol and horizon."""
+    """Return the signal of each symbol and horizon."""
     relative = bundle.heads.get(BEATS_MEDIAN)
     rises = estimates.rise_edge.ravel().tolist()
     lags = _known(relative.base_rates - estimates.beats_median) if relative else [None] * len(rises)
@@ -225,7 +225,7 @@ def _signals(bundle: Bundle, estimates: Estimates, risk_levels: Sequence[str]) -
 
 
 def _known(values: FloatArray) -> list[float | None]:
-    """The numbers in one row, NaN as None."""
+    """Flatten to a list with None for NaN."""
     return [value if isfinite(value) else None for value in values.ravel().tolist()]
 
 

@@ -1,4 +1,4 @@
-"""BUY, HOLD or SELL: a signal is given only where its rule has earned it on past out-of-sample forecasts."""
+"""BUY, HOLD or SELL: a signal needs a rule with a significant lift on out-of-fold predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FEWEST_SIGNALS = 100
 FEWEST_SESSIONS = 250
 SMALLEST_EDGE = 1e-6
 BOOTSTRAP_SEED = 0
-# Three horizons try to earn a signal on mostly the same days: all together beyond doubt, then each by itself likely.
+# The horizons share most days, so they are tested together at 97.5% and each alone at 80%.
 EARNED_CONFIDENCE = 0.975
 LIKELY_CONFIDENCE = 0.8
 NO_EDGE = "no proven edge"
@@ -29,11 +29,11 @@ TOO_SHORT = "one day ahead is too noisy for a signal"
 
 @dataclass(frozen=True, slots=True)
 class SignalRule:
-    """A threshold and what crossing it was worth in the past.
+    """A threshold on the edge and its past lift.
 
-    threshold: on P minus the base rate; lift: how much more often the signalled thing came true than among the same
-    days' instruments, with bounds that each hold with 97.5 % confidence; likely: a lower bound with 80 %; together: the
-    lower bound of the mean lift at all horizons, with 97.5 %; coverage: share of forecasts that cross the threshold.
+    threshold: on P minus the base rate; lift: accuracy minus that of all instruments of the same days, with one-sided
+    97.5% bounds; likely: its lower 80% bound; together: lower 97.5% bound of the mean lift over all horizons; coverage:
+    share of forecasts above the threshold.
     """
 
     threshold: float
@@ -47,13 +47,13 @@ class SignalRule:
 
     @property
     def earned(self) -> bool:
-        """Whether the lift at all horizons is above zero beyond doubt, and at this one in all likelihood."""
+        """Whether the lift is significant over all horizons and likely at this one."""
         return self.count >= FEWEST_SIGNALS and self.together > 0 and self.likely > 0
 
 
 @dataclass(frozen=True, slots=True)
 class SignalRules:
-    """The rules by horizon in sessions; a horizon without a rule has no signal of that meaning."""
+    """Rules by horizon in sessions; a horizon without a rule has no such signal."""
 
     rise: Mapping[int, SignalRule]
     lag: Mapping[int, SignalRule]
@@ -61,7 +61,7 @@ class SignalRules:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What is advised, what it means, and why."""
+    """Signal with its meaning and reason."""
 
     name: str
     meaning: str
@@ -70,9 +70,9 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class SignalInputs:
-    """What a signal is decided on, for one instrument and horizon.
+    """Inputs of a signal for one instrument and horizon.
 
-    Edges are how far its head's edge members stand from the base rate, signed so that large means signalled.
+    Edges are probabilities by the signal members minus the base rate, signed so that larger means stronger.
     """
 
     rise_edge: float
@@ -82,10 +82,9 @@ class SignalInputs:
 
 @dataclass(frozen=True, slots=True)
 class PastSignals:
-    """Past out-of-sample forecasts of one question at one horizon, one a row.
+    """Out-of-fold predictions of one head at one horizon, one per row.
 
-    edges: P minus the base rate then known, signed so that large means signalled; came_true: 1 or 0; rows: the
-    session of each.
+    edges: P minus the base rate known then, signed so that larger means stronger; outcomes: 1 or 0; rows: session.
     """
 
     edges: FloatArray
@@ -95,10 +94,10 @@ class PastSignals:
 
 @dataclass(frozen=True, slots=True)
 class _Crossing:
-    """The past forecasts of one horizon that crossed a threshold.
+    """Past forecasts of one horizon above a threshold.
 
-    gains: what they were worth beside the others of each session, shape (sessions,), in units of their mean number a
-    session, so that the mean is the lift.
+    gains: accuracy minus that of the same session, summed by session, shape (sessions,), scaled so that the mean is the
+    lift.
     """
 
     threshold: float
@@ -109,9 +108,9 @@ class _Crossing:
 
 
 def fit_signal_rules(past: Mapping[int, PastSignals], *, share: float) -> dict[int, SignalRule]:
-    """By horizon the threshold that the top `share` of past edges crossed, with the lift it had over the same days.
+    """Fit, by horizon, the threshold of the top `share` of past edges and its lift over the same days.
 
-    No rule where there are fewer than 250 sessions of forecasts, or when no forecast stands above the base rate.
+    No rule with fewer than 250 sessions of forecasts or without a forecast above the base rate.
     """
     crossings = {horizon: _crossing(calls, share) for horizon, calls in past.items()}
     found = {horizon: crossing for horizon, crossing in crossings.items() if crossing is not None}
@@ -158,7 +157,7 @@ def _rule(crossing: _Crossing, together: float) -> SignalRule:
 
 
 def decide(inputs: SignalInputs, rules: SignalRules, horizon: int) -> Signal:
-    """The signal at one horizon: a rise before a lag before a risk, and HOLD when none is called for."""
+    """Return the signal at one horizon: rise, then lag, then risk, else HOLD."""
     if horizon == 1:
         return Signal(HOLD, "", TOO_SHORT)
     rise, lag = rules.rise.get(horizon), rules.lag.get(horizon)

@@ -1,4 +1,4 @@
-"""Which rows may teach and which may judge: splits by date, with the horizon between them taken out."""
+"""Purged time-series splits with a gap of one horizon."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ Sessions = NDArray[np.datetime64] | NDArray[np.integer]
 
 
 def purged_splits(row_sessions: Sessions, *, horizon: int, folds: int) -> list[tuple[Rows, Rows]]:
-    """(training rows, test rows) of each fold, expanding, oldest first; what GridSearchCV takes as `cv`.
+    """Return (training rows, test rows) of expanding folds, oldest first, for GridSearchCV's `cv`.
 
     row_sessions: the origin of each pooled row, as a date or a row of the panel, in any order. `horizon` whole sessions
     lie between the last training and the first test session, so that every training target is known before the first

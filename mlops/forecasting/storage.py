@@ -1,4 +1,4 @@
-"""A bundle as files: safetensors, XGBoost's own format and JSON; equal bundles have equal bytes, nothing is pickled."""
+"""Bundle files: safetensors, XGBoost's format and JSON, byte-identical for equal bundles, without pickle."""
 
 import json
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a bundle back. Raises BundleUnreadable for a missing, damaged or unknown file, whatever it holds."""
+    """Load a bundle. Raises BundleUnreadable for missing, damaged or unknown files."""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         if index["format"] != FORMAT:
@@ -53,7 +53,7 @@ def load_bundle(folder: Path) -> Bundle:
     except BundleUnreadable:
         raise
     except Exception as error:
-        # The libraries raise a dozen classes of their own for damaged bytes; all of them mean this.
+        # The libraries raise many different errors for damaged bytes.
         raise BundleUnreadable(f"{type(error).__name__}: {str(error)[:200] or 'no details'}") from error
 
 
@@ -159,7 +159,7 @@ def _stem(head: str, member: str) -> str:
 
 
 def _numbers(values: FloatArray) -> list[Any]:
-    """Nested lists with null for NaN; a float is written with all its digits, so it comes back as it was."""
+    """Convert to nested lists with null for NaN; floats round-trip exactly."""
     written = values.astype(object)
     written[~np.isfinite(values)] = None
     listed: list[Any] = written.tolist()

@@ -1,4 +1,4 @@
-"""The questions asked, who answers them, and how they are fitted."""
+"""Target heads: their members, the features of each member, and fitting."""
 
 import numpy as np
 
@@ -24,9 +24,9 @@ from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.models.settings import MemberSettings
 from mlops.forecasting.types import FloatArray
 
-# What an instrument does by itself and beside the others, in units of its own volatility; the news family where read.
+# Own and relative features in units of the instrument's volatility, and news where available.
 _OWN = tuple(name for name in (*DIRECTION_NAMES, *NEWS_NAMES) if name not in CHANGE_NAMES)
-# Two ways to compare instruments: by returns in units of volatility, and by what prices did, as leads are counted.
+# Two rankings of instruments: by returns in units of volatility, and by plain returns.
 _SCALED_RANKS = (*(name for name in RELATIVE_DIRECTION_NAMES if name not in CHANGE_NAMES), *NEWS_NAMES)
 _CHANGE_RANKS = (*CHANGE_NAMES, "rank_vol", *NEWS_NAMES)
 _MEMBERS = {
@@ -43,7 +43,7 @@ _MEMBERS = {
 
 
 def feature_subsets(head: str, names: tuple[str, ...]) -> dict[str, IntArray]:
-    """The members that answer a head's question, and the places in `names` of the features that each looks at."""
+    """Return, by member of a head, the indices in `names` of its features."""
     return {
         member: np.array([place for place, name in enumerate(names) if name in looked_at], dtype=np.intp)
         for member, looked_at in _MEMBERS[head].items()
@@ -51,7 +51,7 @@ def feature_subsets(head: str, names: tuple[str, ...]) -> dict[str, IntArray]:
 
 
 def fit_head(head: str, learned: LearningSet, settings: MemberSettings, *, weights: FloatArray) -> TargetHead:
-    """Fit every member of a head on all labels known; weights: shape (h,), the members' share beside the base rate."""
+    """Fit every member of a head on all known labels; weights: shape (h,), of the ensemble."""
     samples, training_labels = learned.samples_for(head), learned.training_labels(head)
     subsets = feature_subsets(head, learned.names_for(head))
     rates = rates_of(head, training_labels, learned.labels[head], learned.rows)

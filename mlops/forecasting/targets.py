@@ -1,4 +1,4 @@
-"""What came after each session: the quantities that the models learn and are judged by."""
+"""Targets of training and evaluation: outcomes after each session."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ BIG_MOVE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What happened within `horizon` sessions after each session; arrays of shape (n, m), 1.0 or 0.0 for yes or no.
+    """Outcomes `horizon` sessions after each session; arrays of shape (n, m), classes as 1.0 or 0.0.
 
     NaN where the target session is after the panel's end, or the instrument has no bar at the origin or the target.
     log_return: log(close[t + h] / close[t]), split-adjusted closes. scaled_return: that in units of ewma_sigma *
@@ -34,7 +34,7 @@ class Targets:
 
 
 def targets_for(panel: Panel, cube: FeatureCube, horizon: int) -> Targets:
-    """The targets of every session and symbol. Raises ValueError if horizon < 1."""
+    """Return the targets of every session and symbol. Raises ValueError if horizon < 1."""
     if horizon < 1:
         raise ValueError(f"a horizon of {horizon} sessions")
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -52,14 +52,14 @@ def targets_for(panel: Panel, cube: FeatureCube, horizon: int) -> Targets:
 
 
 def _ahead(values: FloatArray, rows: int) -> FloatArray:
-    """`values` of `rows` rows later; the last `rows` rows are NaN."""
+    """Shift `values` so that row t contains row t + rows; the last `rows` rows are NaN."""
     later = np.full_like(values, np.nan)
     later[: max(len(values) - rows, 0)] = values[rows:]
     return later
 
 
 def _yes_or_no(happened: NDArray[np.bool_], *, known: NDArray[np.bool_]) -> FloatArray:
-    """1.0 and 0.0 where known, NaN elsewhere."""
+    """Return 1.0 and 0.0 where known, NaN elsewhere."""
     return np.where(known, happened.astype(np.float64), np.nan)
 
 
@@ -75,7 +75,7 @@ def _beats_median(moved: FloatArray) -> FloatArray:
 
 
 def _volatility_rises(log_close: FloatArray, horizon: int) -> FloatArray:
-    """Whether the next `horizon` squared returns add up to more than the last; NaN at horizon 1 and beside gaps."""
+    """Whether the next `horizon` squared returns sum to more than the last; NaN at horizon 1 and next to gaps."""
     if horizon == 1:
         return np.full_like(log_close, np.nan)
     squares = np.full_like(log_close, np.nan)

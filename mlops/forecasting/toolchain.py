@@ -1,4 +1,4 @@
-"""What a number was computed with besides the model: libraries, this package's own source, the processor."""
+"""Toolchain of a forecast: library versions, digest of this package's source, processor."""
 
 import hashlib
 import platform
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlops.forecasting.models.catalog import processor_features
 
-# The same library comes under several names; the first one that is installed counts.
+# Alternative distributions of a library; the first installed one counts.
 LIBRARIES = {
     "numba": ("numba",),
     "numpy": ("numpy",),
@@ -46,15 +46,15 @@ def _toolchain() -> tuple[tuple[str, str], ...]:
 
 
 def toolchain() -> dict[str, str]:
-    """Name and version of everything that can change the last digit; `source` is a digest of the code that serves.
+    """Return name and version of everything that can change the last digit; `source` is a digest of the serving code.
 
-    Loads torch, so only workers ask.
+    Loads torch, so only workers call it.
     """
     return dict(_toolchain())
 
 
 def source_digest(package: Path) -> str:
-    """The first 16 digits of a SHA-256 over the package's modules, without those that only learn or judge."""
+    """Return 16 hex digits of a SHA-256 over the package's modules, except NOT_SERVING."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         if NOT_SERVING.isdisjoint(path.relative_to(package).with_suffix("").parts):

@@ -1,4 +1,4 @@
-"""What the numerics take: a panel of daily bars, and the horizons that are forecast."""
+"""Types of the numerics: panel of daily bars, horizons, progress callback."""
 
 from dataclasses import dataclass, fields
 from datetime import date
@@ -19,7 +19,7 @@ class Progress(Protocol):
 
 
 def no_progress(share: float, stage: str) -> None:
-    """Tell nobody."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class Panel:
             raise ValueError("the sessions do not ascend")
 
     def through(self, last: date) -> "Panel":
-        """The same panel without the sessions after `last`."""
+        """Return the panel without sessions after `last`."""
         end = int(np.searchsorted(self.sessions, np.datetime64(last), side="right"))
         read = PRICE_FIELDS if self.news_score is None else (*PRICE_FIELDS, *NEWS_FIELDS)
         cut = {name: getattr(self, name)[:end] for name in read}
         return Panel(symbols=self.symbols, sessions=self.sessions[:end], **cut)
 
     def row_of(self, session: date) -> int:
-        """The row that holds `session`. Raises ValueError when the panel has no such session."""
+        """Return the row of `session`. Raises ValueError if the panel has no such session."""
         row = int(np.searchsorted(self.sessions, np.datetime64(session)))
         if row == len(self.sessions) or self.sessions[row] != np.datetime64(session):
             raise ValueError(f"the panel has no session {session}")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import NamedTuple
 
 from django.db import DataError, connection, transaction
@@ -35,7 +36,7 @@ LAST_ID = 2**63 - 1
 # No origin is later: a range that begins after it begins with the next id.
 LAST_ORIGIN = "infinity"
 ROWS_PER_QUERY = 5_000
-BLOCKS_PER_QUERY = 1_000
+BLOCKS_PER_QUERY = 1_500
 
 
 class LedgerRow(NamedTuple):
@@ -72,22 +73,28 @@ def chain_rows(
     Several queries read them: little memory is used, no query stays open while a reader is slow, and rows that are
     added meanwhile come last.
     """
-    return _rows(FORECAST_MAPPING, after=after, through=through, limit=limit, compared=compared)
+    batches = _batches(FORECAST_MAPPING, after=after, through=through, limit=limit, compared=compared)
+    return chain.from_iterable(batches)
+
+
+def compared_chain_batches() -> Iterator[list[LedgerRow]]:
+    """The rows of the chain, oldest first, compared with their payloads, in the batches in which they are read."""
+    return _batches(FORECAST_MAPPING, compared=True)
 
 
 def outcome_rows(*, after: int = 0, compared: bool = False) -> Iterator[LedgerRow]:
     """The outcomes with ids above `after`, in the order of ids; they have no hashes of their own."""
-    return _rows(OUTCOME_MAPPING, after=after, through=LAST_ID, limit=LAST_ID, compared=compared)
+    return chain.from_iterable(_batches(OUTCOME_MAPPING, after=after, compared=compared))
 
 
-def input_blocks() -> Iterator[tuple[int, str, int, bytes]]:
+def input_block_batches() -> Iterator[list[tuple[int, str, int, bytes]]]:
     """Id, registered hash, count of numbers and compressed numbers of every input block, in the order of ids."""
     after = 0
     while True:
         with binary_copy(BLOCKS, after=after, most=BLOCKS_PER_QUERY) as copy:
             copy.set_types(["int8", "varchar", "int8", "bytea"])
-            found = list(copy.rows())
-        yield from found
+            found: list[tuple[int, str, int, bytes]] = list(copy.rows())
+        yield found
         if len(found) < BLOCKS_PER_QUERY:
             return
         after = found[-1][0]
@@ -126,12 +133,14 @@ def newest_head() -> LedgerHead | None:
     return next(iter(LedgerHead.objects.raw(f"{HEADS_SQL} LIMIT 1")), None)
 
 
-def _rows(mapping: LedgerMapping, *, after: int, through: int, limit: int, compared: bool) -> Iterator[LedgerRow]:
+def _batches(
+    mapping: LedgerMapping, *, after: int = 0, through: int = LAST_ID, limit: int = LAST_ID, compared: bool = False
+) -> Iterator[list[LedgerRow]]:
     place: tuple[int, date | str] = (after, LAST_ORIGIN)
     while limit > 0:
         size = min(limit, ROWS_PER_QUERY)
         found = _query(mapping, place, through=through, limit=size, compared=compared)
-        yield from found
+        yield found
         if len(found) < size:
             return
         limit -= size

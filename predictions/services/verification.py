@@ -1,7 +1,9 @@
 """Verification of the ledger: every hash is recomputed from stored payloads, and columns are compared with payloads."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,7 +18,7 @@ from predictions.errors import LedgerBroken
 from predictions.ledger_payload import GENESIS, SCHEMA, LedgerMapping, chain_hash
 from predictions.models import Forecast, ForecastInput, LedgerCheck, LedgerHead, Outcome
 from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
-from predictions.selectors.ledger import LedgerRow, chain_rows, input_blocks, outcome_rows
+from predictions.selectors.ledger import LedgerRow, compared_chain_batches, input_block_batches, outcome_rows
 from predictions.services.input_blocks import checked_numbers
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,7 @@ ALTERED_INPUT = "its input block does not match the hash in its payload"
 MISPLACED_INPUT = "its input block belongs to another stock or session"
 DANGLING = "it refers to a model, an input block or a toolchain that is not stored"
 FLOAT_BYTES = 8
+BLOCK_THREADS = 2
 SAVED_HEAD = "The saved head"
 NAMES: Mapping[str, type[Model]] = {"Forecast": Forecast, "Input block": ForecastInput, "Outcome": Outcome}
 # The hash of a block covers its numbers only.
@@ -89,8 +92,10 @@ def verify_ledger(*, saved: SavedHead | None = None) -> VerifiedLedger:
         expected.append(_Expected(SAVED_HEAD, saved.count, saved.head_hash, None))
         _verify_saved_day(saved, heads)
     _verify_first_ids()
-    forecasts, head_hash = _verify_chain(sorted(expected, key=lambda each: each.count))
-    inputs = _verify_inputs()
+    with ThreadPoolExecutor(BLOCK_THREADS) as pool:
+        blocks = _BlockChecks(pool)
+        forecasts, head_hash = _verify_chain(sorted(expected, key=lambda each: each.count), blocks)
+        inputs = _verify_inputs(blocks)
     _verify_outcomes(heads)
     return VerifiedLedger(forecasts, len(heads), inputs, head_hash)
 
@@ -161,12 +166,54 @@ def _verify_first_ids() -> None:
             raise LedgerBroken(f"{name} {first}", "its id is below 1")
 
 
-def _verify_chain(expected: Sequence[_Expected]) -> tuple[int, str]:
+class _BlockChecks:
+    """Checks of input blocks in threads, while this one waits for PostgreSQL to compare forecasts."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        self._batches = input_block_batches()
+        self._running: deque[Future[int | None]] = deque()
+        self.broken: int | None = None
+        self.count = 0
+
+    def start_batch(self) -> bool:
+        """Read and check the next blocks; False if there are none. Few batches are in memory at a time."""
+        batch = next(self._batches, None)
+        if batch is None:
+            return False
+        self.count += len(batch)
+        self._running.append(self._pool.submit(_first_broken, batch))
+        if len(self._running) > 2 * BLOCK_THREADS:
+            self._finish_batch()
+        return True
+
+    def finish(self) -> None:
+        """Check the remaining blocks; then `broken` is the id of the first broken one, or None."""
+        while self.start_batch():
+            pass
+        while self._running:
+            self._finish_batch()
+
+    def _finish_batch(self) -> None:
+        broken = self._running.popleft().result()
+        self.broken = broken if self.broken is None else self.broken
+
+
+def _first_broken(batch: Sequence[tuple[int, str, int, bytes]]) -> int | None:
+    """Return the id of the first block whose numbers do not match its hash and shape."""
+    for key, sha256, numbers, block in batch:
+        raw = checked_numbers(block, sha256)
+        if raw is None or len(raw) != numbers * FLOAT_BYTES:
+            return key
+    return None
+
+
+def _verify_chain(expected: Sequence[_Expected], blocks: _BlockChecks) -> tuple[int, str]:
     """Verify each forecast and each head that covers it; returns the count and the newest hash."""
     remaining: Iterator[_Expected] = iter(expected)
     head = next(remaining, None)
     previous, count = GENESIS, 0
-    for row in chain_rows(compared=True):
+    for row in _rows_beside(blocks):
         if row.previous_hash != previous:
             raise _forecast_fault(row.key, BROKEN_LINK, count)
         if chain_hash(previous, row.payload) != row.entry_hash:
@@ -182,6 +229,14 @@ def _verify_chain(expected: Sequence[_Expected]) -> tuple[int, str]:
         reason = f"it counts {head.count} forecasts, and only {count} are stored: the newest ones are missing"
         raise LedgerBroken(head.name, reason, forecast_id=head.last_forecast, verified=count)
     return count, previous
+
+
+def _rows_beside(blocks: _BlockChecks) -> Iterator[LedgerRow]:
+    """The forecasts in order, with blocks to check before each query."""
+    blocks.start_batch()
+    for batch in compared_chain_batches():
+        yield from batch
+        blocks.start_batch()
 
 
 def _compare_head(head: _Expected, row: LedgerRow, count: int) -> None:
@@ -216,20 +271,17 @@ def _forecast_fault(key: int, reason: str, verified: int = 0) -> LedgerBroken:
     return LedgerBroken(name, reason, forecast_id=key, verified=verified)
 
 
-def _verify_inputs() -> int:
+def _verify_inputs(blocks: _BlockChecks) -> int:
     """Verify hash, shape and owner of every input block; returns their count."""
-    count = 0
-    for key, sha256, numbers, block in input_blocks():
-        raw = checked_numbers(block, sha256)
-        if raw is None or len(raw) != numbers * FLOAT_BYTES:
-            raise _input_fault(key)
-        count += 1
+    blocks.finish()
+    if blocks.broken is not None:
+        raise _input_fault(blocks.broken)
     with connection.cursor() as cursor:
         cursor.execute(MISPLACED_INPUT_SQL)
         found = cursor.fetchone()
     if found is not None:
         raise _forecast_fault(found[0], MISPLACED_INPUT)
-    return count
+    return blocks.count
 
 
 def _input_fault(key: int) -> LedgerBroken:

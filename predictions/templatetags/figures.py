@@ -62,7 +62,7 @@ def plain_figure(value: float, decimals: int) -> str:
 @register.filter
 def column_name(name: str) -> str:
     """Return a column heading: Adjusted close."""
-    return name.replace("_", " ").capitalize()
+    return "Date" if name == "session" else name.replace("_", " ").capitalize()
 
 
 @register.filter

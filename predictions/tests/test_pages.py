@@ -320,11 +320,11 @@ def test_a_form_that_is_refused_says_what_to_mend(client: Client) -> None:
 
 
 def test_pages_that_say_sorry(client: Client) -> None:
-    assert "There is nothing at this address" in text_of(client, "/nowhere", status=404)
+    assert "Page not found" in text_of(client, "/nowhere", status=404)
     strict = Client(enforce_csrf_checks=True)
     answer = strict.post("/accounts/login/", {"login": "a", "password": "b"})
     assert answer.status_code == 403
-    assert "Please send that again" in answer.content.decode()
+    assert "Please submit the form again" in answer.content.decode()
 
 
 def test_stream_address_is_this_site_unless_configured(client: Client) -> None:

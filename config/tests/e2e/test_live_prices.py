@@ -94,7 +94,7 @@ def test_a_ribbon_says_that_the_stream_is_gone(open_page: OpenPage, shown: Scene
     expect(ribbon).to_be_hidden()
     edge.stop()
     expect(ribbon).to_be_visible(timeout=15_000)
-    expect(ribbon).to_contain_text("Live prices are interrupted.")
+    expect(ribbon).to_contain_text("Live updates are interrupted.")
     edge.start()
     expect(ribbon).to_be_hidden(timeout=40_000)
 

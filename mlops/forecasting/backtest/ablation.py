@@ -1,4 +1,4 @@
-"""What the news are worth: two walks over the same sessions, one that could read them and one that could not."""
+"""Value of news: two walk-forward runs over the same sessions, with and without news features."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ from mlops.forecasting.types import FloatArray
 
 
 def ablation(with_news: WalkForward, without_news: WalkForward, horizons: Sequence[int], *, seed: int) -> Figures:
-    """Differences, the walk that reads news minus the one that does not, on the forecasts that both made.
+    """Return differences, with news minus without, on the forecasts that both runs made.
 
-    log_loss_difference: below 0 the news help; volatility_accuracy_difference: above 0 they do; each with a 95 %
+    log_loss_difference: negative if news help; volatility_accuracy_difference: positive if they help; each with a 95%
     interval over blocks of 60 sessions. fits_with_news: the fits that had enough news to learn from.
     """
     figures: Figures = json_ready(
@@ -36,7 +36,7 @@ def ablation(with_news: WalkForward, without_news: WalkForward, horizons: Sequen
 
 
 def _shared(first: WalkForwardRows, second: WalkForwardRows) -> tuple[WalkForwardRows, WalkForwardRows]:
-    """The forecasts of the same places, in the same order."""
+    """Return the rows that both have, in the same order."""
     width = 1 + max(int(first.columns.max(initial=0)), int(second.columns.max(initial=0)))
     mine, theirs = (each.rows * width + each.columns for each in (first, second))
     return first.take(np.isin(mine, theirs)), second.take(np.isin(theirs, mine))

@@ -1,4 +1,4 @@
-"""What the intervals have to beat: GARCH(1,1) with Gaussian shocks and a constant sigma, each fitted per stock."""
+"""Benchmarks of the intervals: GARCH(1,1) with Gaussian shocks and constant sigma, fitted per stock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class Garch:
 
     @classmethod
     def fit(cls, returns: FloatArray) -> "Garch":
-        """Maximum likelihood on the returns given, oldest first, shape (n,); a standstill has a variance near zero.
+        """Fit by maximum likelihood on returns, oldest first, shape (n,).
 
-        Where no start converges the weights are .06 and .93 about the sample's variance.
+        If no starting point converges, alpha and beta are .06 and .93 around the sample variance.
         """
         scaled = PERCENT * returns
         variance = max(float(scaled.var()), 1e-8)
@@ -48,14 +48,14 @@ class Garch:
         return cls(variance / PERCENT**2, float(returns.mean()), omega, alpha, beta, converged=False)
 
     def next_variances(self, returns: FloatArray) -> FloatArray:
-        """Variance of the return after each of `returns`, shape (n,); the first is the first that it was fitted on."""
+        """Return the variance of the return after each of `returns`, shape (n,), from the first fitted return."""
         shocks = self.omega + self.alpha * (returns - self.mean) ** 2
         start = np.array([self.beta * self.variance])
         variances: FloatArray = lfilter([1.0], [1.0, -self.beta], shocks, zi=start)[0]
         return variances
 
     def summed_variances(self, next_variances: FloatArray, horizons: Sequence[int]) -> FloatArray:
-        """Variance of the return over each horizon, shape (n, h), from that of the next session, shape (n,)."""
+        """Return the variance over each horizon, shape (n, h), from that of the next session, shape (n,)."""
         coming = next_variances
         summed, by_session = np.zeros_like(coming), []
         for _ in range(max(horizons)):
@@ -66,7 +66,7 @@ class Garch:
 
 
 def _fitted(scaled: FloatArray, start: tuple[float, float, float, float]) -> Garch | None:
-    """The model of returns in percent, None when the optimiser did not get there."""
+    """Fit returns in percent; None if the optimiser does not converge."""
     model = arch_model(scaled, mean="Constant", vol="GARCH", p=1, q=1, dist="normal", rescale=False)
     options = {"maxiter": MOST_ITERATIONS}
     found = model.fit(disp="off", show_warning=False, starting_values=np.array(start), options=options)
@@ -79,7 +79,7 @@ def _fitted(scaled: FloatArray, start: tuple[float, float, float, float]) -> Gar
 
 @dataclass(frozen=True, slots=True)
 class Benchmarks:
-    """Centre and standard deviation of the log return over each horizon, shape (rows, m, h), for a stretch of sessions.
+    """Centre and standard deviation of the log return over each horizon, shape (rows, m, h), for consecutive sessions.
 
     NaN where a stock had fewer than 250 returns when the benchmarks were fitted, and where it has no bar. failures: the
     stocks whose GARCH did not converge.
@@ -93,9 +93,9 @@ class Benchmarks:
 
 
 def benchmarks_of(close: FloatArray, *, first: int, end: int, horizons: Sequence[int]) -> Benchmarks:
-    """Fit both on the sessions before row `first` of `close`, shape (n, m), and follow them through row end - 1.
+    """Fit both on the sessions before row `first` of `close`, shape (n, m), and filter them through row end - 1.
 
-    A stock's returns are those from bar to bar. Parameters stay as fitted; variances follow the returns up to each row.
+    Returns are from bar to bar. Parameters stay fixed; variances use the returns up to each row.
     """
     shape = (end - first, close.shape[1], len(horizons))
     filled = {

@@ -1,4 +1,4 @@
-"""How intervals held: overall, for the worst stock and year and in two crashes, and at what width beside benchmarks."""
+"""Coverage of intervals (overall, worst stock and year, two crashes) and Winkler scores relative to benchmarks."""
 
 from datetime import date
 from statistics import NormalDist
@@ -58,7 +58,7 @@ def interval_figures(rows: WalkForwardRows, panel: Panel, place: int) -> Figures
 
 
 def _worst(contained: FloatArray, groups: NDArray[np.integer]) -> tuple[int | None, float]:
-    """The group that held least, among those of some size; None and NaN when there is none."""
+    """Return the large enough group with the lowest coverage; None and NaN if there is none."""
     if not len(groups):
         return None, float("nan")
     counts = np.bincount(groups)

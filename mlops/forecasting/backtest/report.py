@@ -1,4 +1,4 @@
-"""The figures of a walk: every accuracy beside its base rate, every difference with its interval. All out of sample."""
+"""Report of a walk-forward run: out-of-sample metrics with base rates and bootstrap intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Interval = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class ReportInputs:
-    """What all figures of a walk are computed with; learned: the learning set of all of `panel`."""
+    """Inputs of the report; learned: the learning set of the whole `panel`."""
 
     panel: Panel
     learned: LearningSet
@@ -33,7 +33,7 @@ class ReportInputs:
 
 
 def report(walk_forward: WalkForward, inputs: ReportInputs, horizons: Sequence[int]) -> Figures:
-    """The figures by horizon, as they can be written as JSON: what cannot be had from the rows is None."""
+    """Return the metrics by horizon, ready for JSON; undefined ones are None."""
     by_horizon = {str(horizon): horizon_figures(walk_forward.rows_of(horizon), inputs, horizon) for horizon in horizons}
     figures: Figures = json_ready(
         {
@@ -49,7 +49,7 @@ def report(walk_forward: WalkForward, inputs: ReportInputs, horizons: Sequence[i
 
 
 def horizon_figures(rows: WalkForwardRows, inputs: ReportInputs, horizon: int) -> Figures:
-    """Everything about one horizon; the rows are those of the whole test."""
+    """Return all metrics of one horizon over the whole test."""
     position = HORIZONS.index(horizon)
     climatology = {
         head: expanding_rates(inputs.learned, head, position, len(inputs.panel.sessions))[rows.rows]
@@ -69,9 +69,9 @@ def horizon_figures(rows: WalkForwardRows, inputs: ReportInputs, horizon: int) -
 
 
 def expanding_rates(learned: LearningSet, head: str, position: int, sessions: int) -> FloatArray:
-    """How often a head's answer had been yes among all that were known at the close of each session, shape (sessions,).
+    """Return the share of ones among a head's labels known at the close of each session, shape (sessions,).
 
-    An answer is known `horizon` sessions after its origin; half a yes and half a no are added to them.
+    A label is known `horizon` sessions after its origin; one half is added to both counts.
     """
     labels = learned.labels[head][:, position]
     known = np.isfinite(labels)
@@ -84,7 +84,7 @@ def expanding_rates(learned: LearningSet, head: str, position: int, sessions: in
 
 @dataclass(frozen=True)
 class _HorizonMetrics:
-    """One horizon's rows, the base rates known at their origins, and the seed of the bootstrap."""
+    """One horizon's rows, the base rates known at their origins, and the bootstrap seed."""
 
     rows: WalkForwardRows
     climatology: dict[str, FloatArray]
@@ -92,15 +92,15 @@ class _HorizonMetrics:
 
     @cached_property
     def place(self) -> NDArray[np.intp]:
-        """The session of each row, counted from the first one that has a row."""
+        """Index of each row's session."""
         return self.rows.session_index
 
     def by_session(self, values: FloatArray) -> FloatArray:
-        """The sum of the rows of each session."""
+        """Return the sum of the rows of each session."""
         return np.bincount(self.place, weights=values).astype(np.float64)
 
     def mean_interval(self, values: FloatArray, chosen: NDArray[np.bool_] | None = None) -> Interval:
-        """The interval of the mean over the chosen rows."""
+        """Return the interval of the mean over the chosen rows."""
         weight = np.ones(len(values)) if chosen is None else chosen.astype(np.float64)
         return ratio_interval(self.by_session(values * weight), self.by_session(weight), seed=self.seed)
 
@@ -121,7 +121,7 @@ class _HorizonMetrics:
         }
 
     def buy(self) -> Figures:
-        """How often a BUY rose, and how much more often than all instruments of the same days."""
+        """Return accuracy, coverage and lift of BUY signals."""
         bought, actual = self.rows.bought, self.rows.actual[UP]
         that_day = self.rows.same_day_rise_rate()
         lift = actual - that_day
@@ -136,7 +136,7 @@ class _HorizonMetrics:
         }
 
     def relative(self) -> Figures:
-        """How often the strongest calls against the median came true, then the same for fewer and stronger ones."""
+        """Return the accuracy of the strongest 15 and 6% of forecasts against the median."""
         wide, narrow = (self._relative(place) for place in range(len(RELATIVE_SHARES)))
         return {**wide, "base_rate": 0.5, "strongest": narrow}
 
@@ -154,7 +154,7 @@ class _HorizonMetrics:
         }
 
     def side(self, head: str) -> Figures:
-        """A question of its own, where it is asked at this horizon; skill is against its own base rate then known."""
+        """Return the metrics of another target head; skill is relative to its base rate known at the origin."""
         predicted, actual = self.rows.predicted[head], self.rows.actual[head]
         known = np.isfinite(predicted) & np.isfinite(actual)
         scores = classification_scores(predicted[known], actual[known])

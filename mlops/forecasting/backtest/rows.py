@@ -36,7 +36,7 @@ class WalkForwardRows(ForecastRows):
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPeriod:
-    """Consecutive sessions that are forecast with one fit: the first row and one past the last."""
+    """Consecutive sessions forecast by one fit: first row and one past the last."""
 
     first: int
     end: int
@@ -44,8 +44,7 @@ class EvaluationPeriod:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRows:
-    """The matured forecasts of a stretch by horizon, how many were abstained from at each, and the stocks whose GARCH
-    did not converge."""
+    """Matured forecasts of a period by horizon, the number of abstentions, and of stocks without a converged GARCH."""
 
     by_horizon: Mapping[int, WalkForwardRows]
     abstained: int
@@ -53,10 +52,10 @@ class PeriodRows:
 
 
 def rows_of_period(bundle: Bundle, panel: Panel, learned: LearningSet, period: EvaluationPeriod) -> PeriodRows:
-    """Every forecast of the stretch whose target is in the panel.
+    """Return every forecast of the period whose target is in the panel.
 
-    learned: the learning set of all of `panel`. A forecast is abstained from when its inputs lie outside the training
-    range, as in serving.
+    learned: the learning set of the whole `panel`. Inputs outside the training range lead to an abstention, as in
+    serving.
     """
     ahead = learned.take((learned.rows >= period.first) & (learned.rows < period.end))
     outside = np.asarray(is_outside(ahead.inputs(), bundle.inputs).any(axis=1))
@@ -85,13 +84,13 @@ def rows_of_period(bundle: Bundle, panel: Panel, learned: LearningSet, period: E
 
 
 def _relative_edges(bundle: Bundle, beats_median: FloatArray) -> FloatArray:
-    """P(beats the median) minus its base rate, shape (n, h); NaN when the bundle does not ask."""
+    """Return P(beats the median) minus its base rate, shape (n, h); NaN without that head."""
     head = bundle.heads.get(BEATS_MEDIAN)
     return beats_median - head.base_rates if head else np.full_like(beats_median, np.nan)
 
 
 def _relative_limits(bundle: Bundle, before: LearningSet) -> FloatArray:
-    """How large an edge has to be to stand among each share of the strongest in training, shape (h, 2)."""
+    """Return the edges that the strongest 15 and 6% of training forecasts exceed, shape (h, 2)."""
     head = bundle.heads.get(BEATS_MEDIAN)
     if head is None:
         return np.full((len(HORIZONS), len(RELATIVE_SHARES)), np.inf)

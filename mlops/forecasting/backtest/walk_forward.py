@@ -1,4 +1,4 @@
-"""Walking forward: fit on what was known, forecast the sessions up to the next fit, go on."""
+"""Walk-forward evaluation: fit on the past, forecast up to the next fit, repeat."""
 
 import time
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ FORECASTING_SHARE = 0.97
 
 
 class LearningSetCache:
-    """A panel and what it teaches, gathered once for each set of features that a fit may choose."""
+    """Learning sets of a panel, computed once per feature set."""
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self._learned: dict[str, LearningSet] = {}
 
     def learned(self, feature_set: str = FEATURE_SET) -> LearningSet:
-        """Every usable place of the panel with these features."""
+        """Return the learning set with these features."""
         if feature_set not in self._learned:
             self._learned[feature_set] = learning_set(self.panel, features_of(self.panel, feature_set))
         return self._learned[feature_set]
@@ -42,7 +42,7 @@ class LearningSetCache:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedPeriod:
-    """One stretch: its forecasts, and of its fit the tree settings, the set of features, and what it cost a core."""
+    """One period: its forecasts, and tree settings, feature set and CPU time of its fit."""
 
     period: EvaluationPeriod
     rows: PeriodRows
@@ -53,22 +53,22 @@ class EvaluatedPeriod:
 
 @dataclass(frozen=True, slots=True)
 class WalkForward:
-    """All stretches, oldest first."""
+    """All periods, oldest first."""
 
     evaluated: Sequence[EvaluatedPeriod]
 
     def rows_of(self, horizon: int) -> WalkForwardRows:
-        """Every forecast of this horizon, oldest first."""
+        """Return every forecast of this horizon, oldest first."""
         return WalkForwardRows.joined([each.rows.by_horizon[horizon] for each in self.evaluated])
 
 
 def evaluation_periods(sessions: NDArray[np.datetime64], *, test_from: date, refit: str) -> list[EvaluationPeriod]:
-    """The test cut where a calendar year, quarter or month begins, so that each part has a fit of its own.
+    """Split the test sessions by calendar year, quarter or month, one fit each.
 
-    A last part of less than a quarter of that is left to the fit before it.
+    A last part of less than a quarter of that length joins the period before it.
 
-    Raises TooFewTestSessions when fewer than 60 sessions, with the longest horizon after them, stand from `test_from`
-    on, TooLittleHistory when fewer than 504 stand before it.
+    Raises TooFewTestSessions when fewer than 60 sessions, with the longest horizon after them, start at
+    `test_from`, TooLittleHistory when fewer than 504 precede it.
     """
     first, last = int(np.searchsorted(sessions, np.datetime64(test_from))), len(sessions)
     if not len(sessions) or last - first < FEWEST_TEST_SESSIONS + max(HORIZONS):
@@ -87,9 +87,9 @@ def evaluation_periods(sessions: NDArray[np.datetime64], *, test_from: date, ref
 def evaluate_period(
     cache: LearningSetCache, period: EvaluationPeriod, settings: FitSettings, progress: Progress
 ) -> EvaluatedPeriod:
-    """Fit on the sessions before the stretch, forecast it, and meet the forecasts with the outcomes.
+    """Fit on the sessions before the period, forecast it, and pair the forecasts with outcomes.
 
-    The fit sees no session of the stretch, and so only targets that came true before it.
+    The fit sees no session of the period, and only targets known before it.
     """
     panel = cache.panel
     began = time.process_time()
@@ -114,5 +114,5 @@ def evaluate_period(
 
 
 def with_searched_trees(settings: FitSettings, trees: TreeSettings) -> FitSettings:
-    """The settings of every fit after the first: what its search found is kept."""
+    """Return the settings of later fits, with the tree settings that the first fit found."""
     return replace(settings, search=False, members=replace(settings.members, trees=trees))

@@ -1,4 +1,4 @@
-"""The fits of a walk, several at once: each in a process of its own, because a fit uses one core."""
+"""Parallel fits of a walk-forward run, one process each, because a fit uses one core."""
 
 import multiprocessing
 import os
@@ -26,7 +26,7 @@ LISTENING_S = 0.2
 
 
 class WalkProgress:
-    """How far the whole walk is, from how far each stretch is; a stretch weighs as much as the sessions before it."""
+    """Progress of the whole run; each period is weighted by the sessions before it."""
 
     def __init__(self, panel: Panel, periods: Sequence[EvaluationPeriod], progress: Progress) -> None:
         self._years = [str(panel.sessions[each.first].astype("datetime64[D]")) for each in periods]
@@ -35,24 +35,23 @@ class WalkProgress:
         self._progress = progress
 
     def report(self, place: int, share: float, stage: str) -> None:
-        """Note how far the stretch at `place` is, and tell about the whole."""
+        """Record the progress of one period and report the total."""
         self._shares[place] = share
         done = sum(weight * each for weight, each in zip(self._weights, self._shares, strict=True))
         which = f"{place + 1} of {len(self._shares)}, from {self._years[place]}"
         self._progress(done / sum(self._weights), f"{which}: {stage}")
 
     def of(self, place: int) -> Progress:
-        """The progress of one stretch."""
+        """Return the progress callback of one period."""
         return lambda share, stage: self.report(place, share, stage)
 
 
 def walk_forward(
     panel: Panel, periods: Sequence[EvaluationPeriod], settings: FitSettings, *, workers: int, progress: Progress
 ) -> WalkForward:
-    """Judge every stretch. The first fit searches for its settings, before the first test session; all others keep
-    what it found.
+    """Evaluate every period. The first fit searches tree settings before the first test session; later fits use them.
 
-    The numbers do not depend on `workers`, the processes that fit at the same time; with one, all is done in this one.
+    Results do not depend on `workers`, the number of parallel processes; one worker means this process.
     """
     walk_progress = WalkProgress(panel, periods, progress)
     if workers > 1 and len(periods) > 1:
@@ -68,7 +67,7 @@ def walk_forward(
 
 @dataclass(frozen=True, slots=True)
 class _WorkerPool:
-    """Processes that hold the panel, and the queue on which they tell how far they are."""
+    """Worker processes with a copy of the panel, and their progress queue."""
 
     pool: ProcessPoolExecutor
     messages: "SimpleQueue[ProgressMessage]"
@@ -76,7 +75,7 @@ class _WorkerPool:
     @classmethod
     @contextmanager
     def start(cls, panel: Panel, workers: int) -> Iterator["_WorkerPool"]:
-        # A fork of a process that has loaded torch can hang, so each one starts afresh.
+        # A fork after torch is loaded can hang, so workers are spawned.
         context = multiprocessing.get_context("spawn")
         messages: SimpleQueue[ProgressMessage] = context.SimpleQueue()
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(panel, messages))
@@ -88,7 +87,7 @@ class _WorkerPool:
     def walk_forward(
         self, periods: Sequence[EvaluationPeriod], settings: FitSettings, walk_progress: WalkProgress
     ) -> WalkForward:
-        """The first stretch, then all others at once, the longest first."""
+        """Evaluate the first period, then all others in parallel, longest first."""
         first = self._finished({0: self.pool.submit(_judge, 0, periods[0], settings)}, walk_progress)
         settings = with_searched_trees(settings, first[0].trees)
         later = {
@@ -112,7 +111,7 @@ class _WorkerPool:
 
 @dataclass(frozen=True, slots=True)
 class _WorkerState:
-    """What one process of the crew holds."""
+    """State of one worker process."""
 
     cache: LearningSetCache
     messages: "SimpleQueue[ProgressMessage]"
@@ -122,14 +121,14 @@ _worker_states: list[_WorkerState] = []
 
 
 def _prepare(panel: Panel, messages: "SimpleQueue[ProgressMessage]") -> None:
-    """Make a fresh process ready; Ctrl-C ends it without a word, because the one that asked says what happened."""
+    """Initialise a worker; Ctrl-C ends it silently, because the parent reports it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker_states.append(_WorkerState(LearningSetCache(panel), messages))
 
 
 def _end_with_parent() -> None:
-    """A fit takes minutes, and nobody waits for it once the process that asked is gone, however it went."""
+    """Exit when the parent process is gone."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

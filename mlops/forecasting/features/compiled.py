@@ -1,4 +1,4 @@
-"""All features of a panel by kernels: instruments alone, then beside each other, then the market."""
+"""Compiled features of a panel: own, then relative, then of the market."""
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def fill(panel: Panel, out: tuple[FloatArray, FloatArray, FloatArray, FloatArray
 
 @compiled
 def _take(direction, sigmas, start, tile):  # type: ignore[no-untyped-def]  # compiled for what it is given
-    """What is compared within a session, of some sessions: shape (10, sessions, m)."""
+    """Gather the measures ranked within a session, shape (10, sessions, m)."""
     for symbol in range(tile.shape[2]):
         for row in range(tile.shape[1]):
             own = direction[symbol, start + row]
@@ -76,7 +76,7 @@ def _take(direction, sigmas, start, tile):  # type: ignore[no-untyped-def]  # co
             tile[3, row, symbol] = own[MOMENTUM]
             sigma = sigmas[symbol, start + row]
             tile[SIGMA, row, symbol] = sigma
-            # What a price did, in units that are the same for all, without the rounding of having been scaled.
+            # Plain price change in common units, without the rounding of scaling.
             tile[CHANGES, row, symbol] = np.rint(own[LAG_0] * sigma * CHANGE_STEPS)
             tile[CHANGES + 1, row, symbol] = np.rint(own[RET_5] * sigma * CHANGE_STEPS)
             tile[CHANGES + 2, row, symbol] = np.rint(own[RET_21] * sigma * CHANGE_STEPS)
@@ -86,7 +86,7 @@ def _take(direction, sigmas, start, tile):  # type: ignore[no-untyped-def]  # co
 
 @compiled
 def _compare(tile, order, beyond_market, start, direction):  # type: ignore[no-untyped-def]  # compiled as it is called
-    """Ranks as shares between 0 and 1, equal values sharing their mean rank, and the week beyond the market."""
+    """Write ranks as shares between 0 and 1, ties sharing their mean rank, and the weekly return beyond the market."""
     symbols = tile.shape[2]
     for row in range(tile.shape[1]):
         for measure in range(RANKED):
@@ -110,7 +110,7 @@ def _compare(tile, order, beyond_market, start, direction):  # type: ignore[no-u
 
 @compiled
 def _spread(market, volatility):  # type: ignore[no-untyped-def]  # compiled for what it is given
-    """The market's columns in every instrument's cells that have a bar."""
+    """Add the market's columns to every cell with a bar."""
     for symbol in range(volatility.shape[0]):
         for row in range(volatility.shape[1]):
             cell = volatility[symbol, row]

@@ -1,4 +1,4 @@
-"""How kernels are compiled: at their first call, without Python's checks, and kept on disk where that is possible."""
+"""Compilation of kernels at their first call, cached on disk where possible."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,10 +7,10 @@ import numba
 
 
 def compiled(function: Callable[..., None]) -> Any:
-    """The function compiled by numba.
+    """Compile the function with numba.
 
-    What was compiled is kept in NUMBA_CACHE_DIR, beside the code or in the user's cache, whichever can be written;
-    where none can, it is compiled again in every process.
+    The cache is NUMBA_CACHE_DIR, next to the code, or the user's cache folder, whichever is writable; without one every
+    process compiles again.
     """
     try:
         return numba.njit(cache=True, error_model="numpy")(function)

@@ -1,4 +1,4 @@
-"""A stock among the others of the same session. Arrays are (sessions, symbols), NaN where a symbol has no value."""
+"""Cross-sectional mean of a session. Arrays are (sessions, symbols), NaN where a symbol has no value."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A plain phrase for every feature, as it is shown beside a forecast."""
+"""Plain-English description of every feature, shown with a forecast."""
 
 DESCRIPTIONS: dict[str, str] = {
     "r_lag0": "the last trading day's return",
@@ -55,5 +55,5 @@ DESCRIPTIONS: dict[str, str] = {
 
 
 def description_of(feature_name: str) -> str:
-    """The phrase for a feature. Raises KeyError for a name that is not in the feature set."""
+    """Return the description of a feature. Raises KeyError for a name that is not in the feature set."""
     return DESCRIPTIONS[feature_name]

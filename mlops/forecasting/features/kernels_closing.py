@@ -1,8 +1,7 @@
-"""The kernels that read closes alone: returns, volatility, indicators.
+"""Kernels of features that use closes only: returns, volatility, indicators.
 
-One instrument after the other, its bars in a row, and each step along the sessions, several of them at a time. Sums are
-built by doubling as in `rolling`, and logarithms are numpy's, so that the values are those of the reference, bit for
-bit where its sums run in the same order.
+They process one instrument at a time, vectorised along its sessions. Sums are built by doubling as in `rolling`, and
+logarithms are numpy's, so that values are bit-identical to the numpy oracle of the tests.
 """
 
 import numpy as np
@@ -36,7 +35,7 @@ VARIANCES, OWN_RETURNS, MARKET = 7, OWN_VOLATILITY_NAMES.index("own_ret_1"), len
 
 
 def fill_closing(close: FloatArray, out: tuple[FloatArray, ...], *, first_row: int = 0) -> None:
-    """Write what follows from an instrument's own closes, from row `first_row` on; NaN where it has no bar.
+    """Write the features of an instrument's own closes from row `first_row`; NaN where it has no bar.
 
     close: shape (n, m). out: direction (m, n - first_row, >= 19), volatility (m, n - first_row, 16) but for its ranges
     and the market, ewma sigma (m, n - first_row), and the log return (m, n).

@@ -1,4 +1,4 @@
-"""The kernels that read whole bars: Garman-Klass ranges and the fall from the year's high."""
+"""Kernels of features that use whole bars: Garman-Klass variance and drawdown."""
 
 import numpy as np
 

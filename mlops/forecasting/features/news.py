@@ -1,6 +1,6 @@
-"""What was written about an instrument: a family of features of its own, for models that had enough news to learn from.
+"""News features, for models with enough news to learn from.
 
-No article is not a neutral article: without one the score is missing, and the count says zero.
+No article differs from a neutral article: the score is missing and the count is zero.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ SILENT_SESSIONS = 5
 
 
 def features_of(panel: Panel, feature_set: str, *, newest: int | None = None) -> FeatureCube:
-    """The features of a set, of all sessions or the newest; the news family stands after the direction features.
+    """Return the features of a set, of all sessions or the newest; news features follow the direction features.
 
     Raises ValueError for another set.
     """
@@ -43,17 +43,17 @@ def features_of(panel: Panel, feature_set: str, *, newest: int | None = None) ->
 
 
 def uses_news(feature_set: str) -> bool:
-    """Whether a feature set holds the news family."""
+    """Whether a feature set contains the news features."""
     return feature_set == NEWS_FEATURE_SET
 
 
 def name_of(cube: FeatureCube) -> str:
-    """The set that a cube holds."""
+    """Return the feature set of a cube."""
     return NEWS_FEATURE_SET if set(NEWS_NAMES) <= set(cube.direction_names) else FEATURE_SET
 
 
 def feature_set_for(panel: Panel) -> str:
-    """The set that a panel can teach: with news where at least 250 sessions have some, and 1,000 scores in all."""
+    """Return the feature set for a panel: with news if 250 sessions and 1,000 scores exist."""
     if panel.news_score is None:
         return FEATURE_SET
     scored = np.isfinite(panel.news_score)
@@ -62,11 +62,11 @@ def feature_set_for(panel: Panel) -> str:
 
 
 def news_features(panel: Panel) -> FloatArray:
-    """The family, shape (n, m, 4), in the order of NEWS_NAMES; the value at t reads sessions <= t only.
+    """Return the news features, shape (n, m, 4), in the order of NEWS_NAMES; the value at t reads sessions <= t only.
 
     The score of the session's articles, NaN without any; that minus the mean score of the 63 sessions before, NaN also
-    with fewer than five scores there; log(1 + articles); 1 or 0 for some or none. Where nobody of the panel was written
-    about for five sessions nothing was collected, and all of it is NaN: a feed that is off is not silence.
+    with fewer than five scores there; log(1 + articles); 1 or 0 for some or none. Without
+    articles about any instrument for five sessions nothing was collected, and all features are NaN.
     """
     shape = panel.close.shape
     if panel.news_score is None or panel.news_count is None:
@@ -82,13 +82,13 @@ def news_features(panel: Panel) -> FloatArray:
 
 
 def _silent(scored: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether nobody was written about in the last five sessions, shape (n,)."""
+    """Whether no instrument had an article in the last five sessions, shape (n,)."""
     scores = np.concatenate([np.zeros(SILENT_SESSIONS - 1), scored.sum(axis=1)])
     silent: NDArray[np.bool_] = np.lib.stride_tricks.sliding_window_view(scores, SILENT_SESSIONS).max(axis=1) == 0
     return silent
 
 
 def _sum_before(values: FloatArray, window: int) -> FloatArray:
-    """Sum of the `window` rows before each row, fewer at the start."""
+    """Return the sum of the `window` rows before each row, fewer at the start."""
     padded = np.concatenate([np.zeros((window, values.shape[1])), values])
     return rolling_sum(padded, window)[window - 1 : -1]

@@ -1,4 +1,4 @@
-"""The names of all features, once, in the order of the arrays' last axis."""
+"""Names of all features, in the order of the last axis."""
 
 FEATURE_SET = "hc3"
 

@@ -12,7 +12,7 @@ from mlops.forecasting.types import FloatArray
 
 
 def shifted(values: FloatArray, rows: int) -> FloatArray:
-    """`values` moved `rows` rows later: row t holds what was at t - rows; the first `rows` rows are NaN."""
+    """Shift `values` so that row t contains row t - rows; the first `rows` rows are NaN."""
     if rows == 0:
         return values
     moved = np.empty_like(values)
@@ -57,7 +57,7 @@ def rolling_mean(values: FloatArray, window: int) -> FloatArray:
 def recursive_mean(values: FloatArray, *, weight: float, start: int, seed_rows: int) -> FloatArray:
     """Exponentially weighted mean that begins as the plain mean of `seed_rows` rows from row `start`.
 
-    The first value stands at row start + seed_rows - 1; after it m[t] = m[t - 1] + weight * (values[t] - m[t - 1]).
+    The first value is at row start + seed_rows - 1; after it m[t] = m[t - 1] + weight * (values[t] - m[t - 1]).
     Rows before it are NaN; all are when there are fewer rows than that.
     """
     means = np.full_like(values, np.nan)

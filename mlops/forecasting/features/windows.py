@@ -1,4 +1,4 @@
-"""What the kernels share: bars without their gaps, and sums over windows of them."""
+"""Shared parts of the kernels: bars without gaps, and window sums."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ FEWEST_VARIANCE = SIGMA_FLOOR**2
 
 
 def each_instrument(prices: tuple[FloatArray, ...]) -> Iterator[tuple[int, FloatArray, NDArray[np.int64]]]:
-    """Column, bars without gaps, shape (len(prices), count), and the row of each bar; what was told before is lost.
+    """Yield column, bars without gaps, shape (len(prices), count), and the row of each bar; buffers are reused.
 
     prices: shape (n, m), the close last; there is a bar where a logarithm can be taken of the close.
     """
@@ -27,12 +27,12 @@ def each_instrument(prices: tuple[FloatArray, ...]) -> Iterator[tuple[int, Float
         _gather(prices, start, bars, bar_rows, counts)
         for lane in range(min(AT_ONCE, symbols - start)):
             count = int(counts[lane])
-            # In one piece, which is what the kernels are compiled for.
+            # The kernels are compiled for contiguous arrays.
             yield start + lane, np.ascontiguousarray(bars[lane, :, :count]), bar_rows[lane, :count]
 
 
 class Buffers:
-    """Memory that is used again for every instrument."""
+    """Arrays reused for every instrument."""
 
     def __init__(self, widths: tuple[int, ...], rows: int) -> None:
         self._flat = [(width, np.zeros(width * rows)) for width in widths]
@@ -44,7 +44,7 @@ class Buffers:
 
 @compiled
 def _gather(prices, start, bars, bar_rows, counts):  # type: ignore[no-untyped-def]  # compiled for what it is given
-    """The bars of some instruments without their gaps, and the row of each."""
+    """Gather the bars of some instruments without gaps, and their rows."""
     close = prices[len(prices) - 1]
     counts[:] = 0
     for row in range(close.shape[0]):
@@ -60,7 +60,7 @@ def _gather(prices, start, bars, bar_rows, counts):  # type: ignore[no-untyped-d
 
 @compiled
 def double(sums, powers):  # type: ignore[no-untyped-def]  # compiled for what it is given
-    """Sums of 2, 4, 8... sessions in the rows of `sums`, from the values in its first; too early ones mean nothing."""
+    """Write sums of 2, 4, 8... sessions into the rows of `sums`, from its first row; the earliest are undefined."""
     for power in range(powers - 1):
         step = 1 << power
         newer, older, both = sums[power, step:], sums[power], sums[power + 1, step:]
@@ -70,7 +70,7 @@ def double(sums, powers):  # type: ignore[no-untyped-def]  # compiled for what i
 
 @compiled
 def window_sums(sums, window, total):  # type: ignore[no-untyped-def]  # compiled for what it is given
-    """Sums of `window` sessions, the shortest parts added first; the first window - 1 mean nothing."""
+    """Write sums of `window` sessions, shortest parts first; the first window - 1 are undefined."""
     powers, behind, parts, covered = np.empty(POWERS, np.int64), np.empty(POWERS, np.int64), 0, 0
     for power in range(POWERS):
         if window >> power & 1:
@@ -99,7 +99,7 @@ def window_sums(sums, window, total):  # type: ignore[no-untyped-def]  # compile
 
 @compiled
 def mean_variance(sums, window, mean):  # type: ignore[no-untyped-def]  # compiled for what it is given
-    """Mean of `window` variances, floored; the first `window` are NaN, as there is no return at the first bar."""
+    """Write the mean of `window` variances, floored; the first `window` are NaN, as the first bar has no return."""
     window_sums(sums, window, mean)
     for row in range(len(mean)):
         mean[row] = max(mean[row] / window, FEWEST_VARIANCE)

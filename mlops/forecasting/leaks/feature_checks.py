@@ -1,4 +1,4 @@
-"""Features that knew the future: other futures, later dividends and splits, other lengths of history."""
+"""Look-ahead checks of features: altered futures, later dividends and splits, shorter histories."""
 
 from collections.abc import Sequence
 

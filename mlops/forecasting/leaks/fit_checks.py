@@ -26,7 +26,7 @@ class Fitted(Protocol):
         ...
 
     def forecasts(self, panel: Panel, origin: date) -> FeatureTable:
-        """What it says from the close of `origin`, shape (1, m, q)."""
+        """Return the predictions from the close of `origin`, shape (1, m, q)."""
         ...
 
 
@@ -51,7 +51,7 @@ def _statistics(fitted: Fitted, other: Fitted, through: date) -> CheckResult:
     for name in sorted(before.keys() | after.keys()):
         was, became = before.get(name), after.get(name)
         if was is None or became is None or not np.array_equal(was, became, equal_nan=True):
-            return CheckResult("fits", compared, count, Leak("", through, name, "was fitted on what came later"))
+            return CheckResult("fits", compared, count, Leak("", through, name, "was fitted on later data"))
     return CheckResult("fits", compared, count)
 
 

@@ -29,7 +29,7 @@ def check_labels(function: FeatureFunction, panel: Panel) -> CheckResult:
     into the past. Honest features stay near an area under the curve of one half; nothing daily comes near 0.6.
     This also finds what other futures cannot: values that were computed before and are only looked up.
     """
-    compared = "what each feature tells out of sample about directions to come, labels shifted into the past"
+    compared = "out-of-sample prediction of direction by each feature, with labels shifted into the past"
     table = function(panel)
     split = int(TRAIN_SHARE * len(panel.sessions))
     count = 0
@@ -54,7 +54,7 @@ class _Surprise:
 
     def __str__(self) -> str:
         when = f"over {self.move} sessions, beginning {self.shift} sessions later"
-        return f"tells the direction {when}, with an area under the curve of {self.area:.2f}"
+        return f"predicts the direction {when}, with an area under the curve of {self.area:.2f}"
 
 
 def _surprise(values: FloatArray, close: FloatArray, split: int, move: int, shift: int) -> _Surprise:

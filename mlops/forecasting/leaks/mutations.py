@@ -13,7 +13,7 @@ SPLIT_RATIO = 4.0
 
 
 def altered_after(panel: Panel, row: int, *, seed: int, columns_end: bool = True) -> Panel:
-    """The same bars up to `row`; after it other prices and volumes, and every other column soon ends if told to."""
+    """Return the panel with other prices and volumes after `row`; optionally every second column ends soon."""
     chance = np.random.default_rng(seed)
     changed = _copies(panel)
     size = changed["close"][row + 1 :].shape

@@ -38,7 +38,7 @@ class CheckedFunctions:
 def run_all_checks(
     panel: Panel, suspects: CheckedFunctions, *, closes: Sequence[tuple[date, datetime]], begun: Callable[[str], None]
 ) -> Iterator[CheckResult]:
-    """The verdict of every check; `begun` is told what is looked at next.
+    """Run every check and return the results; `begun` receives the name of the next check.
 
     Fits see the newest five years of at most 30 symbols. A symbol with bars on fewer than nine in ten sessions between
     its first and its last is left out: no history of it is long enough to be warmed up for certain. Raises

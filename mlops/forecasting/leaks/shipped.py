@@ -80,7 +80,7 @@ def shipped_fit(panel: Panel, through: date) -> FittedBundle:
 
 
 def shipped_replay(panel: Panel) -> FeatureTable:
-    """What earlier fits said of later sessions: log odds of every head, and the base rates they knew."""
+    """Return out-of-fold log odds of every head and their base rates."""
     learned = learning_set(panel)
     past = out_of_fold_predictions(learned, SETTINGS.for_members(), no_progress)
     parts = (("log odds", past.logits), ("base rate", past.base_rates))

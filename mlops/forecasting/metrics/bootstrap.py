@@ -1,5 +1,8 @@
-"""Uncertainty of means over forecasts: rows of one session move together and neighbouring sessions overlap, so whole
-blocks of sessions are drawn, never rows."""
+"""Block bootstrap of means over forecasts.
+
+Rows of one session move together and neighbouring sessions overlap, so blocks of sessions are drawn, never rows.
+`arch.bootstrap` draws other random blocks and resamples rows in Python; here block sums are precomputed.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,23 +16,24 @@ FEWEST_BLOCKS = 2
 
 
 def block_starts(sessions: int, *, block_sessions: int, seed: int) -> NDArray[np.int64]:
-    """First session of each block drawn, shape (RESAMPLES, blocks): as many blocks as fit into the sessions."""
+    """Draw the first session of each block, shape (RESAMPLES, blocks), with as many blocks as fit."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, sessions, size=(RESAMPLES, max(sessions // block_sessions, 1)))
 
 
 def circular_block_sums(values: FloatArray, block_sessions: int) -> FloatArray:
-    """Sum of the `block_sessions` values from each place on, the end joined to the beginning; shape (n,)."""
+    """Return the circular sum of `block_sessions` values from each position; shape (n,)."""
     around = np.concatenate([values, values[: block_sessions - 1]])
     running: FloatArray = np.concatenate([[0.0], np.cumsum(around)])
     return running[block_sessions:] - running[:-block_sessions]
 
 
 def ratio_interval(parts: FloatArray, wholes: FloatArray, *, seed: int) -> tuple[float, float] | None:
-    """95 % interval of sum(parts) / sum(wholes), both with one value a session, oldest first, shape (sessions,).
+    """Return the 95% interval of sum(parts) / sum(wholes), one value per session, oldest first, shape (sessions,).
 
-    So a mean over rows has the rows' sum and count as parts and wholes. Percentiles over draws of circular blocks of 60
-    sessions; draws without a whole are left out. None with fewer than two blocks, or when there is no whole at all.
+    For a mean over rows, parts and wholes are the sum and count of each session. Percentiles over draws of circular
+    blocks of 60 sessions; draws with a zero denominator are dropped. None with fewer than two blocks or a zero
+    denominator.
     """
     if len(parts) < FEWEST_BLOCKS * BLOCK_SESSIONS or not wholes.any():
         return None
@@ -41,7 +45,7 @@ def ratio_interval(parts: FloatArray, wholes: FloatArray, *, seed: int) -> tuple
 
 
 def squared_error(values: FloatArray, rows: NDArray[np.intp]) -> float:
-    """Of the mean of `values`, shape (n,), as it differs between blocks of 60 sessions; NaN are left out.
+    """Return the squared standard error of the mean of `values`, shape (n,), from blocks of 60 sessions; ignores NaN.
 
     rows: shape (n,), the session of each. Infinite with fewer than two blocks.
     """

@@ -1,4 +1,4 @@
-"""Is a record better than always saying "up", or is there not enough of it yet? Judged at declared looks only."""
+"""Sequential test of direction accuracy against "always up", at interim looks fixed in advance."""
 
 import math
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from mlops.forecasting.metrics.interim_looks import (
 )
 from mlops.forecasting.types import HORIZONS, FloatArray
 
-# The chance that a model without skill is ever called skilful, at any look and any horizon.
+# Probability that a model without skill is ever called skilful, at any look and horizon.
 ERROR = 0.05
 
 
 class SkillVerdict(StrEnum):
-    """What a record shows so far."""
+    """Result of the test so far."""
 
     SKILL = "skill"
     NO_SKILL = "no skill"
@@ -30,7 +30,7 @@ class SkillVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DaySums:
-    """The forecasts of one target session: how many, how many right, how many rose."""
+    """Counts of one target session: forecasts, correct ones, rises."""
 
     n: int
     hits: int
@@ -39,20 +39,19 @@ class DaySums:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The verdict, and how many forecasts the first look needs."""
+    """Result, and the number of forecasts the first look needs."""
 
     verdict: SkillVerdict
     needed_n: int
 
 
 def evidence_of(days: Sequence[DaySums], *, horizon_sessions: int) -> Evidence:
-    """Whether the share of right directions is above the share that rose, on the same forecasts; days oldest first.
+    """Test whether direction accuracy exceeds the share of rises on the same forecasts; days oldest first.
 
     Forecasts of one session move together and those of neighbouring sessions overlap, so whole blocks of two horizons
-    are the observations. Looks are declared: at 10, 20, 40, ... blocks, and between them the last one stands. The
-    error of 5 % is shared out over the horizons and over the looks (half of it to the first, a quarter to the second,
-    and so on), so that a model without skill is ever called skilful in at most 5 % of cases, however long it is
-    watched. Raises ValueError if horizon_sessions < 1.
+    are the observations. Looks are at 10, 20, 40, ... blocks; between them the latest result applies. The error of 5%
+    is divided over the horizons and over the looks (half of it to the first, a quarter to the second, and so on), so
+    that a model without skill is ever called skilful in at most 5% of cases. Raises ValueError if horizon_sessions < 1.
     """
     if horizon_sessions < 1:
         raise ValueError(f"a horizon of {horizon_sessions} sessions")
@@ -71,11 +70,10 @@ def evidence_of(days: Sequence[DaySums], *, horizon_sessions: int) -> Evidence:
 
 
 def lower_bound(blocks: FloatArray, horizon_sessions: int, error: float) -> float:
-    """The one-sided lower bound, at this error, of right minus risen per forecast.
+    """Return the one-sided lower bound, at this error, of correct minus rises per forecast.
 
-    blocks: shape (b, 2), forecasts and right minus risen of each block of sessions. The ratio of the two sums with
-    Student's quantile at b - 1, its variance made larger by what overlapping forecasts of neighbouring blocks share if
-    calls do not change from day to day.
+    blocks: shape (b, 2), forecasts, and correct minus rises, of each block. Uses the ratio of sums with Student's
+    quantile at b - 1; its variance is inflated for the overlap of neighbouring blocks.
     """
     count, length, h = len(blocks), block_sessions(horizon_sessions), horizon_sessions
     total, lead = blocks[:, 0].sum(), blocks[:, 1].sum() / blocks[:, 0].sum()

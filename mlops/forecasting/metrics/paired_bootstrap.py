@@ -1,4 +1,4 @@
-"""Is the challenger better, or at least not worse? A studentised block bootstrap on the same sessions."""
+"""Studentised block bootstrap of paired differences by session."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,11 @@ CONFIDENCE = 0.95
 
 
 def studentised_bounds(differences: FloatArray, *, seed: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """One-sided bounds, lower and upper, of the mean of a dependent series, shape (sessions,).
+    """Return one-sided lower and upper bounds of the mean of a dependent series, shape (sessions,).
 
-    Each holds with `confidence`. Circular blocks of 60 sessions are drawn; a draw's mean is divided by the standard
-    error that its own blocks show, and the bounds take their quantiles from these ratios. Goetze and Kuensch, Annals of
-    Statistics 24 (1996).
+    Each has the given confidence. Circular blocks of 60 sessions are drawn; each draw's mean is divided by its own
+    standard error, and the bounds use quantiles of these ratios. `arch.bootstrap` studentises by a nested bootstrap.
+    Goetze and Kuensch, Annals of Statistics 24 (1996).
     """
     mean = float(differences.mean())
     blocks = circular_block_sums(differences, BLOCK_SESSIONS) / BLOCK_SESSIONS
@@ -32,7 +32,7 @@ def studentised_bounds(differences: FloatArray, *, seed: int, confidence: float 
 
 
 def session_means(values: FloatArray, row_sessions: NDArray[np.datetime64] | NDArray[np.intp]) -> FloatArray:
-    """Mean of the rows of each session, oldest session first."""
+    """Return the mean of the rows of each session, oldest first."""
     sessions, place = np.unique(row_sessions, return_inverse=True)
     means: FloatArray = np.bincount(place, weights=values, minlength=len(sessions)) / np.bincount(place)
     return means

@@ -1,4 +1,8 @@
-"""Whether the order of the forecasts was the order of what came."""
+"""Rank correlation of forecasts and outcomes within sessions.
+
+`scipy.stats.spearmanr` gives the same values within 1e-12 (see the tests) but needs one call per session: 0.75 s
+instead of 0.04 s for 4,780 sessions of 20 stocks.
+"""
 
 import numpy as np
 import pandas as pd
@@ -10,10 +14,10 @@ FEWEST_INSTRUMENTS = 5
 
 
 def rank_ic(predicted: FloatArray, actual: FloatArray, row_sessions: NDArray[np.integer]) -> float:
-    """Mean over sessions of Spearman's rank correlation between forecasts and outcomes, all of shape (n,).
+    """Return the mean over sessions of Spearman's rank correlation, all arrays of shape (n,).
 
-    Equal values share their mean rank. Sessions with fewer than five rows, or with all forecasts or all outcomes
-    equal, do not count; NaN when none does.
+    Ties share their mean rank. Sessions with fewer than five rows or constant forecasts or outcomes are ignored; NaN if
+    none remains.
     """
     known = np.isfinite(predicted) & np.isfinite(actual)
     frame = pd.DataFrame({"session": row_sessions[known], "predicted": predicted[known], "actual": actual[known]})

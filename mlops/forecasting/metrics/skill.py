@@ -1,4 +1,4 @@
-"""How much better than a naive forecast: one minus the share of its squared error that is left, NaN for none."""
+"""Skill scores: one minus the ratio of squared errors to those of a reference; NaN without reference error."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from mlops.forecasting.types import FloatArray
 
 
 def price_mse_skill(expected: FloatArray, log_return: FloatArray) -> float:
-    """Against "the price stays", in shares of the last price; expected and true log return, shape (n,) each."""
+    """Return the skill relative to "no change" in units of the last price; log returns, shape (n,) each."""
     actual = np.expm1(log_return)
     return _skill(np.expm1(expected) - actual, actual)
 
 
 def brier_skill(probability: FloatArray, outcome: FloatArray, base_rate: FloatArray) -> float:
-    """Against the base rate that was known, of shape (n,) like all."""
+    """Return the skill relative to the known base rate; all arrays of shape (n,)."""
     return _skill(probability - outcome, base_rate - outcome)
 
 

@@ -1,4 +1,4 @@
-"""What every member can do, whatever library stands behind it."""
+"""Protocol of ensemble members."""
 
 from pathlib import Path
 from typing import Protocol, Self

@@ -1,4 +1,4 @@
-"""The logistic member: a strongly penalised linear model, also the one that is left when the others fail."""
+"""Logistic-regression member with a strong penalty."""
 
 from pathlib import Path
 from typing import Self
@@ -17,7 +17,7 @@ CLIPPED_AT = 5.0
 class LogisticMember:
     """Log odds linear in the standardised features, which are clipped at five standard deviations.
 
-    What is missing adds nothing.
+    Missing values add nothing.
     """
 
     def __init__(self, centre: FloatArray, scale: FloatArray, coefficients: FloatArray, intercepts: FloatArray) -> None:

@@ -1,4 +1,4 @@
-"""The LSTM member: 20 sessions of features in, one logit per horizon out."""
+"""LSTM member: 20 sessions of features to one logit per horizon."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ class LstmMember:
 
     @classmethod
     def fit(cls, samples: Samples, labels: FloatArray, settings: MemberSettings) -> Self:
-        """Train at most a few epochs; the epoch that was best on the last sessions is kept."""
+        """Train a few epochs and use the one with the best loss on the last sessions."""
         centre, scale = samples.scaling()
         sequence = settings.sequence
         with _seeded(settings.seed, settings.threads):
@@ -58,9 +58,9 @@ class LstmMember:
         return member
 
     def logits(self, samples: Samples) -> FloatArray:
-        """Shape (n, h). Batches have one size, the last one filled up, so that a sample alone gets the same bits.
+        """Shape (n, h). All batches have one padded size, so that a sample alone gives the same bits.
 
-        The library chooses its arithmetic by the size of a batch; of one size, a row depends on nothing beside it.
+        torch selects kernels by batch size; with one size, a row does not depend on the others.
         """
         parts = [np.empty((0, self._network.heads.out_features))]
         with torch.inference_mode(), _threads(INFERENCE_THREADS):
@@ -97,7 +97,7 @@ class LstmMember:
 
 
 def processor_features() -> str:
-    """The instruction set that torch has chosen on this machine."""
+    """Return the instruction set torch uses on this machine."""
     return torch.backends.cpu.get_cpu_capability()
 
 

@@ -1,4 +1,4 @@
-"""What bands ask of the quantile trees, whatever library stands behind them."""
+"""Protocol of the quantile-regression width model."""
 
 from pathlib import Path
 from typing import Protocol, Self
@@ -10,9 +10,9 @@ from mlops.forecasting.types import FloatArray
 
 
 class QuantileWidth(Protocol):
-    """How many sigmas a price may go at each horizon and level, shape (n, h, levels), ascending over the levels.
+    """Width in sigmas by horizon and level, shape (n, h, levels), ascending over the levels.
 
-    `only` keeps the trees of the horizons that are used; the others say 1.
+    `only` keeps the trees of the used horizons; other widths are 1.
     """
 
     def quantile_width(self, features: FloatArray) -> FloatArray: ...

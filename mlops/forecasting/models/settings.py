@@ -1,4 +1,4 @@
-"""How the members are fitted; plain numbers, no library."""
+"""Hyperparameters of the members."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +30,7 @@ class SequenceSettings:
 
 @dataclass(frozen=True, slots=True)
 class QuantileSettings:
-    """Quantile regression of the price's reach; `folds` stretches of dates are left out in turn."""
+    """Quantile regression of interval widths; each of `folds` periods is left out in turn."""
 
     folds: int = 3
     max_depth: int = 2

@@ -1,4 +1,4 @@
-"""The gradient-boosted member: one small XGBoost classifier per horizon, pooled over all symbols."""
+"""XGBoost member: one small classifier per horizon, pooled over all symbols."""
 
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,7 @@ from mlops.forecasting.types import FloatArray
 
 
 class XGBoostMember:
-    """`boosters` holds one booster per horizon, None where a horizon had no labels."""
+    """One booster per horizon; None where a horizon has no labels."""
 
     def __init__(self, boosters: tuple[xgboost.Booster | None, ...]) -> None:
         self._boosters = boosters
@@ -66,14 +66,14 @@ class XGBoostMember:
 
 
 def contributions_of(member: Member, samples: Samples) -> FloatArray:
-    """The contributions of a member that is known to be this one. Raises TypeError for another."""
+    """Return the contributions of an XGBoost member. Raises TypeError for another member."""
     if not isinstance(member, XGBoostMember):
         raise TypeError(f"{type(member).__name__} has no exact contributions")
     return member.contributions(samples)
 
 
 def classifier_of(trees: TreeSettings, *, seed: int, threads: int) -> xgboost.XGBClassifier:
-    """The scikit-learn face of one booster, not yet fitted."""
+    """Return an unfitted scikit-learn classifier of one booster."""
     return xgboost.XGBClassifier(
         objective="binary:logistic",
         tree_method="hist",
@@ -88,7 +88,7 @@ def classifier_of(trees: TreeSettings, *, seed: int, threads: int) -> xgboost.XG
 
 
 def _fit_one(latest: FloatArray, labels: FloatArray, settings: MemberSettings) -> xgboost.Booster:
-    """Boosting starts at the base rate, so that a booster without a single split says the base rate."""
+    """Fit one booster that starts at the base rate, so that without splits it predicts that rate."""
     rate = float(np.clip(labels.mean(), 1e-4, 1 - 1e-4))
     parameters = classifier_of(settings.trees, seed=settings.seed, threads=settings.threads).get_xgb_params()
     booster = xgboost.train(

@@ -1,4 +1,4 @@
-"""Quantile regression by XGBoost: how many sigmas a price may go, as volatility and the market stand."""
+"""Quantile regression of interval widths with XGBoost."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -20,9 +20,9 @@ Folds = tuple[xgboost.Booster, ...]
 
 
 class QuantileTrees:
-    """One booster for each horizon and stretch of dates that it has not seen; what they say together is their mean.
+    """One booster per horizon and left-out period; predictions average them.
 
-    A horizon whose trees are not used has none, and its reach is 1.
+    An unused horizon has no boosters, and its width is 1.
     """
 
     def __init__(self, boosters: tuple[Folds, ...]) -> None:
@@ -32,11 +32,11 @@ class QuantileTrees:
     def fit(
         cls, features: FloatArray, scores: FloatArray, rows: IntArray, settings: MemberSettings, *, since: int
     ) -> tuple[Self, FloatArray]:
-        """The trees, and for every sample from row `since` on the reach by the booster that has not seen its dates.
+        """Fit the trees and return out-of-fold widths of the samples from row `since`.
 
-        features: shape (n, k); scores: shape (n, h), NaN where the target is not known; rows: shape (n,), sessions. The
-        reach has the shape (n, h, levels), NaN before `since`. A booster learns nothing whose outcome reaches into the
-        dates that it leaves out.
+        features: shape (n, k); scores: shape (n, h), NaN where the target is not known; rows: shape (n,), sessions.
+        Widths have the shape (n, h, levels), NaN before `since`. A booster excludes samples whose outcome overlaps its
+        left-out period.
         """
         sessions = np.unique(rows)
         cuts = np.linspace(0, len(sessions), settings.quantiles.folds + 1).astype(int)
@@ -57,7 +57,7 @@ class QuantileTrees:
         return cls(tuple(boosters)), unseen
 
     def quantile_width(self, features: FloatArray) -> FloatArray:
-        """How far the score goes at each level, shape (n, h, levels), ascending."""
+        """Return the widths by level, shape (n, h, levels), ascending."""
         quantile_width = np.ones((len(features), len(self._boosters), len(LEVELS)))
         for position, folds in enumerate(self._boosters):
             if folds and len(features):
@@ -66,23 +66,23 @@ class QuantileTrees:
 
     @classmethod
     def nothing(cls) -> Self:
-        """No trees at any horizon."""
+        """Return a model without trees."""
         return cls(((),) * len(HORIZONS))
 
     def only(self, used: NDArray[np.bool_]) -> Self:
-        """The same trees at the horizons that are used, and none at the others; `used`: shape (h,)."""
+        """Return the model with trees at the used horizons only; `used`: shape (h,)."""
         pairs = zip(self._boosters, used.tolist(), strict=True)
         return type(self)(tuple(folds if wanted else () for folds, wanted in pairs))
 
     def save(self, folder: Path) -> None:
-        """Write one file a booster."""
+        """Write one file per booster."""
         for position, folds in enumerate(self._boosters):
             for number, booster in enumerate(folds):
                 booster.save_model(folder / f"{STEM}.{position}.{number}of{len(folds)}.ubj")
 
     @classmethod
     def load(cls, folder: Path, used: NDArray[np.bool_]) -> Self:
-        """Read back those of the horizons that are used. Raises FileNotFoundError when one is missing."""
+        """Load the boosters of the used horizons. Raises FileNotFoundError if one is missing."""
         boosters: list[Folds] = []
         for position, wanted in enumerate(used.tolist()):
             files = sorted(folder.glob(f"{STEM}.{position}.*of*.ubj")) if wanted else []
@@ -96,7 +96,7 @@ class QuantileTrees:
 
 
 def _fit_one(features: FloatArray, scores: FloatArray, settings: MemberSettings) -> xgboost.Booster:
-    """One booster on at most so many samples, chosen by the seed."""
+    """Fit one booster on at most `most_rows` samples, chosen by the seed."""
     quantiles = settings.quantiles
     if len(scores) > quantiles.most_rows:
         drawn = np.random.default_rng(settings.seed).permutation(len(scores))[: quantiles.most_rows]

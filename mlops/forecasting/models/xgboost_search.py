@@ -1,4 +1,4 @@
-"""The grid search for the tree settings, on date splits with a gap as long as the horizon."""
+"""Grid search of tree settings on purged time-series splits."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ MOST_ROWS = 40_000
 
 
 def search_trees(samples: Samples, labels: FloatArray, settings: MemberSettings, *, gap: int) -> TreeSettings:
-    """The settings with the best mean log-loss on later dates.
+    """Return the settings with the best mean log-loss on later dates.
 
     labels: shape (n,), NaN where not known; gap: sessions left out between training and testing dates, at least the
     horizon of the labels. Folds are cut by session, so no session is on both sides. Returns the settings given when
@@ -44,7 +44,7 @@ def search_trees(samples: Samples, labels: FloatArray, settings: MemberSettings,
 
 
 def grid_around(trees: TreeSettings) -> dict[str, list[float]]:
-    """Eight places: one level deeper, smaller steps, heavier leaves."""
+    """Return a grid of eight: one level deeper, smaller steps, heavier leaves."""
     return {
         "max_depth": [trees.max_depth, trees.max_depth + 1],
         "learning_rate": [trees.learning_rate * 0.6, trees.learning_rate],

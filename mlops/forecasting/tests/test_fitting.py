@@ -113,7 +113,7 @@ def test_a_panel_whose_prices_never_moved_is_refused() -> None:
     close = np.full((560, 2), 100.0)
     close[550:] += np.arange(10)[:, None]
     panel = panel_from_close(close, synthetic_panel(sessions=560, symbols=2))
-    with pytest.raises(PricesStandStill, match=r"over 540 sessions up to the fit: there is nothing to learn"):
+    with pytest.raises(PricesStandStill, match=r"in 540 sessions before the fit, so there is nothing to learn"):
         fit_bundle(panel, through=session_of(panel, -21), settings=light_settings(), progress=no_progress)
 
 

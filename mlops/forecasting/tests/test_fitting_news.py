@@ -154,7 +154,7 @@ def test_missing_news_is_no_reason_to_abstain_and_an_odd_number_of_articles_is()
     count[LAST, 2] = 400.0
     predicted = forecast_panel(newsworthy_bundle(), replace(flooded, news_count=count), origin=session_of(panel, LAST))
     assert {forecast.symbol for forecast in predicted if forecast.status == "abstained"} == {"S002"}
-    assert "the number of the session's articles is" in predicted[8].reasons[0]
+    assert "the number of articles that day is" in predicted[8].reasons[0]
 
 
 def test_a_stored_bundle_and_stored_inputs_say_the_same(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_difference_by_chance_is_not_superior() -> None:
 def test_too_few_shared_sessions_decide_nothing() -> None:
     verdict = compare_holdouts(report(sessions=249), report(), rule="non_inferiority")
     assert verdict.decision == "keep"
-    assert "249 shared sessions" in verdict.reason
+    assert "249 shared hold-out sessions" in verdict.reason
     assert compare_holdouts(report(sessions=250), report(sessions=250), rule="non_inferiority").decision == "promote"
 
 
@@ -85,9 +85,9 @@ def test_a_challenger_with_poor_coverage_is_refused() -> None:
         for h, rows in report().losses.items()
     }
     verdict = compare_holdouts(replace(report(), losses=thin), report(), rule="non_inferiority")
-    # One case in 20 is outside already, one in 8 more: 82.5 % are held.
+    # One case in 20 is outside already, one in 8 more: 82.5% are inside.
     assert verdict.decision == "keep"
-    assert "held 82.5 %, not 90 to 99" in verdict.reason
+    assert "have a coverage of 82.5%, not 90 to 99%" in verdict.reason
 
 
 def test_a_holdout_report_counts_every_matured_forecast() -> None:

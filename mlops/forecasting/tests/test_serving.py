@@ -135,7 +135,7 @@ def test_an_instrument_without_bars_is_not_forecast() -> None:
 def test_a_feature_out_of_range_is_named() -> None:
     forecasts = forecasts_at(changed(small_panel(), 3, slice(-1, None), 20.0))
     assert forecasts[12].status == "abstained"
-    assert any("the size of the last session's move" in reason for reason in forecasts[12].reasons)
+    assert any("the size of the last trading day's move" in reason for reason in forecasts[12].reasons)
     assert all(len(reason) <= 200 for reason in forecasts[12].reasons)
 
 
