@@ -29,7 +29,7 @@ def test_each_prediction_is_counted_and_the_first_of_a_thousand_gets_a_line(
 ) -> None:
     sample = LogSampler()
     for module in ("predictions.api.predict", "config.edge.render"):
-        monkeypatch.setattr(f"{module}.LOGGED", sample)
+        monkeypatch.setattr(f"{module}.LOG_SAMPLER", sample)
     counted = metric_value("hindcast_predictions_total", horizon="5", status="issued")
     with capture_logs() as lines:
         for _ in range(3):

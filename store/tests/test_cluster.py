@@ -86,6 +86,6 @@ def test_a_lookup_counts_and_reads_in_one_pipeline_and_follows_a_promotion() -> 
         redis_client().set(cache.CHAMPION_KEY, version)
         results = [cache.lookup(caller, f"S{number}", 5) for number in range(10)]
         assert {result.version for result in results} == {version}
-        assert {result.cached.fresh for result in results if result.kept} == {f"fresh {version}".encode()}
+        assert {result.cached.fresh for result in results if result.cached} == {f"fresh {version}".encode()}
     refused = cache.lookup(caller, "S1", 5)
     assert (refused.cached, refused.allowance.refused_by is not None) == (None, True)
