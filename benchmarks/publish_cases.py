@@ -48,7 +48,7 @@ def run(*, symbols: int, days: int, rounds: int) -> None:
     with own_database(), tempfile.TemporaryDirectory() as folder:
         settings.HINDCAST_MODELS = replace(settings.HINDCAST_MODELS, artifacts=Path(folder))
         figures = _measured(symbols, days, rounds)
-    _tell(figures, symbols, days, on)
+    _print(figures, symbols, days, on)
 
 
 def _measured(symbols: int, days: int, rounds: int) -> dict[str, float]:
@@ -131,7 +131,7 @@ def ratios_of(figures: dict[str, float]) -> dict[str, float]:
     }
 
 
-def _tell(figures: dict[str, float], symbols: int, days: int, on: str) -> None:
+def _print(figures: dict[str, float], symbols: int, days: int, on: str) -> None:
     words = {
         "ours_s": "publishing: read, features, models, rows, hashes, insert, readers' answers",
         "floor_s": "the least that leaves the same behind",

@@ -7,9 +7,9 @@ from statistics import median
 
 from marketdata.provider_records import CorporateActionRecord
 
-FEWEST_COMMON_SHARE = 0.98
-AGREEING_SHARE = 0.98
-AGREEMENT = Decimal("0.01")
+MIN_COMMON_SHARE = 0.98
+MIN_AGREEING_SHARE = 0.98
+BASIS_TOLERANCE = Decimal("0.01")
 
 Closes = Mapping[date, Decimal]
 
@@ -31,7 +31,7 @@ def basis_ratio(stored: Closes, offered: Closes) -> Decimal | None:
 
 def same_basis(ratio: Decimal) -> bool:
     """Return whether a ratio of closes equals 1 within rounding."""
-    return abs(ratio - 1) <= AGREEMENT
+    return abs(ratio - 1) <= BASIS_TOLERANCE
 
 
 def no_common_session(stored: Closes, offered: Closes) -> str:
@@ -53,12 +53,12 @@ def replacement_problem(stored: Closes, offered: Closes, *, expected_ratio: Deci
     if not offered or max(offered) < max(stored):
         return f"it ends before {max(stored)}, the newest stored session"
     common = stored.keys() & offered.keys()
-    if len(common) < FEWEST_COMMON_SHARE * len(stored):
+    if len(common) < MIN_COMMON_SHARE * len(stored):
         return f"it has only {len(common)} of {len(stored)} stored sessions"
     ratio = basis_ratio(stored, offered) or Decimal(0)
     if not same_basis(ratio / expected_ratio):
         return f"its prices are {ratio:.4g} times the stored ones, which no split explains"
-    agreeing = sum(abs(offered[day] / stored[day] / ratio - 1) <= AGREEMENT for day in common)
-    if agreeing < AGREEING_SHARE * len(common):
+    agreeing = sum(abs(offered[day] / stored[day] / ratio - 1) <= BASIS_TOLERANCE for day in common)
+    if agreeing < MIN_AGREEING_SHARE * len(common):
         return f"it agrees with only {agreeing} of {len(common)} stored closes"
     return ""

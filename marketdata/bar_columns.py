@@ -43,7 +43,7 @@ class BarColumns:
         """Return the rows at these indices, or where this mask is true."""
         return BarColumns(**{name: getattr(self, name)[rows] for name in COLUMNS})
 
-    def merged(self, other: "BarColumns") -> "BarColumns":
+    def merge(self, other: "BarColumns") -> "BarColumns":
         """Return the rows of both, oldest first."""
         both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in COLUMNS}
         return BarColumns(**both).select(np.argsort(both["session"], kind="stable"))

@@ -12,7 +12,7 @@ from marketdata.selectors import newest_session, prices_are_stale
 
 
 @register(Tags.database)
-def newest_bar_is_fresh(
+def check_newest_bar(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **options: Any
 ) -> list[CheckMessage]:
     """marketdata.W001: the newest bar is out of date, so forecasts are marked stale."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LONGEST_TIMEOUT_S = 60
-SHORTEST_QUOTE_PAUSE_S, LONGEST_QUOTE_PAUSE_S = 15, 3600
+MAX_TIMEOUT_S = 60
+MIN_QUOTE_INTERVAL_S, MAX_QUOTE_INTERVAL_S = 15, 3600
 UNITS = ("second", "minute", "day")
 REAL_CLOCK, SIMULATED_CLOCK = CLOCKS = ("real", "simulated")
 LIMIT_PATTERN = re.compile(r"\s*(\d+)\s*/\s*(second|minute|day)\s*")
@@ -76,12 +76,12 @@ class MarketDataSettings:
     def __post_init__(self) -> None:
         if not self.providers:
             raise ValueError("name at least one provider; alpha_vantage needs ALPHA_VANTAGE_API_KEY")
-        if not 0 < self.yahoo_timeout_s <= LONGEST_TIMEOUT_S:
-            raise ValueError(f"the timeout must be above 0 and at most {LONGEST_TIMEOUT_S} s")
+        if not 0 < self.yahoo_timeout_s <= MAX_TIMEOUT_S:
+            raise ValueError(f"the timeout must be above 0 and at most {MAX_TIMEOUT_S} s")
         if self.stale_after_sessions < 0:
             raise ValueError("the number of sessions must not be negative")
-        if not SHORTEST_QUOTE_PAUSE_S <= self.quote_every_s <= LONGEST_QUOTE_PAUSE_S:
-            raise ValueError(f"the quote interval must be {SHORTEST_QUOTE_PAUSE_S} to {LONGEST_QUOTE_PAUSE_S} s")
+        if not MIN_QUOTE_INTERVAL_S <= self.quote_every_s <= MAX_QUOTE_INTERVAL_S:
+            raise ValueError(f"the quote interval must be {MIN_QUOTE_INTERVAL_S} to {MAX_QUOTE_INTERVAL_S} s")
 
     def budget_for(self, provider: str) -> Budget:
         """Return the budget of a source; unlimited where none is set."""

@@ -69,14 +69,6 @@ class PriceSeries:
     known_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """Factors that convert stored prices and adjusted closes to the served basis."""
-
-    price: float
-    adjusted: float
-
-
 def price_series(instrument: Instrument, query: PriceQuery, *, now: datetime) -> PriceSeries:
     """Return the requested bars; with `known_at`, only what was known then (see docs/decisions).
 
@@ -88,25 +80,29 @@ def price_series(instrument: Instrument, query: PriceQuery, *, now: datetime) ->
     if not found:
         return PriceSeries(instrument, None, instrument.basis_date, True, [], None, query.known_at)
     as_of, close, adjusted_close = found[0]
-    scale, basis = _Scale(1.0, 1.0), instrument.basis_date
+    # Factors that convert stored prices and adjusted closes to the served basis.
+    factors, basis = (1.0, 1.0), instrument.basis_date
     if query.known_at is not None:
         splits = _splits_after(instrument, as_of)
-        scale, basis = _Scale(splits, splits * float(close / adjusted_close)), as_of
+        factors, basis = (splits, splits * float(close / adjusted_close)), as_of
     last = min(query.last or as_of, as_of)
     first = query.first or max(last, FIRST_DAY) - query.span
-    rows = list(_rows(instrument, first, last, scale, query))
+    rows = list(_rows(instrument, first, last, factors, query))
     shown, rest = rows[: query.limit], rows[query.limit :]
     stale = is_stale(instrument.mic, as_of, query.known_at or now)
     more_from = rest[0]["session"] if rest else None
     return PriceSeries(instrument, as_of, basis, stale, shown, more_from, query.known_at)
 
 
-def _rows(instrument: Instrument, first: date, last: date, scale: _Scale, query: PriceQuery) -> Iterator[PriceRow]:
+def _rows(
+    instrument: Instrument, first: date, last: date, factors: tuple[float, float], query: PriceQuery
+) -> Iterator[PriceRow]:
     """Yield one bar more than the limit, so that the caller sees whether more follow."""
+    price_factor, adjusted_factor = factors
     parameters = {"instrument": instrument.pk, "first": first, "last": last, "rows": query.limit + 1}
     for session, opened, high, low, close, adjusted_close, volume in fetch_rows(BARS_SQL, parameters):
-        adjusted = adjusted_close * scale.adjusted
-        factor = adjusted / close if query.adjusted else scale.price
+        adjusted = adjusted_close * adjusted_factor
+        factor = adjusted / close if query.adjusted else price_factor
         yield {
             "session": session,
             "open": round(opened * factor, STORED_DECIMALS),
@@ -114,7 +110,7 @@ def _rows(instrument: Instrument, first: date, last: date, scale: _Scale, query:
             "low": round(low * factor, STORED_DECIMALS),
             "close": round(close * factor, STORED_DECIMALS),
             "adjusted_close": round(adjusted, STORED_DECIMALS),
-            "volume": round(volume / scale.price),
+            "volume": round(volume / price_factor),
         }
 
 

@@ -18,9 +18,9 @@ from marketdata.sql import fetch_rows
 
 HOME_EXCHANGE = "XNYS"
 SUGGESTIONS = 5
-LEAST_SIMILARITY = 0.3
+MIN_SIMILARITY = 0.3
 SYMBOL = re.compile(r"\^?[A-Z0-9]{1,10}(?:[.\-/=][A-Z0-9]{1,6})*")
-LONGEST_SYMBOL = 15
+MAX_SYMBOL_LENGTH = 15
 SEPARATORS = ".-/"
 NO_KEY_DETAIL = "Disabled: no API key."
 
@@ -96,7 +96,7 @@ def vendor_symbols(vendor: str) -> dict[str, str]:
 def canonical_symbol(text: str) -> str:
     """Return `text` as a stored symbol; raises SymbolMalformed."""
     symbol = text.strip().upper()
-    if not text.isascii() or len(symbol) > LONGEST_SYMBOL or not SYMBOL.fullmatch(symbol):
+    if not text.isascii() or len(symbol) > MAX_SYMBOL_LENGTH or not SYMBOL.fullmatch(symbol):
         raise SymbolMalformed(text)
     return symbol
 
@@ -104,7 +104,7 @@ def canonical_symbol(text: str) -> str:
 def search_instruments(text: str, *, limit: int, start: int = 0, only_active: bool = False) -> list[Instrument]:
     """Search by prefix or similarity of symbol, name or alias; best match first, from offset `start`."""
     prefix = re.sub(r"([\\%_])", r"\\\1", text) + "%"
-    parameters = {"text": text, "prefix": prefix, "least": LEAST_SIMILARITY, "limit": limit, "start": start}
+    parameters = {"text": text, "prefix": prefix, "least": MIN_SIMILARITY, "limit": limit, "start": start}
     active = " AND i.is_active" if only_active else ""
     return list(Instrument.objects.raw(f"{SEARCH_SQL}{active} {SEARCH_ORDER_SQL}", parameters))
 

@@ -113,7 +113,7 @@ def _reject(
 
 def check_bar(bar: BarRecord, mic: str | None, last_final: date) -> Violation | None:
     """Return the violation of a single bar, if any; without an exchange every day is a session."""
-    return next((violation for rule in _SINGLE_BAR_RULES for violation in rule(bar)), None) or _day_complaint(
+    return next((violation for rule in _SINGLE_BAR_RULES for violation in rule(bar)), None) or _date_violation(
         bar.session, mic, last_final
     )
 
@@ -157,7 +157,7 @@ def _bad_volume(bar: BarRecord) -> Iterator[Violation]:
 _SINGLE_BAR_RULES = (_missing_value, _price_out_of_bounds, _high_below_low, _outside_range, _bad_volume)
 
 
-def _day_complaint(session: date, mic: str | None, last_final: date) -> Violation | None:
+def _date_violation(session: date, mic: str | None, last_final: date) -> Violation | None:
     if session > last_final:
         if mic is not None and sessions_behind(mic, last_final, session) == 1 and is_session(mic, session):
             return "partial_bar", f"The session of {session} has not closed yet."

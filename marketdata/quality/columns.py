@@ -51,7 +51,7 @@ def check_columns(
             raise AssertionError(f"the screen rejects a bar that no rule rejects: {bar}")
         rejected.append(RejectedBar(bar, *violation))
     rest = columns.select(~invalid)
-    if not _is_suspicious(rest, actions) and not (context and _is_suspicious(rest.merged(context), actions)):
+    if not _is_suspicious(rest, actions) and not (context and _is_suspicious(rest.merge(context), actions)):
         return CheckedColumns(rest, rejected)
     records = list(rest.records())
     index_of = {id(bar): index for index, bar in enumerate(records)}

@@ -28,7 +28,7 @@ Level = Fraction
 def price_jumps_within_bar(bars: Sequence[BarRecord]) -> list[Violation | None]:
     """Reject bars with a price far from their own close."""
     return [
-        (_rule_of(float(factor)), f"Prices of {bar.session} differ by a factor of {factor:.4g}.")
+        (_jump_rule(float(factor)), f"Prices of {bar.session} differ by a factor of {factor:.4g}.")
         if (factor := max(bar.high / bar.close, bar.close / bar.low)) >= JUMP_FACTOR
         else None
         for bar in bars
@@ -137,7 +137,7 @@ def _listed_split(earlier: BarRecord, bar: BarRecord, splits: Mapping[date, Leve
     return None
 
 
-def _rule_of(factor: float) -> str:
+def _jump_rule(factor: float) -> str:
     """Name the rule; pence instead of pounds have their own, because their repair differs."""
     return "hundredfold" if 1 / NEAR_HUNDRED <= max(factor, 1 / factor) / 100 <= NEAR_HUNDRED else "price_jump"
 
@@ -146,7 +146,7 @@ def _jump(earlier: BarRecord, bar: BarRecord) -> tuple[str, Level] | None:
     """Return the rule and factor of a level change between two bars; None for a market move."""
     ratio = float(bar.close / earlier.close)
     if not 1 / JUMP_FACTOR < ratio < JUMP_FACTOR:
-        return _rule_of(ratio), Level(10) ** round(math.log10(ratio))
+        return _jump_rule(ratio), Level(10) ** round(math.log10(ratio))
     if bar.high - bar.low > CALM_RANGE * bar.close:
         return None
     gap = float(bar.open / earlier.close)

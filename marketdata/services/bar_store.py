@@ -67,7 +67,7 @@ SELECT count(*) FILTER (WHERE is_new), count(*) FROM merged
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WriteCounts:
     """How many of the bars were new, how many changed a stored one, how many were stored already."""
 
     new: int
@@ -75,13 +75,13 @@ class Written:
     unchanged: int
 
 
-def write_bars(*, instrument: Instrument, bars: Sequence[BarRecord], source: str, fetched_at: datetime) -> Written:
+def write_bars(*, instrument: Instrument, bars: Sequence[BarRecord], source: str, fetched_at: datetime) -> WriteCounts:
     """Store valid bars; a second call with the same bars changes no row."""
-    return write_exact(instrument=instrument, bars=to_exact_bars(bars), source=source, fetched_at=fetched_at)
+    return write_exact_bars(instrument=instrument, bars=to_exact_bars(bars), source=source, fetched_at=fetched_at)
 
 
 @transaction.atomic(savepoint=False)
-def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched_at: datetime) -> Written:
+def write_exact_bars(*, instrument: Instrument, bars: ExactBars, source: str, fetched_at: datetime) -> WriteCounts:
     """Store valid bars of distinct sessions, oldest first, and rebuild the instrument's bar block.
 
     A second call with the same bars changes no row. The first bars of an instrument are copied straight into the table;
@@ -89,7 +89,7 @@ def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched
     """
     changed = _without_stored(instrument, bars, source)
     if not len(changed):
-        return Written(new=0, changed=0, unchanged=len(bars))
+        return WriteCounts(new=0, changed=0, unchanged=len(bars))
     rows = copy_in_pieces(changed, instrument_id=instrument.pk, source=source, fetched_at=fetched_at)
     with connection.cursor() as cursor:
         cursor.execute(EXISTING_ROWS, {"instrument": instrument.pk})
@@ -99,7 +99,7 @@ def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched
                 _send(copy, rows)
                 block = pack(changed.as_array())
             _write_block(instrument, block)
-            return Written(new=len(bars), changed=0, unchanged=0)
+            return WriteCounts(new=len(bars), changed=0, unchanged=0)
         cursor.execute(MAKE_STAGING)
         cursor.execute(EMPTY_STAGING)
         with cursor.copy(COPY_STAGED) as copy:
@@ -108,7 +108,7 @@ def write_exact(*, instrument: Instrument, bars: ExactBars, source: str, fetched
         new, touched = cursor.fetchone()
     if touched or not has_block:
         _write_block(instrument, pack(_stored_array(instrument)))
-    return Written(new=new, changed=touched - new, unchanged=len(bars) - touched)
+    return WriteCounts(new=new, changed=touched - new, unchanged=len(bars) - touched)
 
 
 def _without_stored(instrument: Instrument, bars: ExactBars, source: str) -> ExactBars:
@@ -144,7 +144,7 @@ def _write_block(instrument: Instrument, block: Block) -> None:
         cursor.execute(WRITE_BLOCK, (instrument.pk, block.row_count, block.body, block.checksums))
 
 
-def drop_other_history(*, instrument: Instrument, bars: Sequence[BarRecord], source: str) -> None:
+def delete_replaced_history(*, instrument: Instrument, bars: Sequence[BarRecord], source: str) -> None:
     """Delete the rest of a replaced series: sessions not in the new one, and corporate actions of other sources."""
     DailyBar.objects.filter(instrument=instrument).exclude(session__in=[bar.session for bar in bars]).delete()
     CorporateAction.objects.filter(instrument=instrument).exclude(source=source).delete()

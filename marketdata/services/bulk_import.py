@@ -7,7 +7,7 @@ from datetime import date, datetime
 import numpy as np
 from django.db import transaction
 
-from marketdata.adjustments import AGREEMENT
+from marketdata.adjustments import BASIS_TOLERANCE
 from marketdata.bar_arrays import bar_arrays
 from marketdata.bar_columns import BarColumns
 from marketdata.calendars import latest_session
@@ -71,7 +71,7 @@ def _store(instrument: Instrument, offered: SourceColumns, checked: CheckedColum
             detail=f"{source}: no valid bars. Stored bars are unchanged.",
         )
     bars = to_exact_columns(checked.good)
-    written = bar_store.write_exact(instrument=locked, bars=bars, source=source, fetched_at=now)
+    written = bar_store.write_exact_bars(instrument=locked, bars=bars, source=source, fetched_at=now)
     if offered.actions:
         bar_store.write_actions(instrument=locked, actions=offered.actions, source=source)
     update_source(locked, source, offered.basis_date)
@@ -109,5 +109,5 @@ def _continues(instrument: Instrument, source: str, good: BarColumns) -> bool:
         common = stored[rows, 0] == good.session.astype(np.int64)
         if common.any():
             ratio = float(np.median(good.close[common] / stored[rows[common], CLOSE_COLUMN]))
-            return abs(ratio - 1) <= float(AGREEMENT)
+            return abs(ratio - 1) <= float(BASIS_TOLERANCE)
     return True

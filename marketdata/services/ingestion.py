@@ -139,7 +139,7 @@ def _store(
         bar_store.quarantine(instrument=instrument, rejected=disagreeing, source=source, seen_at=now)
         run.bars_quarantined += len(disagreeing)
     if replaces:
-        bar_store.drop_other_history(instrument=instrument, bars=checked.good, source=source)
+        bar_store.delete_replaced_history(instrument=instrument, bars=checked.good, source=source)
     written = bar_store.write_bars(instrument=instrument, bars=checked.good, source=source, fetched_at=now)
     bar_store.write_actions(instrument=instrument, actions=history.original.actions, source=source)
     update_source(instrument, source, history.original.basis_date)
@@ -177,14 +177,14 @@ def update_source(instrument: Instrument, source: str, basis_date: date) -> None
         Instrument.objects.filter(pk=instrument.pk).update(source=source, basis_date=basis_date)
 
 
-def change_summary(source: str, written: bar_store.Written) -> str:
+def change_summary(source: str, written: bar_store.WriteCounts) -> str:
     """Summarise what was stored in one sentence."""
     if written.new or written.changed:
         return f"{written.new:,} new and {written.changed:,} changed bars from {source}."
     return UNCHANGED
 
 
-def _detail(source: str, written: bar_store.Written, *, reasons: Sequence[str], replaced: bool) -> str:
+def _detail(source: str, written: bar_store.WriteCounts, *, reasons: Sequence[str], replaced: bool) -> str:
     if replaced:
         summary = f"Replaced the whole series with data from {source}."
     elif reasons and (written.new or written.changed):

@@ -33,7 +33,7 @@ CALLS_LEFT = Gauge(
 
 PROBE_EVERY = timedelta(minutes=15)
 # Celery Beat may fire slightly early.
-EARLY = timedelta(minutes=1)
+SCHEDULE_TOLERANCE = timedelta(minutes=1)
 SHARE_FOR_PROBES = 0.1
 SHARE_RESERVED_FOR_DATA = 0.2
 MAX_DETAIL_LENGTH = 300
@@ -78,7 +78,7 @@ def probe_is_due(known: ProviderState | None, budget: Budget, now: datetime) -> 
     every = PROBE_EVERY
     if budget.per_day:
         every = max(every, timedelta(days=1) / max(budget.per_day * SHARE_FOR_PROBES, 1))
-    return not seen or now - max(seen) >= every - EARLY
+    return not seen or now - max(seen) >= every - SCHEDULE_TOLERANCE
 
 
 def _read_state(name: str, now: datetime) -> ProviderState | None:

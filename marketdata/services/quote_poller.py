@@ -37,7 +37,7 @@ MAX_QUOTES_PER_RUN = 240
 CHUNK_SIZE = 24
 THREADS = 4
 # Celery Beat may fire slightly early.
-EARLY_S = 1.0
+SCHEDULE_TOLERANCE_S = 1.0
 
 Providers = Callable[[], Sequence[Provider]]
 QuoteOrError = tuple[str, QuoteRecord] | MarketDataError
@@ -137,7 +137,7 @@ def _due(requested_at: Mapping[int, float], quotas: Mapping[str, QuoteQuota], no
     due = [
         instrument
         for instrument, close in closes.items()
-        if now.timestamp() - requested_at[instrument.pk] + EARLY_S
+        if now.timestamp() - requested_at[instrument.pk] + SCHEDULE_TOLERANCE_S
         >= max(settings.HINDCAST_MARKETDATA.quote_every_s, interval_share * (close - now).total_seconds())
     ]
     return sorted(due, key=lambda instrument: (requested_at[instrument.pk], instrument.symbol))

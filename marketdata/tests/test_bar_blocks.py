@@ -18,7 +18,7 @@ from marketdata.bar_blocks import SEGMENT_ROWS, pack, unpack
 from marketdata.bar_columns import columns_from_records
 from marketdata.copy_format import parse_copy_out, to_exact_bars, to_exact_columns
 from marketdata.models import BarBlock, DailyBar, Instrument
-from marketdata.services.bar_store import drop_other_history, write_bars, write_exact
+from marketdata.services.bar_store import delete_replaced_history, write_bars, write_exact_bars
 from marketdata.tests.factories import LAST, NOW, bar, bars_between, stock, stored_bar
 
 LONG = bars_between(date(2020, 1, 2), LAST)
@@ -119,7 +119,7 @@ def test_columns_and_records_round_equally() -> None:
 def test_second_write_changes_nothing() -> None:
     instrument = write(stock())
     before = version_of_rows()
-    again = write_exact(instrument=instrument, bars=to_exact_bars(LONG), source="first", fetched_at=NOW)
+    again = write_exact_bars(instrument=instrument, bars=to_exact_bars(LONG), source="first", fetched_at=NOW)
     assert (again.new, again.changed, again.unchanged) == (0, 0, len(LONG))
     assert version_of_rows() == before
 
@@ -147,7 +147,7 @@ def test_stored_bars_are_not_sent(django_assert_num_queries: DjangoAssertNumQuer
     instrument = write(stock(source="first"))
     # Only the block is written.
     with django_assert_num_queries(1):
-        again = write_exact(instrument=instrument, bars=to_exact_bars(LONG), source="first", fetched_at=NOW)
+        again = write_exact_bars(instrument=instrument, bars=to_exact_bars(LONG), source="first", fetched_at=NOW)
     assert again.unchanged == len(LONG)
 
 
@@ -176,7 +176,7 @@ CHANGES: dict[str, Callable[[Instrument], object]] = {
     "update": lambda one: DailyBar.objects.filter(session=LAST).update(volume=7),
     "not final": lambda one: DailyBar.objects.filter(session=LAST).update(is_final=False),
     "delete": lambda one: DailyBar.objects.filter(session=LAST).delete(),
-    "replace": lambda one: drop_other_history(instrument=one, bars=LONG[5:], source="first"),
+    "replace": lambda one: delete_replaced_history(instrument=one, bars=LONG[5:], source="first"),
 }
 
 

@@ -7,13 +7,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses
-from marketdata.selectors import LONGEST_SYMBOL, SYMBOL
+from marketdata.selectors import MAX_SYMBOL_LENGTH, SYMBOL
 from predictions.api.predict import predict
 from predictions.api.serializers import ForecastOut
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 
 # Symbols are asked for in either case.
-SYMBOL_TEXT = {"type": "string", "maxLength": LONGEST_SYMBOL, "pattern": f"^{SYMBOL.pattern.replace('A-Z', 'A-Za-z')}$"}
+SYMBOL_TEXT = {
+    "type": "string",
+    "maxLength": MAX_SYMBOL_LENGTH,
+    "pattern": f"^{SYMBOL.pattern.replace('A-Z', 'A-Za-z')}$",
+}
 
 
 class PredictDocument(APIView):

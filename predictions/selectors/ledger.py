@@ -136,19 +136,19 @@ def newest_head() -> LedgerHead | None:
 def _batches(
     mapping: LedgerMapping, *, after: int = 0, through: int = LAST_ID, limit: int = LAST_ID, compared: bool = False
 ) -> Iterator[list[LedgerRow]]:
-    place: tuple[int, date | str] = (after, LAST_ORIGIN)
+    position: tuple[int, date | str] = (after, LAST_ORIGIN)
     while limit > 0:
         size = min(limit, ROWS_PER_QUERY)
-        found = _query(mapping, place, through=through, limit=size, compared=compared)
+        found = _query(mapping, position, through=through, limit=size, compared=compared)
         yield found
         if len(found) < size:
             return
         limit -= size
-        place = found[-1][:2]
+        position = found[-1][:2]
 
 
 def _query(
-    mapping: LedgerMapping, place: tuple[int, date | str], *, through: int, limit: int, compared: bool
+    mapping: LedgerMapping, position: tuple[int, date | str], *, through: int, limit: int, compared: bool
 ) -> list[LedgerRow]:
     """Some rows after (id, origin). If PostgreSQL cannot read one of the payloads, each row is compared on its own."""
     statement = ROWS.format(
@@ -159,16 +159,16 @@ def _query(
     )
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statement, (*place, through, limit))
+            cursor.execute(statement, (*position, through, limit))
             return list(map(LedgerRow._make, cursor.fetchall()))
     except DataError:
         if limit == 1:
-            (row,) = _query(mapping, place, through=through, limit=1, compared=False)
+            (row,) = _query(mapping, position, through=through, limit=1, compared=False)
             return [row._replace(fault="schema")]
-    plain = _query(mapping, place, through=through, limit=limit, compared=False)
-    places = [place, *(row[:2] for row in plain)]
+    plain = _query(mapping, position, through=through, limit=limit, compared=False)
+    positions = [position, *(row[:2] for row in plain)]
     return [
         row
-        for before in places[: len(plain)]
+        for before in positions[: len(plain)]
         for row in _query(mapping, before, through=through, limit=1, compared=True)
     ]

@@ -73,7 +73,9 @@ def test_rows_move_to_the_partition_of_their_origin_and_keep_their_keys(partitio
 def test_an_outcome_refers_to_a_forecast_with_its_origin() -> None:
     model_version()
     (forecast,) = forecasts([stock("AAPL")])
-    record_outcome(Forecast(pk=forecast.pk, origin=date(2023, 9, 13), predicted_price=forecast.predicted_price), right=True)
+    record_outcome(
+        Forecast(pk=forecast.pk, origin=date(2023, 9, 13), predicted_price=forecast.predicted_price), right=True
+    )
     with (
         pytest.raises(IntegrityError, match="outcome_of_forecast"),
         transaction.atomic(),

@@ -68,10 +68,6 @@ class Command(BaseCommand):
 def _lines_of(path: str) -> list[str]:
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise CommandError(f"{path} does not exist.", returncode=BAD_ARGUMENTS) from error
-    except IsADirectoryError as error:
-        raise CommandError(f"{path} is a directory. Give a text file.", returncode=BAD_ARGUMENTS) from error
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.", returncode=BAD_ARGUMENTS) from error
     try:
