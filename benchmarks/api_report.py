@@ -17,6 +17,8 @@ BARS = (
     ("web", "fastapi", "at least 1.4", ("varied", "key", "token")),
     ("edge", "fastapi", "at least 5.5", ("key", "token")),
     ("edge", "bare", "at least 0.5", ("key", "token")),
+    ("edge_cpu", "fastapi", "", ("varied",)),
+    ("web_cpu", "fastapi", "", ("varied",)),
     ("edge_p95", "fastapi", "at most 0.5", ("varied", "key", "token")),
 )
 OTHER_FIGURES = {
@@ -35,7 +37,8 @@ Written by `make bench-api ARGS="--page docs/benchmarks.md"` on: {machine}.
 
 One process of each server answers `GET /api/v1/predict`; the load generator (wrk) and Redis run on the same machine.
 The servers take turns within each round, and a ratio is the median over {rounds} rounds of two turns in the same round,
-so only ratios can be compared between runs. `web` is the ordinary Django view under Granian, `edge` the ASGI process.
+so only ratios can be compared between runs. `_cpu` ratios compare calls per processor second of the server itself,
+which other load on the machine distorts less. `web` is the ordinary Django view under Granian, `edge` the ASGI process.
 
 - `varied` is the headline: every call differs in symbol (100), horizon (4), API key (50) and request id.
 - `key` and `token` repeat one request.

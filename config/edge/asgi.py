@@ -4,6 +4,7 @@ uvicorn config.edge.asgi:application --http config.edge.asgi:protocol --port 800
     --ws-per-message-deflate false
 """
 
+import gc
 import os
 
 from django.conf import settings
@@ -25,3 +26,6 @@ PLAN_WATCH.start()
 edge = EdgeApplication(settings.HINDCAST_SITE.store_url, django_application)
 protocol = edge.protocol
 application = ConnectionGuard(stream_application(settings.HINDCAST_SITE.store_url, http=edge, services=[edge]))
+# Objects of the start live as long as the process; without them a full garbage collection takes no longer than a call.
+gc.collect()
+gc.freeze()

@@ -15,6 +15,7 @@ from config.edge.authenticate import AuthenticatedRequest
 from predictions.api.predict import CACHE_CONTROL, PredictQuery
 from predictions.readpath.bodies import tag_of
 from predictions.readpath.cache import CHAMPION_KEY, COUNTED, FACTS, FIELDS, Look, key_of, look_of
+from predictions.readpath.spellings import meant_by
 from store.pipelined_client import PipelinedClient, packed_command
 
 log = structlog.get_logger(__name__)
@@ -131,9 +132,10 @@ class ForecastReader:
         self._client = client
         self._cache = ResponseCache()
         # The version that was champion at the last lookup; the next one reads its forecast and checks the version.
-        self._champion = ""
+        self._champion = b""
         self._caller_commands: dict[tuple[str, int | None, int | None], bytes] = {}
-        self._read_commands: dict[tuple[str, bool], bytes] = {}
+        # Commands that read forecasts of that version.
+        self._read_commands: dict[tuple[str, int, bool], bytes] = {}
 
     def lookup(self, request: AuthenticatedRequest, on_lookup: OnLookup, *, cost: int = 1) -> None:
         """Count the call and look its forecast up; `on_lookup` is called once, with None when Redis failed.
@@ -142,7 +144,7 @@ class ForecastReader:
         """
         query, version = request.parsed.query, self._champion
         cached = self._cache.get(query)
-        commands = self._caller_command(request.caller, cost) + self._read_command(version, query, cached)
+        commands = self._caller_command(request.caller, cost) + self._read_command(query, cached)
 
         def on_replies(replies: list[Any]) -> None:
             try:
@@ -167,23 +169,25 @@ class ForecastReader:
         return await future
 
     def _lookup_from(
-        self, replies: list[Any], version: str, query: PredictQuery, cached: CachedForecast | None
+        self, replies: list[Any], version: bytes, query: PredictQuery, cached: CachedForecast | None
     ) -> ForecastLookup | None:
         """Return the lookup in these replies; None when Redis failed, OUTDATED after a change."""
         counted, champion, found = replies
-        if any(isinstance(reply, Exception) for reply in replies):
+        if not isinstance(counted, list) or not isinstance(found, list) or isinstance(champion, Exception):
             if str(counted).startswith("NOSCRIPT"):
                 self._client.send(LOAD_SCRIPT, lambda _: None)
             return None
         if counted[0] or champion is None:
             return ForecastLookup(counted, None)
-        if champion.decode() != version or (cached is not None and found[_TAG_FIELD] not in (None, cached.tag)):
+        if champion != version or (cached is not None and found[_TAG_FIELD] not in (None, cached.tag)):
             return OUTDATED
         return self._found([*counted, champion, *found], query, cached)
 
     def _read_again(self, counted: list[int], champion: bytes, query: PredictQuery, on_lookup: OnLookup) -> None:
         """Read the whole forecast of the champion, after a promotion or when the cached copy is outdated."""
-        self._champion = champion.decode()
+        if champion != self._champion:
+            self._champion = champion
+            self._read_commands.clear()
 
         def on_reply(found: Any) -> None:
             try:
@@ -195,7 +199,7 @@ class ForecastReader:
             on_lookup(lookup)
 
         try:
-            self._client.send(self._read_command(self._champion, query, None), on_reply)
+            self._client.send(self._read_command(query, None), on_reply)
         except RedisConnectionError:
             on_lookup(None)
 
@@ -220,12 +224,13 @@ class ForecastReader:
                 _store(self._caller_commands, name, command)
         return command
 
-    def _read_command(self, version: str, query: PredictQuery, cached: CachedForecast | None) -> bytes:
+    def _read_command(self, query: PredictQuery, cached: CachedForecast | None) -> bytes:
         """Return the packed command that reads the forecast, without the bodies where a copy is cached."""
-        name = (key_of(version, query.symbol, query.horizon), cached is None)
+        name = (meant_by(query.symbol), query.horizon, cached is None)
         command = self._read_commands.get(name)
         if command is None:
-            command = packed_command("HMGET", name[0], *(FIELDS if cached is None else FACTS))
+            key = key_of(self._champion.decode(), query.symbol, query.horizon)
+            command = packed_command("HMGET", key, *(FIELDS if cached is None else FACTS))
             _store(self._read_commands, name, command)
         return command
 

@@ -1,4 +1,4 @@
-"""A real edge process in miniature: uvicorn in a thread, a channel without a database, and a Redis to kill."""
+"""uvicorn in a thread, a channel without a database, and a Redis to pause and kill."""
 
 import asyncio
 import json
@@ -82,7 +82,7 @@ def running_edge(redis_url: str, channels: Channels) -> Iterator[str]:
 
 
 class Served:
-    """uvicorn in a thread; it can be asked to end before the block around it does."""
+    """uvicorn in a thread; a test may end it early by `server.should_exit`."""
 
     def __init__(self, application: Any, **options: Any) -> None:
         self._listener = socket.create_server((HOST, 0))
@@ -157,7 +157,7 @@ def _answers(client: redis.Redis) -> bool:
 
 
 class OwnRedis:
-    """A Redis of the test's own, which it may stop and start again; what was stored is lost with it."""
+    """A Redis that only this test uses and may stop and start again, which loses its data."""
 
     def __init__(self, port: int, folder: Path) -> None:
         self.url = f"redis://{HOST}:{port}/0"

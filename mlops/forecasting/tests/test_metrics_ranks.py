@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from mlops.forecasting.metrics.ranks import rank_ic
 
@@ -33,3 +34,12 @@ def test_what_says_nothing_does_not_count() -> None:
 def test_a_row_without_a_forecast_is_left_out() -> None:
     predicted, actual = np.append(RISING, np.nan), np.append(RISING, -9.0)
     assert rank_ic(predicted, actual, np.zeros(6, dtype=int)) == pytest.approx(1.0)
+
+
+def test_the_mean_rank_correlation_equals_that_of_scipy_with_ties() -> None:
+    rng = np.random.default_rng(11)
+    sessions, symbols = 40, 12
+    predicted, actual = (rng.integers(0, 6, sessions * symbols).astype(np.float64) for _ in range(2))
+    rows = np.repeat(np.arange(sessions), symbols)
+    by_session = [spearmanr(predicted[rows == row], actual[rows == row]).statistic for row in range(sessions)]
+    assert rank_ic(predicted, actual, rows) == pytest.approx(float(np.mean(by_session)), abs=1e-12)
