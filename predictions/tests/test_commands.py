@@ -47,7 +47,7 @@ def test_an_abstention_shows_its_reason(apple: Instrument) -> None:
     table = printed("AAPL", horizon=1)
     assert "no forecast" in table
     assert "too little history" in table
-    assert "1 session ahead" in table
+    assert "1 trading day ahead" in table
 
 
 def test_json_prints_the_bodies_of_the_api(apple: Instrument) -> None:
