@@ -1,4 +1,4 @@
-"""Rate limits of the API, counted in Redis and shared by all processes. The sockets are to use the same counter.
+"""Rate limits of the API, counted in Redis and shared by all processes.
 
 Two libraries limit calls, each where it fits, and both count in fixed windows:
 

@@ -1,7 +1,7 @@
-"""`make bench-features`: how fast features are computed, beside the least numba can do, TA-Lib, pandas and numpy.
+"""`make bench-features`: CPU time of feature computation next to a numba lower bound, TA-Lib, pandas and numpy.
 
-Processor seconds of one thread, the least of several rounds in which everybody takes a turn. The 23 named columns read
-the close alone, and so do the product's kernels for closes, whose figure holds five columns more.
+Each case is measured in CPU seconds of one thread, minimum over several interleaved rounds. The 23 compared columns
+need closes only. So do the product's kernels for closes, which also compute five more columns.
 """
 
 import sys
@@ -25,10 +25,10 @@ from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import Panel
 
 SLOW_ROUNDS = 2
-CLOSE_ENOUGH = 1e-4
-WORDS = {
-    "limit_s": "23 columns: one numba pass a symbol, float32, the limit",
-    "ours_s": "23 columns and 5 more: the product's kernels, float64",
+TOLERANCE = 1e-4
+CASE_LABELS = {
+    "limit_s": "23 columns: one numba pass per symbol, float32 (lower bound)",
+    "ours_s": "28 columns: the product's kernels, float64",
     "talib_s": "23 columns: TA-Lib, symbol by symbol",
     "pandas_s": "23 columns: pandas, grouped by symbol",
     "product_limit_s": "the product's 47: numba passes, float32",
@@ -45,11 +45,11 @@ def main() -> None:
     options = parser.parse_args()
     panel = synthetic_panel(sessions=options.days, symbols=options.symbols)
     on = machine(f"numpy {np.__version__}")
-    tell(measured(panel, options.rounds), panel, on)
+    print_results(measured(panel, options.rounds), panel, on)
 
 
 def measured(panel: Panel, rounds: int) -> dict[str, float]:
-    """The least processor seconds of each, once they have been seen to agree."""
+    """Check that the cases agree, and return the minimum CPU seconds of each."""
     sessions, symbols = panel.close.shape
     prices = (panel.open, panel.high, panel.low, panel.close)
     out = tuple(np.empty((symbols, sessions, *width)) for width in ((30,), (16,), (), ()))
@@ -88,14 +88,14 @@ def measured(panel: Panel, rounds: int) -> dict[str, float]:
 
 
 def _agree(named: np.ndarray, compared: np.ndarray, out: tuple[np.ndarray, ...]) -> None:
-    """Whoever is compared computes the same numbers, as far as float32 can tell."""
+    """Check that the compared implementations agree within float32 precision."""
     direction, volatility = out[0], out[1]
     for place, name in enumerate(COLUMNS):
         known = name in DIRECTION_NAMES
         ours = direction[..., DIRECTION_NAMES.index(name)] if known else volatility[..., VOLATILITY_NAMES.index(name)]
-        np.testing.assert_allclose(named[..., place], ours, atol=CLOSE_ENOUGH, rtol=CLOSE_ENOUGH, err_msg=name)
-    beside = ["rank_ret_1", "rank_ret_5", "rank_ret_21", "rank_mom", "rank_vol", "idio_5"]
-    for place, name in enumerate(beside[5:], start=5):
+        np.testing.assert_allclose(named[..., place], ours, atol=TOLERANCE, rtol=TOLERANCE, err_msg=name)
+    relative = ["rank_ret_1", "rank_ret_5", "rank_ret_21", "rank_mom", "rank_vol", "idio_5"]
+    for place, name in enumerate(relative[5:], start=5):
         ours = direction[..., DIRECTION_NAMES.index(name)].T / np.sqrt(1 / 5)
         np.testing.assert_allclose(compared[..., place], ours, atol=1e-3, rtol=1e-3, err_msg=name)
 
@@ -113,7 +113,7 @@ def _least(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, flo
 
 
 def ratios_of(figures: dict[str, float]) -> dict[str, float]:
-    """How long we take against the limit, and how much longer others take than we."""
+    """Return our time relative to the lower bound, and the others' time relative to ours."""
     return {
         "vs_numba_limit": round(figures["ours_s"] / figures["limit_s"], 3),
         "vs_talib": round(figures["talib_s"] / figures["ours_s"], 3),
@@ -123,14 +123,14 @@ def ratios_of(figures: dict[str, float]) -> dict[str, float]:
     }
 
 
-def tell(figures: dict[str, float], panel: Panel, on: str) -> None:
-    """A table, and as the last line one JSON object."""
+def print_results(figures: dict[str, float], panel: Panel, on: str) -> None:
+    """Print a table, and a JSON object as the last line."""
     sessions, symbols = panel.close.shape
     table = Table(title=f"{symbols} symbols x {sessions:,} sessions, one thread")
-    table.add_column("what", no_wrap=True)
-    table.add_column("processor seconds", justify="right")
-    for name, words in WORDS.items():
-        table.add_row(words, f"{figures[name]:.3f}")
+    table.add_column("case", no_wrap=True)
+    table.add_column("CPU seconds", justify="right")
+    for name, label in CASE_LABELS.items():
+        table.add_row(label, f"{figures[name]:.3f}")
     for name, ratio in ratios_of(figures).items():
         table.add_row(name, f"{ratio:.2f}")
     Console(file=sys.stdout, width=100).print(table)

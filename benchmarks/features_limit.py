@@ -1,6 +1,6 @@
-"""The least that numba can do: one pass a symbol, running sums, float64 inside, float32 into a buffer that is reused.
+"""Lower bound for numba: one pass per symbol, running sums in float64, float32 output into a reused buffer.
 
-Running sums carry the rounding of the past along, and gaps are not treated: this is a limit, not a design.
+Running sums accumulate rounding errors and gaps are not handled, so this is a bound and not a usable design.
 """
 
 import numba
@@ -16,8 +16,8 @@ NAN = np.nan
 
 
 @numba.njit(cache=True)
-def named_columns(close, levels, squares, out):  # noqa: PLR0915  # one pass is what makes it the limit
-    """close: (m, n), one row a symbol; levels, squares: (n,) scratch; out: float32 (m, n, 23)."""
+def named_columns(close, levels, squares, out):  # noqa: PLR0915  # a single pass makes it the lower bound
+    """Fill the 23 columns. close: (m, n), a row per symbol; levels, squares: (n,) scratch; out: float32 (m, n, 23)."""
     spans = (5, 10, 21, 63, 126)
     roots = (np.sqrt(5.0), np.sqrt(10.0), np.sqrt(21.0), np.sqrt(63.0), np.sqrt(126.0))
     root_year, root_50, root_200 = np.sqrt(231.0), np.sqrt(50.0), np.sqrt(200.0)
@@ -98,7 +98,7 @@ def named_columns(close, levels, squares, out):  # noqa: PLR0915  # one pass is 
 
 @numba.njit(cache=True)
 def other_columns(prices, returns, weeks, scales, out):  # noqa: PLR0915  # as above
-    """The product's 10 others of one instrument: 8 of ranges and falls, and what the comparisons below need.
+    """Fill the 8 columns of ranges and falls, and the inputs of `compared_columns`.
 
     prices: open, high, low, close, (4, m, n); out: float32 (m, n, 8). Fills returns, weeks and scales, (n, m).
     """
@@ -149,7 +149,7 @@ def other_columns(prices, returns, weeks, scales, out):  # noqa: PLR0915  # as a
 
 @numba.njit(cache=True)
 def _rank(values, out):
-    """Ranks as shares between 0 and 1, equal values in any order."""
+    """Rank as shares between 0 and 1; ties in any order."""
     order = np.argsort(values)
     known = len(values)
     while known and np.isnan(values[order[known - 1]]):
@@ -160,7 +160,7 @@ def _rank(values, out):
 
 @numba.njit(cache=True)
 def compared_columns(named, returns, weeks, scales, out):
-    """The 14 that look at all instruments of a session; named: (m, n, 23) from above; out: float32 (n, m, 14)."""
+    """Fill the 14 cross-sectional columns. named: (m, n, 23) from `named_columns`; out: float32 (n, m, 14)."""
     symbols, rows = named.shape[0], named.shape[1]
     values = np.empty(symbols)
     variance, market5, market63, level = 0.0, 0.0, 0.0, 0.0

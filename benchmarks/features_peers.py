@@ -1,7 +1,7 @@
-"""The 23 named columns as they are usually computed: a loop over symbols with TA-Lib, and pandas by group.
+"""The 23 compared columns in common implementations: TA-Lib per symbol, and pandas group-by.
 
-Both are given sorted, gapless bars. TA-Lib has no exponential mean with a weight of 0.06, so its volatility has the
-nearest one it has, 32 sessions.
+Both get sorted bars without gaps. TA-Lib has no exponential mean with a weight of 0.06, so its volatility uses the
+nearest span, 32 sessions.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ FLOOR = 5e-4
 
 
 def talib_columns(close, out):
-    """close: (m, n), one row a symbol; out: float64 (m, n, 23)."""
+    """Fill the columns with TA-Lib. close: (m, n), one row per symbol; out: float64 (m, n, 23)."""
     for symbol in range(len(close)):
         price, cell = close[symbol], out[symbol]
         level = talib.LN(price)
@@ -46,7 +46,7 @@ def talib_columns(close, out):
 
 
 def pandas_columns(bars: pd.DataFrame) -> pd.DataFrame:
-    """bars: columns symbol and close, ordered by symbol and session; one column more for each of the 23."""
+    """Return the 23 columns of `bars`, which has columns symbol and close, ordered by symbol and session."""
     bars = bars.assign(level=np.log(bars["close"]))
     by_symbol = bars.groupby("symbol", sort=False)
     bars = bars.assign(move=by_symbol["level"].diff(), change=by_symbol["close"].diff())

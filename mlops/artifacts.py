@@ -1,4 +1,4 @@
-"""The files of a model version: one folder each, written whole or not at all, checked before every use.
+"""Model files: one folder per version, written atomically and verified before every use.
 
 A folder `v3` holds `serving/`, `holdout/` and `manifest.json`, which names every file with its SHA-256. The checksum
 of the version is that of the manifest, so it covers every byte and equal models have equal checksums.
@@ -27,14 +27,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A written folder: its name under the artifact root and its checksum."""
+    """A stored folder: its name under the artifact root and its checksum."""
 
     name: str
     sha256: str
 
 
 def default_root() -> Path:
-    """The folder that holds every version's files."""
+    """Return the folder of all model files."""
     return Path(settings.HINDCAST_MODELS.artifacts)
 
 
@@ -60,21 +60,21 @@ def write(*, root: Path, name: str, fill: Callable[[Path], None]) -> Artifact:
 
 
 def discard(*, root: Path, name: str) -> None:
-    """Remove a version's folder; nothing happens when there is none."""
+    """Remove a version's folder if it exists."""
     with suppress(FileNotFoundError):
         shutil.rmtree(_folder(root, name))
 
 
 def verify(*, root: Path, name: str, sha256: str) -> Path:
-    """The folder of a version, after every file in it was found to be the one that was registered.
+    """Return the folder of a version after comparing every file with the registered checksums.
 
-    Raises ArtifactCorrupt for a missing, changed or extra file, for a link, and for a format this code does not know.
+    Raises ArtifactCorrupt for a missing, changed or extra file, for a symbolic link, and for an unknown format.
     """
     folder = _folder(root, name)
     try:
         manifest = (folder / MANIFEST).read_bytes()
         if hashlib.sha256(manifest).hexdigest() != sha256:
-            raise ArtifactCorrupt(name, f"{MANIFEST} does not have the registered checksum")
+            raise ArtifactCorrupt(name, f"the checksum of {MANIFEST} differs from the registered one")
         _compare(name, folder, json.loads(manifest))
     except FileNotFoundError as error:
         raise ArtifactCorrupt(name, f"{Path(error.filename).name} is missing") from error
@@ -85,32 +85,32 @@ def verify(*, root: Path, name: str, sha256: str) -> Path:
 
 def _folder(root: Path, name: str) -> Path:
     if not _NAME.fullmatch(name):
-        raise ArtifactCorrupt(name[:32], "its name is not that of an artifact folder")
+        raise ArtifactCorrupt(name[:32], "its artifact folder has an invalid name")
     return root / name
 
 
 def _compare(name: str, folder: Path, manifest: dict[str, object]) -> None:
     if manifest.get("format") != FORMAT:
-        raise ArtifactCorrupt(name, f"its format is {manifest.get('format')}, and {FORMAT} is needed")
+        raise ArtifactCorrupt(name, f"its format is {manifest.get('format')}, expected {FORMAT}")
     registered = manifest["files"]
     found = _digests(name, folder)
     if not isinstance(registered, dict):
-        raise ArtifactCorrupt(name, f"{MANIFEST} names no files")
+        raise ArtifactCorrupt(name, f"{MANIFEST} lists no files")
     for path in sorted(registered.keys() | found.keys()):
         if path not in found:
             raise ArtifactCorrupt(name, f"{path} is missing")
         if path not in registered:
-            raise ArtifactCorrupt(name, f"{path} does not belong to it")
+            raise ArtifactCorrupt(name, f"{path} is not in the manifest")
         if found[path] != registered[path]:
             raise ArtifactCorrupt(name, f"{path} has changed")
 
 
 def _digests(name: str, folder: Path) -> dict[str, str]:
-    """Checksum of every file below `folder` but the manifest, by its path with forward slashes."""
+    """Return the checksum of every file below `folder` except the manifest, by its POSIX path."""
     digests = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
-            raise ArtifactCorrupt(name, f"{path.name} is a link")
+            raise ArtifactCorrupt(name, f"{path.name} is a symbolic link")
         if path.is_file() and path != folder / MANIFEST:
             digests[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digests
@@ -127,7 +127,7 @@ def _write_manifest(folder: Path) -> str:
 
 
 def _sync(path: Path) -> None:
-    """Have the operating system put a file or folder on the disk."""
+    """Flush a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

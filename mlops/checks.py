@@ -1,4 +1,4 @@
-"""System checks that need the running system: the artifact folder and the champion."""
+"""System checks of the artifact folder and the champion."""
 
 import os
 from collections.abc import Sequence
@@ -16,25 +16,25 @@ from mlops.selectors import champion
 
 @register()
 def artifact_folder_is_writable(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """mlops.E001: model files could not be stored."""
+    """mlops.E001: the artifact folder is not writable."""
     root = default_root()
     nearest = next(path for path in (root, *root.resolve().parents) if path.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return []
     return [
         Error(
-            f"The artifact folder {root} cannot be written.",
-            hint="Set HINDCAST_ARTIFACTS_DIR to a folder this user may write, or change the owner of this one.",
+            f"The artifact folder {root} is not writable.",
+            hint="Set HINDCAST_ARTIFACTS_DIR to a writable folder, or change the owner of this one.",
             id="mlops.E001",
         )
     ]
 
 
 @register(Tags.database)
-def champion_is_there(
+def champion_exists(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **options: Any
 ) -> list[CheckMessage]:
-    """mlops.W001: nothing can be forecast yet."""
+    """mlops.W001: no model has been trained, so no forecasts can be published."""
     if "default" not in (databases or ()) or not _table_exists():
         return []
     try:

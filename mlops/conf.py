@@ -1,4 +1,4 @@
-"""What can be set about models."""
+"""Settings of model training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """`artifacts` holds the model files; `seed` makes training repeatable; `holdout_sessions` judge a version."""
+    """Folder of the model files, seed of the training, and length of the hold-out in sessions."""
 
     artifacts: Path
     seed: int
@@ -14,6 +14,6 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise ValueError("the seed must not be negative")
+            raise ValueError(f"seed is {self.seed}; it must be 0 or larger")
         if self.holdout_sessions < 60:
-            raise ValueError("a hold-out of fewer than 60 sessions says nothing")
+            raise ValueError(f"holdout_sessions is {self.holdout_sessions}; it must be 60 or more")

@@ -1,4 +1,4 @@
-"""Bars and moods to float arrays: the one place where Decimal becomes float64."""
+"""Panels of stored bars and daily sentiment; the only place where Decimal becomes float64."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -18,10 +18,10 @@ IntArray = NDArray[np.int64]
 
 
 def load_panel(*, instruments: Iterable[Instrument], through: date | None = None, news: bool = True) -> Panel:
-    """The final bars of `instruments` up to `through` on their common sessions, and with `news` what was written.
+    """Return the final bars of `instruments` up to `through` on their common sessions, with daily sentiment if `news`.
 
-    One column an instrument, in the order of symbols, also for one without bars; NaN where an instrument has no bar.
-    One query where all have their block, else two; one more for news.
+    Each instrument has one column, also without bars; columns are sorted by symbol. A missing bar is NaN. Runs one
+    query if all bar blocks are up to date, else two, and one more for news.
     """
     columns = sorted(instruments, key=lambda instrument: (instrument.symbol, instrument.pk))
     by_pk = bar_arrays(columns)
@@ -30,11 +30,11 @@ def load_panel(*, instruments: Iterable[Instrument], through: date | None = None
         last = (through - UNIX_EPOCH).days
         stored = [bars[: np.searchsorted(bars[:, 0], last, side="right")] for bars in stored]
     days, rows = _common_days([bars[:, 0].astype(np.int64) for bars in stored])
-    # Written instrument by instrument, as memory likes it, and turned once all are there.
-    beside = np.full((len(columns), len(PRICE_FIELDS), len(days)), np.nan)
-    for own, bars, positions in zip(beside, stored, rows, strict=True):
+    # Filling contiguous rows per instrument and transposing once is faster than filling columns.
+    by_instrument = np.full((len(columns), len(PRICE_FIELDS), len(days)), np.nan)
+    for own, bars, positions in zip(by_instrument, stored, rows, strict=True):
         own[:, positions] = bars[:, 1:].T
-    fields = {name: np.ascontiguousarray(beside[:, position].T) for position, name in enumerate(PRICE_FIELDS)}
+    fields = {name: np.ascontiguousarray(by_instrument[:, position].T) for position, name in enumerate(PRICE_FIELDS)}
     if news:
         fields |= _news(columns, days, through)
     sessions = days.astype("datetime64[D]")
@@ -42,9 +42,9 @@ def load_panel(*, instruments: Iterable[Instrument], through: date | None = None
 
 
 def _common_days(bars: Sequence[IntArray]) -> tuple[IntArray, list[IntArray]]:
-    """The days since 1970 that any of the ascending `told` has, ascending, and for each of them where its days stand.
+    """Return the union of ascending arrays of days since 1970, and for each array the positions of its days in it.
 
-    Marked on a calendar of all days between, which is quicker than sorting them.
+    A boolean mask over all days in between is faster than sorting.
     """
     first = min((int(days[0]) for days in bars if len(days)), default=0)
     last = max((int(days[-1]) for days in bars if len(days)), default=-1)
@@ -56,10 +56,10 @@ def _common_days(bars: Sequence[IntArray]) -> tuple[IntArray, list[IntArray]]:
 
 
 def _news(columns: Sequence[Instrument], days: IntArray, through: date | None) -> dict[str, FloatArray]:
-    """The moods by the installation's scorer on these days, missing where nobody wrote; empty without any mood."""
+    """Return daily sentiment by the configured scorer: NaN on days without news, empty without any news."""
     daily_sentiment = sentiment_values(columns, scorer=settings.HINDCAST_NEWS.scorer, through=through)
-    place = {instrument.pk: column for column, instrument in enumerate(columns)}
-    bars = [(place[pk], (session - UNIX_EPOCH).days, score, count) for pk, session, score, count in daily_sentiment]
+    column_of = {instrument.pk: column for column, instrument in enumerate(columns)}
+    bars = [(column_of[pk], (session - UNIX_EPOCH).days, score, count) for pk, session, score, count in daily_sentiment]
     column, day, score, count = np.array(bars, dtype=np.float64).reshape(-1, 4).T
     known = np.isin(day, days)
     if not known.any():

@@ -1,4 +1,4 @@
-"""Names of this app's background work, and how it is sent off."""
+"""Names of the Celery tasks of mlops, and functions that send them."""
 
 from functools import partial
 
@@ -16,12 +16,12 @@ SWEEP_TRAINING = "mlops.sweep_training"
 
 
 def enqueue(name: str, *args: int | str) -> None:
-    """Send the task once the transaction is committed; its row is swept up later when the broker cannot be reached."""
+    """Send the task after commit; if the broker is unreachable, the next sweep sends it again."""
     transaction.on_commit(partial(_send, name, args))
 
 
 def announce_promotion() -> None:
-    """Send off what a change of the champion owes to higher apps, which the settings name; call it again at no cost."""
+    """Send the tasks in HINDCAST_AFTER_PROMOTION, through which higher apps follow a new champion; idempotent."""
     for name in settings.HINDCAST_AFTER_PROMOTION:
         enqueue(name)
 

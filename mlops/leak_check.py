@@ -1,4 +1,4 @@
-"""What `manage.py check_leaks` looks at without a file: the bundled bars, and the news rules of an exchange."""
+"""Inputs of `manage.py check_leaks`: the sample prices, and the news rules of an exchange."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -13,11 +13,11 @@ from mlops.forecasting.leaks import Article
 from mlops.forecasting.types import PRICE_FIELDS, Panel
 
 MIC = "XNYS"
-CLOSES_LOOKED_AT = 504
+CHECKED_CLOSES = 504
 
 
 def sample_panel() -> Panel:
-    """The bundled bars, symbols in their order; NaN where there is no bar."""
+    """Return the panel of the sample prices; NaN where there is no bar."""
     provider = SampleProvider()
     bars = {
         stock.symbol: columns_from_records(
@@ -35,14 +35,14 @@ def sample_panel() -> Panel:
 
 
 def closes_of(panel: Panel) -> list[tuple[date, datetime]]:
-    """The newest sessions of the panel with the instants at which New York closed, early closes included."""
-    days = panel.sessions[-CLOSES_LOOKED_AT:].astype(object).tolist()
+    """Return the newest sessions of the panel with their closing instants in New York, including early closes."""
+    days = panel.sessions[-CHECKED_CLOSES:].astype(object).tolist()
     return [(day, close_instant(MIC, day)) for day in days if is_session(MIC, day)]
 
 
 def session_news(articles: Sequence[Article], session: date) -> tuple[float, ...]:
-    """What the session knows of the articles: their mood, how many it counts, and how many are dated into it."""
+    """Return the sentiment of the session's articles, the number counted, and the number dated to the session."""
     dated = [article for article in articles if session_for_publication(MIC, article.published_at) == session]
     opinions = [ScoredArticle(article.score, 1.0, article.published_at, "news") for article in dated]
-    mood = aggregate(opinions, at=close_instant(MIC, session))
-    return (mood.score or 0.0, float(mood.count), float(len(dated)))
+    sentiment = aggregate(opinions, at=close_instant(MIC, session))
+    return (sentiment.score or 0.0, float(sentiment.count), float(len(dated)))

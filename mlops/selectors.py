@@ -1,4 +1,4 @@
-"""What is read of model versions, who served when, and trainings."""
+"""Queries on model versions, alias changes and training runs."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ CHAMPION = "champion"
 
 
 def champion() -> ModelVersion:
-    """The version that serves. Raises NoChampion before the first training."""
+    """Return the version in production. Raises NoChampion before the first training."""
     version = ModelVersion.objects.filter(stage=ModelVersion.Stage.CHAMPION).first()
     if version is None:
         raise NoChampion
@@ -19,7 +19,7 @@ def champion() -> ModelVersion:
 
 
 def version_named(name: str) -> ModelVersion:
-    """The version with this name. Raises VersionUnknown."""
+    """Return the version with this name. Raises VersionUnknown."""
     found = ModelVersion.objects.filter(version=name).first()
     if found is None:
         raise VersionUnknown(name)
@@ -27,7 +27,7 @@ def version_named(name: str) -> ModelVersion:
 
 
 def champion_at(instant: datetime) -> ModelVersion:
-    """The version that served at `instant`. Raises NoChampion when none did."""
+    """Return the version in production at `instant`. Raises NoChampion if there was none."""
     change = (
         AliasChange.objects.filter(alias=CHAMPION, starts_at__lte=instant)
         .filter(Q(ends_at=None) | Q(ends_at__gt=instant))
@@ -40,7 +40,7 @@ def champion_at(instant: datetime) -> ModelVersion:
 
 
 def previous_champion() -> ModelVersion | None:
-    """Who served before the champion took over, or None when nobody did."""
+    """Return the version in production before the current champion, or None."""
     change = (
         AliasChange.objects.filter(alias=CHAMPION, ends_at__isnull=False)
         .select_related("version")
@@ -51,5 +51,5 @@ def previous_champion() -> ModelVersion | None:
 
 
 def waiting_runs() -> QuerySet[TrainingRun]:
-    """Trainings that were asked for and have not begun, oldest first."""
+    """Return queued trainings, oldest first."""
     return TrainingRun.objects.filter(status=TrainingRun.Status.QUEUED).order_by("requested_at")

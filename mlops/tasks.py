@@ -1,4 +1,4 @@
-"""Background work: training, the weekly retraining, and picking up what was lost."""
+"""Celery tasks: training, weekly retraining and the sweep of lost runs."""
 
 from celery import shared_task
 from django.conf import settings
@@ -11,23 +11,23 @@ from mlops.services.training_runs import sweep_silent_runs
 
 
 @shared_task(name=jobs.TRAIN_VERSION)
-def train_version(run_pk: int) -> None:
-    """Do a queued training and judge what came of it; nothing when another worker has it."""
+def train_version_task(run_pk: int) -> None:
+    """Run a queued training and compare the result with the champion; do nothing if another worker claimed it."""
     training = run_training(run_pk=run_pk, settings=settings.HINDCAST_MODELS, clock=clock.now)
-    if training is not None and training.serves:
+    if training is not None and training.in_production:
         jobs.announce_promotion()
 
 
 @shared_task(name=jobs.RETRAIN)
 def retrain(reason: str = "weekly retrain") -> None:
-    """Ask for a training on everything known now; the trainer takes it."""
+    """Queue a training on all stored data."""
     run = request_training(reason=reason, seed=settings.HINDCAST_MODELS.seed, now=clock.now())
     jobs.enqueue(jobs.TRAIN_VERSION, run.pk)
 
 
 @shared_task(name=jobs.SWEEP_TRAINING)
 def sweep_training() -> None:
-    """Send again the trainings whose worker is gone and those nobody has begun; a second message is harmless."""
+    """Send again queued trainings and those whose worker stopped; a duplicate message is harmless."""
     sweep_silent_runs(now=clock.now())
     for run in waiting_runs():
         jobs.enqueue(jobs.TRAIN_VERSION, run.pk)

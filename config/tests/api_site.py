@@ -1,4 +1,4 @@
-"""The site as developers call it: a small market with a record and news, served by the web process as it is run."""
+"""A served site with a small market, a track record and news, for API tests."""
 
 import os
 import socket

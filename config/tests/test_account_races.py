@@ -1,4 +1,4 @@
-"""An account that is deleted while programs and workers use it: it goes at once, and nobody's work fails over it."""
+"""Account deletion during concurrent requests and jobs."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
@@ -30,7 +30,8 @@ def test_processes_share_the_simulated_clock() -> None:
 
 
 def test_real_clock_cannot_be_set() -> None:
-    assert abs(clock.now() - timezone.now()) < timedelta(seconds=5)
+    before = timezone.now()
+    assert before <= clock.now() <= timezone.now()
     with pytest.raises(ValueError, match="the real clock cannot be set"):
         clock.set_simulated(SIMULATED)
     assert clock.simulated() is None
@@ -42,7 +43,7 @@ def test_time_lapse_pages_show_a_notice(client: Client) -> None:
     clock.set_simulated(SIMULATED)
     for path in ("/", "/clock"):
         page = client.get(path).content.decode()
-        assert "Time-lapse." in page
+        assert "Time-lapse:" in page
         assert "1 Jun 2023" in page
 
 

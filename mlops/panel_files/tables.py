@@ -1,4 +1,4 @@
-"""A table from a CSV or Parquet file, with its columns by the names we use."""
+"""Reader of CSV and Parquet tables with standard column names."""
 
 import csv
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlops.errors import PanelFileUnusable
 
 PARQUET = b"PAR1"
-SPELLINGS = {
+COLUMN_ALIASES = {
     "symbol": ("symbol", "ticker", "name", "instrument", "code"),
     "date": ("date", "session", "datetime", "timestamp", "time", "day", "", "index", "unnamed:_0", "__index_level_0__"),
     "open": ("open",),
@@ -28,46 +28,46 @@ SPELLINGS = {
     "articles": ("articles", "count", "article_count", "articles_count", "news_count"),
 }
 EARLIEST_NUMBER, LATEST_NUMBER = 1_000_01_01, 9999_12_31
-SHOWN = 80
+SHOWN_CHARACTERS = 80
 ISO_DATE = r"^(\d{4}-\d{2}-\d{2})"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's rows; `malformed` lines had another number of fields than the header and are left out."""
+    """The rows of a file; `malformed` counts dropped lines whose number of fields differs from the header."""
 
     name: str
     frame: pd.DataFrame
     malformed: int = 0
 
     def column(self, meaning: str) -> str | None:
-        """What the file calls a column of ours, None when it has none."""
+        """Return the file's name of a standard column, None if it has none."""
         return next(iter(self._named(meaning)), None)
 
     def date_column(self) -> str | None:
-        """What the file calls its dates: of several names that could be theirs, such as DAY, one that holds dates."""
+        """Return the file's date column; of several candidates, such as DAY, one that contains dates."""
         named = self._named("date")
         if len(named) > 1:
             named.sort(key=lambda name: 2 * np.isnat(self.days(name)).sum() > len(self.frame))
         return next(iter(named), None)
 
     def _named(self, meaning: str) -> list[str]:
-        spelt = {spelling(name): name for name in reversed(self.frame.columns)}
-        return [spelt[name] for name in SPELLINGS.get(meaning, (meaning,)) if name in spelt]
+        by_name = {normalised_name(name): name for name in reversed(self.frame.columns)}
+        return [by_name[name] for name in COLUMN_ALIASES.get(meaning, (meaning,)) if name in by_name]
 
     def numbers(self, column: str) -> NDArray[np.float64]:
-        """A column as float64, NaN where there is no number."""
+        """Return a column as float64; NaN where a cell is not a number."""
         numbers = pd.to_numeric(self.frame[column], errors="coerce")
         return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
 
     def texts(self, column: str) -> NDArray[np.object_]:
-        """A column as text without spaces around it, "" where there is nothing."""
+        """Return a column as stripped text; "" for an empty cell."""
         return (
             self.frame[column].astype("object").map(lambda cell: "" if pd.isna(cell) else str(cell).strip()).to_numpy()
         )
 
     def days(self, column: str) -> NDArray[np.datetime64]:
-        """A column as datetime64[D], NaT where there is no date; a time of day and its zone are left out."""
+        """Return a column as datetime64[D], without time and zone; NaT where a cell is not a date."""
         cells = self.frame[column]
         if isinstance(cells.dtype, pd.DatetimeTZDtype):
             cells = cells.dt.tz_localize(None)
@@ -80,13 +80,13 @@ class Table:
         return cells.to_numpy(dtype="datetime64[D]")
 
 
-def spelling(name: object) -> str:
-    """A column's name without case, spaces and dashes."""
+def normalised_name(name: object) -> str:
+    """Normalise a column name: lower case, underscores for spaces and dashes."""
     return str(name).strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def read_table(path: Path) -> Table:
-    """The table of a file. Raises PanelFileUnusable for one that is missing, empty or neither CSV nor Parquet."""
+    """Read a table. Raises PanelFileUnusable for a file that is missing, empty or neither CSV nor Parquet."""
     try:
         with path.open("rb") as opened:
             start = opened.read(len(PARQUET))
@@ -95,28 +95,28 @@ def read_table(path: Path) -> Table:
     if not start:
         raise PanelFileUnusable(path.name, "it is empty")
     table = _parquet(path) if start == PARQUET else _csv(path)
-    twice = {name for name in table.frame.columns if list(table.frame.columns).count(name) > 1}
-    if twice:
-        raise PanelFileUnusable(path.name, f"its header names {', '.join(sorted(twice))[:80]} more than once")
+    repeated = {name for name in table.frame.columns if list(table.frame.columns).count(name) > 1}
+    if repeated:
+        raise PanelFileUnusable(path.name, f"its header repeats {', '.join(sorted(repeated))[:SHOWN_CHARACTERS]}")
     if not len(table.frame):
-        raise PanelFileUnusable(path.name, "it has a header and no rows")
+        raise PanelFileUnusable(path.name, "it has a header but no rows")
     return table
 
 
 def _parquet(path: Path) -> Table:
     try:
         read = pyarrow.parquet.ParquetFile(path).read()
-        # The index of a frame comes as columns like any other.
+        # Ignoring the pandas metadata turns index levels into ordinary columns.
         return Table(path.name, read.to_pandas(ignore_metadata=True, date_as_object=False))
     except (pyarrow.ArrowException, OSError) as error:
-        raise PanelFileUnusable(path.name, "it begins like Parquet and cannot be read as such") from error
+        raise PanelFileUnusable(path.name, "it starts like Parquet but is damaged") from error
 
 
 def _csv(path: Path) -> Table:
-    odd = []
+    skipped = []
 
     def skip(row: pyarrow.csv.InvalidRow) -> str:
-        odd.append(row.number)
+        skipped.append(row.number)
         return "skip"
 
     try:
@@ -124,7 +124,7 @@ def _csv(path: Path) -> Table:
             header = next(csv.reader(opened), [])
         if len(header) == 1:
             raise PanelFileUnusable(
-                path.name, f"its header is one column, {header[0][:SHOWN]!r}; columns are told apart by commas"
+                path.name, f"its header has one column, {header[0][:SHOWN_CHARACTERS]!r}; separate columns with commas"
             )
         read = pyarrow.csv.read_csv(
             path,
@@ -132,15 +132,15 @@ def _csv(path: Path) -> Table:
             parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=skip),
             convert_options=pyarrow.csv.ConvertOptions(column_types=_as_texts(header)),
         )
-        return Table(path.name, read.to_pandas(date_as_object=False), malformed=len(odd))
+        return Table(path.name, read.to_pandas(date_as_object=False), malformed=len(skipped))
     except (UnicodeDecodeError, csv.Error, pyarrow.ArrowException) as error:
         raise PanelFileUnusable(path.name, "it is neither Parquet nor CSV in UTF-8") from error
 
 
 def _as_texts(header: Iterable[str]) -> dict[str, pyarrow.DataType]:
-    """Symbols and dates are read as they stand: 0700 is no number."""
-    plain = (*SPELLINGS["symbol"], *SPELLINGS["date"])
-    return {name: pyarrow.string() for name in header if spelling(name) in plain}
+    """Read symbols and dates as text: the symbol 0700 is not a number."""
+    plain = (*COLUMN_ALIASES["symbol"], *COLUMN_ALIASES["date"])
+    return {name: pyarrow.string() for name in header if normalised_name(name) in plain}
 
 
 def _days_of_texts(texts: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":

@@ -1,4 +1,4 @@
-"""Judging a newly trained version against the champion on dates neither has learned from."""
+"""Comparison of a new version with the champion on sessions that neither was trained on."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,8 +25,8 @@ Rule = Literal["superiority", "non_inferiority"]
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
-    """Who is compared with whom, by which rule, on which sessions."""
+class Comparison:
+    """Challenger and champion, the promotion rule, and the sessions to compare on."""
 
     challenger: ModelVersion
     champion: ModelVersion
@@ -36,31 +36,31 @@ class Contest:
 
 
 def judge_challenger(*, challenger: ModelVersion, now: datetime) -> Evaluation:
-    """Compare the hold-out fits of `challenger` and the champion, store the decision, and promote when it says so.
+    """Compare the hold-out fits of `challenger` and the champion, store the evaluation, and promote if it says so.
 
-    A version that learned from newer sessions has to be no worse; one that did not has to be better, and an identical
-    copy is kept out without a comparison. Only sessions after both hold-out fits ended count. Every call compares
-    again and stores another evaluation. Raises NoChampion, and ArtifactCorrupt when either's files are damaged.
+    A version trained on newer sessions must be non-inferior, any other must be superior; an identical copy is never
+    promoted. Only sessions after both hold-out fits count. Every call stores another evaluation. Raises NoChampion,
+    and ArtifactCorrupt if the files of either version are damaged.
     """
-    contest = _contest(challenger, champion())
-    verdict = _verdict(contest)
-    evaluation = record(contest, verdict, now)
+    comparison = _comparison(challenger, champion())
+    gate_decision = _decide(comparison)
+    evaluation = record(comparison, gate_decision, now)
     log.info(
         "challenger_judged",
         challenger=challenger.version,
-        champion=contest.champion.version,
-        rule=contest.rule,
+        champion=comparison.champion.version,
+        rule=comparison.rule,
         decision=evaluation.decision,
         reason=evaluation.reason,
     )
     return evaluation
 
 
-def _contest(challenger: ModelVersion, serving: ModelVersion) -> Contest:
+def _comparison(challenger: ModelVersion, serving: ModelVersion) -> Comparison:
     if challenger.pk == serving.pk:
-        raise PromotionRefused(challenger.version, "it is the champion already")
+        raise PromotionRefused(challenger.version, "it is already the champion")
     has_newer = challenger.trained_through > serving.trained_through
-    return Contest(
+    return Comparison(
         challenger=challenger,
         champion=serving,
         rule="non_inferiority" if has_newer else "superiority",
@@ -69,46 +69,48 @@ def _contest(challenger: ModelVersion, serving: ModelVersion) -> Contest:
     )
 
 
-def _verdict(contest: Contest) -> GateDecision:
-    """What the paired comparison says; an identical copy needs none."""
-    if contest.challenger.artifact_sha256 == contest.champion.artifact_sha256:
+def _decide(comparison: Comparison) -> GateDecision:
+    """Run the paired comparison; an identical copy is kept out without one."""
+    if comparison.challenger.artifact_sha256 == comparison.champion.artifact_sha256:
         return _keep(
-            f"Nothing new was learned: {contest.challenger} is a copy of {contest.champion}, "
-            f"trained through {contest.champion.trained_through}."
+            f"No change: {comparison.challenger} is identical to {comparison.champion}, "
+            f"trained on data to {comparison.champion.trained_through}."
         )
-    panel = load_panel(instruments=active_instruments(), through=contest.last)
-    shared = panel.sessions[panel.sessions >= np.datetime64(contest.first)].astype(object)
+    panel = load_panel(instruments=active_instruments(), through=comparison.last)
+    shared = panel.sessions[panel.sessions >= np.datetime64(comparison.first)].astype(object)
     if not len(shared):
-        return _keep(f"There is no session from {contest.first} to {contest.last} to compare the two on.")
+        return _keep(f"There is no session from {comparison.first} to {comparison.last} on which to compare the two.")
     reports = [
         evaluate_holdout(bundle_of(version, "holdout"), panel, first=shared[0], last=shared[-1])
-        for version in (contest.challenger, contest.champion)
+        for version in (comparison.challenger, comparison.champion)
     ]
-    return compare_holdouts(reports[0], reports[1], rule=contest.rule)
+    return compare_holdouts(reports[0], reports[1], rule=comparison.rule)
 
 
 def _keep(reason: str) -> GateDecision:
     return GateDecision(decision="keep", reason=reason, statistics={})
 
 
-def record(contest: Contest, verdict: GateDecision, now: datetime) -> Evaluation:
-    """Store the evaluation and, in the same transaction, promote when it says so and the champion is still the one
-    that was compared."""
+def record(comparison: Comparison, gate_decision: GateDecision, now: datetime) -> Evaluation:
+    """Store the evaluation and, in the same transaction, promote if it says so.
+
+    Keep the champion if it changed during the comparison.
+    """
     with transaction.atomic():
         locks.hold(locks.CHAMPION)
-        if verdict.decision == "promote" and champion().pk != contest.champion.pk:
-            verdict = _keep(f"Another version became champion while {contest.challenger} was being compared.")
+        if gate_decision.decision == "promote" and champion().pk != comparison.champion.pk:
+            gate_decision = _keep(f"The champion changed during the comparison with {comparison.challenger}.")
         evaluation = Evaluation.objects.create(
-            challenger=contest.challenger,
-            champion=contest.champion,
-            rule=contest.rule,
-            decision=Evaluation.Decision(verdict.decision),
-            reason=verdict.reason,
-            statistics=verdict.statistics,
-            first=contest.first,
-            last=contest.last,
+            challenger=comparison.challenger,
+            champion=comparison.champion,
+            rule=comparison.rule,
+            decision=Evaluation.Decision(gate_decision.decision),
+            reason=gate_decision.reason,
+            statistics=gate_decision.statistics,
+            first=comparison.first,
+            last=comparison.last,
             created_at=now,
         )
         if evaluation.decision == Evaluation.Decision.PROMOTE:
-            promote(version=contest.challenger, actor=None, reason=verdict.reason, now=now)
+            promote(version=comparison.challenger, actor=None, reason=gate_decision.reason, now=now)
     return evaluation

@@ -1,4 +1,4 @@
-"""Locks that last until the transaction ends, for decisions that only one worker may take at a time."""
+"""Transaction-level advisory locks."""
 
 from django.db import connection
 
@@ -7,6 +7,6 @@ CHAMPION = 0x6D6C_0002
 
 
 def hold(lock: int) -> None:
-    """Wait for the advisory lock and keep it until the surrounding transaction ends."""
+    """Acquire the advisory lock until the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])

@@ -1,4 +1,4 @@
-"""Which model version serves: promotion, going back, and the key that tells every reader."""
+"""Promotion and rollback of model versions, and the Redis key of the champion."""
 
 from datetime import datetime
 
@@ -25,10 +25,10 @@ Stage = ModelVersion.Stage
 def promote(
     *, version: ModelVersion, actor: AbstractBaseUser | None, reason: str, now: datetime, rolled_back: bool = False
 ) -> ModelVersion:
-    """Make `version` the champion, retire the one before, and note who did it and why, here and in the audit.
+    """Make `version` the champion, retire the previous one, and record actor and reason here and in the audit log.
 
-    A second call for the version that already serves changes nothing. Raises PromotionRefused without a reason and
-    ArtifactCorrupt when the version's files are not the registered ones; the champion then stays.
+    Promoting the current champion changes nothing. Raises PromotionRefused without a reason and ArtifactCorrupt if
+    the version's files differ from the registered ones; the champion then stays.
     """
     if not reason.strip():
         raise PromotionRefused(version.version, "a reason is needed")
@@ -37,7 +37,7 @@ def promote(
     if promoted.stage != Stage.CHAMPION:
         artifacts.verify(root=artifacts.default_root(), name=promoted.artifact_path, sha256=promoted.artifact_sha256)
         _hand_over(promoted, actor, reason.strip(), now)
-        # The audit belongs to an app beside this one, which is known by its name in the settings only.
+        # The audit log belongs to a sibling app, which mlops may not import; a setting names the function.
         audit = import_string(settings.HINDCAST_ON_MODEL_CHANGE)
         audit(actor=actor, version=promoted.version, rolled_back=rolled_back, now=now)
         log.info("champion_promoted", version=promoted.version, reason=reason, by=None if actor is None else actor.pk)
@@ -48,24 +48,24 @@ def promote(
 
 @transaction.atomic
 def rollback(*, actor: AbstractBaseUser | None, reason: str, now: datetime) -> ModelVersion:
-    """Give the alias back to whoever served before the champion; a second call undoes the first.
+    """Promote the previous champion again; a second call undoes the first.
 
-    Raises NoChampion when nothing serves and PromotionRefused when there was nobody before.
+    Raises NoChampion without a champion and PromotionRefused without a previous one.
     """
     locks.hold(locks.CHAMPION)
     serving = champion()
     before = previous_champion()
     if before is None:
-        raise PromotionRefused(serving.version, "no version served before it")
+        raise PromotionRefused(serving.version, "there is no previous champion to roll back to")
     return promote(version=before, actor=actor, reason=reason, now=now, rolled_back=True)
 
 
 @transaction.atomic
 def refresh_champion_key() -> None:
-    """Write the champion's name where readers look for it; with no champion the key goes.
+    """Write the champion's name to Redis, or delete the key without a champion.
 
-    Reads and writes under the champion's lock, so that of two promotions the later one is what stays. Without Redis
-    readers ask the database, so an outage is noted and nothing else.
+    Holds the champion lock, so that the later of two promotions wins. Readers fall back to the database, so an outage
+    of Redis is only logged.
     """
     locks.hold(locks.CHAMPION)
     try:
@@ -83,7 +83,7 @@ def refresh_champion_key() -> None:
 
 
 def _hand_over(version: ModelVersion, actor: AbstractBaseUser | None, reason: str, now: datetime) -> None:
-    """Retire the champion, close its alias row and open the new one; an alias row never ends before it began."""
+    """Retire the champion, end its alias row and add a new one; an alias row never ends before it starts."""
     open_row = AliasChange.objects.filter(alias=CHAMPION, ends_at=None).first()
     starts_at = now if open_row is None else max(now, open_row.starts_at)
     ModelVersion.objects.filter(stage=Stage.CHAMPION).update(stage=Stage.RETIRED)

@@ -1,4 +1,4 @@
-"""Forecasting with a registered version: checked files, loaded once per process."""
+"""Forecasts by registered versions; verified files are loaded once per process."""
 
 from collections import OrderedDict
 from datetime import date
@@ -28,15 +28,15 @@ _loading = Lock()
 def forecasts_from(
     *, version: ModelVersion, panel: Panel, origin: date, fit: Fit = "serving"
 ) -> list[InstrumentForecast]:
-    """The version's forecast for every symbol of `panel` and every horizon, from the close of `origin`.
+    """Return the version's forecasts for every symbol of `panel` and every horizon, from the close of `origin`.
 
-    Raises ArtifactCorrupt when the version's files are not the ones that were registered.
+    Raises ArtifactCorrupt if the version's files differ from the registered ones.
     """
     return forecast_panel(bundle_of(version, fit), panel, origin=origin)
 
 
 def bundle_of(version: ModelVersion, fit: Fit) -> Bundle:
-    """The version's model, from memory when this process has loaded the same files before. Raises ArtifactCorrupt."""
+    """Return the version's model, cached by checksum in this process. Raises ArtifactCorrupt."""
     key = (version.version, version.artifact_sha256, fit)
     with _loading:
         if key not in _bundles:
@@ -47,14 +47,14 @@ def bundle_of(version: ModelVersion, fit: Fit) -> Bundle:
         return _bundles[key]
 
 
-def forget_bundles() -> None:
-    """Empty the memory, so that the next forecast reads and checks the files again."""
+def clear_bundle_cache() -> None:
+    """Clear the cache, so that the next forecast loads and verifies the files again."""
     with _loading:
         _bundles.clear()
 
 
 def load_bundle_checked(version: ModelVersion, fit: str) -> Bundle:
-    """The version's model from its files, after they were found to be the registered ones. Raises ArtifactCorrupt."""
+    """Load the version's model after verifying its files. Raises ArtifactCorrupt."""
     try:
         folder = artifacts.verify(
             root=artifacts.default_root(), name=version.artifact_path, sha256=version.artifact_sha256

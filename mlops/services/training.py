@@ -1,4 +1,4 @@
-"""Training: fit before the hold-out, judge the fit on it, fit again on everything, register both."""
+"""Training: fit before the hold-out, evaluate on it, refit on all sessions, register both."""
 
 import time
 from collections.abc import Callable
@@ -35,7 +35,7 @@ from mlops.services.training_runs import (
     request_training,
 )
 
-__all__ = ["Training", "TrainingPlan", "request_training", "run_training", "train", "train_version"]
+__all__ = ["Training", "TrainingPlan", "request_training", "run_training", "train"]
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ HOLDOUT_FIT_ENDS, EVALUATION_ENDS, SERVING_FIT_ENDS = 0.48, 0.54, 0.98
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """What to train: on sessions up to `through`, judged on `holdout_sessions` at their end."""
+    """Data and settings of a training: sessions up to `through`, the last `holdout_sessions` as hold-out."""
 
     holdout_sessions: int
     fit: FitSettings
@@ -55,21 +55,21 @@ class TrainingPlan:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A finished run: the version it made and, when a champion was there, how the two compared."""
+    """A finished training: its version and, unless it is the first, its comparison with the champion."""
 
     version: ModelVersion
     evaluation: Evaluation | None
     remark: str = ""
 
     @property
-    def serves(self) -> bool:
-        """Whether the version became the champion."""
+    def in_production(self) -> bool:
+        """Whether the version became champion."""
         return self.version.stage == ModelVersion.Stage.CHAMPION
 
 
 @dataclass(frozen=True, slots=True)
 class HoldoutDates:
-    """The boundary of the hold-out: the last session learned from before it, its first and its last session."""
+    """Last training session before the hold-out, and the first and last session of the hold-out."""
 
     trained_through: date
     first: date
@@ -78,32 +78,18 @@ class HoldoutDates:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """Both fits of one version, and how the first did on the hold-out."""
+    """Both fits of a version, and the hold-out metrics of the first."""
 
     holdout: Bundle
     serving: Bundle
     report: HoldoutReport
 
 
-def train_version(
-    *,
-    seed: int,
-    holdout_sessions: int,
-    artifacts: Path,
-    now: datetime,
-    progress: Progress,
-    note: str = "",
-) -> ModelVersion:
-    """Train on all stored bars and register the version; see `train`."""
-    plan = TrainingPlan(holdout_sessions=holdout_sessions, fit=FitSettings(seed=seed), note=note)
-    return train(plan, artifacts=artifacts, now=now, progress=progress)
-
-
 def train(plan: TrainingPlan, *, artifacts: Path, now: datetime, progress: Progress) -> ModelVersion:
-    """Train by `plan` and register the version; the first one of all becomes champion.
+    """Train by `plan` and register the version; the first version ever becomes champion.
 
-    `artifacts` is the folder that serving reads. Raises InsufficientHistory when too few sessions stand before the
-    hold-out. Nothing is registered and no file stays unless everything went well. A second call makes another version.
+    `artifacts` is the folder that serving reads. Raises InsufficientHistory if there are too few sessions before the
+    hold-out. A failure leaves no row and no files. A second call creates another version.
     """
     began = time.perf_counter()
     progress(0.0, "reading bars")
@@ -136,10 +122,10 @@ def run_training(
     progress: Progress = no_progress,
     fit_settings: Callable[[int], FitSettings] = FitSettings,
 ) -> Training | None:
-    """Do a queued run: train, then judge against the champion. None when another worker has the run.
+    """Run a queued training and compare the result with the champion; None if another worker claimed the run.
 
-    `fit_settings` makes the settings of a fit from the run's seed. A failure is noted on the row in one sentence and
-    rises. When only the comparison fails, the run is done, the champion stays, and the row says why.
+    `fit_settings` builds the fit settings from the run's seed. A failure is stored on the row and re-raised. If only
+    the comparison fails, the run is done, the champion stays, and the row states the reason.
     """
     run = claim_run(run_pk, now=clock())
     if run is None:
@@ -158,19 +144,18 @@ def run_training(
             through=run.through,
         )
         version = train(plan, artifacts=settings.artifacts, now=clock(), progress=notify)
-        return _judge(run, version, clock)
+        return _compare(run, version, clock)
 
 
 def sessions_needed(holdout_sessions: int) -> int:
-    """How many sessions a version needs: its hold-out, the outcomes of that, and enough before it to learn from."""
+    """Return the number of sessions needed: training, hold-out, and outcomes of the hold-out."""
     return FEWEST_SESSIONS + holdout_sessions + max(HORIZONS)
 
 
 def holdout_of(panel: Panel, holdout_sessions: int) -> HoldoutDates:
-    """The end of the panel: `holdout_sessions` sessions to forecast from, and as many more as the longest horizon.
+    """Return the hold-out at the end of the panel: `holdout_sessions` origins plus the longest horizon.
 
-    So every horizon has its outcomes for all of them. Raises InsufficientHistory when too few stand before the
-    hold-out to learn from.
+    So every origin has outcomes at every horizon. Raises InsufficientHistory if too few sessions remain for training.
     """
     held_out, needed = holdout_sessions + max(HORIZONS), sessions_needed(holdout_sessions)
     sessions: list[date] = panel.sessions.astype(object).tolist()
@@ -180,14 +165,14 @@ def holdout_of(panel: Panel, holdout_sessions: int) -> HoldoutDates:
     return HoldoutDates(trained_through=sessions[first - 1], first=sessions[first], last=sessions[-1])
 
 
-def _judge(run: TrainingRun, version: ModelVersion, clock: Clock) -> Training:
-    """Compare a version that did not become champion by being the first; whatever comes of it, the run is done."""
+def _compare(run: TrainingRun, version: ModelVersion, clock: Clock) -> Training:
+    """Compare a version with the champion unless it is the first; the run is done in any case."""
     evaluation, remark = None, ""
     if version.stage != ModelVersion.Stage.CHAMPION:
         try:
             evaluation = judge_challenger(challenger=version, now=clock())
         except MlopsError as error:
-            remark = f"{version.version} was trained but not compared. {error}"
+            remark = f"{version.version} was trained but not compared with the champion. {error}"
             log.warning("challenger_not_judged", version=version.version, error=str(error))
     finish_run(run, version, now=clock(), remark=remark)
     version.refresh_from_db()
@@ -195,7 +180,7 @@ def _judge(run: TrainingRun, version: ModelVersion, clock: Clock) -> Training:
 
 
 def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress: Progress) -> Fits:
-    """Both fits on the same features: what the hold-out has not judged does not serve."""
+    """Fit twice on the same features, so that the hold-out metrics describe the serving fit."""
     try:
         holdout = fit_bundle(
             panel,
@@ -217,7 +202,7 @@ def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress:
 
 
 def _part(progress: Progress, start: float, end: float, scope: str) -> Progress:
-    """The progress of one step as a part of the whole."""
+    """Map the progress of one step to a part of the whole."""
 
     def notify(share: float, stage: str) -> None:
         progress(start + (end - start) * share, f"{stage} ({scope})")
@@ -226,7 +211,7 @@ def _part(progress: Progress, start: float, end: float, scope: str) -> Progress:
 
 
 def _register(version: ModelVersion, fits: Fits, root: Path, began: float) -> None:
-    """Name the version, write its files and its row; the files go again when the row cannot be stored."""
+    """Name the version and store its files and its row; delete the files if the row cannot be stored."""
 
     def fill(folder: Path) -> None:
         for name, bundle in (("holdout", fits.holdout), ("serving", fits.serving)):
@@ -250,6 +235,6 @@ def _register(version: ModelVersion, fits: Fits, root: Path, began: float) -> No
 
 
 def _next_name() -> str:
-    """The next of v1, v2, ...; names that do not look like that do not count."""
+    """Return the next name of v1, v2, ...; other names are ignored."""
     names = ModelVersion.objects.filter(version__regex=r"^v[1-9][0-9]*$").values_list("version", flat=True)
     return f"v{max((int(name[1:]) for name in names), default=0) + 1}"

@@ -1,4 +1,4 @@
-"""The life of a training's row: asked for, claimed by one worker, told how far it is, finished or failed."""
+"""State changes of a training run: request, claim, progress, finish, failure and sweep."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,21 +15,21 @@ log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
 Status = TrainingRun.Status
 
-SILENT_AFTER = timedelta(minutes=30)
+HEARTBEAT_TIMEOUT = timedelta(minutes=30)
 GIVE_UP_AFTER = timedelta(hours=2)
 WRITE_EVERY_S = 1.0
-LONGEST_STAGE = 120
+STAGE_LENGTH = 120
 
 
 def request_training(*, reason: str, seed: int, now: datetime, through: date | None = None) -> TrainingRun:
-    """Store that a training is wanted. A second call stores a second one."""
+    """Queue a training; every call adds another run."""
     run = TrainingRun.objects.create(reason=reason[:200], seed=seed, requested_at=now, through=through)
     log.info("training_requested", run=run.pk, reason=run.reason)
     return run
 
 
 def claim_run(run_pk: int, *, now: datetime) -> TrainingRun | None:
-    """Take a queued run for this worker; None when another one has it or it is over."""
+    """Claim a queued run for this worker; None if it is no longer queued."""
     claimed = TrainingRun.objects.filter(pk=run_pk, status=Status.QUEUED).update(
         status=Status.RUNNING, started_at=now, heartbeat_at=now
     )
@@ -38,7 +38,7 @@ def claim_run(run_pk: int, *, now: datetime) -> TrainingRun | None:
 
 @contextmanager
 def failures_recorded(run: TrainingRun, clock: Clock) -> Iterator[None]:
-    """Mark the run as failed, with one sentence, when the work inside does not come to its end; the error rises on."""
+    """Mark the run as failed if the block raises, and re-raise."""
     try:
         yield
     except BaseException as error:
@@ -49,21 +49,21 @@ def failures_recorded(run: TrainingRun, clock: Clock) -> Iterator[None]:
 
 
 def finish_run(run: TrainingRun, version: ModelVersion, *, now: datetime, remark: str = "") -> None:
-    """Mark the run as done; `remark` says what could not be done afterwards."""
+    """Mark the run as done; `remark` explains a comparison that failed."""
     _finish(run, now, status=Status.DONE, version=version, progress=1.0, stage="done", error=remark)
 
 
 def sweep_silent_runs(*, now: datetime) -> int:
-    """Queue every running training again that gave no sign of life for half an hour: its worker is gone.
+    """Queue every running training again whose last heartbeat is older than 30 minutes; its worker has stopped.
 
-    One that was asked for hours ago has had its chances and fails. Returns how many were silent.
+    A run requested more than two hours ago fails instead. Returns the number of runs changed.
     """
-    silent = TrainingRun.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - SILENT_AFTER)
+    silent = TrainingRun.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - HEARTBEAT_TIMEOUT)
     queued = silent.filter(requested_at__gt=now - GIVE_UP_AFTER).update(
         status=Status.QUEUED, started_at=None, heartbeat_at=None, progress=0.0, stage=""
     )
     failed = silent.update(
-        status=Status.FAILED, finished_at=now, error="The worker stopped without a word; train again."
+        status=Status.FAILED, finished_at=now, error="The worker stopped without an error. Start the training again."
     )
     if queued or failed:
         log.warning("silent_trainings_swept", queued=queued, failed=failed)
@@ -71,7 +71,7 @@ def sweep_silent_runs(*, now: datetime) -> int:
 
 
 class ProgressWriter:
-    """Writes a run's progress to its row, at most once a second so that a fast fit does not wait for the database."""
+    """Progress callback that updates the run's row at most once a second, to keep the database off the fit's path."""
 
     def __init__(self, run: TrainingRun, *, clock: Clock, seconds: Callable[[], float] = time.monotonic) -> None:
         self._run = run
@@ -85,11 +85,11 @@ class ProgressWriter:
             return
         self._written_at = moment
         TrainingRun.objects.filter(pk=self._run.pk, status=Status.RUNNING).update(
-            progress=min(max(share, 0.0), 1.0), stage=stage[:LONGEST_STAGE], heartbeat_at=self._clock()
+            progress=min(max(share, 0.0), 1.0), stage=stage[:STAGE_LENGTH], heartbeat_at=self._clock()
         )
 
 
 def _finish(run: TrainingRun, now: datetime, **fields: object) -> None:
-    """Write the end of a run that is still ours; a swept one stays failed."""
+    """Update a run that is still running; a swept run stays failed."""
     TrainingRun.objects.filter(pk=run.pk, status=Status.RUNNING).update(finished_at=now, **fields)
     run.refresh_from_db()

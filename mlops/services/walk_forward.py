@@ -1,4 +1,4 @@
-"""Judging the models on a file of bars, walking forward; nothing is read from or written to the database."""
+"""Walk-forward evaluation of the models on a file of bars, without a database."""
 
 import time
 from collections.abc import Sequence
@@ -8,20 +8,20 @@ from pathlib import Path
 
 from mlops.forecasting.backtest.ablation import ablation
 from mlops.forecasting.backtest.report import ReportInputs, report
-from mlops.forecasting.backtest.walk_forward import YEARLY, evaluation_periods
+from mlops.forecasting.backtest.walk_forward import YEARLY, WalkForward, evaluation_periods
 from mlops.forecasting.backtest.workers import walk_forward
 from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.learning import learning_set
 from mlops.forecasting.types import HORIZONS, Progress
-from mlops.panel_files import PanelFile, read_panel, with_news
+from mlops.panel_files import PanelFile, add_news, read_panel
 
-READ, WALKED = 0.01, 0.99
+READING_ENDS, WALKS_END = 0.01, 0.99
 
 
 @dataclass(frozen=True, slots=True)
 class WalkPlan:
-    """What is judged, from when on, how often it is fitted again, and by how many processes; news: a file of scores."""
+    """Data file, start, refit period and number of processes of an evaluation; news: a file of sentiment scores."""
 
     path: Path
     test_from: date
@@ -33,31 +33,34 @@ class WalkPlan:
 
 
 def evaluate_file(plan: WalkPlan, progress: Progress) -> Figures:
-    """Every figure of a walk over the bars of a file, out of sample, as it can be written as JSON.
+    """Return all out-of-sample metrics of a walk over the bars of a file, ready for JSON.
 
-    With a file of news the walk may read them; a second walk may not, and the two are compared. The same files,
-    settings and seed give the same figures, whatever the number of workers. Raises PanelFileUnusable, TooLittleHistory,
-    or TooFewTestSessions.
+    With a news file a second walk without news is run and the two are compared. The same files, settings and seed give
+    the same metrics for any number of workers. Raises PanelFileUnusable, TooLittleHistory or TooFewTestSessions.
     """
     began = time.perf_counter()
     progress(0.0, "reading bars")
     read = read_panel(plan.path)
-    news = with_news(read.panel, plan.news) if plan.news else None
+    news = add_news(read.panel, plan.news) if plan.news else None
     panel = news.panel if news else read.panel
-    stretches = evaluation_periods(panel.sessions, test_from=plan.test_from, refit=plan.refit)
-    walked_at = READ + (WALKED - READ) * (0.5 if news else 1.0)
-    walked = walk_forward(panel, stretches, plan.fit, workers=plan.workers, progress=_part(progress, READ, walked_at))
+    periods = evaluation_periods(panel.sessions, test_from=plan.test_from, refit=plan.refit)
+    first_walk_ends = READING_ENDS + (WALKS_END - READING_ENDS) * (0.5 if news else 1.0)
+
+    def evaluate(fit: FitSettings, start: float, end: float) -> WalkForward:
+        part = _part_of(progress, start, end)
+        return walk_forward(panel, periods, fit, workers=plan.workers, progress=part)
+
+    walk = evaluate(plan.fit, READING_ENDS, first_walk_ends)
     compared = None
     if news:
-        deaf = replace(plan.fit, news=False)
-        other = walk_forward(panel, stretches, deaf, workers=plan.workers, progress=_part(progress, walked_at, WALKED))
-        compared = ablation(walked, other, plan.horizons, seed=plan.fit.seed)
+        walk_without_news = evaluate(replace(plan.fit, news=False), first_walk_ends, WALKS_END)
+        compared = ablation(walk, walk_without_news, plan.horizons, seed=plan.fit.seed)
         compared |= {"rows": news.rows, "left_out": dict(news.left_out)}
-    progress(WALKED, "figures")
-    figures = report(walked, ReportInputs(panel, learning_set(panel), plan.fit.seed), plan.horizons)
+    progress(WALKS_END, "computing metrics")
+    figures = report(walk, ReportInputs(panel, learning_set(panel), plan.fit.seed), plan.horizons)
     figures |= {
         "sentiment_ablation": compared,
-        "panel": _facts(read),
+        "panel": _panel_summary(read),
         "test_from": plan.test_from.isoformat(),
         "refit": plan.refit,
         "seed": plan.fit.seed,
@@ -68,13 +71,13 @@ def evaluate_file(plan: WalkPlan, progress: Progress) -> Figures:
     return figures
 
 
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """The progress of one walk as a part of the whole."""
+def _part_of(progress: Progress, start: float, end: float) -> Progress:
+    """Map the progress of one walk to a part of the whole."""
     return lambda share, stage: progress(start + (end - start) * share, stage)
 
 
-def _facts(read: PanelFile) -> Figures:
-    """What was judged on."""
+def _panel_summary(read: PanelFile) -> Figures:
+    """Describe the panel and the rows left out."""
     sessions = read.panel.sessions
     return {
         "symbols": len(read.panel.symbols),

@@ -1,4 +1,4 @@
-"""What tests of models share: an artifact folder of their own, and nothing remembered from the test before."""
+"""Shared fixtures: an artifact folder per test, an empty bundle cache, and the broker."""
 
 import uuid
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from mlops.forecasting.fitting import fit_bundle
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import Panel, no_progress
 from mlops.selectors import CHAMPION
-from mlops.services.serving import forget_bundles
+from mlops.services.serving import clear_bundle_cache
 from mlops.tests.broker import Sent, celery_application
 from mlops.tests.factories import small_fit
 from store.client import redis_client
@@ -52,15 +52,15 @@ def bundle(market: Panel) -> Bundle:
 
 @pytest.fixture
 def fresh_memory() -> Iterator[None]:
-    """A process that has loaded no model yet."""
-    forget_bundles()
+    """Empty the bundle cache before and after the test."""
+    clear_bundle_cache()
     yield
-    forget_bundles()
+    clear_bundle_cache()
 
 
 @pytest.fixture
 def sent() -> Iterator[Sent]:
-    """Every task goes to a queue of this test's own."""
+    """Send every task to a queue of this test."""
     queue = Sent(f"test-{uuid.uuid4().hex}")
     with celery_application(site_settings.CELERY_BROKER_URL, queue.queue):
         yield queue
@@ -69,6 +69,6 @@ def sent() -> Iterator[Sent]:
 
 @pytest.fixture
 def broken_broker() -> Iterator[None]:
-    """The broker cannot be reached."""
+    """Make the broker unreachable."""
     with celery_application("redis://127.0.0.1:1/0", "away"):
         yield

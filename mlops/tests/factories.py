@@ -1,4 +1,4 @@
-"""Rows and files that tests of models start from."""
+"""Rows and files for tests of models."""
 
 import math
 from datetime import UTC, date, datetime
@@ -40,7 +40,7 @@ METRICS = {
 
 
 def model_version(version: str = "v1", **fields: Any) -> ModelVersion:
-    """A stored row, a candidate unless told otherwise; its files do not exist."""
+    """A stored row, by default a candidate, without files."""
     row = {
         "version": version,
         "feature_set": "hc3",
@@ -59,7 +59,7 @@ def model_version(version: str = "v1", **fields: Any) -> ModelVersion:
 
 
 def version_with_files(version: str = "v1", **fields: Any) -> ModelVersion:
-    """A stored row whose files are there and have the registered checksum; they hold no model."""
+    """A stored row with files of the registered checksum that contain no model."""
     written = artifacts.write(root=artifacts.default_root(), name=version, fill=some_files)
     return model_version(version, artifact_sha256=written.sha256, **fields)
 
@@ -77,7 +77,7 @@ def training_run(**fields: Any) -> TrainingRun:
 
 
 def small_fit(seed: int = 7) -> FitSettings:
-    """Everything a fit does, with members that learn in a second."""
+    """Settings of a complete fit with members that train within a second."""
     members = MemberSettings(
         seed=seed, trees=TreeSettings(n_estimators=5), sequence=SequenceSettings(hidden=4, most_epochs=1)
     )

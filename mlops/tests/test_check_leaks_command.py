@@ -66,7 +66,7 @@ def test_nothing_leaks_on_the_bundled_bars() -> None:
     ("content", "complaint"),
     [
         (None, "bars.csv cannot be used"),
-        ("symbol,b\nA,2\n", "it has no column date and no column close"),
+        ("symbol,b\nA,2\n", "missing columns: date, close"),
         ("symbol,date,open,high,low,close,volume\n", "bars.csv cannot be used"),
         ("symbol,date,open,high,low,close,volume\nA,2020-01-02,1,1,1,1,1\n", "1 sessions of history are too few"),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from mlops.checks import artifact_folder_is_writable, champion_is_there
+from mlops.checks import artifact_folder_is_writable, champion_exists
 from mlops.tests.factories import model_version
 
 
@@ -18,15 +18,15 @@ def test_a_folder_that_can_be_made_is_fine(artifact_root: Path) -> None:
 def test_a_file_in_the_place_of_the_folder_is_an_error_with_a_hint(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     settings.HINDCAST_MODELS = replace(settings.HINDCAST_MODELS, artifacts=tmp_path / "file" / "artifacts")
-    (complaint,) = artifact_folder_is_writable(None)
-    assert complaint.id == "mlops.E001"
-    assert "HINDCAST_ARTIFACTS_DIR" in str(complaint.hint)
+    (warning,) = artifact_folder_is_writable(None)
+    assert warning.id == "mlops.E001"
+    assert "HINDCAST_ARTIFACTS_DIR" in str(warning.hint)
 
 
 @pytest.mark.django_db
 def test_no_champion_is_a_warning_of_the_database_checks_only() -> None:
-    assert champion_is_there(None) == []
-    (complaint,) = champion_is_there(None, databases=["default"])
-    assert complaint.id == "mlops.W001"
+    assert champion_exists(None) == []
+    (warning,) = champion_exists(None, databases=["default"])
+    assert warning.id == "mlops.W001"
     model_version(stage="champion")
-    assert champion_is_there(None, databases=["default"]) == []
+    assert champion_exists(None, databases=["default"]) == []

@@ -11,7 +11,7 @@ from mlops.forecasting.types import Panel
 from mlops.jobs import RETRAIN, TRAIN_VERSION, announce_promotion, enqueue
 from mlops.models import TrainingRun
 from mlops.selectors import waiting_runs
-from mlops.tasks import retrain, sweep_training, train_version
+from mlops.tasks import retrain, sweep_training, train_version_task
 from mlops.tests.broker import Sent
 from mlops.tests.factories import stored_bars, training_run
 
@@ -75,11 +75,11 @@ def test_a_training_announces_its_version_only_when_that_serves(
 ) -> None:
     stored_bars(market)
     with django_capture_on_commit_callbacks(execute=True):
-        train_version(training_run().pk)
+        train_version_task(training_run().pk)
     assert sent.messages() == [("predictions.announce", [])]
     with django_capture_on_commit_callbacks(execute=True):
-        train_version(training_run().pk)  # the same bars and seed again: an identical copy does not serve
+        train_version_task(training_run().pk)  # the same bars and seed again: an identical copy does not serve
     assert sent.messages() == []
     with django_capture_on_commit_callbacks(execute=True):
-        train_version(training_run(status="done").pk)
+        train_version_task(training_run(status="done").pk)
     assert sent.messages() == []

@@ -15,7 +15,7 @@ from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.types import Panel
 from mlops.models import AliasChange, ModelVersion
 from mlops.selectors import champion
-from mlops.services.evaluation import Contest, judge_challenger, record
+from mlops.services.evaluation import Comparison, judge_challenger, record
 from mlops.services.registry import promote
 from mlops.tests.factories import NOW, model_version, stored_bars, version_with_files
 
@@ -99,7 +99,7 @@ def test_a_copy_of_the_champion_is_refused_without_a_comparison(bars: None, bund
     old = serving(registered("v1", bundle, market))
     evaluation = judge_challenger(challenger=registered("v2", bundle, market), now=NOW)
     assert evaluation.decision == "keep"
-    assert evaluation.reason == (f"Nothing new was learned: v2 is a copy of v1, trained through {old.trained_through}.")
+    assert evaluation.reason == (f"No change: v2 is identical to v1, trained on data to {old.trained_through}.")
     assert evaluation.statistics == {}
 
 
@@ -133,7 +133,7 @@ def test_the_champion_is_not_judged_against_itself(bars: None, bundle: Bundle, m
     with pytest.raises(NoChampion):
         judge_challenger(challenger=version, now=NOW)
     serving(version)
-    with pytest.raises(PromotionRefused, match="it is the champion already"):
+    with pytest.raises(PromotionRefused, match="it is already the champion"):
         judge_challenger(challenger=version, now=NOW)
 
 
@@ -149,7 +149,7 @@ def test_damaged_files_are_no_ground_for_a_promotion(bars: None, bundle: Bundle,
 def test_a_decision_about_a_former_champion_promotes_nothing(artifact_root: Path) -> None:
     compared, challenger = serving(version_with_files("v1")), version_with_files("v2")
     meanwhile = serving(version_with_files("v3"))
-    contest = Contest(challenger, compared, "superiority", challenger.holdout_first, challenger.holdout_last)
-    evaluation = record(contest, GateDecision("promote", "better than v1", {}), NOW)
+    comparison = Comparison(challenger, compared, "superiority", challenger.holdout_first, challenger.holdout_last)
+    evaluation = record(comparison, GateDecision("promote", "better than v1", {}), NOW)
     assert (evaluation.decision, champion()) == ("keep", meanwhile)
-    assert evaluation.reason == "Another version became champion while v2 was being compared."
+    assert evaluation.reason == "The champion changed during the comparison with v2."

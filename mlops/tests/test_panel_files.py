@@ -1,4 +1,4 @@
-"""Panels from files: both shapes, names as vendors write them, and rows that are not believed."""
+"""Tests of panels from files: long and wide format, vendors' column names, and rejected rows."""
 
 from datetime import date
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mlops.errors import PanelFileUnusable
-from mlops.panel_files import read_panel, with_news
+from mlops.panel_files import add_news, read_panel
 
 DAYS = pd.bdate_range("2020-01-06", periods=8, name="Date")
 CLOSES = pd.DataFrame(
@@ -80,20 +80,20 @@ def test_closes_that_never_move_are_left_out(tmp_path: Path) -> None:
     read = read_panel(stored(CLOSES.assign(AAA=10.0), tmp_path, "closes.csv", index=True))
     assert read.panel.symbols == ("BBB", "CCC")
     assert read.refused == {"flat_line": 8}
-    with pytest.raises(PanelFileUnusable, match="it has no bar that can be believed"):
+    with pytest.raises(PanelFileUnusable, match="it has no valid bar"):
         read_panel(stored(CLOSES[[]].assign(AAA=10.0), tmp_path, "flat.csv", index=True))
 
 
 def test_weekly_bars_are_no_daily_ones(tmp_path: Path) -> None:
     weekly = CLOSES.set_index(pd.date_range("2020-01-03", periods=8, freq="W-FRI", name="Date"))
-    with pytest.raises(PanelFileUnusable, match="its bars are not daily: 7 days usually lie between one and the next"):
+    with pytest.raises(PanelFileUnusable, match="its bars are not daily: the median step is 7 days"):
         read_panel(stored(weekly, tmp_path, "closes.csv", index=True))
 
 
 def test_other_column_separators_are_named(tmp_path: Path) -> None:
     path = tmp_path / "closes.csv"
     CLOSES.to_csv(path, sep=";")
-    with pytest.raises(PanelFileUnusable, match="its header is one column, 'Date;BBB;AAA;CCC'; columns are told apart"):
+    with pytest.raises(PanelFileUnusable, match="its header has one column, 'Date;BBB;AAA;CCC'; separate columns"):
         read_panel(path)
 
 
@@ -106,7 +106,7 @@ def test_a_stock_may_be_called_like_a_column(tmp_path: Path) -> None:
 
 def test_bars_without_closes_are_no_table_of_stocks(tmp_path: Path) -> None:
     bars = long_table().query("symbol == 'BBB'").drop(columns="symbol").rename(columns={"close": "price"})
-    with pytest.raises(PanelFileUnusable, match="it has no column close; it has date, price, open, high, low, volume"):
+    with pytest.raises(PanelFileUnusable, match="missing columns: close; found: date, price, open, high, low, volume"):
         read_panel(stored(bars, tmp_path, "bars.csv"))
 
 
@@ -165,15 +165,15 @@ def test_sessions_long_before_any_calendar(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("", "it is empty"),
-        ("a,b\n", "it has a header and no rows"),
-        ("symbol,date,price\nA,2020-01-02,3\n", "it has no column close"),
-        ("symbol,open,close\nA,3,3\n", "it has no column date"),
-        ("symbol,date,close\nA,soon,3\nA,later,3\n", "does not hold dates"),
-        ("colour,shape\nred,round\n", "does not hold dates"),
-        ("date,AAA\n2020-01-02,red\n", "no bar that can be believed"),
-        ("symbol,date,close\nA,2020-01-02,-3\n", "no bar that can be believed"),
-        ("date,AAA,AAA\n2020-01-02,1,2\n", "names AAA more than once"),
-        ("PAR1 and nothing else", "it begins like Parquet"),
+        ("a,b\n", "it has a header but no rows"),
+        ("symbol,date,price\nA,2020-01-02,3\n", "missing columns: close"),
+        ("symbol,open,close\nA,3,3\n", "missing columns: date"),
+        ("symbol,date,close\nA,soon,3\nA,later,3\n", "has no dates such as"),
+        ("colour,shape\nred,round\n", "has no dates such as"),
+        ("date,AAA\n2020-01-02,red\n", "no valid bar"),
+        ("symbol,date,close\nA,2020-01-02,-3\n", "no valid bar"),
+        ("date,AAA,AAA\n2020-01-02,1,2\n", "its header repeats AAA"),
+        ("PAR1 and nothing else", "it starts like Parquet"),
     ],
 )
 def test_files_that_hold_no_panel(tmp_path: Path, text: str, reason: str) -> None:
@@ -206,7 +206,7 @@ def scores(**changes: object) -> pd.DataFrame:
 
 def test_news_stand_at_their_symbol_and_session(tmp_path: Path) -> None:
     panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
-    news = with_news(panel, stored(scores(), tmp_path, "news.csv"))
+    news = add_news(panel, stored(scores(), tmp_path, "news.csv"))
     assert news.left_out == {}
     assert news.panel.news_score is not None
     assert news.panel.news_count is not None
@@ -226,7 +226,7 @@ def test_news_that_fit_nowhere_are_counted(tmp_path: Path) -> None:
             "articles": [1, 1, 1, 1, 0],
         }
     )
-    news = with_news(panel, stored(pd.concat([scores(), odd]), tmp_path, "news.parquet"))
+    news = add_news(panel, stored(pd.concat([scores(), odd]), tmp_path, "news.parquet"))
     assert news.rows == 8
     assert news.left_out == {
         "unknown_symbol": 1,
@@ -243,12 +243,12 @@ def test_news_that_fit_nowhere_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        (scores().drop(columns="Score"), "it has no column score"),
-        (scores(Ticker=["X", "Y", "Z"]), "no score for a symbol and session"),
-        (scores(Score=["good", "bad", ""]), "no score for a symbol and session"),
+        (scores().drop(columns="Score"), "missing columns: score"),
+        (scores(Ticker=["X", "Y", "Z"]), "no score matches a symbol and session"),
+        (scores(Score=["good", "bad", ""]), "no score matches a symbol and session"),
     ],
 )
 def test_files_that_hold_no_news(tmp_path: Path, table: pd.DataFrame, reason: str) -> None:
     panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
     with pytest.raises(PanelFileUnusable, match=reason):
-        with_news(panel, stored(table, tmp_path, "news.csv"))
+        add_news(panel, stored(table, tmp_path, "news.csv"))

@@ -78,7 +78,7 @@ def test_rollback_without_a_version_before_is_refused(artifact_root: Path) -> No
     with pytest.raises(NoChampion):
         rollback(actor=None, reason="worse", now=NOW)
     promote(version=version_with_files(), actor=None, reason="first", now=NOW)
-    with pytest.raises(PromotionRefused, match="no version served before it"):
+    with pytest.raises(PromotionRefused, match="there is no previous champion to roll back to"):
         rollback(actor=None, reason="worse", now=LATER)
 
 

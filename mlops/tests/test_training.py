@@ -22,7 +22,6 @@ from mlops.services.training import (
     holdout_of,
     run_training,
     train,
-    train_version,
 )
 from mlops.tests.factories import NOW, small_fit, stored_bars, training_run
 
@@ -118,7 +117,7 @@ def test_training_through_a_date_reads_nothing_later(
 def test_too_little_history_is_reported_and_stores_nothing(artifact_root: Path, market: Panel) -> None:
     stored_bars(market.through(market.sessions[400].astype(object)))
     with pytest.raises(InsufficientHistory):
-        train_version(seed=7, holdout_sessions=60, artifacts=artifact_root, now=NOW, progress=no_progress)
+        train(TrainingPlan(60, small_fit()), artifacts=artifact_root, now=NOW, progress=no_progress)
     assert not ModelVersion.objects.exists()
     assert not artifact_root.exists()
 
@@ -158,7 +157,7 @@ def test_a_finished_run_names_its_version_and_a_copy_of_the_champion_is_not_prom
     assert champion().version == "v1"
     evaluation = Evaluation.objects.get()
     assert (evaluation.challenger.version, evaluation.decision) == ("v2", "keep")
-    assert evaluation.reason.startswith("Nothing new was learned: v2 is a copy of v1")
+    assert evaluation.reason.startswith("No change: v2 is identical to v1")
 
 
 def test_a_champion_whose_files_are_damaged_keeps_a_finished_run_from_being_compared(
@@ -181,7 +180,8 @@ def test_a_champion_whose_files_are_damaged_keeps_a_finished_run_from_being_comp
     assert training is not None
     assert (run.status, training.version.version, champion()) == ("done", "v2", version)
     assert run.error == (
-        "v2 was trained but not compared. The files of model v1 cannot be used: manifest.json is missing."
+        "v2 was trained but not compared with the champion. "
+        "The files of model v1 cannot be used: manifest.json is missing."
     )
 
 

@@ -102,7 +102,7 @@ def test_a_run_without_heartbeat_has_failed() -> None:
 
 
 def test_a_swept_run_stays_failed_when_its_worker_comes_back() -> None:
-    run = training_run(status="failed", error="The worker stopped without a word; train again.")
+    run = training_run(status="failed", error="The worker stopped without an error. Start the training again.")
     finish_run(run, model_version(), now=LATER)
     assert (run.status, run.version) == ("failed", None)
 

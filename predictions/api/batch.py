@@ -1,4 +1,4 @@
-"""`/predict/batch`: many stocks in one call, at once or as a job."""
+"""`/predict/batch`: forecasts for many stocks, synchronously or as a job."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class BatchCreate(ApiView):
-    """Many stocks in one call."""
+    """Create batches."""
 
     required_scope = "read"
 
@@ -66,23 +66,23 @@ class BatchCreate(ApiView):
     @extend_schema(
         operation_id="predict_batch",
         tags=["forecasts"],
-        summary="Forecasts for many stocks",
-        description="Up to 50 symbols are answered at once; up to 10,000 become a job, whose address stands in "
-        "`Location` and whose progress is also told on the stream's channel `jobs`. A symbol that has no forecast gets "
-        "a problem of its own and spoils nothing for the others. Each symbol counts as one call, "
-        "and a job for more of them than a minute allows takes five sixths of a minute. A call that is sent again "
-        "under its `Idempotency-Key` counts as one.",
+        summary="Create a batch of forecasts",
+        description="Up to 50 symbols are answered immediately; up to 10,000 become a job, whose URL is in `Location` "
+        "and whose progress is also sent on the stream's channel `jobs`. A symbol without a forecast gets its own "
+        "problem and does not affect the others. Each symbol costs one call; a job larger than the minute's quota "
+        "uses 5/6 of it, so that the client can still poll. A repeated call with the same `Idempotency-Key` costs one.",
         request=BatchIn,
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key",
                 OpenApiTypes.STR,
                 OpenApiParameter.HEADER,
-                description="Of your choice, one for each call: sent again within a day, the first answer comes again.",
+                description="Unique key of the call, 1 to 255 visible characters. A repeated call within a day returns "
+                "the first response.",
             ),
             *RESPONSE_HEADERS[1:],
-            response_header("Location", "Where the job's answers will be.", ["202"]),
-            response_header("Idempotency-Replayed", "`true` when the answer is an earlier one.", ["200", "202"]),
+            response_header("Location", "URL of the job.", ["202"]),
+            response_header("Idempotency-Replayed", "`true` if this is a stored response.", ["200", "202"]),
         ],
         responses={200: BatchOut, 202: BatchJobOut, **problem_responses(400, 401, 403, 409, 413, 415, 422, 429, 503)},
         examples=[
@@ -133,12 +133,12 @@ class BatchState(ApiView):
     @extend_schema(
         operation_id="batch_job",
         tags=["forecasts"],
-        summary="How a batch gets on, and its answers",
+        summary="Batch status and results",
         parameters=[query_serializer, *RESPONSE_HEADERS[1:]],
         responses={200: BatchPageOut, **problem_responses(400, 401, 404, 429)},
     )
     def get(self, request: Request, batch_id: str) -> Response:
-        """Its state and a page of answers; those that are not there yet say so."""
+        """Return the status and a page of results, including pending ones."""
         number = self.validated_query(request)["page"]
         job = job_of(request.user.pk, batch_id)
         piece = piece_of(job, number)
@@ -152,12 +152,12 @@ class BatchState(ApiView):
         operation_id="cancel_batch",
         tags=["forecasts"],
         summary="Cancel a batch",
-        description="What is answered already stays until the job expires.",
+        description="Results that are complete stay available until the job expires.",
         parameters=RESPONSE_HEADERS[1:],
         responses={200: BatchJobOut, **problem_responses(401, 404, 409, 429)},
     )
     def delete(self, request: Request, batch_id: str) -> Response:
-        """Stop it; a second call changes nothing."""
+        """Cancel the batch; a second call changes nothing."""
         job = cancel_batch(job_pk=job_of(request.user.pk, batch_id).pk, now=clock.now())
         return Response(BatchJobOut(job).data, headers=NOT_KEPT)
 

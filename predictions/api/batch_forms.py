@@ -1,4 +1,4 @@
-"""What a batch takes and answers."""
+"""Requests and responses of batches."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -33,23 +33,23 @@ JOB = {
 
 
 class BatchIn(RequestBody):
-    """Which stocks, and how far ahead; a symbol that is written twice is answered once."""
+    """Symbols and horizon; a repeated symbol is answered once."""
 
     symbols = serializers.ListField(
         child=SingleLineText(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH
     )
-    horizon = serializers.ChoiceField(choices=HORIZONS, default=DEFAULT_HORIZON, help_text="Sessions ahead.")
+    horizon = serializers.ChoiceField(choices=HORIZONS, default=DEFAULT_HORIZON, help_text="Horizon in trading days.")
 
     def validate_symbols(self, symbols: list[str]) -> list[str]:
-        """Each once, in the order of their first mention."""
+        """Remove duplicates, keeping the order."""
         return list(dict.fromkeys(symbols))
 
 
 @extend_schema_serializer(component_name="BatchAnswer")
 class BatchAnswerOut(serializers.Serializer):
-    """What there is to say about one symbol."""
+    """Result of one symbol: a forecast, a problem, or a pending state."""
 
-    symbol = serializers.CharField(help_text="As it was asked for.")
+    symbol = serializers.CharField(help_text="Symbol as requested.")
     status = serializers.ChoiceField(choices=[*Forecast.Status.values, PROBLEM, WAITING, CANCELLED])
     forecast = ForecastOut(required=False)
     problem = ProblemOut(required=False)
@@ -57,21 +57,21 @@ class BatchAnswerOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="Batch")
 class BatchOut(serializers.Serializer):
-    """Up to fifty answers at once."""
+    """Results of up to 50 symbols."""
 
     predictions = BatchAnswerOut(many=True)
 
 
 @extend_schema_serializer(component_name="BatchJob")
 class BatchJobOut(serializers.Serializer):
-    """How far a job has come, in symbols."""
+    """Progress of a job, in symbols."""
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(choices=BatchJob.State.values, source="state")
     horizon = serializers.ChoiceField(choices=HORIZONS, source="horizon_sessions")
     total = serializers.IntegerField()
-    done = serializers.IntegerField(help_text="Answered, with or without a forecast.")
-    problems = serializers.IntegerField(help_text="Answered without a forecast.")
+    done = serializers.IntegerField(help_text="Number of completed symbols.")
+    problems = serializers.IntegerField(help_text="Number of completed symbols without a forecast.")
     pages = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -79,32 +79,32 @@ class BatchJobOut(serializers.Serializer):
     url = serializers.SerializerMethodField()
 
     def get_pages(self, job: BatchJob) -> int:
-        """Pages of at most a hundred symbols."""
+        """Number of result pages of at most 100 symbols."""
         return -(-job.total // PIECE)
 
     def get_expires_at(self, job: BatchJob) -> datetime:
-        """When the job and its answers are deleted."""
+        """When the job and its results are deleted."""
         return (job.created_at + BATCH_LIFE).astimezone(UTC)
 
-    @extend_schema_field(serializers.CharField(help_text="Where its answers stand."))
+    @extend_schema_field(serializers.CharField(help_text="URL of the job and its results."))
     def get_url(self, job: BatchJob) -> str:
-        """The address to poll."""
+        """Return the URL to poll."""
         return reverse("predictions-api:batch-job", args=(job.pk,))
 
 
 @extend_schema_serializer(component_name="BatchPage")
 class BatchPageOut(BatchJobOut):
-    """A job and one page of its answers, in the order in which the symbols were given."""
+    """A job with one page of results in the order of the symbols."""
 
     page = serializers.IntegerField()
     next_page = serializers.IntegerField(allow_null=True)
     predictions = BatchAnswerOut(many=True)
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        raise NotImplementedError("pages are put together from answers as they are kept")
+        raise NotImplementedError("pages are assembled from stored results")
 
 
 class PageIn(serializers.Serializer):
-    """Which page of the answers."""
+    """Query of a page of results."""
 
     page = serializers.IntegerField(default=1, min_value=1, max_value=MOST_IN_A_BATCH // PIECE)

@@ -1,4 +1,4 @@
-"""Answers as they look, for the documentation and for callers with the sandbox key; by operation."""
+"""Example responses by operation, for the documentation and the sandbox key."""
 
 import json
 from pathlib import Path

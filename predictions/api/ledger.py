@@ -49,7 +49,7 @@ class LedgerHeadView(ReadView):
     @extend_schema(
         operation_id="ledger_head",
         tags=["ledger"],
-        summary="The head of the ledger",
+        summary="Get the ledger head",
         description="The current head, or the head of a day. Save one, and you can prove any later change.",
         parameters=[query_serializer, *RESPONSE_HEADERS],
         responses={200: HeadOut, 304: NOT_MODIFIED, **problem_responses(400, 404, 429)},
@@ -78,7 +78,7 @@ class LedgerHeadsView(ReadView):
     @extend_schema(
         operation_id="ledger_heads",
         tags=["ledger"],
-        summary="The heads of all days",
+        summary="List daily ledger heads",
         parameters=RESPONSE_HEADERS,
         responses={200: HeadsOut, 304: NOT_MODIFIED, **problem_responses(429)},
     )
@@ -96,7 +96,7 @@ class LedgerEntriesView(ReadView):
     @extend_schema(
         operation_id="ledger_entries",
         tags=["ledger"],
-        summary="The ledger as JSON lines",
+        summary="Export the ledger as JSON lines",
         description="JSON lines, oldest first: `previous_hash`, `entry_hash`, and in `payload` exactly the text that "
         "is hashed, itself JSON. `docs/verify_ledger.py` verifies such lines; `Link` leads to the next page.",
         parameters=[

@@ -1,4 +1,4 @@
-"""`/history/{symbol}` and `/metrics`: parse, one call, plain values."""
+"""`/history/{symbol}` and `/metrics`."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -33,7 +33,7 @@ TABLES = {(200, "text/csv"): str, 304: NOT_MODIFIED}
 
 
 class HistoryView(ReadView):
-    """Past forecasts of one stock."""
+    """List past forecasts of a stock."""
 
     query_serializer = HistoryIn
     renderer_classes = (JSONRenderer, CsvRenderer)
@@ -43,17 +43,19 @@ class HistoryView(ReadView):
     @extend_schema(
         operation_id="history",
         tags=["record"],
-        summary="Forecasts of one stock beside what came of them",
-        description="JSON, or a table with `Accept: text/csv` or `format=csv`; the next page stands in `Link`.",
+        summary="List forecasts of a stock with their outcomes",
+        description="JSON, or CSV with `Accept: text/csv` or `format=csv`. `Link` has the URL of the next page.",
         parameters=[
-            OpenApiParameter("symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Such as AAPL or BRK.B."),
+            OpenApiParameter(
+                "symbol", OpenApiTypes.STR, OpenApiParameter.PATH, description="Symbol, such as AAPL or BRK.B."
+            ),
             query_serializer,
             *RESPONSE_HEADERS,
         ],
         responses={(200, "application/json"): HistoryOut, **TABLES, **problem_responses(400, 404, 429)},
     )
     def get(self, request: Request, symbol: str) -> Response:
-        """A page of forecasts, newest target first."""
+        """Return a page of forecasts, newest target date first."""
         asked = self.validated_query(request)
         instrument = instrument_by_symbol(symbol)
         kinds = [asked["kind"]] if "kind" in asked else SHOWN_KINDS
@@ -76,7 +78,7 @@ class HistoryView(ReadView):
 
 
 class MetricsView(ReadView):
-    """How forecasts have done."""
+    """Read the track record."""
 
     query_serializer = MetricsIn
     renderer_classes = (JSONRenderer, CsvRenderer)
@@ -86,16 +88,16 @@ class MetricsView(ReadView):
     @extend_schema(
         operation_id="metrics",
         tags=["record"],
-        summary="How good the forecasts have been",
+        summary="Get accuracy metrics",
         description=(
-            "Each accuracy stands beside what always saying up gets on the same forecasts. Live forecasts and "
-            "hindcasts are never mixed. With `Accept: text/csv` or `format=csv` the figures over time as a table."
+            "Each accuracy comes with the baseline of always saying up on the same forecasts. Live forecasts and "
+            "hindcasts are never mixed. `Accept: text/csv` or `format=csv` returns the metrics over time as CSV."
         ),
         parameters=[query_serializer, *RESPONSE_HEADERS],
         responses={(200, "application/json"): MetricsOut, **TABLES, **problem_responses(400, 404, 429)},
     )
     def get(self, request: Request) -> Response:
-        """The part of the record that was asked for."""
+        """Return the requested metrics."""
         asked = self.validated_query(request)
         version = version_named(asked["version"]).version if "version" in asked else None
         found = metrics_of(Asked(asked.get("kind"), asked.get("horizon"), WINDOW_NAMES[asked["window"]], version))
@@ -128,7 +130,7 @@ def _accuracy(found: History) -> dict[str, Any]:
 
 
 def _following(request: Request, symbol: str, asked: dict[str, Any], cursor: str | None) -> str | None:
-    """The address of the next page, with what was asked for."""
+    """Return the URL of the next page with the same query."""
     if cursor is None:
         return None
     same: dict[str, Any] = {name: asked[name] for name in ("days", "horizon", "kind", "limit") if name in asked}

@@ -1,4 +1,4 @@
-"""What the calls about the record take, and what their answers hold, as the schema tells it."""
+"""Queries and responses of the track record endpoints."""
 
 import re
 from datetime import date
@@ -23,57 +23,61 @@ SHOWN_KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value)
 
 @extend_schema_field({"type": "string", "pattern": f"^{CURSOR.pattern}$"})
 class PlaceField(serializers.Field):
-    """A place in the order of forecasts, as an earlier answer told it."""
+    """Cursor of a history page, from an earlier response."""
 
     def to_internal_value(self, data: Any) -> tuple[date, int, str, int]:
-        """Target, horizon, kind and key of the last forecast that was shown."""
+        """Return target, horizon, kind and key of the last forecast of the previous page."""
         found = CURSOR.fullmatch(str(data))
         if not found:
-            raise serializers.ValidationError("This is no cursor of an earlier answer.")
+            raise serializers.ValidationError("Invalid cursor. Use `next_cursor` of a previous response.")
         return date.fromordinal(int(found[1])), int(found[2]), found[3], int(found[4])
 
 
 def cursor_of(place: tuple[date, int, str, int]) -> str:
-    """The place as it is told; the day is a number, so that whatever has the form of a cursor is one."""
+    """Encode a cursor; the day is an ordinal, so that every well-formed cursor is valid."""
     day, *rest = place
     return ".".join(str(part) for part in (day.toordinal(), *rest))
 
 
 class HistoryIn(serializers.Serializer):
-    """Which forecasts of a stock are wanted."""
+    """Query of a stock's history."""
 
     days = StrictInteger(
         min_value=1,
         max_value=LONGEST_HISTORY_DAYS,
         default=30,
-        help_text="Target sessions of the last so many calendar days; those still ahead are told as well.",
+        help_text="Target dates within the last N calendar days; pending ones are included.",
     )
-    horizon = serializers.ChoiceField(choices=HORIZONS, required=False, help_text="Sessions ahead; all if left out.")
+    horizon = serializers.ChoiceField(
+        choices=HORIZONS, required=False, help_text="Horizon in trading days; default: all."
+    )
     kind = serializers.ChoiceField(
-        choices=Forecast.Kind.values, required=False, help_text="Live and hindcast, each named as such, if left out."
+        choices=Forecast.Kind.values, required=False, help_text="Default: live and hindcast."
     )
     limit = StrictInteger(default=USUAL_PAGE, min_value=1, max_value=LARGEST_PAGE)
-    cursor = PlaceField(required=False, help_text="`next_cursor` of the answer before.")
+    cursor = PlaceField(required=False, help_text="`next_cursor` of the previous response.")
 
 
 @extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"})
 class VersionField(serializers.CharField):
-    """The name of a model version."""
+    """Name of a model version."""
 
 
 class MetricsIn(serializers.Serializer):
-    """Which part of the record is wanted."""
+    """Query of the metrics."""
 
-    horizon = serializers.ChoiceField(choices=HORIZONS, required=False, help_text="Sessions ahead; all if left out.")
+    horizon = serializers.ChoiceField(
+        choices=HORIZONS, required=False, help_text="Horizon in trading days; default: all."
+    )
     window = serializers.ChoiceField(
         choices=list(WINDOW_NAMES), default=window_name(ALL_TIME), help_text="Calendar days up to `as_of`."
     )
     kind = serializers.ChoiceField(
         choices=Forecast.Kind.values,
         required=False,
-        help_text="Live as soon as one of them is scored, hindcasts until then, if left out; never both.",
+        help_text="Default: live if any live forecast is scored, else hindcast; never both.",
     )
-    version = VersionField(required=False, max_length=64, help_text="One model version; all if left out.")
+    version = VersionField(required=False, max_length=64, help_text="Model version; default: all.")
 
 
 def _share(help_text: str = "") -> serializers.FloatField:
@@ -86,7 +90,7 @@ def _number(help_text: str = "") -> serializers.FloatField:
 
 @extend_schema_serializer(component_name="Calls")
 class CallsOut(serializers.Serializer):
-    """BUY or SELL calls that could be judged."""
+    """Scored BUY or SELL signals."""
 
     n = serializers.IntegerField(min_value=0)
     accuracy = _share()
@@ -94,15 +98,15 @@ class CallsOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="CallsSameDay")
 class CallsSameDayOut(CallsOut):
-    """Calls of one meaning beside the other stocks of the same sessions."""
+    """Signals of one meaning, compared with all stocks on the same days."""
 
-    base_rate_same_day = _share("What the same calls get on any stock of their session, on average.")
-    lift_same_day = _number("`accuracy` less that.")
+    base_rate_same_day = _share("Average accuracy of the same signal for all stocks on the same days.")
+    lift_same_day = _number("`accuracy` minus `base_rate_same_day`.")
 
 
 @extend_schema_serializer(component_name="CallsByMeaning")
 class CallsByMeaningOut(serializers.Serializer):
-    """BUY is right when the price rises, SELL for lag when the stock stays behind the median, for risk above 5 %."""
+    """BUY is correct if the price rises, SELL (lag) if it underperforms the median, SELL (risk) if it moves over 5%."""
 
     buy = CallsSameDayOut()
     sell_lag = CallsSameDayOut()
@@ -111,33 +115,33 @@ class CallsByMeaningOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="Swings")
 class SwingsOut(CallsOut):
-    """Whether larger swings were said rightly."""
+    """Accuracy of the predicted volatility direction."""
 
-    base_rate = _share('What always saying "larger" gets.')
+    base_rate = _share('Baseline accuracy: always "higher volatility".')
 
 
 Coverage = type(
     "Coverage",
     (serializers.Serializer,),
     {
-        "__doc__": "Share of outcomes inside the interval of each level.",
+        "__doc__": "Share of prices inside the interval of each level.",
         **{str(level): _share() for level in (80, 95, 99)},
     },
 )
 
 
 class _FiguresOut(serializers.Serializer):
-    accuracy = _share("Share of right directions.")
-    base_rate = _share('What always saying "up" gets on the same forecasts.')
-    precision = _share('Of those that said "up", the share that rose.')
-    recall = _share('Of those that rose, the share that said "up".')
+    accuracy = _share("Share of correct directions.")
+    base_rate = _share('Baseline accuracy: always "up".')
+    precision = _share('Precision for "up".')
+    recall = _share('Recall for "up".')
     f1 = _share()
     brier = _share()
-    brier_skill = _number("Against always saying how often it rose.")
+    brier_skill = _number("Brier skill against the base rate (0 = no better).")
     log_loss = _number()
     coverage = Coverage()
-    price_mae_skill = _number("Absolute error of the price against the last price, 0 is none better.")
-    price_mse_skill = _number("The same with squares.")
+    price_mae_skill = _number("MAE skill vs. the last price (0 = no better).")
+    price_mse_skill = _number("MSE skill vs. the last price (0 = no better).")
     buy = CallsOut()
     sell = CallsOut()
     volatility = SwingsOut()
@@ -145,40 +149,40 @@ class _FiguresOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="Figures")
 class FiguresOut(_FiguresOut):
-    """Figures of some scored forecasts; null where there is nothing to divide by."""
+    """Metrics of scored forecasts; null if undefined."""
 
     n = serializers.IntegerField(min_value=0)
-    hits = serializers.IntegerField(min_value=0, help_text="Directions that were right.")
+    hits = serializers.IntegerField(min_value=0, help_text="Number of correct directions.")
 
 
 @extend_schema_serializer(component_name="HorizonFigures")
 class HorizonFiguresOut(FiguresOut):
-    """Those of one horizon."""
+    """Metrics of one horizon."""
 
     horizon = serializers.ChoiceField(choices=HORIZONS)
     verdict = serializers.ChoiceField(
-        choices=AccuracySnapshot.Verdict.values, help_text="Of all time, whatever the window."
+        choices=AccuracySnapshot.Verdict.values, help_text="Over all time, whatever the window."
     )
-    needed_n = serializers.IntegerField(min_value=0, help_text="Scored forecasts that the first verdict needs.")
+    needed_n = serializers.IntegerField(min_value=0, help_text="Number of scored forecasts needed for a first verdict.")
 
 
 @extend_schema_serializer(component_name="ModelFigures")
 class ModelFiguresOut(FiguresOut):
-    """Those of one model version."""
+    """Metrics of one model version."""
 
     model_version = serializers.CharField()
 
 
 @extend_schema_serializer(component_name="WindowFigures")
 class WindowFiguresOut(FiguresOut):
-    """Those of one window."""
+    """Metrics of one window."""
 
     window = serializers.ChoiceField(choices=list(WINDOW_NAMES))
 
 
 @extend_schema_serializer(component_name="CalibrationBin")
 class CalibrationBinOut(serializers.Serializer):
-    """Forecasts whose P(up) lay from `lower` to below `upper`."""
+    """Forecasts with `probability_up` in [`lower`, `upper`)."""
 
     lower = serializers.FloatField()
     upper = serializers.FloatField()
@@ -189,7 +193,7 @@ class CalibrationBinOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="Period")
 class PeriodOut(serializers.Serializer):
-    """A day, week or month of target sessions."""
+    """Metrics of a day, week or month of target dates."""
 
     first = serializers.DateField()
     last = serializers.DateField()
@@ -204,32 +208,34 @@ class PeriodOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="Metrics")
 class MetricsOut(_FiguresOut):
-    """The record, or the part of it that was asked for."""
+    """The requested part of the track record."""
 
     kind = serializers.ChoiceField(choices=Forecast.Kind.values)
     horizon = serializers.ChoiceField(choices=HORIZONS, allow_null=True)
     window = serializers.ChoiceField(choices=list(WINDOW_NAMES))
     model_version = serializers.CharField(allow_null=True)
-    as_of = serializers.DateField(allow_null=True, help_text="The session with which windows end.")
+    as_of = serializers.DateField(allow_null=True, help_text="Last trading day of the windows.")
     last_updated = serializers.DateTimeField(allow_null=True)
-    total_predictions = serializers.IntegerField(min_value=0, help_text="Scored forecasts that the figures rest on.")
-    scored = serializers.DictField(child=serializers.IntegerField(min_value=0), help_text="How many by kind.")
+    total_predictions = serializers.IntegerField(min_value=0, help_text="Number of scored forecasts in these metrics.")
+    scored = serializers.DictField(
+        child=serializers.IntegerField(min_value=0), help_text="Number of scored forecasts by kind."
+    )
     overdue = serializers.DictField(
         child=serializers.IntegerField(min_value=0),
-        help_text="How many by kind have no closing price though their session has passed, such as those of a delisted "
-        "stock; they count in no figure.",
+        help_text="Number of forecasts by kind without a closing price after their target date, such as those of "
+        "delisted stocks; they count in no metric.",
     )
     calls = CallsByMeaningOut()
     by_horizon = HorizonFiguresOut(many=True)
-    by_model = ModelFiguresOut(many=True, help_text="The newest version first.")
+    by_model = ModelFiguresOut(many=True, help_text="Newest version first.")
     by_window = WindowFiguresOut(many=True)
-    over_time = PeriodOut(many=True, help_text="By day to 90 days, by week to 365, by month beyond; oldest first.")
+    over_time = PeriodOut(many=True, help_text="By day up to 90 days, by week up to 365, else by month; oldest first.")
     calibration = CalibrationBinOut(many=True)
 
 
 class _PastForecastOut(serializers.Serializer):
     id = serializers.IntegerField()
-    as_of = serializers.DateField(help_text="The last session known to the forecast.")
+    as_of = serializers.DateField(help_text="Last trading day known to the forecast.")
     target_date = serializers.DateField()
     horizon = serializers.ChoiceField(choices=HORIZONS)
     kind = serializers.ChoiceField(choices=Forecast.Kind.values)
@@ -244,14 +250,14 @@ class _PastForecastOut(serializers.Serializer):
     signal = serializers.ChoiceField(choices=Forecast.Signal.values, allow_null=True)
     signal_meaning = serializers.ChoiceField(choices=["rise", "lag", "risk"], allow_null=True)
     volatility_rises = _share()
-    actual_price = _number("Null until the target session's bar is final.")
+    actual_price = _number("Null until the price of the target date is final.")
     error = _number("Predicted minus actual.")
     went_up = serializers.BooleanField(allow_null=True)
     direction_right = serializers.BooleanField(allow_null=True)
     volatility_rose = serializers.BooleanField(allow_null=True)
-    call_right = serializers.BooleanField(allow_null=True, help_text="Whether BUY or SELL came true.")
+    call_right = serializers.BooleanField(allow_null=True, help_text="Whether BUY or SELL was correct.")
     scored_at = serializers.DateTimeField(allow_null=True)
-    corrected_price = _number("A later correction of the bar; it changes no figure.")
+    corrected_price = _number("Later correction of the price; it changes no metric.")
 
 
 PastForecastOut = extend_schema_serializer(component_name="PastForecast")(
@@ -259,7 +265,7 @@ PastForecastOut = extend_schema_serializer(component_name="PastForecast")(
         "PastForecastOut",
         (_PastForecastOut,),
         {
-            "__doc__": "A forecast beside what came of it.",
+            "__doc__": "A forecast with its outcome.",
             **{f"{side}_{level}": _number() for level in (80, 95, 99) for side in ("lower", "upper")},
             **{f"inside_{level}": serializers.BooleanField(allow_null=True) for level in (80, 95, 99)},
         },
@@ -269,9 +275,9 @@ PastForecastOut = extend_schema_serializer(component_name="PastForecast")(
 
 @extend_schema_serializer(component_name="HistoryAccuracy")
 class HistoryAccuracyOut(serializers.Serializer):
-    """The figures of each kind; kinds that were not asked for are null."""
+    """Metrics by kind; kinds not requested are null."""
 
-    window = serializers.ChoiceField(choices=list(WINDOW_NAMES), help_text="The rolled-up window that holds `days`.")
+    window = serializers.ChoiceField(choices=list(WINDOW_NAMES), help_text="Aggregation window that contains `days`.")
     live = FiguresOut(allow_null=True)
     hindcast = FiguresOut(allow_null=True)
     shadow = FiguresOut(allow_null=True)
@@ -283,10 +289,10 @@ class HistoryOut(serializers.Serializer):
 
     symbol = serializers.CharField()
     currency = serializers.CharField()
-    as_of = serializers.DateField(allow_null=True, help_text="The session up to which the record reaches.")
+    as_of = serializers.DateField(allow_null=True, help_text="Last trading day of the record.")
     days = serializers.IntegerField()
     horizon = serializers.ChoiceField(choices=HORIZONS, allow_null=True)
     accuracy = HistoryAccuracyOut()
     forecasts = PastForecastOut(many=True)
     next_cursor = serializers.CharField(allow_null=True)
-    next = serializers.CharField(allow_null=True, help_text="The address of the next page.")
+    next = serializers.CharField(allow_null=True, help_text="URL of the next page.")

@@ -1,4 +1,4 @@
-"""How the plain read view enters the OpenAPI schema."""
+"""OpenAPI description of the Django view `predict`."""
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -12,7 +12,7 @@ from predictions.api.predict import predict
 from predictions.api.serializers import ForecastOut
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 
-# Symbols are asked for in either case.
+# Symbols are accepted in either case.
 SYMBOL_TEXT = {
     "type": "string",
     "maxLength": MAX_SYMBOL_LENGTH,
@@ -21,36 +21,41 @@ SYMBOL_TEXT = {
 
 
 class PredictDocument(APIView):
-    """Describes `predict` to the schema; it never runs."""
+    """Documents `predict` in the schema; it never runs."""
 
     required_scope = "read"
 
     @extend_schema(
         operation_id="predict",
         tags=["forecasts"],
-        summary="The newest forecast for one stock",
-        description="By the model version that serves. Every answer counts against the limit and says what is left.",
+        summary="Get the latest forecast of a stock",
+        description="Returns the forecast of the current model version. `confidence` is the probability of the "
+        "predicted direction.",
         parameters=[
             OpenApiParameter(
                 "symbol",
                 SYMBOL_TEXT,
                 required=True,
-                description="Such as AAPL or BRK.B.",
+                description="Symbol, such as AAPL or BRK.B.",
                 examples=[OpenApiExample("Apple", value="AAPL")],
             ),
             OpenApiParameter(
-                "horizon", OpenApiTypes.INT, enum=HORIZONS, default=DEFAULT_HORIZON, description="Sessions ahead."
+                "horizon",
+                OpenApiTypes.INT,
+                enum=HORIZONS,
+                default=DEFAULT_HORIZON,
+                description="Horizon in trading days.",
             ),
             *RESPONSE_HEADERS,
         ],
         responses={200: ForecastOut, 304: NOT_MODIFIED, **problem_responses(400, 404, 429, 503)},
     )
     def get(self, request: Request) -> Response:
-        """Only described here."""
+        """Never called."""
         raise NotImplementedError
 
 
-# The schema generator takes for an API view whatever function names a class of the framework.
+# The schema generator treats a function with an attribute `cls` as an API view.
 predict.cls = PredictDocument  # type: ignore[attr-defined]  # read by drf-spectacular
 predict.initkwargs = {}  # type: ignore[attr-defined]  # read by drf-spectacular
 

@@ -1,4 +1,4 @@
-"""What the API's answers hold, as the schema tells it; the answers themselves are ready-made bytes."""
+"""Schemas of forecast and ledger responses; the responses themselves are rendered bytes."""
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
@@ -17,44 +17,44 @@ def _probability(help_text: str = "") -> serializers.FloatField:
 
 @extend_schema_serializer(component_name="Driver")
 class DriverOut(serializers.Serializer):
-    """One of the features that moved the forecast most."""
+    """A feature with one of the largest contributions to the forecast."""
 
     name = serializers.CharField()
-    words = serializers.CharField(help_text="The feature in plain words.")
-    contribution = serializers.FloatField(help_text="Its part of the log odds of a rise.")
+    words = serializers.CharField(help_text="Description of the feature.")
+    contribution = serializers.FloatField(help_text="Contribution to the log odds of a rise.")
     direction = serializers.ChoiceField(choices=["up", "down"])
 
 
 @extend_schema_serializer(component_name="Risk")
 class RiskOut(serializers.Serializer):
-    """How restless the price may become."""
+    """Volatility risk."""
 
-    volatility_rises = _probability("Null over one session.")
-    big_move = _probability("Probability of a move of more than 5 %.")
+    volatility_rises = _probability("Probability that volatility rises; null for horizon 1.")
+    big_move = _probability("Probability of a move of more than 5% in either direction.")
     level = serializers.ChoiceField(choices=["low", "normal", "elevated", "high"], allow_null=True)
 
 
 @extend_schema_serializer(component_name="Score")
 class ScoreOut(serializers.Serializer):
-    """How some scored forecasts came out; shares are null where there are none."""
+    """Accuracy of scored forecasts; shares are null without any."""
 
-    accuracy = _probability("Share of right directions.")
-    base_rate = _probability('What always saying "up" gets on the same forecasts.')
+    accuracy = _probability("Share of correct directions.")
+    base_rate = _probability('Baseline accuracy: always "up".')
     n = serializers.IntegerField(min_value=0)
-    coverage_95 = _probability("Share of outcomes inside the 95 % interval.")
+    coverage_95 = _probability("Share of prices inside the 95% interval.")
 
 
 @extend_schema_serializer(component_name="Record")
 class RecordOut(ScoreOut):
-    """How earlier forecasts of this kind and horizon came out, over all stocks and versions."""
+    """Accuracy of past forecasts of this kind and horizon, over all stocks and model versions."""
 
     kind = serializers.ChoiceField(choices=Forecast.Kind.values)
     verdict = serializers.ChoiceField(
         choices=AccuracySnapshot.Verdict.values,
-        help_text='Whether the direction is right more often than always saying "up", judged at declared looks.',
+        help_text='Whether direction forecasts beat always saying "up", tested at dates fixed in advance.',
     )
-    needed_n = serializers.IntegerField(min_value=0, help_text="Scored forecasts that the first verdict needs.")
-    symbol = ScoreOut(help_text="This stock alone, which is never enough to judge by.")
+    needed_n = serializers.IntegerField(min_value=0, help_text="Number of scored forecasts needed for a first verdict.")
+    symbol = ScoreOut(help_text="This stock only; too few forecasts for a verdict.")
 
 
 def _interval_field() -> serializers.ListField:
@@ -65,33 +65,33 @@ Intervals = type(
     "Intervals",
     (serializers.Serializer,),
     {
-        "__doc__": "Lower and upper price by level, each inside the next.",
+        "__doc__": "Prediction intervals: lower and upper price by level.",
         **{f"{n}%": _interval_field() for n in LEVELS},
     },
 )
 
 
 class SaidOut(serializers.Serializer):
-    """What a forecast says for good; an abstention has null numbers and says why in `reasons`."""
+    """Content of a forecast, which never changes; an abstention has null numbers and `reasons`."""
 
     id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Forecast.Status.values)
     reasons = serializers.ListField(child=serializers.CharField())
     symbol = serializers.CharField()
-    as_of = serializers.DateField(help_text="The last session known to the forecast.")
-    horizon = serializers.ChoiceField(choices=HORIZONS, help_text="Sessions ahead.")
-    target_date = serializers.DateField(help_text="The session that is forecast.")
+    as_of = serializers.DateField(help_text="Last trading day known to the forecast.")
+    horizon = serializers.ChoiceField(choices=HORIZONS, help_text="Horizon in trading days.")
+    target_date = serializers.DateField(help_text="Trading day that is forecast.")
     predicted_price = serializers.FloatField(allow_null=True)
     last_price = serializers.FloatField(allow_null=True)
     signal = serializers.ChoiceField(choices=Forecast.Signal.values, allow_null=True)
     signal_meaning = serializers.ChoiceField(
         choices=["rise", "lag", "risk"],
         allow_null=True,
-        help_text="What BUY or SELL stands for: a rise, lagging the other stocks, or a high risk of a big move.",
+        help_text="Meaning of the signal: a rise, underperforming the other stocks, or a high risk of a large move.",
     )
-    confidence = _probability()
-    probability_up = _probability()
-    base_rate_up = _probability("How often stocks like this rise anyway.")
+    confidence = _probability("Probability of the predicted direction.")
+    probability_up = _probability("Probability that the price is higher on `target_date`.")
+    base_rate_up = _probability("Base rate: how often these stocks rise.")
     confidence_interval = Intervals()
     risk = RiskOut()
     drivers = DriverOut(many=True)
@@ -103,26 +103,30 @@ class SaidOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="Forecast")
 class ForecastOut(SaidOut):
-    """One forecast as it is answered now; an abstention has null numbers and says why in `reasons`."""
+    """The current forecast of a stock; an abstention has null numbers and `reasons`."""
 
     record = RecordOut()
-    stale = serializers.BooleanField(help_text="The prices are old, or the stored answer could not be renewed.")
-    fresh_until = serializers.DateTimeField()
+    stale = serializers.BooleanField(
+        help_text="The prices are out of date, or the cached response could not be refreshed."
+    )
+    fresh_until = serializers.DateTimeField(
+        help_text="Time until which this response is served from the cache, whatever the age of its prices."
+    )
 
 
 @extend_schema_serializer(component_name="StoredForecast")
 class StoredForecastOut(SaidOut):
-    """One stored forecast: what was said, with what it was made from and how it is sealed. It never changes."""
+    """A stored forecast with its provenance and ledger hashes. It never changes."""
 
     recorded_at = serializers.DateTimeField()
     fit = serializers.ChoiceField(
-        choices=Forecast.Fit.values, help_text="Which of the version's fits spoke; of the past, the hold-out's."
+        choices=Forecast.Fit.values, help_text="Which fit produced it (hold-out for backtests)."
     )
-    model_sha256 = serializers.CharField(help_text="Covers every byte of the model's files.")
+    model_sha256 = serializers.CharField(help_text="Digest of the model's files.")
     toolchain = serializers.DictField(
-        child=serializers.CharField(), allow_null=True, help_text="Library versions it was computed with."
+        child=serializers.CharField(), allow_null=True, help_text="Library versions used."
     )
-    inputs_sha256 = serializers.CharField(allow_null=True, help_text="Of the numbers it was computed from.")
+    inputs_sha256 = serializers.CharField(allow_null=True, help_text="Digest of the inputs.")
     previous_hash = serializers.CharField()
     entry_hash = serializers.CharField()
 
@@ -141,71 +145,71 @@ class _ToolDifferenceOut(serializers.Serializer):
 
 @extend_schema_serializer(component_name="Replay")
 class ReplayOut(serializers.Serializer):
-    """A forecast computed again from its stored inputs and its model's files."""
+    """A forecast recomputed from its stored inputs and model files."""
 
     forecast_id = serializers.IntegerField()
-    identical = serializers.BooleanField(help_text="Every stored digit came out again.")
+    identical = serializers.BooleanField(help_text="Reproduced exactly.")
     differences = _DifferenceOut(many=True)
-    same_toolchain = serializers.BooleanField(help_text="It was computed with the versions that were recorded.")
+    same_toolchain = serializers.BooleanField(help_text="Recomputed with the recorded library versions.")
     toolchain_differences = _ToolDifferenceOut(many=True)
-    toolchain = serializers.DictField(child=serializers.CharField(), help_text="Versions this replay was done with.")
+    toolchain = serializers.DictField(child=serializers.CharField(), help_text="Library versions of this replay.")
     model_version = serializers.CharField()
     model_sha256 = serializers.CharField()
     fit = serializers.ChoiceField(choices=Forecast.Fit.values)
     inputs_sha256 = serializers.CharField()
-    seal_holds = serializers.BooleanField(help_text="What is stored is what was sealed.")
+    seal_holds = serializers.BooleanField(help_text="The stored record matches its seal.")
     replayed_at = serializers.DateTimeField()
 
 
 @extend_schema_serializer(component_name="ReplayWaiting")
 class ReplayWaitingOut(serializers.Serializer):
-    """A replay that a worker has not finished yet; ask again where `Location` says."""
+    """A replay in progress; poll the URL in `Location`."""
 
     forecast_id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=["waiting"])
 
 
 class HeadIn(serializers.Serializer):
-    """Which day's head is wanted."""
+    """Query of the ledger head."""
 
-    day = serializers.DateField(required=False, help_text="A UTC day; the state of this moment if left out.")
+    day = serializers.DateField(required=False, help_text="UTC day; default: the current head.")
 
 
 @extend_schema_serializer(component_name="DayHead")
 class DayHeadOut(serializers.Serializer):
-    """Where the chain ended when a day's head was taken; heads are chained like forecasts."""
+    """Daily head of the ledger; heads form a hash chain of their own."""
 
     day = serializers.DateField()
     count = serializers.IntegerField(min_value=1)
     last_forecast = serializers.IntegerField()
     head_hash = serializers.CharField()
-    outcomes = serializers.IntegerField(min_value=0, help_text="Outcomes that were known.")
+    outcomes = serializers.IntegerField(min_value=0, help_text="Number of outcomes.")
     last_outcome = serializers.IntegerField(min_value=0)
-    outcomes_hash = serializers.CharField(help_text="Over all of them, in their order.")
-    recorded_at = serializers.CharField(help_text="The instant in the form that is hashed.")
+    outcomes_hash = serializers.CharField(help_text="Hash of all outcomes in order.")
+    recorded_at = serializers.CharField(help_text="Time as it is hashed.")
     previous_hash = serializers.CharField()
     entry_hash = serializers.CharField()
 
 
 @extend_schema_serializer(component_name="Head")
 class HeadOut(serializers.Serializer):
-    """Where the chain of forecasts ends: keep it, and nobody can change or cut off what stands before."""
+    """Head of the hash chain. Save one and you can prove later that no earlier forecast was altered."""
 
-    count = serializers.IntegerField(min_value=0, help_text="Forecasts up to here.")
+    count = serializers.IntegerField(min_value=0, help_text="Number of forecasts.")
     last_forecast = serializers.IntegerField(allow_null=True)
-    head_hash = serializers.CharField(help_text="The newest one's hash; 64 zeros when there is none.")
-    day_head = DayHeadOut(allow_null=True, help_text="The head of the day asked for, else the newest day's.")
+    head_hash = serializers.CharField(help_text="Hash of the newest forecast; 64 zeros without any.")
+    day_head = DayHeadOut(allow_null=True, help_text="Head of the requested day, else of the latest day.")
 
 
 @extend_schema_serializer(component_name="Heads")
 class HeadsOut(serializers.Serializer):
-    """The heads of all days, newest first."""
+    """Daily heads, newest first."""
 
     heads = DayHeadOut(many=True)
 
 
 class EntriesIn(serializers.Serializer):
-    """Which part of the ledger is wanted."""
+    """Query of the ledger export."""
 
-    after = StrictInteger(default=0, min_value=0, max_value=2**63 - 1, help_text="Forecasts after this one.")
+    after = StrictInteger(default=0, min_value=0, max_value=2**63 - 1, help_text="Return entries after this key.")
     limit = StrictInteger(default=1_000, min_value=1, max_value=MOST_ENTRIES)

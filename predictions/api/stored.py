@@ -1,4 +1,4 @@
-"""`/forecasts/{id}` and its replay: a stored forecast, and the same computed again."""
+"""`/forecasts/{id}` and its replay."""
 
 from typing import Any
 
@@ -26,18 +26,18 @@ REPLAY_HEADERS = [
 
 
 class StoredForecast(ReadView):
-    """One forecast as it was said."""
+    """Read a stored forecast."""
 
     @extend_schema(
         operation_id="forecast",
         tags=["forecasts"],
-        summary="One stored forecast",
-        description="By its id. It never changes, and its ETag is the hash that seals it.",
+        summary="Get a stored forecast",
+        description="A stored forecast never changes. Its ETag is its ledger hash.",
         parameters=RESPONSE_HEADERS,
         responses={200: StoredForecastOut, 304: NOT_MODIFIED, **problem_responses(404, 429)},
     )
     def get(self, request: Request, forecast_id: int) -> Response:
-        """What was said, and how it is sealed."""
+        """Return the forecast with its provenance."""
         forecast = told_forecast(forecast_id)
         return Response(stored_body(forecast), headers={"ETag": f'"{forecast.entry_hash}"'})
 
@@ -49,38 +49,38 @@ class StoredForecast(ReadView):
 
 
 class ForecastReplay(ApiView):
-    """A stored forecast computed again."""
+    """Replay a stored forecast."""
 
     required_scope = "predict"
 
     @extend_schema(
         operation_id="replay",
         tags=["forecasts"],
-        summary="Compute a stored forecast again",
-        description="A worker computes it from the stored inputs and the registered files of its model. The answer "
-        "comes within five seconds, or else a `202` says where it will be.",
+        summary="Replay a stored forecast",
+        description="A worker recomputes the forecast from its stored inputs and model files. If this takes more than "
+        "five seconds, the response is `202` with the URL to poll in `Location`.",
         parameters=REPLAY_HEADERS,
         responses={200: ReplayOut, 202: ReplayWaitingOut, **problem_responses(404, 409, 429, 503)},
     )
     def get(self, request: Request, forecast_id: int) -> Response:
-        """Ask a worker, wait a little."""
+        """Start a replay and wait a few seconds for it."""
         return _told(request_replay(forecast_id))
 
 
 class ReplayAnswer(ApiView):
-    """A replay that was asked for before."""
+    """Read a replay."""
 
     required_scope = "read"
 
     @extend_schema(
         operation_id="replay_answer",
         tags=["forecasts"],
-        summary="A replay that was asked for",
+        summary="Get a replay",
         parameters=REPLAY_HEADERS,
         responses={200: ReplayOut, 202: ReplayWaitingOut, **problem_responses(404, 409, 429, 503)},
     )
     def get(self, request: Request, forecast_id: int, token: str) -> Response:
-        """How it stands; no waiting here."""
+        """Returns the status of a replay without waiting."""
         replay = replay_of(token)
         if replay.forecast_id != forecast_id:
             raise ReplayUnknown(token)

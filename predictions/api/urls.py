@@ -1,4 +1,4 @@
-"""Paths of the forecasts under `/api/v1/`."""
+"""URLs of forecasts under `/api/v1/`."""
 
 from django.urls import path
 

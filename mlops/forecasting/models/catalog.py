@@ -44,7 +44,7 @@ def member_class(name: str) -> type[Member]:
 def search_trees(samples: Samples, labels: FloatArray, settings: MemberSettings, *, gap: int) -> TreeSettings:
     """Return the best tree settings of a small grid for one horizon's labels, shape (n,); see xgboost_search."""
     module = import_module("mlops.forecasting.models.xgboost_search")
-    found: TreeSettings = module.search_trees(samples, labels, settings, gap=gap)
+    found: TreeSettings = module.grid_search_trees(samples, labels, settings, gap=gap)
     return found
 
 
@@ -79,5 +79,5 @@ def load_quantile_widths(folder: Path, used: NDArray[np.bool_]) -> QuantileWidth
 def processor_features() -> str:
     """Return the instruction set torch uses on this machine, such as AVX2; it can change the last bit."""
     module = import_module("mlops.forecasting.models.lstm_member")
-    features: str = module.processor_features()
+    features: str = module.torch_cpu_capability()
     return features

@@ -96,7 +96,7 @@ class LstmMember:
         return cls(network, centre, scale)
 
 
-def processor_features() -> str:
+def torch_cpu_capability() -> str:
     """Return the instruction set torch uses on this machine."""
     return torch.backends.cpu.get_cpu_capability()
 

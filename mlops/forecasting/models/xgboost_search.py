@@ -16,7 +16,7 @@ FOLDS = 3
 MOST_ROWS = 40_000
 
 
-def search_trees(samples: Samples, labels: FloatArray, settings: MemberSettings, *, gap: int) -> TreeSettings:
+def grid_search_trees(samples: Samples, labels: FloatArray, settings: MemberSettings, *, gap: int) -> TreeSettings:
     """Return the settings with the best mean log-loss on later dates.
 
     labels: shape (n,), NaN where not known; gap: sessions left out between training and testing dates, at least the

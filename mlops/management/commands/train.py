@@ -51,7 +51,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if training is None:
             raise CommandError("A worker is running this training. Follow its progress in the admin.")
-        if training.serves:
+        if training.in_production:
             announce_promotion()
         self.stdout.write(
             json.dumps(_json_fields(training, run.pk))
