@@ -50,7 +50,7 @@ def test_staff_promote_a_version_and_start_a_training(open_page: OpenPage, rival
 
 
 @pytest.mark.parametrize(
-    ("path", "title"), [("/api/docs", "Hindcast"), ("/api/redoc", "The newest forecast for one stock")]
+    ("path", "title"), [("/api/docs", "Hindcast"), ("/api/redoc", "Get the latest forecast of a stock")]
 )
 def test_the_documentation_loads_nothing_from_other_sites(
     open_page: OpenPage, site: str, path: str, title: str
