@@ -12,7 +12,7 @@ from predictions.errors import LedgerBroken
 from predictions.models import Forecast, ForecastInput, Outcome
 from predictions.models.ledger_mappings import OUTCOME_MAPPING
 from predictions.services.ledger import seal_outcomes
-from predictions.services.scoring import outcome_of
+from predictions.services.scoring import build_outcome
 from predictions.services.verification import verify_ledger
 from predictions.tests.factories import NOW, ORIGIN
 
@@ -36,7 +36,7 @@ def stored_input(instrument: Instrument, numbers: bytes) -> ForecastInput:
 def scored(forecast: Forecast, *, revision: int = 0) -> Outcome:
     """The stored outcome of a forecast whose price came true to the cent."""
     assert forecast.predicted_price is not None
-    outcome = outcome_of(forecast, forecast.predicted_price, revision=revision, now=NOW)
+    outcome = build_outcome(forecast, forecast.predicted_price, revision=revision, now=NOW)
     seal_outcomes([outcome])
     outcome.save(force_insert=True)
     return outcome

@@ -51,12 +51,12 @@ def test_an_abstention_shows_its_reason(apple: Instrument) -> None:
 
 
 def test_json_prints_the_bodies_of_the_api(apple: Instrument) -> None:
-    said = forecast(apple)
+    error = forecast(apple)
     (body,) = json.loads(printed("AAPL", json=True))
-    assert (body["id"], body["predicted_price"], body["stale"]) == (said.pk, 102.0, True)
+    assert (body["id"], body["predicted_price"], body["stale"]) == (error.pk, 102.0, True)
 
 
-def test_an_unknown_symbol_is_told_with_what_was_perhaps_meant(apple: Instrument) -> None:
+def test_an_unknown_symbol_is_reported_with_suggestions(apple: Instrument) -> None:
     with pytest.raises(CommandError) as error:
         printed("AAPLE")
     assert str(error.value) == "Unknown symbol: AAPLE; did you mean AAPL?"
@@ -68,7 +68,7 @@ def test_text_that_is_no_symbol_is_refused(apple: Instrument) -> None:
         printed("A'--")
 
 
-def test_without_a_model_the_next_step_is_told() -> None:
+def test_without_a_model_the_next_step_is_printed() -> None:
     stock()
     with pytest.raises(CommandError) as error:
         printed("AAPL")

@@ -207,10 +207,10 @@ def test_altered_inputs_are_named(change: str, complaint: str) -> None:
     apple = stock()
     inputs = [stored_input(apple, numbers) for numbers in (NUMBERS, b"two more floats.")]
     forecast(apple, inputs=inputs[0])
-    said = forecast(apple, inputs=inputs[1], horizon_sessions=10)
+    stored_rows = forecast(apple, inputs=inputs[1], horizon_sessions=10)
     assert verify_ledger().inputs == 2
     alter(f"UPDATE predictions_forecastinput SET {change} WHERE id = {inputs[1].pk}")
-    assert (fault().forecast_id, fault().reason) == (said.pk, complaint)
+    assert (fault().forecast_id, fault().reason) == (stored_rows.pk, complaint)
     alter("UPDATE predictions_forecastinput SET instrument_id = (SELECT min(id) FROM marketdata_instrument)")
 
 
@@ -331,10 +331,10 @@ def test_the_command_counts_what_it_verified_or_names_the_first_fault(rows: list
 
 
 def test_the_scheduled_task_stores_its_result_and_fails_for_a_fault(rows: list[Forecast]) -> None:
-    tasks.verify_ledger()
+    tasks.verify_ledger_task()
     alter(f"UPDATE predictions_forecast SET signal = 'BUY' WHERE id = {rows[0].pk}")
     with pytest.raises(LedgerBroken, match="columns differ from its payload: signal"):
-        tasks.verify_ledger()
+        tasks.verify_ledger_task()
     assert [bool(check.fault) for check in LedgerCheck.objects.all()] == [True, False]
 
 
