@@ -32,6 +32,8 @@ CLOCK_READS = {
     "monotonic",
     "perf_counter",
 }
+# Gives other tasks of the event loop a turn.
+YIELD = "asyncio.sleep(0)"
 MAY_READ_THE_CLOCK = {"config/tests/waiting.py"}
 
 
@@ -42,14 +44,12 @@ def words_of(identifier: str) -> list[str]:
 
 
 def identifiers_of(tree: ast.Module) -> Iterator[str]:
-    """Every identifier that a module defines or uses."""
+    """Every identifier that a module defines or uses; keyword arguments are named by the called function."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
-                yield name
-            case ast.keyword(arg=str(name)):
                 yield name
             case ast.alias(name=name, asname=renamed):
                 yield from name.split(".")
@@ -114,7 +114,7 @@ def test_tests_wait_for_events_and_not_for_the_clock() -> None:
         for name, tree in named_trees()
         if "/tests/" in name and name not in MAY_READ_THE_CLOCK
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in CLOCK_READS
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in CLOCK_READS and ast.unparse(node) != YIELD
     ]
     assert timed == []
 
