@@ -19,7 +19,7 @@ from config.edge.protocol import CachedForecastHandler
 from config.edge.render import Response, ResponseRenderer
 from config.edge.wsgi_bridge import WsgiBridge, environ_of
 from config.http.errors import ServerBusy
-from predictions.readpath.bodies import tag_of
+from predictions.readpath.rendering import entity_tag
 from store.client import redis_client
 
 QUERY = b"symbol=AAPL&horizon=5"
@@ -55,7 +55,7 @@ class RenewingDjango:
 
 def store_forecast(until: float) -> None:
     fields = {"made": 1.0, "until": until, "fresh": "fresh", "stale": "stale", "status": "issued", "was_stale": 0}
-    fields["tag"] = tag_of(b"fresh")
+    fields["tag"] = entity_tag(b"fresh")
     redis_client().hset("fc:v9:AAPL:5", mapping=fields)
 
 

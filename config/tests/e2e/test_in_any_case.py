@@ -11,7 +11,7 @@ from accounts.models import User
 from config.tests.e2e.conftest import PHONE, OpenPage
 from config.tests.e2e.test_stock_pages import announce, fits_the_window
 from predictions.models import Forecast
-from predictions.tests.scene import ORIGIN, Scene, came_true, said
+from predictions.tests.scene import ORIGIN, Scene, issued_forecast, record_outcome
 
 # A window of 1280 at 400 %.
 NARROW: ViewportSize = {"width": 320, "height": 640}
@@ -94,7 +94,7 @@ def test_what_is_unfolded_stays_so_when_a_forecast_arrives(open_page: OpenPage, 
     page = open_page("/stocks/NVDA?horizon=20")
     why = page.locator("details.call__why")
     why.locator("summary").click()
-    newer = said(shown.instruments["NVDA"], shown.version, 20, origin=ORIGIN + timedelta(days=1))
+    newer = issued_forecast(shown.instruments["NVDA"], shown.version, 20, origin=ORIGIN + timedelta(days=1))
     announce(page, newer)
     expect(page.locator(f'#answers[data-shown="{newer.pk}"]')).to_be_attached()
     assert why.evaluate("fold => fold.open") is True
@@ -103,7 +103,7 @@ def test_what_is_unfolded_stays_so_when_a_forecast_arrives(open_page: OpenPage, 
 def test_the_chart_names_a_hindcast_as_one(open_page: OpenPage, shown: Scene) -> None:
     origin = ORIGIN - timedelta(days=7)
     past = {"origin": origin, "target": ORIGIN, "kind": Forecast.Kind.HINDCAST}
-    came_true(said(shown.instruments["AAPL"], shown.version, 5, **past), right=True)
+    record_outcome(issued_forecast(shown.instruments["AAPL"], shown.version, 5, **past), right=True)
     page = open_page("/stocks/AAPL")
     expect(page.locator("[data-chart-readout]")).to_contain_text("hindcast as of Thu 14 Sep 2023: $102.00")
 

@@ -13,7 +13,7 @@ from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
 from predictions.services.publishing import store_forecasts
 from predictions.services.rows import PublicationContext
-from predictions.tests.sayings import said
+from predictions.tests.model_forecasts import model_forecast
 from predictions.tests.scene import NOW, ORIGIN, Scene, trained
 
 STATES = """() => {
@@ -28,7 +28,7 @@ def publish(shown: Scene, price: int, *, successor: str) -> None:
     version = trained(successor)
     refresh_champion_key()
     widths = {80: 5, 95: 9, 99: 14}
-    spoken = said(
+    spoken = model_forecast(
         predicted_price=float(price), intervals={level: (price - w, price + w) for level, w in widths.items()}
     )
     report = store_forecasts(

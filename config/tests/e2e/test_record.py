@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from config.tests.e2e.conftest import PHONE, OpenPage, Scheme
 from predictions.services.accuracy import update_accuracy
-from predictions.tests.scene import NOW, TARGETS, Scene, came_true
+from predictions.tests.scene import NOW, TARGETS, Scene, record_outcome
 
 PATHS = ("/record", "/record?kind=hindcast", "/models", "/models/v1")
 
@@ -14,7 +14,7 @@ PATHS = ("/record", "/record?kind=hindcast", "/models", "/models/v1")
 @pytest.fixture
 def scored(shown: Scene) -> Scene:
     for symbol, right in (("AAPL", True), ("BRK.B", True), ("NVDA", False)):
-        came_true(shown.forecasts[symbol, 5], right=right)
+        record_outcome(shown.forecasts[symbol, 5], right=right)
     update_accuracy(now=NOW, through=TARGETS[5])
     return shown
 

@@ -7,7 +7,7 @@ from playwright.sync_api import FloatRect, Locator, Page, ViewportSize, expect
 
 from config.tests.e2e.conftest import DESKTOP, PHONE, SMALL_PHONE, OpenPage, Scheme
 from predictions.models import Forecast
-from predictions.tests.scene import Scene, said
+from predictions.tests.scene import Scene, issued_forecast
 
 WINDOWS = pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -140,7 +140,7 @@ def test_a_publication_changes_the_open_page_in_place(open_page: OpenPage, shown
     pages = [open_page(path, motion="no-preference") for path in ("/", "/stocks/NVDA")]
     for page in pages:
         page.evaluate("window.stillTheSame = true")
-    newer = said(
+    newer = issued_forecast(
         shown.instruments["NVDA"], shown.version, 5, origin=shown.forecasts["NVDA", 5].origin.replace(day=22),
         signal_reason="Published a moment ago.",
     )  # fmt: skip
