@@ -134,7 +134,7 @@ def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None
     assert "BUY The chance of a rise is 4 points above usual." in text
     assert "More likely to rise than usual." in text
     assert "Not enough evidence yet: 0 of the roughly 300 scored live forecasts needed." in text
-    assert "Direction correct 54.8% baseline: always “up” 54.6%" in text
+    assert "Direction correct 54.8% baseline: always “up”: 54.6%" in text
     assert "Chance of moving more than 5% (up or down) 21%" in text
     # 0.02 and -0.01 in log odds at P = .58: times .58 * .42 = .2436, so 0.49 and 0.24 points.
     assert "Fell over the last week: raises the probability +0.5" in text
