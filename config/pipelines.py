@@ -1,4 +1,4 @@
-"""The flow of the whole system, in order: prices come in, forecasts are scored and made, people are told."""
+"""The daily pipeline in order: ingest prices, score and publish forecasts, send alerts."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -51,9 +51,9 @@ class SessionNotClosed(SessionUnknown):
 
 
 def after_close(*, on: date | None, now: datetime, on_step: StepCallback = lambda step: None) -> PipelineReport:
-    """Bring everything up to session `on`, by default the last one that closed; each step may run again at no cost.
+    """Bring everything up to session `on`, by default the last one that closed; each step is idempotent.
 
-    `tell` hears of each step that is done. Raises SessionUnknown, before any step, for a day with no closed session.
+    Calls `on_step` after each step. Raises SessionUnknown, before any step, for a day with no closed session.
     """
     session = closed_session(on, now)
     steps = [_timed("ingest", partial(_ingest, session, now), on_step)]
@@ -64,7 +64,7 @@ def after_close(*, on: date | None, now: datetime, on_step: StepCallback = lambd
         steps.append(_timed("publish", partial(_publish, origin, now), on_step))
         steps.append(_timed("head", partial(_record_head, now), on_step))
     finally:
-        # Who waits for a price is told of it, also on a day without forecasts.
+        # Price alerts do not depend on forecasts.
         steps.append(_timed("alerts", partial(_alert, origin, now), on_step))
     return PipelineReport(session, tuple(steps))
 

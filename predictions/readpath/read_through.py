@@ -1,4 +1,4 @@
-"""Which answer a caller gets: the kept one while it is fresh, else the stored one, else the kept one marked stale."""
+"""Read a forecast: the cached copy while it is fresh, else the database, else the cached copy marked stale."""
 
 import time
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ WAIT_STEPS = 20
 
 @dataclass(frozen=True, slots=True)
 class ForecastResponse:
-    """The bytes that go out, how long ago they were made, and what the log line says about them."""
+    """Response body, its age, and the fields of the log line."""
 
     body: bytes
     symbol: str
@@ -39,10 +39,10 @@ class ForecastResponse:
 
 
 def read_forecast(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
-    """The best answer there is to a counted call.
+    """Return the best available response to a counted call.
 
     Raises NoChampion, SymbolMalformed, SymbolUnknown, ForecastUnavailable, or the database's OperationalError when
-    neither store has anything to say.
+    neither Redis nor the database has a forecast.
     """
     if looked_up.cached is not None and looked_up.cached.is_fresh(now):
         CACHE_READS.labels("hit").inc()
@@ -51,25 +51,25 @@ def read_forecast(looked_up: LookupResult, symbol: str, horizon: int, *, now: da
         CACHE_READS.labels("unavailable").inc()
         return _from_database(symbol, horizon, keep=False, now=now)
     if cache.acquire_refresh_lock(symbol, horizon):
-        return _claimed(looked_up, symbol, horizon, now=now)
+        return _refresh_with_lock(looked_up, symbol, horizon, now=now)
     if looked_up.cached is not None:
         CACHE_READS.labels("stale").inc()
         return _from_cache(looked_up.cached, symbol, stale=True, now=now)
-    return _awaited(looked_up, symbol, horizon, now=now)
+    return _wait_for_refresh(looked_up, symbol, horizon, now=now)
 
 
-def _claimed(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
-    """Renew the answer, unless whoever held the claim before has done so since the caller looked."""
+def _refresh_with_lock(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
+    """Refresh the copy, unless the previous lock holder did so after this lookup."""
     cached = cache.get(symbol, horizon)
     if cached is None or not cached.is_fresh(now):
-        return _renewed(looked_up, symbol, horizon, now=now)
+        return _refresh(looked_up, symbol, horizon, now=now)
     cache.release_refresh_lock(symbol, horizon)
     CACHE_READS.labels("hit").inc()
     return _from_cache(cached, symbol, stale=cached.was_stale, now=now)
 
 
-def _renewed(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
-    """Read the answer from the database for everybody who waits; the kept one, marked stale, when it is away."""
+def _refresh(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
+    """Read the forecast from the database and cache it; on a database outage serve the cached copy as stale."""
     cached = looked_up.cached
     CACHE_READS.labels("miss" if cached is None else "stale").inc()
     try:
@@ -86,8 +86,8 @@ def _renewed(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetim
         cache.release_refresh_lock(symbol, horizon)
 
 
-def _awaited(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
-    """Wait up to a second for whoever is reading the same answer; who still finds none reads it as well."""
+def _wait_for_refresh(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
+    """Wait up to a second for the request that holds the refresh lock, then read the database."""
     for _ in range(WAIT_STEPS):
         time.sleep(WAIT_STEP_S)
         cached = cache.get(symbol, horizon)
@@ -95,8 +95,8 @@ def _awaited(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetim
             CACHE_READS.labels("hit").inc()
             return _from_cache(cached, symbol, stale=cached.was_stale, now=now)
         if cache.acquire_refresh_lock(symbol, horizon):
-            return _claimed(looked_up, symbol, horizon, now=now)
-    return _renewed(looked_up, symbol, horizon, now=now)
+            return _refresh_with_lock(looked_up, symbol, horizon, now=now)
+    return _refresh(looked_up, symbol, horizon, now=now)
 
 
 def _from_cache(cached: CachedForecast, symbol: str, *, stale: bool, now: datetime) -> ForecastResponse:
@@ -105,7 +105,7 @@ def _from_cache(cached: CachedForecast, symbol: str, *, stale: bool, now: dateti
 
 
 def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> ForecastResponse:
-    """Read the newest forecast, and keep it for the next callers."""
+    """Read the newest forecast and cache it."""
     champion()
     instrument = instrument_by_symbol(symbol)
     remember_alias(symbol, instrument.symbol, now_s=time.monotonic())
