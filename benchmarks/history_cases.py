@@ -17,11 +17,11 @@ from benchmarks.history_rows import A_SESSION, LAST, NOW, Ledger, build
 from predictions.conf import HORIZONS
 from predictions.models.accuracy_snapshot import WINDOWS
 from predictions.selectors.forecasts import latest_forecasts
-from predictions.selectors.history import Wanted, history_of
-from predictions.selectors.metrics import Asked, metrics_of
-from predictions.selectors.pages import stock
-from predictions.selectors.record import records_of
-from predictions.selectors.record_page import KINDS, record_page
+from predictions.selectors.history import HistoryQuery, history_of
+from predictions.selectors.metrics import MetricsQuery, metrics_of
+from predictions.selectors.record_pages import KINDS, record_page
+from predictions.selectors.stock_pages import stock_page
+from predictions.selectors.track_record import track_records
 from predictions.services.accuracy import rebuild_accuracy
 
 CALLS = 300
@@ -53,7 +53,7 @@ def run(*, rows: int) -> None:
     on = machine()
     with own_database():
         figures = _measured(rows)
-    _tell(figures, on)
+    _report(figures, on)
 
 
 def _measured(rows: int) -> dict[str, float]:
@@ -69,15 +69,15 @@ def _measured(rows: int) -> dict[str, float]:
         "rollup_s": time.perf_counter() - built,
     }
     chance = random.Random(7)
-    scopes = [("live", 5, stock.pk) for stock in ledger.stocks]
+    scopes = [("live", 5, stock_page.pk) for stock_page in ledger.stocks]
     cases: dict[str, Callable[[], object]] = {
         "history": lambda: _a_history(ledger, chance),
         "deep": lambda: _a_history(ledger, chance, deep=True),
         "metrics": lambda: _some_metrics(ledger, chance),
-        "record": lambda: records_of(scopes),
+        "record": lambda: track_records(scopes),
         "latest": lambda: latest_forecasts(chance.choice(HORIZONS)),
         "record_page": lambda: record_page(kind=chance.choice((None, *KINDS)), horizon=chance.choice(HORIZONS)),
-        "stock_page": lambda: stock(chance.choice(ledger.stocks), horizon=chance.choice(HORIZONS), now=NOW),
+        "stock_page": lambda: stock_page(chance.choice(ledger.stocks), horizon=chance.choice(HORIZONS), now=NOW),
     }
     for name, case in cases.items():
         taken = sorted(_database_ms(case) for _ in range(CALLS))
@@ -96,12 +96,14 @@ def _a_history(ledger: Ledger, chance: random.Random, *, deep: bool = False) -> 
     if deep:
         days = 3650
         after = (LAST - timedelta(days=chance.randrange(min(days, ledger.sessions))), 5, "live", 1)
-    history_of(one, Wanted(days, kinds, horizon, limit=100, after=after))
+    history_of(one, HistoryQuery(days, kinds, horizon, limit=100, after=after))
 
 
 def _some_metrics(ledger: Ledger, chance: random.Random) -> None:
     version = chance.choice((None, None, None, chance.choice(ledger.versions).version))
-    metrics_of(Asked(chance.choice((None, *BOTH)), chance.choice((None, *HORIZONS)), chance.choice(WINDOWS), version))
+    metrics_of(
+        MetricsQuery(chance.choice((None, *BOTH)), chance.choice((None, *HORIZONS)), chance.choice(WINDOWS), version)
+    )
 
 
 def _database_ms(work: Callable[[], object]) -> float:
@@ -126,7 +128,7 @@ def _waiting() -> Iterator[list[float]]:
         yield waited
 
 
-def _tell(figures: dict[str, float], on: str) -> None:
+def _report(figures: dict[str, float], on: str) -> None:
     table = Table(title="The record at this many forecasts")
     table.add_column("what")
     table.add_column("measured", justify="right")

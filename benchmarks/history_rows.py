@@ -10,7 +10,7 @@ from django.db import connection
 from marketdata.calendars import sessions_between
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
-from predictions.models import Scorekeeping
+from predictions.models import ScoringProgress
 
 STOCKS = 500
 HORIZONS = (1, 5, 10, 20)
@@ -102,7 +102,7 @@ def build(rows: int) -> Ledger:
             with _bare(table):
                 cursor.execute(statement, values)
             cursor.execute(f"VACUUM ANALYZE {table}")
-    Scorekeeping.objects.create(forecasts_seen=days * A_SESSION, bars_seen_at=NOW)
+    ScoringProgress.objects.create(forecasts_seen=days * A_SESSION, bars_seen_at=NOW)
     return Ledger(stocks, versions, days)
 
 

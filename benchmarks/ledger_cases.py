@@ -24,7 +24,7 @@ from mlops.models import ModelVersion
 from predictions.errors import LedgerBroken
 from predictions.models import Forecast, ForecastInput, Outcome, Toolchain
 from predictions.services import ledger
-from predictions.services.scoring import outcome_of
+from predictions.services.scoring import build_outcome
 from predictions.services.verification import verify_ledger
 
 DATABASE = "hindcast_bench_ledger"
@@ -146,7 +146,7 @@ def _forecasts(origin: date, version: ModelVersion, toolchain: Toolchain, record
 
 def _outcome(forecast: Forecast) -> Outcome:
     forecast.probability_up = Decimal(forecast.probability_up or 0)
-    return outcome_of(forecast, Decimal(forecast.last_price or 0), revision=0, now=forecast.recorded_at)
+    return build_outcome(forecast, Decimal(forecast.last_price or 0), revision=0, now=forecast.recorded_at)
 
 
 def _block(instrument: Instrument, chance: np.random.Generator) -> ForecastInput:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from config.devserver.server_process import HOST
-from predictions.conf import HORIZONS, MOST_AT_ONCE
+from predictions.conf import HORIZONS, MAX_IMMEDIATE_SYMBOLS
 
 JOB_SYMBOLS = 120
 JOB = "batch job"
@@ -60,7 +60,7 @@ def request_mix(symbols: Sequence[str], forecast_id: int, headers: Mapping[str, 
         Call("sentiment", 2, "web", get("/api/v1/sentiment/{symbol}")),
         Call("forecast", 3, "web", get(f"/api/v1/forecasts/{forecast_id}")),
         Call("ledger heads", 2, "web", get("/api/v1/ledger/heads")),
-        Call(f"batch of {MOST_AT_ONCE}", 2, "web", batch(MOST_AT_ONCE)),
+        Call(f"batch of {MAX_IMMEDIATE_SYMBOLS}", 2, "web", batch(MAX_IMMEDIATE_SYMBOLS)),
         Call(JOB, 0.2, "web", batch(JOB_SYMBOLS), status=202),
         Call("page of stocks", 2, "web", page("/")),
         Call("page of a stock", 3, "web", page("/stocks/{symbol}")),

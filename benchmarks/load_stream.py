@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.api_servers import HOST, Server
-from marketdata.live import NAME, TOPIC_PREFIX, publish_messages
+from marketdata.live import TOPIC_PREFIX, PriceChannel, publish_messages
 from marketdata.models import Instrument
 
 SOCKETS = 10
@@ -51,7 +51,7 @@ class Stream:
 
     async def _follow(self, socket: ClientConnection) -> None:
         symbols = [stock.symbol for stock in self.stocks]
-        await socket.send(json.dumps({"action": "subscribe", "channel": NAME, "symbols": symbols}))
+        await socket.send(json.dumps({"action": "subscribe", "channel": PriceChannel.NAME, "symbols": symbols}))
         for _ in symbols:
             await socket.recv()
 
@@ -65,7 +65,13 @@ class Stream:
             return
 
     def _publish(self, stock: Instrument) -> None:
-        message = {"type": "change", "channel": NAME, "symbol": stock.symbol, "stale": False, "price": 100.0}
+        message = {
+            "type": "change",
+            "channel": PriceChannel.NAME,
+            "symbol": stock.symbol,
+            "stale": False,
+            "price": 100.0,
+        }
         publish_messages(
             [(f"{TOPIC_PREFIX}{stock.pk}", {**message, "as_of": "2023-09-21", "sent_at": time.monotonic()})]
         )

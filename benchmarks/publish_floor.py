@@ -26,9 +26,9 @@ from mlops.services.serving import bundle_of
 from predictions.conf import DISCLAIMER
 from predictions.ledger_payload import GENESIS, chain_hash, instant_text
 from predictions.models import Forecast, Toolchain
-from predictions.readpath.bodies import ReadyAnswer, encoded
-from predictions.readpath.cache import write
-from predictions.selectors.record import records_of
+from predictions.readpath.cache import write_entries
+from predictions.readpath.rendering import RenderedForecast, encode_json
+from predictions.selectors.track_record import track_records
 from store.client import redis_client
 
 LEVELS = (80, 95, 99)
@@ -51,22 +51,22 @@ def published_least(*, now):
     panel = load_panel(instruments=instruments.values())
     origin = panel.sessions[-1].item()
     day, recorded_at = origin.isoformat(), instant_text(now)
-    told = forecast_panel(bundle_of(version, "serving"), panel, origin=origin)
-    told = [one for one in told if one.status == "issued"]
+    group = forecast_panel(bundle_of(version, "serving"), panel, origin=origin)
+    group = [one for one in group if one.status == "issued"]
     toolchain = Toolchain.objects.latest("pk")
     targets = {horizon: session_after("XNYS", origin, horizon).isoformat() for horizon in HORIZONS}
-    records = records_of([("live", one.horizon_sessions, instruments[one.symbol].pk) for one in told])
+    records = track_records([("live", one.horizon_sessions, instruments[one.symbol].pk) for one in group])
     bodies = []
     until = now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
     with ThreadPoolExecutor(THREADS) as pool, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK)
-        spoken = told[:: len(HORIZONS)]
+        spoken = group[:: len(HORIZONS)]
         inputs = stored_inputs(cursor, pool, spoken, instruments, origin, version.feature_set)
         cursor.execute(HEAD)
         previous = (cursor.fetchone() or (GENESIS,))[0]
-        keys = keys_of(cursor, "predictions_forecast", len(told))
+        keys = keys_of(cursor, "predictions_forecast", len(group))
         with cursor.copy(COPY) as copy:
-            for one, key in zip(told, keys, strict=True):
+            for one, key in zip(group, keys, strict=True):
                 instrument = instruments[one.symbol]
                 inputs_id, inputs_sha256 = inputs[one.symbol]
                 fields = texts_of(one, instrument)
@@ -99,17 +99,17 @@ def published_least(*, now):
                 bodies.append((instrument.pk, body_of(fields, drivers, version.version, record, one.horizon_sessions)))
         # Made while the transaction commits.
         answers = pool.submit(answers_of, bodies, until)
-    tell(answers.result(), version.version, now, until)
+    announce(answers.result(), version.version, now, until)
 
 
-def stored_inputs(cursor, pool, told, instruments, origin, feature_set):
+def stored_inputs(cursor, pool, group, instruments, origin, feature_set):
     found = {}
-    keys = keys_of(cursor, "predictions_forecastinput", len(told))
-    raws = [np.ascontiguousarray(one.inputs).tobytes() for one in told]
+    keys = keys_of(cursor, "predictions_forecastinput", len(group))
+    raws = [np.ascontiguousarray(one.inputs).tobytes() for one in group]
     packed = pool.map(zlib.compress, raws)
     with cursor.copy(COPY_INPUTS) as copy:
         copy.set_types(("int8", "int8", "date", "varchar", "varchar", "int4", "int4", "bytea"))
-        for one, key, raw, block in zip(told, keys, raws, packed, strict=True):
+        for one, key, raw, block in zip(group, keys, raws, packed, strict=True):
             sha256 = hashlib.sha256(raw).hexdigest()
             copy.write_row([key, instruments[one.symbol].pk, origin, feature_set, sha256, *one.inputs.shape, block])
             found[one.symbol] = key, sha256
@@ -166,22 +166,22 @@ def body_of(texts, drivers, version, record, horizon):
 def answers_of(bodies, until):
     for _, body in bodies:
         body["fresh_until"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return [(instrument_id, ReadyAnswer(body, encoded(body))) for instrument_id, body in bodies]
+    return [(instrument_id, RenderedForecast(body, encode_json(body))) for instrument_id, body in bodies]
 
 
-def tell(answers, version, now, until):
+def announce(answers, version, now, until):
     redis_client().set("champion", version)
     by_instrument, entries = {}, []
-    for instrument_id, told in answers:
-        body = told.body
+    for instrument_id, one in answers:
+        body = one.payload
         key = f"fc:{version}:{body['symbol']}:{body['horizon']}"
-        entries.append((key, (told.text, told.stale_text, body["status"].encode())))
-        by_instrument.setdefault(instrument_id, []).append(told)
-    write(entries, now=now, fresh_until=until, stale=False)
+        entries.append((key, (one.json, one.stale_json, body["status"].encode())))
+        by_instrument.setdefault(instrument_id, []).append(one)
+    write_entries(entries, now=now, fresh_until=until, stale=False)
     publish_encoded([
         (f"forecasts.instrument.{key}",
-         encoded({"type": "change", "channel": "forecasts", "symbol": told[0].body["symbol"],
-                  "as_of": told[0].body["as_of"], "stale": False})[:-1]
-         + b',"forecasts":[' + b",".join([one.text for one in told]) + b"]}")
-        for key, told in by_instrument.items()
+         encode_json({"type": "change", "channel": "forecasts", "symbol": group[0].payload["symbol"],
+                  "as_of": group[0].payload["as_of"], "stale": False})[:-1]
+         + b',"forecasts":[' + b",".join([one.json for one in group]) + b"]}")
+        for key, group in by_instrument.items()
     ])  # fmt: skip

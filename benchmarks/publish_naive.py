@@ -10,7 +10,7 @@ from mlops.models import ModelVersion
 from mlops.services.serving import bundle_of
 from predictions.live.forecasts import push_forecasts
 from predictions.models import Forecast, ForecastInput, Toolchain
-from predictions.readpath.cache import keep
+from predictions.readpath.cache import cache_forecasts
 from predictions.services import ledger
 from predictions.services.input_blocks import packed
 from predictions.services.rows import PublicationContext, forecast_rows
@@ -35,8 +35,8 @@ def published_one_by_one(instruments, *, now):
                 ids = ledger.reserve_ids("predictions_forecast", 1)
                 for chained in ledger.chain_forecasts([row], ids=ids, after=ledger.newest_hash()):
                     chained.save(force_insert=True)
-            answers = keep([row], stale=False, now=now)
-            push_forecasts([{"instrument_id": instrument.pk, "answer": answer} for answer in answers])
+            answers = cache_forecasts([row], stale=False, now=now)
+            push_forecasts([{"instrument_id": instrument.pk, "rendered": rendered} for rendered in answers])
 
 
 def stored_input(forecast, instrument, context):

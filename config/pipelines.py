@@ -1,4 +1,4 @@
-"""The flow of the whole system, in order: prices come in, forecasts are scored and made, people are told."""
+"""The daily pipeline in order: ingest prices, score and publish forecasts, send alerts."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ class StepReport:
     counts: Counts
 
 
-Tell = Callable[[StepReport], None]
+StepCallback = Callable[[StepReport], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +50,22 @@ class SessionNotClosed(SessionUnknown):
         self.latest = latest
 
 
-def after_close(*, on: date | None, now: datetime, tell: Tell = lambda step: None) -> PipelineReport:
-    """Bring everything up to session `on`, by default the last one that closed; each step may run again at no cost.
+def after_close(*, on: date | None, now: datetime, on_step: StepCallback = lambda step: None) -> PipelineReport:
+    """Bring everything up to session `on`, by default the last one that closed; each step is idempotent.
 
-    `tell` hears of each step that is done. Raises SessionUnknown, before any step, for a day with no closed session.
+    Calls `on_step` after each step. Raises SessionUnknown, before any step, for a day with no closed session.
     """
     session = closed_session(on, now)
-    steps = [_timed("ingest", partial(_ingest, session, now), tell)]
+    steps = [_timed("ingest", partial(_ingest, session, now), on_step)]
     origin = session if on else newest_session() or session
-    steps.append(_timed("score", partial(_score, origin, now), tell))
-    steps.append(_timed("record", partial(_record, origin, now), tell))
+    steps.append(_timed("score", partial(_score, origin, now), on_step))
+    steps.append(_timed("record", partial(_record, origin, now), on_step))
     try:
-        steps.append(_timed("publish", partial(_publish, origin, now), tell))
-        steps.append(_timed("head", partial(_record_head, now), tell))
+        steps.append(_timed("publish", partial(_publish, origin, now), on_step))
+        steps.append(_timed("head", partial(_record_head, now), on_step))
     finally:
-        # Who waits for a price is told of it, also on a day without forecasts.
-        steps.append(_timed("alerts", partial(_alert, origin, now), tell))
+        # Price alerts do not depend on forecasts.
+        steps.append(_timed("alerts", partial(_alert, origin, now), on_step))
     return PipelineReport(session, tuple(steps))
 
 
@@ -84,11 +84,11 @@ def closed_session(on: date | None, now: datetime) -> date:
     return on
 
 
-def _timed(name: str, step: Callable[[], Counts], tell: Tell) -> StepReport:
+def _timed(name: str, step: Callable[[], Counts], on_step: StepCallback) -> StepReport:
     started = time.perf_counter()
     counts = step()
     report = StepReport(name, time.perf_counter() - started, counts)
-    tell(report)
+    on_step(report)
     return report
 
 

@@ -14,8 +14,8 @@ log = structlog.get_logger(__name__)
 @shared_task(name="config.after_close")
 def run_after_close(on: str | None = None) -> None:
     """Run the pipeline for an ISO date, by default for the last session that closed; may run twice."""
-    after_close(on=date.fromisoformat(on) if on else None, now=clock.now(), tell=_write_line)
+    after_close(on=date.fromisoformat(on) if on else None, now=clock.now(), on_step=_log_step)
 
 
-def _write_line(step: StepReport) -> None:
+def _log_step(step: StepReport) -> None:
     log.info("pipeline_step", pipeline="after_close", step=step.name, seconds=round(step.seconds, 3), **step.counts)

@@ -18,7 +18,6 @@ from store.user_messages import TOPIC_CHANGED, send_to_user
 
 log = structlog.get_logger(__name__)
 
-NAME = "prices"
 TOPIC_PREFIX = "prices.instrument."
 
 RETAINED_MESSAGES = 100
@@ -67,31 +66,33 @@ class Topics:
     errors: tuple[Exception, ...]
 
 
-def may_read(user: object) -> bool:
-    """Return True: prices are public."""
-    return True
+class PriceChannel:
+    """One topic per instrument; its state is the latest price."""
 
+    NAME = "prices"
 
-def topics_for(symbols: Sequence[str], *, user: object) -> Topics:
-    """Resolve symbols in any spelling to topics, with an error for each unknown one."""
-    return instrument_topics(symbols, TOPIC_PREFIX)
+    def may_read(self, user: object) -> bool:
+        """Return True: prices are public."""
+        return True
 
+    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics:
+        """Resolve symbols in any spelling to topics, with an error for each unknown one."""
+        return instrument_topics(symbols, TOPIC_PREFIX)
 
-def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
-    """Map topic names to the latest price of their instruments; null where none exists."""
-    prices = latest_prices_by_pk([topic.instrument_pk for topic in topics], now=now)
-    no_price = {"price": None, "as_of": None, "stale": True}
-    return {
-        topic.name: dict(prices[topic.instrument_pk].payload)
-        if topic.instrument_pk in prices
-        else {"symbol": topic.symbol, **no_price}
-        for topic in topics
-    }
+    def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
+        """Map topic names to the latest price of their instruments; null where none exists."""
+        prices = latest_prices_by_pk([topic.instrument_pk for topic in topics], now=now)
+        no_price = {"price": None, "as_of": None, "stale": True}
+        return {
+            topic.name: dict(prices[topic.instrument_pk].payload)
+            if topic.instrument_pk in prices
+            else {"symbol": topic.symbol, **no_price}
+            for topic in topics
+        }
 
-
-def watch(topics: Sequence[Topic], *, until: datetime) -> None:
-    """Mark the instruments of these topics as watched until then."""
-    mark_watched([topic.instrument_pk for topic in topics], until=until)
+    def watch(self, topics: Sequence[Topic], *, until: datetime) -> None:
+        """Mark the instruments of these topics as watched until then."""
+        mark_watched([topic.instrument_pk for topic in topics], until=until)
 
 
 def publish_price_changes(prices: Sequence[LatestPrice]) -> int:
@@ -100,7 +101,7 @@ def publish_price_changes(prices: Sequence[LatestPrice]) -> int:
     If Redis is unreachable the push is lost; open pages catch up once it is back.
     """
     outgoing = [
-        (f"{TOPIC_PREFIX}{price.instrument.pk}", {"type": "change", "channel": NAME, **price.payload})
+        (f"{TOPIC_PREFIX}{price.instrument.pk}", {"type": "change", "channel": PriceChannel.NAME, **price.payload})
         for price in prices
     ]
     try:

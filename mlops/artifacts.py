@@ -41,8 +41,8 @@ def default_root() -> Path:
 def write(*, root: Path, name: str, fill: Callable[[Path], None]) -> Artifact:
     """Let `fill` write files into a temporary folder, then give it its name in one step.
 
-    Nothing with that name exists before the last step, and nothing is left when `fill` fails. A folder that already
-    has the name is replaced: the caller holds the lock under which names are given, so it belongs to nobody.
+    Nothing with that name exists before the last step, and nothing is left when `fill` fails. A folder of the
+    same name is replaced: the caller holds the naming lock, so it is a leftover.
     """
     root.mkdir(parents=True, exist_ok=True)
     target = _folder(root, name)

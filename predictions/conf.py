@@ -8,12 +8,12 @@ DEFAULT_HORIZON = 5
 DISCLAIMER = "A statistical forecast with its uncertainty, not investment advice."
 
 # So many symbols are answered at once; more become a job, which is cut into pieces of this size.
-MOST_AT_ONCE = 50
-MOST_IN_A_BATCH = 10_000
-PIECE = 100
+MAX_IMMEDIATE_SYMBOLS = 50
+MAX_BATCH_SYMBOLS = 10_000
+PIECE_SIZE = 100
 # A worker that has had a piece for so long is gone, and another one may take it.
-LONGEST_PIECE = timedelta(minutes=1)
-BATCH_LIFE = timedelta(days=7)
+PIECE_CLAIM_TTL = timedelta(minutes=1)
+BATCH_RETENTION = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from celery import current_app, group
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from predictions.readpath.replays import LIFE_S, Replay, awaited, open_replay
+from predictions.readpath.replay_requests import REPLAY_TTL_S, ReplayRequest, open_replay_request, wait_for_replay
 from predictions.selectors.forecasts import replayable_forecast
 
 PUBLISH = "predictions.publish"
@@ -34,11 +34,11 @@ def _send_pieces(piece_pks: list[int]) -> None:
         log.warning("pieces_not_sent", pieces=len(piece_pks), error=str(error))
 
 
-def request_replay(forecast_id: int) -> Replay:
+def request_replay(forecast_id: int) -> ReplayRequest:
     """Have a worker compute a stored forecast again, and wait a little for its answer.
 
     A second call asks for another one. Raises ForecastUnknown, ReplayImpossible, and an outage of the store or broker.
     """
-    replay = open_replay(replayable_forecast(forecast_id).pk)
-    current_app.send_task(REPLAY, args=(replay.token, forecast_id), expires=LIFE_S)
-    return awaited(replay)
+    replay = open_replay_request(replayable_forecast(forecast_id).pk)
+    current_app.send_task(REPLAY, args=(replay.token, forecast_id), expires=REPLAY_TTL_S)
+    return wait_for_replay(replay)

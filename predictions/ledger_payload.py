@@ -112,13 +112,13 @@ class LedgerMapping:
         return [name for name in self.keys(stored[SCHEMA_KEY]) if stored.get(name, _ABSENT) != current[name]]
 
     def comparison_sql(self) -> str:
-        """An expression that compares the row `stored` with `fields`, its payload as jsonb.
+        """An expression that compares the row `stored` with `parsed`: its payload as `text`, and as jsonb in `fields`.
 
         It gives 'schema' for an unknown schema, 'columns' where column and payload differ in a value, else null.
         PostgreSQL compares values of the column's type, so that no text form is imitated.
         """
         branches = " ".join(
-            f"WHEN starts_with(stored.payload, '{{\"{SCHEMA_KEY}\":{schema},') "
+            f"WHEN starts_with(parsed.text, '{{\"{SCHEMA_KEY}\":{schema},') "
             f"THEN CASE WHEN {' OR '.join(self._differs_sql(schema))} THEN 'columns' END"
             for schema in range(1, SCHEMA + 1)
         )

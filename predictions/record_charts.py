@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from predictions.scores import CalibrationBin
+from predictions.accuracy_metrics import CalibrationBin
 from predictions.selectors.metrics import Period
 
 STEP = 0.1

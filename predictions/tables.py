@@ -6,17 +6,18 @@ from decimal import Decimal
 from rich.table import Table
 from rich.text import Text
 
+from mlops.scorecard import counted
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
 
 SIGNAL_STYLES = {"BUY": "bold green", "SELL": "bold red"}
-RIGHT = ("Last price", "Forecast", "80 % interval", "95 % interval", "P(up)", "Base rate")
-COLUMNS = ("Symbol", "As of", "Target", "Last price", "Forecast", "80 % interval", "95 % interval", "Signal", "P(up)",
+RIGHT = ("Last price", "Forecast", "80% range", "95% range", "P(up)", "Base rate")
+COLUMNS = ("Symbol", "As of", "Target", "Last price", "Forecast", "80% range", "95% range", "Signal", "P(up)",
            "Base rate", "Risk")  # fmt: skip
 
 
 def forecast_table(forecasts: Iterable[Forecast], *, stale: bool = False) -> Table:
-    """One line per forecast, in the given order; an abstention shows its reasons instead of numbers."""
+    """Return one line per forecast, in the given order; an abstention shows its reasons instead of numbers."""
     rows = list(forecasts)
     table = Table(title=_title(rows, stale), caption=DISCLAIMER, title_justify="left", caption_justify="left")
     for column in COLUMNS:
@@ -30,9 +31,12 @@ def _title(forecasts: list[Forecast], stale: bool) -> str:
     if not forecasts:
         return "No forecasts"
     first = forecasts[0]
-    sessions = "1 session" if first.horizon_sessions == 1 else f"{first.horizon_sessions} sessions"
-    parts = [f"Forecasts {sessions} ahead", f"model {first.model_version.version}", f"{first.data_source} data"]
-    return " · ".join([*parts, "prices are old"] if stale else parts)
+    parts = [
+        f"Forecasts {counted(first.horizon_sessions, 'trading day')} ahead",
+        f"model {first.model_version.version}",
+        f"{first.data_source} data",
+    ]
+    return " · ".join([*parts, "prices are out of date"] if stale else parts)
 
 
 def _cells(forecast: Forecast) -> list[str | Text]:
@@ -44,7 +48,7 @@ def _cells(forecast: Forecast) -> list[str | Text]:
         _price(forecast.predicted_price),
         f"{_price(forecast.lower_80)} to {_price(forecast.upper_80)}",
         f"{_price(forecast.lower_95)} to {_price(forecast.upper_95)}",
-        Text(forecast.signal or "no call", style=SIGNAL_STYLES.get(forecast.signal, "")),
+        Text(forecast.signal or "no forecast", style=SIGNAL_STYLES.get(forecast.signal, "")),
         _share(forecast.probability_up),
         _share(forecast.base_rate_up),
         forecast.risk_level or "unknown",
@@ -59,7 +63,7 @@ def _abstention(forecast: Forecast) -> list[str | Text]:
         forecast.target.isoformat(),
         _price(forecast.last_price),
     ]
-    line[COLUMNS.index("Signal")] = "no call"
+    line[COLUMNS.index("Signal")] = "no forecast"
     line[COLUMNS.index("Risk")] = "; ".join(forecast.reasons)
     return line
 

@@ -17,9 +17,9 @@ from predictions.jobs import (
     VERIFY_LEDGER,
     enqueue_pieces,
 )
-from predictions.selectors.batch import free_pieces
+from predictions.selectors.batch import claimable_pieces
 from predictions.services.accuracy import update_accuracy
-from predictions.services.batch import answer_piece, forget_old_batches
+from predictions.services.batch import delete_expired_batches, process_piece
 from predictions.services.publishing import announce_champion, publish_forecasts
 from predictions.services.replay import answer_replay
 from predictions.services.scoring import score_matured
@@ -29,7 +29,7 @@ MOST_SWEPT = 200
 
 
 @shared_task(name=PUBLISH, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
-def publish(origin: str | None = None) -> None:
+def publish_task(origin: str | None = None) -> None:
     """Publish from an ISO date, by default from the newest stored session."""
     publish_forecasts(now=clock.now(), origin=date.fromisoformat(origin) if origin else None)
 
@@ -49,7 +49,7 @@ def score(through: str | None = None) -> None:
 
 
 @shared_task(name=VERIFY_LEDGER, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
-def verify_ledger() -> None:
+def verify_ledger_task() -> None:
     """Verify the whole ledger; what came of it is noted, and a fault fails the task."""
     check_ledger(clock=clock.now)
 
@@ -63,7 +63,7 @@ def replay(token: str, forecast_id: int) -> None:
 @shared_task(name=ANSWER_PIECE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def answer_one_piece(piece_pk: int) -> None:
     """Answer a piece of a batch; nothing when another worker has it."""
-    answer_piece(piece_pk=piece_pk, now=clock.now())
+    process_piece(piece_pk=piece_pk, now=clock.now())
 
 
 @shared_task(name=SWEEP_BATCHES)
@@ -71,5 +71,5 @@ def sweep_batches() -> None:
     """Send for pieces whose message or worker was lost; forget batches and idempotency keys whose time is over."""
     now = clock.now()
     delete_expired_keys(now=now)
-    forget_old_batches(now=now)
-    enqueue_pieces(free_pieces(now=now).order_by("pk").values_list("pk", flat=True)[:MOST_SWEPT])
+    delete_expired_batches(now=now)
+    enqueue_pieces(claimable_pieces(now=now).order_by("pk").values_list("pk", flat=True)[:MOST_SWEPT])

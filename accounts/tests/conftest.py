@@ -1,4 +1,4 @@
-"""What tests of accounts share: no attempts counted before, a password, somebody who has agreed to everything."""
+"""Fixtures of account tests: cleared counters, a password, and a user who accepted the documents."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""People, keys and tokens for tests."""
+"""Factories of users, keys and tokens."""
 
 from datetime import datetime, timedelta
 from itertools import count

@@ -1,4 +1,4 @@
-"""What people change about their account: address, password, and whether there is one at all."""
+"""Account pages: settings, e-mail change, password reset and deletion."""
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC

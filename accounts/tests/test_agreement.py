@@ -1,4 +1,4 @@
-"""Terms and disclaimer: a new version is asked for before anybody is signed in, and no text changes unnoticed."""
+"""Acceptance of the terms and the disclaimer at sign-in."""
 
 import hashlib
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What every view of the API does by default: who is asked for, which scope, and what is counted for whom."""
+"""Default authentication, permission and throttling of API views."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""The audit: what is written into it stays, staff read it, and it tells no more than it must."""
+"""The audit log: append-only, pruned after retention, readable by staff."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""`/auth/...`: accounts, tokens and keys by API."""
+"""API endpoints of registration, tokens and keys."""
 
 from contextlib import AbstractContextManager
 from dataclasses import replace

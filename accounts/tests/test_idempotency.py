@@ -1,4 +1,4 @@
-"""A call that is sent again under its key happens once."""
+"""Idempotency keys: a repeated call has one effect."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Signing in with Google or GitHub, played by a server of ours: who is let in, and who is not joined to whom."""
+"""Sign-in with Google and GitHub against a simulated provider."""
 
 import json
 from collections.abc import Iterator

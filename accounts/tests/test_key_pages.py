@@ -1,4 +1,4 @@
-"""The pages of keys and usage: only for the owner, and a key is shown once."""
+"""Pages of API keys and usage."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""API keys as text: how they look, and that a typo is seen at once."""
+"""Format and checksum of API keys."""
 
 import string
 

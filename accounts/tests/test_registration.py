@@ -1,4 +1,4 @@
-"""Making an account: agreement is recorded, an address is proven where mail leaves, and nobody learns who is here."""
+"""Registration pages: acceptance, e-mail verification, and no disclosure of accounts."""
 
 import re
 

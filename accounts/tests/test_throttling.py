@@ -1,4 +1,4 @@
-"""Whose calls are counted, and in which bucket."""
+"""Buckets and costs of API calls."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Calls are counted for whoever makes them, stored beside the answer, shown, and forgotten in time."""
+"""API usage: counting, storage, reporting and retention."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""People are known by their e-mail address, however they spell it."""
+"""Users, identified by e-mail address in any case."""
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model

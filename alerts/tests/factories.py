@@ -1,4 +1,4 @@
-"""Rows that alert tests start from."""
+"""Factories of alert tests."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

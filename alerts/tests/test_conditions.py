@@ -1,4 +1,4 @@
-"""When a rule's condition matches_condition."""
+"""Conditions of alert rules."""
 
 from datetime import date
 from decimal import Decimal

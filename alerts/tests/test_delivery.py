@@ -1,4 +1,4 @@
-"""Sending alerts: once each, over a real SMTP server too."""
+"""Delivery of alerts, at most once each, also over a real SMTP server."""
 
 import email
 import socket

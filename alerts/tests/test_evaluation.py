@@ -1,4 +1,4 @@
-"""Judging rules by a session."""
+"""Evaluation of alert rules on a session."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""The alert pages."""
+"""Alert pages."""
 
 import pytest
 from django.test import Client

@@ -7,7 +7,7 @@ from config.apidocs.problem_guide import REQUEST_ID, ProblemGuide, problem_guide
 from config.http.problem_responses import CONTENT_TYPE
 from marketdata.api import examples as marketdata_examples
 from predictions.api import examples as predictions_examples
-from predictions.api.batch_forms import JOB
+from predictions.api.batch_serializers import JOB
 from predictions.api.schema import SYMBOL_TEXT
 
 API = "/api/v1/"

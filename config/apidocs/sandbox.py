@@ -23,7 +23,7 @@ from marketdata.selectors import canonical_symbol
 from mlops.errors import NoChampion
 from predictions.api.examples import ANSWERS
 from predictions.api.predict import parse_query
-from predictions.api.record_forms import HistoryIn, MetricsIn
+from predictions.api.record_serializers import HistoryIn, MetricsIn
 from predictions.errors import ForecastUnavailable
 
 # A valid key that is never stored.

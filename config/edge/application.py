@@ -21,7 +21,7 @@ from config.http.errors import ServerBusy
 from config.http.problems import UNEXPECTED
 from config.http.request_log import new_request_id
 from config.stream.routing import answer_not_found
-from predictions.api.predict import SEEN
+from predictions.api.predict import LOOKUP_KEY
 from store.pipelined_client import PipelinedClient
 
 log = structlog.get_logger(__name__)
@@ -96,4 +96,4 @@ class EdgeApplication:
 
 def _counted(lookup: ForecastLookup, caller: Principal) -> Mapping[str, Any]:
     """Return what tells Django's view that the call is counted already."""
-    return {SEEN: lookup.result(caller)}
+    return {LOOKUP_KEY: lookup.result(caller)}

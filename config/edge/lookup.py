@@ -13,9 +13,17 @@ from accounts.principals import Principal
 from accounts.quotas import bucket_keys, script_arguments
 from config.edge.authenticate import AuthenticatedRequest
 from predictions.api.predict import CACHE_CONTROL, PredictQuery
-from predictions.readpath.bodies import tag_of
-from predictions.readpath.cache import CHAMPION_KEY, COUNTED, FACTS, FIELDS, Look, key_of, look_of
-from predictions.readpath.spellings import meant_by
+from predictions.readpath.cache import (
+    CHAMPION_KEY,
+    FIELDS,
+    LIMITER_VALUES,
+    METADATA_FIELDS,
+    LookupResult,
+    cache_key,
+    parse_lookup,
+)
+from predictions.readpath.rendering import entity_tag
+from predictions.readpath.symbol_aliases import resolve_alias
 from store.pipelined_client import PipelinedClient, packed_command
 
 log = structlog.get_logger(__name__)
@@ -24,10 +32,10 @@ CACHE_SIZE = 5_000
 # Count the call, name the champion, read the forecast.
 LOOKUP_COMMANDS = 3
 LOAD_SCRIPT = packed_command("SCRIPT", "LOAD", COUNT_CALL_LUA)
-_FACTS_LENGTH = COUNTED + 1 + len(FACTS)
-_TAG_FIELD = FACTS.index("tag")
+_FACTS_LENGTH = LIMITER_VALUES + 1 + len(METADATA_FIELDS)
+_TAG_FIELD = METADATA_FIELDS.index("tag")
 _MADE, _UNTIL, _STATUS, _TAG, _FRESH, _STALE = (
-    COUNTED + 1 + FIELDS.index(name) for name in ("made", "until", "status", "tag", "fresh", "stale")
+    LIMITER_VALUES + 1 + FIELDS.index(name) for name in ("made", "until", "status", "tag", "fresh", "stale")
 )
 
 HeaderPair = tuple[str, str]
@@ -50,7 +58,7 @@ class Representation:
     @classmethod
     def of(cls, body: bytes) -> "Representation":
         """Return the representation of a JSON body."""
-        tag = tag_of(body)
+        tag = entity_tag(body)
         validators: list[HeaderPair] = [("etag", tag), ("cache-control", CACHE_CONTROL)]
         content: list[HeaderPair] = [("content-type", "application/json"), ("content-length", str(len(body)))]
         return cls(tag, body, header_lines([*content, *validators]), header_lines(validators))
@@ -75,7 +83,7 @@ class ForecastLookup:
     @property
     def counted(self) -> Sequence[int]:
         """The counts as `accounts.quotas` reads them."""
-        return self.reply[:COUNTED]
+        return self.reply[:LIMITER_VALUES]
 
     @property
     def is_refused(self) -> bool:
@@ -97,10 +105,10 @@ class ForecastLookup:
         """Return whether there is an answer that may be served as fresh at `now` (epoch seconds)."""
         return self.forecast is not None and now < float(self.reply[_UNTIL])
 
-    def result(self, caller: Principal) -> Look:
+    def result(self, caller: Principal) -> LookupResult:
         """Return the same for the Django view."""
         bodies = [] if self.forecast is None else [self.forecast.fresh.body, self.forecast.stale.body]
-        return look_of(caller, [*self.reply[:_FACTS_LENGTH], *bodies])
+        return parse_lookup(caller, [*self.reply[:_FACTS_LENGTH], *bodies])
 
 
 OnLookup = Callable[[ForecastLookup | None], None]
@@ -226,11 +234,11 @@ class ForecastReader:
 
     def _read_command(self, query: PredictQuery, cached: CachedForecast | None) -> bytes:
         """Return the packed command that reads the forecast, without the bodies where a copy is cached."""
-        name = (meant_by(query.symbol), query.horizon, cached is None)
+        name = (resolve_alias(query.symbol), query.horizon, cached is None)
         command = self._read_commands.get(name)
         if command is None:
-            key = key_of(self._champion.decode(), query.symbol, query.horizon)
-            command = packed_command("HMGET", key, *(FIELDS if cached is None else FACTS))
+            key = cache_key(self._champion.decode(), query.symbol, query.horizon)
+            command = packed_command("HMGET", key, *(FIELDS if cached is None else METADATA_FIELDS))
             _store(self._read_commands, name, command)
         return command
 

@@ -23,8 +23,8 @@ from config.edge.parse import PREDICT_PATH
 from config.http.problem_responses import CONTENT_TYPE, problem_bytes, problem_response
 from config.http.problems import Problem
 from config.http.request_log import REQUEST_ID_HEADER
-from predictions.api.predict import is_held
-from predictions.readpath.metering import LOGGED
+from predictions.api.predict import matches_etag
+from predictions.readpath.metering import LOG_SAMPLER
 
 log = structlog.get_logger("hindcast.request")
 
@@ -63,7 +63,7 @@ class ResponseRenderer:
         is_fresh = lookup.is_fresh(now)
         representation = forecast.fresh if is_fresh else forecast.stale
         offered = request.parsed.if_none_match
-        is_known = bool(offered) and is_held(offered, representation.tag)
+        is_known = bool(offered) and matches_etag(offered, representation.tag)
         status = 304 if is_known else 200
         lines = b"%bage: %d\r\n%bratelimit: %b\r\nx-request-id: %b\r\n%b" % (
             representation.not_modified_lines if is_known else representation.header_lines,
@@ -75,7 +75,7 @@ class ResponseRenderer:
         )
         self._counts.add_prediction((request.parsed.query.horizon, lookup.status, is_fresh))
         self._counts.add_call(request.caller, status)
-        if LOGGED.take():
+        if LOG_SAMPLER.take():
             log_request(request, status, time.perf_counter() - began)
         return Response(status, lines, b"" if is_known else representation.body)
 

@@ -24,7 +24,7 @@ ACTIONS = ("subscribe", "unsubscribe", "resume", "ping")
 
 
 class Channel(Protocol):
-    """Interface of an app's `live.py`."""
+    """Interface of the channel in an app's `live` module."""
 
     @property
     def NAME(self) -> str: ...

@@ -18,11 +18,14 @@ from config.stream.hub import Hub
 from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
 from config.stream.user_inbox import UserInbox
-from marketdata import live as prices
-from predictions.live import forecasts, jobs
+from marketdata.live import PriceChannel
+from predictions.live.forecasts import ForecastChannel
+from predictions.live.jobs import JobChannel
 from store.user_messages import CREDENTIALS_CHANGED, TOPIC_CHANGED
 
-CHANNELS: Channels = {channel.NAME: channel for channel in (prices, forecasts, jobs, AlertChannel())}
+CHANNELS: Channels = {
+    channel.NAME: channel for channel in (PriceChannel(), ForecastChannel(), JobChannel(), AlertChannel())
+}
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -1,4 +1,4 @@
-"""The site as developers call it: a small market with a record and news, served by the web process as it is run."""
+"""A served site with a small market, a track record and news, for API tests."""
 
 import os
 import socket
@@ -23,8 +23,8 @@ from marketdata.tests.news_factories import FakeNewsProvider, article
 from predictions.models import Forecast
 from predictions.services.accuracy import update_accuracy
 from predictions.services.ledger import record_head
-from predictions.services.scoring import outcome_of
-from predictions.tests.scene import NOW, ORIGIN, Scene, said, scene
+from predictions.services.scoring import build_outcome
+from predictions.tests.scene import NOW, ORIGIN, Scene, issued_forecast, scene
 
 PAST_SESSIONS = 30
 HEADLINES = ("Netflix beats estimates", "Apple shares rise on strong demand", "NVIDIA falls on export limits")
@@ -37,13 +37,13 @@ def called_market() -> Scene:
     for rank, stock in enumerate(shown.instruments.values()):
         for back in range(1, PAST_SESSIONS):
             target = ORIGIN - timedelta(days=back)
-            past = said(
+            past = issued_forecast(
                 stock, shown.version, 5, kind=Forecast.Kind.HINDCAST, fit=Forecast.Fit.HOLDOUT,
                 origin=target - timedelta(days=7), target=target,
             )  # fmt: skip
             assert past.predicted_price is not None
             drift = Decimal("1.03") if (back + rank) % 3 else Decimal("0.96")
-            outcome_of(past, past.predicted_price * drift, revision=0, now=NOW).save()
+            build_outcome(past, past.predicted_price * drift, revision=0, now=NOW).save()
     update_accuracy(now=NOW, through=ORIGIN)
     record_head(now=NOW)
     articles = [article(title, published_at=NOW - timedelta(hours=8)) for title in HEADLINES]

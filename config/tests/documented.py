@@ -1,4 +1,4 @@
-"""Whether a refusal stands in the schema where whoever made the call would look for it."""
+"""Check that a refusal is documented in the schema of its operation."""
 
 import json
 from typing import Any

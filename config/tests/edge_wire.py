@@ -15,7 +15,7 @@ from config.edge.connection_guard import ConnectionGuard
 from config.stream.routing import stream_application
 from config.tests.edge_server import HOST, OwnRedis, Served, served
 from config.tests.waiting import wait_until
-from predictions.readpath.bodies import tag_of
+from predictions.readpath.rendering import entity_tag
 
 PATH = "/api/v1/predict?symbol=AAPL&horizon=5"
 BODY = b'{"symbol":"AAPL","stale":false}'
@@ -130,7 +130,7 @@ def requests_in_flight(server: Served) -> int:
 def store_forecast(own_redis: OwnRedis, *, fresh_for_s: float = 600) -> None:
     """Store the forecast of BODY, made seven seconds ago, as the champion's."""
     now = time.time()
-    facts = {"made": now - 7, "until": now + fresh_for_s, "status": "issued", "was_stale": 0, "tag": tag_of(BODY)}
+    facts = {"made": now - 7, "until": now + fresh_for_s, "status": "issued", "was_stale": 0, "tag": entity_tag(BODY)}
     with redis.Redis.from_url(own_redis.url) as client:
         client.hset("fc:v1:AAPL:5", mapping={**facts, "fresh": BODY, "stale": BODY.replace(b"false", b"true")})
         client.set("champion", "v1")

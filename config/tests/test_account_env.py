@@ -1,4 +1,4 @@
-"""What the environment says about accounts: proven addresses where mail leaves, vendors only as a whole."""
+"""Account settings from the environment."""
 
 from pathlib import Path
 

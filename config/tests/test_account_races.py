@@ -1,4 +1,4 @@
-"""An account that is deleted while programs and workers use it: it goes at once, and nobody's work fails over it."""
+"""Account deletion during concurrent requests and jobs."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,9 +16,9 @@ from config.tests.waiting import wait_until
 from marketdata import clock
 from marketdata.tests.factories import stock
 from predictions.models import BatchJob, BatchPiece
-from predictions.readpath import many
+from predictions.readpath import batch_lookup
 from predictions.services import batch
-from predictions.services.batch import answer_piece, open_batch
+from predictions.services.batch import open_batch, process_piece
 from predictions.tests.factories import forecast, model_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,10 +67,10 @@ def test_worker_finishing_a_deleted_job_does_not_fail(
     def slowly(*args: Any, **kwargs: Any) -> Any:
         claimed.set()
         assert go.wait(LIMIT_S)
-        return many.said_about(*args, **kwargs)
+        return batch_lookup.lookup_many(*args, **kwargs)
 
-    monkeypatch.setattr(batch, "said_about", slowly)
-    answered = in_other(other, lambda: answer_piece(piece_pk=piece.pk, now=clock.now()))
+    monkeypatch.setattr(batch, "lookup_many", slowly)
+    answered = in_other(other, lambda: process_piece(piece_pk=piece.pk, now=clock.now()))
     assert claimed.wait(LIMIT_S)
     with transaction.atomic():
         # As a cascade has it: the pieces, then their job.

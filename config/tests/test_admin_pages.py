@@ -15,7 +15,7 @@ from marketdata.models import IngestionRun, QuarantinedBar
 from mlops.models import AliasChange, Evaluation, TrainingRun
 from predictions.models import LedgerCheck
 from predictions.services.ledger import record_head
-from predictions.tests.scene import NOW, ORIGIN, Scene, came_true, scene
+from predictions.tests.scene import NOW, ORIGIN, Scene, record_outcome, scene
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def filled() -> Scene:
     """At least one row of every kind."""
     shown = scene()
     apple, version = shown.instruments["AAPL"], shown.version
-    came_true(shown.forecasts["AAPL", 5], right=True)
+    record_outcome(shown.forecasts["AAPL", 5], right=True)
     TrainingRun.objects.create(reason="weekly retrain", seed=7, requested_at=NOW)
     Evaluation.objects.create(
         challenger=version, champion=version, rule="superiority", decision="keep", reason="a copy",

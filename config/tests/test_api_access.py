@@ -1,4 +1,4 @@
-"""Every call of the API by everybody who might try: taken from the paths, so that a new call must say who may."""
+"""Access rules of every API operation for every kind of caller."""
 
 import re
 from collections.abc import Iterator

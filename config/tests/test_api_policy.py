@@ -1,4 +1,4 @@
-"""What the API refuses before a view sees it."""
+"""Requests that the API refuses before a view runs."""
 
 from dataclasses import replace
 

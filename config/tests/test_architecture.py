@@ -21,7 +21,7 @@ LONGEST_FILE = 400
 BANNED_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py", "services.py"}
 LAZY_IMPORT_FILES = {"manage.py", "mlops/forecasting/models/catalog.py", "marketdata/sentiment/catalog.py"}
 TRAINING_LIBRARIES = ("torch", "xgboost", "numba", "sklearn", "scipy", "skfolio", "transformers")
-CHECKING_CALLS = ("assert_", "django_assert_", "expect", "raises", "warns", "fail")
+CHECKING_CALLS = ("assert_", "django_assert_", "expect", "raises", "warns", "fail", "wait_until")
 TIME_CALLS = {"timezone.now", "datetime.now", "datetime.utcnow", "date.today", "timezone.localdate"}
 # The clock itself, and code about this machine or a vendor's limits rather than about the market.
 MAY_READ_REAL_TIME = {

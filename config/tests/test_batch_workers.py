@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -18,8 +17,9 @@ from django.db.models import Count
 from accounts.models import User
 from config.celery import app
 from config.devserver.paths import ROOT
+from config.tests.waiting import wait_until
 from marketdata import clock
-from predictions.conf import LONGEST_PIECE, PIECE
+from predictions.conf import PIECE_CLAIM_TTL, PIECE_SIZE
 from predictions.jobs import enqueue_pieces
 from predictions.models import BatchJob, BatchPiece
 from predictions.services.batch import open_batch
@@ -28,7 +28,7 @@ from predictions.tests.factories import forecasts, model_version, stock
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-SYMBOLS = 60 * PIECE
+SYMBOLS = 60 * PIECE_SIZE
 # A worker compiles its kernels first, which takes a while where nothing is kept of an earlier run.
 PATIENCE_S = 240.0
 
@@ -53,10 +53,7 @@ def worker() -> Iterator["subprocess.Popen[bytes]"]:
 
 def until(met: Callable[[], bool]) -> None:
     """Wait for the workers."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < deadline, "the workers did not get there"
-        time.sleep(0.02)
+    wait_until(met, "the workers", limit_s=PATIENCE_S)
 
 
 @pytest.fixture
@@ -73,7 +70,7 @@ def answered() -> int:
 
 def test_a_killed_worker_loses_nothing_and_nothing_is_answered_twice(queue: Celery) -> None:
     model_version()
-    forecasts([stock(f"S{number}") for number in range(PIECE)])
+    forecasts([stock(f"S{number}") for number in range(PIECE_SIZE)])
     owner = User.objects.create_user("ada@example.com", "correct horse")
     words = [f"S{number}" for number in range(SYMBOLS)]
     job = open_batch(owner_id=owner.pk, words=words, horizon=5, now=clock.now())
@@ -90,13 +87,13 @@ def test_a_killed_worker_loses_nothing_and_nothing_is_answered_twice(queue: Cele
         # Whatever the dead worker had, nobody touches for a minute; here the minute is over at once.
         until(lambda: answered() >= len(pieces) - 4)
         BatchPiece.objects.filter(answers__isnull=True).update(
-            claimed_at=clock.now() - LONGEST_PIECE - timedelta(seconds=1)
+            claimed_at=clock.now() - PIECE_CLAIM_TTL - timedelta(seconds=1)
         )
         sweep_batches()
         until(lambda: answered() == len(pieces))
         until(lambda: BatchJob.objects.get().state == BatchJob.State.DONE)
     job.refresh_from_db()
-    assert (job.done, job.problems) == (SYMBOLS, SYMBOLS - PIECE)
+    assert (job.done, job.problems) == (SYMBOLS, SYMBOLS - PIECE_SIZE)
     assert set(job.pieces.values_list("number").annotate(n=Count("pk")).values_list("n", flat=True)) == {1}
-    told = [answer["symbol"] for piece in job.pieces.order_by("number") for answer in piece.answers or ()]
-    assert told == words
+    answered_symbols = [answer["symbol"] for piece in job.pieces.order_by("number") for answer in piece.answers or ()]
+    assert answered_symbols == words

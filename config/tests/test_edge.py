@@ -81,7 +81,7 @@ def key(published: Forecast) -> str:
 
 
 def cache_forecast(published: Forecast, *, age_s: float = 0) -> None:
-    cache.keep([published], stale=False, now=datetime.now(UTC) - timedelta(seconds=age_s))
+    cache.cache_forecasts([published], stale=False, now=datetime.now(UTC) - timedelta(seconds=age_s))
 
 
 def open_window(bucket: str) -> None:
@@ -224,7 +224,7 @@ def test_missing_and_expired_forecasts_are_read_from_the_database(
     body = httpx.get(edge + PATH, headers=key_headers(key)).json()
     assert body["id"] == published.pk
     assert datetime.fromisoformat(body["fresh_until"]) > datetime.now(UTC)
-    assert redis_client().exists(cache.key_of("v1", "AAPL", 5)) == 1
+    assert redis_client().exists(cache.cache_key("v1", "AAPL", 5)) == 1
     answer = httpx.get(edge + PATH, headers=key_headers(key))
     assert answer.json() == body
     assert answer.headers["ratelimit"].startswith('"free";r=58;')

@@ -39,7 +39,7 @@ def test_forecasts_are_served_within_the_callers_limit(edge: str) -> None:
     model_version()
     rows = {symbol: forecast(stock(symbol)) for symbol in SYMBOLS}
     refresh_champion_key()
-    cache.keep(list(rows.values()), stale=False, now=datetime.now(UTC))
+    cache.cache_forecasts(list(rows.values()), stale=False, now=datetime.now(UTC))
     keys = [key_of(person())[1] for _ in range(3)]
     for key in keys:
         answers = [

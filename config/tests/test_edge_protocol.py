@@ -28,7 +28,7 @@ from config.tests.edge_wire import (
     wait_until_connected,
 )
 from config.tests.waiting import wait_until
-from predictions.readpath.bodies import tag_of
+from predictions.readpath.rendering import entity_tag
 
 LIMIT = 50
 
@@ -73,7 +73,7 @@ def test_calls_on_one_connection_are_answered_without_django(
     wire = Wire(edge.port)
     for number in range(1, 4):
         status, headers, body = wire.send(request()).receive()
-        assert (status, body, headers["etag"]) == (200, BODY, tag_of(BODY))
+        assert (status, body, headers["etag"]) == (200, BODY, entity_tag(BODY))
         assert headers["ratelimit"].startswith(f'"anonymous";r={LIMIT - number};t=')
         assert (headers["server"], "date" in headers, headers["age"]) == ("uvicorn", True, "7")
     assert django.methods == []
@@ -156,8 +156,8 @@ def test_the_connection_closes_when_the_client_asks_for_it(edge: Served, sent: b
 def test_if_none_match_and_the_rate_limit(edge: Served, settings: Settings) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=1)
     wire = Wire(edge.port)
-    status, headers, body = wire.send(request(PATH, f'If-None-Match: "other", {tag_of(BODY)}')).receive()
-    assert (status, headers["etag"], body) == (304, tag_of(BODY), b"")
+    status, headers, body = wire.send(request(PATH, f'If-None-Match: "other", {entity_tag(BODY)}')).receive()
+    assert (status, headers["etag"], body) == (304, entity_tag(BODY), b"")
     assert "content-length" not in headers
     status, headers, body = wire.send(request()).receive()
     assert (status, headers["content-type"]) == (429, "application/problem+json")
@@ -171,7 +171,7 @@ def test_a_changed_forecast_is_served_at_once(edge: Served, own_redis: OwnRedis)
     assert wire.send(request()).receive()[2] == BODY
     changed = BODY.replace(b"AAPL", b"AAPL, again")
     with redis.Redis.from_url(own_redis.url) as client:
-        client.hset("fc:v1:AAPL:5", mapping={"fresh": changed, "tag": tag_of(changed)})
+        client.hset("fc:v1:AAPL:5", mapping={"fresh": changed, "tag": entity_tag(changed)})
     assert [wire.send(request()).receive()[2] for _ in range(2)] == [changed] * 2
 
 

@@ -39,7 +39,7 @@ def test_what_is_only_read_takes_no_other_method(browser: Client, path: str, met
 
 
 @pytest.mark.parametrize("path", ["schema", "v1/prices/AAPL", "v1/history/AAPL", "v1/metrics"])
-def test_a_form_that_nobody_makes_is_named_and_so_are_those_there_are(browser: Client, path: str) -> None:
+def test_an_unsupported_format_is_refused_with_the_supported_ones(browser: Client, path: str) -> None:
     for query in ("format=xml", "format=", "format=json&format=json"):
         body = assert_problem(browser.get(f"/api/{path}?{query}"), 400, "invalid-request")
         assert list(body["errors"]) == ["format"]
@@ -64,7 +64,7 @@ def test_a_name_that_means_nothing_to_a_call_is_refused_as_such(browser: Client)
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "detail"),
     [
         (b'{"symbols": ["AAPL"], "symbols": ["NVDA"]}', "'symbols' more than once"),
         (b'{"symbols": ["AAPL"], "horizon": 5, "horizon": 5}', "'horizon' more than once"),
@@ -75,9 +75,9 @@ def test_a_name_that_means_nothing_to_a_call_is_refused_as_such(browser: Client)
         (b'{"a":' * 100_000, "nested too deeply"),
     ],
 )
-def test_a_body_that_means_two_things_or_none_is_malformed(browser: Client, body: bytes, told: str) -> None:
+def test_a_body_that_means_two_things_or_none_is_malformed(browser: Client, body: bytes, detail: str) -> None:
     answer = browser.post(BATCH, body, content_type=JSON)
-    assert told in assert_problem(answer, 400, "malformed-request")["detail"]
+    assert detail in assert_problem(answer, 400, "malformed-request")["detail"]
 
 
 @pytest.mark.parametrize("charset", ["utf-16le", "latin-1", "zlib", "nonsense"])

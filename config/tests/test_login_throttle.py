@@ -1,4 +1,4 @@
-"""The doors: guessing ends soon, an outage does not open them, and they say the same about everybody."""
+"""Throttling of sign-in and other sensitive views, also during an outage."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The pages for developers: what they say works when it is typed as it stands there."""
+"""API guides: every snippet runs as printed."""
 
 import html
 import re

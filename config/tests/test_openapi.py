@@ -1,4 +1,4 @@
-"""The OpenAPI schema: every call is described, with an example of its answer and of every problem, and examples fit."""
+"""The OpenAPI schema: descriptions, and valid examples of every response and problem."""
 
 from collections.abc import Iterator
 from typing import Any

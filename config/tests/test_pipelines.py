@@ -36,11 +36,11 @@ def counts(report: PipelineReport) -> dict[str, dict[str, int | str]]:
     return {step.name: dict(step.counts) for step in report.steps}
 
 
-def test_bars_come_in_forecasts_are_scored_and_people_are_told(apple: Instrument) -> None:
-    told: list[StepReport] = []
-    report = after_close(on=ORIGIN, now=NOW, tell=told.append)
-    assert [step.name for step in told] == ["ingest", "score", "record", "publish", "head", "alerts"]
-    assert report.steps == tuple(told)
+def test_pipeline_ingests_scores_publishes_and_alerts(apple: Instrument) -> None:
+    steps: list[StepReport] = []
+    report = after_close(on=ORIGIN, now=NOW, on_step=steps.append)
+    assert [step.name for step in steps] == ["ingest", "score", "record", "publish", "head", "alerts"]
+    assert report.steps == tuple(steps)
     assert report.session == ORIGIN
     did = counts(report)
     assert (did["ingest"]["instruments"], did["ingest"]["failed"]) == (1, 0)
@@ -52,7 +52,7 @@ def test_bars_come_in_forecasts_are_scored_and_people_are_told(apple: Instrument
     assert [message.to for message in mail.outbox] == [["person@example.org"]]
 
 
-def test_who_waits_for_a_price_is_told_also_on_a_day_without_a_model(apple: Instrument) -> None:
+def test_price_alerts_are_sent_without_a_model(apple: Instrument) -> None:
     ModelVersion.objects.update(stage=ModelVersion.Stage.RETIRED)
     with pytest.raises(NoChampion):
         after_close(on=ORIGIN, now=NOW)

@@ -1,4 +1,4 @@
-"""What pages may load: the site, the admin and the API's documentation, each as little as it needs."""
+"""Content Security Policy of the site, the admin and the API documentation."""
 
 import pytest
 from django.test import Client

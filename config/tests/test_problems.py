@@ -1,4 +1,4 @@
-"""Every error has an answer: problem+json under /api/, a page elsewhere, nothing from the inside."""
+"""Error responses: problem+json under /api/, a page elsewhere, without internals."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""Every call of the schema refuses what it cannot take in one and the same shape."""
+"""Every API operation refuses invalid requests with the same format."""
 
 import json
 from collections.abc import Callable

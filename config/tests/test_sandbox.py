@@ -1,4 +1,4 @@
-"""The sandbox key: fixed answers that say so, without a database; problems on demand."""
+"""The sandbox key: fixed, marked responses without a database."""
 
 import json
 from typing import Any

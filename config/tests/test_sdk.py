@@ -1,4 +1,4 @@
-"""Clients that standard generators make from the served schema, used against the server that served it."""
+"""Generated API clients against a running server."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Settings from the environment: defaults, every complaint at once, no secret repeated, and a strict production."""
+"""Settings from the environment: defaults, all complaints together, no secrets in messages, strict production."""
 
 import os
 import re

@@ -14,8 +14,8 @@ from marketdata.live import Topic, messages_key, sequence_key
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
-from predictions.live import forecasts as live
-from predictions.readpath.bodies import answers_of
+from predictions.live.forecasts import ForecastChannel, ForecastMessage, push_forecasts
+from predictions.readpath.rendering import render_forecasts
 from predictions.tests.factories import bar, forecasts, model_version, stock
 from store.client import redis_client
 
@@ -33,12 +33,12 @@ def topic_of(instrument: Instrument) -> Topic:
 
 
 def test_forecasts_are_for_everybody() -> None:
-    assert live.may_read(AnonymousUser())
+    assert ForecastChannel().may_read(AnonymousUser())
 
 
 def test_a_topic_is_made_of_a_key_and_found_by_any_spelling(apple: Instrument) -> None:
     berkshire = stock("BRK.B")
-    topics = live.topics_for(["aapl", "BRK-B", "brk/b", "ZZZZ", "<b>"], user=None)
+    topics = ForecastChannel().topics_for(["aapl", "BRK-B", "brk/b", "ZZZZ", "<b>"], user=None)
     assert topics.found == (topic_of(apple), topic_of(berkshire))
     assert [type(error).__name__ for error in topics.errors] == ["SymbolUnknown", "SymbolMalformed"]
 
@@ -48,7 +48,7 @@ def test_many_symbols_are_found_by_one_query(
 ) -> None:
     names = [stock(f"X{number}").symbol for number in range(20)]
     with django_assert_num_queries(1):
-        assert len(live.topics_for(["AAPL", *names], user=None).found) == 21
+        assert len(ForecastChannel().topics_for(["AAPL", *names], user=None).found) == 21
 
 
 def test_a_snapshot_is_the_newest_forecast_of_every_horizon(
@@ -57,7 +57,7 @@ def test_a_snapshot_is_the_newest_forecast_of_every_horizon(
     stored = forecasts([apple], HORIZONS)
     other = stock("NVDA")
     with django_assert_max_num_queries(len(HORIZONS) + 3):
-        contents = live.snapshot([topic_of(apple), topic_of(other)], now=NOW)
+        contents = ForecastChannel().snapshot([topic_of(apple), topic_of(other)], now=NOW)
     content = contents[topic_of(apple).name]
     assert (content["symbol"], content["as_of"]) == ("AAPL", "2023-09-14")
     assert [body["horizon"] for body in content["forecasts"]] == [1, 5, 10, 20]
@@ -70,9 +70,9 @@ def test_a_snapshot_is_the_newest_forecast_of_every_horizon(
 def test_a_snapshot_of_a_predecessors_forecast_is_stale(apple: Instrument) -> None:
     bar(apple, NOW.date(), "100")
     (row,) = forecasts([apple])
-    assert live.snapshot([topic_of(apple)], now=NOW)[topic_of(apple).name]["stale"] is False
+    assert ForecastChannel().snapshot([topic_of(apple)], now=NOW)[topic_of(apple).name]["stale"] is False
     ModelVersion.objects.filter(pk=row.model_version_id).update(stage=ModelVersion.Stage.RETIRED)
-    assert live.snapshot([topic_of(apple)], now=NOW)[topic_of(apple).name]["stale"] is True
+    assert ForecastChannel().snapshot([topic_of(apple)], now=NOW)[topic_of(apple).name]["stale"] is True
 
 
 def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> None:
@@ -81,11 +81,11 @@ def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> Non
     store = redis_client()
     for instrument in (apple, nvidia):
         store.delete(sequence_key(topic_of(instrument).name), messages_key(topic_of(instrument).name))
-    messages: list[live.ForecastMessage] = [
-        {"instrument_id": row.instrument_id, "answer": answer}
-        for row, answer in zip(rows, answers_of(rows, stale=False, now=NOW), strict=True)
+    messages: list[ForecastMessage] = [
+        {"instrument_id": row.instrument_id, "rendered": answer}
+        for row, answer in zip(rows, render_forecasts(rows, stale=False, now=NOW), strict=True)
     ]
-    assert live.push_forecasts(messages) == 2
+    assert push_forecasts(messages) == 2
     (text,) = store.lrange(messages_key(topic_of(apple).name), 0, -1)
     message = json.loads(text)
     assert (message["seq"], message["type"], message["channel"], message["symbol"]) == (
@@ -95,17 +95,17 @@ def test_a_publication_is_one_numbered_message_a_stock(apple: Instrument) -> Non
         "AAPL",
     )
     assert [body["horizon"] for body in message["forecasts"]] == [1, 5, 10, 20]
-    assert message["forecasts"][0] == json.loads(messages[0]["answer"].text)
+    assert message["forecasts"][0] == json.loads(messages[0]["rendered"].json)
 
 
 def test_no_forecasts_send_nothing() -> None:
-    assert live.push_forecasts([]) == 0
+    assert push_forecasts([]) == 0
 
 
 def test_a_push_that_cannot_be_sent_spoils_nothing(apple: Instrument) -> None:
     (row,) = forecasts([apple])
     elsewhere = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
-    (answer,) = answers_of([row], stale=False, now=NOW)
-    message: live.ForecastMessage = {"instrument_id": apple.pk, "answer": answer}
+    (answer,) = render_forecasts([row], stale=False, now=NOW)
+    message: ForecastMessage = {"instrument_id": apple.pk, "rendered": answer}
     with override_settings(HINDCAST_SITE=elsewhere):
-        assert live.push_forecasts([message]) == 0
+        assert push_forecasts([message]) == 0

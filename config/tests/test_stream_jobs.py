@@ -15,9 +15,9 @@ from accounts.models import User
 from config.tests.edge_server import Client, open_client, running_edge
 from marketdata import clock
 from mlops.tests.factories import model_version
-from predictions.live import jobs
+from predictions.live.jobs import JobChannel
 from predictions.models import BatchJob
-from predictions.services.batch import answer_piece, open_batch
+from predictions.services.batch import open_batch, process_piece
 
 
 def person(name: str) -> User:
@@ -29,18 +29,18 @@ def batch_of(owner: User) -> BatchJob:
 
 
 def test_only_people_who_are_signed_in_have_jobs() -> None:
-    assert not jobs.may_read(AnonymousUser())
-    assert jobs.may_read(User(email="ada@example.com"))
+    assert not JobChannel().may_read(AnonymousUser())
+    assert JobChannel().may_read(User(email="ada@example.com"))
 
 
 @pytest.mark.django_db
 def test_a_topic_is_found_by_its_owner_only() -> None:
     ada, eve = person("ada"), person("eve")
     own, theirs = str(batch_of(ada).pk), str(batch_of(eve).pk)
-    topics = jobs.topics_for([own, theirs, str(uuid.uuid4()), "x"], user=ada)
+    topics = JobChannel().topics_for([own, theirs, str(uuid.uuid4()), "x"], user=ada)
     assert [(topic.symbol, topic.name) for topic in topics.found] == [(own, f"jobs.batch.{own}")]
     assert [type(error).__name__ for error in topics.errors] == ["BatchUnknown"] * 3
-    assert jobs.topics_for([own], user=AnonymousUser()).found == ()
+    assert JobChannel().topics_for([own], user=AnonymousUser()).found == ()
 
 
 def _signed_in() -> tuple[str, str, Callable[[], bool]]:
@@ -59,7 +59,7 @@ def _signed_in() -> tuple[str, str, Callable[[], bool]]:
 
 def _answered(piece_pk: int) -> bool:
     try:
-        return answer_piece(piece_pk=piece_pk, now=clock.now())
+        return process_piece(piece_pk=piece_pk, now=clock.now())
     finally:
         connections.close_all()
 
@@ -67,7 +67,7 @@ def _answered(piece_pk: int) -> bool:
 @pytest.mark.django_db(transaction=True)
 async def test_progress_arrives_at_the_owners_socket() -> None:
     cookie, job, answer = await asyncio.to_thread(_signed_in)
-    with running_edge(settings.HINDCAST_SITE.redis_url, {"jobs": jobs}) as address:
+    with running_edge(settings.HINDCAST_SITE.redis_url, {"jobs": JobChannel()}) as address:
         async with open_client(address, additional_headers={"Cookie": cookie}) as connection:
             client = Client(connection)
             now = await client.ask(action="subscribe", channel="jobs", symbols=[job])

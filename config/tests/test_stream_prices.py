@@ -19,8 +19,8 @@ from config.stream.routing import CHANNELS
 from config.stream.threads import in_thread
 from config.tests.edge_server import Client, Levels, open_client, running_edge
 from config.tests.waiting import wait_until
-from marketdata import live
 from marketdata.latest_prices import latest_prices
+from marketdata.live import PriceChannel, Topic, publish_price_changes
 from marketdata.models import Instrument
 from marketdata.services.quote_poller import poll_quotes
 from marketdata.tests.factories import flat_bar, stock
@@ -53,9 +53,9 @@ async def eventually_watched(pks: set[int]) -> None:
 @pytest.mark.django_db
 def test_a_snapshot_is_the_last_close_until_there_is_a_quote() -> None:
     instrument, empty = acme(), stock("NONE")
-    topics = live.topics_for(["acme", "NONE"], user=None)
-    assert live.may_read(AnonymousUser())
-    contents = live.snapshot(topics.found, now=INSIDE)
+    topics = PriceChannel().topics_for(["acme", "NONE"], user=None)
+    assert PriceChannel().may_read(AnonymousUser())
+    contents = PriceChannel().snapshot(topics.found, now=INSIDE)
     close = contents[f"prices.instrument.{instrument.pk}"]
     assert (close["kind"], close["price"], close["source"]) == ("close", 118.0, "test")
     assert (close["as_of"], close["stale"], close["delayed"]) == ("2024-06-10T20:00:00Z", False, False)
@@ -68,8 +68,8 @@ def test_a_push_that_cannot_be_sent_spoils_nothing() -> None:
     prices = list(latest_prices(["ACME"], now=INSIDE).values())
     elsewhere = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
     with override_settings(HINDCAST_SITE=elsewhere):
-        assert live.publish_price_changes(prices) == 0
-    assert live.publish_price_changes(prices) == 1
+        assert publish_price_changes(prices) == 0
+    assert publish_price_changes(prices) == 1
 
 
 @pytest.mark.django_db
@@ -128,7 +128,7 @@ async def test_interest_is_renewed_while_a_socket_is_open_and_not_after(monkeypa
 @pytest.mark.django_db
 def test_another_price_of_the_same_instant_is_published_too() -> None:
     instrument = acme()
-    live.watch([live.Topic("ACME", f"prices.instrument.{instrument.pk}")], until=INSIDE + timedelta(hours=1))
+    PriceChannel().watch([Topic("ACME", f"prices.instrument.{instrument.pk}")], until=INSIDE + timedelta(hours=1))
     stored = []
     for run, price in enumerate(("120", "121")):
         source = FakeQuoteProvider("vendor", {"ACME": quote(price)})

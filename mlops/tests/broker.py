@@ -1,4 +1,4 @@
-"""A queue of a test's own at the real broker, to see what was sent there."""
+"""A queue of the real broker per test, to read the messages sent."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,13 +11,13 @@ from kombu import Connection
 
 
 class Sent:
-    """Reads what was put into one queue of the broker."""
+    """Reader of one queue of the broker."""
 
     def __init__(self, queue: str) -> None:
         self.queue = queue
 
     def messages(self) -> list[tuple[str, list[Any]]]:
-        """Task name and arguments of each waiting message, in order."""
+        """Return task name and arguments of each waiting message, in order."""
         taken = []
         with Connection(settings.CELERY_BROKER_URL) as connection:
             queue = connection.SimpleQueue(self.queue)
@@ -31,10 +31,10 @@ class Sent:
 
 @contextmanager
 def celery_application(broker: str, queue: str) -> Iterator[None]:
-    """An application of this test's own is the current one."""
-    usual = current_app._get_current_object()
+    """Make a Celery application of this test the current one."""
+    previous = current_app._get_current_object()
     own = Celery(queue, broker=broker, set_as_current=True)
     own.conf.update(task_default_queue=queue, task_publish_retry=False)
     yield
     own.close()
-    usual.set_current()
+    previous.set_current()

@@ -1,4 +1,4 @@
-"""Moods become float arrays: missing where nobody wrote, and nothing that came after the close."""
+"""Tests of daily sentiment in panels: NaN without news, and nothing published after the close."""
 
 from datetime import UTC, date, datetime, timedelta
 

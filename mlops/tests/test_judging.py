@@ -1,4 +1,4 @@
-"""A challenger becomes champion only when dates neither has learned from say so."""
+"""Tests of promotion: a challenger is compared on sessions that neither version was trained on."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""Who serves: one champion at any time, everyone who served remembered, readers told."""
+"""Tests of the registry: one champion at a time, a complete history, and the Redis key of the champion."""
 
 from dataclasses import replace
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Training: two fits, figures out of sample, a name, and nothing half done."""
+"""Tests of training: two fits, hold-out metrics, version names, and no partial results."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta

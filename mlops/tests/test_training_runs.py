@@ -1,4 +1,4 @@
-"""A training's row: claimed once, told how far it is, and never left running by a worker that is gone."""
+"""Tests of training runs: claimed once, progress stored, and swept after their worker stopped."""
 
 from datetime import timedelta
 

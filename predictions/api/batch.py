@@ -22,7 +22,7 @@ from accounts.services.idempotency import has_started, respond_once
 from marketdata import clock
 from marketdata.api.base import ApiView
 from marketdata.api.schema import RESPONSE_HEADERS, problem_responses, response_header
-from predictions.api.batch_forms import (
+from predictions.api.batch_serializers import (
     CANCELLED,
     JOB,
     WAITING,
@@ -32,18 +32,18 @@ from predictions.api.batch_forms import (
     BatchPageOut,
     PageIn,
 )
-from predictions.conf import MOST_AT_ONCE, MOST_IN_A_BATCH
+from predictions.conf import MAX_BATCH_SYMBOLS, MAX_IMMEDIATE_SYMBOLS
 from predictions.errors import BatchNeedsOwner
 from predictions.jobs import enqueue_pieces
 from predictions.models import BatchJob, BatchPiece
-from predictions.readpath.bodies import encoded
-from predictions.readpath.many import PROBLEM, Said, said_about
+from predictions.readpath.batch_lookup import PROBLEM, SymbolResult, lookup_many
+from predictions.readpath.rendering import encode_json
 from predictions.selectors.batch import job_of, piece_of
-from predictions.services.batch import cancel_batch, error_of, open_batch
+from predictions.services.batch import cancel_batch, deserialize_error, open_batch
 
 POLL_AFTER_S = 1
 JSON = "application/json"
-NOT_KEPT = {"Cache-Control": "no-store"}
+NO_STORE = {"Cache-Control": "no-store"}
 
 
 class BatchCreate(ApiView):
@@ -56,9 +56,9 @@ class BatchCreate(ApiView):
 
         A body that cannot be read is refused here, as it can be read only once.
         """
-        asked: Any = request.data
-        symbols = asked.get("symbols") if isinstance(asked, dict) else None
-        if not isinstance(symbols, list) or not 1 < len(symbols) <= MOST_IN_A_BATCH:
+        payload: Any = request.data
+        symbols = payload.get("symbols") if isinstance(payload, dict) else None
+        if not isinstance(symbols, list) or not 1 < len(symbols) <= MAX_BATCH_SYMBOLS:
             return 1
         http = request._request
         return 1 if has_started(http, caller=principal_of(http).bucket, now=clock.now()) else len(symbols)
@@ -97,27 +97,27 @@ class BatchCreate(ApiView):
         words, horizon = form.validated_data["symbols"], form.validated_data["horizon"]
         return respond_once(
             request._request,
-            encoded(form.validated_data),
+            encode_json(form.validated_data),
             partial(self._answer, request, words, horizon),
             caller=principal_of(request._request).bucket,
             now=clock.now(),
         )
 
     def _answer(self, request: Request, words: list[str], horizon: int) -> HttpResponse:
-        if len(words) <= MOST_AT_ONCE:
-            return _at_once(said_about(words, horizon, now=clock.now()))
+        if len(words) <= MAX_IMMEDIATE_SYMBOLS:
+            return _at_once(lookup_many(words, horizon, now=clock.now()))
         caller = principal_of(request._request)
         if caller.user_id is None:
-            raise BatchNeedsOwner(MOST_AT_ONCE)
+            raise BatchNeedsOwner(MAX_IMMEDIATE_SYMBOLS)
         caller.require(Scope.PREDICT)
         job = open_batch(owner_id=caller.user_id, words=words, horizon=horizon, now=clock.now())
         enqueue_pieces(job.pieces.order_by("number").values_list("pk", flat=True))
-        told = BatchJobOut(job).data
-        headers = NOT_KEPT | {
-            "Location": told["url"],
+        job_payload = BatchJobOut(job).data
+        headers = NO_STORE | {
+            "Location": job_payload["url"],
             "Retry-After": str(retry_after_s(request._request, POLL_AFTER_S)),
         }
-        return HttpResponse(JSONRenderer().render(told), status=202, content_type=JSON, headers=headers)
+        return HttpResponse(JSONRenderer().render(job_payload), status=202, content_type=JSON, headers=headers)
 
 
 class BatchState(ApiView):
@@ -144,9 +144,9 @@ class BatchState(ApiView):
         piece = piece_of(job, number)
         if piece is None:
             raise NotFound(f"The batch has no page {number}.")
-        told = BatchJobOut(job).data
-        page = {"page": number, "next_page": number + 1 if number < told["pages"] else None}
-        return Response({**told, **page, "predictions": _answers(job, piece)}, headers=NOT_KEPT)
+        job_payload = BatchJobOut(job).data
+        page = {"page": number, "next_page": number + 1 if number < job_payload["pages"] else None}
+        return Response({**job_payload, **page, "predictions": _answer_payloads(job, piece)}, headers=NO_STORE)
 
     @extend_schema(
         operation_id="cancel_batch",
@@ -159,38 +159,38 @@ class BatchState(ApiView):
     def delete(self, request: Request, batch_id: str) -> Response:
         """Cancel the batch; a second call changes nothing."""
         job = cancel_batch(job_pk=job_of(request.user.pk, batch_id).pk, now=clock.now())
-        return Response(BatchJobOut(job).data, headers=NOT_KEPT)
+        return Response(BatchJobOut(job).data, headers=NO_STORE)
 
 
-def _at_once(told: list[Said]) -> HttpResponse:
+def _at_once(job_payload: list[SymbolResult]) -> HttpResponse:
     """The answers, put together from ready-made bytes."""
-    body = b'{"predictions":[' + b",".join(_encoded(said) for said in told) + b"]}"
-    return HttpResponse(body, content_type=JSON, headers=NOT_KEPT)
+    body = b'{"predictions":[' + b",".join(_encode_result(result) for result in job_payload) + b"]}"
+    return HttpResponse(body, content_type=JSON, headers=NO_STORE)
 
 
-def _encoded(said: Said) -> bytes:
-    head = json.dumps({"symbol": said.word, "status": said.status}, separators=(",", ":")).encode()
-    if said.body is not None:
-        return head[:-1] + b',"forecast":' + said.body + b"}"
-    assert said.error is not None
-    return head[:-1] + b',"problem":' + encoded(_problem(said.error)) + b"}"
+def _encode_result(result: SymbolResult) -> bytes:
+    head = json.dumps({"symbol": result.as_written, "status": result.status}, separators=(",", ":")).encode()
+    if result.body is not None:
+        return head[:-1] + b',"forecast":' + result.body + b"}"
+    assert result.error is not None
+    return head[:-1] + b',"problem":' + encode_json(_problem_payload(result.error)) + b"}"
 
 
-def _answers(job: BatchJob, piece: BatchPiece) -> list[dict[str, Any]]:
+def _answer_payloads(job: BatchJob, piece: BatchPiece) -> list[dict[str, Any]]:
     """A page's answers as they are told; before a worker has them, each symbol says how it stands."""
     if piece.answers is None:
         status = CANCELLED if job.state == BatchJob.State.CANCELLED else WAITING
         return [{"symbol": word, "status": status} for word in piece.symbols]
-    return [_told(answer) for answer in piece.answers]
+    return [_answer_payload(answer) for answer in piece.answers]
 
 
-def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
+def _answer_payload(answer: Mapping[str, Any]) -> dict[str, Any]:
     if answer["status"] != PROBLEM:
         return dict(answer)
-    return {"symbol": answer["symbol"], "status": PROBLEM, "problem": _problem(error_of(answer))}
+    return {"symbol": answer["symbol"], "status": PROBLEM, "problem": _problem_payload(deserialize_error(answer))}
 
 
-def _problem(error: Exception) -> dict[str, Any]:
+def _problem_payload(error: Exception) -> dict[str, Any]:
     """The error in the form that a call of its own would have answered with."""
     described: Callable[[Exception], dict[str, Any]] = import_string(settings.HINDCAST_PROBLEM_OF)
     return described(error)

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from predictions.api.batch_forms import JOB
+from predictions.api.batch_serializers import JOB
 
 ANSWERS: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text(encoding="utf-8"))
 
-_SAID = {"symbol": "AAPL", "status": "issued", "forecast": ANSWERS["predict"]}
-_REFUSED = {
+_ISSUED = {"symbol": "AAPL", "status": "issued", "forecast": ANSWERS["predict"]}
+_PROBLEM = {
     "symbol": "APPL",
     "status": "problem",
     "problem": {
@@ -22,7 +22,7 @@ _REFUSED = {
     },
 }
 ANSWERS |= {
-    "predict_batch": {"predictions": [_SAID, _REFUSED]},
-    "batch_job": {**JOB, "page": 1, "next_page": 2, "predictions": [_SAID, _REFUSED]},
+    "predict_batch": {"predictions": [_ISSUED, _PROBLEM]},
+    "batch_job": {**JOB, "page": 1, "next_page": 2, "predictions": [_ISSUED, _PROBLEM]},
     "cancel_batch": {**JOB, "status": "cancelled"},
 }

@@ -18,19 +18,19 @@ from marketdata.errors import SymbolMalformed
 from marketdata.selectors import canonical_symbol
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
-from predictions.readpath.bodies import tag_of
-from predictions.readpath.cache import Look, look
-from predictions.readpath.metering import LOGGED, PREDICTIONS
-from predictions.readpath.resolver import Answer, answer_for
+from predictions.readpath.cache import LookupResult, lookup
+from predictions.readpath.metering import LOG_SAMPLER, PREDICTIONS
+from predictions.readpath.read_through import ForecastResponse, read_forecast
+from predictions.readpath.rendering import entity_tag
 
 log = structlog.get_logger("hindcast.prediction")
 
 CACHE_CONTROL = "private, no-cache"
 # Where a server in front of this view leaves the call it has counted and looked up already.
-SEEN = "hindcast.seen"
+LOOKUP_KEY = "hindcast.seen"
 NAMES = ("symbol", "horizon")
-LONGEST_NAME = 60
-HORIZON_WORDS = {str(horizon): horizon for horizon in HORIZONS}
+MAX_NAME_LENGTH = 60
+HORIZONS_BY_TEXT = {str(horizon): horizon for horizon in HORIZONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ def predict(request: HttpRequest) -> HttpResponse:
     except (ScopeMissing, BadRequest, SuspiciousOperation, SymbolMalformed, HorizonUnknown):
         take_call(request, caller)
         raise
-    seen: Look = request.META.get(SEEN) or look(caller, query.symbol, query.horizon)
+    seen: LookupResult = request.META.get(LOOKUP_KEY) or lookup(caller, query.symbol, query.horizon)
     remember(request, seen.allowance)
     seen.allowance.require()
-    answer = answer_for(seen, query.symbol, query.horizon, now=now)
-    _tell_operators(request, query, answer, time.perf_counter() - started)
-    return _rendered(request, answer)
+    answer = read_forecast(seen, query.symbol, query.horizon, now=now)
+    _record_prediction(request, query, answer, time.perf_counter() - started)
+    return _conditional_response(request, answer)
 
 
 def parse_query(parameters: QueryDict) -> PredictQuery:
@@ -68,28 +68,28 @@ def parse_query(parameters: QueryDict) -> PredictQuery:
     """
     for name in parameters:
         if name not in NAMES:
-            raise BadRequest(f"There is no parameter {name[:LONGEST_NAME]}; say symbol and, if you like, horizon.")
+            raise BadRequest(f"There is no parameter {name[:MAX_NAME_LENGTH]}; say symbol and, if you like, horizon.")
         if len(parameters.getlist(name)) > 1:
             raise BadRequest(f"Say {name} once, not {len(parameters.getlist(name))} times.")
     symbol = parameters.get("symbol", "").strip()
     if not symbol:
         raise BadRequest("Say which stock: symbol=AAPL, for example.")
-    asked = parameters.get("horizon", str(DEFAULT_HORIZON))
-    if asked not in HORIZON_WORDS:
-        raise HorizonUnknown(asked, HORIZONS)
-    return PredictQuery(canonical_symbol(symbol), HORIZON_WORDS[asked])
+    horizon = parameters.get("horizon", str(DEFAULT_HORIZON))
+    if horizon not in HORIZONS_BY_TEXT:
+        raise HorizonUnknown(horizon, HORIZONS)
+    return PredictQuery(canonical_symbol(symbol), HORIZONS_BY_TEXT[horizon])
 
 
-def is_held(offered: str, tag: str) -> bool:
+def matches_etag(offered: str, tag: str) -> bool:
     """Whether the caller already holds this answer, by If-None-Match (RFC 9110: a weak comparison)."""
     tags = {part.strip().removeprefix("W/") for part in offered.split(",")}
     return tag in tags or "*" in tags
 
 
-def _rendered(request: HttpRequest, answer: Answer) -> HttpResponse:
+def _conditional_response(request: HttpRequest, answer: ForecastResponse) -> HttpResponse:
     """The bytes with their tag; callers ask again each time, so that a change of model is seen at once."""
-    tag = tag_of(answer.body)
-    if is_held(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
+    tag = entity_tag(answer.body)
+    if matches_etag(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
         response = HttpResponse(status=304)
         del response["Content-Type"]
     else:
@@ -100,10 +100,10 @@ def _rendered(request: HttpRequest, answer: Answer) -> HttpResponse:
     return response
 
 
-def _tell_operators(request: HttpRequest, query: PredictQuery, answer: Answer, seconds: float) -> None:
+def _record_prediction(request: HttpRequest, query: PredictQuery, answer: ForecastResponse, seconds: float) -> None:
     """Count the prediction; one in a thousand gets lines in the log, here and where requests are summed up."""
     PREDICTIONS.labels(query.horizon, answer.status).inc()
-    is_logged = LOGGED.take()
+    is_logged = LOG_SAMPLER.take()
     request.is_quiet = not is_logged  # type: ignore[attr-defined]  # read back by RequestLogMiddleware
     if not is_logged:
         return

@@ -15,7 +15,7 @@ from marketdata.api.renderers import CsvRenderer
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses
 from marketdata.selectors import instrument_by_symbol
 from mlops.selectors import version_named
-from predictions.api.record_forms import (
+from predictions.api.record_serializers import (
     SHOWN_KINDS,
     WINDOW_NAMES,
     HistoryIn,
@@ -26,8 +26,8 @@ from predictions.api.record_forms import (
     cursor_of,
 )
 from predictions.models import Forecast
-from predictions.selectors.history import COLUMNS, History, Wanted, history_of
-from predictions.selectors.metrics import Asked, metrics_of, window_name
+from predictions.selectors.history import COLUMNS, History, HistoryQuery, history_of
+from predictions.selectors.metrics import MetricsQuery, metrics_of, window_name
 
 TABLES = {(200, "text/csv"): str, 304: NOT_MODIFIED}
 
@@ -56,13 +56,13 @@ class HistoryView(ReadView):
     )
     def get(self, request: Request, symbol: str) -> Response:
         """Return a page of forecasts, newest target date first."""
-        asked = self.validated_query(request)
+        query = self.validated_query(request)
         instrument = instrument_by_symbol(symbol)
-        kinds = [asked["kind"]] if "kind" in asked else SHOWN_KINDS
-        wanted = Wanted(asked["days"], kinds, asked.get("horizon"), asked["limit"], asked.get("cursor"))
+        kinds = [query["kind"]] if "kind" in query else SHOWN_KINDS
+        wanted = HistoryQuery(query["days"], kinds, query.get("horizon"), query["limit"], query.get("cursor"))
         found = history_of(instrument, wanted)
         cursor = cursor_of(found.next_after) if found.next_after else None
-        following = _following(request, instrument.symbol, asked, cursor)
+        next_url = _next_page_url(request, instrument.symbol, query, cursor)
         body = {
             "symbol": instrument.symbol,
             "currency": instrument.currency,
@@ -72,9 +72,9 @@ class HistoryView(ReadView):
             "accuracy": _accuracy(found),
             "forecasts": found.rows,
             "next_cursor": cursor,
-            "next": following,
+            "next": next_url,
         }
-        return Response(body, headers={"Link": f'<{following}>; rel="next"'} if following else None)
+        return Response(body, headers={"Link": f'<{next_url}>; rel="next"'} if next_url else None)
 
 
 class MetricsView(ReadView):
@@ -98,15 +98,17 @@ class MetricsView(ReadView):
     )
     def get(self, request: Request) -> Response:
         """Return the requested metrics."""
-        asked = self.validated_query(request)
-        version = version_named(asked["version"]).version if "version" in asked else None
-        found = metrics_of(Asked(asked.get("kind"), asked.get("horizon"), WINDOW_NAMES[asked["window"]], version))
+        query = self.validated_query(request)
+        version = version_named(query["version"]).version if "version" in query else None
+        found = metrics_of(
+            MetricsQuery(query.get("kind"), query.get("horizon"), WINDOW_NAMES[query["window"]], version)
+        )
         figures = {name: value for name, value in found.figures.items() if name not in ("n", "hits")}
         return Response(
             {
                 "kind": found.kind,
-                "horizon": found.asked.horizon,
-                "window": asked["window"],
+                "horizon": found.query.horizon,
+                "window": query["window"],
                 "model_version": version,
                 "as_of": found.as_of,
                 "last_updated": found.updated_at,
@@ -129,11 +131,11 @@ def _accuracy(found: History) -> dict[str, Any]:
     return {"window": window_name(found.window_days), **figures}
 
 
-def _following(request: Request, symbol: str, asked: dict[str, Any], cursor: str | None) -> str | None:
+def _next_page_url(request: Request, symbol: str, query: dict[str, Any], cursor: str | None) -> str | None:
     """Return the URL of the next page with the same query."""
     if cursor is None:
         return None
-    same: dict[str, Any] = {name: asked[name] for name in ("days", "horizon", "kind", "limit") if name in asked}
+    same: dict[str, Any] = {name: query[name] for name in ("days", "horizon", "kind", "limit") if name in query}
     if "format" in request.query_params:
         same["format"] = request.query_params["format"]
     return (

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from marketdata.api.fields import StrictInteger
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
-from predictions.readpath.bodies import LEVELS
+from predictions.readpath.rendering import LEVELS
 
 MOST_ENTRIES = 5_000
 
@@ -71,7 +71,7 @@ Intervals = type(
 )
 
 
-class SaidOut(serializers.Serializer):
+class ForecastContentOut(serializers.Serializer):
     """Content of a forecast, which never changes; an abstention has null numbers and `reasons`."""
 
     id = serializers.IntegerField()
@@ -102,7 +102,7 @@ class SaidOut(serializers.Serializer):
 
 
 @extend_schema_serializer(component_name="Forecast")
-class ForecastOut(SaidOut):
+class ForecastOut(ForecastContentOut):
     """The current forecast of a stock; an abstention has null numbers and `reasons`."""
 
     record = RecordOut()
@@ -115,7 +115,7 @@ class ForecastOut(SaidOut):
 
 
 @extend_schema_serializer(component_name="StoredForecast")
-class StoredForecastOut(SaidOut):
+class StoredForecastOut(ForecastContentOut):
     """A stored forecast with its provenance and ledger hashes. It never changes."""
 
     recorded_at = serializers.DateTimeField()

@@ -3,10 +3,10 @@
 from django.urls import path
 
 from predictions.api.batch import BatchCreate, BatchState
+from predictions.api.forecasts import ForecastReplay, ReplayAnswer, StoredForecast
 from predictions.api.ledger import LedgerEntriesView, LedgerHeadsView, LedgerHeadView
 from predictions.api.record import HistoryView, MetricsView
 from predictions.api.schema import documented_predict
-from predictions.api.stored import ForecastReplay, ReplayAnswer, StoredForecast
 
 app_name = "predictions-api"
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""The live channel "forecasts": what a page is told when a stock's forecasts change."""
+"""The live channel `forecasts`: new forecasts of an instrument, pushed to its subscribers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,57 +11,58 @@ from marketdata.live import Topic, Topics, instrument_topics, publish_encoded
 from marketdata.selectors import prices_are_stale
 from marketdata.watched_instruments import mark_watched
 from predictions.conf import HORIZONS
-from predictions.readpath.bodies import ForecastBody, ReadyAnswer, bodies_of, encoded
+from predictions.readpath.rendering import ForecastPayload, RenderedForecast, encode_json, forecast_payloads
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
 
-NAME = "forecasts"
 TOPIC_PREFIX = "forecasts.instrument."
 
 
 class ForecastMessage(TypedDict):
-    """One published forecast: whose it is, and the API's answer."""
+    """One published forecast as the API renders it, and the key of its instrument."""
 
     instrument_id: int
-    answer: ReadyAnswer
+    rendered: RenderedForecast
 
 
-def may_read(user: object) -> bool:
-    """Forecasts are public."""
-    return True
+class ForecastChannel:
+    """One topic per instrument; its state is the champion's latest forecast for every horizon."""
 
+    NAME = "forecasts"
 
-def topics_for(symbols: Sequence[str], *, user: object) -> Topics:
-    """The topic of each symbol, however it is written, and an error for each that has none."""
-    return instrument_topics(symbols, TOPIC_PREFIX)
+    def may_read(self, user: object) -> bool:
+        """Return True: forecasts are public."""
+        return True
 
+    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics:
+        """Resolve symbols in any spelling to topics, with an error for each unknown one."""
+        return instrument_topics(symbols, TOPIC_PREFIX)
 
-def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
-    """What each topic would say now, by topic name: the champion's latest forecast for every horizon."""
-    stale = prices_are_stale(now=now)
-    keys = {topic.name: topic.instrument_pk for topic in topics}
-    latest = [one for horizon in HORIZONS for one in latest_forecasts(horizon, among=keys.values()).values()]
-    bodies: dict[int, list[ForecastBody]] = {key: [] for key in keys.values()}
-    for forecast, body in zip(latest, bodies_of(latest, stale=stale, now=now), strict=True):
-        bodies[forecast.instrument_id].append(body)
-    return {topic.name: _content(topic.symbol, bodies[keys[topic.name]]) for topic in topics}
+    def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
+        """Map topic names to the champion's latest forecasts for every horizon."""
+        stale = prices_are_stale(now=now)
+        keys = {topic.name: topic.instrument_pk for topic in topics}
+        latest = [one for horizon in HORIZONS for one in latest_forecasts(horizon, among=keys.values()).values()]
+        bodies: dict[int, list[ForecastPayload]] = {key: [] for key in keys.values()}
+        for forecast, body in zip(latest, forecast_payloads(latest, stale=stale, now=now), strict=True):
+            bodies[forecast.instrument_id].append(body)
+        return {topic.name: _content(topic.symbol, bodies[keys[topic.name]]) for topic in topics}
 
-
-def watch(topics: Sequence[Topic], *, until: datetime) -> None:
-    """Note that somebody looks at these topics until then: their prices are asked for as well."""
-    mark_watched([topic.instrument_pk for topic in topics], until=until)
+    def watch(self, topics: Sequence[Topic], *, until: datetime) -> None:
+        """Mark the instruments of these topics as watched until then, so that their quotes are fetched."""
+        mark_watched([topic.instrument_pk for topic in topics], until=until)
 
 
 def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
-    """Tell everybody who follows these stocks, one message a stock; returns how many left. To be called after commit.
+    """Push forecasts to subscribers, one message per instrument, and return the number of messages. Call after commit.
 
-    A store that cannot be reached costs the push and nothing else: an open page is brought up to date when it is back.
+    If Redis is unreachable the push is lost; open pages catch up once it is back.
     """
-    told: dict[int, list[ReadyAnswer]] = {}
+    by_instrument: dict[int, list[RenderedForecast]] = {}
     for message in messages:
-        told.setdefault(message["instrument_id"], []).append(message["answer"])
-    outgoing = [(f"{TOPIC_PREFIX}{key}", _text(of_one)) for key, of_one in told.items()]
+        by_instrument.setdefault(message["instrument_id"], []).append(message["rendered"])
+    outgoing = [(f"{TOPIC_PREFIX}{key}", _message(group)) for key, group in by_instrument.items()]
     try:
         return len(publish_encoded(outgoing))
     except RedisError as error:
@@ -69,20 +70,20 @@ def push_forecasts(messages: Sequence[ForecastMessage]) -> int:
         return 0
 
 
-def _text(told: Sequence[ReadyAnswer]) -> bytes:
-    """The message about one stock, put together from answers that are bytes already."""
-    bodies = [answer.body for answer in told]
-    head = {"type": "change", "channel": NAME, **_head(bodies[0]["symbol"], bodies)}
-    return encoded(head)[:-1] + b',"forecasts":[' + b",".join([answer.text for answer in told]) + b"]}"
+def _message(group: Sequence[RenderedForecast]) -> bytes:
+    """Compose the message about one instrument from forecasts that are already encoded."""
+    bodies = [one.payload for one in group]
+    header = {"type": "change", "channel": ForecastChannel.NAME, **_header(bodies[0]["symbol"], bodies)}
+    return encode_json(header)[:-1] + b',"forecasts":[' + b",".join([one.json for one in group]) + b"]}"
 
 
 def _content(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The part that a snapshot and a change share."""
-    return {**_head(symbol, bodies), "forecasts": list(bodies)}
+    """Return the content that a snapshot and a change share."""
+    return {**_header(symbol, bodies), "forecasts": list(bodies)}
 
 
-def _head(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """`as_of` is the newest session any of the forecasts knew."""
+def _header(symbol: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the header of a message; `as_of` is the newest origin among the forecasts."""
     return {
         "symbol": symbol,
         "as_of": max((body["as_of"] for body in bodies), default=None),

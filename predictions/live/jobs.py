@@ -1,4 +1,4 @@
-"""The live channel "jobs": how a person's batches get on. A job's id stands where other channels have a symbol."""
+"""The live channel `jobs`: progress of a user's batch jobs, with the job id in the place of a symbol."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,12 +15,11 @@ from predictions.selectors.batch import jobs_of, uuid_of
 
 log = structlog.get_logger(__name__)
 
-NAME = "jobs"
 TOPIC_PREFIX = "jobs.batch."
 
 
 class JobProgress(TypedDict):
-    """How far a job has come, in symbols."""
+    """Progress of a job, counted in symbols."""
 
     state: str
     total: int
@@ -28,34 +27,36 @@ class JobProgress(TypedDict):
     problems: int
 
 
-def may_read(user: object) -> bool:
-    """Whoever is signed in; what they may follow is their own."""
-    return bool(getattr(user, "is_authenticated", False))
+class JobChannel:
+    """One topic per batch job of a user; its state is the job's progress."""
 
+    NAME = "jobs"
 
-def topics_for(symbols: Sequence[str], *, user: object) -> Topics:
-    """The topic of each job of this person; another person's job is as unknown as one that never was."""
-    asked = {text: uuid_of(text) for text in symbols}
-    keys = [key for key in asked.values() if key is not None]
-    owner_id = getattr(user, "pk", None)
-    owned = set(jobs_of(owner_id).filter(pk__in=keys).values_list("pk", flat=True))
-    found = tuple(Topic(str(key), f"{TOPIC_PREFIX}{key}", owner_id) for key in dict.fromkeys(keys) if key in owned)
-    return Topics(found, tuple(BatchUnknown(text) for text, key in asked.items() if key not in owned))
+    def may_read(self, user: object) -> bool:
+        """Return whether the user is signed in; the topics are the user's own."""
+        return bool(getattr(user, "is_authenticated", False))
 
+    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics:
+        """Return the topic of each of the user's jobs, and BatchUnknown for every other id."""
+        requested = {text: uuid_of(text) for text in symbols}
+        keys = [key for key in requested.values() if key is not None]
+        owner_id = getattr(user, "pk", None)
+        owned = set(jobs_of(owner_id).filter(pk__in=keys).values_list("pk", flat=True))
+        found = tuple(Topic(str(key), f"{TOPIC_PREFIX}{key}", owner_id) for key in dict.fromkeys(keys) if key in owned)
+        return Topics(found, tuple(BatchUnknown(text) for text, key in requested.items() if key not in owned))
 
-def snapshot(topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
-    """How far each job has come, by topic name."""
-    jobs = BatchJob.objects.in_bulk([UUID(topic.symbol) for topic in topics])
-    return {topic.name: _content(jobs[UUID(topic.symbol)], now) for topic in topics if UUID(topic.symbol) in jobs}
+    def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
+        """Map topic names to the progress of their jobs."""
+        jobs = BatchJob.objects.in_bulk([UUID(topic.symbol) for topic in topics])
+        return {topic.name: _content(jobs[UUID(topic.symbol)], now) for topic in topics if UUID(topic.symbol) in jobs}
 
-
-def watch(topics: Sequence[Topic], *, until: datetime) -> None:
-    """Nothing depends on whether somebody looks at a job."""
+    def watch(self, topics: Sequence[Topic], *, until: datetime) -> None:
+        """Do nothing: jobs run whether or not a socket is open."""
 
 
 def push_progress(job: BatchJob, *, now: datetime) -> None:
-    """Tell the owner's sockets. To be called after commit; an outage of the store costs the push only."""
-    message = {"type": "change", "channel": NAME, **_content(job, now)}
+    """Send the job's progress to its owner's sockets. Call after commit; without Redis the push is lost."""
+    message = {"type": "change", "channel": JobChannel.NAME, **_content(job, now)}
     try:
         publish_to_owner(job.owner_id, f"{TOPIC_PREFIX}{job.pk}", message)
     except RedisError as error:

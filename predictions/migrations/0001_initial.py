@@ -2,7 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import predictions.models.accuracy_sums
+import predictions.models.accuracy_totals
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -223,7 +223,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='Scorekeeping',
+            name='ScoringProgress',
             fields=[
                 ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ('forecasts_seen', models.BigIntegerField(default=0, verbose_name='key of the last forecast put on the waiting list')),
@@ -233,7 +233,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(null=True, verbose_name='when the sums last changed')),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='scorekeeping_is_one_row')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='scoring_progress_is_one_row')],
             },
         ),
         migrations.AddField(
@@ -248,8 +248,8 @@ class Migration(migrations.Migration):
                 ('n', models.BigIntegerField(default=0)),
                 ('hits', models.BigIntegerField(default=0, verbose_name='direction right')),
                 ('ups', models.BigIntegerField(default=0, verbose_name='closed higher')),
-                ('said_up', models.BigIntegerField(default=0)),
-                ('said_up_right', models.BigIntegerField(default=0)),
+                ('predicted_up', models.BigIntegerField(default=0)),
+                ('predicted_up_hits', models.BigIntegerField(default=0)),
                 ('inside_80', models.BigIntegerField(default=0)),
                 ('inside_95', models.BigIntegerField(default=0)),
                 ('inside_99', models.BigIntegerField(default=0)),
@@ -269,9 +269,9 @@ class Migration(migrations.Migration):
                 ('absolute_naive', models.DecimalField(decimal_places=12, default=0, max_digits=30)),
                 ('squared_error', models.DecimalField(decimal_places=12, default=0, max_digits=30)),
                 ('squared_naive', models.DecimalField(decimal_places=12, default=0, max_digits=30)),
-                ('bin_n', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_sums._no_counts, size=None)),
-                ('bin_ups', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_sums._no_counts, size=None)),
-                ('bin_probability', django.contrib.postgres.fields.ArrayField(base_field=models.DecimalField(decimal_places=6, max_digits=24), default=predictions.models.accuracy_sums._no_counts, size=None)),
+                ('bin_n', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_totals.empty_bins, size=None)),
+                ('bin_ups', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_totals.empty_bins, size=None)),
+                ('bin_probability', django.contrib.postgres.fields.ArrayField(base_field=models.DecimalField(decimal_places=6, max_digits=24), default=predictions.models.accuracy_totals.empty_bins, size=None)),
                 ('kind', models.CharField(max_length=8)),
                 ('horizon_sessions', models.PositiveSmallIntegerField()),
                 ('target', models.DateField()),
@@ -288,8 +288,8 @@ class Migration(migrations.Migration):
                 ('n', models.BigIntegerField(default=0)),
                 ('hits', models.BigIntegerField(default=0, verbose_name='direction right')),
                 ('ups', models.BigIntegerField(default=0, verbose_name='closed higher')),
-                ('said_up', models.BigIntegerField(default=0)),
-                ('said_up_right', models.BigIntegerField(default=0)),
+                ('predicted_up', models.BigIntegerField(default=0)),
+                ('predicted_up_hits', models.BigIntegerField(default=0)),
                 ('inside_80', models.BigIntegerField(default=0)),
                 ('inside_95', models.BigIntegerField(default=0)),
                 ('inside_99', models.BigIntegerField(default=0)),
@@ -309,9 +309,9 @@ class Migration(migrations.Migration):
                 ('absolute_naive', models.DecimalField(decimal_places=12, default=0, max_digits=30)),
                 ('squared_error', models.DecimalField(decimal_places=12, default=0, max_digits=30)),
                 ('squared_naive', models.DecimalField(decimal_places=12, default=0, max_digits=30)),
-                ('bin_n', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_sums._no_counts, size=None)),
-                ('bin_ups', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_sums._no_counts, size=None)),
-                ('bin_probability', django.contrib.postgres.fields.ArrayField(base_field=models.DecimalField(decimal_places=6, max_digits=24), default=predictions.models.accuracy_sums._no_counts, size=None)),
+                ('bin_n', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_totals.empty_bins, size=None)),
+                ('bin_ups', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_totals.empty_bins, size=None)),
+                ('bin_probability', django.contrib.postgres.fields.ArrayField(base_field=models.DecimalField(decimal_places=6, max_digits=24), default=predictions.models.accuracy_totals.empty_bins, size=None)),
                 ('kind', models.CharField(max_length=8)),
                 ('horizon_sessions', models.PositiveSmallIntegerField()),
                 ('window_days', models.PositiveSmallIntegerField()),

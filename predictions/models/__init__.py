@@ -4,14 +4,14 @@ Imported by every layer of predictions and by alerts; rules across rows are in s
 """
 
 from predictions.models.accuracy_snapshot import AccuracySnapshot
-from predictions.models.accuracy_sums import AccuracyDay
+from predictions.models.accuracy_totals import AccuracyDay
 from predictions.models.batch_job import BatchJob, BatchPiece
 from predictions.models.forecast import Forecast
 from predictions.models.forecast_input import ForecastInput
 from predictions.models.ledger_check import LedgerCheck
 from predictions.models.ledger_head import LedgerHead
 from predictions.models.outcome import Outcome
-from predictions.models.scorekeeping import PendingForecast, Scorekeeping
+from predictions.models.scoring_progress import PendingForecast, ScoringProgress
 from predictions.models.toolchain import Toolchain
 
 __all__ = [
@@ -25,6 +25,6 @@ __all__ = [
     "LedgerHead",
     "Outcome",
     "PendingForecast",
-    "Scorekeeping",
+    "ScoringProgress",
     "Toolchain",
 ]

@@ -5,14 +5,14 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from predictions.models.accuracy_sums import AccuracySums
+from predictions.models.accuracy_totals import AccuracyTotals
 
 ALL_TIME = 0
 WINDOWS: tuple[int, ...] = (30, 90, 365, ALL_TIME)
 
 
-class AccuracySnapshot(AccuracySums):
-    """The sums of one kind and horizon over a window of calendar days that ends with `Scorekeeping.as_of`; 0 is all.
+class AccuracySnapshot(AccuracyTotals):
+    """The sums of one kind and horizon over a window of calendar days that ends with `ScoringProgress.as_of`; 0 is all.
 
     Without a version all of them are meant, without an instrument all stocks. A verdict is told for all time and all
     stocks only: of one stock alone there is never enough to judge by.

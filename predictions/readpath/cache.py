@@ -14,28 +14,28 @@ from redis.exceptions import NoScriptError, RedisError
 from accounts.limits import COUNT_CALL_LUA, COUNT_CALL_SHA, count_locally
 from accounts.quotas import Quota, RateLimitResult, bucket_keys, rate_limit_result, script_arguments
 from predictions.models import Forecast
-from predictions.readpath.bodies import ReadyAnswer, answers_of, fresh_until, tag_of
-from predictions.readpath.spellings import meant_by
+from predictions.readpath.rendering import RenderedForecast, entity_tag, fresh_until, render_forecasts
+from predictions.readpath.symbol_aliases import resolve_alias
 from store.client import StoreUnavailable, is_cluster, redis_client
 
 log = structlog.get_logger(__name__)
 
 CHAMPION_KEY = "champion"
-PHYSICAL_LIFE = timedelta(days=7)
-CLAIM_LIFE_MS = 5_000
-FACTS = ("made", "until", "status", "was_stale", "tag")
-FORMS = ("fresh", "stale")
-FIELDS = FACTS + FORMS
-KEPT_AT_A_TIME = 50
+CACHE_TTL = timedelta(days=7)
+REFRESH_LOCK_TTL_MS = 5_000
+METADATA_FIELDS = ("made", "until", "status", "was_stale", "tag")
+BODY_FIELDS = ("fresh", "stale")
+FIELDS = METADATA_FIELDS + BODY_FIELDS
+STORE_BATCH_SIZE = 50
 
 # A key, and what it holds: fresh form, stale form, status.
 Entry = tuple[str, tuple[bytes, bytes, bytes]]
 
 # The limiter's counts come first in a reply.
-COUNTED = 5
+LIMITER_VALUES = 5
 
 # ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale, status and tag.
-KEEP_LUA = """
+STORE_LUA = """
 for place, key in ipairs(KEYS) do
   local own = 4 * place
   redis.call('HSET', key, 'made', ARGV[1], 'until', ARGV[2], 'was_stale', ARGV[3],
@@ -46,7 +46,7 @@ end
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedForecast:
     """What the store holds for one key: both forms, and until when the fresh one holds."""
 
     version: str
@@ -67,29 +67,29 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LookupResult:
     """What one trip brought: the caller's allowance, who serves, the answer; without the store `reachable` is false."""
 
     allowance: RateLimitResult
     version: str | None
-    kept: Kept | None
+    cached: CachedForecast | None
     reachable: bool
 
 
-def key_of(version: str, symbol: str, horizon: int) -> str:
+def cache_key(version: str, symbol: str, horizon: int) -> str:
     """The key of one answer."""
-    return f"fc:{version}:{meant_by(symbol)}:{horizon}"
+    return f"fc:{version}:{resolve_alias(symbol)}:{horizon}"
 
 
-def look(quota: Quota, symbol: str, horizon: int) -> Look:
+def lookup(quota: Quota, symbol: str, horizon: int) -> LookupResult:
     """Count the call and fetch the champion's answer in one trip; without the store, count in this process."""
-    reply = asked(quota, symbol, horizon)
+    reply = run_lookup(quota, symbol, horizon)
     if reply is None:
-        return Look(count_locally(quota), None, None, reachable=False)
-    return look_of(quota, reply)
+        return LookupResult(count_locally(quota), None, None, reachable=False)
+    return parse_lookup(quota, reply)
 
 
-def asked(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
+def run_lookup(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
     """Return the counts, the champion and the FIELDS of its answer; None without Redis.
 
     One pipeline counts the call, names the champion and reads the answer of the version that was champion last, so that
@@ -111,7 +111,7 @@ def asked(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
             return list(counted)
         if version.decode() != CHAMPION_MEMO.version:
             CHAMPION_MEMO.version = version.decode()
-            found = redis_client().hmget(key_of(CHAMPION_MEMO.version, symbol, horizon), FIELDS)
+            found = redis_client().hmget(cache_key(CHAMPION_MEMO.version, symbol, horizon), FIELDS)
     except RedisError as error:
         _note_outage(error)
         return None
@@ -136,24 +136,24 @@ def lookup_commands(
     return [
         ("EVALSHA", COUNT_CALL_SHA, len(keys), *keys, *script_arguments(quota, 1)),
         ("GET", CHAMPION_KEY),
-        ("HMGET", key_of(version, symbol, horizon), *fields),
+        ("HMGET", cache_key(version, symbol, horizon), *fields),
     ]
 
 
-def look_of(quota: Quota, reply: Sequence[Any]) -> Look:
+def parse_lookup(quota: Quota, reply: Sequence[Any]) -> LookupResult:
     """What the reading script's reply says."""
-    found = list(reply[COUNTED:])
+    found = list(reply[LIMITER_VALUES:])
     version = found[0].decode() if found else None
-    return Look(rate_limit_result(quota, reply[:COUNTED]), version, _kept(found), reachable=True)
+    return LookupResult(rate_limit_result(quota, reply[:LIMITER_VALUES]), version, _parse_cached(found), reachable=True)
 
 
-def peek(symbol: str, horizon: int) -> Kept | None:
+def get(symbol: str, horizon: int) -> CachedForecast | None:
     """Fetch the champion's answer without counting; None when there is none or the store does not answer."""
-    _, kept = peek_many([symbol], horizon)
-    return kept.get(symbol)
+    _, cached = get_many([symbol], horizon)
+    return cached.get(symbol)
 
 
-def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[str, Kept]]:
+def get_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[str, CachedForecast]]:
     """Who serves, and the kept answers for canonical symbols; (None, {}) when nobody is known or the store is away."""
     try:
         version = redis_client().get(CHAMPION_KEY)
@@ -161,80 +161,82 @@ def peek_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[
             return None, {}
         pipeline = redis_client().pipeline()
         for symbol in symbols:
-            pipeline.hmget(key_of(version.decode(), symbol, horizon), FIELDS)
+            pipeline.hmget(cache_key(version.decode(), symbol, horizon), FIELDS)
         found = zip(symbols, pipeline.execute(), strict=True)
     except RedisError as error:
         _note_outage(error)
         return None, {}
-    kept = {symbol: _kept([version, *parts]) for symbol, parts in found}
-    return version.decode(), {symbol: one for symbol, one in kept.items() if one is not None}
+    cached = {symbol: _parse_cached([version, *parts]) for symbol, parts in found}
+    return version.decode(), {symbol: one for symbol, one in cached.items() if one is not None}
 
 
-def keep(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
+def cache_forecasts(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[RenderedForecast]:
     """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
-    return keep_made([answers_of(forecasts, stale=stale, now=now)], stale=stale, now=now)
+    return store_responses([render_forecasts(forecasts, stale=stale, now=now)], stale=stale, now=now)
 
 
-def keep_made(parts: Iterable[Sequence[ReadyAnswer]], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
+def store_responses(
+    parts: Iterable[Sequence[RenderedForecast]], *, stale: bool, now: datetime
+) -> list[RenderedForecast]:
     """Write both forms of answers, each part in one trip as soon as it is made; returns all of them."""
-    answers: list[ReadyAnswer] = []
+    answers: list[RenderedForecast] = []
     reachable = True
     for part in parts:
         answers.extend(part)
         try:
             if reachable:
-                write([_entry(answer) for answer in part], now=now, fresh_until=fresh_until(now), stale=stale)
+                write_entries([_entry(answer) for answer in part], now=now, fresh_until=fresh_until(now), stale=stale)
         except RedisError as error:
             reachable = False
             _note_outage(error)
     return answers
 
 
-def _entry(answer: ReadyAnswer) -> Entry:
-    body = answer.body
-    key = key_of(body["model_version"], body["symbol"], body["horizon"])
-    return key, (answer.text, answer.stale_text, body["status"].encode())
+def _entry(answer: RenderedForecast) -> Entry:
+    payload = answer.payload
+    key = cache_key(payload["model_version"], payload["symbol"], payload["horizon"])
+    return key, (answer.json, answer.stale_json, payload["status"].encode())
 
 
-def write(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, stale: bool) -> None:
+def write_entries(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, stale: bool) -> None:
     """Write entries in one trip, many with one command. Raises RedisError."""
-    life_s = int(PHYSICAL_LIFE.total_seconds())
+    life_s = int(CACHE_TTL.total_seconds())
     shared = repr(now.timestamp()), repr(fresh_until.timestamp()), int(stale), life_s
     pipeline = redis_client().pipeline()
-    entries_per_call = 1 if is_cluster() else KEPT_AT_A_TIME
+    entries_per_call = 1 if is_cluster() else STORE_BATCH_SIZE
     for start in range(0, len(entries), entries_per_call):
         part = entries[start : start + entries_per_call]
-        forms = [text for _, (fresh, stale, status) in part for text in (fresh, stale, status, tag_of(fresh))]
-        pipeline.execute_command("EVAL", KEEP_LUA, len(part), *[key for key, _ in part], *shared, *forms)
+        forms = [text for _, (fresh, stale, status) in part for text in (fresh, stale, status, entity_tag(fresh))]
+        pipeline.execute_command("EVAL", STORE_LUA, len(part), *[key for key, _ in part], *shared, *forms)
     pipeline.execute()
 
 
-def claim(symbol: str, horizon: int) -> bool:
+def acquire_refresh_lock(symbol: str, horizon: int) -> bool:
     """Whether the caller is the one to read this answer from the database; True as well when nobody can say."""
     try:
-        return bool(redis_client().set(_claim_key(symbol, horizon), 1, nx=True, px=CLAIM_LIFE_MS))
+        return bool(redis_client().set(_refresh_lock_key(symbol, horizon), 1, nx=True, px=REFRESH_LOCK_TTL_MS))
     except RedisError as error:
         _note_outage(error)
         return True
 
 
-def release(symbol: str, horizon: int) -> None:
+def release_refresh_lock(symbol: str, horizon: int) -> None:
     """Let others read again; a claim that cannot be given back ends by itself."""
     try:
-        redis_client().delete(_claim_key(symbol, horizon))
+        redis_client().delete(_refresh_lock_key(symbol, horizon))
     except RedisError as error:
         _note_outage(error)
 
 
-def _claim_key(symbol: str, horizon: int) -> str:
+def _refresh_lock_key(symbol: str, horizon: int) -> str:
     return f"fc-claim:{symbol}:{horizon}"
 
 
-def _kept(found: Sequence[bytes | None]) -> Kept | None:
+def _parse_cached(found: Sequence[bytes | None]) -> CachedForecast | None:
     if len(found) <= len(FIELDS) or any(part is None for part in found):
         return None
     version, made, until, status, was_stale, _, fresh, stale = (part or b"" for part in found)
-    return Kept(version.decode(), status.decode(), float(made), float(until), fresh, stale, was_stale == b"1")
+    return CachedForecast(version.decode(), status.decode(), float(made), float(until), fresh, stale, was_stale == b"1")
 
 
 def _note_outage(error: RedisError) -> None:

@@ -7,13 +7,13 @@ from prometheus_client import Counter
 PREDICTIONS = Counter("hindcast_predictions", "Forecasts told by the API", ["horizon", "status"])
 CACHE_READS = Counter("hindcast_cache_hits", "Where the answer to a read call came from", ["result"])
 
-LOGGED_ONE_IN = 1_000
+LOG_ONE_IN = 1_000
 
 
-class Sample:
+class LogSampler:
     """Picks the first of every `one_in`."""
 
-    def __init__(self, one_in: int = LOGGED_ONE_IN) -> None:
+    def __init__(self, one_in: int = LOG_ONE_IN) -> None:
         self._one_in = one_in
         self._seen = count()
 
@@ -22,4 +22,4 @@ class Sample:
         return next(self._seen) % self._one_in == 0
 
 
-LOGGED = Sample()
+LOG_SAMPLER = LogSampler()

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Prefetch, Q, QuerySet
 
-from predictions.conf import LONGEST_PIECE
+from predictions.conf import PIECE_CLAIM_TTL
 from predictions.errors import BatchUnknown
 from predictions.models import BatchJob, BatchPiece
 
@@ -55,7 +55,7 @@ def piece_of(job: BatchJob, number: int) -> BatchPiece | None:
     return job.pieces.filter(number=number).first()
 
 
-def free_pieces(*, now: datetime) -> QuerySet[BatchPiece]:
+def claimable_pieces(*, now: datetime) -> QuerySet[BatchPiece]:
     """Pieces of open jobs without answers that no worker has: none took it yet, or the one that did is gone."""
-    unclaimed = Q(claimed_at__isnull=True) | Q(claimed_at__lt=now - LONGEST_PIECE)
+    unclaimed = Q(claimed_at__isnull=True) | Q(claimed_at__lt=now - PIECE_CLAIM_TTL)
     return BatchPiece.objects.filter(unclaimed, answers__isnull=True, job__state__in=BatchJob.OPEN)

@@ -15,16 +15,16 @@ from predictions.errors import ForecastUnknown, ReplayImpossible
 from predictions.models import Forecast, ForecastInput, Toolchain
 
 # Of the rows that a forecast refers to, what is told with it.
-TOLD_OF: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+RELATED_COLUMNS: dict[str, tuple[type[Model], tuple[str, ...]]] = {
     "instrument": (Instrument, ("symbol",)),
     "model_version": (ModelVersion, ("version", "artifact_sha256")),
     "toolchain": (Toolchain, ("versions",)),
     "inputs": (ForecastInput, ("sha256",)),
 }
-TOLD_SQL = f"""
-SELECT f.*, {", ".join(f"{to}.{name} AS {to}_{name}" for to, (_, names) in TOLD_OF.items() for name in names)}
+PROVENANCE_SQL = f"""
+SELECT f.*, {", ".join(f"{to}.{name} AS {to}_{name}" for to, (_, names) in RELATED_COLUMNS.items() for name in names)}
 FROM predictions_forecast f
-{" ".join(f"LEFT JOIN {model._meta.db_table} {to} ON {to}.id = f.{to}_id" for to, (model, _) in TOLD_OF.items())}
+{" ".join(f"LEFT JOIN {one._meta.db_table} {to} ON {to}.id = f.{to}_id" for to, (one, _) in RELATED_COLUMNS.items())}
 WHERE f.id = %(forecast)s
 """
 
@@ -44,23 +44,26 @@ def latest_forecasts(horizon: int, *, among: Collection[int] | None = None) -> d
 
     Between a promotion and the new champion's first publication its predecessor's forecasts are the newest there are.
     """
-    asked = Instrument.objects.all() if among is None else Instrument.objects.filter(pk__in=among)
-    found = live_forecasts().filter(_key_among(asked.values(newest=_newest_key(OuterRef("pk"), horizon))))
+    instruments = Instrument.objects.all() if among is None else Instrument.objects.filter(pk__in=among)
+    found = live_forecasts().filter(_key_among(instruments.values(newest=_newest_key(OuterRef("pk"), horizon))))
     return {forecast.instrument_id: forecast for forecast in found}
 
 
 def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
     """The newest live forecast of one instrument for each horizon; one query."""
-    asked = Instrument.objects.filter(pk=instrument.pk)
-    keys = [asked.values(newest=_newest_key(OuterRef("pk"), horizon)) for horizon in HORIZONS]
+    instruments = Instrument.objects.filter(pk=instrument.pk)
+    keys = [instruments.values(newest=_newest_key(OuterRef("pk"), horizon)) for horizon in HORIZONS]
     found = live_forecasts().filter(_key_among(keys[0].union(*keys[1:], all=True)))
-    return {said.horizon_sessions: said for said in sorted(found, key=lambda said: said.horizon_sessions)}
+    return {
+        forecast.horizon_sessions: forecast
+        for forecast in sorted(found, key=lambda forecast: forecast.horizon_sessions)
+    }
 
 
-def forecasts_said(*, version: ModelVersion, origin: date, kind: str) -> set[tuple[int, int]]:
+def published_keys(*, version: ModelVersion, origin: date, kind: str) -> set[tuple[int, int]]:
     """What the version has said from `origin`: (instrument key, horizon) pairs."""
-    said = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)
-    return set(said.values_list("instrument_id", "horizon_sessions"))
+    forecast = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)
+    return set(forecast.values_list("instrument_id", "horizon_sessions"))
 
 
 def forecast_by_id(forecast_id: int) -> Forecast:
@@ -72,19 +75,19 @@ def forecast_by_id(forecast_id: int) -> Forecast:
     return forecast
 
 
-def told_forecast(forecast_id: int) -> Forecast:
+def forecast_with_provenance(forecast_id: int) -> Forecast:
     """One stored forecast, and what is told of the rows it refers to; the rest of them is read when it is asked for.
 
     Raises ForecastUnknown.
     """
-    found: list[Any] = list(Forecast.objects.raw(TOLD_SQL, {"forecast": forecast_id}))
+    found: list[Any] = list(Forecast.objects.raw(PROVENANCE_SQL, {"forecast": forecast_id}))
     if not found:
         raise ForecastUnknown(forecast_id)
     forecast = found[0]
-    for relation, (model, names) in TOLD_OF.items():
+    for relation, (model, names) in RELATED_COLUMNS.items():
         key = getattr(forecast, f"{relation}_id")
-        told = [getattr(forecast, f"{relation}_{name}") for name in names]
-        row = None if key is None else model.from_db(forecast._state.db, ["id", *names], [key, *told])
+        values = [getattr(forecast, f"{relation}_{name}") for name in names]
+        row = None if key is None else model.from_db(forecast._state.db, ["id", *names], [key, *values])
         setattr(forecast, relation, row)
     return cast(Forecast, forecast)
 
@@ -120,5 +123,5 @@ def _newest_key(instrument: Any, horizon: int) -> Coalesce:
     live = Forecast.objects.filter(instrument=instrument, horizon_sessions=horizon, kind=Forecast.Kind.LIVE)
     champion = ModelVersion.objects.filter(stage=ModelVersion.Stage.CHAMPION).values("pk")[:1]
     by_champion = live.filter(model_version=Subquery(champion)).order_by("-origin")
-    by_anybody = live.order_by("-origin", "-id")
-    return Coalesce(Subquery(by_champion.values("pk")[:1]), Subquery(by_anybody.values("pk")[:1]))
+    by_any_version = live.order_by("-origin", "-id")
+    return Coalesce(Subquery(by_champion.values("pk")[:1]), Subquery(by_any_version.values("pk")[:1]))

@@ -9,10 +9,10 @@ from typing import Any
 from marketdata.models import Instrument
 from marketdata.selectors import newest_session
 from marketdata.sql import fetch_rows
+from predictions.accuracy_metrics import TOTAL_NAMES, ForecastMetrics, add_totals, compute_metrics
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
-from predictions.scores import SUM_NAMES, Figures, added, figures_of
 
-Place = tuple[date, int, str, int]
+HistoryCursor = tuple[date, int, str, int]
 
 # The name in the answer, and where it is read: `f` the forecast, `o` its first outcome.
 COLUMNS: dict[str, str] = {
@@ -70,21 +70,21 @@ AFTER_SQL = """
     AND (p.target, p.horizon_sessions, p.kind, p.id)
         < (%(after_target)s, %(after_horizon)s, %(after_kind)s, %(after_key)s)"""
 FIGURES_SQL = f"""
-SELECT k.as_of, s.kind, {", ".join(f"s.{one}" for one in SUM_NAMES)} FROM predictions_scorekeeping k
+SELECT k.as_of, s.kind, {", ".join(f"s.{one}" for one in TOTAL_NAMES)} FROM predictions_scoringprogress k
 LEFT JOIN predictions_accuracysnapshot s ON s.instrument_id = %(instrument)s AND s.model_version_id IS NULL
     AND s.window_days = %(window)s AND s.kind = ANY(%(kinds)s)
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HistoryQuery:
     """Which forecasts: targets of the last `days` and those still ahead, a page of them that begins after `after`."""
 
     days: int
     kinds: Collection[str]
     horizon: int | None
     limit: int
-    after: Place | None = None
+    after: HistoryCursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,56 +93,58 @@ class History:
 
     as_of: date | None
     rows: list[dict[str, Any]]
-    next_after: Place | None
+    next_after: HistoryCursor | None
     window_days: int
-    figures: dict[str, Figures]
+    figures: dict[str, ForecastMetrics]
 
 
-def history_of(instrument: Instrument, wanted: Wanted) -> History:
+def history_of(instrument: Instrument, query: HistoryQuery) -> History:
     """The history of one instrument; two indexed reads at any number of forecasts."""
-    window = next((days for days in sorted(WINDOWS) if days and wanted.days <= days), ALL_TIME)
-    as_of, figures = _standing(instrument, wanted, window)
-    found = _page(instrument, wanted, as_of)
-    shown = found[: wanted.limit]
-    last = shown[-1] if len(found) > wanted.limit else None
+    window = next((days for days in sorted(WINDOWS) if days and query.days <= days), ALL_TIME)
+    as_of, figures = _window_metrics(instrument, query, window)
+    found = _page(instrument, query, as_of)
+    shown = found[: query.limit]
+    last = shown[-1] if len(found) > query.limit else None
     place = (last["target_date"], last["horizon"], last["kind"], last["id"]) if last else None
     return History(as_of, [_plain(row) for row in shown], place, window, figures)
 
 
-def _page(instrument: Instrument, wanted: Wanted, as_of: date | None) -> list[dict[str, Any]]:
+def _page(instrument: Instrument, query: HistoryQuery, as_of: date | None) -> list[dict[str, Any]]:
     """One row more than a page holds, so that it is seen whether there are more."""
-    asked: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "instrument": instrument.pk,
-        "kinds": [str(kind) for kind in wanted.kinds],
-        "rows": wanted.limit + 1,
+        "kinds": [str(kind) for kind in query.kinds],
+        "rows": query.limit + 1,
     }
     conditions = ""
     if as_of is not None:
         conditions += " AND p.target > %(before)s"
-        asked["before"] = as_of - timedelta(days=wanted.days)
-    if wanted.horizon is not None:
+        parameters["before"] = as_of - timedelta(days=query.days)
+    if query.horizon is not None:
         conditions += " AND p.horizon_sessions = %(horizon)s"
-        asked["horizon"] = wanted.horizon
-    if wanted.after is not None:
+        parameters["horizon"] = query.horizon
+    if query.after is not None:
         conditions += AFTER_SQL
         names = ("after_target", "after_horizon", "after_kind", "after_key")
-        asked |= zip(names, wanted.after, strict=True)
-    rows = fetch_rows(PAGE_SQL.format(conditions=conditions), asked)
+        parameters |= zip(names, query.after, strict=True)
+    rows = fetch_rows(PAGE_SQL.format(conditions=conditions), parameters)
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
-def _standing(instrument: Instrument, wanted: Wanted, window: int) -> tuple[date | None, dict[str, Figures]]:
+def _window_metrics(
+    instrument: Instrument, query: HistoryQuery, window: int
+) -> tuple[date | None, dict[str, ForecastMetrics]]:
     """Where the windows end (before the first scoring at the newest session stored), and the figures of each kind."""
-    asked = {
+    parameters = {
         "instrument": instrument.pk,
         "window": window,
-        "kinds": [str(kind) for kind in wanted.kinds],
-        "horizon": wanted.horizon,
+        "kinds": [str(kind) for kind in query.kinds],
+        "horizon": query.horizon,
     }
-    horizon = "" if wanted.horizon is None else " AND s.horizon_sessions = %(horizon)s"
-    found = fetch_rows(FIGURES_SQL + horizon, asked)
-    sums = [dict(zip(("kind", *SUM_NAMES), row[1:], strict=True)) for row in found if row[1] is not None]
-    figures = {kind: figures_of(added(row for row in sums if row["kind"] == kind)) for kind in wanted.kinds}
+    horizon = "" if query.horizon is None else " AND s.horizon_sessions = %(horizon)s"
+    found = fetch_rows(FIGURES_SQL + horizon, parameters)
+    sums = [dict(zip(("kind", *TOTAL_NAMES), row[1:], strict=True)) for row in found if row[1] is not None]
+    figures = {kind: compute_metrics(add_totals(row for row in sums if row["kind"] == kind)) for kind in query.kinds}
     return (found[0][0] if found else None) or newest_session(), figures
 
 

@@ -16,12 +16,16 @@ from predictions.models import LedgerCheck, LedgerHead
 from predictions.models.ledger_mappings import FORECAST_MAPPING, OUTCOME_MAPPING
 
 ROWS = """
-SELECT stored.id, stored.origin, {hashes}, stored.payload, {fault}
+SELECT stored.id, stored.origin, {hashes}, {payload}, {fault}
 FROM {table} stored{fields}
 WHERE (stored.id, stored.origin) > (%s, %s) AND stored.id <= %s ORDER BY stored.id, stored.origin LIMIT %s
 """
-# OFFSET 0 lets PostgreSQL parse each payload once instead of at every use.
-FIELDS = " CROSS JOIN LATERAL (SELECT stored.payload::jsonb AS fields OFFSET 0) parsed"
+# OFFSET 0 and the concatenation let PostgreSQL read and parse each payload once instead of at every use.
+FIELDS = """
+CROSS JOIN LATERAL (
+    SELECT text, text::jsonb AS fields FROM (SELECT stored.payload || '' AS text OFFSET 0) AS read_once OFFSET 0
+) AS parsed
+"""
 HASHES = {FORECAST_MAPPING: "stored.previous_hash, stored.entry_hash", OUTCOME_MAPPING: "'', ''"}
 BLOCKS = """
 SELECT id, sha256, rows::int8 * columns, block FROM predictions_forecastinput
@@ -154,6 +158,7 @@ def _query(
     statement = ROWS.format(
         table=mapping.model._meta.db_table,
         hashes=HASHES[mapping],
+        payload="parsed.text" if compared else "stored.payload",
         fault=mapping.comparison_sql() if compared else "NULL",
         fields=FIELDS if compared else "",
     )

@@ -6,48 +6,49 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypedDict
 
 from marketdata.sql import fetch_rows
+from predictions.accuracy_metrics import (
+    TOTAL_NAMES,
+    CalibrationBin,
+    ForecastMetrics,
+    SignalMetricsSameDay,
+    Totals,
+    add_totals,
+    calibration_bins,
+    compute_metrics,
+    ratio,
+    signal_metrics,
+)
 from predictions.models import Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
-from predictions.models.accuracy_sums import TIMED
-from predictions.scores import (
-    SUM_NAMES,
-    CalibrationBin,
-    CallFigures,
-    Figures,
-    Sums,
-    added,
-    calibration_of,
-    calls_of,
-    figures_of,
-    share,
-)
+from predictions.models.accuracy_totals import DAILY_TOTALS
 
 # The longest window whose days are told one by one, and the longest told by weeks.
 BY_DAY, BY_WEEK = 90, 365
-ROW_NAMES = ("version", "horizon_sessions", "window_days", "verdict", "needed_n", *SUM_NAMES)
+ROW_NAMES = ("version", "horizon_sessions", "window_days", "verdict", "needed_n", *TOTAL_NAMES)
 ROWS_SQL = f"""
-SELECT v.version, s.horizon_sessions, s.window_days, s.verdict, s.needed_n, {", ".join(f"s.{one}" for one in SUM_NAMES)}
+SELECT v.version, s.horizon_sessions, s.window_days, s.verdict, s.needed_n,
+    {", ".join(f"s.{one}" for one in TOTAL_NAMES)}
 FROM predictions_accuracysnapshot s LEFT JOIN mlops_modelversion v ON v.id = s.model_version_id
 WHERE s.kind = %(kind)s AND s.instrument_id IS NULL
 AND (s.window_days = %(window)s OR v.version IS NOT DISTINCT FROM %(version)s)
 ORDER BY s.horizon_sessions, s.model_version_id DESC
 """
 # What waits is a short list, and what waits although its session has passed a shorter one.
-STANDING_SQL = f"""
-SELECT k.as_of, k.updated_at, s.kind, s.scored, s.overdue FROM predictions_scorekeeping k LEFT JOIN LATERAL (
+PROGRESS_SQL = f"""
+SELECT k.as_of, k.updated_at, s.kind, s.scored, s.overdue FROM predictions_scoringprogress k LEFT JOIN LATERAL (
     SELECT kind, sum(scored) AS scored, sum(overdue) AS overdue FROM (
         SELECT kind, sum(n) AS scored, 0 AS overdue FROM predictions_accuracysnapshot
         WHERE instrument_id IS NULL AND model_version_id IS NULL AND window_days = {ALL_TIME} GROUP BY kind
         UNION ALL
         SELECT f.kind, 0, count(*) FROM predictions_pendingforecast p
         JOIN predictions_forecast f ON f.id = p.forecast_id WHERE p.target < k.as_of GROUP BY f.kind
-    ) told GROUP BY kind
+    ) counts GROUP BY kind
 ) s ON true
 """
-PERIOD_NAMES = ("first", "last", *TIMED, "buy_chances", "risk_chances")
+PERIOD_NAMES = ("first", "last", *DAILY_TOTALS, "buy_chances", "risk_chances")
 # Chances: how many of the calls would have come true, had each been made on any stock of its session.
 PERIODS_SQL = f"""
-SELECT min(d.target), max(d.target), {", ".join(f"sum(d.{one})" for one in TIMED)},
+SELECT min(d.target), max(d.target), {", ".join(f"sum(d.{one})" for one in DAILY_TOTALS)},
     sum(d.buys * d.ups::numeric / d.n), sum(d.risks * d.big_moves::numeric / d.n)
 FROM predictions_accuracyday d
 WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target::timestamp) ORDER BY 1
@@ -55,7 +56,7 @@ WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target::timestamp) ORDER 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MetricsQuery:
     """Which part of the record: a horizon or all together, a window in days (0 is all time), a version or all.
 
     Where no kind is asked for, live forecasts are told as soon as one of them is scored, hindcasts until then.
@@ -82,66 +83,66 @@ class Period(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class MetricsReport:
     """The figures asked for, and the same cut in three ways and over time.
 
     `scored` counts forecasts by their kind, `overdue` those whose session has passed without a closing price, such as
     of a stock that was delisted: they count in no figure.
     """
 
-    asked: Asked
+    query: MetricsQuery
     kind: str
     scored: Mapping[str, int]
     overdue: Mapping[str, int]
     as_of: date | None
     updated_at: datetime | None
-    figures: Figures
+    figures: ForecastMetrics
     calibration: list[CalibrationBin]
-    calls: dict[str, CallFigures]
+    calls: dict[str, SignalMetricsSameDay]
     by_horizon: list[dict[str, Any]]
     by_model: list[dict[str, Any]]
     by_window: list[dict[str, Any]]
     over_time: list[Period]
 
 
-def metrics_of(asked: Asked) -> Metrics:
+def metrics_of(query: MetricsQuery) -> MetricsReport:
     """One part of the record; three queries."""
-    standing = fetch_rows(STANDING_SQL) or [(None, None, None, 0, 0)]
-    as_of, updated_at, *_ = standing[0]
-    nothing, told = dict.fromkeys(Forecast.Kind.values, 0), [row[2:] for row in standing if row[2]]
-    scored = nothing | {kind: int(count) for kind, count, _ in told}
-    overdue = nothing | {kind: int(count) for kind, _, count in told}
-    kind = asked.kind or _told_first(scored)
-    rows = _rows(asked, kind)
-    whole = [row for row in rows if row["version"] == asked.version]
-    window = [row for row in whole if row["window_days"] == asked.window_days]
-    here = [row for row in window if asked.horizon in (None, row["horizon_sessions"])]
-    sums, periods = added(here), _periods(asked, kind, as_of)
-    return Metrics(
-        asked=asked,
+    progress = fetch_rows(PROGRESS_SQL) or [(None, None, None, 0, 0)]
+    as_of, updated_at, *_ = progress[0]
+    nothing, scored_kinds = dict.fromkeys(Forecast.Kind.values, 0), [row[2:] for row in progress if row[2]]
+    scored = nothing | {kind: int(count) for kind, count, _ in scored_kinds}
+    overdue = nothing | {kind: int(count) for kind, _, count in scored_kinds}
+    kind = query.kind or _default_kind(scored)
+    rows = _rows(query, kind)
+    whole = [row for row in rows if row["version"] == query.version]
+    window = [row for row in whole if row["window_days"] == query.window_days]
+    here = [row for row in window if query.horizon in (None, row["horizon_sessions"])]
+    sums, periods = add_totals(here), _periods(query, kind, as_of)
+    return MetricsReport(
+        query=query,
         kind=kind,
         scored=scored,
         overdue=overdue,
         as_of=as_of,
         updated_at=updated_at,
-        figures=figures_of(sums),
-        calibration=calibration_of(sums),
-        calls=calls_of(sums, *(sum(row[name] for row in periods) for name in ("buy_chances", "risk_chances"))),
+        figures=compute_metrics(sums),
+        calibration=calibration_bins(sums),
+        calls=signal_metrics(sums, *(sum(row[name] for row in periods) for name in ("buy_chances", "risk_chances"))),
         by_horizon=[_of_horizon(row, whole) for row in window],
-        by_model=_by_model(rows, asked),
-        by_window=_by_window(whole, asked),
+        by_model=_by_model(rows, query),
+        by_window=_by_window(whole, query),
         over_time=[_period(row) for row in periods],
     )
 
 
-def _told_first(counts: Mapping[str, int]) -> str:
+def _default_kind(counts: Mapping[str, int]) -> str:
     live, hindcast = Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value
     return hindcast if counts[hindcast] and not counts[live] else live
 
 
-def _rows(asked: Asked, kind: str) -> list[dict[str, Any]]:
+def _rows(query: MetricsQuery, kind: str) -> list[dict[str, Any]]:
     """Every version's sums over the window asked for, and over the other windows those of the version asked for."""
-    named = {"kind": kind, "window": asked.window_days, "version": asked.version}
+    named = {"kind": kind, "window": query.window_days, "version": query.version}
     return [dict(zip(ROW_NAMES, row, strict=True)) for row in fetch_rows(ROWS_SQL, named)]
 
 
@@ -150,23 +151,23 @@ def _of_horizon(row: Mapping[str, Any], whole: Iterable[Mapping[str, Any]]) -> d
     same = (one for one in whole if one["horizon_sessions"] == row["horizon_sessions"])
     judged = next(one for one in same if one["window_days"] == ALL_TIME)
     verdict = {"verdict": judged["verdict"], "needed_n": judged["needed_n"]}
-    return {"horizon": row["horizon_sessions"], **figures_of(row), **verdict}
+    return {"horizon": row["horizon_sessions"], **compute_metrics(row), **verdict}
 
 
-def _by_model(rows: Iterable[Mapping[str, Any]], asked: Asked) -> list[dict[str, Any]]:
+def _by_model(rows: Iterable[Mapping[str, Any]], query: MetricsQuery) -> list[dict[str, Any]]:
     """Every version that has something scored in the window, the newest first."""
-    versions: dict[str, list[Sums]] = {}
+    versions: dict[str, list[Totals]] = {}
     for row in rows:
         version, horizon = row["version"], row["horizon_sessions"]
-        if version and row["window_days"] == asked.window_days and asked.horizon in (None, horizon):
+        if version and row["window_days"] == query.window_days and query.horizon in (None, horizon):
             versions.setdefault(version, []).append(row)
-    return [{"model_version": version, **figures_of(added(sums))} for version, sums in versions.items()]
+    return [{"model_version": version, **compute_metrics(add_totals(sums))} for version, sums in versions.items()]
 
 
-def _by_window(whole: Iterable[Mapping[str, Any]], asked: Asked) -> list[dict[str, Any]]:
-    here = [row for row in whole if asked.horizon in (None, row["horizon_sessions"])]
+def _by_window(whole: Iterable[Mapping[str, Any]], query: MetricsQuery) -> list[dict[str, Any]]:
+    here = [row for row in whole if query.horizon in (None, row["horizon_sessions"])]
     return [
-        {"window": window_name(days), **figures_of(added(row for row in here if row["window_days"] == days))}
+        {"window": window_name(days), **compute_metrics(add_totals(row for row in here if row["window_days"] == days))}
         for days in WINDOWS
     ]
 
@@ -176,20 +177,20 @@ def window_name(days: int) -> str:
     return str(days) if days else "all"
 
 
-def _periods(asked: Asked, kind: str, as_of: date | None) -> list[dict[str, Any]]:
+def _periods(query: MetricsQuery, kind: str, as_of: date | None) -> list[dict[str, Any]]:
     """By day up to 90 days, by week up to a year, by month beyond; oldest first."""
     conditions = ["d.kind = %(kind)s"]
-    named: dict[str, Any] = {"kind": kind, "version": asked.version, "horizon": asked.horizon}
-    if asked.version is None:
+    named: dict[str, Any] = {"kind": kind, "version": query.version, "horizon": query.horizon}
+    if query.version is None:
         conditions.append("d.model_version_id IS NULL")
     else:
         conditions.append("d.model_version_id = (SELECT v.id FROM mlops_modelversion v WHERE v.version = %(version)s)")
-    if asked.horizon is not None:
+    if query.horizon is not None:
         conditions.append("d.horizon_sessions = %(horizon)s")
-    if asked.window_days and as_of:
+    if query.window_days and as_of:
         conditions.append("d.target > %(before)s")
-        named["before"] = as_of - timedelta(days=asked.window_days)
-    length = asked.window_days or BY_WEEK + 1
+        named["before"] = as_of - timedelta(days=query.window_days)
+    length = query.window_days or BY_WEEK + 1
     step = "day" if length <= BY_DAY else "week" if length <= BY_WEEK else "month"
     found = fetch_rows(PERIODS_SQL.format(step=step, conditions=" AND ".join(conditions)), named)
     return [dict(zip(PERIOD_NAMES, row, strict=True)) for row in found]
@@ -201,10 +202,10 @@ def _period(row: Mapping[str, Any]) -> Period:
         "first": row["first"],
         "last": row["last"],
         "n": n,
-        "accuracy": share(row["hits"], n),
-        "base_rate": share(row["ups"], n),
-        "coverage_80": share(row["inside_80"], n),
-        "coverage_95": share(row["inside_95"], n),
-        "coverage_99": share(row["inside_99"], n),
-        "brier": share(row["brier"], n),
+        "accuracy": ratio(row["hits"], n),
+        "base_rate": ratio(row["ups"], n),
+        "coverage_80": ratio(row["inside_80"], n),
+        "coverage_95": ratio(row["inside_95"], n),
+        "coverage_99": ratio(row["inside_99"], n),
+        "brier": ratio(row["brier"], n),
     }

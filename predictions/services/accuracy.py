@@ -13,10 +13,10 @@ from django.db.models import Max
 from marketdata.selectors import newest_session
 from mlops.forecasting.metrics.evidence import DaySums, evidence_of
 from predictions.conf import HORIZONS
-from predictions.models import AccuracyDay, AccuracySnapshot, Forecast, Outcome, Scorekeeping
+from predictions.models import AccuracyDay, AccuracySnapshot, Forecast, Outcome, ScoringProgress
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 from predictions.services.accuracy_sql import ADD_DAYS, MOVE_WINDOWS
-from predictions.services.scorekeeping import hold_score
+from predictions.services.scoring_lock import lock_scoring
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ def update_accuracy(*, now: datetime, through: date | None = None) -> AccuracyRe
 
     Windows never go back. A second call changes nothing.
     """
-    return _brought_up(hold_score(), now, through)
+    return _brought_up(lock_scoring(), now, through)
 
 
 @transaction.atomic
@@ -50,11 +50,11 @@ def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
 
     Sums follow from outcomes to the last digit, so that a row that differs was changed by somebody else.
     """
-    state = hold_score()
+    state = lock_scoring()
     if began := state.outcomes_counted:
         # What is only not counted yet is no difference.
         _brought_up(state, now, state.as_of)
-        state = hold_score()
+        state = lock_scoring()
     before = _rows()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '256MB'")
@@ -80,7 +80,7 @@ def _rows() -> set[int]:
     }
 
 
-def _brought_up(state: Scorekeeping, now: datetime, through: date | None) -> AccuracyReport:
+def _brought_up(state: ScoringProgress, now: datetime, through: date | None) -> AccuracyReport:
     fresh = Outcome.objects.filter(pk__gt=state.outcomes_counted, revision=0)
     newest = Outcome.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     latest_target = fresh.aggregate(latest=Max("forecast__target"))["latest"]
@@ -96,7 +96,7 @@ def _brought_up(state: Scorekeeping, now: datetime, through: date | None) -> Acc
         cursor.execute(MOVE_WINDOWS, {**bounds, **everybody, "as_of": as_of, "before": state.as_of or as_of})
     AccuracySnapshot.objects.filter(n=0).delete()
     _judge(touched)
-    Scorekeeping.objects.filter(pk=state.pk).update(outcomes_counted=newest, as_of=as_of, updated_at=now)
+    ScoringProgress.objects.filter(pk=state.pk).update(outcomes_counted=newest, as_of=as_of, updated_at=now)
     log.info("accuracy_updated", counted=counted, as_of=as_of.isoformat())
     return AccuracyReport(counted, as_of)
 

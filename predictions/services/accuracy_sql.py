@@ -1,21 +1,21 @@
 """The statements that add outcomes up: one expression for each sum, written out for days and for windows."""
 
 from mlops.forecasting.targets import BIG_MOVE
-from predictions.models.accuracy_sums import BIN_EDGES, BIN_SUMS, BINS, PLAIN_SUMS
+from predictions.models.accuracy_totals import BIN_COUNT, BIN_EDGES, BIN_TOTALS, SCALAR_TOTALS
 
 # One row of `scored`: a forecast with its first outcome. What is added is whole or rounded, so the order is nothing.
 _UP = "went_up::int"
 _P = "probability_up"
 _LOSS = f"round((-ln(CASE WHEN went_up THEN {_P} ELSE 1 - {_P} END::float8))::numeric, 12)"
-_SWINGS = "(said_volatility IS NOT NULL AND volatility_rose IS NOT NULL)"
+_SWINGS = "(predicted_volatility_rise IS NOT NULL AND volatility_rose IS NOT NULL)"
 _RISK = "signal = 'SELL' AND signal_meaning = 'risk'"
 _OFF, _MOVED = "(predicted_price - actual_price)", "(actual_price - last_price)"
 ADDED: dict[str, str] = {
     "n": "1",
     "hits": "coalesce(direction_right, false)::int",
     "ups": _UP,
-    "said_up": f"({_P} > 0.5)::int",
-    "said_up_right": f"({_P} > 0.5 AND went_up)::int",
+    "predicted_up": f"({_P} > 0.5)::int",
+    "predicted_up_hits": f"({_P} > 0.5 AND went_up)::int",
     "inside_80": "coalesce(inside_80, false)::int",
     "inside_95": "coalesce(inside_95, false)::int",
     "inside_99": "coalesce(inside_99, false)::int",
@@ -24,7 +24,7 @@ ADDED: dict[str, str] = {
     "sells": "(signal = 'SELL' AND call_right IS NOT NULL)::int",
     "sell_hits": "coalesce(signal = 'SELL' AND call_right, false)::int",
     "volatility_calls": f"{_SWINGS}::int",
-    "volatility_hits": f"({_SWINGS} AND (said_volatility > 0.5) = volatility_rose)::int",
+    "volatility_hits": f"({_SWINGS} AND (predicted_volatility_rise > 0.5) = volatility_rose)::int",
     "volatility_rises": f"({_SWINGS} AND volatility_rose)::int",
     "risks": f"({_RISK} AND call_right IS NOT NULL)::int",
     "risk_hits": f"coalesce({_RISK} AND call_right, false)::int",
@@ -42,7 +42,7 @@ _IN_BIN: dict[str, str] = {"bin_n": "n", "bin_ups": "ups", "bin_probability": "p
 SCORED = f"""
 SELECT o.id AS outcome_id, f.model_version_id, f.kind, f.horizon_sessions, f.instrument_id, f.target,
     f.probability_up, f.last_price, f.predicted_price, f.signal, f.signal_meaning,
-    f.volatility_rises AS said_volatility, o.actual_price,
+    f.volatility_rises AS predicted_volatility_rise, o.actual_price,
     o.went_up, o.direction_right, o.inside_80, o.inside_95, o.inside_99, o.volatility_rose, o.call_right,
     width_bucket(f.probability_up, ARRAY[{", ".join(map(str, BIN_EDGES))}]) AS bin
 FROM predictions_outcome o JOIN predictions_forecast f ON f.id = o.forecast_id
@@ -51,7 +51,7 @@ WHERE o.revision = 0
 
 
 def _side_by_side(name: str) -> str:
-    return ", ".join(f"coalesce(sum(sign * {name}) FILTER (WHERE bin = {number}), 0)" for number in range(BINS))
+    return ", ".join(f"coalesce(sum(sign * {name}) FILTER (WHERE bin = {number}), 0)" for number in range(BIN_COUNT))
 
 
 # First by bin, which is a few rows for each key; then the bins side by side.
@@ -61,7 +61,7 @@ _FINE = ",\n    ".join(
 _TOGETHER = ",\n    ".join(
     [*(f"sum(sign * {name})" for name in ADDED), *(f"ARRAY[{_side_by_side(name)}]" for name in _IN_BIN.values())]
 )
-_COLUMNS = ", ".join([*ADDED, *BIN_SUMS])
+_COLUMNS = ", ".join([*ADDED, *BIN_TOTALS])
 
 
 def _upsert(table: str, keys: str) -> str:
@@ -69,7 +69,7 @@ def _upsert(table: str, keys: str) -> str:
     added += [
         f"{name} = ARRAY(SELECT a + b FROM unnest({table}.{name}, EXCLUDED.{name}) WITH ORDINALITY AS u(a, b, place)"
         " ORDER BY place)"
-        for name in BIN_SUMS
+        for name in BIN_TOTALS
     ]
     return f"ON CONFLICT ({keys}) DO UPDATE SET {', '.join(added)}"
 
@@ -113,5 +113,5 @@ GROUP BY kind, horizon_sessions, days, CUBE (model_version_id, instrument_id)
 """
 
 # Every sum of the model has its expression, or the import fails.
-if set(ADDED) != set(PLAIN_SUMS) or set(_IN_BIN) != set(BIN_SUMS):
+if set(ADDED) != set(SCALAR_TOTALS) or set(_IN_BIN) != set(BIN_TOTALS):
     raise TypeError("the sums of the record and their expressions do not agree")

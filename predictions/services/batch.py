@@ -10,48 +10,48 @@ from uuid import UUID
 from django.db import transaction
 
 from marketdata.errors import SymbolMalformed, SymbolUnknown
-from predictions.conf import BATCH_LIFE, PIECE
+from predictions.conf import BATCH_RETENTION, PIECE_SIZE
 from predictions.errors import BatchFinished, ForecastUnavailable
 from predictions.live.jobs import push_progress
 from predictions.models import BatchJob, BatchPiece
-from predictions.readpath.many import PROBLEM, Said, said_about
-from predictions.selectors.batch import free_pieces
+from predictions.readpath.batch_lookup import PROBLEM, SymbolResult, lookup_many
+from predictions.selectors.batch import claimable_pieces
 
 
 @transaction.atomic
 def open_batch(*, owner_id: int, words: Sequence[str], horizon: int, now: datetime) -> BatchJob:
     """Note what is asked, in pieces; a second call is a second job."""
     job = BatchJob.objects.create(owner_id=owner_id, horizon_sessions=horizon, total=len(words), created_at=now)
-    starts = range(0, len(words), PIECE)
+    starts = range(0, len(words), PIECE_SIZE)
     BatchPiece.objects.bulk_create(
-        BatchPiece(job=job, number=number, symbols=list(words[start : start + PIECE]))
+        BatchPiece(job=job, number=number, symbols=list(words[start : start + PIECE_SIZE]))
         for number, start in enumerate(starts, start=1)
     )
     return job
 
 
-def answer_piece(*, piece_pk: int, now: datetime) -> bool:
+def process_piece(*, piece_pk: int, now: datetime) -> bool:
     """Answer one piece; returns whether this call did.
 
     Nothing happens while another worker has it, or when it is answered or its job cancelled or deleted. A piece whose
     worker died is answered again by whoever finds it; only one set of answers is ever kept.
     """
-    if not free_pieces(now=now).filter(pk=piece_pk).update(claimed_at=now):
+    if not claimable_pieces(now=now).filter(pk=piece_pk).update(claimed_at=now):
         return False
     piece = BatchPiece.objects.select_related("job").filter(pk=piece_pk).first()
     if piece is None:
         return False
     try:
-        told = said_about(piece.symbols, piece.job.horizon_sessions, now=now)
-        answers = [stored(said) for said in told]
+        results = lookup_many(piece.symbols, piece.job.horizon_sessions, now=now)
+        answers = [serialize_result(result) for result in results]
     except BaseException:
         BatchPiece.objects.filter(pk=piece_pk, claimed_at=now).update(claimed_at=None)
         raise
-    return _keep(piece, answers, claimed_at=now)
+    return _store_answers(piece, answers, claimed_at=now)
 
 
 @transaction.atomic
-def _keep(piece: BatchPiece, answers: Sequence[Mapping[str, Any]], *, claimed_at: datetime) -> bool:
+def _store_answers(piece: BatchPiece, answers: Sequence[Mapping[str, Any]], *, claimed_at: datetime) -> bool:
     """Store the answers and count them, unless the job was cancelled or deleted or the claim ran out meanwhile.
 
     The piece is locked before its job, which is the order in which both are deleted.
@@ -86,25 +86,25 @@ def cancel_batch(*, job_pk: UUID, now: datetime) -> BatchJob:
     return job
 
 
-def forget_old_batches(*, now: datetime) -> int:
+def delete_expired_batches(*, now: datetime) -> int:
     """Delete the jobs whose time is over; returns how many."""
-    old = BatchJob.objects.filter(created_at__lt=now - BATCH_LIFE)
+    old = BatchJob.objects.filter(created_at__lt=now - BATCH_RETENTION)
     return old.delete()[1].get("predictions.BatchJob", 0)
 
 
-def stored(said: Said) -> dict[str, Any]:
+def serialize_result(result: SymbolResult) -> dict[str, Any]:
     """An answer as a piece keeps it. Raises the error of an outage, which is no answer."""
-    if said.body is not None:
-        return {"symbol": said.word, "status": said.status, "forecast": json.loads(said.body)}
+    if result.body is not None:
+        return {"symbol": result.as_written, "status": result.status, "forecast": json.loads(result.body)}
     for kind, name in _NAMES.items():
-        if isinstance(said.error, kind):
-            facts = {fact: getattr(said.error, fact) for fact in _FACTS[name]}
-            return {"symbol": said.word, "status": PROBLEM, "error": {"kind": name, **facts}}
-    assert said.error is not None
-    raise said.error
+        if isinstance(result.error, kind):
+            facts = {fact: getattr(result.error, fact) for fact in _FACTS[name]}
+            return {"symbol": result.as_written, "status": PROBLEM, "error": {"kind": name, **facts}}
+    assert result.error is not None
+    raise result.error
 
 
-def error_of(answer: Mapping[str, Any]) -> Exception:
+def deserialize_error(answer: Mapping[str, Any]) -> Exception:
     """The error that a kept answer stands for."""
     facts = dict(answer["error"])
     kind = next(kind for kind, name in _NAMES.items() if name == facts["kind"])

@@ -25,7 +25,7 @@ class HindcastReport:
     scored: int
 
 
-def hindcast(*, sessions: int, now: datetime, tell: Progress = lambda done, total: None) -> HindcastReport:
+def hindcast(*, sessions: int, now: datetime, on_progress: Progress = lambda done, total: None) -> HindcastReport:
     """Store the champion's hindcasts from each of the last `sessions` sessions before the newest, oldest first.
 
     Each is made by the fit that ended before it, with the bars up to it and no later one, and recorded at `now`, which
@@ -38,7 +38,7 @@ def hindcast(*, sessions: int, now: datetime, tell: Progress = lambda done, tota
     created = 0
     for done, origin in enumerate(origins, start=1):
         created += publish_forecasts(now=now, origin=origin).created
-        tell(done, len(origins))
+        on_progress(done, len(origins))
     scored = score_matured(now=now).scored if origins else 0
     update_accuracy(now=now)
     return HindcastReport(

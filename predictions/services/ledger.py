@@ -13,7 +13,7 @@ from predictions.ledger_payload import GENESIS, chain_hash
 from predictions.models import Forecast, LedgerHead, Outcome
 from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
 from predictions.selectors.ledger import chain_end, newest_head, outcome_rows
-from predictions.services.scorekeeping import hold_score
+from predictions.services.scoring_lock import lock_scoring
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
     A second call on the same day, or one on a day before the newest head's, returns that head. None for an empty chain.
     """
     lock_chain()
-    hold_score()
+    lock_scoring()
     newest, day = newest_head(), now.astimezone(UTC).date()
     if newest is not None and newest.day >= day:
         return newest, False

@@ -23,9 +23,9 @@ from mlops.services.serving import forecasts_from
 from predictions.errors import OriginRefused
 from predictions.live.forecasts import ForecastMessage, push_forecasts
 from predictions.models import Forecast, Toolchain
-from predictions.readpath.bodies import answers_ahead
-from predictions.readpath.cache import keep_made
-from predictions.selectors.forecasts import forecasts_said, live_forecasts
+from predictions.readpath.cache import store_responses
+from predictions.readpath.rendering import render_in_background
+from predictions.selectors.forecasts import live_forecasts, published_keys
 from predictions.services import ledger
 from predictions.services.input_blocks import store_inputs
 from predictions.services.rows import PublicationContext, forecast_rows
@@ -113,13 +113,13 @@ def _context(version: ModelVersion, origin: date | None, now: datetime) -> Publi
 def _announcement(forecasts: Sequence[Forecast], now: datetime) -> Callable[[], None]:
     """Begin to render the responses; the returned function caches them and pushes them to subscribers."""
     stale = prices_are_stale(now=now)
-    parts = answers_ahead(forecasts, stale=stale, now=now)
+    parts = render_in_background(forecasts, stale=stale, now=now)
 
     def announce() -> None:
         refresh_champion_key()
         messages: list[ForecastMessage] = [
-            {"instrument_id": row.instrument_id, "answer": answer}
-            for row, answer in zip(forecasts, keep_made(parts, stale=stale, now=now), strict=True)
+            {"instrument_id": row.instrument_id, "rendered": rendered}
+            for row, rendered in zip(forecasts, store_responses(parts, stale=stale, now=now), strict=True)
         ]
         push_forecasts(messages)
 
@@ -127,7 +127,7 @@ def _announcement(forecasts: Sequence[Forecast], now: datetime) -> Callable[[], 
 
 
 def _published(context: PublicationContext) -> set[tuple[int, int]]:
-    return forecasts_said(version=context.version, origin=context.origin, kind=context.kind)
+    return published_keys(version=context.version, origin=context.origin, kind=context.kind)
 
 
 def _report(context: PublicationContext, *, created: int) -> PublishReport:

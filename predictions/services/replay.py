@@ -15,7 +15,7 @@ from predictions.errors import ReplayImpossible
 from predictions.ledger_payload import canonical_json, chain_hash
 from predictions.models import Forecast, ForecastInput
 from predictions.models.ledger_mappings import FORECAST_MAPPING
-from predictions.readpath.replays import Replay, answer
+from predictions.readpath.replay_requests import ReplayRequest, store_replay_result
 from predictions.selectors.forecasts import forecast_by_id
 from predictions.services.input_blocks import checked_numbers
 from predictions.services.rows import PublicationContext, forecast_rows
@@ -33,12 +33,14 @@ FAILED = "the computation failed; the operators were notified"
 def answer_replay(*, token: str, forecast_id: int, now: datetime) -> None:
     """Replay a forecast and store the result under `token`; a second call stores it again."""
     try:
-        answer(Replay(token, forecast_id, outcome=replay_forecast(forecast_id=forecast_id, now=now)))
+        store_replay_result(
+            ReplayRequest(token, forecast_id, outcome=replay_forecast(forecast_id=forecast_id, now=now))
+        )
     except ReplayImpossible as error:
         log.warning("replay_impossible", forecast=forecast_id, reason=error.reason)
-        answer(Replay(token, forecast_id, refusal=error.reason))
+        store_replay_result(ReplayRequest(token, forecast_id, refusal=error.reason))
     except Exception:
-        answer(Replay(token, forecast_id, refusal=FAILED))
+        store_replay_result(ReplayRequest(token, forecast_id, refusal=FAILED))
         raise
 
 

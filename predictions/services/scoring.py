@@ -14,10 +14,10 @@ from marketdata.adjustments import split_factor
 from marketdata.models import CorporateAction, DailyBar
 from marketdata.provider_records import CorporateActionRecord
 from marketdata.selectors import newest_session
-from predictions.models import Forecast, Outcome, PendingForecast, Scorekeeping
-from predictions.services.happenings import happenings_of
+from predictions.models import Forecast, Outcome, PendingForecast, ScoringProgress
 from predictions.services.ledger import seal_outcomes
-from predictions.services.scorekeeping import hold_score
+from predictions.services.realised_outcomes import load_realised_outcomes
+from predictions.services.scoring_lock import lock_scoring
 
 log = structlog.get_logger(__name__)
 
@@ -26,25 +26,25 @@ HALF = Decimal("0.5")
 LEVELS = (80, 95, 99)
 ROWS_AT_A_TIME = 5_000
 # Whoever fetches and whoever scores may have begun in either order: bars of the last day are compared again.
-LOOK_BACK = timedelta(days=1)
+LOOKBACK = timedelta(days=1)
 Splits = Mapping[int, Sequence[CorporateActionRecord]]
 
-WAIT = """
+ENQUEUE_SQL = """
 INSERT INTO predictions_pendingforecast (forecast_id, instrument_id, target)
-SELECT id, instrument_id, target FROM predictions_forecast said
+SELECT id, instrument_id, target FROM predictions_forecast forecast
 WHERE id > %s AND id <= %s AND status = 'issued' AND NOT EXISTS (
-    SELECT 1 FROM predictions_outcome WHERE forecast_id = said.id AND revision = 0
+    SELECT 1 FROM predictions_outcome WHERE forecast_id = forecast.id AND revision = 0
 )
 ON CONFLICT DO NOTHING
 """
-REFETCHED = """
+REFETCHED_SQL = """
 SELECT id FROM (
-    SELECT DISTINCT ON (told.forecast_id) told.id, told.recorded_at
+    SELECT DISTINCT ON (outcome.forecast_id) outcome.id, outcome.recorded_at
     FROM marketdata_dailybar bar
-    JOIN predictions_forecast said ON said.instrument_id = bar.instrument_id AND said.target = bar.session
-    JOIN predictions_outcome told ON told.forecast_id = said.id
+    JOIN predictions_forecast forecast ON forecast.instrument_id = bar.instrument_id AND forecast.target = bar.session
+    JOIN predictions_outcome outcome ON outcome.forecast_id = forecast.id
     WHERE bar.fetched_at > %s AND bar.is_final
-    ORDER BY told.forecast_id, told.revision DESC
+    ORDER BY outcome.forecast_id, outcome.revision DESC
 ) AS newest
 WHERE recorded_at <> %s
 """
@@ -79,7 +79,7 @@ def score_matured(*, now: datetime, through: date | None = None) -> ScoreReport:
     return ScoreReport(scored=scored, waiting=waiting, corrected=corrected)
 
 
-def outcome_of(forecast: Forecast, close: Decimal, *, revision: int, now: datetime) -> Outcome:
+def build_outcome(forecast: Forecast, close: Decimal, *, revision: int, now: datetime) -> Outcome:
     """The unsaved outcome of an issued forecast, given the close of its target session on the forecast's basis."""
     actual = close.quantize(STORED)
     predicted, last, up = forecast.predicted_price, forecast.last_price, forecast.probability_up
@@ -103,21 +103,23 @@ def outcome_of(forecast: Forecast, close: Decimal, *, revision: int, now: dateti
     )
 
 
-def basis_factor(actions: Sequence[CorporateActionRecord], *, told_on: date | None, stored_on: date | None) -> Decimal:
+def basis_factor(
+    actions: Sequence[CorporateActionRecord], *, forecast_basis: date | None, bar_basis: date | None
+) -> Decimal:
     """What a price on the basis `stored_on` is multiplied by to be on the basis `told_on`; 1 when one is unknown.
 
     After a four-for-one split a stored close of 25 was 100 when the forecast was told.
     """
-    if told_on is None or stored_on is None:
+    if forecast_basis is None or bar_basis is None:
         return Decimal(1)
-    later = split_factor(actions, after=told_on, through=stored_on)
-    return later / split_factor(actions, after=stored_on, through=told_on)
+    later = split_factor(actions, after=forecast_basis, through=bar_basis)
+    return later / split_factor(actions, after=bar_basis, through=forecast_basis)
 
 
 @transaction.atomic
 def _score_some(last: date, now: datetime) -> int:
     """Score up to 5,000 of those that wait, the earliest targets first; returns how many."""
-    _await_new(hold_score())
+    _enqueue_new(lock_scoring())
     final_bar = DailyBar.objects.filter(instrument=OuterRef("instrument"), session=OuterRef("target"), is_final=True)
     ready = PendingForecast.objects.filter(Exists(final_bar), target__lte=last).order_by("target", "forecast_id")
     keys = list(ready.values_list("forecast_id", flat=True)[:ROWS_AT_A_TIME])
@@ -131,31 +133,31 @@ def _score_some(last: date, now: datetime) -> int:
     return len(keys)
 
 
-def _await_new(state: Scorekeeping) -> None:
+def _enqueue_new(state: ScoringProgress) -> None:
     """Put what was published since the last time on the waiting list."""
     newest = Forecast.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     if newest > state.forecasts_seen:
         with connection.cursor() as cursor:
-            cursor.execute(WAIT, [state.forecasts_seen, newest])
-        Scorekeeping.objects.filter(pk=state.pk).update(forecasts_seen=newest)
+            cursor.execute(ENQUEUE_SQL, [state.forecasts_seen, newest])
+        ScoringProgress.objects.filter(pk=state.pk).update(forecasts_seen=newest)
 
 
 @transaction.atomic
 def _correct(now: datetime) -> int:
     """Add the next revision to every outcome whose bar was fetched again since and now says something else."""
-    state = hold_score()
-    since = state.bars_seen_at - LOOK_BACK if state.bars_seen_at else datetime.min.replace(tzinfo=now.tzinfo)
+    state = lock_scoring()
+    since = state.bars_seen_at - LOOKBACK if state.bars_seen_at else datetime.min.replace(tzinfo=now.tzinfo)
     with connection.cursor() as cursor:
-        cursor.execute(REFETCHED, [since, now])
+        cursor.execute(REFETCHED_SQL, [since, now])
         keys = [key for (key,) in cursor.fetchall()]
     newest = Outcome.objects.filter(pk__in=keys).select_related("forecast__instrument").order_by("pk")
-    told = {outcome.forecast_id: outcome for outcome in newest}
-    revisions = {key: outcome.revision + 1 for key, outcome in told.items()}
-    again = _outcomes([outcome.forecast for outcome in told.values()], revisions=revisions, now=now)
-    corrections = [outcome for outcome in again if _is_another_price(outcome, told[outcome.forecast_id])]
+    corrected = {outcome.forecast_id: outcome for outcome in newest}
+    revisions = {key: outcome.revision + 1 for key, outcome in corrected.items()}
+    again = _outcomes([outcome.forecast for outcome in corrected.values()], revisions=revisions, now=now)
+    corrections = [outcome for outcome in again if _is_another_price(outcome, corrected[outcome.forecast_id])]
     seal_outcomes(corrections)
     Outcome.objects.bulk_create(corrections, ignore_conflicts=True)
-    Scorekeeping.objects.filter(pk=state.pk).update(bars_seen_at=now)
+    ScoringProgress.objects.filter(pk=state.pk).update(bars_seen_at=now)
     return len(corrections)
 
 
@@ -167,18 +169,18 @@ def _is_another_price(now: Outcome, before: Outcome) -> bool:
 def _outcomes(forecasts: Sequence[Forecast], *, revisions: Mapping[int, int], now: datetime) -> list[Outcome]:
     if not forecasts:
         return []
-    closes, splits, happened = _closes(forecasts), _splits(forecasts), happenings_of(forecasts)
+    closes, splits, realised = _closes(forecasts), _splits(forecasts), load_realised_outcomes(forecasts)
     outcomes = []
     for forecast in forecasts:
         factor = basis_factor(
             splits.get(forecast.instrument_id, ()),
-            told_on=forecast.basis_date,
-            stored_on=forecast.instrument.basis_date,
+            forecast_basis=forecast.basis_date,
+            bar_basis=forecast.instrument.basis_date,
         )
         close = closes[forecast.instrument_id, forecast.target] * factor
-        outcome = outcome_of(forecast, close, revision=revisions.get(forecast.pk, 0), now=now)
-        outcome.volatility_rose = happened.volatility_rose(forecast)
-        outcome.call_right = happened.call_right(forecast)
+        outcome = build_outcome(forecast, close, revision=revisions.get(forecast.pk, 0), now=now)
+        outcome.volatility_rose = realised.volatility_rose(forecast)
+        outcome.call_right = realised.call_right(forecast)
         outcomes.append(outcome)
     return outcomes
 

@@ -64,16 +64,16 @@ def scene() -> Scene:
     stocks = stocks_with_bars()
     version = trained()
     forecasts = {
-        (symbol, horizon): said(stock, version, horizon)
+        (symbol, horizon): issued_forecast(stock, version, horizon)
         for symbol, stock in stocks.items()
         for horizon in HORIZONS
         if (symbol, horizon) != ("BRK.B", 20)
     }
-    forecasts["BRK.B", 20] = no_call(stocks["BRK.B"], version, 20)
+    forecasts["BRK.B", 20] = abstained_forecast(stocks["BRK.B"], version, 20)
     return Scene(stocks, version, forecasts)
 
 
-def said(stock: Instrument, version: ModelVersion, horizon: int, **fields: Any) -> Forecast:
+def issued_forecast(stock: Instrument, version: ModelVersion, horizon: int, **fields: Any) -> Forecast:
     """An issued forecast: 2 % up, 80 % range from -3 to +7 %, 95 % from -6 to +10 %, P(up) 58 beside 54 %."""
     last = DailyBar.objects.filter(instrument=stock).order_by("-session").values_list("close", flat=True)[0]
 
@@ -108,13 +108,13 @@ def said(stock: Instrument, version: ModelVersion, horizon: int, **fields: Any) 
     return _stored(stock, version, horizon, row | fields)
 
 
-def no_call(stock: Instrument, version: ModelVersion, horizon: int) -> Forecast:
+def abstained_forecast(stock: Instrument, version: ModelVersion, horizon: int) -> Forecast:
     """An abstention with one reason."""
     reason = "Too little history: 90 sessions, 252 are needed."
     return _stored(stock, version, horizon, {"status": Forecast.Status.ABSTAINED, "reasons": [reason]})
 
 
-def came_true(forecast: Forecast, *, right: bool, revision: int = 0) -> Outcome:
+def record_outcome(forecast: Forecast, *, right: bool, revision: int = 0) -> Outcome:
     """The outcome of a forecast of a rise: the price went up if it was right, and stayed inside 80 % either way."""
     assert forecast.predicted_price is not None
     outcome = Outcome(

@@ -16,17 +16,17 @@ from pytest_django import DjangoAssertNumQueries
 from marketdata.calendars import session_after, sessions_between
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
-from predictions.models import AccuracyDay, AccuracySnapshot, Forecast, Outcome, Scorekeeping
-from predictions.models.accuracy_sums import BIN_SUMS, PLAIN_SUMS
-from predictions.readpath.bodies import bodies_of
-from predictions.selectors.record import records_of
+from predictions.models import AccuracyDay, AccuracySnapshot, Forecast, Outcome, ScoringProgress
+from predictions.models.accuracy_totals import BIN_TOTALS, SCALAR_TOTALS
+from predictions.readpath.rendering import forecast_payloads
+from predictions.selectors.track_record import track_records
 from predictions.services.accuracy import rebuild_accuracy, update_accuracy
-from predictions.services.scoring import outcome_of
+from predictions.services.scoring import build_outcome
 from predictions.tests.factories import NOW, TARGET, forecast, model_version, stock
 
 pytestmark = pytest.mark.django_db
 
-SUMS = (*PLAIN_SUMS, *BIN_SUMS)
+SUMS = (*SCALAR_TOTALS, *BIN_TOTALS)
 DAY_KEY = ("model_version_id", "kind", "horizon_sessions", "target")
 SNAPSHOT_KEY = ("model_version_id", "kind", "horizon_sessions", "instrument_id", "window_days")
 SESSIONS = sessions_between("XNYS", date(2022, 6, 1), date(2023, 9, 21))
@@ -38,9 +38,9 @@ def apple() -> Instrument:
     return stock()
 
 
-def met(said: Forecast, close: str, **fields: Any) -> Outcome:
+def met(scored_forecast: Forecast, close: str, **fields: Any) -> Outcome:
     """The first outcome of a forecast, given the close."""
-    outcome = outcome_of(said, Decimal(close), revision=0, now=NOW)
+    outcome = build_outcome(scored_forecast, Decimal(close), revision=0, now=NOW)
     for name, value in fields.items():
         setattr(outcome, name, value)
     outcome.save()
@@ -65,9 +65,10 @@ def test_every_sum_of_two_forecasts(apple: Instrument) -> None:
     met(forecast(stock("META"), signal="SELL", signal_meaning="risk"), "98", call_right=False, volatility_rose=False)
     assert update_accuracy(now=NOW).counted == 2
     both = snapshot()
-    counts = {name: getattr(both, name) for name in PLAIN_SUMS[:18]}
+    counts = {name: getattr(both, name) for name in SCALAR_TOTALS[:18]}
     assert counts == {
-        "n": 2, "hits": 1, "ups": 1, "said_up": 2, "said_up_right": 1, "inside_80": 1, "inside_95": 2, "inside_99": 2,
+        "n": 2, "hits": 1, "ups": 1, "predicted_up": 2, "predicted_up_hits": 1, "inside_80": 1, "inside_95": 2,
+        "inside_99": 2,
         "buys": 1, "buy_hits": 1, "sells": 1, "sell_hits": 0, "volatility_calls": 2, "volatility_hits": 1,
         "volatility_rises": 1, "risks": 1, "risk_hits": 0, "big_moves": 0,
     }  # fmt: skip
@@ -94,11 +95,11 @@ def test_kinds_versions_and_horizons_are_never_mixed(apple: Instrument) -> None:
     met(forecast(apple, model_version=second), "98")
     met(forecast(apple, model_version=first, horizon_sessions=10), "98")
     update_accuracy(now=NOW)
-    told = {
+    record = {
         (row.kind, row.horizon_sessions, row.model_version_id): (row.n, row.hits)
         for row in AccuracySnapshot.objects.filter(instrument=None, window_days=0)
     }
-    assert told == {
+    assert record == {
         ("live", 5, None): (2, 1), ("live", 5, first.pk): (1, 1), ("live", 5, second.pk): (1, 0),
         ("live", 10, None): (1, 0), ("live", 10, first.pk): (1, 0),
         ("hindcast", 5, None): (1, 0), ("hindcast", 5, first.pk): (1, 0),
@@ -107,10 +108,10 @@ def test_kinds_versions_and_horizons_are_never_mixed(apple: Instrument) -> None:
 
 
 def test_corrections_do_not_count(apple: Instrument) -> None:
-    said = forecast(apple)
-    met(said, "104")
+    scored_forecast = forecast(apple)
+    met(scored_forecast, "104")
     update_accuracy(now=NOW)
-    outcome_of(said, Decimal("90"), revision=1, now=NOW).save()
+    build_outcome(scored_forecast, Decimal("90"), revision=1, now=NOW).save()
     assert update_accuracy(now=NOW).counted == 0
     assert (snapshot().n, snapshot().hits) == (1, 1)
 
@@ -131,7 +132,7 @@ def test_windows_never_go_back(apple: Instrument) -> None:
     met(forecast(apple), "104")
     update_accuracy(now=NOW, through=TARGET + timedelta(days=60))
     update_accuracy(now=NOW, through=TARGET)
-    assert Scorekeeping.objects.get().as_of == TARGET + timedelta(days=60)
+    assert ScoringProgress.objects.get().as_of == TARGET + timedelta(days=60)
     assert not AccuracySnapshot.objects.filter(window_days=30).exists()
 
 
@@ -142,7 +143,7 @@ def test_a_second_update_changes_nothing(apple: Instrument) -> None:
     later = NOW + timedelta(days=1)
     assert update_accuracy(now=later).counted == 0
     assert everything() == before
-    assert Scorekeeping.objects.get().updated_at == NOW
+    assert ScoringProgress.objects.get().updated_at == NOW
 
 
 def test_the_verdict_says_what_it_needs(apple: Instrument) -> None:
@@ -155,28 +156,28 @@ def test_the_record_of_a_forecast_is_read_at_once_for_any_number(
     apple: Instrument, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     meta = stock("META")
-    said = [forecast(apple), forecast(meta)]
-    met(said[0], "104")
-    met(said[1], "90")
+    scored_forecast = [forecast(apple), forecast(meta)]
+    met(scored_forecast[0], "104")
+    met(scored_forecast[1], "90")
     update_accuracy(now=NOW)
     with django_assert_num_queries(1):
-        told = records_of([("live", 5, apple.pk), ("live", 5, meta.pk)])
+        record = track_records([("live", 5, apple.pk), ("live", 5, meta.pk)])
     # AAPL rose and was right, META fell out of every interval.
     both = {"accuracy": 0.5, "base_rate": 0.5, "n": 2, "coverage_95": 0.5}
     verdict = {"kind": "live", "verdict": "not enough evidence", "needed_n": 300}
-    assert told["live", 5, apple.pk] == {
+    assert record["live", 5, apple.pk] == {
         **both, **verdict, "symbol": {"accuracy": 1.0, "base_rate": 1.0, "n": 1, "coverage_95": 1.0}
     }  # fmt: skip
-    assert told["live", 5, meta.pk]["symbol"] == {"accuracy": 0.0, "base_rate": 0.0, "n": 1, "coverage_95": 0.0}
-    assert bodies_of(said[:1], stale=False, now=NOW)[0]["record"] == told["live", 5, apple.pk]
+    assert record["live", 5, meta.pk]["symbol"] == {"accuracy": 0.0, "base_rate": 0.0, "n": 1, "coverage_95": 0.0}
+    assert forecast_payloads(scored_forecast[:1], stale=False, now=NOW)[0]["record"] == record["live", 5, apple.pk]
 
 
 def test_where_nothing_is_scored_the_need_follows_from_how_many_stocks_there_are(apple: Instrument) -> None:
     for number in range(9):
         stock(f"X{number}")
-    told = records_of([("live", 5, apple.pk), ("live", 20, apple.pk)])
+    record = track_records([("live", 5, apple.pk), ("live", 20, apple.pk)])
     # Ten stocks: 100 sessions at 5, 400 at 20.
-    assert [told["live", horizon, apple.pk]["needed_n"] for horizon in (5, 20)] == [1000, 4000]
+    assert [record["live", horizon, apple.pk]["needed_n"] for horizon in (5, 20)] == [1000, 4000]
 
 
 def test_the_database_refuses_a_verdict_on_one_stock(apple: Instrument) -> None:
@@ -194,7 +195,7 @@ def test_rebuilding_an_empty_record_says_so() -> None:
     assert "the record is empty" in out.getvalue()
 
 
-def test_sums_that_somebody_changed_are_counted_and_put_right(apple: Instrument) -> None:
+def test_altered_totals_are_counted_and_restored(apple: Instrument) -> None:
     met(forecast(apple), "94")
     update_accuracy(now=NOW)
     assert rebuild_accuracy(now=NOW).differing == 0
@@ -211,8 +212,8 @@ def test_sums_that_somebody_changed_are_counted_and_put_right(apple: Instrument)
     assert rebuild_accuracy(now=NOW).differing == 0
 
 
-Told = tuple[int, str, int, str, str]
-TOLD = st.tuples(
+OutcomeSpec = tuple[int, str, int, str, str]
+OUTCOME_SPECS = st.tuples(
     st.integers(0, len(SESSIONS) - 1),
     st.sampled_from(["AAPL", "META"]),
     st.sampled_from([1, 5]),
@@ -221,22 +222,26 @@ TOLD = st.tuples(
 )
 
 
-def stored(told: Iterable[Told], instruments: dict[str, Instrument]) -> None:
-    for place, symbol, horizon, kind, close in told:
+def stored(record: Iterable[OutcomeSpec], instruments: dict[str, Instrument]) -> None:
+    for place, symbol, horizon, kind, close in record:
         fields = {"kind": kind, "probability_up": Decimal("0.40") + Decimal(place % 25) / 100}
         origin = session_after("XNYS", SESSIONS[place], -horizon)
         met(forecast(instruments[symbol], horizon_sessions=horizon, origin=origin, **fields), close)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.tuples(st.lists(TOLD, max_size=6), st.integers(0, len(SESSIONS) - 1)), min_size=1, max_size=4))
-def test_adding_in_steps_is_adding_at_once_and_adding_by_hand(steps: list[tuple[list[Told], int]]) -> None:
+@given(
+    steps=st.lists(
+        st.tuples(st.lists(OUTCOME_SPECS, max_size=6), st.integers(0, len(SESSIONS) - 1)), min_size=1, max_size=4
+    )
+)
+def test_adding_in_steps_is_adding_at_once_and_adding_by_hand(steps: list[tuple[list[OutcomeSpec], int]]) -> None:
     with transaction.atomic():
         model_version()
         instruments = {symbol: stock(symbol) for symbol in ("AAPL", "META")}
         seen: set[tuple[int, str, int, str]] = set()
-        for told, end in steps:
-            fresh = [one for one in {row[:4]: row for row in told}.values() if one[:4] not in seen]
+        for record, end in steps:
+            fresh = [one for one in {row[:4]: row for row in record}.values() if one[:4] not in seen]
             seen |= {one[:4] for one in fresh}
             stored(fresh, instruments)
             update_accuracy(now=NOW, through=SESSIONS[end])
@@ -249,16 +254,20 @@ def test_adding_in_steps_is_adding_at_once_and_adding_by_hand(steps: list[tuple[
 
 def _agrees_with_rows() -> None:
     """Windows hold what their days hold, read from the outcomes themselves."""
-    as_of = Scorekeeping.objects.get().as_of
+    as_of = ScoringProgress.objects.get().as_of
     assert as_of is not None
     for window in (30, 90, 365, 0):
         rows = Outcome.objects.filter(revision=0, forecast__kind="live", forecast__horizon_sessions=5)
         if window:
             rows = rows.filter(forecast__target__gt=as_of - timedelta(days=window))
-        kept = AccuracySnapshot.objects.filter(
+        snapshot_row = AccuracySnapshot.objects.filter(
             kind="live", horizon_sessions=5, window_days=window, instrument=None, model_version=None
         ).first()
-        counted = (kept.n, kept.hits, kept.ups, sum(kept.bin_n)) if kept else (0, 0, 0, 0)
+        counted = (
+            (snapshot_row.n, snapshot_row.hits, snapshot_row.ups, sum(snapshot_row.bin_n))
+            if snapshot_row
+            else (0, 0, 0, 0)
+        )
         assert counted == (
             len(rows), sum(bool(row.direction_right) for row in rows), sum(row.went_up for row in rows), len(rows)
         )  # fmt: skip

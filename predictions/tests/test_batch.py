@@ -16,12 +16,12 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from accounts.models import Plan, User
 from marketdata import clock
 from predictions import tasks
-from predictions.conf import BATCH_LIFE, LONGEST_PIECE, MOST_IN_A_BATCH, PIECE
+from predictions.conf import BATCH_RETENTION, MAX_BATCH_SYMBOLS, PIECE_CLAIM_TTL, PIECE_SIZE
 from predictions.models import BatchJob, BatchPiece, Forecast
-from predictions.readpath import many
-from predictions.selectors.batch import free_pieces
+from predictions.readpath import batch_lookup
+from predictions.selectors.batch import claimable_pieces
 from predictions.services import batch
-from predictions.services.batch import answer_piece, forget_old_batches, open_batch
+from predictions.services.batch import delete_expired_batches, open_batch, process_piece
 from predictions.tests.factories import abstention, forecasts, model_version, stock
 from store.client import redis_client
 from store.user_messages import user_group
@@ -45,7 +45,7 @@ def ada(client: Client) -> User:
 
 
 @pytest.fixture
-def said() -> list[Forecast]:
+def stored_forecasts() -> list[Forecast]:
     """Forecasts of Apple, Berkshire and NVIDIA; nothing was said about Meta."""
     model_version()
     abstention(stock("NVDA"))
@@ -61,11 +61,13 @@ def words(count: int) -> list[str]:
     return [f"X{number}" for number in range(count)]
 
 
-def test_one_call_answers_for_all_in_the_order_of_the_question(client: Client, said: list[Forecast]) -> None:
+def test_one_call_answers_for_all_in_the_order_of_the_question(
+    client: Client, stored_forecasts: list[Forecast]
+) -> None:
     answer = ask(client, ["NVDA", "AAPLX", "brk/b", "no such thing", "META", "AAPL", "AAPL"])
     assert answer.status_code == 200
-    told = answer.json()["predictions"]
-    assert [(one["symbol"], one["status"]) for one in told] == [
+    predictions = answer.json()["predictions"]
+    assert [(one["symbol"], one["status"]) for one in predictions] == [
         ("NVDA", "abstained"),
         ("AAPLX", "problem"),
         ("brk/b", "issued"),
@@ -73,9 +75,9 @@ def test_one_call_answers_for_all_in_the_order_of_the_question(client: Client, s
         ("META", "problem"),
         ("AAPL", "issued"),
     ]
-    assert told[2]["forecast"]["id"] == said[1].pk
-    assert told[5]["forecast"] == client.get("/api/v1/predict?symbol=AAPL").json()
-    problems = [told[place]["problem"] for place in (1, 3, 4)]
+    assert predictions[2]["forecast"]["id"] == stored_forecasts[1].pk
+    assert predictions[5]["forecast"] == client.get("/api/v1/predict?symbol=AAPL").json()
+    problems = [predictions[place]["problem"] for place in (1, 3, 4)]
     assert [(one["type"].rpartition("#")[2], one["status"]) for one in problems] == [
         ("unknown-symbol", 404),
         ("malformed-symbol", 400),
@@ -84,7 +86,7 @@ def test_one_call_answers_for_all_in_the_order_of_the_question(client: Client, s
     assert problems[0]["suggestions"][0] == "AAPL"
 
 
-def test_each_symbol_counts_as_a_call(client: Client, said: list[Forecast], settings: Settings) -> None:
+def test_each_symbol_counts_as_a_call(client: Client, stored_forecasts: list[Forecast], settings: Settings) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=10)
     assert ask(client, ["AAPL", "BRK.B", "META"])["RateLimit"].startswith('"anonymous";r=7;')
     refused = ask(client, words(8))
@@ -94,7 +96,7 @@ def test_each_symbol_counts_as_a_call(client: Client, said: list[Forecast], sett
 
 
 def test_the_second_call_asks_the_database_nothing(
-    client: Client, said: list[Forecast], django_assert_num_queries: DjangoAssertNumQueries
+    client: Client, stored_forecasts: list[Forecast], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     first = ask(client, ["AAPL", "BRK.B"]).json()
     with django_assert_num_queries(0):
@@ -102,16 +104,16 @@ def test_the_second_call_asks_the_database_nothing(
 
 
 def test_the_number_of_queries_does_not_grow_with_the_symbols(
-    said: list[Forecast], django_assert_num_queries: DjangoAssertNumQueries
+    stored_forecasts: list[Forecast], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     more = [stock(f"Y{number}") for number in range(30)]
     forecasts(more)
     now = clock.now()
-    many.said_about(["NVDA"], 5, now=now)
+    batch_lookup.lookup_many(["NVDA"], 5, now=now)
     with django_assert_num_queries(6):
-        few = many.said_about(["AAPL", "BRK.B"], 5, now=now)
+        few = batch_lookup.lookup_many(["AAPL", "BRK.B"], 5, now=now)
     with django_assert_num_queries(6):
-        rest = many.said_about([one.symbol for one in more], 5, now=now)
+        rest = batch_lookup.lookup_many([one.symbol for one in more], 5, now=now)
     assert all(one.body for one in [*few, *rest])
 
 
@@ -141,8 +143,8 @@ def test_a_body_that_cannot_be_read_is_called_that(client: Client, body: bytes) 
     assert "RateLimit" in answer
 
 
-def test_whoever_has_used_up_the_minute_is_told_when_the_job_can_be_asked_for(
-    client: Client, ada: User, said: list[Forecast]
+def test_job_retry_after_respects_an_exhausted_minute(
+    client: Client, ada: User, stored_forecasts: list[Forecast]
 ) -> None:
     assert ask(client, words(60))["Retry-After"] == "1"
     Plan.objects.filter(pk="free").update(per_minute=60)
@@ -152,17 +154,17 @@ def test_whoever_has_used_up_the_minute_is_told_when_the_job_can_be_asked_for(
     assert 55 <= int(answer["Retry-After"]) <= 60
 
 
-def test_while_the_database_is_away_kept_answers_are_told_and_the_rest_says_so(
-    client: Client, said: list[Forecast], monkeypatch: pytest.MonkeyPatch
+def test_database_outage_serves_cached_forecasts_and_problems_for_the_rest(
+    client: Client, stored_forecasts: list[Forecast], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(client, ["AAPL"])
 
     def away(*_: object, **__: object) -> Any:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(many, "champion", away)
-    told = ask(client, ["AAPL", "BRK.B"]).json()["predictions"]
-    assert (told[0]["status"], told[1]["problem"]["status"]) == ("issued", 503)
+    monkeypatch.setattr(batch_lookup, "champion", away)
+    predictions = ask(client, ["AAPL", "BRK.B"]).json()["predictions"]
+    assert (predictions[0]["status"], predictions[1]["problem"]["status"]) == ("issued", 503)
     key = next(redis_client().scan_iter("fc:*:AAPL:5"))
     redis_client().hset(key, "until", "0")
     (old,) = ask(client, ["AAPL"]).json()["predictions"]
@@ -170,12 +172,14 @@ def test_while_the_database_is_away_kept_answers_are_told_and_the_rest_says_so(
     assert ask(client, ["BRK.B"]).status_code == 503
 
 
-def test_without_the_store_the_database_answers(client: Client, said: list[Forecast], no_store: None) -> None:
-    (told,) = ask(client, ["AAPL"]).json()["predictions"]
-    assert told["forecast"]["id"] == said[0].pk
+def test_without_the_store_the_database_answers(
+    client: Client, stored_forecasts: list[Forecast], no_store: None
+) -> None:
+    (predictions,) = ask(client, ["AAPL"]).json()["predictions"]
+    assert predictions["forecast"]["id"] == stored_forecasts[0].pk
 
 
-def test_a_job_belongs_to_somebody(client: Client, said: list[Forecast]) -> None:
+def test_a_job_needs_an_owner(client: Client, stored_forecasts: list[Forecast]) -> None:
     answer = ask(client, words(51))
     assert (answer.status_code, answer.json()["type"].rpartition("#")[2]) == (401, "batch-needs-owner")
     assert BatchJob.objects.count() == 0
@@ -187,39 +191,45 @@ async def received(channel: str, count: int) -> list[dict[str, Any]]:
 
 
 def test_many_symbols_become_a_job_that_is_answered_page_by_page(
-    client: Client, ada: User, said: list[Forecast], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    client: Client,
+    ada: User,
+    stored_forecasts: list[Forecast],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     layer = get_channel_layer()
     channel = async_to_sync(layer.new_channel)()
     async_to_sync(layer.group_add)(user_group(ada.pk), channel)
     with django_capture_on_commit_callbacks() as sent:
-        answer = ask(client, ["AAPL", *words(PIECE + 4), "no such thing"])
+        answer = ask(client, ["AAPL", *words(PIECE_SIZE + 4), "no such thing"])
     assert (answer.status_code, len(sent)) == (202, 1)
     job = answer.json()
-    assert (job["status"], job["total"], job["pages"], job["url"]) == ("waiting", PIECE + 6, 2, answer["Location"])
+    assert (job["status"], job["total"], job["pages"], job["url"]) == ("waiting", PIECE_SIZE + 6, 2, answer["Location"])
     page = client.get(answer["Location"]).json()
-    assert [one["status"] for one in page["predictions"]] == ["waiting"] * PIECE
+    assert [one["status"] for one in page["predictions"]] == ["waiting"] * PIECE_SIZE
     assert (page["page"], page["next_page"]) == (1, 2)
 
     now = clock.now()
     with django_capture_on_commit_callbacks(execute=True):
         first, second = BatchPiece.objects.order_by("number").values_list("pk", flat=True)
-        assert answer_piece(piece_pk=second, now=now)
+        assert process_piece(piece_pk=second, now=now)
     page = client.get(answer["Location"], {"page": 2}).json()
     assert (page["status"], page["done"], page["problems"], page["next_page"]) == ("running", 6, 6, None)
     assert page["predictions"][-1]["problem"]["title"] == "Invalid symbol"
     assert page["predictions"][0]["problem"]["title"] == "Unknown symbol"
 
     with django_capture_on_commit_callbacks(execute=True):
-        assert answer_piece(piece_pk=first, now=now)
+        assert process_piece(piece_pk=first, now=now)
     page = client.get(answer["Location"]).json()
-    assert (page["status"], page["done"], page["problems"]) == ("done", PIECE + 6, PIECE + 5)
-    assert page["predictions"][0]["forecast"]["id"] == said[0].pk
+    assert (page["status"], page["done"], page["problems"]) == ("done", PIECE_SIZE + 6, PIECE_SIZE + 5)
+    assert page["predictions"][0]["forecast"]["id"] == stored_forecasts[0].pk
     assert page["finished_at"] is not None
     messages = async_to_sync(received)(channel, 2)
     assert {message["topic"] for message in messages} == {f"jobs.batch.{job['id']}"}
     changes = [json.loads(message["text"]) for message in messages]
-    assert [(one["seq"], one["state"], one["done"]) for one in changes] == [(1, "running", 6), (2, "done", PIECE + 6)]
+    assert [(one["seq"], one["state"], one["done"]) for one in changes] == [
+        (1, "running", 6),
+        (2, "done", PIECE_SIZE + 6),
+    ]
     beyond = client.get(answer["Location"], {"page": 3})
     assert (beyond.status_code, beyond.json()["detail"]) == (404, "The batch has no page 3.")
 
@@ -229,7 +239,7 @@ def send_with_key(client: Client, symbols: list[str], key: str) -> Any:
     return client.post(ADDRESS, body, content_type="application/json", headers={"Idempotency-Key": key})
 
 
-def test_the_same_key_opens_no_second_job(client: Client, ada: User, said: list[Forecast]) -> None:
+def test_the_same_key_opens_no_second_job(client: Client, ada: User, stored_forecasts: list[Forecast]) -> None:
     first = send_with_key(client, words(60), "a-key")
     again = send_with_key(client, words(60), "a-key")
     assert (first.status_code, again.status_code, BatchJob.objects.count()) == (202, 202, 1)
@@ -245,7 +255,7 @@ def left_of(answer: Any) -> int:
     return int(answer["RateLimit"].partition(";r=")[2].partition(";")[0])
 
 
-def test_a_call_sent_again_counts_as_one(client: Client, ada: User, said: list[Forecast]) -> None:
+def test_a_call_sent_again_counts_as_one(client: Client, ada: User, stored_forecasts: list[Forecast]) -> None:
     Plan.objects.filter(pk="unlimited").update(per_minute=600)
     before = left_of(send_with_key(client, words(450), "a-key"))
     again, other = send_with_key(client, words(450), "a-key"), send_with_key(client, words(451), "a-key")
@@ -255,38 +265,38 @@ def test_a_call_sent_again_counts_as_one(client: Client, ada: User, said: list[F
 
 def test_more_symbols_than_a_job_may_have_count_as_one_call(client: Client, ada: User) -> None:
     Plan.objects.filter(pk="unlimited").update(per_minute=600)
-    answer = send_with_key(client, words(MOST_IN_A_BATCH + 1), "a-key")
+    answer = send_with_key(client, words(MAX_BATCH_SYMBOLS + 1), "a-key")
     assert (answer.status_code, left_of(answer)) == (400, 599)
 
 
-def test_a_key_is_the_callers_own(client: Client, ada: User, said: list[Forecast]) -> None:
+def test_a_key_is_the_callers_own(client: Client, ada: User, stored_forecasts: list[Forecast]) -> None:
     first = send_with_key(client, words(60), "a-key").json()
     client.force_login(User.objects.create_user("eve@example.com", "correct horse"))
     assert send_with_key(client, words(60), "a-key").json()["id"] != first["id"]
 
 
-def test_a_refused_call_leaves_its_key_free(client: Client, said: list[Forecast]) -> None:
+def test_a_refused_call_leaves_its_key_free(client: Client, stored_forecasts: list[Forecast]) -> None:
     assert send_with_key(client, words(60), "a-key").status_code == 401
     assert send_with_key(client, ["AAPL"], "a-key").status_code == 200
     assert send_with_key(client, ["AAPL"], "not a key").status_code == 400
 
 
-def test_a_piece_is_answered_once_whoever_tries(ada: User, said: list[Forecast]) -> None:
+def test_a_piece_is_answered_once_by_concurrent_workers(ada: User, stored_forecasts: list[Forecast]) -> None:
     now = clock.now()
     open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=now)
     (piece,) = BatchPiece.objects.all()
-    BatchPiece.objects.update(claimed_at=now - LONGEST_PIECE)
-    assert not answer_piece(piece_pk=piece.pk, now=now)
+    BatchPiece.objects.update(claimed_at=now - PIECE_CLAIM_TTL)
+    assert not process_piece(piece_pk=piece.pk, now=now)
     later = now + timedelta(seconds=1)
-    assert [one.pk for one in free_pieces(now=later)] == [piece.pk]
-    assert answer_piece(piece_pk=piece.pk, now=later)
-    assert not answer_piece(piece_pk=piece.pk, now=later + 2 * LONGEST_PIECE)
+    assert [one.pk for one in claimable_pieces(now=later)] == [piece.pk]
+    assert process_piece(piece_pk=piece.pk, now=later)
+    assert not process_piece(piece_pk=piece.pk, now=later + 2 * PIECE_CLAIM_TTL)
     job = BatchJob.objects.get()
     assert (job.done, job.state) == (1, "done")
 
 
 def test_an_outage_leaves_the_piece_to_the_next_worker(
-    ada: User, said: list[Forecast], monkeypatch: pytest.MonkeyPatch
+    ada: User, stored_forecasts: list[Forecast], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
     (piece,) = BatchPiece.objects.all()
@@ -295,46 +305,50 @@ def test_an_outage_leaves_the_piece_to_the_next_worker(
         raise OperationalError("the connection is lost")
 
     with monkeypatch.context() as patched:
-        patched.setattr(many, "champion", away)
+        patched.setattr(batch_lookup, "champion", away)
         with pytest.raises(OperationalError):
-            answer_piece(piece_pk=piece.pk, now=clock.now())
-    assert answer_piece(piece_pk=piece.pk, now=clock.now())
+            process_piece(piece_pk=piece.pk, now=clock.now())
+    assert process_piece(piece_pk=piece.pk, now=clock.now())
 
 
 def test_a_cancelled_job_keeps_what_is_answered_and_does_no_more(
-    client: Client, ada: User, said: list[Forecast]
+    client: Client, ada: User, stored_forecasts: list[Forecast]
 ) -> None:
     now = clock.now()
-    job = open_batch(owner_id=ada.pk, words=words(PIECE + 1), horizon=5, now=now)
+    job = open_batch(owner_id=ada.pk, words=words(PIECE_SIZE + 1), horizon=5, now=now)
     first, second = BatchPiece.objects.order_by("number")
-    assert answer_piece(piece_pk=first.pk, now=now)
+    assert process_piece(piece_pk=first.pk, now=now)
     address = reverse("predictions-api:batch-job", args=(job.pk,))
-    told = client.delete(address).json()
-    assert (told["status"], told["done"], told["total"]) == ("cancelled", PIECE, PIECE + 1)
-    assert client.delete(address).json() == told
-    assert not answer_piece(piece_pk=second.pk, now=now)
+    predictions = client.delete(address).json()
+    assert (predictions["status"], predictions["done"], predictions["total"]) == (
+        "cancelled",
+        PIECE_SIZE,
+        PIECE_SIZE + 1,
+    )
+    assert client.delete(address).json() == predictions
+    assert not process_piece(piece_pk=second.pk, now=now)
     assert client.get(address, {"page": 2}).json()["predictions"] == [{"symbol": "X100", "status": "cancelled"}]
     assert client.get(address).json()["predictions"][0]["status"] == "problem"
 
 
 def test_a_job_that_goes_with_its_owner_meanwhile_is_nobodys_failure(
-    ada: User, said: list[Forecast], monkeypatch: pytest.MonkeyPatch
+    ada: User, stored_forecasts: list[Forecast], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
     (piece,) = BatchPiece.objects.all()
 
-    def slowly(*asked: Any, **more: Any) -> Any:
+    def slowly(*symbols: Any, **more: Any) -> Any:
         ada.delete()
-        return many.said_about(*asked, **more)
+        return batch_lookup.lookup_many(*symbols, **more)
 
-    monkeypatch.setattr(batch, "said_about", slowly)
-    assert not answer_piece(piece_pk=piece.pk, now=clock.now())
-    assert not answer_piece(piece_pk=piece.pk, now=clock.now())
+    monkeypatch.setattr(batch, "lookup_many", slowly)
+    assert not process_piece(piece_pk=piece.pk, now=clock.now())
+    assert not process_piece(piece_pk=piece.pk, now=clock.now())
 
 
-def test_what_is_done_cannot_be_cancelled(client: Client, ada: User, said: list[Forecast]) -> None:
+def test_what_is_done_cannot_be_cancelled(client: Client, ada: User, stored_forecasts: list[Forecast]) -> None:
     job = open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
-    answer_piece(piece_pk=job.pieces.get().pk, now=clock.now())
+    process_piece(piece_pk=job.pieces.get().pk, now=clock.now())
     answer = client.delete(reverse("predictions-api:batch-job", args=(job.pk,)))
     assert (answer.status_code, answer.json()["title"]) == (409, "Batch already finished")
 
@@ -351,16 +365,18 @@ def test_other_peoples_jobs_and_those_that_never_were_are_not_found(client: Clie
 
 
 def test_lost_messages_are_found_and_old_jobs_forgotten(
-    ada: User, said: list[Forecast], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    ada: User, stored_forecasts: list[Forecast], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
-    old = open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now() - BATCH_LIFE - timedelta(minutes=1))
+    old = open_batch(
+        owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now() - BATCH_RETENTION - timedelta(minutes=1)
+    )
     with django_capture_on_commit_callbacks() as sent:
         tasks.sweep_batches()
     assert len(sent) == 1
     assert not BatchJob.objects.filter(pk=old.pk).exists()
     assert BatchPiece.objects.count() == 1
-    assert forget_old_batches(now=clock.now()) == 0
+    assert delete_expired_batches(now=clock.now()) == 0
 
 
 @pytest.mark.parametrize(

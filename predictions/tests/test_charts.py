@@ -55,7 +55,7 @@ def test_one_close_makes_no_sparkline(closes: list[float]) -> None:
     assert sparkline(closes) is None
 
 
-def test_interval_bar_places_prices_in_percent() -> None:
+def test_interval_bar_positions_are_percentages() -> None:
     # 95..115 fills 6..94 %: 100 -> 6 + 88 * 5/20 = 28, 110 -> 72, 105 -> 50, last 96 -> 6 + 88/20 = 10.4.
     bar = interval_bar(SPAN, last=96.0)
     assert (bar.start_95, bar.width_95) == (6.0, 88.0)

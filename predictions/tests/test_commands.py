@@ -38,25 +38,25 @@ def test_the_table_has_price_intervals_signal_probabilities_and_risk(apple: Inst
         "AAPL", "2023-09-14", "2023-09-21", "100.00", "102.00", "99.00 to 105.00", "95.00 to 109.00", "HOLD", "56.0%",
         "54.5%", "normal",
     ]  # fmt: skip
-    assert "Forecasts 5 sessions ahead · model v1 · sample data · prices are old" in table
+    assert "Forecasts 5 trading days ahead · model v1 · sample data · prices are out of date" in table
     assert "not investment advice" in table
 
 
 def test_an_abstention_shows_its_reason(apple: Instrument) -> None:
     abstention(apple, horizon_sessions=1)
     table = printed("AAPL", horizon=1)
-    assert "no call" in table
+    assert "no forecast" in table
     assert "too little history" in table
-    assert "1 session ahead" in table
+    assert "1 trading day ahead" in table
 
 
 def test_json_prints_the_bodies_of_the_api(apple: Instrument) -> None:
-    said = forecast(apple)
+    error = forecast(apple)
     (body,) = json.loads(printed("AAPL", json=True))
-    assert (body["id"], body["predicted_price"], body["stale"]) == (said.pk, 102.0, True)
+    assert (body["id"], body["predicted_price"], body["stale"]) == (error.pk, 102.0, True)
 
 
-def test_an_unknown_symbol_is_told_with_what_was_perhaps_meant(apple: Instrument) -> None:
+def test_an_unknown_symbol_is_reported_with_suggestions(apple: Instrument) -> None:
     with pytest.raises(CommandError) as error:
         printed("AAPLE")
     assert str(error.value) == "Unknown symbol: AAPLE; did you mean AAPL?"
@@ -68,7 +68,7 @@ def test_text_that_is_no_symbol_is_refused(apple: Instrument) -> None:
         printed("A'--")
 
 
-def test_without_a_model_the_next_step_is_told() -> None:
+def test_without_a_model_the_next_step_is_printed() -> None:
     stock()
     with pytest.raises(CommandError) as error:
         printed("AAPL")

@@ -22,7 +22,7 @@ from mlops.tests.conftest import artifact_root, fresh_memory
 from mlops.tests.factories import small_fit
 from predictions.models import Forecast, LedgerHead, Outcome
 from predictions.selectors.forecasts import has_hindcasts
-from predictions.selectors.metrics import Asked, metrics_of
+from predictions.selectors.metrics import MetricsQuery, metrics_of
 from predictions.services.hindcasting import HindcastReport, hindcast
 from predictions.services.publishing import publish_forecasts
 from predictions.tests.factories import NOW, model_version
@@ -59,20 +59,20 @@ def champion(artifact_root: Path, fresh_memory: None, empty_store: None) -> Mode
 
 
 @pytest.mark.slow
-def test_each_session_the_fit_had_not_seen_is_told_from_once_and_scored(champion: ModelVersion) -> None:
+def test_each_unseen_session_is_hindcast_once_and_scored(champion: ModelVersion) -> None:
     later = datetime(2026, 1, 5, tzinfo=UTC)
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     # The 15th, 18th, 19th and 20th lie between what the fit has learned from and the newest session, the 21st.
-    assert hindcast(sessions=120, now=later, tell=lambda done, total: told.append((done, total))) == HindcastReport(
-        first=date(2023, 9, 15), last=date(2023, 9, 20), sessions=4, created=32, scored=8
-    )
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert hindcast(
+        sessions=120, now=later, on_progress=lambda done, total: progress.append((done, total))
+    ) == HindcastReport(first=date(2023, 9, 15), last=date(2023, 9, 20), sessions=4, created=32, scored=8)
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
     rows = Forecast.objects.all()
     assert set(rows.values_list("kind", "recorded_at")) == {("hindcast", later)}
     # One session ahead of each of the four, for two stocks, lies within the bars; five sessions do not.
     assert set(Outcome.objects.values_list("forecast__horizon_sessions", flat=True)) == {1}
     assert has_hindcasts(champion)
-    assert metrics_of(Asked(None)).scored == {"live": 0, "shadow": 0, "hindcast": 8}
+    assert metrics_of(MetricsQuery(None)).scored == {"live": 0, "shadow": 0, "hindcast": 8}
     again = hindcast(sessions=120, now=later)
     assert (again.created, again.scored) == (0, 0)
 
@@ -114,7 +114,7 @@ def test_a_number_of_sessions_that_cannot_be_is_a_bad_argument(db: None) -> None
     assert error.value.returncode == 2
 
 
-def test_with_no_session_between_nothing_is_told(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_unseen_sessions_nothing_is_hindcast(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     model_version()
     call_command("hindcast")
     assert capsys.readouterr().out == ("No session lies between what the model has learned from and the newest one.\n")

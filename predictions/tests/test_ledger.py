@@ -10,7 +10,7 @@ from predictions.models import Forecast, ForecastInput, LedgerHead, Outcome, Too
 from predictions.services.ledger import record_head
 from predictions.tests.append_only import TABLES, allow_truncate, refuse_truncate
 from predictions.tests.factories import NOW, ORIGIN, abstention, forecast, forecasts, model_version, stock
-from predictions.tests.scene import came_true
+from predictions.tests.scene import record_outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -21,14 +21,14 @@ MODELS = (Forecast, ForecastInput, LedgerHead, Outcome, Toolchain)
 def rows() -> list[Forecast]:
     """Five forecasts, and at least one row in every other table of the ledger."""
     model_version()
-    said = [*forecasts([stock("AAPL"), stock("NVDA")], horizons=(1, 5)), abstention(stock("META"))]
+    stored_rows = [*forecasts([stock("AAPL"), stock("NVDA")], horizons=(1, 5)), abstention(stock("META"))]
     ForecastInput.objects.create(
-        instrument=said[0].instrument, origin=ORIGIN, feature_set="hc1", sha256="0", rows=1, columns=1, block=b""
+        instrument=stored_rows[0].instrument, origin=ORIGIN, feature_set="hc1", sha256="0", rows=1, columns=1, block=b""
     )
     Toolchain.objects.create(versions="numpy 2.4.6")
-    came_true(said[0], right=True)
+    record_outcome(stored_rows[0], right=True)
     record_head(now=NOW)
-    return said
+    return stored_rows
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -57,13 +57,18 @@ def test_a_stored_forecast_is_shown_with_its_hashes(
     client: Client, rows: list[Forecast], schema: dict[str, Any]
 ) -> None:
     answer = client.get(f"/api/v1/forecasts/{rows[1].pk}")
-    told = answer.json()
+    received = answer.json()
     assert answer.status_code == 200
-    assert (told["id"], told["symbol"], told["horizon"], told["predicted_price"]) == (rows[1].pk, "AAPL", 5, 102.0)
-    assert (told["previous_hash"], told["entry_hash"]) == (rows[0].entry_hash, rows[1].entry_hash)
-    assert (told["fit"], told["toolchain"]) == ("serving", {"numpy": "2.4.6", "torch": "2.13.0"})
-    assert told["inputs_sha256"] == "ab" * 32
-    assert not {"stale", "fresh_until", "record"} & told.keys()
+    assert (received["id"], received["symbol"], received["horizon"], received["predicted_price"]) == (
+        rows[1].pk,
+        "AAPL",
+        5,
+        102.0,
+    )
+    assert (received["previous_hash"], received["entry_hash"]) == (rows[0].entry_hash, rows[1].entry_hash)
+    assert (received["fit"], received["toolchain"]) == ("serving", {"numpy": "2.4.6", "torch": "2.13.0"})
+    assert received["inputs_sha256"] == "ab" * 32
+    assert not {"stale", "fresh_until", "record"} & received.keys()
     assert "immutable" in answer["Cache-Control"]
     assert answer["ETag"] == f'"{rows[1].entry_hash}"'
     conforms(schema, "/api/v1/forecasts/{forecast_id}", answer)
@@ -72,8 +77,8 @@ def test_a_stored_forecast_is_shown_with_its_hashes(
 
 def test_a_stored_forecast_is_not_sent_again_for_its_etag(client: Client, rows: list[Forecast]) -> None:
     path = f"/api/v1/forecasts/{rows[0].pk}"
-    held = client.get(path)["ETag"]
-    again = client.get(path, headers={"If-None-Match": held})
+    expected = client.get(path)["ETag"]
+    again = client.get(path, headers={"If-None-Match": expected})
     assert (again.status_code, again.content) == (304, b"")
 
 
@@ -88,9 +93,9 @@ def test_the_head_is_where_the_chain_ends_now(client: Client, rows: list[Forecas
     record_head(now=NOW)
     more = forecasts([stock("AMZN")])
     answer = client.get("/api/v1/ledger/head")
-    told = answer.json()
-    assert (told["count"], told["last_forecast"], told["head_hash"]) == (6, more[0].pk, more[0].entry_hash)
-    assert (told["day_head"]["day"], told["day_head"]["count"]) == ("2023-09-21", 5)
+    received = answer.json()
+    assert (received["count"], received["last_forecast"], received["head_hash"]) == (6, more[0].pk, more[0].entry_hash)
+    assert (received["day_head"]["day"], received["day_head"]["count"]) == ("2023-09-21", 5)
     conforms(schema, "/api/v1/ledger/head", answer)
     assert client.get("/api/v1/ledger/head", headers={"If-None-Match": answer["ETag"]}).status_code == 304
 
@@ -101,9 +106,9 @@ def test_a_daily_head_does_not_change(client: Client, rows: list[Forecast], sche
     forecasts([stock("AMZN")])
     record_head(now=NOW + timedelta(days=1))
     answer = client.get("/api/v1/ledger/head?day=2023-09-21")
-    told = answer.json()
-    assert (told["count"], told["head_hash"]) == (5, rows[-1].entry_hash)
-    assert told["day_head"] == {
+    received = answer.json()
+    assert (received["count"], received["head_hash"]) == (5, rows[-1].entry_hash)
+    assert received["day_head"] == {
         "day": "2023-09-21", "count": 5, "last_forecast": rows[-1].pk, "head_hash": rows[-1].entry_hash,
         "outcomes": 0, "last_outcome": 0, "outcomes_hash": GENESIS,
         "recorded_at": "2023-09-21T22:05:00.000000+00:00", "previous_hash": GENESIS, "entry_hash": head.entry_hash,
@@ -153,10 +158,10 @@ def test_the_same_lines_are_sent_as_plain_text_if_requested(client: Client, rows
 def test_the_ledger_is_sent_in_pages(
     client: Client, rows: list[Forecast], tmp_path: Path, limit: int, parts: int
 ) -> None:
-    told = list(fetched(client, limit))
+    received = list(fetched(client, limit))
     call_command("export_ledger", str(tmp_path / "ledger.jsonl"), stdout=StringIO())
-    assert len(told) == parts
-    assert "".join(told) == (tmp_path / "ledger.jsonl").read_text()
+    assert len(received) == parts
+    assert "".join(received) == (tmp_path / "ledger.jsonl").read_text()
 
 
 def verified(*paths: Path) -> tuple[int, str]:
@@ -170,9 +175,9 @@ def verified(*paths: Path) -> tuple[int, str]:
 def export(rows: list[Forecast], tmp_path: Path) -> Path:
     """The exported ledger of five rows."""
     path = tmp_path / "ledger.jsonl"
-    told = StringIO()
-    call_command("export_ledger", str(path), stdout=told)
-    assert told.getvalue() == f"5 forecasts written to {path}.\n"
+    received = StringIO()
+    call_command("export_ledger", str(path), stdout=received)
+    assert received.getvalue() == f"5 forecasts written to {path}.\n"
     return path
 
 
@@ -205,10 +210,10 @@ def test_an_altered_export_is_found_without_this_software(client: Client, rows: 
     assert len(altered) == 4
 
 
-@pytest.mark.parametrize("told", ["[]", "{}", '{"title": "Rate limit exceeded"}', '{"count": "5"}'])
-def test_a_file_that_is_no_head_proves_nothing(export: Path, told: str) -> None:
+@pytest.mark.parametrize("received", ["[]", "{}", '{"title": "Rate limit exceeded"}', '{"count": "5"}'])
+def test_a_file_that_is_no_head_proves_nothing(export: Path, received: str) -> None:
     head = export.with_name("head.json")
-    head.write_text(told)
+    head.write_text(received)
     assert verified(export, head) == (1, "The saved head is not a head of a ledger.\n")
 
 

@@ -198,7 +198,7 @@ def test_payloads_of_an_older_schema_stay_readable(awkward: list[Forecast], monk
         alter(f"UPDATE predictions_forecast SET payload = '{canonical_json(payload)}' WHERE id = {awkward[0].pk}")
         compared = fetch_rows(
             f"SELECT {newer.comparison_sql()} FROM predictions_forecast stored "
-            "CROSS JOIN LATERAL (SELECT stored.payload::jsonb AS fields) parsed WHERE id = %s",
+            "CROSS JOIN LATERAL (SELECT payload AS text, payload::jsonb AS fields) parsed WHERE id = %s",
             [awkward[0].pk],
         )
         assert compared == [(fault,)]

@@ -12,7 +12,16 @@ from marketdata.models import CorporateAction, DailyBar, Instrument
 from mlops.models import ModelVersion
 from predictions.models import AccuracySnapshot, Forecast
 from predictions.services.accuracy import update_accuracy
-from predictions.tests.scene import NOW, ORIGIN, Scene, came_true, said, scene, stocks_with_bars, trained
+from predictions.tests.scene import (
+    NOW,
+    ORIGIN,
+    Scene,
+    issued_forecast,
+    record_outcome,
+    scene,
+    stocks_with_bars,
+    trained,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +62,7 @@ def test_home_answers_for_every_stock(client: Client, shown: Scene) -> None:
     assert "NYSE close Thu 21 Sep 2023 sample data model v1" in text
 
 
-def test_home_shows_the_horizon_that_is_asked_for(client: Client, shown: Scene) -> None:
+def test_home_shows_the_requested_horizon(client: Client, shown: Scene) -> None:
     text = text_of(client, "/?horizon=20")
     assert "Thu 19 Oct 2023" in text
     assert "no forecast Too little history: 90 sessions, 252 are needed." in text
@@ -108,8 +117,8 @@ def test_home_before_the_first_publication_says_so(client: Client) -> None:
 
 def test_forecasts_of_other_versions_and_kinds_are_not_shown(client: Client, shown: Scene) -> None:
     stock = shown.instruments["AAPL"]
-    said(stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.")
-    said(stock, shown.version, 5, signal_reason="A hindcast.", kind=Forecast.Kind.HINDCAST)
+    issued_forecast(stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.")
+    issued_forecast(stock, shown.version, 5, signal_reason="A hindcast.", kind=Forecast.Kind.HINDCAST)
     for path in ("/", "/stocks/AAPL"):
         text = text_of(client, path)
         assert "Of a candidate." not in text
@@ -125,7 +134,7 @@ def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None
     assert "BUY The chance of a rise is 4 points above usual." in text
     assert "More likely to rise than usual." in text
     assert "Not enough evidence yet: 0 of the roughly 300 scored live forecasts needed." in text
-    assert "Direction correct 54.8% baseline: always “up” 54.6%" in text
+    assert "Direction correct 54.8% baseline: always “up”: 54.6%" in text
     assert "Chance of moving more than 5% (up or down) 21%" in text
     # 0.02 and -0.01 in log odds at P = .58: times .58 * .42 = .2436, so 0.49 and 0.24 points.
     assert "Fell over the last week: raises the probability +0.5" in text
@@ -136,7 +145,9 @@ def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None
 def test_a_forecast_at_the_base_rate_and_a_hold_are_explained(client: Client, shown: Scene) -> None:
     at_base_rate = {"probability_up": Decimal("0.544"), "drivers": [], "signal": "HOLD", "signal_meaning": ""}
     later = ORIGIN.replace(day=22)
-    said(shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no proven edge", **at_base_rate)
+    issued_forecast(
+        shown.instruments["AAPL"], shown.version, 5, origin=later, signal_reason="no proven edge", **at_base_rate
+    )
     text = text_of(client, "/stocks/AAPL")
     assert "Same as the base rate: the model has no view on direction here" in text
     assert "HOLD No proven edge In tests, its strongest signals did not clearly beat" in text
@@ -197,7 +208,7 @@ def test_text_that_is_no_symbol_is_not_found_and_not_echoed_as_markup(client: Cl
 
 
 def test_a_record_needs_enough_forecasts(client: Client, shown: Scene) -> None:
-    came_true(shown.forecasts["AAPL", 5], right=True)
+    record_outcome(shown.forecasts["AAPL", 5], right=True)
     update_accuracy(now=NOW)
     text = text_of(client, "/stocks/AAPL")
     assert (
@@ -207,10 +218,10 @@ def test_a_record_needs_enough_forecasts(client: Client, shown: Scene) -> None:
 
 
 def test_a_record_counts_first_outcomes_of_this_horizon_only(client: Client, shown: Scene) -> None:
-    came_true(shown.forecasts["AAPL", 5], right=False)
-    came_true(shown.forecasts["AAPL", 5], right=True, revision=1)
-    came_true(shown.forecasts["NVDA", 5], right=True)
-    came_true(shown.forecasts["AAPL", 10], right=True)
+    record_outcome(shown.forecasts["AAPL", 5], right=False)
+    record_outcome(shown.forecasts["AAPL", 5], right=True, revision=1)
+    record_outcome(shown.forecasts["NVDA", 5], right=True)
+    record_outcome(shown.forecasts["AAPL", 10], right=True)
     update_accuracy(now=NOW)
     text = text_of(client, "/stocks/AAPL?horizon=5")
     assert "2 of the roughly 300 scored live forecasts needed. Direction correct: 50.0%" in text
@@ -251,8 +262,8 @@ def test_old_prices_carry_a_ribbon(client: Client, shown: Scene) -> None:
 def test_chart_arrays_hold_bars_sessions_cone_and_past(
     client: Client, shown: Scene, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    past = said(shown.instruments["AAPL"], shown.version, 5, kind=Forecast.Kind.HINDCAST)
-    came_true(past, right=True)
+    past = issued_forecast(shown.instruments["AAPL"], shown.version, 5, kind=Forecast.Kind.HINDCAST)
+    record_outcome(past, right=True)
     with django_assert_num_queries(CHART_QUERIES):
         body = client.get("/stocks/AAPL/chart").json()
     stored = DailyBar.objects.filter(instrument=shown.instruments["AAPL"]).order_by("session")
@@ -270,7 +281,7 @@ def test_chart_arrays_hold_bars_sessions_cone_and_past(
 
 def test_forecasts_from_before_a_split_are_not_drawn(client: Client, shown: Scene) -> None:
     stock = shown.instruments["AAPL"]
-    came_true(said(stock, shown.version, 5, kind=Forecast.Kind.HINDCAST), right=True)
+    record_outcome(issued_forecast(stock, shown.version, 5, kind=Forecast.Kind.HINDCAST), right=True)
     CorporateAction.objects.create(
         instrument=stock, session=ORIGIN.replace(day=25), kind=CorporateAction.Kind.SPLIT, value=4, source="sample"
     )

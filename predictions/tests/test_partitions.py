@@ -9,7 +9,7 @@ from marketdata.sql import fetch_rows
 from predictions.models import Forecast
 from predictions.tests.append_only import MIGRATION
 from predictions.tests.factories import forecasts, model_version, stock
-from predictions.tests.scene import came_true
+from predictions.tests.scene import record_outcome
 from predictions.tests.tampering import alter
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_every_unique_key_includes_the_origin(table: str) -> None:
 def test_rows_move_to_the_partition_of_their_origin_and_keep_their_keys(partitioned: None) -> None:
     model_version()
     stored = forecasts([stock("AAPL"), stock("NVDA")], (1, 5))
-    came_true(stored[0], right=True)
+    record_outcome(stored[0], right=True)
     with connection.cursor() as cursor:
         for table in TABLES:
             cursor.execute(f"INSERT INTO {table}_twin SELECT * FROM {table}")
@@ -73,7 +73,9 @@ def test_rows_move_to_the_partition_of_their_origin_and_keep_their_keys(partitio
 def test_an_outcome_refers_to_a_forecast_with_its_origin() -> None:
     model_version()
     (forecast,) = forecasts([stock("AAPL")])
-    came_true(Forecast(pk=forecast.pk, origin=date(2023, 9, 13), predicted_price=forecast.predicted_price), right=True)
+    record_outcome(
+        Forecast(pk=forecast.pk, origin=date(2023, 9, 13), predicted_price=forecast.predicted_price), right=True
+    )
     with (
         pytest.raises(IntegrityError, match="outcome_of_forecast"),
         transaction.atomic(),

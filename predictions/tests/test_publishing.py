@@ -18,13 +18,13 @@ from mlops.models import ModelVersion
 from predictions import tasks
 from predictions.errors import OriginRefused
 from predictions.models import Forecast, ForecastInput
-from predictions.readpath.bodies import tag_of
-from predictions.readpath.cache import FIELDS, key_of
+from predictions.readpath.cache import FIELDS, cache_key
+from predictions.readpath.rendering import entity_tag
 from predictions.services.publishing import PublishReport, announce_champion, publish_forecasts, store_forecasts
 from predictions.services.rows import UNUSABLE, PublicationContext
 from predictions.services.verification import verify_ledger
 from predictions.tests.factories import NOW, ORIGIN, TARGET, bar, forecast, model_version, stock
-from predictions.tests.sayings import said
+from predictions.tests.model_forecasts import model_forecast
 from store.client import redis_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
@@ -50,7 +50,7 @@ def publish(
     def run(*forecasts: Any, kind: str = Forecast.Kind.LIVE) -> PublishReport:
         with django_capture_on_commit_callbacks(execute=True):
             return store_forecasts(
-                forecasts=forecasts or [said(), said(horizon=1)],
+                forecasts=forecasts or [model_forecast(), model_forecast(horizon=1)],
                 instruments={apple.symbol: apple},
                 context=PublicationContext(version, ORIGIN, kind, NOW),
             )
@@ -80,23 +80,23 @@ def test_forecasts_are_stored_rounded_and_chained_with_their_target(publish: Cal
     assert verify_ledger().forecasts == 2
 
 
-def test_a_second_run_changes_nothing_and_tells_nobody(
+def test_a_second_run_changes_nothing_and_pushes_nothing(
     publish: Callable[..., PublishReport], apple: Instrument
 ) -> None:
     publish()
     before = list(Forecast.objects.order_by("pk").values_list("pk", "entry_hash"))
-    told = pushed(apple)
-    redis_client().delete(key_of("v1", "AAPL", 5))
-    again = publish(said(predicted_price=102.0), said(horizon=1))
+    messages = pushed(apple)
+    redis_client().delete(cache_key("v1", "AAPL", 5))
+    again = publish(model_forecast(predicted_price=102.0), model_forecast(horizon=1))
     assert again == PublishReport(origin=ORIGIN, version="v1", created=0, existing=2, abstained=0)
     assert list(Forecast.objects.order_by("pk").values_list("pk", "entry_hash")) == before
-    assert pushed(apple) == told == 1
-    assert not redis_client().exists(key_of("v1", "AAPL", 5))
+    assert pushed(apple) == messages == 1
+    assert not redis_client().exists(cache_key("v1", "AAPL", 5))
 
 
 def test_a_later_horizon_joins_the_same_chain(publish: Callable[..., PublishReport]) -> None:
-    publish(said(horizon=1))
-    assert publish(said(horizon=1), said(horizon=20)).created == 1
+    publish(model_forecast(horizon=1))
+    assert publish(model_forecast(horizon=1), model_forecast(horizon=20)).created == 1
     assert verify_ledger().forecasts == 2
 
 
@@ -124,15 +124,15 @@ def test_inputs_are_stored_once_for_all_horizons(publish: Callable[..., PublishR
 def test_numbers_that_cannot_be_used_become_an_abstention(
     publish: Callable[..., PublishReport], unusable: dict[str, Any]
 ) -> None:
-    assert publish(said(**unusable)).abstained == 1
+    assert publish(model_forecast(**unusable)).abstained == 1
     row = Forecast.objects.get()
     assert (row.reasons, row.predicted_price, row.lower_80, row.signal) == ([UNUSABLE], None, None, "")
 
 
-def test_an_abstention_is_stored_and_told_with_its_reasons(
+def test_an_abstention_is_stored_and_pushed_with_its_reasons(
     publish: Callable[..., PublishReport], apple: Instrument
 ) -> None:
-    silent = said(status="abstained", reasons=("too little history",), predicted_price=None, inputs=None)
+    silent = model_forecast(status="abstained", reasons=("too little history",), predicted_price=None, inputs=None)
     assert publish(silent).abstained == 1
     row = Forecast.objects.get()
     assert (row.status, row.reasons, row.inputs) == ("abstained", ["too little history"], None)
@@ -142,20 +142,20 @@ def test_an_abstention_is_stored_and_told_with_its_reasons(
 def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., PublishReport]) -> None:
     publish()
     redis: Any = redis_client()
-    made, until, status, _, tag, fresh, stale = redis.hmget(key_of("v1", "AAPL", 5), FIELDS)
+    made, until, status, _, tag, fresh, stale = redis.hmget(cache_key("v1", "AAPL", 5), FIELDS)
     assert (float(made), float(until)) == (NOW.timestamp(), NOW.timestamp() + 600)
     assert b'"predicted_price":101.23,' in fresh
     assert b'"stale":true' in stale
-    assert (status, tag.decode()) == (b"issued", tag_of(fresh))
-    assert 6 * 86_400 < redis.ttl(key_of("v1", "AAPL", 5)) <= 7 * 86_400
+    assert (status, tag.decode()) == (b"issued", entity_tag(fresh))
+    assert 6 * 86_400 < redis.ttl(cache_key("v1", "AAPL", 5)) <= 7 * 86_400
     assert redis.get("champion") == b"v1"
 
 
-def test_a_hindcast_is_stored_and_told_nobody(publish: Callable[..., PublishReport], apple: Instrument) -> None:
+def test_a_hindcast_is_stored_and_not_pushed(publish: Callable[..., PublishReport], apple: Instrument) -> None:
     publish(kind=Forecast.Kind.HINDCAST)
     assert Forecast.objects.filter(kind="hindcast").count() == 2
     assert pushed(apple) == 0
-    assert not redis_client().exists(key_of("v1", "AAPL", 5))
+    assert not redis_client().exists(cache_key("v1", "AAPL", 5))
 
 
 @pytest.mark.usefixtures("no_store")
@@ -168,7 +168,7 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
     version: ModelVersion, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     stocks = {symbol: stock(symbol) for symbol in ("AAPL", "META", "NVDA", "NFLX")}
-    forecasts = [said(symbol, horizon) for symbol in stocks for horizon in (1, 5, 10, 20)]
+    forecasts = [model_forecast(symbol, horizon) for symbol in stocks for horizon in (1, 5, 10, 20)]
     # savepoint and its release, lock, what is known; known input blocks, keys and new ones; keys, head, rows; for the
     # answers how old the prices are, the records and how many stocks there are; report
     with django_assert_num_queries(14):
@@ -180,32 +180,32 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
     assert Forecast.objects.count() == 16
 
 
-def test_everything_said_before_is_found_without_asking_the_model(
+def test_stored_forecasts_are_found_without_calling_the_model(
     publish: Callable[..., PublishReport],
 ) -> None:
-    publish(*(said(horizon=horizon) for horizon in (1, 5, 10, 20)))
-    tasks.publish()
-    tasks.publish(ORIGIN.isoformat())
+    publish(*(model_forecast(horizon=horizon) for horizon in (1, 5, 10, 20)))
+    tasks.publish_task()
+    tasks.publish_task(ORIGIN.isoformat())
     assert publish_forecasts(now=NOW) == PublishReport(origin=ORIGIN, version="v1", created=0, existing=4, abstained=0)
 
 
-def test_a_champion_that_comes_back_is_told_again_with_what_it_said(
+def test_a_restored_champion_pushes_its_stored_forecasts_again(
     publish: Callable[..., PublishReport],
     apple: Instrument,
     version: ModelVersion,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    publish(*(said(horizon=horizon) for horizon in (1, 5, 10, 20)))
+    publish(*(model_forecast(horizon=horizon) for horizon in (1, 5, 10, 20)))
     hindcast = forecast(apple, model_version=version, kind=Forecast.Kind.HINDCAST)
-    redis_client().delete(key_of("v1", "AAPL", 5))
+    redis_client().delete(cache_key("v1", "AAPL", 5))
     with django_capture_on_commit_callbacks(execute=True):
         assert announce_champion(now=NOW).created == 0
-    told = [json.loads(message) for message in redis_client().lrange(topic_key(apple), 0, -1)]
-    assert len(told) == 2
-    newest = max(told, key=lambda message: message["seq"])
+    messages = [json.loads(message) for message in redis_client().lrange(topic_key(apple), 0, -1)]
+    assert len(messages) == 2
+    newest = max(messages, key=lambda message: message["seq"])
     assert sorted(body["horizon"] for body in newest["forecasts"]) == [1, 5, 10, 20]
     assert hindcast.pk not in [body["id"] for body in newest["forecasts"]]
-    assert redis_client().exists(key_of("v1", "AAPL", 5))
+    assert redis_client().exists(cache_key("v1", "AAPL", 5))
     tasks.announce()
     assert pushed(apple) == 3
 

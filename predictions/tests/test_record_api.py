@@ -19,11 +19,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from marketdata.calendars import session_after
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
-from predictions.api import record_forms
+from predictions.api import record_serializers
 from predictions.models import Forecast
 from predictions.selectors.history import COLUMNS
 from predictions.services.accuracy import update_accuracy
-from predictions.services.scoring import outcome_of, score_matured
+from predictions.services.scoring import build_outcome, score_matured
 from predictions.tests.factories import NOW, ORIGIN, TARGET, abstention, bar, forecast, forecasts, model_version, stock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
@@ -57,8 +57,8 @@ def judge(schema: dict[str, Any], path: str, status: str = "200") -> Draft202012
     return Draft202012Validator({**content[kind]["schema"], "components": schema["components"]})
 
 
-def met(said: Forecast, close: str, revision: int = 0) -> None:
-    outcome_of(said, Decimal(close), revision=revision, now=NOW).save()
+def met(stored_rows: Forecast, close: str, revision: int = 0) -> None:
+    build_outcome(stored_rows, Decimal(close), revision=revision, now=NOW).save()
 
 
 def three_kinds(apple: Instrument) -> list[Forecast]:
@@ -73,15 +73,15 @@ def three_kinds(apple: Instrument) -> list[Forecast]:
     return [live, past, shadow, coming]
 
 
-def test_a_forecast_stands_beside_what_came_of_it(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
+def test_a_forecast_is_listed_with_its_outcome(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
     live, past, _, coming = three_kinds(apple)
     body = ask(HISTORY).json()
     judge(schema, "/api/v1/history/{symbol}").validate(body)
     assert [row["id"] for row in body["forecasts"]] == [coming.pk, live.pk, past.pk]
     assert (body["symbol"], body["as_of"], body["days"], body["horizon"]) == ("AAPL", "2023-09-21", 30, None)
     row = body["forecasts"][1]
-    told = {name: row[name] for name in ("kind", "predicted_price", "actual_price", "error", "corrected_price")}
-    assert told == {
+    returned = {name: row[name] for name in ("kind", "predicted_price", "actual_price", "error", "corrected_price")}
+    assert returned == {
         "kind": "live", "predicted_price": 102.0, "actual_price": 104.0, "error": -2.0, "corrected_price": 103.0
     }  # fmt: skip
     assert (row["direction_right"], row["inside_80"], row["inside_95"]) == (True, True, True)
@@ -93,12 +93,16 @@ def test_a_forecast_stands_beside_what_came_of_it(apple: Instrument, ask: Ask, s
     )  # fmt: skip
 
 
-def test_the_accuracy_of_a_stock_keeps_the_kinds_apart(apple: Instrument, ask: Ask) -> None:
+def test_the_accuracy_of_a_stock_is_separate_by_kind(apple: Instrument, ask: Ask) -> None:
     three_kinds(apple)
-    told = ask(HISTORY).json()["accuracy"]
-    assert (told["window"], told["shadow"]) == ("30", None)
-    assert (told["live"]["n"], told["live"]["accuracy"], told["live"]["coverage"]["95"]) == (1, 1.0, 1.0)
-    assert (told["hindcast"]["n"], told["hindcast"]["accuracy"], told["hindcast"]["coverage"]["95"]) == (1, 0.0, 0.0)
+    returned = ask(HISTORY).json()["accuracy"]
+    assert (returned["window"], returned["shadow"]) == ("30", None)
+    assert (returned["live"]["n"], returned["live"]["accuracy"], returned["live"]["coverage"]["95"]) == (1, 1.0, 1.0)
+    assert (returned["hindcast"]["n"], returned["hindcast"]["accuracy"], returned["hindcast"]["coverage"]["95"]) == (
+        1,
+        0.0,
+        0.0,
+    )
     only = ask(f"{HISTORY}?kind=shadow").json()
     assert [row["kind"] for row in only["forecasts"]] == ["shadow"]
     assert (only["accuracy"]["shadow"]["n"], only["accuracy"]["live"]) == (1, None)
@@ -119,7 +123,7 @@ def test_days_and_horizon_choose(apple: Instrument, ask: Ask) -> None:
     assert {row["horizon"] for row in ask(f"{HISTORY}?horizon=20").json()["forecasts"]} == {20}
 
 
-def test_an_abstention_is_told_without_numbers(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
+def test_an_abstention_is_listed_without_numbers(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
     abstention(apple)
     body = ask(f"{HISTORY}?days=365").json()
     judge(schema, "/api/v1/history/{symbol}").validate(body)
@@ -205,18 +209,20 @@ def test_metrics_of_an_empty_record(ask: Ask, schema: dict[str, Any]) -> None:
     assert (body["total_predictions"], body["accuracy"], body["last_updated"], body["over_time"]) == (0, None, None, [])
 
 
-def test_metrics_told_by_hand(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
+def test_metrics_match_figures_computed_by_hand(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
     # Of four live forecasts of a rise over 5 sessions three rose; one over 1 session fell.
     stocks = [apple, *(stock(symbol) for symbol in ("META", "NVDA", "GOOG"))]
-    for said, close in zip(forecasts(stocks), ("101", "103", "110", "99"), strict=True):
-        met(said, close)
+    for stored_rows, close in zip(forecasts(stocks), ("101", "103", "110", "99"), strict=True):
+        met(stored_rows, close)
     met(forecast(apple, horizon_sessions=1), "90")
     update_accuracy(now=NOW, through=TARGET)
     body = ask(f"{METRICS}?horizon=5").json()
     judge(schema, METRICS).validate(body)
-    told = {name: body[name] for name in ("accuracy", "base_rate", "precision", "recall", "f1", "total_predictions")}
+    returned = {
+        name: body[name] for name in ("accuracy", "base_rate", "precision", "recall", "f1", "total_predictions")
+    }
     # Up was said four times and was right three: precision .75, all rises were found, f1 = 2 * .75 / 1.75.
-    assert told == {
+    assert returned == {
         "accuracy": 0.75, "base_rate": 0.75, "precision": 0.75, "recall": 1.0, "f1": 0.857143, "total_predictions": 4
     }  # fmt: skip
     # 101, 103 lie in 99..105, 99 on its bound; 110 is above 109 and below 115.
@@ -242,10 +248,10 @@ def test_calls_stand_beside_all_stocks_of_their_sessions(apple: Instrument, ask:
         date(2023, 6, 1): [("104", "BUY", "rise"), ("94", "HOLD", ""), ("93", "HOLD", "")],
     }
     right = {"101": True, "103": False, "110": True, "99": False, "104": True}
-    for origin, said in days.items():
-        for one, (close, signal, meaning) in zip([apple, *others], said, strict=False):
+    for origin, stored_rows in days.items():
+        for one, (close, signal, meaning) in zip([apple, *others], stored_rows, strict=False):
             made = forecast(one, origin=origin, signal=signal, signal_meaning=meaning)
-            outcome = outcome_of(made, Decimal(close), revision=0, now=NOW)
+            outcome = build_outcome(made, Decimal(close), revision=0, now=NOW)
             outcome.call_right = right.get(close)
             outcome.save()
     update_accuracy(now=NOW, through=TARGET)
@@ -261,7 +267,7 @@ def test_calls_stand_beside_all_stocks_of_their_sessions(apple: Instrument, ask:
     assert recent == {"n": 2, "accuracy": 0.5, "base_rate_same_day": 0.75, "lift_same_day": -0.25}
 
 
-def test_forecasts_of_a_stock_that_is_traded_no_more_are_counted_apart(
+def test_forecasts_of_a_delisted_stock_are_counted_as_overdue(
     apple: Instrument, ask: Ask, schema: dict[str, Any]
 ) -> None:
     forecasts([apple, stock("GONE")])
@@ -278,11 +284,11 @@ def test_forecasts_of_a_stock_that_is_traded_no_more_are_counted_apart(
 
 
 def test_the_cursor_of_the_example_is_one() -> None:
-    examples = json.loads((Path(record_forms.__file__).parent / "examples.json").read_text(encoding="utf-8"))
-    assert record_forms.CURSOR.fullmatch(examples["history"]["next_cursor"])
+    examples = json.loads((Path(record_serializers.__file__).parent / "examples.json").read_text(encoding="utf-8"))
+    assert record_serializers.CURSOR.fullmatch(examples["history"]["next_cursor"])
 
 
-def test_hindcasts_are_told_until_a_live_forecast_is_scored_and_never_with_it(apple: Instrument, ask: Ask) -> None:
+def test_hindcasts_are_the_default_until_a_live_forecast_is_scored(apple: Instrument, ask: Ask) -> None:
     met(forecast(apple, kind="hindcast"), "94")
     update_accuracy(now=NOW, through=TARGET)
     before = ask(METRICS).json()
@@ -314,9 +320,13 @@ def test_over_time_is_by_day_week_or_month(apple: Instrument, ask: Ask, window: 
     met(forecast(apple, origin=date(2023, 9, 12)), "104")
     met(forecast(apple), "94")
     update_accuracy(now=NOW, through=TARGET)
-    told = ask(f"{METRICS}?window={window}").json()["over_time"]
-    assert len(told) == periods
-    assert (told[0]["first"], told[-1]["last"], sum(row["n"] for row in told)) == ("2023-09-19", "2023-09-21", 2)
+    returned = ask(f"{METRICS}?window={window}").json()["over_time"]
+    assert len(returned) == periods
+    assert (returned[0]["first"], returned[-1]["last"], sum(row["n"] for row in returned)) == (
+        "2023-09-19",
+        "2023-09-21",
+        2,
+    )
 
 
 def test_metrics_come_as_a_table(apple: Instrument, ask: Ask) -> None:
@@ -332,8 +342,8 @@ def test_the_number_of_queries_is_fixed(
 ) -> None:
     for count in (1, 5):
         for back in range(count):
-            for said in forecasts([apple], (1, 5), origin=session_after("XNYS", ORIGIN, -back - 10 * count)):
-                met(said, "104")
+            for stored_rows in forecasts([apple], (1, 5), origin=session_after("XNYS", ORIGIN, -back - 10 * count)):
+                met(stored_rows, "104")
         update_accuracy(now=NOW, through=TARGET)
         # the instrument, where the record ends with the figures, the page
         with django_assert_num_queries(3):

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
+from predictions.accuracy_metrics import CalibrationBin
 from predictions.record_charts import Tick, calibration_chart, coverage_lines, time_chart
-from predictions.scores import CalibrationBin
 from predictions.selectors.metrics import Period
 
 
@@ -17,8 +17,8 @@ def period(accuracy: float | None, base_rate: float | None) -> Period:
     }  # fmt: skip
 
 
-def one_bin(n: int, said: float, came: float) -> CalibrationBin:
-    return {"lower": 0.5, "upper": 0.6, "n": n, "mean_probability": said, "share_up": came}
+def one_bin(n: int, predicted: float, actual: float) -> CalibrationBin:
+    return {"lower": 0.5, "upper": 0.6, "n": n, "mean_probability": predicted, "share_up": actual}
 
 
 def test_periods_stand_side_by_side_on_a_scale_of_round_shares() -> None:

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from mlops.models import AliasChange
 from predictions.models import AccuracySnapshot, Forecast, PendingForecast
 from predictions.services.accuracy import update_accuracy
-from predictions.tests.scene import NOW, ORIGIN, TARGETS, Scene, came_true, said, scene, trained
+from predictions.tests.scene import NOW, ORIGIN, TARGETS, Scene, issued_forecast, record_outcome, scene, trained
 from predictions.tests.test_pages import INLINE, text_of
 
 pytestmark = pytest.mark.django_db
@@ -27,8 +27,10 @@ def shown() -> Scene:
 def scored(shown: Scene) -> None:
     """Over 5 sessions: AAPL and BRK.B right and NVDA wrong live, NVDA right in hindsight."""
     for symbol, right in (("AAPL", True), ("BRK.B", True), ("NVDA", False)):
-        came_true(shown.forecasts[symbol, 5], right=right)
-    came_true(said(shown.instruments["NVDA"], shown.version, 5, kind=Forecast.Kind.HINDCAST), right=True)
+        record_outcome(shown.forecasts[symbol, 5], right=right)
+    record_outcome(
+        issued_forecast(shown.instruments["NVDA"], shown.version, 5, kind=Forecast.Kind.HINDCAST), right=True
+    )
     update_accuracy(now=NOW, through=TARGETS[5])
 
 
@@ -102,7 +104,7 @@ def test_the_number_of_queries_is_fixed(
     for back in range(1, 4):
         earlier = ORIGIN - timedelta(days=7 * back)
         for stock in shown.instruments.values():
-            came_true(said(stock, shown.version, 5, origin=earlier), right=True)
+            record_outcome(issued_forecast(stock, shown.version, 5, origin=earlier), right=True)
         update_accuracy(now=NOW, through=TARGETS[5])
         with django_assert_num_queries(RECORD_QUERIES):
             client.get("/record")

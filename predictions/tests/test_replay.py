@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from predictions import tasks
 from predictions.errors import ReplayImpossible
 from predictions.ledger_payload import decimal_text
 from predictions.models import Forecast, Toolchain
-from predictions.readpath import replays
+from predictions.readpath import replay_requests
 from predictions.services.publishing import publish_forecasts
 from predictions.services.replay import replay_forecast
 from predictions.tests.factories import abstention, model_version
@@ -72,9 +73,9 @@ def published(artifact_root: Path, fresh_memory: None, market: Panel, bundle: Bu
 
 def test_every_forecast_alone_is_what_it_was_in_its_batch(published: list[Forecast]) -> None:
     for forecast in published:
-        told = replay_forecast(forecast_id=forecast.pk, now=LATER)
-        assert (told["identical"], told["differences"], told["seal_holds"]) == (True, [], True)
-        assert (told["same_toolchain"], told["fit"]) == (True, forecast.fit)
+        replayed = replay_forecast(forecast_id=forecast.pk, now=LATER)
+        assert (replayed["identical"], replayed["differences"], replayed["seal_holds"]) == (True, [], True)
+        assert (replayed["same_toolchain"], replayed["fit"]) == (True, forecast.fit)
     assert {forecast.fit for forecast in published} == {"serving", "holdout"}
     assert len(published) >= 16
 
@@ -90,9 +91,9 @@ def test_what_differs_is_named_field_by_field(published: list[Forecast]) -> None
     row = published[0]
     assert row.upper_99 is not None
     alter(f"UPDATE predictions_forecast SET upper_99 = upper_99 + 1, signal = 'SELL' WHERE id = {row.pk}")
-    told = replay_forecast(forecast_id=row.pk, now=LATER)
-    assert (told["identical"], told["seal_holds"], told["same_toolchain"]) == (False, False, True)
-    assert told["differences"] == [
+    replayed = replay_forecast(forecast_id=row.pk, now=LATER)
+    assert (replayed["identical"], replayed["seal_holds"], replayed["same_toolchain"]) == (False, False, True)
+    assert replayed["differences"] == [
         {"field": "signal", "stored": "SELL", "recomputed": row.signal},
         {"field": "upper_99", "stored": decimal_text(row.upper_99 + 1), "recomputed": decimal_text(row.upper_99)},
     ]
@@ -101,9 +102,9 @@ def test_what_differs_is_named_field_by_field(published: list[Forecast]) -> None
 def test_other_library_versions_are_named(published: list[Forecast]) -> None:
     used = Toolchain.objects.get().by_name
     alter(f"UPDATE predictions_toolchain SET versions = '{Toolchain.text_of(used | {'numpy': '1.0.0', 'zlib': '1'})}'")
-    told = replay_forecast(forecast_id=published[0].pk, now=LATER)
-    assert (told["identical"], told["same_toolchain"]) == (True, False)
-    assert told["toolchain_differences"] == [
+    replayed = replay_forecast(forecast_id=published[0].pk, now=LATER)
+    assert (replayed["identical"], replayed["same_toolchain"]) == (True, False)
+    assert replayed["toolchain_differences"] == [
         {"name": "numpy", "recorded": "1.0.0", "used": used["numpy"]},
         {"name": "zlib", "recorded": "1", "used": None},
     ]
@@ -169,13 +170,13 @@ def test_a_replay_by_http_comes_from_a_worker(
 @pytest.fixture
 def unattended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nobody takes what is sent, and callers wait a shorter time."""
-    monkeypatch.setattr(replays, "WAIT_S", 0.2)
+    monkeypatch.setattr(replay_requests, "WAIT_S", 0.2)
     with celery_application(project.CELERY_BROKER_URL, f"test-nobody-{time.monotonic_ns()}"):
         yield
 
 
 @pytest.mark.usefixtures("unattended")
-def test_who_waits_too_long_is_told_where_the_answer_will_be(
+def test_a_long_wait_ends_with_the_address_of_the_result(
     published: list[Forecast], client: Client, schema: dict[str, Any]
 ) -> None:
     row = published[0]
@@ -196,20 +197,19 @@ def test_who_waits_too_long_is_told_where_the_answer_will_be(
 def test_no_more_than_two_callers_wait_in_a_process(
     published: list[Forecast], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replays, "WAIT_S", 60)
-    for _ in range(replays.MOST_WAITING):
-        assert replays._places.acquire(blocking=False)
+    clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda seconds: pytest.fail("a third caller waited"))
+    monkeypatch.setattr(replay_requests, "time", clock)
+    for _ in range(replay_requests.MAX_WAITING):
+        assert replay_requests._waiting_slots.acquire(blocking=False)
     try:
-        began = time.monotonic()
         assert client.get(f"/api/v1/forecasts/{published[0].pk}/replay").status_code == 202
-        assert time.monotonic() - began < 30
     finally:
-        for _ in range(replays.MOST_WAITING):
-            replays._places.release()
+        for _ in range(replay_requests.MAX_WAITING):
+            replay_requests._waiting_slots.release()
 
 
-def test_a_failure_in_the_worker_is_told_and_rises(published: list[Forecast], client: Client) -> None:
-    waiting = replays.open_replay(published[0].pk)
+def test_a_failure_in_the_worker_is_reported_and_raised(published: list[Forecast], client: Client) -> None:
+    waiting = replay_requests.open_replay_request(published[0].pk)
     alter("UPDATE predictions_forecastinput SET rows = rows + 1")
     with pytest.raises(ValueError, match="reshape"):
         tasks.replay(waiting.token, published[0].pk)
@@ -227,7 +227,7 @@ def test_what_cannot_be_replayed_is_refused_at_once(client: Client) -> None:
     assert (unknown.status_code, unknown.json()["type"]) == (404, "/api/problems#unknown-replay")
 
 
-def test_an_outage_of_the_broker_is_told(published: list[Forecast], client: Client, broken_broker: None) -> None:
+def test_an_outage_of_the_broker_is_reported(published: list[Forecast], client: Client, broken_broker: None) -> None:
     answer = client.get(f"/api/v1/forecasts/{published[0].pk}/replay")
     assert (answer.status_code, answer.json()["type"]) == (503, "/api/problems#storage-unavailable")
     assert answer["Retry-After"] == "5"

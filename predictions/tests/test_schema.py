@@ -11,7 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 from pytest_django import Settings
 
-from predictions.readpath.bodies import ForecastBody, encoded
+from predictions.readpath.rendering import ForecastPayload, encode_json
 from predictions.tests.factories import abstention, forecasts, model_version, stock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
@@ -72,14 +72,14 @@ def test_a_body_that_lacks_or_bends_something_does_not_conform(
 
 
 def test_the_schema_names_exactly_the_fields_of_a_body(schema: dict[str, Any]) -> None:
-    told = set(schema["components"]["schemas"]["Forecast"]["properties"])
-    assert told - {"sandbox"} == set(ForecastBody.__annotations__)
+    properties = set(schema["components"]["schemas"]["Forecast"]["properties"])
+    assert properties - {"sandbox"} == set(ForecastPayload.__annotations__)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_no_body_holds_a_number_that_json_has_no_word_for(number: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        encoded({"predicted_price": number})
+        encode_json({"predicted_price": number})
 
 
 def test_problems_conform(schema: dict[str, Any], operation: dict[str, Any], ask: Ask) -> None:

@@ -12,7 +12,7 @@ from marketdata.models import DailyBar, Instrument
 from marketdata.provider_records import CorporateActionRecord
 from predictions.models import Forecast, Outcome, PendingForecast
 from predictions.services import scoring
-from predictions.services.scoring import ScoreReport, basis_factor, outcome_of, score_matured
+from predictions.services.scoring import ScoreReport, basis_factor, build_outcome, score_matured
 from predictions.tasks import score
 from predictions.tests.factories import (
     NOW,
@@ -36,13 +36,13 @@ def apple() -> Instrument:
     return stock()
 
 
-def test_an_outcome_says_error_direction_and_which_intervals_held(apple: Instrument) -> None:
-    said = forecast(apple)
+def test_an_outcome_has_error_direction_and_interval_hits(apple: Instrument) -> None:
+    stored_forecast = forecast(apple)
     bar(apple, TARGET, "97.5")
     assert score_matured(now=NOW) == ScoreReport(scored=1, waiting=0)
     outcome = Outcome.objects.get()
     # said 102 from 100 with P(up) .56; 97.5 lies outside 99..105 and inside 95..109 and 90..115
-    assert (outcome.forecast, outcome.revision, outcome.recorded_at) == (said, 0, NOW)
+    assert (outcome.forecast, outcome.revision, outcome.recorded_at) == (stored_forecast, 0, NOW)
     assert (outcome.actual_price, outcome.error) == (Decimal("97.5"), Decimal("4.5"))
     assert (outcome.went_up, outcome.direction_right) == (False, False)
     assert (outcome.inside_80, outcome.inside_95, outcome.inside_99) == (False, True, True)
@@ -60,7 +60,7 @@ def test_an_outcome_says_error_direction_and_which_intervals_held(apple: Instrum
 def test_an_unchanged_price_did_not_rise_and_a_bound_counts_as_inside(
     apple: Instrument, close: str, went_up: bool, right: bool, inside_80: bool
 ) -> None:
-    outcome = outcome_of(forecast(apple), Decimal(close), revision=0, now=NOW)
+    outcome = build_outcome(forecast(apple), Decimal(close), revision=0, now=NOW)
     assert (outcome.went_up, outcome.direction_right, outcome.inside_80) == (went_up, right, inside_80)
 
 
@@ -90,7 +90,7 @@ def test_an_abstention_is_not_scored(apple: Instrument) -> None:
     assert Outcome.objects.count() == 0
 
 
-def test_after_a_split_the_outcome_is_on_the_basis_the_forecast_was_told_on(apple: Instrument) -> None:
+def test_after_a_split_the_outcome_is_on_the_basis_of_the_forecast(apple: Instrument) -> None:
     forecast(apple)
     split(apple, date(2023, 9, 19), "4")
     Instrument.objects.update(basis_date=TARGET)
@@ -101,7 +101,7 @@ def test_after_a_split_the_outcome_is_on_the_basis_the_forecast_was_told_on(appl
 
 
 @pytest.mark.parametrize(
-    ("told_on", "stored_on", "factor"),
+    ("forecast_basis", "bar_basis", "factor"),
     [
         (date(2023, 1, 1), date(2023, 1, 1), "1"),
         (date(2023, 1, 1), date(2023, 6, 1), "8"),
@@ -112,11 +112,11 @@ def test_after_a_split_the_outcome_is_on_the_basis_the_forecast_was_told_on(appl
     ],
 )
 def test_only_splits_between_the_two_basis_dates_count(
-    told_on: date | None, stored_on: date | None, factor: str
+    forecast_basis: date | None, bar_basis: date | None, factor: str
 ) -> None:
-    told = [(date(2022, 5, 5), 7), (date(2023, 2, 1), 4), (date(2023, 6, 1), 2)]
-    splits = [CorporateActionRecord(session, "split", Decimal(value)) for session, value in told]
-    assert basis_factor(splits, told_on=told_on, stored_on=stored_on) == Decimal(factor)
+    found = [(date(2022, 5, 5), 7), (date(2023, 2, 1), 4), (date(2023, 6, 1), 2)]
+    splits = [CorporateActionRecord(session, "split", Decimal(value)) for session, value in found]
+    assert basis_factor(splits, forecast_basis=forecast_basis, bar_basis=bar_basis) == Decimal(factor)
 
 
 def test_a_corrected_bar_adds_a_revision_and_leaves_the_first_alone(apple: Instrument) -> None:
@@ -131,8 +131,8 @@ def test_a_corrected_bar_adds_a_revision_and_leaves_the_first_alone(apple: Instr
     )
     assert score_matured(now=later + timedelta(hours=3)).corrected == 1
     assert score_matured(now=later + timedelta(hours=4)).corrected == 0
-    told = Outcome.objects.order_by("revision").values_list("revision", "actual_price", "went_up")
-    assert list(told) == [(0, Decimal("101"), True), (1, Decimal("99.5"), False)]
+    found = Outcome.objects.order_by("revision").values_list("revision", "actual_price", "went_up")
+    assert list(found) == [(0, Decimal("101"), True), (1, Decimal("99.5"), False)]
 
 
 def test_a_series_restated_for_a_split_corrects_nothing(apple: Instrument) -> None:
@@ -248,6 +248,6 @@ def test_a_lag_is_one_behind_the_median_of_all_that_were_forecast_with_it(apple:
         days_of(one, {"2023-09-14": "100", "2023-09-21": closes[one.symbol]})
     forecasts(stocks, signal="SELL", signal_meaning="lag")
     score_matured(now=NOW)
-    told = dict(Outcome.objects.values_list("forecast__instrument__symbol", "call_right"))
+    found = dict(Outcome.objects.values_list("forecast__instrument__symbol", "call_right"))
     # the median is META's 3 %, which lags nobody and is not ahead either
-    assert told == {"AAPL": True, "META": None, "NVDA": False}
+    assert found == {"AAPL": True, "META": None, "NVDA": False}

@@ -9,15 +9,15 @@ from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import HorizonUnknown
 
 
-def asked_horizon(request: HttpRequest) -> int:
+def requested_horizon(request: HttpRequest) -> int:
     """The horizon of the query, the usual one by default; raises HorizonUnknown."""
-    asked = request.GET.get("horizon", str(DEFAULT_HORIZON))
-    if asked not in map(str, HORIZONS):
-        raise HorizonUnknown(asked, HORIZONS)
-    return int(asked)
+    horizon = request.GET.get("horizon", str(DEFAULT_HORIZON))
+    if horizon not in map(str, HORIZONS):
+        raise HorizonUnknown(horizon, HORIZONS)
+    return int(horizon)
 
 
-def shared(section: str, horizon: int) -> dict[str, Any]:
+def horizon_context(section: str, horizon: int) -> dict[str, Any]:
     """What the templates of such a page need."""
     return {"section": section, "horizon": horizon, "horizons": HORIZONS}
 

@@ -8,15 +8,15 @@ from mlops.errors import VersionUnknown
 from mlops.selectors import version_named
 from predictions.errors import HorizonUnknown
 from predictions.record_charts import calibration_chart, coverage_lines, time_chart
-from predictions.selectors.record_page import KINDS, model_lines, model_page, record_page
-from predictions.views.horizons import asked_horizon, not_found, shared
+from predictions.selectors.record_pages import KINDS, model_lines, model_page, record_page
+from predictions.views.horizons import horizon_context, not_found, requested_horizon
 
 
 @require_safe
 def record(request: HttpRequest) -> HttpResponse:
     """The record of one kind, live or hindcast, for one horizon."""
     try:
-        horizon = asked_horizon(request)
+        horizon = requested_horizon(request)
     except HorizonUnknown as error:
         return not_found(request, error, "record")
     kind = request.GET.get("kind")
@@ -29,27 +29,31 @@ def record(request: HttpRequest) -> HttpResponse:
         "coverage": coverage_lines(shown.figures["coverage"]),
     }
     context = {"record": shown, "kinds": KINDS, "charts": charts}
-    return render(request, "predictions/record.html", {**shared("record", horizon), **context})
+    return render(request, "predictions/record.html", {**horizon_context("record", horizon), **context})
 
 
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
     """Every version with its figures for one horizon."""
     try:
-        horizon = asked_horizon(request)
+        horizon = requested_horizon(request)
     except HorizonUnknown as error:
         return not_found(request, error, "models")
-    return render(request, "predictions/models.html", {**shared("models", horizon), "lines": model_lines(horizon)})
+    return render(
+        request, "predictions/models.html", {**horizon_context("models", horizon), "lines": model_lines(horizon)}
+    )
 
 
 @require_safe
 def model(request: HttpRequest, version: str) -> HttpResponse:
     """One version: the hold-out, what it did since, and when it served."""
     try:
-        horizon = asked_horizon(request)
+        horizon = requested_horizon(request)
         found = version_named(version)
     except (HorizonUnknown, VersionUnknown) as error:
         return not_found(request, error, "models")
     shown = model_page(found, horizon=horizon)
-    told = [(kind, metrics, time_chart(metrics.over_time)) for kind, metrics in shown.by_kind]
-    return render(request, "predictions/model.html", {**shared("models", horizon), "model": shown, "told": told})
+    by_kind = [(kind, metrics, time_chart(metrics.over_time)) for kind, metrics in shown.by_kind]
+    return render(
+        request, "predictions/model.html", {**horizon_context("models", horizon), "model": shown, "by_kind": by_kind}
+    )

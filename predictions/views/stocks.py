@@ -19,10 +19,10 @@ from marketdata.services.quotes import follow
 from predictions.charts import ChartSubject, chart_body
 from predictions.conf import HORIZONS
 from predictions.errors import HorizonUnknown
-from predictions.selectors import pages
+from predictions.selectors import stock_pages
 from predictions.selectors.forecasts import latest_by_horizon
 from predictions.templatetags.figures import source, tick_decimals
-from predictions.views.horizons import asked_horizon, not_found, shared
+from predictions.views.horizons import horizon_context, not_found, requested_horizon
 
 # A page that stays open keeps its interest up through its socket.
 WATCHED_FOR = timedelta(minutes=2)
@@ -32,20 +32,20 @@ WATCHED_FOR = timedelta(minutes=2)
 def home(request: HttpRequest) -> HttpResponse:
     """The list of instruments with their forecasts for one horizon."""
     try:
-        horizon = asked_horizon(request)
+        horizon = requested_horizon(request)
     except HorizonUnknown as error:
         return not_found(request, error)
     search = request.GET.get("q", "").replace("\0", "").strip()[:60]
-    shown = pages.board(horizon=horizon, search=search, page=request.GET.get("page", "1"), now=clock.now())
-    context = {"board": shown, "holdout": pages.holdout_of(shown.version, horizon)}
-    return render(request, "predictions/home.html", {**shared("stocks", horizon), **context})
+    shown = stock_pages.stock_list(horizon=horizon, search=search, page=request.GET.get("page", "1"), now=clock.now())
+    context = {"board": shown, "holdout": stock_pages.holdout_of(shown.version, horizon)}
+    return render(request, "predictions/home.html", {**horizon_context("stocks", horizon), **context})
 
 
 @require_safe
 def stock(request: HttpRequest, symbol: str) -> HttpResponse:
     """One instrument; a symbol in another spelling is sent to the canonical one."""
     try:
-        horizon = asked_horizon(request)
+        horizon = requested_horizon(request)
         instrument = instrument_by_symbol(symbol)
     except (HorizonUnknown, SymbolUnknown, SymbolMalformed) as error:
         return not_found(request, error)
@@ -54,8 +54,8 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
         return redirect(reverse("predictions:stock", args=[instrument.symbol]) + (f"?{query}" if query else ""))
     now = clock.now()
     follow(instrument, now + WATCHED_FOR)
-    shown = pages.stock(instrument, horizon=horizon, now=now)
-    return render(request, "predictions/stock.html", {**shared("stocks", horizon), "stock": shown})
+    shown = stock_pages.stock_page(instrument, horizon=horizon, now=now)
+    return render(request, "predictions/stock.html", {**horizon_context("stocks", horizon), "stock": shown})
 
 
 @require_safe
@@ -63,7 +63,7 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
 def chart(request: HttpRequest, symbol: str) -> HttpResponse:
     """The arrays of one instrument's chart."""
     try:
-        horizon = asked_horizon(request)
+        horizon = requested_horizon(request)
         instrument = instrument_by_symbol(symbol)
     except (HorizonUnknown, SymbolUnknown, SymbolMalformed) as error:
         return JsonResponse({"detail": str(error)}, status=404)
@@ -71,8 +71,8 @@ def chart(request: HttpRequest, symbol: str) -> HttpResponse:
 
 
 def _chart(instrument: Instrument, horizon: int) -> dict[str, Any]:
-    origin, cone = pages.cone_of(latest_by_horizon(instrument).values())
-    bars = pages.chart_bars(instrument)
+    origin, cone = stock_pages.cone_of(latest_by_horizon(instrument).values())
+    bars = stock_pages.chart_bars(instrument)
     last = bars[-1][0] if bars else None
     future = [session_after(instrument.mic, last, n + 1) for n in range(max(HORIZONS))] if cone and last else []
     subject = ChartSubject(
@@ -82,4 +82,6 @@ def _chart(instrument: Instrument, horizon: int) -> dict[str, Any]:
         source=source(instrument.source),
         origin=origin,
     )
-    return chart_body(subject, bars=bars, future=future, cone=cone, past=pages.past_forecasts(instrument, horizon))
+    return chart_body(
+        subject, bars=bars, future=future, cone=cone, past=stock_pages.past_forecasts(instrument, horizon)
+    )

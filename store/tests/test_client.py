@@ -65,9 +65,9 @@ def test_a_lookup_of_a_forecast_is_one_round_trip(settings: Settings, tmp_path: 
         store_breaker().succeed()
         redis_client().set(cache.CHAMPION_KEY, "v1")
         caller = AddressQuota("limit:{round trip}", "free", 10, None)
-        assert cache.look(caller, "AAPL", 5).version == "v1"
+        assert cache.lookup(caller, "AAPL", 5).version == "v1"
         before = redis_client().info("stats")["total_reads_processed"]
-        assert cache.look(caller, "AAPL", 5).version == "v1"
+        assert cache.lookup(caller, "AAPL", 5).version == "v1"
         # One read for the lookup, one for this question.
         assert redis_client().info("stats")["total_reads_processed"] - before == 2
     finally:

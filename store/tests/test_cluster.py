@@ -72,9 +72,9 @@ async def test_topics_are_numbered_and_retained(cluster_url: str) -> None:
 
 def stored(version: str, symbol: str) -> None:
     """Store an answer of this version."""
-    entry = (cache.key_of(version, symbol, 5), (f"fresh {version}".encode(), f"stale {version}".encode(), b"issued"))
+    entry = (cache.cache_key(version, symbol, 5), (f"fresh {version}".encode(), f"stale {version}".encode(), b"issued"))
     now = datetime.now(UTC)
-    cache.write([entry], now=now, fresh_until=now + timedelta(minutes=5), stale=False)
+    cache.write_entries([entry], now=now, fresh_until=now + timedelta(minutes=5), stale=False)
 
 
 def test_a_lookup_counts_and_reads_in_one_pipeline_and_follows_a_promotion() -> None:
@@ -84,8 +84,8 @@ def test_a_lookup_counts_and_reads_in_one_pipeline_and_follows_a_promotion() -> 
             stored(version, f"S{number}")
     for version in ("v1", "v2", "v1"):
         redis_client().set(cache.CHAMPION_KEY, version)
-        results = [cache.look(caller, f"S{number}", 5) for number in range(10)]
+        results = [cache.lookup(caller, f"S{number}", 5) for number in range(10)]
         assert {result.version for result in results} == {version}
-        assert {result.kept.fresh for result in results if result.kept} == {f"fresh {version}".encode()}
-    refused = cache.look(caller, "S1", 5)
-    assert (refused.kept, refused.allowance.refused_by is not None) == (None, True)
+        assert {result.cached.fresh for result in results if result.cached} == {f"fresh {version}".encode()}
+    refused = cache.lookup(caller, "S1", 5)
+    assert (refused.cached, refused.allowance.refused_by is not None) == (None, True)

@@ -1,4 +1,4 @@
-"""A served site and a browser: the system's Chromium. Where none is installed, nothing here is collected."""
+"""A served site and the system's Chromium; without Chromium, no browser test is collected."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 from django.core.cache import cache
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -34,12 +34,15 @@ Motion = Literal["reduce", "no-preference"]
 
 collect_ignore_glob = [] if CHROMIUM else ["test_*.py"]
 STREAM = "/ws/stream"
+# A generous limit for events in a browser on a busy machine; no test measures against it.
+LIMIT_MS = 120_000
+expect.set_options(timeout=LIMIT_MS)
 
 OpenPage = Callable[..., Page]
 
 
 def pytest_report_header() -> str:
-    """One line about the browser of this run."""
+    """Report the browser of this run."""
     return f"browser tests: {CHROMIUM}" if CHROMIUM else "browser tests: not collected, no Chromium is installed"
 
 
@@ -78,7 +81,7 @@ def running_edge(django_db_setup: None) -> Iterator[Edge]:
 
 @pytest.fixture
 def edge(shown: Scene, running_edge: Edge, settings: Settings) -> Edge:
-    """The running edge, which the pages name and their policy allows."""
+    """The running edge, configured as the pages' stream and allowed by their policy."""
     directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
     allowed = {**directives, "connect-src": [*directives["connect-src"], running_edge.address]}
     settings.CONTENT_SECURITY_POLICY = {**settings.CONTENT_SECURITY_POLICY, "DIRECTIVES": allowed}
@@ -88,8 +91,8 @@ def edge(shown: Scene, running_edge: Edge, settings: Settings) -> Edge:
 
 @pytest.fixture
 def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
-    """Opens a path in a window of its own; afterwards no console error and no refused content may have been seen."""
-    complaints: list[str] = []
+    """Open paths in windows of their own; fails afterwards on any console error or blocked content."""
+    errors: list[str] = []
     with ExitStack() as contexts:
 
         def opened(
@@ -110,18 +113,18 @@ def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
             )
             contexts.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(10_000)
-            page.on("console", lambda message: _keep(message, path, complaints))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.set_default_timeout(LIMIT_MS)
+            page.on("console", lambda message: _record_error(message, path, errors))
+            page.on("pageerror", lambda error: errors.append(str(error)))
             page.goto(path)
             return page
 
         yield opened
-    assert complaints == []
+    assert errors == []
 
 
-def _keep(message: ConsoleMessage, path: str, complaints: list[str]) -> None:
-    """Keep an error, unless it is the status of the page itself, or the stream, which this site does not serve."""
+def _record_error(message: ConsoleMessage, path: str, errors: list[str]) -> None:
+    """Record a console error, except the status of the page itself and of the stream, which is not served."""
     expected = message.location.get("url", "").endswith(path) or STREAM in message.text
     if message.type == "error" and not expected:
-        complaints.append(f"{message.text} ({message.location.get('url')})")
+        errors.append(f"{message.text} ({message.location.get('url')})")

@@ -1,4 +1,4 @@
-"""The `edge` process for browser tests, and waiting for what it brings."""
+"""The `edge` process for browser tests."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ HOST = "localhost"
 
 
 class Edge:
-    """The `edge` process, as it is run in earnest, on a port of its own; it can be stopped and started again."""
+    """The `edge` process as in production, on its own port; it can be stopped and restarted."""
 
     def __init__(self, **variables: str) -> None:
         self._variables = variables
@@ -41,10 +41,6 @@ class Edge:
             self._process = None
 
 
-def eventually(page: Page, expression: str) -> None:
-    """Wait until a script is true; the page's policy forbids Playwright's own way of waiting, which is `eval`."""
-    for _ in range(200):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never true: {expression}")
+def wait_for_script(page: Page, expression: str) -> None:
+    """Wait until a script is true; the page's policy forbids Playwright's wait_for_function, which uses `eval`."""
+    wait_until(lambda: page.evaluate(expression), expression)

@@ -1,4 +1,4 @@
-"""A mail server that keeps what it is given, and the links in it."""
+"""An SMTP server that stores messages, and the links in them."""
 
 import re
 from email.message import Message
@@ -13,7 +13,7 @@ from config.tests.waiting import wait_until
 
 
 class Mailbox:
-    """Takes every message; `start` it before and `stop` it after."""
+    """Accepts every message between `start` and `stop`."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -21,25 +21,25 @@ class Mailbox:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Port of the server."""
         return int(self._server.port)
 
     def start(self) -> None:
-        """Listen from now on."""
+        """Start the server."""
         self._server.start()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop the server."""
         self._server.stop()
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
-        """What the server calls with each message."""
+        """Store a message; the server calls this."""
         content: Any = envelope.content
         self.messages.append(BytesParser().parsebytes(content))
-        return "250 taken"
+        return "250 OK"
 
     def link_to(self, address: str, subject: str) -> str:
-        """The path that the newest message to this address with this subject asks to follow."""
+        """Return the path of the link in the newest message to this address with this subject."""
         wait_until(lambda: self._texts(address, subject), f"a message {subject!r} to {address}")
         text = self._texts(address, subject)[-1]
         found = re.search(r"http://[^/]+(/accounts/\S+)", text)

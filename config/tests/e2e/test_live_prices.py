@@ -1,4 +1,4 @@
-"""A quote that a worker polls moves the price on open pages: store, `edge` process, browser."""
+"""A polled quote updates the price on open pages: store, `edge` process, browser."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Page, expect
 
-from config.tests.e2e.conftest import DESKTOP, PHONE, Motion, OpenPage
-from config.tests.e2e.edge import Edge, eventually
+from config.tests.e2e.conftest import DESKTOP, LIMIT_MS, PHONE, Motion, OpenPage
+from config.tests.e2e.edge import Edge, wait_for_script
 from marketdata.services.quote_poller import poll_quotes
 from marketdata.services.quotes import follow
 from marketdata.tests.quote_factories import FakeQuoteProvider, clear_watched, quote
@@ -22,33 +22,38 @@ FLASHES = """() => {
   document.addEventListener('animationstart', (event) => (window.flashes += event.animationName === 'flash'));
 }"""
 
+ANIMATIONS_ENDED = """async () => {
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+}"""
+
 
 @pytest.fixture(autouse=True)
-def _nobody_watches() -> Iterator[None]:
+def _no_watched_instruments() -> Iterator[None]:
     clear_watched()
     yield
     clear_watched()
 
 
 def poll(shown: Scene, price: str, *, minute: int = 0, delayed: bool = False) -> None:
-    """What a worker does, with a source that tells this price of AAPL."""
+    """Poll quotes as a worker does, from a source with this price of AAPL."""
     now = NOW.replace(minute=minute)
-    told = quote(price, session=SESSION, at=now, previous_close=Decimal(100), delayed=delayed)
-    source = FakeQuoteProvider("yahoo", {"AAPL": told})
+    polled = quote(price, session=SESSION, at=now, previous_close=Decimal(100), delayed=delayed)
+    source = FakeQuoteProvider("yahoo", {"AAPL": polled})
     follow(shown.instruments["AAPL"], now.replace(hour=20))
     assert poll_quotes(now=now, providers=[source].copy).stored >= 1
 
 
-def followed(open_page: OpenPage, path: str, *, motion: Motion = "reduce", desktop: bool = False) -> Page:
-    """A page whose stream has told it the prices that stand now."""
+def subscribed_page(open_page: OpenPage, path: str, *, motion: Motion = "reduce", desktop: bool = False) -> Page:
+    """Open a page and wait until its stream has sent the current prices."""
     page = open_page(path, viewport=DESKTOP if desktop else PHONE, motion=motion)
     page.evaluate(FLASHES)
-    eventually(page, "HindcastStream.settled.has('prices AAPL')")
+    wait_for_script(page, "HindcastStream.settled.has('prices AAPL')")
     return page
 
 
-def test_a_polled_price_moves_on_open_pages(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
-    pages = [followed(open_page, "/stocks/AAPL"), followed(open_page, "/", desktop=True)]
+def test_a_polled_price_updates_open_pages(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
+    pages = [subscribed_page(open_page, "/stocks/AAPL"), subscribed_page(open_page, "/", desktop=True)]
     prices = [page.locator("[data-price-of=AAPL]") for page in pages]
     expect(prices[0]).to_contain_text("$100.00")
     expect(prices[0]).to_contain_text("NYSE close Thu 21 Sep 2023 · sample data")
@@ -64,7 +69,7 @@ def test_a_polled_price_moves_on_open_pages(open_page: OpenPage, shown: Scene, e
     poll(shown, "98", minute=2)
     for price in prices:
         expect(price).to_contain_text("$98.00")
-        expect(price.locator(".change--down")).to_contain_text("▼ \N{MINUS SIGN}2.00 %")
+        expect(price.locator(".change--down")).to_contain_text("▼ \N{MINUS SIGN}2.00%")
         expect(price).not_to_contain_text("delayed")
     expect(pages[1].locator("[data-price-of=NVDA]")).to_contain_text("$300.00")
 
@@ -78,37 +83,38 @@ def test_a_page_that_is_opened_later_shows_the_same(open_page: OpenPage, shown: 
 
 
 @pytest.mark.parametrize(("motion", "flashes"), [("no-preference", 1), ("reduce", 0)])
-def test_a_change_flashes_once_unless_motion_is_unwanted(
+def test_a_change_flashes_once_unless_motion_is_reduced(
     open_page: OpenPage, shown: Scene, edge: Edge, motion: Motion, flashes: int
 ) -> None:
-    page = followed(open_page, "/stocks/AAPL", motion=motion)
+    page = subscribed_page(open_page, "/stocks/AAPL", motion=motion)
     poll(shown, "103")
     expect(page.locator("[data-price-of=AAPL]")).to_contain_text("$103.00")
-    page.wait_for_timeout(500)
+    # Every animation of the change has started once two frames have been drawn, and has ended when none is running.
+    page.evaluate(ANIMATIONS_ENDED)
     assert page.evaluate("window.flashes") == flashes
 
 
-def test_a_ribbon_says_that_the_stream_is_gone(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
-    page = followed(open_page, "/stocks/AAPL")
+def test_a_ribbon_shows_that_the_stream_is_interrupted(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
+    page = subscribed_page(open_page, "/stocks/AAPL")
     ribbon = page.locator("[data-stream-interrupted]")
     expect(ribbon).to_be_hidden()
     edge.stop()
-    expect(ribbon).to_be_visible(timeout=15_000)
+    expect(ribbon).to_be_visible(timeout=LIMIT_MS)
     expect(ribbon).to_contain_text("Live updates are interrupted.")
     edge.start()
-    expect(ribbon).to_be_hidden(timeout=40_000)
+    expect(ribbon).to_be_hidden(timeout=LIMIT_MS)
 
 
 @pytest.mark.parametrize(
-    ("zone", "told"),
+    ("zone", "text"),
     [
-        ("Europe/Berlin", "Fri 22 Sep 2023, 17:00 here, 11:00 EDT at NYSE"),
+        ("Europe/Berlin", "Fri 22 Sep 2023, 17:00 local, 11:00 EDT at NYSE"),
         ("America/New_York", "Fri 22 Sep 2023, 11:00 EDT at NYSE"),
     ],
 )
-def test_times_are_told_in_the_readers_zone_beside_the_exchanges(
-    open_page: OpenPage, shown: Scene, edge: Edge, zone: str, told: str
+def test_times_are_shown_in_the_readers_and_the_exchanges_zone(
+    open_page: OpenPage, shown: Scene, edge: Edge, zone: str, text: str
 ) -> None:
     poll(shown, "103")
     page = open_page("/stocks/AAPL", zone=zone)
-    expect(page.locator("[data-price-of=AAPL] [data-live-when]")).to_contain_text(told)
+    expect(page.locator("[data-price-of=AAPL] [data-live-when]")).to_contain_text(text)

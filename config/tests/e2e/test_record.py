@@ -1,4 +1,4 @@
-"""The record and the models in a browser: they fit a phone, axe finds nothing, one leads to the other."""
+"""The record and model pages in a browser: layout on a phone, accessibility, navigation."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from config.tests.e2e.conftest import PHONE, OpenPage, Scheme
 from predictions.services.accuracy import update_accuracy
-from predictions.tests.scene import NOW, TARGETS, Scene, came_true
+from predictions.tests.scene import NOW, TARGETS, Scene, record_outcome
 
 PATHS = ("/record", "/record?kind=hindcast", "/models", "/models/v1")
 
@@ -14,7 +14,7 @@ PATHS = ("/record", "/record?kind=hindcast", "/models", "/models/v1")
 @pytest.fixture
 def scored(shown: Scene) -> Scene:
     for symbol, right in (("AAPL", True), ("BRK.B", True), ("NVDA", False)):
-        came_true(shown.forecasts[symbol, 5], right=right)
+        record_outcome(shown.forecasts[symbol, 5], right=right)
     update_accuracy(now=NOW, through=TARGETS[5])
     return shown
 
@@ -34,10 +34,10 @@ def test_axe_finds_nothing_and_nothing_sticks_out(open_page: OpenPage, scored: S
 def test_a_person_reads_the_record_and_finds_the_version(open_page: OpenPage, scored: Scene) -> None:
     page = open_page("/", viewport=PHONE)
     page.get_by_role("navigation", name="Site").get_by_role("link", name="Record").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("How good have we been?")
-    wrong = page.get_by_role("region", name="Last wrong")
-    expect(wrong).to_contain_text("NVDA by Thu 28 Sep 2023: said 58 % up; it did not rise.")
-    expect(page.get_by_role("region", name="Last right").get_by_role("listitem")).to_have_count(2)
-    page.get_by_role("region", name="The record by model version").get_by_role("link", name="v1").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("How accurate have we been?")
+    wrong = page.get_by_role("region", name="Recently wrong")
+    expect(wrong).to_contain_text("NVDA, Thu 28 Sep 2023: predicted 58% up; did not rise.")
+    expect(page.get_by_role("region", name="Recently correct").get_by_role("listitem")).to_have_count(2)
+    page.get_by_role("region", name="Track record by model version").get_by_role("link", name="v1").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Model v1")
-    expect(page.get_by_role("img", name="Share of right directions")).to_be_visible()
+    expect(page.get_by_role("img", name="Direction accuracy")).to_be_visible()

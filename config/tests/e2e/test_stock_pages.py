@@ -1,4 +1,4 @@
-"""What a person sees on the list of stocks and on one stock, drawn by a real browser."""
+"""The list of stocks and the stock page in a browser."""
 
 import re
 
@@ -6,8 +6,9 @@ import pytest
 from playwright.sync_api import FloatRect, Locator, Page, ViewportSize, expect
 
 from config.tests.e2e.conftest import DESKTOP, PHONE, SMALL_PHONE, OpenPage, Scheme
+from config.tests.waiting import wait_until
 from predictions.models import Forecast
-from predictions.tests.scene import Scene, said
+from predictions.tests.scene import Scene, issued_forecast
 
 WINDOWS = pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -27,32 +28,52 @@ COUNT_PIXELS = """([red, green, blue]) => {
   }
   return [painted, wanted];
 }"""
+CANVAS = "document.querySelector('[data-chart] canvas').toDataURL()"
+# A refresh starts with a timer, so that a burst of messages causes one request.
+COUNT_TIMERS = """(detail) => {
+  const schedule = window.setTimeout;
+  let timers = 0;
+  window.setTimeout = (...rest) => { timers += 1; return schedule(...rest); };
+  document.dispatchEvent(new CustomEvent('hindcast:snapshot', { detail }));
+  window.setTimeout = schedule;
+  return timers;
+}"""
+
+
+def painted_pixels(page: Page, scheme: Scheme) -> tuple[int, int]:
+    """Return the painted pixels of the chart, and those in the forecast's colour."""
+    painted, forecast = page.evaluate(COUNT_PIXELS, list(TOKEN_COLOURS[scheme]))
+    return painted, forecast
 
 
 def fits_the_window(page: Page) -> bool:
-    """Whether nothing makes the page scroll sideways."""
+    """Return whether the page does not scroll sideways."""
     wide: bool = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     return wide
 
 
 def box_of(part: Locator) -> FloatRect:
-    """Where a part is drawn."""
+    """Return the bounding box of an element."""
     box = part.bounding_box()
     assert box is not None, "it is drawn"
     return box
 
 
-def announce(page: Page, forecast: Forecast, *, name: str = "forecasts") -> None:
-    """What the stream's script does when a message arrives."""
-    detail = {"symbol": forecast.instrument.symbol, "horizon": forecast.horizon_sessions, "id": forecast.pk}
+def message(forecast: Forecast) -> dict[str, str | int]:
+    """Return the stream message of a forecast, as far as pages read it."""
+    return {"symbol": forecast.instrument.symbol, "horizon": forecast.horizon_sessions, "id": forecast.pk}
+
+
+def announce(page: Page, forecast: Forecast) -> None:
+    """Dispatch a stream message, as stream.js does."""
     page.evaluate(
-        "([name, detail]) => document.dispatchEvent(new CustomEvent(`hindcast:${name}`, { detail }))", [name, detail]
+        "(detail) => document.dispatchEvent(new CustomEvent('hindcast:forecasts', { detail }))", message(forecast)
     )
 
 
 @WINDOWS
 @SCHEMES
-def test_list_shows_what_is_stored(open_page: OpenPage, shown: Scene, viewport: ViewportSize, scheme: Scheme) -> None:
+def test_list_shows_stored_forecasts(open_page: OpenPage, shown: Scene, viewport: ViewportSize, scheme: Scheme) -> None:
     page = open_page("/", viewport=viewport, scheme=scheme)
     rows = page.locator("tr[data-symbol]")
     expect(rows).to_have_count(3)
@@ -61,13 +82,13 @@ def test_list_shows_what_is_stored(open_page: OpenPage, shown: Scene, viewport: 
         row = page.locator(f'tr[data-symbol="{symbol}"]')
         expect(row).to_contain_text(f"${forecast.predicted_price:,.2f}")
         expect(row).to_contain_text(f"${forecast.lower_80:,.2f} to ${forecast.upper_80:,.2f}")
-        expect(row).to_contain_text("58 % up; usual 54 %")
+        expect(row).to_contain_text("58% chance of rising (typical: 54%)")
         expect(row.locator(".chip--buy")).to_be_visible()
         assert box_of(row.locator("svg.spark polyline"))["width"] > 40
     assert fits_the_window(page)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == PAPER[scheme]
     first = box_of(rows.first)
-    assert first["y"] + first["height"] < viewport["height"], "the first answer stands above the fold"
+    assert first["y"] + first["height"] < viewport["height"], "the first row is above the fold"
 
 
 @WINDOWS
@@ -77,19 +98,16 @@ def test_stock_draws_candles_and_cone(
 ) -> None:
     page = open_page("/stocks/AAPL", viewport=viewport, scheme=scheme)
     expect(page.locator("[data-chart]")).to_have_attribute("data-drawn", "")
-    page.wait_for_function("document.querySelectorAll('[data-chart] canvas').length > 2")
-    page.wait_for_timeout(300)
-    painted, amber = page.evaluate(COUNT_PIXELS, list(TOKEN_COLOURS[scheme]))
-    assert painted > 3_000
-    assert amber > 30, "the forecast line is drawn in its own colour"
+    wait_until(lambda: painted_pixels(page, scheme)[0] > 3_000, "candles on the chart")
+    wait_until(lambda: painted_pixels(page, scheme)[1] > 30, "the forecast line in its own colour")
     expect(page.locator(".answers__expect")).to_contain_text("$102.00")
-    expect(page.locator(".answers__sure")).to_contain_text("58 % up; usual 54 %")
+    expect(page.locator(".answers__sure")).to_contain_text("58% chance of rising (typical: 54%)")
     expect(page.locator("#numbers tbody tr")).to_have_count(4)
     assert fits_the_window(page)
     expected = box_of(page.locator(".answers__expect"))
-    assert expected["y"] + expected["height"] < viewport["height"], "the answer stands above the fold"
-    record = box_of(page.get_by_role("row", name="Direction right"))
-    assert record["y"] + record["height"] < viewport["height"], "how good it has been stands above the fold"
+    assert expected["y"] + expected["height"] < viewport["height"], "the forecast is above the fold"
+    record = box_of(page.get_by_role("row", name=re.compile("^Direction correct")))
+    assert record["y"] + record["height"] < viewport["height"], "the accuracy is above the fold"
 
 
 def test_nothing_scrolls_sideways_on_a_small_phone(open_page: OpenPage) -> None:
@@ -100,16 +118,15 @@ def test_nothing_scrolls_sideways_on_a_small_phone(open_page: OpenPage) -> None:
 def test_range_buttons_move_the_chart(open_page: OpenPage) -> None:
     page = open_page("/stocks/NVDA")
     expect(page.locator("[data-chart]")).to_have_attribute("data-drawn", "")
-    page.wait_for_timeout(200)
-    before = page.evaluate("document.querySelector('[data-chart] canvas').toDataURL()")
+    wait_until(lambda: painted_pixels(page, "light")[0] > 3_000, "candles on the chart")
+    before = page.evaluate(CANVAS)
     page.get_by_role("button", name="All").click()
     expect(page.get_by_role("button", name="All")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("button", name="3M")).to_have_attribute("aria-pressed", "false")
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.querySelector('[data-chart] canvas').toDataURL()") != before
+    wait_until(lambda: page.evaluate(CANVAS) != before, "another range on the chart")
 
 
-def test_pointing_at_a_session_reads_it_out(open_page: OpenPage) -> None:
+def test_the_readout_follows_the_pointer(open_page: OpenPage) -> None:
     page = open_page("/stocks/AAPL")
     readout = page.locator("[data-chart-readout]")
     expect(readout).to_contain_text("Thu 21 Sep 2023")
@@ -129,8 +146,8 @@ def test_search_narrows_the_list_while_typing(open_page: OpenPage) -> None:
 
 def test_horizon_switch_leads_to_the_other_horizon(open_page: OpenPage) -> None:
     page = open_page("/")
-    page.get_by_role("link", name="20 sessions").click()
-    expect(page.locator('tr[data-symbol="BRK.B"]')).to_contain_text("no call")
+    page.get_by_role("link", name="1 month").click()
+    expect(page.locator('tr[data-symbol="BRK.B"]')).to_contain_text("no forecast")
     page.get_by_role("link", name="AAPL").click()
     expect(page).to_have_url(re.compile(r"/stocks/AAPL\?horizon=20"))
     expect(page.locator(".answers__expect")).to_contain_text("Thu 19 Oct 2023")
@@ -140,7 +157,7 @@ def test_a_publication_changes_the_open_page_in_place(open_page: OpenPage, shown
     pages = [open_page(path, motion="no-preference") for path in ("/", "/stocks/NVDA")]
     for page in pages:
         page.evaluate("window.stillTheSame = true")
-    newer = said(
+    newer = issued_forecast(
         shown.instruments["NVDA"], shown.version, 5, origin=shown.forecasts["NVDA", 5].origin.replace(day=22),
         signal_reason="Published a moment ago.",
     )  # fmt: skip
@@ -150,14 +167,13 @@ def test_a_publication_changes_the_open_page_in_place(open_page: OpenPage, shown
         assert page.evaluate("window.stillTheSame") is True
 
 
-def test_a_snapshot_that_the_page_shows_already_costs_no_request(open_page: OpenPage, shown: Scene) -> None:
+def test_a_snapshot_already_on_the_page_causes_no_request(open_page: OpenPage, shown: Scene) -> None:
     page = open_page("/stocks/AAPL")
     expect(page.locator("[data-chart]")).to_have_attribute("data-drawn", "")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    announce(page, shown.forecasts["AAPL", 5], name="snapshot")
-    page.wait_for_timeout(1_000)
-    assert [url for url in asked if "/stocks/" in url] == []
+    shown_forecast = shown.forecasts["AAPL", 5]
+    newer = message(shown_forecast) | {"id": shown_forecast.pk + 1_000}
+    assert page.evaluate(COUNT_TIMERS, message(shown_forecast)) == 0
+    assert page.evaluate(COUNT_TIMERS, newer) == 1
 
 
 def test_theme_switch_is_remembered(open_page: OpenPage) -> None:

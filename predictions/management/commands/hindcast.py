@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if sessions < 1:
             raise CommandError(f"--sessions must be at least 1, not {sessions}.", returncode=BAD_ARGUMENTS)
         try:
-            report = hindcast(sessions=sessions, now=clock.now(), tell=self._tell)
+            report = hindcast(sessions=sessions, now=clock.now(), on_progress=self._report_progress)
         except NoChampion as error:
             raise CommandError(f"{error} Run `manage.py train` first.") from error
         except (MlopsError, MarketDataError) as error:
@@ -40,6 +40,6 @@ class Command(BaseCommand):
             f"{report.scored} forecasts met with what happened."
         )
 
-    def _tell(self, done: int, total: int) -> None:
+    def _report_progress(self, done: int, total: int) -> None:
         if self.stderr.isatty():
             self.stderr.write(f"\r{done} of {total} sessions", ending="" if done < total else "\n")

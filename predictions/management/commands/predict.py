@@ -17,7 +17,7 @@ from mlops.errors import MlopsError, NoChampion
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
 from predictions.errors import ForecastUnavailable
 from predictions.models import Forecast
-from predictions.readpath.bodies import bodies_of
+from predictions.readpath.rendering import forecast_payloads
 from predictions.selectors.forecasts import latest_forecasts
 from predictions.services.publishing import publish_forecasts
 from predictions.tables import forecast_table
@@ -74,7 +74,7 @@ def _forecasts(instruments: Sequence[Instrument], horizon: int, now: datetime) -
 
 
 def _bodies(forecasts: Sequence[Forecast], stale: bool, now: datetime) -> list[Any]:
-    return list(bodies_of(forecasts, stale=stale, now=now))
+    return list(forecast_payloads(forecasts, stale=stale, now=now))
 
 
 def _with_suggestions(error: SymbolUnknown) -> str:

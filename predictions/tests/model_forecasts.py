@@ -9,7 +9,7 @@ from mlops.forecasting.drivers import Driver
 from mlops.forecasting.serving import InstrumentForecast
 
 
-def said(symbol: str = "AAPL", horizon: int = 5, **fields: Any) -> InstrumentForecast:
+def model_forecast(symbol: str = "AAPL", horizon: int = 5, **fields: Any) -> InstrumentForecast:
     """What a model says, before it is stored."""
     defaults: Mapping[str, Any] = {
         "symbol": symbol,

@@ -28,7 +28,7 @@ from predictions.charts import (
 )
 from predictions.models import Forecast
 from predictions.selectors.forecasts import latest_by_horizon, latest_forecasts
-from predictions.selectors.record import Record, record_of
+from predictions.selectors.track_record import TrackRecord, track_record
 
 SPARK_SESSIONS = 60
 SPARK_DAYS = 100
@@ -37,7 +37,7 @@ PAST_FORECASTS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class BoardRow:
+class StockListRow:
     """One instrument of the list; what is missing is None."""
 
     instrument: Instrument
@@ -53,12 +53,12 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class StockList:
     """The list of instruments with their forecasts for one horizon."""
 
     horizon: int
     page: Page[Instrument]
-    rows: tuple[BoardRow, ...]
+    rows: tuple[StockListRow, ...]
     search: str
     newest: date | None
     stale: bool
@@ -68,12 +68,6 @@ class Board:
     def some_forecast(self) -> Forecast | None:
         """Any forecast of the list: they share origin, target and version."""
         return next((row.forecast for row in self.rows if row.forecast), None)
-
-    @property
-    def calls(self) -> list[tuple[str, int]]:
-        """How often each signal stands in the list, BUY first."""
-        said = [row.forecast.signal or "no call" for row in self.rows if row.forecast]
-        return [(signal, said.count(signal)) for signal in ("BUY", "HOLD", "SELL", "no call") if signal in said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +80,7 @@ class StockPage:
     latest: LatestPrice | None
     forecasts: dict[int, Forecast]
     version: ModelVersion | None
-    record: Record
+    record: TrackRecord
     stale: bool
 
     @property
@@ -128,7 +122,7 @@ def current_version() -> ModelVersion | None:
         return None
 
 
-def board(*, horizon: int, now: datetime, search: str = "", page: str | int = 1) -> Board:
+def stock_list(*, horizon: int, now: datetime, search: str = "", page: str | int = 1) -> StockList:
     """The active instruments whose symbol or name holds `search`, one page of them."""
     found = active_instruments().filter(Q(symbol__icontains=search) | Q(name__icontains=search))
     shown = Paginator(found.order_by("symbol"), ROWS_PER_PAGE).get_page(page)
@@ -140,19 +134,19 @@ def board(*, horizon: int, now: datetime, search: str = "", page: str | int = 1)
     widest = max((_largest_move(forecasts.get(item.pk)) for item in instruments), default=0.0)
     prices = latest_prices_by_pk([item.pk for item in instruments], now=now)
     rows = tuple(
-        _board_row(item, prices.get(item.pk), closes[item.pk], forecasts.get(item.pk), widest=widest)
+        _list_row(item, prices.get(item.pk), closes[item.pk], forecasts.get(item.pk), widest=widest)
         for item in instruments
     )
-    return Board(horizon, shown, rows, search, newest, prices_are_stale(), version)
+    return StockList(horizon, shown, rows, search, newest, prices_are_stale(), version)
 
 
-def stock(instrument: Instrument, *, horizon: int, now: datetime) -> StockPage:
+def stock_page(instrument: Instrument, *, horizon: int, now: datetime) -> StockPage:
     """One instrument's newest price, its newest forecasts and how earlier ones came out."""
     version = current_version()
     forecasts = latest_by_horizon(instrument)
     last = bars_for(instrument).order_by("-session").first()
     latest = latest_prices_by_pk([instrument.pk], now=now).get(instrument.pk)
-    record = record_of(Forecast.Kind.LIVE, horizon, instrument.pk)
+    record = track_record(Forecast.Kind.LIVE, horizon, instrument.pk)
     return StockPage(instrument, horizon, last, latest, forecasts, version, record, prices_are_stale())
 
 
@@ -192,9 +186,9 @@ def past_forecasts(instrument: Instrument, horizon: int) -> list[PastForecast]:
         .values_list("kind", "target", "origin", "predicted_price", "outcomes__inside_80")
     )
     return [
-        PastForecast(kind, target, origin, float(said), inside)
-        for kind, target, origin, said, inside in scored[:PAST_FORECASTS]
-        if said is not None and inside is not None
+        PastForecast(kind, target, origin, float(predicted), inside)
+        for kind, target, origin, predicted, inside in scored[:PAST_FORECASTS]
+        if predicted is not None and inside is not None
     ]
 
 
@@ -214,17 +208,17 @@ def _largest_move(forecast: Forecast | None) -> float:
     return largest_move(span, float(forecast.last_price)) if span and forecast and forecast.last_price else 0.0
 
 
-def _board_row(
+def _list_row(
     instrument: Instrument,
     latest: LatestPrice | None,
     closes: Sequence[Decimal],
     forecast: Forecast | None,
     *,
     widest: float,
-) -> BoardRow:
+) -> StockListRow:
     shown = [float(close) for close in closes[-SPARK_SESSIONS:]]
     span = span_of(forecast)
     risk_bar = (
         move_bar(span, float(forecast.last_price), scale=widest) if span and forecast and forecast.last_price else None
     )
-    return BoardRow(instrument, latest, forecast, sparkline(shown, span), risk_bar)
+    return StockListRow(instrument, latest, forecast, sparkline(shown, span), risk_bar)

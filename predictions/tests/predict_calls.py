@@ -17,11 +17,11 @@ from predictions.readpath import cache
 from predictions.tests.factories import NOW, forecast, model_version, stock
 
 PROBLEM = "application/problem+json"
-Ask = Callable[..., Any]
+PredictCall = Callable[..., Any]
 
 
 @pytest.fixture
-def ask(client: Client, settings: Settings) -> Ask:
+def call_predict(client: Client, settings: Settings) -> PredictCall:
     """Call the API from one address with room for a hundred calls."""
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
 
@@ -32,19 +32,19 @@ def ask(client: Client, settings: Settings) -> Ask:
 
 
 @pytest.fixture
-def told() -> Forecast:
+def aapl_forecast() -> Forecast:
     """A stored forecast for AAPL over 5 sessions by the champion v1."""
     model_version()
     return forecast(stock())
 
 
-def kept(told: Forecast, *, stale: bool = False, now: datetime = NOW) -> None:
+def cache_forecast(aapl_forecast: Forecast, *, stale: bool = False, now: datetime = NOW) -> None:
     """Put a forecast where readers look first."""
     refresh_champion_key()
-    cache.keep([told], stale=stale, now=now)
+    cache.cache_forecasts([aapl_forecast], stale=stale, now=now)
 
 
-def told_in_metrics(name: str, **labels: str) -> float:
+def metric_value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 

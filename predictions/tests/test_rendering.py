@@ -7,12 +7,12 @@ from django.db import transaction
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from predictions.models import Forecast
-from predictions.readpath.bodies import MADE_AT_A_TIME, answers_ahead, answers_of
-from predictions.readpath.cache import keep_made, key_of
+from predictions.readpath.cache import cache_key, store_responses
+from predictions.readpath.rendering import RENDER_BATCH_SIZE, render_forecasts, render_in_background
 from predictions.services.publishing import store_forecasts
 from predictions.services.rows import PublicationContext
 from predictions.tests.factories import NOW, ORIGIN, forecast, model_version, stock
-from predictions.tests.sayings import said
+from predictions.tests.model_forecasts import model_forecast
 from store.client import redis_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
@@ -23,32 +23,32 @@ def test_answers_made_ahead_are_those_made_at_once_in_the_same_order(
 ) -> None:
     model_version()
     one, other = (forecast(stock(symbol)) for symbol in ("AAPL", "META"))
-    many = [one] * MADE_AT_A_TIME + [other]
-    expected = answers_of(many, stale=False, now=NOW)
+    many = [one] * RENDER_BATCH_SIZE + [other]
+    expected = render_forecasts(many, stale=False, now=NOW)
     with django_assert_num_queries(2):
-        parts = list(answers_ahead(many, stale=False, now=NOW))
-    assert [len(part) for part in parts] == [MADE_AT_A_TIME, 1]
+        parts = list(render_in_background(many, stale=False, now=NOW))
+    assert [len(part) for part in parts] == [RENDER_BATCH_SIZE, 1]
     assert list(chain.from_iterable(parts)) == expected
-    assert expected[-1].body["symbol"] == "META"
+    assert expected[-1].payload["symbol"] == "META"
 
 
 @pytest.mark.usefixtures("no_store")
-def test_without_the_store_every_part_is_still_told() -> None:
+def test_without_redis_every_batch_is_still_returned() -> None:
     model_version()
     row = forecast(stock())
-    parts = [answers_of([row], stale=False, now=NOW), answers_of([row], stale=False, now=NOW)]
-    assert keep_made(parts, stale=False, now=NOW) == [*parts[0], *parts[1]]
+    parts = [render_forecasts([row], stale=False, now=NOW), render_forecasts([row], stale=False, now=NOW)]
+    assert store_responses(parts, stale=False, now=NOW) == [*parts[0], *parts[1]]
 
 
-def test_what_is_rolled_back_is_told_nobody(
+def test_a_rolled_back_publication_is_not_announced(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     version, apple = model_version(), stock()
     context = PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, NOW)
-    with django_capture_on_commit_callbacks(execute=True) as told, transaction.atomic():
-        store_forecasts(forecasts=[said()], instruments={apple.symbol: apple}, context=context)
+    with django_capture_on_commit_callbacks(execute=True) as callbacks, transaction.atomic():
+        store_forecasts(forecasts=[model_forecast()], instruments={apple.symbol: apple}, context=context)
         transaction.set_rollback(True)
-    assert (told, Forecast.objects.count()) == ([], 0)
+    assert (callbacks, Forecast.objects.count()) == ([], 0)
     with django_capture_on_commit_callbacks(execute=True):
-        store_forecasts(forecasts=[said()], instruments={apple.symbol: apple}, context=context)
-    assert redis_client().exists(key_of(version.version, "AAPL", 5))
+        store_forecasts(forecasts=[model_forecast()], instruments={apple.symbol: apple}, context=context)
+    assert redis_client().exists(cache_key(version.version, "AAPL", 5))

@@ -15,101 +15,105 @@ from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
 from predictions.models import Forecast
 from predictions.readpath import cache
-from predictions.readpath.bodies import answers_of
-from predictions.readpath.spellings import remember_spelling
+from predictions.readpath.rendering import render_forecasts
+from predictions.readpath.symbol_aliases import remember_alias
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
 
 # Each suggestion is a search of its own; a list of nothing but mistakes is not worth more of them.
-MOST_SUGGESTED = 5
+MAX_SUGGESTED = 5
 PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SymbolResult:
     """What is said about one symbol as it was written: a forecast's bytes and status, or why there is none."""
 
-    word: str
+    as_written: str
     body: bytes | None = None
     status: str = PROBLEM
     error: Exception | None = None
 
 
-def said_about(words: Sequence[str], horizon: int, *, now: datetime) -> list[Said]:
+def lookup_many(symbols_as_written: Sequence[str], horizon: int, *, now: datetime) -> list[SymbolResult]:
     """One answer a word, in their order; a word that has no forecast spoils nothing for the others.
 
     While the database is away, what is kept is told, marked stale where it is old, and the rest says so. Raises
     NoChampion, and the database's error when nothing at all can be told.
     """
-    symbols = {word: _canonical(word) for word in words}
+    symbols = {as_written: _canonical(as_written) for as_written in symbols_as_written}
     wanted = dict.fromkeys(symbol for symbol in symbols.values() if isinstance(symbol, str))
-    version, kept = cache.peek_many(list(wanted), horizon)
-    told: dict[str, Said] = {s: _from_kept(s, one, stale=one.was_stale) for s, one in kept.items() if one.is_fresh(now)}
-    missing = [symbol for symbol in wanted if symbol not in told]
+    version, cached = cache.get_many(list(wanted), horizon)
+    results: dict[str, SymbolResult] = {
+        s: _from_cached(s, entry, stale=entry.was_stale) for s, entry in cached.items() if entry.is_fresh(now)
+    }
+    missing = [symbol for symbol in wanted if symbol not in results]
     if missing:
         try:
-            told |= _from_database(missing, horizon, now=now)
+            results |= _from_database(missing, horizon, now=now)
             if version is None:
                 refresh_champion_key()
         except (OperationalError, InterfaceError) as error:
-            if not kept:
+            if not cached:
                 raise
             log.warning("batch_answered_stale", symbols=len(missing), reason=type(error).__name__)
             for symbol in missing:
-                one = kept.get(symbol)
-                told[symbol] = Said(symbol, error=error) if one is None else _from_kept(symbol, one, stale=True)
-    return [_for_word(word, symbol, told) for word, symbol in symbols.items()]
+                entry = cached.get(symbol)
+                results[symbol] = (
+                    SymbolResult(symbol, error=error) if entry is None else _from_cached(symbol, entry, stale=True)
+                )
+    return [_result_for(as_written, symbol, results) for as_written, symbol in symbols.items()]
 
 
-def _canonical(word: str) -> str | SymbolMalformed:
+def _canonical(as_written: str) -> str | SymbolMalformed:
     try:
-        return canonical_symbol(word)
+        return canonical_symbol(as_written)
     except SymbolMalformed as error:
         return error
 
 
-def _for_word(word: str, symbol: str | SymbolMalformed, told: Mapping[str, Said]) -> Said:
+def _result_for(as_written: str, symbol: str | SymbolMalformed, results: Mapping[str, SymbolResult]) -> SymbolResult:
     if isinstance(symbol, SymbolMalformed):
-        return Said(word, error=symbol)
-    said = told[symbol]
-    return Said(word, said.body, said.status, said.error)
+        return SymbolResult(as_written, error=symbol)
+    result = results[symbol]
+    return SymbolResult(as_written, result.body, result.status, result.error)
 
 
-def _from_kept(symbol: str, kept: cache.Kept, *, stale: bool) -> Said:
-    return Said(symbol, kept.stale if stale else kept.fresh, kept.status)
+def _from_cached(symbol: str, cached: cache.CachedForecast, *, stale: bool) -> SymbolResult:
+    return SymbolResult(symbol, cached.stale if stale else cached.fresh, cached.status)
 
 
-def _from_database(symbols: Sequence[str], horizon: int, *, now: datetime) -> dict[str, Said]:
+def _from_database(symbols: Sequence[str], horizon: int, *, now: datetime) -> dict[str, SymbolResult]:
     """Read the newest forecast of each, and keep what serves for the next callers."""
     champion()
     instruments = instruments_by_symbols(symbols)
     for symbol, meant in instruments.items():
-        remember_spelling(symbol, meant.symbol, now_s=time.monotonic())
+        remember_alias(symbol, meant.symbol, now_s=time.monotonic())
     forecasts = latest_forecasts(horizon, among={instrument.pk for instrument in instruments.values()})
-    bodies = _bodies(forecasts.values(), now=now)
-    told: dict[str, Said] = {}
+    bodies = _rendered_by_instrument(forecasts.values(), now=now)
+    results: dict[str, SymbolResult] = {}
     suggested = 0
     for symbol in symbols:
         instrument = instruments.get(symbol)
         if instrument is None:
-            suggestions = suggestions_for(symbol) if suggested < MOST_SUGGESTED else ()
+            suggestions = suggestions_for(symbol) if suggested < MAX_SUGGESTED else ()
             suggested += 1
-            told[symbol] = Said(symbol, error=SymbolUnknown(symbol, suggestions))
+            results[symbol] = SymbolResult(symbol, error=SymbolUnknown(symbol, suggestions))
         elif instrument.pk in forecasts:
-            told[symbol] = Said(symbol, bodies[instrument.pk], str(forecasts[instrument.pk].status))
+            results[symbol] = SymbolResult(symbol, bodies[instrument.pk], str(forecasts[instrument.pk].status))
         else:
-            told[symbol] = Said(symbol, error=ForecastUnavailable(instrument.symbol, horizon))
-    return told
+            results[symbol] = SymbolResult(symbol, error=ForecastUnavailable(instrument.symbol, horizon))
+    return results
 
 
-def _bodies(forecasts: Iterable[Forecast], *, now: datetime) -> dict[int, bytes]:
+def _rendered_by_instrument(forecasts: Iterable[Forecast], *, now: datetime) -> dict[int, bytes]:
     """The answers by the instrument's key; those of a version that serves no longer are told but not kept."""
     serving = [forecast for forecast in forecasts if forecast.serves]
     others = [forecast for forecast in forecasts if not forecast.serves]
     stale = prices_are_stale(now=now)
     answers = [
-        *(cache.keep(serving, stale=stale, now=now) if serving else ()),
-        *answers_of(others, stale=True, now=now),
+        *(cache.cache_forecasts(serving, stale=stale, now=now) if serving else ()),
+        *render_forecasts(others, stale=True, now=now),
     ]
-    return {forecast.instrument_id: told.text for forecast, told in zip([*serving, *others], answers, strict=True)}
+    return {forecast.instrument_id: one.json for forecast, one in zip([*serving, *others], answers, strict=True)}

@@ -2,23 +2,23 @@
 
 import time
 
-LIFE_S = 60.0
+ALIAS_TTL_S = 60.0
 CAPACITY = 5_000
 
 # What was written: the symbol that is meant, and until when (monotonic) that is believed.
-_meant: dict[str, tuple[str, float]] = {}
+_aliases: dict[str, tuple[str, float]] = {}
 
 
-def remember_spelling(written: str, symbol: str, *, now_s: float) -> None:
+def remember_alias(written: str, symbol: str, *, now_s: float) -> None:
     """Note at `now_s` (monotonic) what `written` means; that is believed for a minute, in this process."""
     if written == symbol:
         return
-    if len(_meant) >= CAPACITY:
-        _meant.clear()
-    _meant[written] = symbol, now_s + LIFE_S
+    if len(_aliases) >= CAPACITY:
+        _aliases.clear()
+    _aliases[written] = symbol, now_s + ALIAS_TTL_S
 
 
-def meant_by(written: str) -> str:
+def resolve_alias(written: str) -> str:
     """The symbol that is meant, as far as this process knows; else `written` itself. One plain read."""
-    known = _meant.get(written)
+    known = _aliases.get(written)
     return written if known is None or known[1] < time.monotonic() else known[0]

@@ -7,15 +7,15 @@ from django.db.models import Q
 
 from marketdata.selectors import active_instruments
 from mlops.forecasting.metrics.interim_looks import needed_forecasts
+from predictions.accuracy_metrics import ratio
 from predictions.models import AccuracySnapshot
 from predictions.models.accuracy_snapshot import ALL_TIME
-from predictions.scores import share
 
-COLUMNS = ("kind", "horizon_sessions", "instrument_id", "n", "hits", "ups", "inside_95", "verdict", "needed_n")
+SNAPSHOT_COLUMNS = ("kind", "horizon_sessions", "instrument_id", "n", "hits", "ups", "inside_95", "verdict", "needed_n")
 Scope = tuple[str, int, int]
 
 
-class Score(TypedDict):
+class AccuracySummary(TypedDict):
     """How often the direction was right, beside always saying "up", and how often the 95 % interval held."""
 
     accuracy: float | None
@@ -24,22 +24,22 @@ class Score(TypedDict):
     coverage_95: float | None
 
 
-class Record(Score):
+class TrackRecord(AccuracySummary):
     """The forecasts of one kind and horizon over all stocks and versions, and those of one stock alone."""
 
     kind: str
     verdict: str
     needed_n: int
-    symbol: Score
+    symbol: AccuracySummary
 
 
-def record_of(kind: str, horizon: int, instrument_id: int) -> Record:
+def track_record(kind: str, horizon: int, instrument_id: int) -> TrackRecord:
     """The record that goes with one forecast."""
     scope = (str(kind), horizon, instrument_id)
-    return records_of([scope])[scope]
+    return track_records([scope])[scope]
 
 
-def records_of(scopes: Collection[Scope]) -> dict[Scope, Record]:
+def track_records(scopes: Collection[Scope]) -> dict[Scope, TrackRecord]:
     """The record of each (kind, horizon, instrument key); one query, and one more where nothing is scored yet."""
     kinds, horizons, keys = ({scope[place] for scope in scopes} for place in range(3))
     rows = AccuracySnapshot.objects.filter(
@@ -48,30 +48,30 @@ def records_of(scopes: Collection[Scope]) -> dict[Scope, Record]:
         window_days=ALL_TIME,
         kind__in=kinds,
         horizon_sessions__in=horizons,
-    ).values(*COLUMNS)
+    ).values(*SNAPSHOT_COLUMNS)
     found = {(row["kind"], row["horizon_sessions"], row["instrument_id"]): row for row in rows}
     missing = any((kind, horizon, None) not in found for kind, horizon, _ in scopes)
     per_session = active_instruments().count() if missing else 0
-    records: dict[Scope, Record] = {}
+    records: dict[Scope, TrackRecord] = {}
     for kind, horizon, key in scopes:
         whole, alone = found.get((kind, horizon, None)), found.get((kind, horizon, key))
         records[kind, horizon, key] = {
-            **_score(whole),
+            **_summary(whole),
             "kind": kind,
             "verdict": whole["verdict"] if whole else AccuracySnapshot.Verdict.NOT_ENOUGH.value,
             "needed_n": whole["needed_n"] if whole else needed_forecasts(horizon, per_session=per_session),
-            "symbol": _score(alone),
+            "symbol": _summary(alone),
         }
     return records
 
 
-def _score(row: dict[str, Any] | None) -> Score:
+def _summary(row: dict[str, Any] | None) -> AccuracySummary:
     if row is None:
         return {"accuracy": None, "base_rate": None, "n": 0, "coverage_95": None}
     n = row["n"]
     return {
-        "accuracy": share(row["hits"], n),
-        "base_rate": share(row["ups"], n),
+        "accuracy": ratio(row["hits"], n),
+        "base_rate": ratio(row["ups"], n),
         "n": n,
-        "coverage_95": share(row["inside_95"], n),
+        "coverage_95": ratio(row["inside_95"], n),
     }

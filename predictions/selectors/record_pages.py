@@ -12,15 +12,15 @@ from django.db.models import QuerySet
 from mlops.models import AliasChange, ModelVersion
 from mlops.scorecard import HorizonScore, scorecard
 from mlops.selectors import CHAMPION
+from predictions.accuracy_metrics import TOTAL_NAMES, ForecastMetrics, compute_metrics
 from predictions.models import AccuracySnapshot, Forecast, Outcome
 from predictions.models.accuracy_snapshot import ALL_TIME
-from predictions.scores import SUM_NAMES, Figures, figures_of
-from predictions.selectors.metrics import Asked, Metrics, metrics_of
+from predictions.selectors.metrics import MetricsQuery, MetricsReport, metrics_of
 
 KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value)
 STOCKS_PER_PAGE = 50
 CALLS_SHOWN = 6
-SUMS = ("horizon_sessions", *SUM_NAMES)
+SUMS = ("horizon_sessions", *TOTAL_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class RecordPage:
 
     kind: str
     scored: Mapping[str, int]
-    metrics: Metrics
+    metrics: MetricsReport
     verdict: str
     needed_n: int | None
     due: date | None
@@ -39,7 +39,7 @@ class RecordPage:
     outside: list[Outcome]
 
     @property
-    def figures(self) -> Figures:
+    def figures(self) -> ForecastMetrics:
         """The figures of all stocks together."""
         return self.metrics.figures
 
@@ -65,8 +65,8 @@ class ModelLine:
 
     version: ModelVersion
     holdout: Mapping[str, Any] | None
-    live: Figures | None
-    hindcast: Figures | None
+    live: ForecastMetrics | None
+    hindcast: ForecastMetrics | None
     served: list[AliasChange]
 
 
@@ -76,13 +76,13 @@ class ModelPage:
 
     version: ModelVersion
     holdout: list[HorizonScore]
-    by_kind: list[tuple[str, Metrics]]
+    by_kind: list[tuple[str, MetricsReport]]
     served: list[AliasChange]
 
 
 def record_page(*, kind: str | None, horizon: int, page: str | int = 1) -> RecordPage:
     """The record of `kind`; live ones by default, as soon as one is scored."""
-    metrics = metrics_of(Asked(kind, horizon))
+    metrics = metrics_of(MetricsQuery(kind, horizon))
     shown = metrics.kind
     judged = next((row for row in metrics.by_horizon if row["horizon"] == horizon), {})
     return RecordPage(
@@ -102,7 +102,7 @@ def record_page(*, kind: str | None, horizon: int, page: str | int = 1) -> Recor
 def model_lines(horizon: int) -> list[ModelLine]:
     """Every version, the newest first."""
     figures = {
-        (row["model_version_id"], row["kind"]): figures_of(row)
+        (row["model_version_id"], row["kind"]): compute_metrics(row)
         for row in _whole().filter(horizon_sessions=horizon, kind__in=KINDS).values("model_version_id", "kind", *SUMS)
     }
     served: dict[int, list[AliasChange]] = defaultdict(list)
@@ -122,16 +122,16 @@ def model_lines(horizon: int) -> list[ModelLine]:
 
 def model_page(version: ModelVersion, *, horizon: int) -> ModelPage:
     """One version with its figures of each kind, over time for one horizon."""
-    by_kind = [(kind, metrics_of(Asked(kind, horizon, version=version.version))) for kind in KINDS]
+    by_kind = [(kind, metrics_of(MetricsQuery(kind, horizon, version=version.version))) for kind in KINDS]
     served = list(AliasChange.objects.filter(alias=CHAMPION, version=version))
-    told = [(kind, metrics) for kind, metrics in by_kind if metrics.by_horizon]
-    return ModelPage(version, scorecard(version.metrics), told, served)
+    scored_kinds = [(kind, metrics) for kind, metrics in by_kind if metrics.by_horizon]
+    return ModelPage(version, scorecard(version.metrics), scored_kinds, served)
 
 
 def _due(kind: str, horizon: int, as_of: date | None) -> date | None:
     """The first target session still ahead."""
-    said = Forecast.objects.filter(kind=kind, horizon_sessions=horizon, status=Forecast.Status.ISSUED)
-    ahead = said if as_of is None else said.filter(target__gt=as_of)
+    forecasts = Forecast.objects.filter(kind=kind, horizon_sessions=horizon, status=Forecast.Status.ISSUED)
+    ahead = forecasts if as_of is None else forecasts.filter(target__gt=as_of)
     return ahead.order_by("target").values_list("target", flat=True).first()
 
 
@@ -147,13 +147,13 @@ def _stocks(kind: str, horizon: int, page: str | int) -> Page[dict[str, Any]]:
     named = rows.values("instrument__symbol", "instrument__name", *SUMS)
     shown: Page[dict[str, Any]] = Paginator(named, STOCKS_PER_PAGE).get_page(page)
     shown.object_list = [
-        {"symbol": row["instrument__symbol"], "name": row["instrument__name"], "figures": figures_of(row)}
+        {"symbol": row["instrument__symbol"], "name": row["instrument__name"], "figures": compute_metrics(row)}
         for row in shown.object_list
     ]
     return shown
 
 
-def _calls(metrics: Metrics, horizon: int, **came: bool) -> list[Outcome]:
+def _calls(metrics: MetricsReport, horizon: int, **filters: bool) -> list[Outcome]:
     """The latest outcomes that came so, by target session."""
     if metrics.as_of is None:
         return []
@@ -162,7 +162,7 @@ def _calls(metrics: Metrics, horizon: int, **came: bool) -> list[Outcome]:
         forecast__kind=metrics.kind,
         forecast__horizon_sessions=horizon,
         forecast__target__lte=metrics.as_of,
-        **came,
+        **filters,
     )
     with_stocks = met.select_related("forecast__instrument").order_by("-forecast__target", "-forecast_id")
     return list(with_stocks[:CALLS_SHOWN])

@@ -10,16 +10,16 @@ from typing import Any
 from predictions.errors import ReplayUnknown
 from store.client import redis_client
 
-LIFE_S = 600
+REPLAY_TTL_S = 600
 WAIT_S = 5.0
 WAIT_STEP_S = 0.05
-MOST_WAITING = 2
+MAX_WAITING = 2
 
-_places = BoundedSemaphore(MOST_WAITING)
+_waiting_slots = BoundedSemaphore(MAX_WAITING)
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class ReplayRequest:
     """One replay: what came of it, or why it cannot be done; neither while a worker has not answered."""
 
     token: str
@@ -32,44 +32,44 @@ class Replay:
         return self.outcome is not None or self.refusal is not None
 
 
-def open_replay(forecast_id: int) -> Replay:
+def open_replay_request(forecast_id: int) -> ReplayRequest:
     """Note that somebody waits for a replay, under a token that nobody can guess."""
-    replay = Replay(secrets.token_urlsafe(16), forecast_id)
-    _keep(replay)
+    replay = ReplayRequest(secrets.token_urlsafe(16), forecast_id)
+    _store_replay(replay)
     return replay
 
 
-def answer(replay: Replay) -> None:
+def store_replay_result(replay: ReplayRequest) -> None:
     """Keep a worker's answer for whoever waits."""
-    _keep(replay)
+    _store_replay(replay)
 
 
-def replay_of(token: str) -> Replay:
+def get_replay(token: str) -> ReplayRequest:
     """The replay as it stands. Raises ReplayUnknown for one that was never asked for or is forgotten."""
     client: Any = redis_client()
-    kept = client.get(_key(token))
-    if kept is None:
+    stored = client.get(_replay_key(token))
+    if stored is None:
         raise ReplayUnknown(token)
-    return Replay(token, **json.loads(kept))
+    return ReplayRequest(token, **json.loads(stored))
 
 
-def awaited(replay: Replay) -> Replay:
+def wait_for_replay(replay: ReplayRequest) -> ReplayRequest:
     """The replay after at most five seconds; at once when two callers of this process are waiting already."""
-    if not _places.acquire(blocking=False):
-        return replay_of(replay.token)
+    if not _waiting_slots.acquire(blocking=False):
+        return get_replay(replay.token)
     try:
         until = time.monotonic() + WAIT_S
-        while not (found := replay_of(replay.token)).is_answered and time.monotonic() < until:
+        while not (found := get_replay(replay.token)).is_answered and time.monotonic() < until:
             time.sleep(WAIT_STEP_S)
         return found
     finally:
-        _places.release()
+        _waiting_slots.release()
 
 
-def _keep(replay: Replay) -> None:
-    told = {"forecast_id": replay.forecast_id, "outcome": replay.outcome, "refusal": replay.refusal}
-    redis_client().set(_key(replay.token), json.dumps(told), ex=LIFE_S)
+def _store_replay(replay: ReplayRequest) -> None:
+    payload = {"forecast_id": replay.forecast_id, "outcome": replay.outcome, "refusal": replay.refusal}
+    redis_client().set(_replay_key(replay.token), json.dumps(payload), ex=REPLAY_TTL_S)
 
 
-def _key(token: str) -> str:
+def _replay_key(token: str) -> str:
     return f"replay:{token}"

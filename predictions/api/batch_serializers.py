@@ -11,10 +11,10 @@ from marketdata.api.base import RequestBody
 from marketdata.api.fields import SingleLineText
 from marketdata.api.schema import ProblemOut
 from predictions.api.serializers import ForecastOut
-from predictions.conf import BATCH_LIFE, DEFAULT_HORIZON, HORIZONS, MOST_IN_A_BATCH, PIECE
+from predictions.conf import BATCH_RETENTION, DEFAULT_HORIZON, HORIZONS, MAX_BATCH_SYMBOLS, PIECE_SIZE
 from predictions.models import BatchJob, Forecast
 from predictions.models.batch_job import LONGEST_WORD
-from predictions.readpath.many import PROBLEM
+from predictions.readpath.batch_lookup import PROBLEM
 
 WAITING, CANCELLED = "waiting", "cancelled"
 JOB = {
@@ -36,7 +36,7 @@ class BatchIn(RequestBody):
     """Symbols and horizon; a repeated symbol is answered once."""
 
     symbols = serializers.ListField(
-        child=SingleLineText(max_length=LONGEST_WORD), min_length=1, max_length=MOST_IN_A_BATCH
+        child=SingleLineText(max_length=LONGEST_WORD), min_length=1, max_length=MAX_BATCH_SYMBOLS
     )
     horizon = serializers.ChoiceField(choices=HORIZONS, default=DEFAULT_HORIZON, help_text="Horizon in trading days.")
 
@@ -80,11 +80,11 @@ class BatchJobOut(serializers.Serializer):
 
     def get_pages(self, job: BatchJob) -> int:
         """Number of result pages of at most 100 symbols."""
-        return -(-job.total // PIECE)
+        return -(-job.total // PIECE_SIZE)
 
     def get_expires_at(self, job: BatchJob) -> datetime:
         """When the job and its results are deleted."""
-        return (job.created_at + BATCH_LIFE).astimezone(UTC)
+        return (job.created_at + BATCH_RETENTION).astimezone(UTC)
 
     @extend_schema_field(serializers.CharField(help_text="URL of the job and its results."))
     def get_url(self, job: BatchJob) -> str:
@@ -107,4 +107,4 @@ class BatchPageOut(BatchJobOut):
 class PageIn(serializers.Serializer):
     """Query of a page of results."""
 
-    page = serializers.IntegerField(default=1, min_value=1, max_value=MOST_IN_A_BATCH // PIECE)
+    page = serializers.IntegerField(default=1, min_value=1, max_value=MAX_BATCH_SYMBOLS // PIECE_SIZE)

@@ -12,9 +12,9 @@ from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_respon
 from predictions.api.serializers import ReplayOut, ReplayWaitingOut, StoredForecastOut
 from predictions.errors import ReplayImpossible, ReplayUnknown
 from predictions.jobs import request_replay
-from predictions.readpath.bodies import stored_body
-from predictions.readpath.replays import Replay, replay_of
-from predictions.selectors.forecasts import told_forecast
+from predictions.readpath.rendering import stored_payload
+from predictions.readpath.replay_requests import ReplayRequest, get_replay
+from predictions.selectors.forecasts import forecast_with_provenance
 
 LASTING = "private, max-age=3600, immutable"
 WAITING_S = "1"
@@ -38,8 +38,8 @@ class StoredForecast(ReadView):
     )
     def get(self, request: Request, forecast_id: int) -> Response:
         """Return the forecast with its provenance."""
-        forecast = told_forecast(forecast_id)
-        return Response(stored_body(forecast), headers={"ETag": f'"{forecast.entry_hash}"'})
+        forecast = forecast_with_provenance(forecast_id)
+        return Response(stored_payload(forecast), headers={"ETag": f'"{forecast.entry_hash}"'})
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)
@@ -64,7 +64,7 @@ class ForecastReplay(ApiView):
     )
     def get(self, request: Request, forecast_id: int) -> Response:
         """Start a replay and wait a few seconds for it."""
-        return _told(request_replay(forecast_id))
+        return _replay_response(request_replay(forecast_id))
 
 
 class ReplayAnswer(ApiView):
@@ -81,13 +81,13 @@ class ReplayAnswer(ApiView):
     )
     def get(self, request: Request, forecast_id: int, token: str) -> Response:
         """Returns the status of a replay without waiting."""
-        replay = replay_of(token)
+        replay = get_replay(token)
         if replay.forecast_id != forecast_id:
             raise ReplayUnknown(token)
-        return _told(replay)
+        return _replay_response(replay)
 
 
-def _told(replay: Replay) -> Response:
+def _replay_response(replay: ReplayRequest) -> Response:
     headers = {"Cache-Control": "no-store"}
     if replay.refusal is not None:
         raise ReplayImpossible(replay.forecast_id, replay.refusal)

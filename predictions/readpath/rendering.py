@@ -14,13 +14,13 @@ from django.conf import settings
 
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
-from predictions.selectors.record import Record, Scope, records_of
+from predictions.selectors.track_record import Scope, TrackRecord, track_records
 
 LEVELS = (80, 95, 99)
-FRESH, STALE = b'"stale":false', b'"stale":true'
-MADE_AT_A_TIME = 400
+FRESH_FLAG, STALE_FLAG = b'"stale":false', b'"stale":true'
+RENDER_BATCH_SIZE = 400
 
-Records = Mapping[Scope, Record]
+Records = Mapping[Scope, TrackRecord]
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -33,7 +33,7 @@ class Risk(TypedDict):
     level: str | None
 
 
-class SaidBody(TypedDict):
+class ForecastContent(TypedDict):
     """What a forecast says for good; an abstention has null numbers and says why in `reasons`."""
 
     id: int
@@ -59,26 +59,26 @@ class SaidBody(TypedDict):
     disclaimer: str
 
 
-class ForecastBody(SaidBody):
+class ForecastPayload(ForecastContent):
     """One forecast as it is answered at a moment."""
 
-    record: Record
+    record: TrackRecord
     stale: bool
     fresh_until: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyAnswer:
-    """An answer, and its bytes."""
+class RenderedForecast:
+    """The payload of a forecast and its JSON."""
 
-    body: ForecastBody
-    text: bytes
+    payload: ForecastPayload
+    json: bytes
 
     @property
-    def stale_text(self) -> bytes:
-        """The bytes that tell the same as stale."""
-        # Within a string its quotes would be escaped, so that only the name and its value can read like this.
-        return self.text.replace(FRESH, STALE)
+    def stale_json(self) -> bytes:
+        """The same JSON with `"stale": true`."""
+        # Quotes inside a JSON string are escaped, so the flag cannot match anything but the field.
+        return self.json.replace(FRESH_FLAG, STALE_FLAG)
 
 
 def fresh_until(now: datetime) -> datetime:
@@ -86,33 +86,35 @@ def fresh_until(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
 
 
-def answers_of(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ReadyAnswer]:
+def render_forecasts(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[RenderedForecast]:
     """The answers for some forecasts with their bytes."""
-    return _answers(forecasts, records=_records(forecasts), stale=stale, now=now)
+    return _render(forecasts, records=_track_records(forecasts), stale=stale, now=now)
 
 
-def answers_ahead(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> Iterator[list[ReadyAnswer]]:
+def render_in_background(
+    forecasts: Sequence[Forecast], *, stale: bool, now: datetime
+) -> Iterator[list[RenderedForecast]]:
     """The same, part by part: a thread makes them from now on, while the caller waits for the database or the store.
 
     It asks the database nothing, where it would be somebody else than the caller.
     """
-    records = _records(forecasts)
-    parts = [forecasts[start : start + MADE_AT_A_TIME] for start in range(0, len(forecasts), MADE_AT_A_TIME)]
+    records = _track_records(forecasts)
+    parts = [forecasts[start : start + RENDER_BATCH_SIZE] for start in range(0, len(forecasts), RENDER_BATCH_SIZE)]
     maker = ThreadPoolExecutor(max_workers=1)
-    made = maker.map(partial(_answers, records=records, stale=stale, now=now), parts)
+    made = maker.map(partial(_render, records=records, stale=stale, now=now), parts)
     maker.shutdown(wait=False)
     return made
 
 
-def bodies_of(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastBody]:
+def forecast_payloads(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastPayload]:
     """The answers for some forecasts, whose records are read at once; select instrument and model version with them.
 
     What a version said that serves no longer is stale, whatever `stale` says of the prices.
     """
-    return _bodies(forecasts, records=_records(forecasts), stale=stale, now=now)
+    return _payloads(forecasts, records=_track_records(forecasts), stale=stale, now=now)
 
 
-def said_body(forecast: Forecast) -> SaidBody:
+def forecast_content(forecast: Forecast) -> ForecastContent:
     """What never changes about a forecast."""
     return {
         "id": forecast.pk,
@@ -143,10 +145,10 @@ def said_body(forecast: Forecast) -> SaidBody:
     }
 
 
-def stored_body(forecast: Forecast) -> dict[str, Any]:
+def stored_payload(forecast: Forecast) -> dict[str, Any]:
     """What never changes about a forecast, and how it is sealed; also reads its toolchain and inputs."""
     return {
-        **said_body(forecast),
+        **forecast_content(forecast),
         "symbol": forecast.symbol,
         "recorded_at": forecast.recorded_at.astimezone(UTC).isoformat(),
         "fit": str(forecast.fit),
@@ -158,29 +160,32 @@ def stored_body(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def encoded(body: Mapping[str, Any]) -> bytes:
+def encode_json(body: Mapping[str, Any]) -> bytes:
     """The bytes that go out. Raises ValueError for a number JSON has no word for."""
     return _ENCODER.encode(body).encode()
 
 
-def tag_of(text: bytes) -> str:
+def entity_tag(text: bytes) -> str:
     """The entity tag of an answer's bytes."""
     return f'"{hashlib.blake2b(text, digest_size=12).hexdigest()}"'
 
 
-def _records(forecasts: Sequence[Forecast]) -> Records:
-    return records_of([_scope(forecast) for forecast in forecasts]) if forecasts else {}
+def _track_records(forecasts: Sequence[Forecast]) -> Records:
+    return track_records([_scope(forecast) for forecast in forecasts]) if forecasts else {}
 
 
-def _answers(forecasts: Sequence[Forecast], *, records: Records, stale: bool, now: datetime) -> list[ReadyAnswer]:
-    return [ReadyAnswer(body, encoded(body)) for body in _bodies(forecasts, records=records, stale=stale, now=now)]
+def _render(forecasts: Sequence[Forecast], *, records: Records, stale: bool, now: datetime) -> list[RenderedForecast]:
+    return [
+        RenderedForecast(body, encode_json(body))
+        for body in _payloads(forecasts, records=records, stale=stale, now=now)
+    ]
 
 
-def _bodies(forecasts: Sequence[Forecast], *, records: Records, stale: bool, now: datetime) -> list[ForecastBody]:
+def _payloads(forecasts: Sequence[Forecast], *, records: Records, stale: bool, now: datetime) -> list[ForecastPayload]:
     until = fresh_until(now).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return [
         {
-            **said_body(forecast),
+            **forecast_content(forecast),
             "record": records[_scope(forecast)],
             "stale": stale or not forecast.serves,
             "fresh_until": until,

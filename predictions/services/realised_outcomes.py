@@ -23,7 +23,7 @@ Group = tuple[date, int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Happenings:
+class RealisedOutcomes:
     """Bars of some instruments by key, and the median return of each group of forecasts made together."""
 
     bars: Mapping[int, BarArray]
@@ -49,7 +49,7 @@ class Happenings:
 
         None without a call, without the bars, and for a lag with nobody to lag behind.
         """
-        moved = move(self.bars.get(forecast.instrument_id), forecast.origin, forecast.target)
+        moved = realised_return(self.bars.get(forecast.instrument_id), forecast.origin, forecast.target)
         if moved is None or forecast.signal not in (Forecast.Signal.BUY, Forecast.Signal.SELL):
             return None
         if forecast.signal == Forecast.Signal.BUY:
@@ -60,20 +60,20 @@ class Happenings:
         return None if median is None or moved == median else moved < median
 
 
-def happenings_of(forecasts: Sequence[Forecast]) -> Happenings:
+def load_realised_outcomes(forecasts: Sequence[Forecast]) -> RealisedOutcomes:
     """What is needed to judge these forecasts, in at most four queries."""
     lagging = {_group(one) for one in forecasts if one.signal == "SELL" and one.signal_meaning == "lag"}
     universe: dict[Group, list[tuple[int, date]]] = {group: [] for group in lagging}
     if lagging:
-        for row in _said_together(lagging):
+        for row in _forecasts_in_groups(lagging):
             universe[row[:4]].append(row[4:])
     keys = {one.instrument_id for one in forecasts} | {key for row in universe.values() for key, _ in row}
     bars = bar_arrays(Instrument.objects.filter(pk__in=keys))
     medians = {group: median for group, rows in universe.items() if (median := _median(group, rows, bars)) is not None}
-    return Happenings(bars, medians)
+    return RealisedOutcomes(bars, medians)
 
 
-def move(bars: BarArray | None, origin: date, target: date) -> float | None:
+def realised_return(bars: BarArray | None, origin: date, target: date) -> float | None:
     """The change of the close from origin to target as a ratio, both on today's basis; None where one is missing."""
     if bars is None:
         return None
@@ -85,7 +85,7 @@ def _group(forecast: Forecast) -> Group:
     return forecast.origin, forecast.horizon_sessions, forecast.model_version_id, str(forecast.kind)
 
 
-def _said_together(groups: set[Group]) -> list[tuple[date, int, int, str, int, date]]:
+def _forecasts_in_groups(groups: set[Group]) -> list[tuple[date, int, int, str, int, date]]:
     names = ("origin", "horizon_sessions", "model_version_id", "kind")
     any_of = reduce(or_, (Q(**dict(zip(names, group, strict=True))) for group in groups))
     issued = Forecast.objects.filter(any_of, status=Forecast.Status.ISSUED)
@@ -93,7 +93,7 @@ def _said_together(groups: set[Group]) -> list[tuple[date, int, int, str, int, d
 
 
 def _median(group: Group, rows: Sequence[tuple[int, date]], bars: Mapping[int, BarArray]) -> float | None:
-    moves = [moved for key, target in rows if (moved := move(bars.get(key), group[0], target)) is not None]
+    moves = [moved for key, target in rows if (moved := realised_return(bars.get(key), group[0], target)) is not None]
     return float(np.median(moves)) if len(moves) > 1 else None
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 
-class Scorekeeping(models.Model):
+class ScoringProgress(models.Model):
     """One row: up to where forecasts, bars and outcomes have been looked at. Windows of the record end with `as_of`."""
 
     ONLY = 1
@@ -19,7 +19,7 @@ class Scorekeeping(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(condition=models.Q(id=1), name="scorekeeping_is_one_row"),
+            models.CheckConstraint(condition=models.Q(id=1), name="scoring_progress_is_one_row"),
         ]
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from django.db import models
 
 # Bounds of the bins in which P(up) is compared with what came: narrow where honest forecasts lie.
 BIN_EDGES = (0.4, 0.45, 0.475, 0.5, 0.525, 0.55, 0.575, 0.6, 0.65)
-BINS = len(BIN_EDGES) + 1
+BIN_COUNT = len(BIN_EDGES) + 1
 
 
 def _exact() -> models.DecimalField:
@@ -15,11 +15,11 @@ def _exact() -> models.DecimalField:
     return models.DecimalField(max_digits=30, decimal_places=12, default=0)
 
 
-def _no_counts() -> list[Any]:
-    return [0] * BINS
+def empty_bins() -> list[Any]:
+    return [0] * BIN_COUNT
 
 
-class AccuracySums(models.Model):
+class AccuracyTotals(models.Model):
     """Sums over the first outcomes of issued forecasts; losses and errors of prices are relative to the last price.
 
     A call is a BUY or SELL whose outcome is known; of the SELLs, `risks` are those for risk, the others are for lag.
@@ -29,8 +29,8 @@ class AccuracySums(models.Model):
     n = models.BigIntegerField(default=0)
     hits = models.BigIntegerField("direction right", default=0)
     ups = models.BigIntegerField("closed higher", default=0)
-    said_up = models.BigIntegerField(default=0)
-    said_up_right = models.BigIntegerField(default=0)
+    predicted_up = models.BigIntegerField(default=0)
+    predicted_up_hits = models.BigIntegerField(default=0)
     inside_80 = models.BigIntegerField(default=0)
     inside_95 = models.BigIntegerField(default=0)
     inside_99 = models.BigIntegerField(default=0)
@@ -50,27 +50,27 @@ class AccuracySums(models.Model):
     absolute_naive = _exact()
     squared_error = _exact()
     squared_naive = _exact()
-    bin_n = ArrayField(models.BigIntegerField(), default=_no_counts)
-    bin_ups = ArrayField(models.BigIntegerField(), default=_no_counts)
-    bin_probability = ArrayField(models.DecimalField(max_digits=24, decimal_places=6), default=_no_counts)
+    bin_n = ArrayField(models.BigIntegerField(), default=empty_bins)
+    bin_ups = ArrayField(models.BigIntegerField(), default=empty_bins)
+    bin_probability = ArrayField(models.DecimalField(max_digits=24, decimal_places=6), default=empty_bins)
 
     class Meta:
         abstract = True
 
 
-PLAIN_SUMS: tuple[str, ...] = tuple(
-    field.name for field in AccuracySums._meta.local_fields if not isinstance(field, ArrayField)
+SCALAR_TOTALS: tuple[str, ...] = tuple(
+    field.name for field in AccuracyTotals._meta.local_fields if not isinstance(field, ArrayField)
 )
-BIN_SUMS: tuple[str, ...] = ("bin_n", "bin_ups", "bin_probability")
+BIN_TOTALS: tuple[str, ...] = ("bin_n", "bin_ups", "bin_probability")
 
 
 # What is told over time: read for every day there is, so that the index holds it.
-TIMED: tuple[str, ...] = (
+DAILY_TOTALS: tuple[str, ...] = (
     "n", "hits", "ups", "inside_80", "inside_95", "inside_99", "brier", "buys", "risks", "big_moves",
 )  # fmt: skip
 
 
-class AccuracyDay(AccuracySums):
+class AccuracyDay(AccuracyTotals):
     """One target session of one version (all of them together where it is null), kind and horizon, all stocks."""
 
     model_version = models.ForeignKey("mlops.ModelVersion", on_delete=models.CASCADE, null=True, related_name="+")
@@ -82,7 +82,7 @@ class AccuracyDay(AccuracySums):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["kind", "model_version", "horizon_sessions", "target"],
-                include=TIMED,
+                include=DAILY_TOTALS,
                 name="accuracy_day_once",
                 nulls_distinct=False,
             ),
