@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -18,6 +17,7 @@ from django.db.models import Count
 from accounts.models import User
 from config.celery import app
 from config.devserver.paths import ROOT
+from config.tests.waiting import wait_until
 from marketdata import clock
 from predictions.conf import PIECE_CLAIM_TTL, PIECE_SIZE
 from predictions.jobs import enqueue_pieces
@@ -53,10 +53,7 @@ def worker() -> Iterator["subprocess.Popen[bytes]"]:
 
 def until(met: Callable[[], bool]) -> None:
     """Wait for the workers."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < deadline, "the workers did not get there"
-        time.sleep(0.02)
+    wait_until(met, "the workers", limit_s=PATIENCE_S)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from config.edge.protocol import CachedForecastHandler
 from config.edge.render import Response, ResponseRenderer
 from config.edge.wsgi_bridge import WsgiBridge, environ_of
 from config.http.errors import ServerBusy
+from config.tests.waiting import wait_until_async
 from predictions.readpath.rendering import entity_tag
 from store.client import redis_client
 
@@ -81,9 +82,7 @@ async def answers_to(django: RenewingDjango, calls: int, redis_url: str) -> list
     async def call() -> None:
         scope = {**SCOPE, "state": {}}
         response: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(60):
-            while not handler.start(scope, response.set_result):
-                await asyncio.sleep(0.02)
+        await wait_until_async(lambda: handler.start(scope, response.set_result), "the handler to accept the call")
         rendered = await response
         if rendered is None:
             sent: list[dict[str, Any]] = []
@@ -97,9 +96,9 @@ async def answers_to(django: RenewingDjango, calls: int, redis_url: str) -> list
             answers.append((rendered.status, rendered.body))
 
     tasks = [asyncio.create_task(call()) for _ in range(calls)]
-    async with asyncio.timeout(60):
-        while sum(len(renewal._waiters) for renewal in edge._renewals.values()) < calls - 1:
-            await asyncio.sleep(0.02)
+    await wait_until_async(
+        lambda: sum(len(renewal._waiters) for renewal in edge._renewals.values()) >= calls - 1, "the other calls"
+    )
     django.release.set()
     await asyncio.gather(*tasks)
     await edge.close()

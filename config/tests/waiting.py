@@ -1,5 +1,6 @@
 """Wait for a condition in a test. The only place where a test polls."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -15,3 +16,16 @@ def wait_until(condition: Callable[[], object], description: str = "a condition"
     while not condition():
         assert time.monotonic() < deadline, f"Waited {limit_s:g} s for {description}."
         pause.wait(POLL_INTERVAL_S)
+
+
+async def wait_until_async(condition: Callable[[], object], description: str, *, limit_s: float = LIMIT_S) -> None:
+    """Return once `condition()` is true, like wait_until, without blocking the event loop."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"Waited {limit_s:g} s for {description}."
+        await pause()
+
+
+async def pause() -> None:
+    """Let the event loop run for one polling interval."""
+    await asyncio.sleep(POLL_INTERVAL_S)

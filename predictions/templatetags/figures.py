@@ -54,9 +54,9 @@ def tick_decimals(instrument: Instrument) -> int:
 
 
 @register.filter
-def plain_figure(value: float, decimals: int) -> str:
+def plain_figure(value: float, digits: int) -> str:
     """Return a figure without its unit, for a column whose heading names the unit: 1,234.50."""
-    return f"{value:,.{decimals}f}"
+    return f"{value:,.{digits}f}"
 
 
 @register.filter
@@ -66,15 +66,15 @@ def column_name(name: str) -> str:
 
 
 @register.filter
-def percent(share: Decimal | float | None, decimals: int = 0) -> str:
+def percent(share: Decimal | float | None, digits: int = 0) -> str:
     """Return a share in 0..1 as a percentage: 56%."""
-    return NO_VALUE if share is None else f"{100 * float(share):.{decimals}f}%"
+    return NO_VALUE if share is None else f"{100 * float(share):.{digits}f}%"
 
 
 @register.filter
-def decimals(figure: float | None, places: int = 3) -> str:
-    """Return a figure with `places` decimals: 0.2471."""
-    return NO_VALUE if figure is None else f"{figure:.{places}f}"
+def decimals(figure: float | None, digits: int = 3) -> str:
+    """Return a figure with `digits` decimals: 0.2471."""
+    return NO_VALUE if figure is None else f"{figure:.{digits}f}"
 
 
 @register.filter

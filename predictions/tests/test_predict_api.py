@@ -1,12 +1,12 @@
 """`GET /api/v1/predict`: what it answers, to whom, and from where."""
 
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -16,6 +16,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from config.database.base import database_breaker
+from config.tests.waiting import wait_until
 from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
@@ -253,12 +254,13 @@ def test_another_spelling_is_looked_up_once(
         assert call_predict("symbol=BRK-B").json()["id"] == call_predict("symbol=BRK.B").json()["id"] == berkshire.pk
 
 
-def test_what_a_spelling_meant_is_believed_for_a_minute() -> None:
-    noted = time.monotonic()
+def test_an_alias_expires_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = 1000.0
+    monkeypatch.setattr(symbol_aliases, "time", SimpleNamespace(monotonic=lambda: noted))
     symbol_aliases.remember_alias("OLD", "NEW", now_s=noted - symbol_aliases.ALIAS_TTL_S + 5)
     symbol_aliases.remember_alias("NEW", "NEW", now_s=noted)
     assert (symbol_aliases.resolve_alias("OLD"), symbol_aliases.resolve_alias("NEW")) == ("NEW", "NEW")
-    symbol_aliases.remember_alias("OLD", "NEW", now_s=noted - symbol_aliases.ALIAS_TTL_S)
+    symbol_aliases.remember_alias("OLD", "NEW", now_s=noted - symbol_aliases.ALIAS_TTL_S - 1)
     assert symbol_aliases.resolve_alias("OLD") == "OLD"
 
 
@@ -312,16 +314,18 @@ def test_fifty_callers_at_once_cost_one_reading(
 ) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)
     readings: list[str] = []
+    started: list[int] = []
 
     def counted(instrument: Instrument, horizon: int) -> Forecast | None:
         readings.append(instrument.symbol)
-        time.sleep(0.1)
+        wait_until(lambda: len(started) == 50, "all callers")
         return latest_forecast(instrument, horizon)
 
     monkeypatch.setattr("predictions.readpath.read_through.latest_forecast", counted)
     address = f"{reverse('predictions-api:predict')}?symbol=AAPL&horizon=5"
 
-    def call(_: int) -> tuple[int, int]:
+    def call(number: int) -> tuple[int, int]:
+        started.append(number)
         try:
             response = Client().get(address)
             return response.status_code, response.json()["id"]

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from config.devserver.server_process import free_port
 from config.tests.edge_server import OwnRedis
+from config.tests.waiting import pause
 from store.pipelined_client import PipelinedClient, packed_command
 
 PING = packed_command("PING")
@@ -40,7 +41,7 @@ async def first_reply(client: PipelinedClient, command: bytes) -> Any:
             try:
                 return await reply_to(client, command)
             except RedisConnectionError:
-                await asyncio.sleep(0.02)
+                await pause()
 
 
 async def test_replies_come_in_order_and_the_client_reconnects(own_redis: OwnRedis) -> None:
