@@ -45,7 +45,7 @@ class RealisedOutcomes:
         return bool(squares[span:].sum() > squares[:span].sum())
 
     def call_right(self, forecast: Forecast) -> bool | None:
-        """Return whether a BUY rose, a SELL for risk moved by over 5%, or a SELL for lag stayed below the group's median.
+        """Return whether BUY rose, SELL for risk moved over 5%, or SELL for lag stayed below the group's median.
 
         None without a call, without the bars, and for a lag with nobody to lag behind.
         """

@@ -80,7 +80,7 @@ def score_matured(*, now: datetime, through: date | None = None) -> ScoreReport:
 
 
 def build_outcome(forecast: Forecast, close: Decimal, *, revision: int, now: datetime) -> Outcome:
-    """Return the unsaved outcome of an issued forecast, given the close of its target session on the forecast's basis."""
+    """Return the unsaved outcome of an issued forecast, given the target close on its basis."""
     actual = close.quantize(STORED)
     predicted, last, up = forecast.predicted_price, forecast.last_price, forecast.probability_up
     if predicted is None or last is None or up is None:
