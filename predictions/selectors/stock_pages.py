@@ -69,14 +69,6 @@ class StockList:
         """Any forecast of the list: they share origin, target and version."""
         return next((row.forecast for row in self.rows if row.forecast), None)
 
-    @property
-    def calls(self) -> list[tuple[str, int]]:
-        """How often each signal stands in the list, BUY first."""
-        predicted = [row.forecast.signal or "no call" for row in self.rows if row.forecast]
-        return [
-            (signal, predicted.count(signal)) for signal in ("BUY", "HOLD", "SELL", "no call") if signal in predicted
-        ]
-
 
 @dataclass(frozen=True, slots=True)
 class StockPage:
