@@ -1,4 +1,4 @@
-"""From sums to figures: what adds up over forecasts, told as shares and errors. Nothing here reads anything."""
+"""Metrics computed from accuracy totals; pure functions."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -13,7 +13,7 @@ Totals = Mapping[str, Any]
 
 
 class CalibrationBin(TypedDict):
-    """Forecasts whose P(up) lay from `lower` to below `upper`: their mean P(up), and the share that rose."""
+    """Forecasts with P(up) from `lower` to below `upper`: mean P(up) and share that rose."""
 
     lower: float
     upper: float
@@ -23,7 +23,7 @@ class CalibrationBin(TypedDict):
 
 
 class ForecastMetrics(TypedDict):
-    """Every figure of some scored forecasts; None where there is nothing to divide by."""
+    """Metrics of scored forecasts; None where the denominator is zero."""
 
     n: int
     hits: int
@@ -44,21 +44,21 @@ class ForecastMetrics(TypedDict):
 
 
 class SignalMetrics(TypedDict):
-    """BUY or SELL calls that could be judged."""
+    """Number and accuracy of scored BUY or SELL signals."""
 
     n: int
     accuracy: float | None
 
 
 class SignalMetricsSameDay(SignalMetrics):
-    """Calls of one meaning, beside the share of all stocks of the same sessions that such a call would have fitted."""
+    """Signals of one meaning, with the rate at which the same signal was correct for all stocks on the same days."""
 
     base_rate_same_day: float | None
     lift_same_day: float | None
 
 
 class VolatilityMetrics(TypedDict):
-    """Whether larger swings were said rightly, beside always saying so."""
+    """Accuracy of volatility direction, with the baseline that always predicts a rise."""
 
     n: int
     accuracy: float | None
@@ -69,7 +69,7 @@ ZERO_TOTALS: Totals = {name: [0] * BIN_COUNT if name in BIN_TOTALS else 0 for na
 
 
 def add_totals(rows: Iterable[Totals]) -> Totals:
-    """The sums of all rows together."""
+    """Add up the totals of all rows."""
     total = dict(ZERO_TOTALS)
     for row in rows:
         for name in SCALAR_TOTALS:
@@ -80,7 +80,7 @@ def add_totals(rows: Iterable[Totals]) -> Totals:
 
 
 def compute_metrics(sums: Totals) -> ForecastMetrics:
-    """The figures of these sums; accuracy is about up or not, its base rate what always saying "up" gets."""
+    """Compute the metrics of these totals; the base rate is the accuracy of always predicting "up"."""
     n, base = sums["n"], ratio(sums["ups"], sums["n"])
     brier = ratio(sums["brier"], n)
     return {
@@ -110,7 +110,7 @@ def compute_metrics(sums: Totals) -> ForecastMetrics:
 def signal_metrics(
     sums: Totals, buy_chances: Decimal | int, risk_chances: Decimal | int
 ) -> dict[str, SignalMetricsSameDay]:
-    """BUY, and SELL by what it means; half of all stocks lag behind the median, whatever the session.
+    """Metrics of BUY and of each meaning of SELL; half of all stocks lag behind the median on every day.
 
     chances: how many of the calls would have come true, had each been made on any stock of its session.
     """
@@ -132,7 +132,7 @@ def _signal_metrics(n: int, hits: int, chances: Decimal | float) -> SignalMetric
 
 
 def calibration_bins(sums: Totals) -> list[CalibrationBin]:
-    """The bins that hold something, lowest first."""
+    """Return the bins with forecasts, lowest first."""
     bounds = (0.0, *BIN_EDGES, 1.0)
     rows = zip(bounds, bounds[1:], *(sums[name] for name in BIN_TOTALS), strict=False)
     return [
@@ -149,11 +149,11 @@ def calibration_bins(sums: Totals) -> list[CalibrationBin]:
 
 
 def ratio(part: float | Decimal, whole: int | Decimal) -> float | None:
-    """part / whole with six decimals; None without a whole."""
+    """Return part / whole with six decimals; None if whole is zero."""
     return round(float(part) / float(whole), DECIMALS) if whole else None
 
 
 def _skill(loss: int | Decimal, naive: int | Decimal) -> float | None:
-    """By how much the loss is below that of the naive forecast, as a share of it."""
+    """Return the relative reduction of the loss against the naive forecast."""
     relative = ratio(loss, naive)
     return None if relative is None else round(1 - relative, DECIMALS)

@@ -1,4 +1,4 @@
-"""`GET /api/v1/predict`: parse, one trip to the store, ready-made bytes."""
+"""`GET /api/v1/predict`: authorize, parse, look up, render."""
 
 import time
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from predictions.readpath.rendering import entity_tag
 log = structlog.get_logger("hindcast.prediction")
 
 CACHE_CONTROL = "private, no-cache"
-# Where a server in front of this view leaves the call it has counted and looked up already.
+# WSGI key of a lookup that the edge process has already done and counted.
 LOOKUP_KEY = "hindcast.seen"
 NAMES = ("symbol", "horizon")
 MAX_NAME_LENGTH = 60
@@ -35,7 +35,7 @@ HORIZONS_BY_TEXT = {str(horizon): horizon for horizon in HORIZONS}
 
 @dataclass(frozen=True, slots=True)
 class PredictQuery:
-    """What is asked: a symbol that may exist, and one of the horizons."""
+    """Parsed query: a canonical symbol, which may be unknown, and a horizon."""
 
     symbol: str
     horizon: int
@@ -44,7 +44,7 @@ class PredictQuery:
 @csrf_exempt
 @require_safe
 def predict(request: HttpRequest) -> HttpResponse:
-    """The champion's newest forecast for one stock and horizon."""
+    """Return the champion's newest forecast for one stock and horizon."""
     started, now = time.perf_counter(), clock.now()
     caller = principal_of(request)
     try:
@@ -81,13 +81,13 @@ def parse_query(parameters: QueryDict) -> PredictQuery:
 
 
 def matches_etag(offered: str, tag: str) -> bool:
-    """Whether the caller already holds this answer, by If-None-Match (RFC 9110: a weak comparison)."""
+    """Return whether If-None-Match names this entity tag (RFC 9110, weak comparison)."""
     tags = {part.strip().removeprefix("W/") for part in offered.split(",")}
     return tag in tags or "*" in tags
 
 
 def _conditional_response(request: HttpRequest, answer: ForecastResponse) -> HttpResponse:
-    """The bytes with their tag; callers ask again each time, so that a change of model is seen at once."""
+    """Return the body, or 304. Clients revalidate every time, so that they see a new champion at once."""
     tag = entity_tag(answer.body)
     if matches_etag(request.META.get("HTTP_IF_NONE_MATCH", ""), tag):
         response = HttpResponse(status=304)
@@ -101,7 +101,7 @@ def _conditional_response(request: HttpRequest, answer: ForecastResponse) -> Htt
 
 
 def _record_prediction(request: HttpRequest, query: PredictQuery, answer: ForecastResponse, seconds: float) -> None:
-    """Count the prediction; one in a thousand gets lines in the log, here and where requests are summed up."""
+    """Count the prediction; one in a thousand is logged, here and in the request log."""
     PREDICTIONS.labels(query.horizon, answer.status).inc()
     is_logged = LOG_SAMPLER.take()
     request.is_quiet = not is_logged  # type: ignore[attr-defined]  # read back by RequestLogMiddleware

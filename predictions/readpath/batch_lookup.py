@@ -1,4 +1,4 @@
-"""What there is to say about many symbols at once: kept answers first, the rest in a fixed number of queries."""
+"""Look up many symbols at once: cached forecasts first, the rest in a fixed number of queries."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,14 +21,14 @@ from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
 
-# Each suggestion is a search of its own; a list of nothing but mistakes is not worth more of them.
+# Each suggestion is a search of its own, so only the first few unknown symbols get one.
 MAX_SUGGESTED = 5
 PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolResult:
-    """What is said about one symbol as it was written: a forecast's bytes and status, or why there is none."""
+    """Result for one symbol as the client wrote it: the body and status of a forecast, or an error."""
 
     as_written: str
     body: bytes | None = None
@@ -37,10 +37,10 @@ class SymbolResult:
 
 
 def lookup_many(symbols_as_written: Sequence[str], horizon: int, *, now: datetime) -> list[SymbolResult]:
-    """One answer a word, in their order; a word that has no forecast spoils nothing for the others.
+    """Return one result per symbol, in order; an error of one symbol does not affect the others.
 
-    While the database is away, what is kept is told, marked stale where it is old, and the rest says so. Raises
-    NoChampion, and the database's error when nothing at all can be told.
+    During a database outage, cached forecasts are served, expired ones as stale, and the other results hold the error.
+    Raises NoChampion, and the database's error when no symbol is cached.
     """
     symbols = {as_written: _canonical(as_written) for as_written in symbols_as_written}
     wanted = dict.fromkeys(symbol for symbol in symbols.values() if isinstance(symbol, str))
@@ -85,7 +85,7 @@ def _from_cached(symbol: str, cached: cache.CachedForecast, *, stale: bool) -> S
 
 
 def _from_database(symbols: Sequence[str], horizon: int, *, now: datetime) -> dict[str, SymbolResult]:
-    """Read the newest forecast of each, and keep what serves for the next callers."""
+    """Read the newest forecast of each symbol and cache those of the champion."""
     champion()
     instruments = instruments_by_symbols(symbols)
     for symbol, meant in instruments.items():
@@ -108,7 +108,7 @@ def _from_database(symbols: Sequence[str], horizon: int, *, now: datetime) -> di
 
 
 def _rendered_by_instrument(forecasts: Iterable[Forecast], *, now: datetime) -> dict[int, bytes]:
-    """The answers by the instrument's key; those of a version that serves no longer are told but not kept."""
+    """Return bodies by instrument key; those of an earlier champion are rendered but not cached."""
     serving = [forecast for forecast in forecasts if forecast.serves]
     others = [forecast for forecast in forecasts if not forecast.serves]
     stale = prices_are_stale(now=now)

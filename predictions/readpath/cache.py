@@ -1,6 +1,6 @@
-"""Ready-made answers in the store, `fc:{version}:{symbol}:{horizon}`, and the one trip that counts, finds and reads.
+"""Rendered forecasts in Redis under `fc:{version}:{symbol}:{horizon}`, and the lookup that also counts the call.
 
-Each key holds a fresh and a stale form. The stale one lives for days, so that an outage can be answered and says so.
+Each key holds a fresh and a stale body. They live for days, so that an outage is answered with a stale forecast.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -28,7 +28,7 @@ BODY_FIELDS = ("fresh", "stale")
 FIELDS = METADATA_FIELDS + BODY_FIELDS
 STORE_BATCH_SIZE = 50
 
-# A key, and what it holds: fresh form, stale form, status.
+# A key and its fresh body, stale body and status.
 Entry = tuple[str, tuple[bytes, bytes, bytes]]
 
 # The limiter's counts come first in a reply.
@@ -47,7 +47,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class CachedForecast:
-    """What the store holds for one key: both forms, and until when the fresh one holds."""
+    """Cached forecast of one key: both bodies, and the time until which the fresh one is served."""
 
     version: str
     status: str
@@ -58,17 +58,17 @@ class CachedForecast:
     was_stale: bool
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the fresh form may still be told as such."""
+        """Whether the fresh body may still be served."""
         return now.timestamp() < self.fresh_until
 
     def age_s(self, now: datetime) -> int:
-        """How long ago it was made."""
+        """Age of the bodies in seconds."""
         return max(0, int(now.timestamp() - self.made_at))
 
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """What one trip brought: the caller's allowance, who serves, the answer; without the store `reachable` is false."""
+    """Result of one lookup: rate limit, champion version, cached forecast; `reachable` is false without Redis."""
 
     allowance: RateLimitResult
     version: str | None
@@ -77,12 +77,12 @@ class LookupResult:
 
 
 def cache_key(version: str, symbol: str, horizon: int) -> str:
-    """The key of one answer."""
+    """Return the cache key of a forecast."""
     return f"fc:{version}:{resolve_alias(symbol)}:{horizon}"
 
 
 def lookup(quota: Quota, symbol: str, horizon: int) -> LookupResult:
-    """Count the call and fetch the champion's answer in one trip; without the store, count in this process."""
+    """Count the call and fetch the champion's forecast in one round trip; without Redis, count in this process."""
     reply = run_lookup(quota, symbol, horizon)
     if reply is None:
         return LookupResult(count_locally(quota), None, None, reachable=False)
@@ -141,20 +141,20 @@ def lookup_commands(
 
 
 def parse_lookup(quota: Quota, reply: Sequence[Any]) -> LookupResult:
-    """What the reading script's reply says."""
+    """Parse the reply of a lookup."""
     found = list(reply[LIMITER_VALUES:])
     version = found[0].decode() if found else None
     return LookupResult(rate_limit_result(quota, reply[:LIMITER_VALUES]), version, _parse_cached(found), reachable=True)
 
 
 def get(symbol: str, horizon: int) -> CachedForecast | None:
-    """Fetch the champion's answer without counting; None when there is none or the store does not answer."""
+    """Fetch the champion's forecast without counting the call; None without one or without Redis."""
     _, cached = get_many([symbol], horizon)
     return cached.get(symbol)
 
 
 def get_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[str, CachedForecast]]:
-    """Who serves, and the kept answers for canonical symbols; (None, {}) when nobody is known or the store is away."""
+    """Return the champion version and cached forecasts by canonical symbol; (None, {}) without champion or Redis."""
     try:
         version = redis_client().get(CHAMPION_KEY)
         if version is None:
@@ -171,14 +171,14 @@ def get_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[s
 
 
 def cache_forecasts(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[RenderedForecast]:
-    """Write both forms of every forecast in one trip; returns the answers. An outage costs the copies only."""
+    """Render the forecasts, cache them in one round trip and return them. Without Redis they are not cached."""
     return store_responses([render_forecasts(forecasts, stale=stale, now=now)], stale=stale, now=now)
 
 
 def store_responses(
     parts: Iterable[Sequence[RenderedForecast]], *, stale: bool, now: datetime
 ) -> list[RenderedForecast]:
-    """Write both forms of answers, each part in one trip as soon as it is made; returns all of them."""
+    """Cache each batch of rendered forecasts as soon as it is ready, and return all of them."""
     answers: list[RenderedForecast] = []
     reachable = True
     for part in parts:
@@ -199,7 +199,7 @@ def _entry(answer: RenderedForecast) -> Entry:
 
 
 def write_entries(entries: Sequence[Entry], *, now: datetime, fresh_until: datetime, stale: bool) -> None:
-    """Write entries in one trip, many with one command. Raises RedisError."""
+    """Write entries in one round trip, many per command. Raises RedisError."""
     life_s = int(CACHE_TTL.total_seconds())
     shared = repr(now.timestamp()), repr(fresh_until.timestamp()), int(stale), life_s
     pipeline = redis_client().pipeline()
@@ -212,7 +212,7 @@ def write_entries(entries: Sequence[Entry], *, now: datetime, fresh_until: datet
 
 
 def acquire_refresh_lock(symbol: str, horizon: int) -> bool:
-    """Whether the caller is the one to read this answer from the database; True as well when nobody can say."""
+    """Return whether the caller holds the lock to refresh this forecast; True without Redis."""
     try:
         return bool(redis_client().set(_refresh_lock_key(symbol, horizon), 1, nx=True, px=REFRESH_LOCK_TTL_MS))
     except RedisError as error:
@@ -221,7 +221,7 @@ def acquire_refresh_lock(symbol: str, horizon: int) -> bool:
 
 
 def release_refresh_lock(symbol: str, horizon: int) -> None:
-    """Let others read again; a claim that cannot be given back ends by itself."""
+    """Release the refresh lock; without Redis it expires."""
     try:
         redis_client().delete(_refresh_lock_key(symbol, horizon))
     except RedisError as error:

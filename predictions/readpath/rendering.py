@@ -1,4 +1,4 @@
-"""What the API says about a forecast: built once here for the API, live messages and pages."""
+"""JSON representations of forecasts, shared by the API, the stream and the command line."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 
 class Risk(TypedDict):
-    """How likely it is that the price becomes restless, and the level in one word."""
+    """Probabilities of rising volatility and of a big move, and the risk level."""
 
     volatility_rises: float | None
     big_move: float | None
@@ -34,7 +34,7 @@ class Risk(TypedDict):
 
 
 class ForecastContent(TypedDict):
-    """What a forecast says for good; an abstention has null numbers and says why in `reasons`."""
+    """Content of a forecast, which never changes; an abstention has null numbers and `reasons`."""
 
     id: int
     status: str
@@ -60,7 +60,7 @@ class ForecastContent(TypedDict):
 
 
 class ForecastPayload(ForecastContent):
-    """One forecast as it is answered at a moment."""
+    """A forecast as served at one moment, with its track record and freshness."""
 
     record: TrackRecord
     stale: bool
@@ -82,21 +82,21 @@ class RenderedForecast:
 
 
 def fresh_until(now: datetime) -> datetime:
-    """Until when an answer that is made now counts as fresh."""
+    """Return the time until which a response rendered now is fresh."""
     return now + timedelta(seconds=settings.HINDCAST_FORECASTS.cache_seconds)
 
 
 def render_forecasts(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[RenderedForecast]:
-    """The answers for some forecasts with their bytes."""
+    """Render forecasts to JSON."""
     return _render(forecasts, records=_track_records(forecasts), stale=stale, now=now)
 
 
 def render_in_background(
     forecasts: Sequence[Forecast], *, stale: bool, now: datetime
 ) -> Iterator[list[RenderedForecast]]:
-    """The same, part by part: a thread makes them from now on, while the caller waits for the database or the store.
+    """Render forecasts in batches in a thread that starts now, while the caller waits for the database or Redis.
 
-    It asks the database nothing, where it would be somebody else than the caller.
+    The thread runs no query: it would use a connection, and so a transaction, of its own.
     """
     records = _track_records(forecasts)
     parts = [forecasts[start : start + RENDER_BATCH_SIZE] for start in range(0, len(forecasts), RENDER_BATCH_SIZE)]
@@ -107,15 +107,15 @@ def render_in_background(
 
 
 def forecast_payloads(forecasts: Sequence[Forecast], *, stale: bool, now: datetime) -> list[ForecastPayload]:
-    """The answers for some forecasts, whose records are read at once; select instrument and model version with them.
+    """Return payloads; track records are read in one query. Select instrument and model version with the forecasts.
 
-    What a version said that serves no longer is stale, whatever `stale` says of the prices.
+    Forecasts of a version that is no longer champion are stale, whatever `stale` is.
     """
     return _payloads(forecasts, records=_track_records(forecasts), stale=stale, now=now)
 
 
 def forecast_content(forecast: Forecast) -> ForecastContent:
-    """What never changes about a forecast."""
+    """Return the content of a forecast."""
     return {
         "id": forecast.pk,
         "status": str(forecast.status),
@@ -146,7 +146,7 @@ def forecast_content(forecast: Forecast) -> ForecastContent:
 
 
 def stored_payload(forecast: Forecast) -> dict[str, Any]:
-    """What never changes about a forecast, and how it is sealed; also reads its toolchain and inputs."""
+    """Return the content of a forecast with its provenance and ledger hashes; reads toolchain and inputs."""
     return {
         **forecast_content(forecast),
         "symbol": forecast.symbol,
@@ -161,12 +161,12 @@ def stored_payload(forecast: Forecast) -> dict[str, Any]:
 
 
 def encode_json(body: Mapping[str, Any]) -> bytes:
-    """The bytes that go out. Raises ValueError for a number JSON has no word for."""
+    """Encode a payload as JSON. Raises ValueError for NaN and infinity."""
     return _ENCODER.encode(body).encode()
 
 
 def entity_tag(text: bytes) -> str:
-    """The entity tag of an answer's bytes."""
+    """Return the entity tag of a body."""
     return f'"{hashlib.blake2b(text, digest_size=12).hexdigest()}"'
 
 

@@ -1,4 +1,4 @@
-"""Replays in the store: asked for by a web process, answered by a worker, forgotten after ten minutes."""
+"""Replay requests in Redis: created by a web process, completed by a worker, expired after ten minutes."""
 
 import json
 import secrets
@@ -20,7 +20,7 @@ _waiting_slots = BoundedSemaphore(MAX_WAITING)
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """One replay: what came of it, or why it cannot be done; neither while a worker has not answered."""
+    """A replay with its outcome or refusal; neither until a worker answers."""
 
     token: str
     forecast_id: int
@@ -33,19 +33,19 @@ class ReplayRequest:
 
 
 def open_replay_request(forecast_id: int) -> ReplayRequest:
-    """Note that somebody waits for a replay, under a token that nobody can guess."""
+    """Create a replay request under an unguessable token."""
     replay = ReplayRequest(secrets.token_urlsafe(16), forecast_id)
     _store_replay(replay)
     return replay
 
 
 def store_replay_result(replay: ReplayRequest) -> None:
-    """Keep a worker's answer for whoever waits."""
+    """Store a worker's result for the waiting client."""
     _store_replay(replay)
 
 
 def get_replay(token: str) -> ReplayRequest:
-    """The replay as it stands. Raises ReplayUnknown for one that was never asked for or is forgotten."""
+    """Return the replay. Raises ReplayUnknown for an unknown or expired token."""
     client: Any = redis_client()
     stored = client.get(_replay_key(token))
     if stored is None:
@@ -54,7 +54,7 @@ def get_replay(token: str) -> ReplayRequest:
 
 
 def wait_for_replay(replay: ReplayRequest) -> ReplayRequest:
-    """The replay after at most five seconds; at once when two callers of this process are waiting already."""
+    """Wait up to five seconds for the result; return at once when two callers of this process already wait."""
     if not _waiting_slots.acquire(blocking=False):
         return get_replay(replay.token)
     try:

@@ -1,16 +1,16 @@
-"""What other spellings of symbols mean, so that `BRK-B` finds the answer that is kept for `BRK.B`."""
+"""Canonical symbols of other spellings, so that `BRK-B` finds the cached forecast of `BRK.B`."""
 
 import time
 
 ALIAS_TTL_S = 60.0
 CAPACITY = 5_000
 
-# What was written: the symbol that is meant, and until when (monotonic) that is believed.
+# Spelling: canonical symbol and monotonic expiry time.
 _aliases: dict[str, tuple[str, float]] = {}
 
 
 def remember_alias(written: str, symbol: str, *, now_s: float) -> None:
-    """Note at `now_s` (monotonic) what `written` means; that is believed for a minute, in this process."""
+    """Remember the canonical symbol of a spelling in this process for a minute from `now_s` (monotonic)."""
     if written == symbol:
         return
     if len(_aliases) >= CAPACITY:
@@ -19,6 +19,6 @@ def remember_alias(written: str, symbol: str, *, now_s: float) -> None:
 
 
 def resolve_alias(written: str) -> str:
-    """The symbol that is meant, as far as this process knows; else `written` itself. One plain read."""
+    """Return the canonical symbol if this process knows it, else the spelling itself."""
     known = _aliases.get(written)
     return written if known is None or known[1] < time.monotonic() else known[0]

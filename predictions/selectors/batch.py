@@ -1,4 +1,4 @@
-"""Batches of their owners, and the pieces that wait for a worker."""
+"""Batch jobs of a user, and the pieces that no worker has claimed."""
 
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,12 @@ from predictions.models import BatchJob, BatchPiece
 
 
 def jobs_of(owner_id: int | None) -> QuerySet[BatchJob]:
-    """Everything this person has asked for, newest first; nothing for nobody."""
+    """Return the user's jobs, newest first; none without a user."""
     return BatchJob.objects.filter(owner_id=owner_id)
 
 
 def job_of(owner_id: int | None, batch_id: str) -> BatchJob:
-    """One of this person's batches. Raises BatchUnknown, also for other people's."""
+    """Return one of the user's jobs. Raises BatchUnknown, also for jobs of others."""
     key = uuid_of(batch_id)
     job = None if key is None else jobs_of(owner_id).filter(pk=key).first()
     if job is None:
@@ -27,7 +27,7 @@ def job_of(owner_id: int | None, batch_id: str) -> BatchJob:
 
 
 def export_for(user: AbstractBaseUser) -> dict[str, Any]:
-    """What this app keeps about the person, as JSON can hold it: the batches asked for, until they are forgotten."""
+    """Return the user's data in this app for the account export: batch jobs that have not expired."""
     return {
         "batches": [
             {
@@ -43,7 +43,7 @@ def export_for(user: AbstractBaseUser) -> dict[str, Any]:
 
 
 def uuid_of(text: str) -> UUID | None:
-    """The key that the text writes down, or None."""
+    """Parse a UUID; None for other text."""
     try:
         return UUID(text)
     except ValueError:
@@ -51,11 +51,11 @@ def uuid_of(text: str) -> UUID | None:
 
 
 def piece_of(job: BatchJob, number: int) -> BatchPiece | None:
-    """One page of a job, or None when it has fewer."""
+    """Return one page of a job, or None if it has fewer."""
     return job.pieces.filter(number=number).first()
 
 
 def claimable_pieces(*, now: datetime) -> QuerySet[BatchPiece]:
-    """Pieces of open jobs without answers that no worker has: none took it yet, or the one that did is gone."""
+    """Return unanswered pieces of open jobs that are unclaimed or whose claim has expired."""
     unclaimed = Q(claimed_at__isnull=True) | Q(claimed_at__lt=now - PIECE_CLAIM_TTL)
     return BatchPiece.objects.filter(unclaimed, answers__isnull=True, job__state__in=BatchJob.OPEN)

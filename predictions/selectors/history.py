@@ -1,4 +1,4 @@
-"""One stock's forecasts with what came of them, newest target first, and how they did."""
+"""Past forecasts of one stock with their outcomes, newest target first, and their metrics."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ LEFT JOIN predictions_accuracysnapshot s ON s.instrument_id = %(instrument)s AND
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """Which forecasts: targets of the last `days` and those still ahead, a page of them that begins after `after`."""
+    """Filter and page: target dates within the last `days` or still ahead, starting after `after`."""
 
     days: int
     kinds: Collection[str]
@@ -89,7 +89,7 @@ class HistoryQuery:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A page of forecasts, where the next begins, and the figures of each kind over the window that holds `days`."""
+    """A page of forecasts, the cursor of the next one, and metrics by kind over the window that contains `days`."""
 
     as_of: date | None
     rows: list[dict[str, Any]]
@@ -99,7 +99,7 @@ class History:
 
 
 def history_of(instrument: Instrument, query: HistoryQuery) -> History:
-    """The history of one instrument; two indexed reads at any number of forecasts."""
+    """Return the history of one instrument; two indexed reads at any number of forecasts."""
     window = next((days for days in sorted(WINDOWS) if days and query.days <= days), ALL_TIME)
     as_of, figures = _window_metrics(instrument, query, window)
     found = _page(instrument, query, as_of)
@@ -110,7 +110,7 @@ def history_of(instrument: Instrument, query: HistoryQuery) -> History:
 
 
 def _page(instrument: Instrument, query: HistoryQuery, as_of: date | None) -> list[dict[str, Any]]:
-    """One row more than a page holds, so that it is seen whether there are more."""
+    """Read one row more than the page, which shows whether there is a next page."""
     parameters: dict[str, Any] = {
         "instrument": instrument.pk,
         "kinds": [str(kind) for kind in query.kinds],

@@ -1,4 +1,4 @@
-"""The whole record: by model, horizon and window, over time, and calibrated; a few indexed reads at any table size."""
+"""Accuracy metrics by model, horizon and window, over time, and calibration; a few indexed reads at any table size."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -57,9 +57,9 @@ WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target::timestamp) ORDER 
 
 @dataclass(frozen=True, slots=True)
 class MetricsQuery:
-    """Which part of the record: a horizon or all together, a window in days (0 is all time), a version or all.
+    """Filter of the metrics: a horizon or all, a window in days (0 is all time), a version or all.
 
-    Where no kind is asked for, live forecasts are told as soon as one of them is scored, hindcasts until then.
+    Without a kind, live forecasts are shown as soon as one of them is scored, and hindcasts until then.
     """
 
     kind: str | None
@@ -69,7 +69,7 @@ class MetricsQuery:
 
 
 class Period(TypedDict):
-    """What was scored from the target session `first` to `last`."""
+    """Metrics of target sessions from `first` to `last`."""
 
     first: date
     last: date
@@ -106,7 +106,7 @@ class MetricsReport:
 
 
 def metrics_of(query: MetricsQuery) -> MetricsReport:
-    """One part of the record; three queries."""
+    """Return the metrics of a query; three database queries."""
     progress = fetch_rows(PROGRESS_SQL) or [(None, None, None, 0, 0)]
     as_of, updated_at, *_ = progress[0]
     nothing, scored_kinds = dict.fromkeys(Forecast.Kind.values, 0), [row[2:] for row in progress if row[2]]
@@ -173,7 +173,7 @@ def _by_window(whole: Iterable[Mapping[str, Any]], query: MetricsQuery) -> list[
 
 
 def window_name(days: int) -> str:
-    """A window as it is asked for: its days, or `all`."""
+    """Return the name of a window in queries: its days, or `all`."""
     return str(days) if days else "all"
 
 

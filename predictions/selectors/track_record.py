@@ -1,4 +1,4 @@
-"""The record that goes with every forecast: how those before it came out. One indexed read for any number of them."""
+"""Track record served with every forecast: accuracy of earlier ones, in one indexed read for any number of them."""
 
 from collections.abc import Collection
 from typing import Any, TypedDict
@@ -34,13 +34,13 @@ class TrackRecord(AccuracySummary):
 
 
 def track_record(kind: str, horizon: int, instrument_id: int) -> TrackRecord:
-    """The record that goes with one forecast."""
+    """Return the track record of one forecast."""
     scope = (str(kind), horizon, instrument_id)
     return track_records([scope])[scope]
 
 
 def track_records(scopes: Collection[Scope]) -> dict[Scope, TrackRecord]:
-    """The record of each (kind, horizon, instrument key); one query, and one more where nothing is scored yet."""
+    """Return the track record of each (kind, horizon, instrument key); one query, two if nothing is scored yet."""
     kinds, horizons, keys = ({scope[place] for scope in scopes} for place in range(3))
     rows = AccuracySnapshot.objects.filter(
         Q(instrument=None) | Q(instrument__in=keys),

@@ -1,4 +1,4 @@
-"""The record in sums: what was scored since the last time is added, what left a window is taken away."""
+"""Accuracy totals, updated incrementally: add newly scored outcomes, subtract those that left a window."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -25,9 +25,9 @@ Scope = tuple[int | None, str, int]
 
 @dataclass(frozen=True, slots=True)
 class AccuracyReport:
-    """How many outcomes were added to the sums, and the session with which their windows end now.
+    """Number of outcomes added to the totals, and the session on which the windows end.
 
-    differing: how many rows of the record were other than what it was made anew with.
+    differing: number of rows that a rebuild changed.
     """
 
     counted: int
@@ -37,7 +37,7 @@ class AccuracyReport:
 
 @transaction.atomic
 def update_accuracy(*, now: datetime, through: date | None = None) -> AccuracyReport:
-    """Bring the sums up to every outcome there is, and their windows up to `through`, the newest session by default.
+    """Add every new outcome to the totals and move their windows to `through`, by default the newest session.
 
     Windows never go back. A second call changes nothing.
     """
@@ -46,7 +46,7 @@ def update_accuracy(*, now: datetime, through: date | None = None) -> AccuracyRe
 
 @transaction.atomic
 def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
-    """Throw the sums away and make them anew from the outcomes; their windows end where they ended before.
+    """Rebuild the totals from the outcomes; the windows end on the same session as before.
 
     Sums follow from outcomes to the last digit, so that a row that differs was changed by somebody else.
     """
@@ -70,7 +70,7 @@ def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
 
 
 def _rows() -> set[int]:
-    """A hash of each row of sums, whatever its key."""
+    """Return a hash of each row of totals, without its key."""
     return {
         hash(repr((model, row)))
         for model in (AccuracyDay, AccuracySnapshot)
@@ -102,14 +102,14 @@ def _brought_up(state: ScoringProgress, now: datetime, through: date | None) -> 
 
 
 def _touched(counted: int) -> set[Scope]:
-    """The versions, kinds and horizons of outcomes not counted yet, and the same without the version."""
+    """Return version, kind and horizon of outcomes that are not counted yet, with and without the version."""
     fresh = Forecast.objects.filter(outcomes__pk__gt=counted, outcomes__revision=0).order_by()
     rows = set(fresh.values_list("model_version_id", "kind", "horizon_sessions").distinct())
     return rows | {(None, kind, horizon) for _, kind, horizon in rows}
 
 
 def _judge(scopes: Collection[Scope]) -> None:
-    """Write the verdict of each scope's all-time row."""
+    """Store the verdict on each scope's all-time row."""
     days: dict[Scope, list[DaySums]] = defaultdict(list)
     rows = AccuracyDay.objects.filter(
         kind__in={kind for _, kind, _ in scopes}, horizon_sessions__in={horizon for _, _, horizon in scopes}

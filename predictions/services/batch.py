@@ -1,4 +1,4 @@
-"""Batches: a question about many stocks is cut into pieces, which any worker may answer, each of them once."""
+"""Batch jobs: the symbols are split into pieces, and each piece is answered once by any worker."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from predictions.selectors.batch import claimable_pieces
 
 @transaction.atomic
 def open_batch(*, owner_id: int, words: Sequence[str], horizon: int, now: datetime) -> BatchJob:
-    """Note what is asked, in pieces; a second call is a second job."""
+    """Create a batch job with its pieces; a second call creates a second job."""
     job = BatchJob.objects.create(owner_id=owner_id, horizon_sessions=horizon, total=len(words), created_at=now)
     starts = range(0, len(words), PIECE_SIZE)
     BatchPiece.objects.bulk_create(
@@ -31,7 +31,7 @@ def open_batch(*, owner_id: int, words: Sequence[str], horizon: int, now: dateti
 
 
 def process_piece(*, piece_pk: int, now: datetime) -> bool:
-    """Answer one piece; returns whether this call did.
+    """Answer one piece and return whether this call did so.
 
     Nothing happens while another worker has it, or when it is answered or its job cancelled or deleted. A piece whose
     worker died is answered again by whoever finds it; only one set of answers is ever kept.
@@ -52,7 +52,7 @@ def process_piece(*, piece_pk: int, now: datetime) -> bool:
 
 @transaction.atomic
 def _store_answers(piece: BatchPiece, answers: Sequence[Mapping[str, Any]], *, claimed_at: datetime) -> bool:
-    """Store the answers and count them, unless the job was cancelled or deleted or the claim ran out meanwhile.
+    """Store and count the answers, unless the job was cancelled or deleted or the claim expired.
 
     The piece is locked before its job, which is the order in which both are deleted.
     """
@@ -75,7 +75,7 @@ def _store_answers(piece: BatchPiece, answers: Sequence[Mapping[str, Any]], *, c
 
 @transaction.atomic
 def cancel_batch(*, job_pk: UUID, now: datetime) -> BatchJob:
-    """Stop a job; what is answered stays. A second call changes nothing. Raises BatchFinished when all is answered."""
+    """Cancel a job and keep its answers. A second call changes nothing. Raises BatchFinished for a finished job."""
     job = BatchJob.objects.select_for_update().get(pk=job_pk)
     if job.state == BatchJob.State.DONE:
         raise BatchFinished(str(job.pk))
@@ -87,13 +87,13 @@ def cancel_batch(*, job_pk: UUID, now: datetime) -> BatchJob:
 
 
 def delete_expired_batches(*, now: datetime) -> int:
-    """Delete the jobs whose time is over; returns how many."""
+    """Delete expired jobs and return their number."""
     old = BatchJob.objects.filter(created_at__lt=now - BATCH_RETENTION)
     return old.delete()[1].get("predictions.BatchJob", 0)
 
 
 def serialize_result(result: SymbolResult) -> dict[str, Any]:
-    """An answer as a piece keeps it. Raises the error of an outage, which is no answer."""
+    """Return a result as stored JSON. Raises the error of an outage, which is not stored."""
     if result.body is not None:
         return {"symbol": result.as_written, "status": result.status, "forecast": json.loads(result.body)}
     for kind, name in _NAMES.items():
@@ -105,7 +105,7 @@ def serialize_result(result: SymbolResult) -> dict[str, Any]:
 
 
 def deserialize_error(answer: Mapping[str, Any]) -> Exception:
-    """The error that a kept answer stands for."""
+    """Return the error of a stored result."""
     facts = dict(answer["error"])
     kind = next(kind for kind, name in _NAMES.items() if name == facts["kind"])
     return kind(*(facts[fact] for fact in _FACTS[facts["kind"]]))

@@ -1,4 +1,4 @@
-"""A past for the record: what the champion would have said at each of the last sessions, met with what happened."""
+"""Hindcasts: the champion's forecasts from past sessions, made without later data, and their scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class HindcastReport:
-    """The sessions that were told from, and how many forecasts of them are new, and how many met their outcome now."""
+    """Range and number of the origin sessions, and numbers of forecasts created and scored."""
 
     first: date | None
     last: date | None

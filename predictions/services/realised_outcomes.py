@@ -1,4 +1,4 @@
-"""What the stored bars say came of forecasts, beyond the price: did swings become larger, did a call come true."""
+"""Realised outcomes beyond the price: whether volatility rose and whether a signal was correct."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ Group = tuple[date, int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class RealisedOutcomes:
-    """Bars of some instruments by key, and the median return of each group of forecasts made together."""
+    """Bars by instrument key, and the median return of each group of forecasts with one origin, horizon and version."""
 
     bars: Mapping[int, BarArray]
     medians: Mapping[Group, float]
 
     def volatility_rose(self, forecast: Forecast) -> bool | None:
-        """Whether the squared returns up to the target add up to more than as many before the origin.
+        """Return whether squared returns up to the target sum to more than equally many before the origin.
 
         None over one session, and where a session between has no bar.
         """
@@ -45,7 +45,7 @@ class RealisedOutcomes:
         return bool(squares[span:].sum() > squares[:span].sum())
 
     def call_right(self, forecast: Forecast) -> bool | None:
-        """Whether a BUY rose, a SELL for risk moved by more than 5 %, a SELL for lag stayed below the group's median.
+        """Return whether BUY rose, SELL for risk moved over 5%, or SELL for lag stayed below the group's median.
 
         None without a call, without the bars, and for a lag with nobody to lag behind.
         """
@@ -61,7 +61,7 @@ class RealisedOutcomes:
 
 
 def load_realised_outcomes(forecasts: Sequence[Forecast]) -> RealisedOutcomes:
-    """What is needed to judge these forecasts, in at most four queries."""
+    """Load what these forecasts are judged by, in at most four queries."""
     lagging = {_group(one) for one in forecasts if one.signal == "SELL" and one.signal_meaning == "lag"}
     universe: dict[Group, list[tuple[int, date]]] = {group: [] for group in lagging}
     if lagging:
@@ -74,7 +74,7 @@ def load_realised_outcomes(forecasts: Sequence[Forecast]) -> RealisedOutcomes:
 
 
 def realised_return(bars: BarArray | None, origin: date, target: date) -> float | None:
-    """The change of the close from origin to target as a ratio, both on today's basis; None where one is missing."""
+    """Return the return from origin to target, both closes on today's basis; None without one of them."""
     if bars is None:
         return None
     start, end = _row(bars, origin), _row(bars, target)

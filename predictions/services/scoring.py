@@ -1,4 +1,4 @@
-"""Scoring: forecasts whose session has come are met with what happened."""
+"""Score forecasts against actual prices once their target session's bar is final."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ WHERE recorded_at <> %s
 
 @dataclass(frozen=True, slots=True)
 class ScoreReport:
-    """How many forecasts were scored, how many still wait for their session, how many outcomes were corrected."""
+    """Numbers of forecasts scored, forecasts still pending, and outcomes corrected."""
 
     scored: int
     waiting: int
@@ -80,7 +80,7 @@ def score_matured(*, now: datetime, through: date | None = None) -> ScoreReport:
 
 
 def build_outcome(forecast: Forecast, close: Decimal, *, revision: int, now: datetime) -> Outcome:
-    """The unsaved outcome of an issued forecast, given the close of its target session on the forecast's basis."""
+    """Return the unsaved outcome of an issued forecast, given the target close on its basis."""
     actual = close.quantize(STORED)
     predicted, last, up = forecast.predicted_price, forecast.last_price, forecast.probability_up
     if predicted is None or last is None or up is None:
@@ -106,9 +106,9 @@ def build_outcome(forecast: Forecast, close: Decimal, *, revision: int, now: dat
 def basis_factor(
     actions: Sequence[CorporateActionRecord], *, forecast_basis: date | None, bar_basis: date | None
 ) -> Decimal:
-    """What a price on the basis `stored_on` is multiplied by to be on the basis `told_on`; 1 when one is unknown.
+    """Return the factor that converts a price from the basis of the bar to that of the forecast; 1 if one is unknown.
 
-    After a four-for-one split a stored close of 25 was 100 when the forecast was told.
+    After a four-for-one split a stored close of 25 corresponds to 100 on the basis of an earlier forecast.
     """
     if forecast_basis is None or bar_basis is None:
         return Decimal(1)
@@ -118,7 +118,7 @@ def basis_factor(
 
 @transaction.atomic
 def _score_some(last: date, now: datetime) -> int:
-    """Score up to 5,000 of those that wait, the earliest targets first; returns how many."""
+    """Score up to 5,000 pending forecasts, earliest targets first, and return the number."""
     _enqueue_new(lock_scoring())
     final_bar = DailyBar.objects.filter(instrument=OuterRef("instrument"), session=OuterRef("target"), is_final=True)
     ready = PendingForecast.objects.filter(Exists(final_bar), target__lte=last).order_by("target", "forecast_id")
@@ -134,7 +134,7 @@ def _score_some(last: date, now: datetime) -> int:
 
 
 def _enqueue_new(state: ScoringProgress) -> None:
-    """Put what was published since the last time on the waiting list."""
+    """Add newly published forecasts to the pending ones."""
     newest = Forecast.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     if newest > state.forecasts_seen:
         with connection.cursor() as cursor:
@@ -144,7 +144,7 @@ def _enqueue_new(state: ScoringProgress) -> None:
 
 @transaction.atomic
 def _correct(now: datetime) -> int:
-    """Add the next revision to every outcome whose bar was fetched again since and now says something else."""
+    """Add a revision to every outcome whose bar was fetched again with another price; return the number."""
     state = lock_scoring()
     since = state.bars_seen_at - LOOKBACK if state.bars_seen_at else datetime.min.replace(tzinfo=now.tzinfo)
     with connection.cursor() as cursor:
@@ -162,7 +162,7 @@ def _correct(now: datetime) -> int:
 
 
 def _is_another_price(now: Outcome, before: Outcome) -> bool:
-    """Whether they differ by half a tick at least; rounding in a series restated for a split makes less."""
+    """Return whether the prices differ by at least half a tick; rounding after a split makes smaller differences."""
     return 2 * abs(now.actual_price - before.actual_price) >= now.forecast.instrument.tick
 
 

@@ -1,4 +1,4 @@
-"""The one row that says how far scoring and counting have come, and the lock under which it moves."""
+"""The row that holds the scoring progress, and the lock that guards it."""
 
 from django.db import connection
 
@@ -8,9 +8,9 @@ SCORING_LOCK = 0x7072_0002
 
 
 def lock_scoring() -> ScoringProgress:
-    """Wait until nobody else scores or counts, and keep it so until the surrounding transaction ends.
+    """Take the scoring lock until the surrounding transaction ends, and return the progress.
 
-    Outcomes are written under this lock only, so that whoever holds it sees every outcome up to the highest key.
+    Outcomes are written only under this lock, so its holder sees every outcome up to the highest key.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SCORING_LOCK])
