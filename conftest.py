@@ -1,19 +1,20 @@
-"""What every test of the project needs."""
+"""Configuration of every test: no Hypothesis deadlines, and a database that transactional tests can empty."""
 
 import pytest
 from django.db import connection
+from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from predictions.tests.append_only import allow_truncate
 
+# A deadline would make tests fail on a busy machine.
+settings.register_profile("hindcast", deadline=None)
+settings.load_profile("hindcast")
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Let transactional tests empty the test database between them, which the ledger refuses everywhere else.
-
-    A run without a database test makes no test database; the connection then still names the real one, which is left
-    alone.
-    """
+    """Allow TRUNCATE of the append-only tables in the test database, never in a real one."""
     if str(connection.settings_dict["NAME"]).startswith("test_"):
         with django_db_blocker.unblock():
             allow_truncate(connection)
