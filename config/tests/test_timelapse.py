@@ -90,7 +90,7 @@ def test_prices_forecasts_scores_alerts_and_open_pages_move_session_by_session(t
             seen = _sessions_seen(socket)
         assert [line[:10] for line in lines if " prices " in line] == REPLAYED
         assert all("     6 prices   24 forecasts" in line for line in lines if " prices " in line)
-        # The worker announces the first model's promotion meanwhile, so a session may be told twice.
+        # The worker announces the first model's promotion meanwhile, so a session may appear twice.
         moved = [session for session in dict.fromkeys(seen) if session != FIRST]
         assert moved == REPLAYED[-len(moved) :]
         assert len(moved) >= 8
@@ -102,7 +102,7 @@ def test_prices_forecasts_scores_alerts_and_open_pages_move_session_by_session(t
 
 
 def _check_the_end(site: str) -> None:
-    """On the last evening the site holds that day for today: its forecasts are fresh, and a month is scored."""
+    """On the last evening forecasts are fresh and pages show that day."""
     body = httpx.get(f"{site}/api/v1/predict?symbol=AAPL&horizon=5").json()
     assert (body["as_of"], body["target_date"], body["kind"], body["stale"]) == (
         REPLAYED[-1],
@@ -111,7 +111,7 @@ def _check_the_end(site: str) -> None:
         False,
     )
     page = httpx.get(f"{site}/stocks/AAPL").text
-    assert "Time-lapse." in page
+    assert "Time-lapse:" in page
     assert "21 Sep 2023" in page
     later = httpx.get(f"{site}/api/v1/prices/AAPL?from=2023-09-15").json()
     assert max(bar["session"] for bar in later["bars"]) == REPLAYED[-1]
