@@ -68,7 +68,7 @@ def parse_query(parameters: QueryDict) -> PredictQuery:
     """
     for name in parameters:
         if name not in NAMES:
-            raise BadRequest(f"There is no parameter {name[:MAX_NAME_LENGTH]}; say symbol and, if you like, horizon.")
+            raise BadRequest(f"Unknown parameter: {name[:MAX_NAME_LENGTH]}. Allowed: symbol, horizon.")
         if len(parameters.getlist(name)) > 1:
             raise BadRequest(f"Say {name} once, not {len(parameters.getlist(name))} times.")
     symbol = parameters.get("symbol", "").strip()

@@ -192,7 +192,7 @@ def test_the_database_refuses_a_verdict_on_one_stock(apple: Instrument) -> None:
 def test_rebuilding_an_empty_record_says_so() -> None:
     out = StringIO()
     call_command("rebuild_accuracy", stdout=out)
-    assert "the record is empty" in out.getvalue()
+    assert "No outcomes are stored yet" in out.getvalue()
 
 
 def test_altered_totals_are_counted_and_restored(apple: Instrument) -> None:
@@ -205,9 +205,9 @@ def test_altered_totals_are_counted_and_restored(apple: Instrument) -> None:
     met(forecast(stock("META")), "104")
     out = StringIO()
     call_command("rebuild_accuracy", stdout=out)
-    assert out.getvalue().startswith("2 outcomes added up")
+    assert out.getvalue().startswith("2 outcomes counted")
     # The day, and the windows of 30, 90 and 365 days and of all time.
-    assert "5 rows of the record held something else before." in out.getvalue()
+    assert "5 rows changed." in out.getvalue()
     assert (snapshot().n, snapshot().hits) == (2, 1)
     assert rebuild_accuracy(now=NOW).differing == 0
 

@@ -117,4 +117,4 @@ def test_a_number_of_sessions_that_cannot_be_is_a_bad_argument(db: None) -> None
 def test_without_unseen_sessions_nothing_is_hindcast(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     model_version()
     call_command("hindcast")
-    assert capsys.readouterr().out == ("No session lies between what the model has learned from and the newest one.\n")
+    assert capsys.readouterr().out == ("No trading day lies between the end of training and the latest price.\n")

@@ -1,4 +1,4 @@
-"""Scoring: what was said is met with what happened, once."""
+"""Scoring: each forecast is compared with its outcome once."""
 
 from datetime import date, timedelta
 from decimal import Decimal

@@ -318,7 +318,7 @@ def test_the_command_counts_what_it_verified_or_names_the_first_fault(rows: list
     output = StringIO()
     call_command("verify_ledger", stdout=output)
     assert output.getvalue() == (
-        f"5 forecasts, 0 heads and 1 input block verified; no alterations. The chain ends in {rows[-1].entry_hash}.\n"
+        f"Verified 5 forecasts, 0 daily heads, 1 input block: all intact. Head: {rows[-1].entry_hash}.\n"
     )
     alter(f"UPDATE predictions_forecast SET origin = origin - 1 WHERE id = {rows[3].pk}")
     complaint = (

@@ -33,11 +33,11 @@ class Command(BaseCommand):
         except (MlopsError, MarketDataError) as error:
             raise CommandError(str(error)) from error
         if not report.sessions:
-            self.stdout.write("No session lies between what the model has learned from and the newest one.")
+            self.stdout.write("No trading day lies between the end of training and the latest price.")
             return
         self.stdout.write(
             f"{report.created} hindcasts created from {report.sessions} sessions, {report.first} to {report.last}; "
-            f"{report.scored} forecasts met with what happened."
+            f"{report.scored} forecasts scored."
         )
 
     def _report_progress(self, done: int, total: int) -> None:

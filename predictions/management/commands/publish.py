@@ -35,7 +35,7 @@ class Command(BaseCommand):
         record_head(now=now)
         self.stdout.write(
             f"{report.created} forecasts created from {report.origin} by model {report.version}; "
-            f"{report.existing} existed already; {report.abstained} of all are abstentions."
+            f"{report.existing} already existed, {report.abstained} abstained."
         )
 
 

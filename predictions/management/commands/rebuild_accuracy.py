@@ -11,16 +11,16 @@ from predictions.services.accuracy import rebuild_accuracy
 
 class Command(BaseCommand):
     help = (
-        "Add the record up anew from the stored outcomes; until that is done, readers see the old one. Says how many "
-        "rows were other than what the outcomes add up to."
+        "Recompute the accuracy tables from the stored outcomes and print how many rows changed. "
+        "Readers see the previous figures until it is done."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         report = rebuild_accuracy(now=clock.now())
         if report.as_of is None:
-            self.stdout.write("Nothing is stored yet: the record is empty.")
+            self.stdout.write("No outcomes are stored yet.")
             return
         self.stdout.write(
-            f"{counted(report.counted, 'outcome')} added up; the windows end with {report.as_of}. "
-            f"{counted(report.differing, 'row')} of the record held something else before."
+            f"{counted(report.counted, 'outcome')} counted; windows end on {report.as_of}. "
+            f"{counted(report.differing, 'row')} changed."
         )

@@ -35,10 +35,10 @@ class Command(BaseCommand):
             verified = check_ledger(clock=clock.now, saved=saved)
         except LedgerBroken as error:
             raise CommandError(str(error)) from error
-        forecasts, heads = counted(verified.forecasts, "forecast"), counted(verified.heads, "head")
+        forecasts, heads = counted(verified.forecasts, "forecast"), counted(verified.heads, "daily head")
         self.stdout.write(
-            f"{forecasts}, {heads} and {counted(verified.inputs, 'input block')} verified; no alterations. "
-            f"The chain ends in {verified.head_hash}."
+            f"Verified {forecasts}, {heads}, {counted(verified.inputs, 'input block')}: all intact. "
+            f"Head: {verified.head_hash}."
         )
 
 
