@@ -1,4 +1,4 @@
-"""What runs when: one line each. The schedule lives in the database, where staff may change it."""
+"""Schedule of background tasks. It is stored in the database, where staff may change it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A task and the New York time at which it starts; `weekdays` as cron writes them, 0 is Sunday."""
+class CronEntry:
+    """A task and its New York start time; `weekdays` in cron notation, 0 is Sunday."""
 
     name: str
     task: str
@@ -23,13 +23,13 @@ class Entry:
 
     @property
     def row(self) -> dict[str, Any]:
-        """When it runs, in the schedule's terms."""
+        """Fields of the PeriodicTask row."""
         return {"crontab": _crontab(self)}
 
 
 @dataclass(frozen=True, slots=True)
-class Often:
-    """A task that starts every few seconds; a start that a busy worker came too late for is dropped."""
+class IntervalEntry:
+    """A task that starts every few seconds; a start that is late by one interval is dropped."""
 
     name: str
     task: str
@@ -38,22 +38,30 @@ class Often:
 
     @property
     def row(self) -> dict[str, Any]:
-        """When it runs, in the schedule's terms."""
+        """Fields of the PeriodicTask row."""
         return {"interval": _interval(self.every_s), "expire_seconds": self.every_s}
 
 
-SCHEDULE: tuple[Entry | Often, ...] = (
-    Entry("after_close", "config.after_close", "16", "30", "1-5", "Ingest, score, publish and alert after the close."),
-    Entry("probe_providers", "marketdata.probe_providers", "*", "*/15", "*", "See how the sources are."),
-    Often("poll_quotes", "marketdata.poll_quotes", 15, "Ask for quotes of what is watched and open, where one is due."),
-    Entry("ingest_news", "marketdata.ingest_news", "8,12,16", "10", "*", "Fetch and score news, before the close too."),
-    Entry("weekly_retrain", "mlops.retrain", "10", "0", "6", "Train a challenger and judge it against the champion."),
-    Entry("sweep_training", "mlops.sweep_training", "*", "*/10", "*", "Start trainings whose message was lost."),
-    Entry("sweep_backfills", "marketdata.sweep_backfills", "*", "*/10", "*", "Go on with backfills that stopped."),
-    Often("sweep_batches", "predictions.sweep_batches", 30, "Go on with batches whose worker was lost."),
-    Entry("verify_ledger", "predictions.verify_ledger", "5", "20", "0", "Compute the whole record again."),
-    Entry("retention", "accounts.delete_expired_rows", "4", "40", "*", "Delete requests and tokens that are old."),
-    Entry("deliver_alerts", "alerts.deliver_pending", "*", "*/5", "*", "Send what an earlier attempt could not."),
+SCHEDULE: tuple[CronEntry | IntervalEntry, ...] = (
+    CronEntry(
+        "after_close", "config.after_close", "16", "30", "1-5", "Ingest, score, publish and alert after the close."
+    ),
+    CronEntry("probe_providers", "marketdata.probe_providers", "*", "*/15", "*", "Check the data sources."),
+    IntervalEntry(
+        "poll_quotes", "marketdata.poll_quotes", 15, "Fetch live quotes for watched stocks while the exchange is open."
+    ),
+    CronEntry(
+        "ingest_news", "marketdata.ingest_news", "8,12,16", "10", "*", "Fetch and score news, before the close too."
+    ),
+    CronEntry(
+        "weekly_retrain", "mlops.retrain", "10", "0", "6", "Train a challenger and compare it with the champion."
+    ),
+    CronEntry("sweep_training", "mlops.sweep_training", "*", "*/10", "*", "Start trainings whose message was lost."),
+    CronEntry("sweep_backfills", "marketdata.sweep_backfills", "*", "*/10", "*", "Resume interrupted backfills."),
+    IntervalEntry("sweep_batches", "predictions.sweep_batches", 30, "Resume batches of lost workers."),
+    CronEntry("verify_ledger", "predictions.verify_ledger", "5", "20", "0", "Verify the whole ledger."),
+    CronEntry("retention", "accounts.delete_expired_rows", "4", "40", "*", "Delete expired requests and tokens."),
+    CronEntry("deliver_alerts", "alerts.deliver_pending", "*", "*/5", "*", "Retry failed e-mails."),
 )
 
 
@@ -69,7 +77,7 @@ def install_schedule() -> list[str]:
     return installed
 
 
-def _crontab(entry: Entry) -> CrontabSchedule:
+def _crontab(entry: CronEntry) -> CrontabSchedule:
     """The schedule row for this time; staff may have made the same one twice, so the first is taken."""
     time_of_day = {"minute": entry.minute, "hour": entry.hour, "day_of_week": entry.weekdays, "timezone": NEW_YORK}
     existing = CrontabSchedule.objects.filter(day_of_month="*", month_of_year="*", **time_of_day).first()
