@@ -29,7 +29,7 @@ ENTRY_LIFE_S = 60.0
 CAPACITY = 20_000
 EVERYONE = "*"
 
-# Called with the user whose credentials changed; None stands for everyone.
+# Called with the user whose credentials changed; None means all users.
 Watcher = Callable[[int | None], None]
 
 
@@ -165,7 +165,7 @@ def invalidation_channel(url: str) -> str:
 
 
 def publish_invalidation(user_id: int | None) -> None:
-    """Have every process forget what it cached about this user (None: about everyone). ApiCall it after commit.
+    """Invalidate the cached credentials of this user (None: of all users) in every process. Call it after commit.
 
     The user's open sockets check their credentials too. Without Redis no process receives this, and none trusts its
     cache.

@@ -89,7 +89,7 @@ def prepared(folder: Path) -> Scene:
 
 
 def keep_answers() -> None:
-    """Publish what is stored, as the nightly run does at its end."""
+    """Cache the stored forecasts, as the nightly run does at its end."""
     stored = Forecast.objects.select_related("instrument", "model_version")
     cache.cache_forecasts(list(stored), stale=True, now=clock.now())
     refresh_champion_key()

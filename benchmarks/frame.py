@@ -20,7 +20,7 @@ DATABASE = "hindcast_bench"
 
 
 def run_cases(module: str, **options: Any) -> None:
-    """Start what is not there yet, set Django up on it, and call `run` of the module with these options."""
+    """Start missing servers, set up Django on them, and call the module's `run` with these options."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
     os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
     with servers.ensure_servers(os.environ, FOLDER):
@@ -43,7 +43,7 @@ def own_database(name: str = DATABASE) -> Iterator[None]:
 
 
 def machine(*also: str) -> str:
-    """What a benchmark runs on, and how busy that is with other things; to be asked before the measuring."""
+    """Describe the machine and its load; call it before measuring."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = ", ".join((platform.machine(), platform.system(), f"Python {platform.python_version()}", *also))
     return f"{cores} cores, {system}, load average {os.getloadavg()[0]:.1f} before the run"

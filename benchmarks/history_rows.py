@@ -75,7 +75,7 @@ WHERE conrelid = %s::regclass AND contype IN ('u', 'f') ORDER BY contype DESC
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What was stored, for whoever asks questions about it."""
+    """Summary of the stored rows, from which the queries are drawn."""
 
     stocks: list[Instrument]
     versions: list[ModelVersion]

@@ -50,7 +50,7 @@ class Origin:
             raise Unanswered(f"{type(error).__name__} {error}") from error
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close idle connections."""
         while self._idle:
             self._idle.pop()[1].close()
 

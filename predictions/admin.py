@@ -1,4 +1,4 @@
-"""Forecasts, their outcomes, and how their ledger stands, for staff: to look at, never to change."""
+"""Read-only admin of forecasts, outcomes, the ledger and batch jobs."""
 
 from typing import Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""What can be set about forecasts and their reading."""
+"""Horizons, batch sizes and settings of forecasts."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,18 +7,18 @@ HORIZONS: tuple[int, ...] = (1, 5, 10, 20)
 DEFAULT_HORIZON = 5
 DISCLAIMER = "A statistical forecast with its uncertainty, not investment advice."
 
-# So many symbols are answered at once; more become a job, which is cut into pieces of this size.
+# Largest batch answered in one response; a larger one becomes a job, split into pieces.
 MAX_IMMEDIATE_SYMBOLS = 50
 MAX_BATCH_SYMBOLS = 10_000
 PIECE_SIZE = 100
-# A worker that has had a piece for so long is gone, and another one may take it.
+# After this time another worker may claim the piece.
 PIECE_CLAIM_TTL = timedelta(minutes=1)
 BATCH_RETENTION = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastSettings:
-    """`cache_seconds` is how long a cached answer counts as fresh."""
+    """Settings of the forecast cache; `cache_seconds` is how long a cached answer is fresh."""
 
     cache_seconds: int
 

@@ -1,4 +1,4 @@
-"""What can go wrong with forecasts and their reading."""
+"""Errors of forecasts, the ledger, replays and batches."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ class PredictionError(Exception):
 
 
 class HorizonUnknown(PredictionError):
-    """The horizon is not one that is forecast."""
+    """The platform does not forecast this horizon."""
 
     def __init__(self, horizon: str, allowed: tuple[int, ...]) -> None:
         listed = ", ".join(str(h) for h in allowed)
@@ -23,13 +23,13 @@ class ForecastUnavailable(PredictionError):
     """Neither a fresh nor a stored forecast exists for this instrument and horizon."""
 
     def __init__(self, symbol: str, horizon: int) -> None:
-        super().__init__(f"There is no forecast for {symbol} over {horizon} sessions yet.")
+        super().__init__(f"{symbol} has no forecast for {horizon} trading days yet.")
         self.symbol = symbol
         self.horizon = horizon
 
 
 class OriginRefused(SessionUnknown):
-    """No forecast can be made from this session."""
+    """This session cannot be the origin of a forecast."""
 
     def __init__(self, mic: str, origin: date, reason: str) -> None:
         super().__init__(mic, origin.isoformat())
@@ -38,7 +38,7 @@ class OriginRefused(SessionUnknown):
 
 
 class LedgerBroken(PredictionError):
-    """Something in the ledger does not match its seal, or the chain has a gap; `forecast_id` names a row at fault."""
+    """A ledger entry does not match its hash, or the chain has a gap; `forecast_id` names the row."""
 
     def __init__(self, subject: str, reason: str, *, forecast_id: int | None = None, verified: int = 0) -> None:
         super().__init__(f"{subject}: {reason}.")
@@ -57,26 +57,26 @@ class ForecastUnknown(PredictionError):
 
 
 class HeadUnknown(PredictionError):
-    """No head of the ledger was taken on this day."""
+    """The ledger has no head of this day."""
 
     def __init__(self, day: date) -> None:
-        super().__init__(f"No head of the ledger was taken on {day}.")
+        super().__init__(f"The ledger has no head of {day}.")
         self.day = day.isoformat()
 
 
 class ReplayUnknown(PredictionError):
-    """Nobody has asked for this replay lately."""
+    """The replay does not exist or has expired."""
 
     def __init__(self, token: str) -> None:
-        super().__init__("There is no such replay, or it was forgotten; ask for another.")
+        super().__init__("The replay does not exist or has expired. Request a new one.")
         self.token = token[:64]
 
 
 class ReplayImpossible(PredictionError):
-    """A stored forecast cannot be computed again."""
+    """A stored forecast cannot be recomputed."""
 
     def __init__(self, forecast_id: int, reason: str) -> None:
-        super().__init__(f"Forecast {forecast_id} cannot be computed again: {reason}.")
+        super().__init__(f"Forecast {forecast_id} cannot be recomputed: {reason}.")
         self.forecast_id = forecast_id
         self.reason = reason
 
@@ -90,18 +90,18 @@ class BatchUnknown(PredictionError):
 
 
 class BatchFinished(PredictionError):
-    """All answers of the batch are there, so that there is nothing left to cancel."""
+    """The batch is complete and cannot be cancelled."""
 
     def __init__(self, batch_id: str) -> None:
-        super().__init__("The batch is done; there is nothing left to cancel.")
+        super().__init__("The batch is complete and cannot be cancelled.")
         self.batch_id = batch_id
 
 
 class BatchNeedsOwner(PredictionError):
-    """More symbols than are answered at once become a job, and a job belongs to somebody."""
+    """An anonymous request has more symbols than one answer allows; larger batches are jobs with an owner."""
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"Sign in or send an API key to ask for more than {most} symbols: such a batch is yours alone."
+            f"Sign in or send an API key to request more than {most} symbols: such a batch belongs to an account."
         )
         self.most = most

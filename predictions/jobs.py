@@ -1,4 +1,4 @@
-"""Names of this app's background work, and how replays and batches are asked for."""
+"""Names of this app's background tasks; sends replays and batch pieces to workers."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def enqueue_pieces(piece_pks: Iterable[int]) -> None:
-    """Have workers answer these pieces once the transaction is committed; a sweep finds lost messages."""
+    """Send the pieces to workers after the commit; a sweep resends lost messages."""
     transaction.on_commit(partial(_send_pieces, list(piece_pks)))
 
 
@@ -35,9 +35,9 @@ def _send_pieces(piece_pks: list[int]) -> None:
 
 
 def request_replay(forecast_id: int) -> ReplayRequest:
-    """Have a worker compute a stored forecast again, and wait a little for its answer.
+    """Have a worker recompute a stored forecast, and wait briefly for its answer.
 
-    A second call asks for another one. Raises ForecastUnknown, ReplayImpossible, and an outage of the store or broker.
+    A second call starts another replay. Raises ForecastUnknown, ReplayImpossible, and an outage of the store or broker.
     """
     replay = open_replay_request(replayable_forecast(forecast_id).pk)
     current_app.send_task(REPLAY, args=(replay.token, forecast_id), expires=REPLAY_TTL_S)

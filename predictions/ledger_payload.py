@@ -102,7 +102,7 @@ class LedgerMapping:
         return f'{{"{SCHEMA_KEY}":{SCHEMA},{",".join(texts)}}}'
 
     def fields(self, row: models.Model) -> dict[str, Any]:
-        """What a payload of the row says, by field."""
+        """Return the fields of the row's payload."""
         fields: dict[str, Any] = json.loads(self.payload(row))
         return fields
 

@@ -1,4 +1,4 @@
-"""Background work: publishing, scoring, verifying, replaying, batches. Each may run twice and then changes nothing."""
+"""Celery tasks: publish, score, verify, replay, answer batches. All are idempotent."""
 
 from datetime import date
 
@@ -30,19 +30,19 @@ MOST_SWEPT = 200
 
 @shared_task(name=PUBLISH, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def publish_task(origin: str | None = None) -> None:
-    """Publish from an ISO date, by default from the newest stored session."""
+    """Publish forecasts with this origin (ISO date), by default the newest stored session."""
     publish_forecasts(now=clock.now(), origin=date.fromisoformat(origin) if origin else None)
 
 
 @shared_task(name=ANNOUNCE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def announce() -> None:
-    """Let a new champion speak, on every open page as well."""
+    """Publish the forecasts of a new champion and push them to open pages."""
     announce_champion(now=clock.now())
 
 
 @shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def score(through: str | None = None) -> None:
-    """Score what matured up to an ISO date, by default up to the newest stored session, and add it to the record."""
+    """Score forecasts due by this ISO date, by default the newest stored session, and update the record."""
     last = date.fromisoformat(through) if through else None
     score_matured(now=clock.now(), through=last)
     update_accuracy(now=clock.now(), through=last)
@@ -50,25 +50,25 @@ def score(through: str | None = None) -> None:
 
 @shared_task(name=VERIFY_LEDGER, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def verify_ledger_task() -> None:
-    """Verify the whole ledger; what came of it is noted, and a fault fails the task."""
+    """Verify the whole ledger and store the result; a fault fails the task."""
     check_ledger(clock=clock.now)
 
 
 @shared_task(name=REPLAY)
 def replay(token: str, forecast_id: int) -> None:
-    """Compute a stored forecast again for whoever waits under this token."""
+    """Recompute a stored forecast for the request with this token."""
     answer_replay(token=token, forecast_id=forecast_id, now=clock.now())
 
 
 @shared_task(name=ANSWER_PIECE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def answer_one_piece(piece_pk: int) -> None:
-    """Answer a piece of a batch; nothing when another worker has it."""
+    """Answer a piece of a batch, unless another worker has claimed it."""
     process_piece(piece_pk=piece_pk, now=clock.now())
 
 
 @shared_task(name=SWEEP_BATCHES)
 def sweep_batches() -> None:
-    """Send for pieces whose message or worker was lost; forget batches and idempotency keys whose time is over."""
+    """Resend pieces whose message or worker was lost; delete expired batches and idempotency keys."""
     now = clock.now()
     delete_expired_keys(now=now)
     delete_expired_batches(now=now)

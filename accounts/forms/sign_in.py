@@ -72,7 +72,7 @@ class ForgottenPasswordForm(SiteTextsMixin, vendor.ResetPasswordForm):
 
 
 class ResetPasswordForm(SiteTextsMixin, vendor.ResetPasswordKeyForm):
-    """Sets the password of whoever followed that link."""
+    """Sets a new password for the user of the link."""
 
 
 class PasswordAgainForm(SiteTextsMixin, vendor.ReauthenticateForm):

@@ -23,7 +23,7 @@ def _no_counts() -> Iterator[None]:
 
 @pytest.fixture
 def ada(db: None) -> User:
-    """Somebody with a password who agreed to today's texts."""
+    """A user with a password who accepted the current terms."""
     user = User.objects.create_user("ada@example.com", PASSWORD)
     accept_documents(user=user, now=timezone.now())
     return user

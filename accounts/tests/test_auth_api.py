@@ -41,7 +41,7 @@ def browser(settings: Settings) -> Client:
 
 
 class CountingHasher(MD5PasswordHasher):
-    """Counts how often a password is hashed, which is what an answer's time is made of."""
+    """Counts password hashes, which determine the time of an answer."""
 
     count = 0
 

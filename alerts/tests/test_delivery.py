@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Inbox:
-    """Keeps what an SMTP server is given."""
+    """Records the messages sent to an SMTP server."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -46,7 +46,7 @@ class Refusing:
 
 
 class WhileAnotherWorks(EmailBackend):
-    """Takes mails; while it takes the first of them, another worker delivers what is pending."""
+    """Accepts mails; during the first, another worker delivers the pending alerts."""
 
     others: ClassVar[list[int]] = []
 

@@ -1,4 +1,4 @@
-"""What the stream counts for Prometheus."""
+"""Prometheus metrics of the stream."""
 
 import os
 

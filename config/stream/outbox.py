@@ -63,7 +63,7 @@ class Outbox:
         self._count -= len(self._waiting.pop(topic, ()))
 
     async def write(self) -> None:
-        """Write what is queued, as fast as the socket accepts it."""
+        """Write queued messages as fast as the socket accepts them."""
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -53,7 +53,7 @@ class Wire:
         return self
 
     def receive(self, *, body: bool = True) -> Answer:
-        """Return the next answer; `body` is False for one without a body, whatever its length header says."""
+        """Return the next answer; `body` is False for one without a body, regardless of its length header."""
         status = int(self._file.readline().split()[1])
         headers: dict[str, str] = {}
         while (line := self._file.readline().strip()) != b"":

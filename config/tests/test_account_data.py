@@ -19,7 +19,7 @@ from predictions.services.batch import open_batch
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct horse battery"
-# Where each model that points at people stands in the export, or why it does not.
+# Section of the export for each model that refers to users, or the reason why it has none.
 ACCOUNTED_FOR = {
     "account.EmailAddress": "account: addresses",
     "accounts.Acceptance": "account: agreements",
@@ -41,7 +41,7 @@ ACCOUNTED_FOR = {
 
 @pytest.fixture
 def ada() -> User:
-    """Somebody with a rule that fired and was told."""
+    """A user with a triggered rule and a delivered alert."""
     user = User.objects.create_user("ada@example.com", PASSWORD)
     rule = price_rule(user, stock("AAPL"), "150")
     alert = Alert.objects.create(rule=rule, session=FIRST, subject="AAPL above 150", body="So it is.", raised_at=NOW)
@@ -55,7 +55,7 @@ def ada() -> User:
 
 
 def export_of(client: Client, user: User) -> dict[str, Any]:
-    """What the person is handed."""
+    """The exported document."""
     client.force_login(user)
     answer = client.post("/accounts/export")
     assert answer.status_code == 200

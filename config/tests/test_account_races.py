@@ -29,7 +29,7 @@ LIMIT_S = 120
 
 @pytest.fixture
 def other() -> Iterator[ThreadPoolExecutor]:
-    """Another process, as far as the database can tell."""
+    """A second database connection, like another process."""
     with ThreadPoolExecutor(1) as pool:
         yield pool
 

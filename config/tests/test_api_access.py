@@ -30,7 +30,7 @@ MET = (*OK, 400, 404, 422, 503)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One method of one path, and who may: everybody, people, or staff; `scope` is what a key needs.
+    """One method of one path and its audience: public, users or staff; `scope` is the scope a key needs.
 
     `owned`: the object is the owner's, and nobody else's business.
     """
@@ -80,7 +80,7 @@ ELSEWHERE = {("GET", "forecasts/<int:forecast_id>/replay")}
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What is there to be asked for: the owner, one of their keys and batches, and a public scene."""
+    """Objects under test: the owner, one of their keys and batches, and a public scene."""
 
     owner: User
     key: ApiKey
@@ -111,7 +111,7 @@ def world(settings: Settings) -> World:
 
 
 def headers_of(caller: str, world: World) -> dict[str, str]:
-    """What the caller shows; every key but the read-only one may do everything, so that only its state stops it."""
+    """Credentials of the caller; all keys but the read-only one have all scopes, so only their state matters."""
     everything, past = ("read", "predict", "manage"), utc_now() - timedelta(seconds=1)
     other = person(plan_id="unlimited")
     match caller:

@@ -84,7 +84,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_is_answered_twice(queue: Cele
         first.wait(10)
         before = answered()
         assert before < len(pieces), "the kill came too late to show anything"
-        # Whatever the dead worker had, nobody touches for a minute; here the minute is over at once.
+        # Pieces of the dead worker become claimable after a minute; here at once.
         until(lambda: answered() >= len(pieces) - 4)
         BatchPiece.objects.filter(answers__isnull=True).update(
             claimed_at=clock.now() - PIECE_CLAIM_TTL - timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""The `edge` process over HTTP: the same answers as Django's, by itself where nothing is unusual."""
+"""The `edge` process over HTTP: the same answers as Django, without Django for ordinary calls."""
 
 import asyncio
 from collections.abc import Iterator

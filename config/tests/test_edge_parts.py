@@ -1,4 +1,4 @@
-"""Parts of the edge: what the parser understands, one renewal for many calls, the bridge to Django."""
+"""Parts of the edge: the parser, one renewal for many calls, the bridge to Django."""
 
 import asyncio
 import threading

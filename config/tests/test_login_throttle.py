@@ -29,7 +29,7 @@ def _no_counts() -> Iterator[None]:
 
 @pytest.fixture
 def ada() -> User:
-    """Somebody to guess at."""
+    """The account under attack."""
     return User.objects.create_user("ada@example.com", PASSWORD)
 
 

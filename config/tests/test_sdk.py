@@ -29,13 +29,13 @@ def address(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     shutil.rmtree(FOLDER / "python", ignore_errors=True)
     with served_site(tmp_path) as found:
         run([str(SDK / "generate"), f"{found}/api/schema?format=json", str(FOLDER)], PYTHON=sys.executable)
-        # What the generator cannot read it leaves out, and only says so.
+        # The generator leaves out operations it cannot read, with a warning only.
         assert "warning" not in (FOLDER / "python.log").read_text(encoding="utf-8").lower()
         yield found
 
 
 def run(command: Sequence[str], folder: Path = ROOT, **variables: str) -> str:
-    """What the command prints."""
+    """Output of the command."""
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, **variables}, capture_output=True, text=True, timeout=500, check=False
     )
@@ -57,7 +57,7 @@ def test_generated_clients_work(address: str) -> None:
 
 
 def assert_typescript(address: str) -> None:
-    """The example passes the strict compiler, and what it was compiled to speaks with the server."""
+    """The example passes the strict compiler, and its output calls the server."""
     place = FOLDER / "typescript"
     shutil.copy(SDK / "example.ts", place)
     run([str(COMPILER), "--project", "."], place)

@@ -235,7 +235,7 @@ def test_compose_file_passes_keys_budgets_and_scorer() -> None:
     budgets = {f"HINDCAST_{source.upper()}_BUDGET" for source in BUDGETS}
     for name in keys | budgets | {"HINDCAST_SENTIMENT_SCORER", "HINDCAST_FINBERT_MODEL"}:
         assert f"  {name}: ${{{name}:-" in compose
-    # What is empty there counts as not said.
+    # Empty values there count as unset.
     handed_on = {name: "" for name in re.findall(r"\$\{([A-Z_]+):-\}", compose)}
     assert read_environment({**handed_on, "EMAIL_URL": ""}) == read_environment({})
     scorer = '    args: {SCORER: "${HINDCAST_SENTIMENT_SCORER:-lexicon}"}\n'

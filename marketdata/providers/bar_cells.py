@@ -30,7 +30,7 @@ Converter = Callable[[Any], int]
 
 
 class _InvalidCell(Exception):
-    """What is wrong with a cell, in one sentence."""
+    """Fault of a cell, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

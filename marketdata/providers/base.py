@@ -92,7 +92,7 @@ class NewsProvider(Protocol):
     def name(self) -> str: ...
 
     def fetch_news(self, company: Company, *, since: datetime) -> Sequence[ArticleRecord]:
-        """Fetch what was published about the company since then, newest first.
+        """Fetch the articles about the company published since then, newest first.
 
         Raises ProviderUnavailable or ProviderRejected, nothing else.
         """

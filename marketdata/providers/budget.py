@@ -36,7 +36,7 @@ HARMLESS = frozenset({FailureKind.UNKNOWN_SYMBOL, FailureKind.EMPTY})
 # A retry would make these worse, so the first one opens the circuit.
 OPENS_AT_ONCE_S = {FailureKind.RATE_LIMITED: 60.0, FailureKind.QUOTA_SPENT: 3600.0, FailureKind.BAD_KEY: 300.0}
 
-# Both scripts take the instant in milliseconds as ARGV[1]; 0 stands for the server's clock.
+# Both scripts take the instant in milliseconds as ARGV[1]; 0 means the server's clock.
 _NOW_LUA = """
 local now = tonumber(ARGV[1])
 if now == 0 then

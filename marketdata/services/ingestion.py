@@ -178,7 +178,7 @@ def update_source(instrument: Instrument, source: str, basis_date: date) -> None
 
 
 def change_summary(source: str, written: bar_store.WriteCounts) -> str:
-    """Summarise what was stored in one sentence."""
+    """Summarise the stored bars in one sentence."""
     if written.new or written.changed:
         return f"{written.new:,} new and {written.changed:,} changed bars from {source}."
     return UNCHANGED

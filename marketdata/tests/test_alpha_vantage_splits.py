@@ -113,7 +113,7 @@ def test_calm_series_needs_no_second_call(vendor: AlphaVantage, httpserver: HTTP
 @pytest.mark.parametrize(
     ("series", "factor", "expected"),
     [
-        # 5:4, which price rules alone cannot tell from a bad night.
+        # 5:4, which price rules alone cannot distinguish from a large overnight fall.
         ({"2024-06-07": 100, "2024-06-10": 80, "2024-06-11": 82}, "1.25", [80, 80, 82]),
         # 3:2, across a missing session.
         ({"2024-06-06": 150, "2024-06-10": 100, "2024-06-11": 101}, "1.5", [100, 100, 101]),

@@ -1,4 +1,4 @@
-"""What staff see of models and what they can do: promote, roll back, train; everything else is read only."""
+"""Model admin: promote, roll back and train; all else is read-only."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the system checks say about the artifact folder and the champion."""
+"""System checks of the artifact folder and the champion."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -21,7 +21,7 @@ def long_table() -> pd.DataFrame:
     """The closes as bars that reach 1 either side, a row a symbol and day, no row without a close."""
     closes = CLOSES.melt(ignore_index=False, var_name="symbol", value_name="close").dropna().reset_index()
     table = closes.rename(columns={"Date": "date"})
-    # No two bars have the same four prices, which would look like a source that stands still.
+    # No two bars have the same four prices, which would look like a source that repeats itself.
     table["open"], table["high"], table["low"] = table.close, table.close + 1, table.close - 1 - 0.01 * table.index
     table["volume"] = 1000 + np.arange(len(table))
     return table
@@ -71,7 +71,7 @@ def test_bars_that_break_a_rule_are_left_out_and_counted(tmp_path: Path) -> None
     assert read.refused["high_below_low"] == 1
     assert read.refused["missing_value"] == 1
     assert read.refused["price_not_positive"] == 1
-    # Nobody knows which of the two bars of the first day is right.
+    # It is unknown which of the two bars of the first day is right.
     assert read.refused["duplicate_session"] == 2
     np.testing.assert_array_equal(np.isnan(read.panel.close[:, 0]), [True] * 3 + [False] * 5)
 

@@ -1,4 +1,4 @@
-"""Forecasting with a registered version: the files are checked, then kept in memory."""
+"""Forecasting with a registered version: files are verified, then cached in memory."""
 
 from pathlib import Path
 

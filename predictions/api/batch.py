@@ -127,7 +127,7 @@ class BatchState(ApiView):
 
     @property
     def required_scope(self) -> str:
-        """Whoever may read may look; stopping is for those who may start."""
+        """Reading needs the scope `read`; cancelling needs `predict`, as starting does."""
         return "read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "predict"
 
     @extend_schema(

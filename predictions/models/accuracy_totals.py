@@ -1,11 +1,11 @@
-"""What adds up over scored forecasts, and from which every figure of the record is made."""
+"""Sums over scored forecasts, from which all metrics of the record are computed."""
 
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-# Bounds of the bins in which P(up) is compared with what came: narrow where honest forecasts lie.
+# Bin edges of the calibration of P(up): narrow where calibrated forecasts lie.
 BIN_EDGES = (0.4, 0.45, 0.475, 0.5, 0.525, 0.55, 0.575, 0.6, 0.65)
 BIN_COUNT = len(BIN_EDGES) + 1
 
@@ -64,7 +64,7 @@ SCALAR_TOTALS: tuple[str, ...] = tuple(
 BIN_TOTALS: tuple[str, ...] = ("bin_n", "bin_ups", "bin_probability")
 
 
-# What is told over time: read for every day there is, so that the index holds it.
+# Sums of the charts over time; an index covers them, because every day is read.
 DAILY_TOTALS: tuple[str, ...] = (
     "n", "hits", "ups", "inside_80", "inside_95", "inside_99", "brier", "buys", "risks", "big_moves",
 )  # fmt: skip

@@ -12,7 +12,7 @@ LONGEST_WORD = 64
 
 
 class BatchJob(models.Model):
-    """Who asked for which horizon, and how many symbols are answered: by a forecast, or by the problem instead.
+    """A batch request: its owner, horizon and number of symbols answered with a forecast or a problem.
 
     The key is random, so that nobody finds other people's jobs by counting.
     """

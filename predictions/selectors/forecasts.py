@@ -1,4 +1,4 @@
-"""Stored forecasts: the newest ones, the champion's before any other's, and single ones; each an indexed read."""
+"""Stored forecasts: the newest, with the champion's first, and single ones; indexed reads only."""
 
 from collections.abc import Collection
 from datetime import date
@@ -14,7 +14,7 @@ from predictions.conf import HORIZONS
 from predictions.errors import ForecastUnknown, ReplayImpossible
 from predictions.models import Forecast, ForecastInput, Toolchain
 
-# Of the rows that a forecast refers to, what is told with it.
+# Columns of related rows that are part of a forecast's provenance.
 RELATED_COLUMNS: dict[str, tuple[type[Model], tuple[str, ...]]] = {
     "instrument": (Instrument, ("symbol",)),
     "model_version": (ModelVersion, ("version", "artifact_sha256")),
@@ -30,19 +30,19 @@ WHERE f.id = %(forecast)s
 
 
 def live_forecasts() -> QuerySet[Forecast]:
-    """Every live forecast with its instrument and version."""
+    """Return all live forecasts with their instrument and version."""
     return Forecast.objects.filter(kind=Forecast.Kind.LIVE).select_related("instrument", "model_version")
 
 
 def latest_forecast(instrument: Instrument, horizon: int) -> Forecast | None:
-    """The newest live forecast for an instrument, the champion's if it has one, or None."""
+    """Return the newest live forecast for an instrument, preferably the champion's, or None."""
     return latest_forecasts(horizon, among=[instrument.pk]).get(instrument.pk)
 
 
 def latest_forecasts(horizon: int, *, among: Collection[int] | None = None) -> dict[int, Forecast]:
-    """The newest live forecast of every instrument, or of those with these keys, by the instrument's key; one query.
+    """Map instrument keys to the newest live forecast, for all instruments or those in `among`; one query.
 
-    Between a promotion and the new champion's first publication its predecessor's forecasts are the newest there are.
+    Between a promotion and the new champion's first publication these are its predecessor's forecasts.
     """
     instruments = Instrument.objects.all() if among is None else Instrument.objects.filter(pk__in=among)
     found = live_forecasts().filter(_key_among(instruments.values(newest=_newest_key(OuterRef("pk"), horizon))))
@@ -50,7 +50,7 @@ def latest_forecasts(horizon: int, *, among: Collection[int] | None = None) -> d
 
 
 def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
-    """The newest live forecast of one instrument for each horizon; one query."""
+    """Map each horizon to the instrument's newest live forecast; one query."""
     instruments = Instrument.objects.filter(pk=instrument.pk)
     keys = [instruments.values(newest=_newest_key(OuterRef("pk"), horizon)) for horizon in HORIZONS]
     found = live_forecasts().filter(_key_among(keys[0].union(*keys[1:], all=True)))
@@ -61,13 +61,13 @@ def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
 
 
 def published_keys(*, version: ModelVersion, origin: date, kind: str) -> set[tuple[int, int]]:
-    """What the version has said from `origin`: (instrument key, horizon) pairs."""
+    """Return (instrument key, horizon) of the forecasts that the version published from `origin`."""
     forecast = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)
     return set(forecast.values_list("instrument_id", "horizon_sessions"))
 
 
 def forecast_by_id(forecast_id: int) -> Forecast:
-    """One stored forecast with everything it refers to, input numbers included. Raises ForecastUnknown."""
+    """Return one stored forecast with all related rows, inputs included. Raises ForecastUnknown."""
     stored = Forecast.objects.select_related("instrument", "model_version", "toolchain", "inputs")
     forecast = stored.filter(pk=forecast_id).first()
     if forecast is None:
@@ -76,7 +76,7 @@ def forecast_by_id(forecast_id: int) -> Forecast:
 
 
 def forecast_with_provenance(forecast_id: int) -> Forecast:
-    """One stored forecast, and what is told of the rows it refers to; the rest of them is read when it is asked for.
+    """Return one stored forecast with its provenance; other columns of related rows are loaded on access.
 
     Raises ForecastUnknown.
     """
@@ -93,22 +93,22 @@ def forecast_with_provenance(forecast_id: int) -> Forecast:
 
 
 def replayable_forecast(forecast_id: int) -> Forecast:
-    """A stored forecast that was computed from stored numbers. Raises ForecastUnknown, ReplayImpossible."""
+    """Return a stored forecast that has stored inputs. Raises ForecastUnknown, ReplayImpossible."""
     forecast = Forecast.objects.filter(pk=forecast_id).only("inputs_id").first()
     if forecast is None:
         raise ForecastUnknown(forecast_id)
     if forecast.inputs_id is None:
-        raise ReplayImpossible(forecast_id, "it abstained, so nothing was computed")
+        raise ReplayImpossible(forecast_id, "it is an abstention without inputs")
     return forecast
 
 
 def has_hindcasts(version: ModelVersion) -> bool:
-    """Whether the version has told of the past."""
+    """Return whether the version has hindcasts."""
     return Forecast.objects.filter(model_version=version, kind=Forecast.Kind.HINDCAST).exists()
 
 
 def _key_among(keys: QuerySet[Any, Any]) -> Func:
-    """Whether the key is any of these, which are looked up first: for `IN` the whole table would be read."""
+    """Match the keys with `= ANY(ARRAY(...))`, because `IN` makes PostgreSQL read the whole table."""
     return Func(
         F("pk"),
         ArraySubquery(keys),
@@ -119,7 +119,7 @@ def _key_among(keys: QuerySet[Any, Any]) -> Func:
 
 
 def _newest_key(instrument: Any, horizon: int) -> Coalesce:
-    """The key of the champion's newest live forecast for an instrument, else of anybody's."""
+    """Return the key of the champion's newest live forecast for an instrument, else of any version's."""
     live = Forecast.objects.filter(instrument=instrument, horizon_sessions=horizon, kind=Forecast.Kind.LIVE)
     champion = ModelVersion.objects.filter(stage=ModelVersion.Stage.CHAMPION).values("pk")[:1]
     by_champion = live.filter(model_version=Subquery(champion)).order_by("-origin")

@@ -14,7 +14,7 @@ from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 
 HistoryCursor = tuple[date, int, str, int]
 
-# The name in the answer, and where it is read: `f` the forecast, `o` its first outcome.
+# Name in the answer and its source: `f` is the forecast, `o` its first outcome.
 COLUMNS: dict[str, str] = {
     "id": "f.id",
     "as_of": "f.origin",
@@ -54,7 +54,7 @@ COLUMNS: dict[str, str] = {
 }
 WORDS = ("signal", "signal_meaning")
 ORDER_SQL = "{0}.target DESC, {0}.horizon_sessions DESC, {0}.kind DESC, {0}.id DESC"
-# The keys of a page stand in one index, in this order; nothing else is read of what the page does not show.
+# One index holds the keys of a page in this order, so rows outside the page are not read.
 PAGE_SQL = f"""
 SELECT {", ".join(COLUMNS.values())} FROM (
     SELECT p.id FROM predictions_forecast p
@@ -134,7 +134,7 @@ def _page(instrument: Instrument, query: HistoryQuery, as_of: date | None) -> li
 def _window_metrics(
     instrument: Instrument, query: HistoryQuery, window: int
 ) -> tuple[date | None, dict[str, ForecastMetrics]]:
-    """Where the windows end (before the first scoring at the newest session stored), and the figures of each kind."""
+    """Return the end of the windows (the newest session before the first scoring) and the metrics of each kind."""
     parameters = {
         "instrument": instrument.pk,
         "window": window,
@@ -149,7 +149,7 @@ def _window_metrics(
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Decimals as numbers, what was not said as None."""
+    """Convert decimals to floats and empty texts to None."""
     return {
         name: float(value) if isinstance(value, Decimal) else (value or None) if name in WORDS else value
         for name, value in row.items()

@@ -55,14 +55,14 @@ class LedgerRow(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The row as a line of an export."""
+        """Return the row as a line of an export."""
         fields = {"previous_hash": self.previous_hash, "entry_hash": self.entry_hash, "payload": self.payload}
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
 class ChainEnd:
-    """The newest row: its id and hash, and how many rows lead there; GENESIS is the hash of an empty chain."""
+    """End of the chain: id and hash of the newest row, and the number of rows; GENESIS if the chain is empty."""
 
     count: int
     last_forecast: int | None
@@ -105,7 +105,7 @@ def input_block_batches() -> Iterator[list[tuple[int, str, int, bytes]]]:
 
 
 def chain_end(head: LedgerHead | None) -> ChainEnd:
-    """Where the chain ends now; counts only the rows since `head`, which is the newest head."""
+    """Return the end of the chain; counts only the rows since the newest head, `head`."""
     counted, since = (0, 0) if head is None else (head.count, head.last_forecast_id)
     newest = fetch_rows(END_SQL, {"since": since})
     if not newest:
@@ -115,7 +115,7 @@ def chain_end(head: LedgerHead | None) -> ChainEnd:
 
 
 def head_of(day: date) -> LedgerHead:
-    """The head of this UTC day. Raises HeadUnknown."""
+    """Return the head of this UTC day. Raises HeadUnknown."""
     head = LedgerHead.objects.filter(day=day).first()
     if head is None:
         raise HeadUnknown(day)
@@ -123,17 +123,17 @@ def head_of(day: date) -> LedgerHead:
 
 
 def day_heads() -> list[LedgerHead]:
-    """The heads of all days, newest first."""
+    """Return the heads of all days, newest first."""
     return list(LedgerHead.objects.raw(HEADS_SQL))
 
 
 def last_check() -> LedgerCheck | None:
-    """The newest verification."""
+    """Return the newest verification."""
     return LedgerCheck.objects.first()
 
 
 def newest_head() -> LedgerHead | None:
-    """The newest head."""
+    """Return the newest head."""
     return next(iter(LedgerHead.objects.raw(f"{HEADS_SQL} LIMIT 1")), None)
 
 

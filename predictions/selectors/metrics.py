@@ -22,7 +22,7 @@ from predictions.models import Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
 from predictions.models.accuracy_totals import DAILY_TOTALS
 
-# The longest window whose days are told one by one, and the longest told by weeks.
+# Longest windows shown by day and by week.
 BY_DAY, BY_WEEK = 90, 365
 ROW_NAMES = ("version", "horizon_sessions", "window_days", "verdict", "needed_n", *TOTAL_NAMES)
 ROWS_SQL = f"""
@@ -33,7 +33,7 @@ WHERE s.kind = %(kind)s AND s.instrument_id IS NULL
 AND (s.window_days = %(window)s OR v.version IS NOT DISTINCT FROM %(version)s)
 ORDER BY s.horizon_sessions, s.model_version_id DESC
 """
-# What waits is a short list, and what waits although its session has passed a shorter one.
+# Both lists are short: pending forecasts, and those whose target has passed without a price.
 PROGRESS_SQL = f"""
 SELECT k.as_of, k.updated_at, s.kind, s.scored, s.overdue FROM predictions_scoringprogress k LEFT JOIN LATERAL (
     SELECT kind, sum(scored) AS scored, sum(overdue) AS overdue FROM (
@@ -46,7 +46,7 @@ SELECT k.as_of, k.updated_at, s.kind, s.scored, s.overdue FROM predictions_scori
 ) s ON true
 """
 PERIOD_NAMES = ("first", "last", *DAILY_TOTALS, "buy_chances", "risk_chances")
-# Chances: how many of the calls would have come true, had each been made on any stock of its session.
+# Chances: expected number of correct signals if each were given to a random stock of its session.
 PERIODS_SQL = f"""
 SELECT min(d.target), max(d.target), {", ".join(f"sum(d.{one})" for one in DAILY_TOTALS)},
     sum(d.buys * d.ups::numeric / d.n), sum(d.risks * d.big_moves::numeric / d.n)
@@ -84,7 +84,7 @@ class Period(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class MetricsReport:
-    """The figures asked for, and the same cut in three ways and over time.
+    """Requested metrics, split in three ways and over time.
 
     `scored` counts forecasts by their kind, `overdue` those whose session has passed without a closing price, such as
     of a stock that was delisted: they count in no figure.

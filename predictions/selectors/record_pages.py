@@ -1,4 +1,4 @@
-"""What the pages of the record and of the models show, read in a fixed number of queries."""
+"""Contents of the record and model pages; a fixed number of queries."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -40,28 +40,28 @@ class RecordPage:
 
     @property
     def figures(self) -> ForecastMetrics:
-        """The figures of all stocks together."""
+        """Metrics over all stocks."""
         return self.metrics.figures
 
     @property
     def says_only_up(self) -> bool:
-        """Whether no forecast said anything but "up": every rise was said, and no right one was a fall."""
+        """Whether all forecasts predicted "up": recall is 1 and accuracy equals the base rate."""
         return self.figures["recall"] == 1 and self.figures["accuracy"] == self.figures["base_rate"]
 
     @property
     def overdue(self) -> int:
-        """Forecasts of this kind, of all horizons, whose session passed without a closing price."""
+        """Number of forecasts of this kind, all horizons, whose target passed without a closing price."""
         return self.metrics.overdue[self.kind]
 
     @property
     def misses(self) -> int:
-        """Directions that were wrong."""
+        """Number of wrong directions."""
         return self.figures["n"] - self.figures["hits"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelLine:
-    """A version with its hold-out and its live figures for one horizon, and when it served."""
+    """One version with its hold-out, live and hindcast metrics for one horizon, and its time in use."""
 
     version: ModelVersion
     holdout: Mapping[str, Any] | None
@@ -72,7 +72,7 @@ class ModelLine:
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """One version: what it was measured to do on sessions kept away from it, and what it did since."""
+    """One version with its hold-out test and its record."""
 
     version: ModelVersion
     holdout: list[HorizonScore]
@@ -81,7 +81,7 @@ class ModelPage:
 
 
 def record_page(*, kind: str | None, horizon: int, page: str | int = 1) -> RecordPage:
-    """The record of `kind`; live ones by default, as soon as one is scored."""
+    """Return the record of `kind`; without a kind live forecasts once one is scored, else hindcasts."""
     metrics = metrics_of(MetricsQuery(kind, horizon))
     shown = metrics.kind
     judged = next((row for row in metrics.by_horizon if row["horizon"] == horizon), {})
@@ -100,7 +100,7 @@ def record_page(*, kind: str | None, horizon: int, page: str | int = 1) -> Recor
 
 
 def model_lines(horizon: int) -> list[ModelLine]:
-    """Every version, the newest first."""
+    """Return all versions, newest first."""
     figures = {
         (row["model_version_id"], row["kind"]): compute_metrics(row)
         for row in _whole().filter(horizon_sessions=horizon, kind__in=KINDS).values("model_version_id", "kind", *SUMS)
@@ -121,7 +121,7 @@ def model_lines(horizon: int) -> list[ModelLine]:
 
 
 def model_page(version: ModelVersion, *, horizon: int) -> ModelPage:
-    """One version with its figures of each kind, over time for one horizon."""
+    """Return one version with the metrics of each kind and their course over time for one horizon."""
     by_kind = [(kind, metrics_of(MetricsQuery(kind, horizon, version=version.version))) for kind in KINDS]
     served = list(AliasChange.objects.filter(alias=CHAMPION, version=version))
     scored_kinds = [(kind, metrics) for kind, metrics in by_kind if metrics.by_horizon]
@@ -129,7 +129,7 @@ def model_page(version: ModelVersion, *, horizon: int) -> ModelPage:
 
 
 def _due(kind: str, horizon: int, as_of: date | None) -> date | None:
-    """The first target session still ahead."""
+    """Return the next pending target session."""
     forecasts = Forecast.objects.filter(kind=kind, horizon_sessions=horizon, status=Forecast.Status.ISSUED)
     ahead = forecasts if as_of is None else forecasts.filter(target__gt=as_of)
     return ahead.order_by("target").values_list("target", flat=True).first()
@@ -140,7 +140,7 @@ def _whole() -> QuerySet[AccuracySnapshot]:
 
 
 def _stocks(kind: str, horizon: int, page: str | int) -> Page[dict[str, Any]]:
-    """A page of stocks by symbol, each with its figures under `figures`."""
+    """Return a page of stocks by symbol, with their metrics under `figures`."""
     rows = AccuracySnapshot.objects.filter(
         kind=kind, horizon_sessions=horizon, window_days=ALL_TIME, model_version=None, instrument__isnull=False
     ).order_by("instrument__symbol", "instrument_id")
@@ -154,7 +154,7 @@ def _stocks(kind: str, horizon: int, page: str | int) -> Page[dict[str, Any]]:
 
 
 def _calls(metrics: MetricsReport, horizon: int, **filters: bool) -> list[Outcome]:
-    """The latest outcomes that came so, by target session."""
+    """Return the latest outcomes that match the filters, by target session."""
     if metrics.as_of is None:
         return []
     met = Outcome.objects.filter(

@@ -1,4 +1,4 @@
-"""What the pages show, read in a fixed number of queries."""
+"""Contents of the home and stock pages; a fixed number of queries."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ PAST_FORECASTS = 60
 
 @dataclass(frozen=True, slots=True)
 class StockListRow:
-    """One instrument of the list; what is missing is None."""
+    """One instrument of the list; missing values are None."""
 
     instrument: Instrument
     latest: LatestPrice | None
@@ -48,7 +48,7 @@ class StockListRow:
 
     @property
     def expected_change(self) -> Decimal | None:
-        """Forecast price against last price, as a ratio."""
+        """Relative change from the last price to the forecast price."""
         return expected_change(self.forecast)
 
 
@@ -66,7 +66,7 @@ class StockList:
 
     @property
     def some_forecast(self) -> Forecast | None:
-        """Any forecast of the list: they share origin, target and version."""
+        """First forecast of the list; all share origin, target and version."""
         return next((row.forecast for row in self.rows if row.forecast), None)
 
 
@@ -85,29 +85,29 @@ class StockPage:
 
     @property
     def forecast(self) -> Forecast | None:
-        """The forecast for the page's horizon."""
+        """Forecast for the page's horizon."""
         return self.forecasts.get(self.horizon)
 
     @property
     def expected_change(self) -> Decimal | None:
-        """Forecast price against last price, as a ratio."""
+        """Relative change from the last price to the forecast price."""
         return expected_change(self.forecast)
 
     @property
     def holdout(self) -> dict[str, Any] | None:
-        """The version's figures for this horizon on sessions it had not seen."""
+        """Hold-out metrics of the version for this horizon."""
         return holdout_of(self.version, self.horizon)
 
 
 def expected_change(forecast: Forecast | None) -> Decimal | None:
-    """Forecast price against last price, as a ratio; None without an issued forecast."""
+    """Return the relative change from the last price to the forecast price; None without an issued forecast."""
     if forecast is None or forecast.predicted_price is None or not forecast.last_price:
         return None
     return forecast.predicted_price / forecast.last_price - 1
 
 
 def holdout_of(version: ModelVersion | None, horizon: int) -> dict[str, Any] | None:
-    """A version's hold-out figures for one horizon, as they were stored."""
+    """Return a version's stored hold-out metrics for one horizon."""
     if version is None:
         return None
     figures: dict[str, Any] | None = version.metrics.get("horizons", {}).get(str(horizon))
@@ -115,7 +115,7 @@ def holdout_of(version: ModelVersion | None, horizon: int) -> dict[str, Any] | N
 
 
 def current_version() -> ModelVersion | None:
-    """The champion, or None before the first training."""
+    """Return the champion, or None before the first training."""
     try:
         return champion()
     except NoChampion:
@@ -123,7 +123,7 @@ def current_version() -> ModelVersion | None:
 
 
 def stock_list(*, horizon: int, now: datetime, search: str = "", page: str | int = 1) -> StockList:
-    """The active instruments whose symbol or name holds `search`, one page of them."""
+    """Return one page of the active instruments whose symbol or name contains `search`."""
     found = active_instruments().filter(Q(symbol__icontains=search) | Q(name__icontains=search))
     shown = Paginator(found.order_by("symbol"), ROWS_PER_PAGE).get_page(page)
     instruments = list(shown.object_list)
@@ -141,7 +141,7 @@ def stock_list(*, horizon: int, now: datetime, search: str = "", page: str | int
 
 
 def stock_page(instrument: Instrument, *, horizon: int, now: datetime) -> StockPage:
-    """One instrument's newest price, its newest forecasts and how earlier ones came out."""
+    """Return an instrument's newest price, newest forecasts and track record."""
     version = current_version()
     forecasts = latest_by_horizon(instrument)
     last = bars_for(instrument).order_by("-session").first()
@@ -151,12 +151,12 @@ def stock_page(instrument: Instrument, *, horizon: int, now: datetime) -> StockP
 
 
 def chart_bars(instrument: Instrument) -> Sequence[tuple[Any, ...]]:
-    """Every bar of the instrument, oldest first: session, open, high, low, close."""
+    """Return session, open, high, low and close of all bars, oldest first."""
     return list(bars_for(instrument).values_list("session", "open", "high", "low", "close"))
 
 
 def cone_of(forecasts: Iterable[Forecast]) -> tuple[date | None, list[ConePoint]]:
-    """The newest origin and the issued forecasts that share it, nearest target first."""
+    """Return the newest origin and the issued forecasts from it, nearest target first."""
     issued = [forecast for forecast in forecasts if forecast.status == Forecast.Status.ISSUED]
     origin = max((forecast.origin for forecast in issued), default=None)
     points = [
@@ -168,7 +168,7 @@ def cone_of(forecasts: Iterable[Forecast]) -> tuple[date | None, list[ConePoint]
 
 
 def past_forecasts(instrument: Instrument, horizon: int) -> list[PastForecast]:
-    """The latest scored forecasts on today's price basis: none from before a later split."""
+    """Return the latest scored forecasts on today's price basis; forecasts before a later split are left out."""
     split_since = CorporateAction.objects.filter(
         instrument=OuterRef("instrument"), kind=CorporateAction.Kind.SPLIT, session__gt=OuterRef("basis_date")
     )

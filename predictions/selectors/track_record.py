@@ -16,7 +16,7 @@ Scope = tuple[str, int, int]
 
 
 class AccuracySummary(TypedDict):
-    """How often the direction was right, beside always saying "up", and how often the 95 % interval held."""
+    """Direction accuracy, the share of rises (always "up"), and the coverage of the 95% interval."""
 
     accuracy: float | None
     base_rate: float | None

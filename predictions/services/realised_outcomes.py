@@ -61,7 +61,7 @@ class RealisedOutcomes:
 
 
 def load_realised_outcomes(forecasts: Sequence[Forecast]) -> RealisedOutcomes:
-    """Load what these forecasts are judged by, in at most four queries."""
+    """Load the prices that these forecasts are scored with, in at most four queries."""
     lagging = {_group(one) for one in forecasts if one.signal == "SELL" and one.signal_meaning == "lag"}
     universe: dict[Group, list[tuple[int, date]]] = {group: [] for group in lagging}
     if lagging:

@@ -36,7 +36,7 @@ _DEFAULTS = {field.attname: field.get_default() for field in Forecast._meta.conc
 
 @dataclass(frozen=True, slots=True)
 class PublicationContext:
-    """What the forecasts of one publication have in common."""
+    """Values that all forecasts of one publication share."""
 
     version: ModelVersion
     origin: date

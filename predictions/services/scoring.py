@@ -25,7 +25,7 @@ STORED = Decimal("0.000000000001")
 HALF = Decimal("0.5")
 LEVELS = (80, 95, 99)
 ROWS_AT_A_TIME = 5_000
-# Whoever fetches and whoever scores may have begun in either order: bars of the last day are compared again.
+# Ingestion and scoring may overlap, so bars of the last day are compared again.
 LOOKBACK = timedelta(days=1)
 Splits = Mapping[int, Sequence[CorporateActionRecord]]
 

@@ -121,7 +121,7 @@ def check_ledger(*, clock: Callable[[], datetime], saved: SavedHead | None = Non
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """What a head requires of the chain after `count` rows."""
+    """Hash that a head requires of the chain after `count` rows."""
 
     name: str
     count: int

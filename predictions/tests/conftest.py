@@ -23,7 +23,7 @@ def _stores_are_up(settings: Settings) -> None:
 
 @pytest.fixture
 def empty_store() -> None:
-    """Nothing is kept, nobody has called, nobody is known to serve."""
+    """An empty cache without counted calls and without a known champion."""
     client = redis_client()
     for pattern in ("fc:*", "fc-claim:*", "limit:*", "champion"):
         for key in client.scan_iter(pattern):

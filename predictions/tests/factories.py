@@ -24,7 +24,7 @@ def stock(symbol: str = "AAPL", **fields: Any) -> Instrument:
 
 
 def model_version(name: str = "v1", **fields: Any) -> ModelVersion:
-    """A registered version without figures, the champion unless told otherwise."""
+    """A registered version without metrics, by default the champion."""
     dates = {
         "trained_through": date(2023, 9, 1),
         "holdout_trained_through": date(2022, 9, 1),

@@ -1,4 +1,4 @@
-"""What a model says, made by hand, before it is stored."""
+"""Hand-made model forecasts that are not stored yet."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from mlops.forecasting.serving import InstrumentForecast
 
 
 def model_forecast(symbol: str = "AAPL", horizon: int = 5, **fields: Any) -> InstrumentForecast:
-    """What a model says, before it is stored."""
+    """A model's forecast that is not stored yet."""
     defaults: Mapping[str, Any] = {
         "symbol": symbol,
         "horizon_sessions": horizon,

@@ -31,7 +31,7 @@ HOLDOUT = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the scene holds; forecasts by symbol and horizon."""
+    """Objects of the scene; forecasts by symbol and horizon."""
 
     instruments: dict[str, Instrument]
     version: ModelVersion

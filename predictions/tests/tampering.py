@@ -34,7 +34,7 @@ def stored_input(instrument: Instrument, numbers: bytes) -> ForecastInput:
 
 
 def scored(forecast: Forecast, *, revision: int = 0) -> Outcome:
-    """The stored outcome of a forecast whose price came true to the cent."""
+    """The stored outcome of a forecast whose price was exact."""
     assert forecast.predicted_price is not None
     outcome = build_outcome(forecast, forecast.predicted_price, revision=revision, now=NOW)
     seal_outcomes([outcome])

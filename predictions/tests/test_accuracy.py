@@ -1,4 +1,4 @@
-"""The record in sums: what is added, how windows move, and that adding up in steps is adding up at once."""
+"""Sums of the record: additions, moving windows, and equality of stepwise and single updates."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -253,7 +253,7 @@ def test_adding_in_steps_is_adding_at_once_and_adding_by_hand(steps: list[tuple[
 
 
 def _agrees_with_rows() -> None:
-    """Windows hold what their days hold, read from the outcomes themselves."""
+    """Windows equal the sums of their days, computed from the outcomes."""
     as_of = ScoringProgress.objects.get().as_of
     assert as_of is not None
     for window in (30, 90, 365, 0):

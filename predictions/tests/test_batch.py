@@ -46,7 +46,7 @@ def ada(client: Client) -> User:
 
 @pytest.fixture
 def stored_forecasts() -> list[Forecast]:
-    """Forecasts of Apple, Berkshire and NVIDIA; nothing was said about Meta."""
+    """Forecasts of Apple, Berkshire and NVIDIA; none of Meta."""
     model_version()
     abstention(stock("NVDA"))
     stock("META")
@@ -251,7 +251,7 @@ def test_the_same_key_opens_no_second_job(client: Client, ada: User, stored_fore
 
 
 def left_of(answer: Any) -> int:
-    """What the answer says is left of the minute."""
+    """Remaining quota of the minute, from the response headers."""
     return int(answer["RateLimit"].partition(";r=")[2].partition(";")[0])
 
 

@@ -80,7 +80,7 @@ def test_a_stock_that_is_not_followed_has_no_forecast(apple: Instrument) -> None
     for horizon in (1, 10, 20):
         forecast(apple, horizon_sessions=horizon)
     stock("NVDA", is_active=False)
-    with pytest.raises(CommandError, match="There is no forecast for NVDA over 5 sessions yet"):
+    with pytest.raises(CommandError, match="NVDA has no forecast for 5 trading days yet"):
         printed("NVDA")
 
 

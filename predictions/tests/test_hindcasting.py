@@ -1,4 +1,4 @@
-"""A past for the record: by whom, from when, once, scored, and told to nobody."""
+"""Hindcasts: by the right fit, from the right origins, once, scored, not announced."""
 
 from datetime import UTC, date, datetime
 from io import StringIO
@@ -79,7 +79,7 @@ def test_each_unseen_session_is_hindcast_once_and_scored(champion: ModelVersion)
 
 @pytest.mark.slow
 def test_a_hindcast_knows_nothing_later(champion: ModelVersion) -> None:
-    """With bars that end on the 19th the forecasts from the 19th, live ones then, are those that hindsight tells."""
+    """Hindcasts from the 19th equal the live forecasts made when bars ended on the 19th."""
     hindcast(sessions=2, now=NOW)
     origin = date(2023, 9, 19)
     in_hindsight = _numbers(kind="hindcast", origin=origin)

@@ -1,4 +1,4 @@
-"""What was said cannot be changed: the database refuses, for everybody."""
+"""Stored forecasts cannot be changed: the database refuses, for every role."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -49,7 +49,7 @@ def schema() -> dict[str, Any]:
 
 
 def conforms(schema: dict[str, Any], path: str, answer: Any) -> None:
-    """The answer is what the schema promises for the path."""
+    """The answer conforms to the path's schema."""
     validator(schema, schema["paths"][path]["get"], str(answer.status_code)).validate(answer.json())
 
 

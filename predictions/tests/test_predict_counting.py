@@ -1,4 +1,4 @@
-"""What calls of `GET /api/v1/predict` cost, and what operators are told of them."""
+"""Cost of `GET /api/v1/predict` in quota, and its usage counts and log lines."""
 
 from dataclasses import replace
 

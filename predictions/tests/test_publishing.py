@@ -1,4 +1,4 @@
-"""Publishing: everything once, in one chain, told after commit."""
+"""Publishing: each forecast once, in one chain, announced after commit."""
 
 import json
 import zlib
@@ -44,7 +44,7 @@ def apple() -> Instrument:
 def publish(
     version: ModelVersion, apple: Instrument, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> Callable[..., PublishReport]:
-    """Store what a model said about the one instrument, and let the transaction commit."""
+    """Store a model's forecasts of the one instrument and commit."""
     bar(apple, ORIGIN, "100")
 
     def run(*forecasts: Any, kind: str = Forecast.Kind.LIVE) -> PublishReport:

@@ -51,7 +51,7 @@ def apple() -> Instrument:
 
 
 def judge(schema: dict[str, Any], path: str, status: str = "200") -> Draft202012Validator:
-    """Judges a body by what the schema promises for that call and status."""
+    """Validates a body against the schema of that call and status."""
     content = schema["paths"][path]["get"]["responses"][status]["content"]
     kind = "application/json" if status == "200" else "application/problem+json"
     return Draft202012Validator({**content[kind]["schema"], "components": schema["components"]})
@@ -221,7 +221,7 @@ def test_metrics_match_figures_computed_by_hand(apple: Instrument, ask: Ask, sch
     returned = {
         name: body[name] for name in ("accuracy", "base_rate", "precision", "recall", "f1", "total_predictions")
     }
-    # Up was said four times and was right three: precision .75, all rises were found, f1 = 2 * .75 / 1.75.
+    # "Up" was predicted four times and correct three times: precision .75, all rises were found, f1 = 2 * .75 / 1.75.
     assert returned == {
         "accuracy": 0.75, "base_rate": 0.75, "precision": 0.75, "recall": 1.0, "f1": 0.857143, "total_predictions": 4
     }  # fmt: skip

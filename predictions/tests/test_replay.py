@@ -1,4 +1,4 @@
-"""A stored forecast is computed again from its inputs and its model's files, by a real worker, to the last digit."""
+"""Replays: a real worker recomputes a stored forecast from its inputs and model files, exactly."""
 
 import time
 from collections.abc import Iterator
@@ -169,7 +169,7 @@ def test_a_replay_by_http_comes_from_a_worker(
 
 @pytest.fixture
 def unattended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nobody takes what is sent, and callers wait a shorter time."""
+    """No worker runs, and callers wait a shorter time."""
     monkeypatch.setattr(replay_requests, "WAIT_S", 0.2)
     with celery_application(project.CELERY_BROKER_URL, f"test-nobody-{time.monotonic_ns()}"):
         yield

@@ -1,4 +1,4 @@
-"""The OpenAPI schema says what the read call answers, and the answers conform to it."""
+"""The OpenAPI schema describes the read call, and answers conform to it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +38,7 @@ def ask(client: Client, settings: Settings) -> Ask:
 
 
 def validator(schema: dict[str, Any], operation: dict[str, Any], status: str) -> Draft202012Validator:
-    """Judges a body by what the operation promises for that status."""
+    """Validates a body against the operation's schema for that status."""
     (content,) = operation["responses"][status]["content"].values()
     return Draft202012Validator({**content["schema"], "components": schema["components"]})
 

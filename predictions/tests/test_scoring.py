@@ -41,7 +41,7 @@ def test_an_outcome_has_error_direction_and_interval_hits(apple: Instrument) -> 
     bar(apple, TARGET, "97.5")
     assert score_matured(now=NOW) == ScoreReport(scored=1, waiting=0)
     outcome = Outcome.objects.get()
-    # said 102 from 100 with P(up) .56; 97.5 lies outside 99..105 and inside 95..109 and 90..115
+    # forecast 102 from 100 with P(up) .56; 97.5 lies outside 99..105 and inside 95..109 and 90..115
     assert (outcome.forecast, outcome.revision, outcome.recorded_at) == (stored_forecast, 0, NOW)
     assert (outcome.actual_price, outcome.error) == (Decimal("97.5"), Decimal("4.5"))
     assert (outcome.went_up, outcome.direction_right) == (False, False)
@@ -165,7 +165,7 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_forecasts(apple:
         with CaptureQueriesContext(connection) as queries:
             assert score_matured(now=NOW, through=TARGET).scored == len(scored)
         counts.append(len(queries))
-    # the first run makes the row that says how far scoring has come: an insert and its savepoint
+    # the first run creates the progress row: an insert and its savepoint
     assert counts[1] < counts[0] <= 30
 
 
@@ -249,5 +249,5 @@ def test_a_lag_is_one_behind_the_median_of_all_that_were_forecast_with_it(apple:
     forecasts(stocks, signal="SELL", signal_meaning="lag")
     score_matured(now=NOW)
     found = dict(Outcome.objects.values_list("forecast__instrument__symbol", "call_right"))
-    # the median is META's 3 %, which lags nobody and is not ahead either
+    # the median is META's 3%, which neither lags nor leads
     assert found == {"AAPL": True, "META": None, "NVDA": False}

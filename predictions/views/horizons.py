@@ -1,4 +1,4 @@
-"""What every page about one horizon shares: reading which one is asked for, and saying that there is no such thing."""
+"""Parts of pages that show one horizon: query parsing, template context and the 404 page."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from predictions.errors import HorizonUnknown
 
 
 def requested_horizon(request: HttpRequest) -> int:
-    """The horizon of the query, the usual one by default; raises HorizonUnknown."""
+    """Parse the horizon of the query, 5 by default. Raises HorizonUnknown."""
     horizon = request.GET.get("horizon", str(DEFAULT_HORIZON))
     if horizon not in map(str, HORIZONS):
         raise HorizonUnknown(horizon, HORIZONS)
@@ -18,11 +18,11 @@ def requested_horizon(request: HttpRequest) -> int:
 
 
 def horizon_context(section: str, horizon: int) -> dict[str, Any]:
-    """What the templates of such a page need."""
+    """Return the template context that all pages of one horizon share."""
     return {"section": section, "horizon": horizon, "horizons": HORIZONS}
 
 
 def not_found(request: HttpRequest, error: Exception, section: str = "stocks") -> HttpResponse:
-    """The page that says so, with suggestions where the error has some."""
+    """Render the 404 page with the suggestions of the error, if it has some."""
     context = {"section": section, "error": error, "suggestions": getattr(error, "suggestions", ())}
     return render(request, "predictions/not_found.html", context, status=404)

@@ -1,4 +1,4 @@
-"""The pages `/record`, `/models` and `/models/{version}`: how good we have been, by kind, horizon and version."""
+"""Pages `/record`, `/models` and `/models/{version}`: accuracy by kind, horizon and version."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,7 +14,7 @@ from predictions.views.horizons import horizon_context, not_found, requested_hor
 
 @require_safe
 def record(request: HttpRequest) -> HttpResponse:
-    """The record of one kind, live or hindcast, for one horizon."""
+    """Render the record of one kind for one horizon."""
     try:
         horizon = requested_horizon(request)
     except HorizonUnknown as error:
@@ -34,7 +34,7 @@ def record(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
-    """Every version with its figures for one horizon."""
+    """Render the list of versions with their figures for one horizon."""
     try:
         horizon = requested_horizon(request)
     except HorizonUnknown as error:
@@ -46,7 +46,7 @@ def models(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def model(request: HttpRequest, version: str) -> HttpResponse:
-    """One version: the hold-out, what it did since, and when it served."""
+    """Render one version: hold-out test, record and time in use."""
     try:
         horizon = requested_horizon(request)
         found = version_named(version)

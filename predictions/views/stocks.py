@@ -1,4 +1,4 @@
-"""The pages `/` and `/stocks/...`: what we expect, how sure we are, how good we have been."""
+"""Pages `/` and `/stocks/...`: forecasts, ranges, risk and track record."""
 
 from datetime import timedelta
 from typing import Any
@@ -24,13 +24,13 @@ from predictions.selectors.forecasts import latest_by_horizon
 from predictions.templatetags.figures import source, tick_decimals
 from predictions.views.horizons import horizon_context, not_found, requested_horizon
 
-# A page that stays open keeps its interest up through its socket.
+# An open page renews this through its socket.
 WATCHED_FOR = timedelta(minutes=2)
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The list of instruments with their forecasts for one horizon."""
+    """Render the list of instruments with their forecasts for one horizon."""
     try:
         horizon = requested_horizon(request)
     except HorizonUnknown as error:
@@ -43,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def stock(request: HttpRequest, symbol: str) -> HttpResponse:
-    """One instrument; a symbol in another spelling is sent to the canonical one."""
+    """Render one instrument; redirect from another spelling of its symbol to the canonical one."""
     try:
         horizon = requested_horizon(request)
         instrument = instrument_by_symbol(symbol)
@@ -61,7 +61,7 @@ def stock(request: HttpRequest, symbol: str) -> HttpResponse:
 @require_safe
 @gzip_page
 def chart(request: HttpRequest, symbol: str) -> HttpResponse:
-    """The arrays of one instrument's chart."""
+    """Return the arrays of one instrument's chart as JSON."""
     try:
         horizon = requested_horizon(request)
         instrument = instrument_by_symbol(symbol)

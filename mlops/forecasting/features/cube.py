@@ -13,7 +13,7 @@ from mlops.forecasting.types import PRICE_FIELDS, FloatArray, Panel
 
 @dataclass(frozen=True, slots=True)
 class FeatureCube:
-    """What is known at the close of each session.
+    """Features known at the close of each session.
 
     direction: shape (n, m, 30); volatility: shape (n, m, 16); the last axis in the order of names. ewma_sigma: shape
     (n, m), standard deviation of a session's log return. NaN where an instrument has no bar, and until it has the bars

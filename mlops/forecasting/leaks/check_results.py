@@ -1,4 +1,4 @@
-"""What a check found: nothing, or the first cell that leaked."""
+"""Results of a check: no leak, or the first cell that leaks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What the three axes of an array of shape (n, m, k) stand for."""
+    """Labels of the three axes of an array of shape (n, m, k)."""
 
     sessions: NDArray[np.datetime64]
     symbols: Sequence[str]

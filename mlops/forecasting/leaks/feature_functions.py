@@ -1,4 +1,4 @@
-"""What the checks look at: anything that makes a table of features of a panel."""
+"""Feature functions under test: each maps a panel to a table of features."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

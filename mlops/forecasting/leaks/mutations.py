@@ -36,7 +36,7 @@ def with_gap_up_to(panel: Panel, row: int) -> Panel:
 
 
 def with_later_dividend(panel: Panel, row: int) -> Panel:
-    """What a vendor sends once a dividend was paid after `row`: every adjusted close up to it is smaller."""
+    """Return the panel as restated after a dividend paid after `row`: adjusted closes up to it are smaller."""
     adjusted = panel.adjusted_close.copy()
     adjusted[: row + 1] *= DIVIDEND_SHARE
     return Panel(symbols=panel.symbols, sessions=panel.sessions, **{**_copies(panel), "adjusted_close": adjusted})

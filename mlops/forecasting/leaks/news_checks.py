@@ -13,7 +13,7 @@ ELSEWHERE = timezone(timedelta(hours=-5))
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What a news feature reads: an aware instant and a score in [-1, 1]."""
+    """Input of a news feature: an aware instant and a score in [-1, 1]."""
 
     published_at: datetime
     score: float

@@ -26,7 +26,7 @@ LEAST_DENSITY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class CheckedFunctions:
-    """What is looked at: by default the parts that are shipped."""
+    """Functions under test; by default those of the product."""
 
     news: NewsReader
     features: FeatureFunction = shipped_features

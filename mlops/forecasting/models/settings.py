@@ -43,7 +43,7 @@ class QuantileSettings:
 
 @dataclass(frozen=True, slots=True)
 class MemberSettings:
-    """What a member needs to be fitted; the same settings and samples give the same bytes."""
+    """Settings of a member's fit; equal settings and samples give equal bytes."""
 
     seed: int
     threads: int = 1

@@ -104,7 +104,7 @@ def _own_columns(open_: FloatArray, high: FloatArray, low: FloatArray, close: Fl
 
 
 def _return_columns(log_close: FloatArray, sigma: FloatArray) -> Columns:
-    """Where the price went, in units of what was to be expected; packed."""
+    """Price change in units of its expected size; packed."""
     returns = change(log_close, 1)
     lags = {f"r_lag{lag}": shifted(returns, lag) / sigma for lag in RETURN_LAGS}
     spans = {f"ret_{span}": scaled_return(log_close, sigma, sessions=span) for span in RETURN_SPANS}
@@ -208,7 +208,7 @@ def distance_from_mean(close: FloatArray, sigma: FloatArray, *, window: int) -> 
 
 
 def downside_share(returns: FloatArray, *, window: int) -> FloatArray:
-    """Share of the sum of squared returns over `window` sessions that came from falls, 0..1; 0.5 when nothing moved."""
+    """Share of the sum of squared returns over `window` sessions due to falls, 0..1; 0.5 without any move."""
     falls = rolling_sum(np.minimum(returns, 0.0) ** 2, window)
     moves = rolling_sum(returns**2, window)
     moved = moves > 0

@@ -160,7 +160,7 @@ class LeastSquares:
 def least_squares(
     panel: Panel, through: date, *, scaled_on: Panel | None = None, labels: Panel | None = None
 ) -> LeastSquares:
-    """Fitted on the sessions up to `through`, unless told to scale on, or take labels from, another panel."""
+    """Fitted on the sessions up to `through`; scales and labels may come from another panel."""
     known = panel.through(through)
     week, scaling = week_of(known), week_of(known if scaled_on is None else scaled_on)
     label = label_of(known if labels is None else labels)[: len(week)]
@@ -184,7 +184,7 @@ def labels_beyond_training(panel: Panel, through: date) -> LeastSquares:
 
 @dataclass(frozen=True, slots=True)
 class Peeking(LeastSquares):
-    """Scales what it forecasts from by everything it is handed, later sessions too."""
+    """Scales its inputs by all sessions it receives, later ones included."""
 
     def forecasts(self, panel: Panel, origin: date) -> FeatureTable:
         week = week_of(panel)
@@ -198,7 +198,7 @@ def peeking_fit(panel: Panel, through: date) -> LeastSquares:
 
 
 def replay(panel: Panel, *, purged: bool = True, shuffled: bool = False) -> FeatureTable:
-    """The second half in four stretches, each by a rate learned before it: of its labels, or as told."""
+    """The second half in four periods, each by a rate estimated before it: of its labels, or the given one."""
     label = label_of(panel)
     rows = len(label)
     bounds = np.linspace(rows // 2, rows, 5).astype(int)
@@ -233,7 +233,7 @@ def unpurged_split(rows: Rows, horizon: int) -> Sequence[tuple[Rows, Rows]]:
 
 
 def weekday_news(articles: Sequence[Article], session: date) -> tuple[float, ...]:
-    """Every weekday a session that closes at 21:00 UTC; what is published from then on belongs to the next."""
+    """Every weekday is a session that closes at 21:00 UTC; later news belongs to the next."""
     counted = [
         a.score for a in articles if _utc(a) < datetime(session.year, session.month, session.day, 21, tzinfo=UTC)
     ]

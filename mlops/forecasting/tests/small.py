@@ -21,7 +21,7 @@ HELD_OUT = 120
 
 
 def light_settings(*, seed: int = 3) -> FitSettings:
-    """Settings under which a fit takes about a second; half of the members' opinion is kept whatever the history."""
+    """Settings for a fit of about one second; the blend weight is one half for any history."""
     return FitSettings(seed=seed, members=LIGHT, search=False, weights=WeightRange(0.5, 0.5))
 
 

@@ -1,4 +1,4 @@
-"""Panels of made-up bars: seeded, with clustered volatility, late listings and gaps where asked for."""
+"""Synthetic panels: seeded, with volatility clusters and optional late listings and gaps."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date

@@ -61,7 +61,7 @@ def forecasts(**changes: FloatArray) -> WalkForwardRows:
 
 
 def inputs(rows: WalkForwardRows) -> ReportInputs:
-    """The learning set that the rows came from: the same places and truths at every horizon."""
+    """The learning set of the rows: the same positions and outcomes at every horizon."""
     samples = Samples(np.zeros((SESSIONS, SYMBOLS, 1)), rows.rows, rows.columns)
     labels = {head: np.repeat(values[:, None], len(HORIZONS), axis=1) for head, values in rows.actual.items()}
     several = np.repeat(rows.log_return[:, None], len(HORIZONS), axis=1)
@@ -144,7 +144,7 @@ def test_questions_of_risk() -> None:
     rows.actual[VOLATILITY_RISES][:] = rises
     rows.predicted[VOLATILITY_RISES][:] = np.where((rows.columns < 4) == (rises > 0.5), 0.7, 0.3)
     figures = horizon_figures(rows, inputs(rows), HORIZON)
-    # Four of five symbols are told right; 180 sessions have an answer.
+    # Four of five symbols are predicted correctly; 180 sessions have an outcome.
     assert figures["volatility_rises"]["n"] == 900
     assert figures["volatility_rises"]["accuracy"] == pytest.approx(0.8)
     assert figures["volatility_rises"]["base_rate"] == pytest.approx(0.5)
@@ -156,7 +156,7 @@ def test_questions_of_risk() -> None:
 
 
 def test_price_skill_by_hand() -> None:
-    # Prices went to 1.1 and 0.9 of the last; 1.05 and 1 were said: errors .05 and -.1 against .1 and -.1.
+    # Prices went to 1.1 and 0.9 of the last; the forecasts were 1.05 and 1: errors .05 and -.1 against .1 and -.1.
     predicted, actual = np.log([1.05, 1.0]), np.log([1.1, 0.9])
     assert price_mse_skill(predicted, actual) == pytest.approx(1 - (0.0025 + 0.01) / 0.02)
 

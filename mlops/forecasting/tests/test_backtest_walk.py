@@ -1,4 +1,4 @@
-"""Walking forward: what is fitted when, that nothing is seen too early, and that an edge is found where one is."""
+"""Walk-forward: fit dates, no look-ahead, and detection of a planted edge."""
 
 from dataclasses import replace
 from datetime import date

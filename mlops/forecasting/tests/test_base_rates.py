@@ -1,4 +1,4 @@
-"""How often a price rises: counted where it moved, drawn towards what is usual, less what stands still."""
+"""Base rates: share of rises among moves, shrunk to the prior, less the share of unchanged prices."""
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_what_is_not_known_has_no_rate() -> None:
 
 
 def test_members_start_from_the_base_rate_they_are_set_beside() -> None:
-    # Prices in steps of five per cent often stand still, so that fewer than half of all closes are higher.
+    # Prices in steps of five per cent often do not change, so that fewer than half of all closes are higher.
     like = synthetic_panel(seed=3, sessions=760, symbols=4)
     steps = np.random.default_rng(3).choice([-0.05, 0.0, 0.05], size=like.close.shape, p=[0.3, 0.4, 0.3])
     learned = learning_set(panel_from_close(50 * np.exp(np.cumsum(steps, axis=0)), like))

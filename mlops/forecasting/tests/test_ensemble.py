@@ -1,4 +1,4 @@
-"""How opinions are joined and how much of them is kept."""
+"""Combination of ensemble members and the blend weight."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The kernels say what the numpy reference says, to the last bit, and what TA-Lib says where it has the indicator."""
+"""Kernels equal the numpy reference bit for bit, and TA-Lib where it has the indicator."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The news family: what each feature says, what is missing, and that later news change nothing before them."""
+"""News features: values, missing values, and no effect of later news on earlier sessions."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A fit learns from its own past only, says what it is doing, and earns its signals."""
+"""Fits: past data only, progress reports, and earned signals."""
 
 from dataclasses import replace
 
@@ -152,7 +152,7 @@ def test_past_forecasts_are_out_of_sample() -> None:
 def test_a_target_counts_only_before_the_cut() -> None:
     rows = np.array([3, 4, 5, 8])
     unchanged = np.isfinite(known_before(np.ones((4, 4)), rows, 10))
-    # Targets stand at row + 1, 5, 10, 20 and must be below 10.
+    # Targets are at row + 1, 5, 10, 20 and must be below 10.
     np.testing.assert_array_equal(unchanged[:, 0], [True, True, True, True])
     np.testing.assert_array_equal(unchanged[:, 1], [True, True, False, False])
     assert not unchanged[:, 2:].any()
@@ -196,7 +196,7 @@ def test_those_who_lagged_as_forecast_earn_the_signal_to_sell(instruments: int, 
     shape = (600 * instruments, len(HORIZONS))
     low = rng.random(shape) < 0.5
     logits: FloatArray = np.where(low, -0.3, 0.3) + rng.uniform(-0.1, 0.1, shape)
-    # P(up) says nothing; the half with the lower P(beats median) lags in seven cases of ten, the other in three
+    # P(up) carries no information; the half with the lower P(beats median) lags in 7 cases of 10, the other in 3
     lags = rng.random(shape) < np.where(low, 0.7, 0.3)
     past = OutOfFoldPredictions(
         logits={UP: np.zeros(shape), BEATS_MEDIAN: -logits},

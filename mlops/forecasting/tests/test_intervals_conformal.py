@@ -47,9 +47,9 @@ def test_prices_that_fall_further_than_they_rise_have_more_room_below() -> None:
 
 
 def test_cases_that_come_together_count_as_fewer() -> None:
-    # The 109th of 120 scores would be asked for, ceil(121 * 0.9). Beyond it lie 3 of the first 60 sessions and 8 of the
+    # The quantile is the 109th of 120 scores, ceil(121 * 0.9). Beyond it lie 3 of the first 60 sessions and 8 of the
     # others, so the share varies by (2.5^2 + 2.5^2) * 2 / 120^2 = .001736, as that of .9083 * .0917 / .001736 = 47.96
-    # independent cases. Of 47 the 44th is asked for, ceil(48 * 0.9), and that is the 113th of 120, ceil(44 / 47 * 120).
+    # independent cases. Of 47 it is the 44th, ceil(48 * 0.9), and that is the 113th of 120, ceil(44 / 47 * 120).
     ascending = np.arange(1.0, 121.0)
     scores = np.r_[ascending[:57], ascending[109:112], ascending[57:109], ascending[112:]]
     bands = calibrated(np.repeat(scores[:, None], H, axis=1), np.zeros(120, dtype=np.intp), ("AAA",))

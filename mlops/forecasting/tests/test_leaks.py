@@ -1,4 +1,4 @@
-"""The leak gate finds every planted leak, and nothing in what is shipped."""
+"""The leak check finds every planted leak, and none in the product."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime

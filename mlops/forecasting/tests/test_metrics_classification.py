@@ -7,7 +7,7 @@ from mlops.forecasting.metrics.classification import calibration_error, classifi
 
 
 def test_scores_by_hand() -> None:
-    # said yes to the first, second and fourth; yes came at the first, third and fourth
+    # predicted yes: first, second and fourth; actual yes: first, third and fourth
     scores = classification_scores(np.array([0.9, 0.6, 0.4, 0.8]), np.array([1.0, 0.0, 1.0, 1.0]))
     assert scores.n == 4
     assert scores.base_rate == 0.75

@@ -1,4 +1,4 @@
-"""Evidence: chance is hardly ever called skill, skill is found, and too little is said to be too little."""
+"""Sequential evidence: few false positives, skill is detected, small samples give no verdict."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def record(
 
 
 def verdicts(days: Sequence[DaySums], horizon: int, looks: int) -> list[SkillVerdict]:
-    """What is said at each of the declared looks."""
+    """The verdict at each of the planned looks."""
     first = needed_sessions(horizon)
     return [evidence_of(days[: first * 2**look], horizon_sessions=horizon).verdict for look in range(looks)]
 

@@ -26,7 +26,7 @@ SETTINGS = MemberSettings(seed=5, quantiles=QuantileSettings(n_estimators=60, mi
 
 @cache
 def world() -> tuple[FloatArray, FloatArray]:
-    """Features and scores: where the first feature is above 0 scores are twice as large; the second says nothing."""
+    """Features and scores: where the first feature is above 0 scores are twice as large; the second is noise."""
     rng = np.random.default_rng(2)
     features = rng.standard_normal((len(ROWS), 2))
     scores = np.abs(rng.standard_normal((len(ROWS), H))) * np.where(features[:, :1] > 0, 2.0, 1.0)

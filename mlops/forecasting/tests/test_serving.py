@@ -1,4 +1,4 @@
-"""What is said about a panel, and when nothing is said."""
+"""Forecasts from a panel, and abstentions."""
 
 from dataclasses import replace
 from datetime import timedelta

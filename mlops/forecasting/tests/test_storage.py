@@ -1,4 +1,4 @@
-"""A bundle comes back as it was, or not at all."""
+"""A loaded bundle equals the stored one, or loading fails."""
 
 import json
 from dataclasses import replace

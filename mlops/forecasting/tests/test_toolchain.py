@@ -1,4 +1,4 @@
-"""What a number was computed with is told by name and version."""
+"""The toolchain names all libraries with their versions."""
 
 import subprocess
 import sys

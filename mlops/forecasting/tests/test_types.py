@@ -1,4 +1,4 @@
-"""The panel: what it accepts, how it is cut, how a session is found."""
+"""Panels: validation, slicing and session look-up."""
 
 from dataclasses import fields
 from datetime import date

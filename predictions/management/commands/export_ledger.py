@@ -1,4 +1,4 @@
-"""`manage.py export_ledger PATH`: the whole ledger as JSON lines, which docs/verify_ledger.py verifies."""
+"""`manage.py export_ledger PATH`: write the ledger as JSON lines for docs/verify_ledger.py."""
 
 import os
 import sys

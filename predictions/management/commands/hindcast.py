@@ -1,4 +1,4 @@
-"""`manage.py hindcast`: give the record a past, made with only what was known then."""
+"""`manage.py hindcast`: forecast past sessions with models that had not seen them, and score the forecasts."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,17 +11,19 @@ from mlops.errors import MlopsError, NoChampion
 from predictions.services.hindcasting import hindcast
 
 BAD_ARGUMENTS = 2
-USUAL_SESSIONS = 120
+DEFAULT_SESSIONS = 120
 
 
 class Command(BaseCommand):
     help = (
-        "Store what the champion would have said at each of the last sessions, by the fit that ended before them, and "
-        "score it. The rows are marked as hindcasts and never mixed into live figures."
+        "Forecast each of the last trading days with the champion's fit that ended before them, and score the "
+        "forecasts. They are stored as hindcasts and never mixed into live figures."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--sessions", type=int, default=USUAL_SESSIONS, metavar="N", help="how many (default: 120)")
+        parser.add_argument(
+            "--sessions", type=int, default=DEFAULT_SESSIONS, metavar="N", help="number of trading days (default: 120)"
+        )
 
     def handle(self, *args: Any, sessions: int, **options: Any) -> None:
         if sessions < 1:
@@ -36,10 +38,10 @@ class Command(BaseCommand):
             self.stdout.write("No trading day lies between the end of training and the latest price.")
             return
         self.stdout.write(
-            f"{report.created} hindcasts created from {report.sessions} sessions, {report.first} to {report.last}; "
+            f"{report.created} hindcasts created from {report.sessions} trading days, {report.first} to {report.last}; "
             f"{report.scored} forecasts scored."
         )
 
     def _report_progress(self, done: int, total: int) -> None:
         if self.stderr.isatty():
-            self.stderr.write(f"\r{done} of {total} sessions", ending="" if done < total else "\n")
+            self.stderr.write(f"\r{done} of {total} trading days", ending="" if done < total else "\n")

@@ -1,4 +1,4 @@
-"""`manage.py predict AAPL NVDA --horizon 5`: the newest forecasts as a table, published first where there are none."""
+"""`manage.py predict AAPL NVDA --horizon 5`: print the newest forecasts; publish missing ones first."""
 
 import json
 from argparse import ArgumentParser
@@ -27,16 +27,16 @@ WIDTH_IN_A_PIPE = 160
 
 class Command(BaseCommand):
     help = (
-        "Print the newest forecasts of some stocks. Exits with 0 when all of them have one, 1 when not (unknown "
-        "symbol, no model yet), 2 for bad arguments."
+        "Print the newest forecasts of the given stocks; publish them first if they are missing. Exits with 0 if "
+        "every stock has a forecast, 1 if not (unknown symbol, no model), 2 for bad arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("symbols", nargs="+", metavar="SYMBOL", help="such as AAPL or BRK.B")
+        parser.add_argument("symbols", nargs="+", metavar="SYMBOL", help="stock symbols, such as AAPL or BRK.B")
         parser.add_argument(
-            "--horizon", type=int, choices=HORIZONS, default=DEFAULT_HORIZON, help="sessions ahead (default 5)"
+            "--horizon", type=int, choices=HORIZONS, default=DEFAULT_HORIZON, help="trading days ahead (default: 5)"
         )
-        parser.add_argument("--json", action="store_true", help="print the API's bodies as a JSON list")
+        parser.add_argument("--json", action="store_true", help="print a JSON list of API response bodies")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
@@ -61,7 +61,7 @@ class Command(BaseCommand):
 
 
 def _forecasts(instruments: Sequence[Instrument], horizon: int, now: datetime) -> list[Forecast]:
-    """The newest forecast of each instrument; made now when one is missing or older than the newest session."""
+    """Return the newest forecast of each instrument; publish if one is missing or older than the newest session."""
     found = latest_forecasts(horizon)
     newest = newest_session()
     if any(item.pk not in found or found[item.pk].origin != newest for item in instruments):

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_accuracy`: make the sums of the record anew from the outcomes."""
+"""`manage.py rebuild_accuracy`: recompute the accuracy tables from the outcomes."""
 
 from typing import Any
 
