@@ -5,6 +5,7 @@ import os
 import sys
 
 from config.devserver import preflight, servers, simulation_env
+from config.devserver.training_libraries import training_refusal
 
 INTERRUPTED = 128 + 2
 
@@ -34,6 +35,10 @@ def main() -> None:
             execute_from_command_line(sys.argv)
         except EnvironmentProblem as problem:
             sys.exit(str(problem))
+        except ModuleNotFoundError as error:
+            if reason := training_refusal(" ".join(sys.argv[1:2]), error):
+                sys.exit(reason)
+            raise
 
 
 if __name__ == "__main__":

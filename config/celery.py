@@ -3,12 +3,13 @@
 `config.apps` imports this module in every process, so it also starts logging and error reporting.
 """
 
+import threading
 import time
 from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_init
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_ready
 from django.conf import settings
 from kombu.entity import Queue
 
@@ -62,8 +63,11 @@ def skip_celery_logging(**_: Any) -> None:
 
 
 def warm_numerics(**_: Any) -> None:
-    """Compile the feature kernels before the first task; they are cached on disk."""
-    warm_up()
+    """Compile the feature kernels in the background; they are cached on disk.
+
+    A first compilation takes up to a minute, in which the worker must still obey SIGTERM.
+    """
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
 
 
 def bind_task(task_id: str, task: Any, **_: Any) -> None:
@@ -81,6 +85,6 @@ def write_task_line(task_id: str, state: str | None = None, **_: Any) -> None:
 
 
 setup_logging.connect(skip_celery_logging)
-worker_init.connect(warm_numerics)
+worker_ready.connect(warm_numerics)
 task_prerun.connect(bind_task)
 task_postrun.connect(write_task_line)

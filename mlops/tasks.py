@@ -1,4 +1,7 @@
-"""Celery tasks: training, weekly retraining and the sweep of lost runs."""
+"""Celery tasks: training, weekly retraining and the sweep of lost runs.
+
+A task imports what it computes with when it runs: web and beat read this module without the training libraries.
+"""
 
 from celery import shared_task
 from django.conf import settings
@@ -6,13 +9,14 @@ from django.conf import settings
 from marketdata import clock
 from mlops import jobs
 from mlops.selectors import waiting_runs
-from mlops.services.training import request_training, run_training
-from mlops.services.training_runs import sweep_silent_runs
+from mlops.services.training_runs import request_training, sweep_silent_runs
 
 
 @shared_task(name=jobs.TRAIN_VERSION)
 def train_version_task(run_pk: int) -> None:
     """Run a queued training and compare the result with the champion; do nothing if another worker claimed it."""
+    from mlops.services.training import run_training
+
     training = run_training(run_pk=run_pk, settings=settings.HINDCAST_MODELS, clock=clock.now)
     if training is not None and training.in_production:
         jobs.announce_promotion()

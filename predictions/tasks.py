@@ -18,7 +18,6 @@ from predictions.jobs import (
     enqueue_pieces,
 )
 from predictions.selectors.batch import claimable_pieces
-from predictions.services.accuracy import update_accuracy
 from predictions.services.batch import delete_expired_batches, process_piece
 from predictions.services.publishing import announce_champion, publish_forecasts
 from predictions.services.replay import answer_replay
@@ -43,6 +42,9 @@ def announce() -> None:
 @shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def score(through: str | None = None) -> None:
     """Score forecasts due by this ISO date, by default the newest stored session, and update the record."""
+    # Web and beat read this module without the training libraries.
+    from predictions.services.accuracy import update_accuracy
+
     last = date.fromisoformat(through) if through else None
     score_matured(now=clock.now(), through=last)
     update_accuracy(now=clock.now(), through=last)
