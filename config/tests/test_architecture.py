@@ -19,7 +19,11 @@ APPS = ("config", "accounts", "marketdata", "mlops", "predictions", "alerts", "s
 FOLDERS = (*APPS, "templates", "static", "benchmarks", "deploy")
 LONGEST_FILE = 400
 BANNED_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py", "services.py"}
-LAZY_IMPORT_FILES = {"manage.py", "mlops/forecasting/models/catalog.py", "marketdata/sentiment/catalog.py"}
+LAZY_IMPORT_FILES = {
+    "manage.py", "mlops/forecasting/models/catalog.py", "marketdata/sentiment/catalog.py",
+    # Web and beat read tasks without the training libraries.
+    "config/tasks.py", "mlops/tasks.py", "predictions/tasks.py",
+}  # fmt: skip
 TRAINING_LIBRARIES = ("torch", "xgboost", "numba", "sklearn", "scipy", "skfolio", "transformers")
 CHECKING_CALLS = ("assert_", "django_assert_", "expect", "raises", "warns", "fail", "wait_until")
 TIME_CALLS = {"timezone.now", "datetime.now", "datetime.utcnow", "date.today", "timezone.localdate"}
