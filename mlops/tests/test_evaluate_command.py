@@ -19,8 +19,8 @@ from django.core.management.base import CommandError
 from config.devserver.servers import needs_servers
 from mlops.forecasting.figures import Figures
 from mlops.forecasting.tests.small import light_settings, small_panel
-from mlops.management.walk_page import walk_page
 from mlops.management.walk_report import walk_report
+from mlops.management.walk_rows import walk_page
 from mlops.services.walk_forward import WalkPlan, evaluate_file
 
 TEST_FROM = date(2017, 4, 24)
@@ -152,9 +152,9 @@ def test_news_are_compared_with_a_walk_without_news(figures: Figures) -> None:
     )
 
 
-def test_the_terminal_tables_have_all_headings(figures: Figures) -> None:
+def test_the_terminal_tables_have_all_metrics(figures: Figures) -> None:
     output = walk_report(figures, coloured=False)
-    for heading in ("always up", "log-loss, e-4", "vs GARCH", "News: with minus without; 1 of 1 fit had enough news"):
+    for heading in ("always up", "log-loss minus climatology", "relative to GARCH", "News; 1 of 1 fit had enough news"):
         assert heading in output
     assert "4 symbols, 760 sessions from 2015-01-05 to 2017-12-01, 3,040 bars; left out: none." in output
     assert "Tested from 2017-04-24 with 1 fit; " in output

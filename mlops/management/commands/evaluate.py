@@ -17,8 +17,8 @@ from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.types import HORIZONS
 from mlops.management.progress import report_progress
-from mlops.management.walk_page import walk_page
 from mlops.management.walk_report import walk_report
+from mlops.management.walk_rows import walk_page
 from mlops.services.walk_forward import WalkPlan, evaluate_file
 
 LARGEST_SEED = 2**63 - 1
