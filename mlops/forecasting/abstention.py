@@ -6,8 +6,7 @@ from datetime import date
 import numpy as np
 
 from mlops.forecasting.bundle import FeatureRange
-from mlops.forecasting.features.descriptions import description_of
-from mlops.forecasting.features.news import NEWS_NAMES
+from mlops.forecasting.features.registry import DESCRIPTIONS, NEWS_NAMES
 from mlops.forecasting.types import FloatArray
 
 MOST_SESSIONS_BEHIND = 5
@@ -39,7 +38,7 @@ def reasons_to_abstain(context: ForecastContext, inputs: FloatArray, known: Feat
     missing = [known.names[place] for place in np.flatnonzero(~np.isfinite(inputs)).tolist()]
     unknown = [name for name in missing if name not in NEWS_NAMES]
     if unknown:
-        return [f"its history has gaps: {description_of(unknown[0])} cannot be computed"[:LONGEST_REASON]]
+        return [f"its history has gaps: {DESCRIPTIONS[unknown[0]]} cannot be computed"[:LONGEST_REASON]]
     return [_outside(known, place, inputs) for place in np.flatnonzero(is_outside(inputs, known)).tolist()]
 
 
@@ -65,6 +64,6 @@ def expiry_reason(trained_through: date) -> str:
 def _outside(known: FeatureRange, place: int, inputs: FloatArray) -> str:
     name, value = known.names[place], inputs[place]
     seen = f"{known.lowest[place]:.3g} to {known.highest[place]:.3g}"
-    return f"outside the model's training range: {description_of(name)} is {value:.3g}, in training {seen}"[
+    return f"outside the model's training range: {DESCRIPTIONS[name]} is {value:.3g}, in training {seen}"[
         :LONGEST_REASON
     ]

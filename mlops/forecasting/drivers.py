@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.forecasting.features.descriptions import description_of
+from mlops.forecasting.features.registry import DESCRIPTIONS
 from mlops.forecasting.types import FloatArray
 
 MOST_DRIVERS = 5
@@ -27,7 +27,7 @@ def top_drivers(names: tuple[str, ...], contributions: FloatArray) -> list[tuple
     """
     order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :MOST_DRIVERS]
     strongest = np.take_along_axis(contributions, order, axis=1)
-    words = [description_of(name) for name in names]
+    words = [DESCRIPTIONS[name] for name in names]
     return [
         tuple(
             [

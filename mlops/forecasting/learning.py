@@ -7,7 +7,7 @@ import numpy as np
 
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_HEADS, VOLATILITY_RISES
 from mlops.forecasting.features import FeatureCube, build_features
-from mlops.forecasting.features.news import NEWS_NAMES
+from mlops.forecasting.features.registry import NEWS_NAMES
 from mlops.forecasting.intervals.har import future_log_variance
 from mlops.forecasting.models.samples import STEPS, IntArray, Samples
 from mlops.forecasting.targets import targets_for

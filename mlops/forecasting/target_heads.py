@@ -4,10 +4,10 @@ import numpy as np
 
 from mlops.forecasting.base_rates import rates_of
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, TargetHead
-from mlops.forecasting.features.news import NEWS_NAMES
 from mlops.forecasting.features.registry import (
     CHANGE_NAMES,
     DIRECTION_NAMES,
+    NEWS_NAMES,
     RELATIVE_DIRECTION_NAMES,
     VOLATILITY_NAMES,
 )

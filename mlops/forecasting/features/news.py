@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.features.cube import FeatureCube, build_features
-from mlops.forecasting.features.registry import FEATURE_SET
+from mlops.forecasting.features.registry import FEATURE_SET, NEWS_NAMES
 from mlops.forecasting.features.rolling import rolling_sum
 from mlops.forecasting.types import FloatArray, Panel
 
-NEWS_NAMES: tuple[str, ...] = ("news_score", "news_surprise", "news_count", "news_any")
 NEWS_FEATURE_SET = f"{FEATURE_SET}+news"
 FEATURE_SETS = (FEATURE_SET, NEWS_FEATURE_SET)
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES, FeatureCube, build_features
-from mlops.forecasting.features.descriptions import DESCRIPTIONS, description_of
-from mlops.forecasting.features.news import NEWS_NAMES
+from mlops.forecasting.features.registry import DESCRIPTIONS, NEWS_NAMES
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import PRICE_FIELDS, Panel
 
@@ -149,4 +148,4 @@ def test_there_are_30_direction_features_and_each_feature_has_its_own_name_and_w
     assert cube.direction_names == DIRECTION_NAMES
     assert cube.volatility_names == VOLATILITY_NAMES
     assert set(DESCRIPTIONS) == {*DIRECTION_NAMES, *VOLATILITY_NAMES, *NEWS_NAMES}
-    assert description_of("rank_vol") == "the rank of volatility among the tracked stocks"
+    assert DESCRIPTIONS["rank_vol"] == "the rank of volatility among the tracked stocks"

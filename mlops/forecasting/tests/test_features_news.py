@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 from mlops.forecasting.features import DIRECTION_NAMES, FEATURE_SET
-from mlops.forecasting.features.descriptions import description_of
-from mlops.forecasting.features.news import (
-    NEWS_FEATURE_SET,
-    NEWS_NAMES,
-    feature_set_for,
-    features_of,
-    name_of,
-    news_features,
-)
+from mlops.forecasting.features.news import NEWS_FEATURE_SET, feature_set_for, features_of, name_of, news_features
+from mlops.forecasting.features.registry import DESCRIPTIONS, NEWS_NAMES
 from mlops.forecasting.tests.newsworthy import newsworthy_panel, scores_of, with_news
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import FloatArray
@@ -80,7 +73,7 @@ def test_the_family_stands_after_the_direction_features() -> None:
     np.testing.assert_array_equal(whole.direction[:, :, : len(DIRECTION_NAMES)], plain.direction)
     np.testing.assert_array_equal(whole.direction[:, :, len(DIRECTION_NAMES) :], news_features(panel))
     assert (name_of(plain), name_of(whole)) == (FEATURE_SET, NEWS_FEATURE_SET)
-    assert len({description_of(name) for name in NEWS_NAMES}) == 4
+    assert len({DESCRIPTIONS[name] for name in NEWS_NAMES}) == 4
     with pytest.raises(ValueError, match="not a feature set"):
         features_of(panel, "hc0")
 

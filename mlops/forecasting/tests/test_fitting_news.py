@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from mlops.forecasting.bundle import UP, Bundle
-from mlops.forecasting.features.news import NEWS_FEATURE_SET, NEWS_NAMES
+from mlops.forecasting.features.news import NEWS_FEATURE_SET
+from mlops.forecasting.features.registry import NEWS_NAMES
 from mlops.forecasting.fitting import fit_bundle
 from mlops.forecasting.holdout import evaluate_holdout
 from mlops.forecasting.models.samples import samples_of_blocks
