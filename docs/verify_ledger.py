@@ -1,8 +1,11 @@
-"""Verify an exported ledger of forecasts with nothing but Python: python3 verify_ledger.py EXPORT [HEAD]
+"""Verify an exported ledger of forecasts with nothing but Python: python3 verify_ledger.py EXPORT [HEADS [KEYS]]
 
-EXPORT comes from `manage.py export_ledger` or GET /api/v1/ledger/entries, HEAD from GET /api/v1/ledger/head. The hash
-of a line is the SHA-256 of the previous hash (64 zeros before the first line), a line feed, and the text in `payload`.
-A line changed, removed or moved shows up at its place; lines cut off at the end, or a forged ledger, at the head.
+EXPORT comes from `manage.py export_ledger` or GET /api/v1/ledger/entries. The hash of a line is the SHA-256 of the
+previous hash (64 zeros before the first line), a line feed, and the text in `payload`. A line changed, removed or moved
+shows up at its place; lines cut off at the end, or a forged ledger, at a head.
+
+HEADS comes from GET /api/v1/ledger/head or /ledger/heads, or is a file of heads that were published, one per line.
+KEYS comes from GET /api/v1/ledger/key: with it and the package `cryptography`, signatures of heads are verified.
 """
 
 import hashlib
@@ -10,10 +13,40 @@ import json
 import sys
 from pathlib import Path
 
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:
+    Ed25519PublicKey = None
 
-def verify(export, head=None):  # Returns (verified lines, last hash); raises ValueError for the first fault.
-    if head is not None and not (isinstance(head, dict) and isinstance(head.get("count"), int)):
-        raise ValueError("The saved head is not a head of a ledger")
+HEAD_CONTEXT, KEY_CONTEXT = "hindcast ledger head", "hindcast ledger key"
+
+
+def chain_hash(previous, payload):
+    return hashlib.sha256(f"{previous}\n{payload}".encode()).hexdigest()
+
+
+def read_heads(text):  # Returns the heads of a file: each is a head of the chain, or one of a day, or both.
+    try:
+        documents = [json.loads(text)]
+    except ValueError:
+        documents = [json.loads(line) for line in text.splitlines() if line.strip()]
+    heads = [head for one in documents for head in (one.get("heads", [one]) if isinstance(one, dict) else [one])]
+    for head in heads:
+        if not (isinstance(head, dict) and isinstance(head.get("count"), int)):
+            raise ValueError("The saved head is not a head of a ledger")
+    return heads
+
+
+def daily_heads(heads):  # Returns the heads of days among saved heads.
+    days = [head if "entry_hash" in head else head.get("day_head") for head in heads]
+    return [day for day in days if day]
+
+
+def verify(export, heads=()):  # Returns (verified lines, last hash); raises ValueError for the first fault.
+    expected = {}
+    for head in [*heads, *daily_heads(heads)]:
+        expected.setdefault(head["count"], []).append(head.get("head_hash"))
     count, previous = 0, "0" * 64
     for count, line in enumerate(export, start=1):
         try:
@@ -24,20 +57,80 @@ def verify(export, head=None):  # Returns (verified lines, last hash); raises Va
             raise ValueError(f"Line {count} is not a line of an export") from None
         if follows != previous:
             raise ValueError(f"{name}: the line before it is missing or out of order")
-        previous = hashlib.sha256(f"{previous}\n{payload}".encode()).hexdigest()
+        previous = chain_hash(previous, payload)
         if stated != previous:
             raise ValueError(f"{name}: its payload does not match its hash")
-        if head and count == head["count"] and previous != head.get("head_hash"):
+        if any(head_hash != previous for head_hash in expected.get(count, ())):
             raise ValueError(f"{name}: the saved head has another hash at this place")
-    if head and count < head["count"]:
-        raise ValueError(f"The saved head counts {head['count']} forecasts, but the export ends after {count}")
+    if expected and count < max(expected):
+        raise ValueError(f"The saved head counts {max(expected)} forecasts, but the export ends after {count}")
     return count, previous
+
+
+def verify_days(heads):  # Raises ValueError for the first head of a day whose fields do not match its hash.
+    for head in daily_heads(heads):
+        name = "Head of {}".format(head.get("day"))
+        try:
+            fields = json.loads(head["payload"])
+            if chain_hash(head["previous_hash"], head["payload"]) != head["entry_hash"]:
+                raise ValueError(f"{name}: its payload does not match its hash")
+            fields["last_forecast"] = fields.pop("last_forecast_id")
+            stated = {field: head.get(field) for field in fields if not field.startswith("_")}
+        except (KeyError, TypeError, AttributeError):
+            raise ValueError(f"{name} is not a head of a ledger") from None
+        if stated != {field: fields[field] for field in stated}:
+            raise ValueError(f"{name}: its fields differ from its payload")
+
+
+def verify_signatures(heads, keys):  # Returns the number of valid signatures; raises ValueError for the first fault.
+    public = {key["key_id"]: key for key in keys["keys"]}
+    for key in public.values():
+        if hashlib.sha256(bytes.fromhex(key["public_key"])).hexdigest()[:16] != key["key_id"]:
+            raise ValueError("Key {key_id}: its id does not match it".format(**key))
+        if key["endorsed_by"] and not is_signed(
+            key["public_key"], key["endorsement"], KEY_CONTEXT, public.get(key["endorsed_by"])
+        ):
+            raise ValueError("Key {key_id}: the former key {endorsed_by} did not sign it".format(**key))
+    days = daily_heads(heads)
+    for head in days:
+        if not is_signed(head["entry_hash"], head["signature"], HEAD_CONTEXT, public.get(head["key_id"])):
+            raise ValueError("Head of {day}: no published key made its signature".format(**head))
+    return len(days)
+
+
+def is_signed(text, signature, context, key):
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key["public_key"]))
+        public.verify(bytes.fromhex(signature), f"{context}\n{text}".encode())
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def report_on_signatures(heads, keys):  # Returns a sentence on what was verified; raises ValueError for a fault.
+    if not daily_heads(heads):
+        return "There is no signed head to verify."
+    if keys is None:
+        return "Signatures were not verified: name a saved response of GET /api/v1/ledger/key as KEYS."
+    if Ed25519PublicKey is None:
+        return "Signatures were not verified: the Python package `cryptography` is not installed."
+    try:
+        return f"{verify_signatures(heads, keys)} signatures verified."
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("KEYS or HEADS is not a response of this API") from None
+
+
+def main(export, heads=None, keys=None):
+    saved = read_heads(Path(heads).read_text(encoding="utf-8")) if heads else []
+    public = json.loads(Path(keys).read_text(encoding="utf-8")) if keys else None
+    with open(export, encoding="utf-8", newline="\n") as lines:
+        report = "{} forecasts verified; the last hash is {}.".format(*verify(lines, saved))
+    verify_days(saved)
+    return f"{report}\n{report_on_signatures(saved, public)}" if heads else report
 
 
 if __name__ == "__main__":
     try:
-        saved = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")) if len(sys.argv) > 2 else None
-        with open(*sys.argv[1:2], encoding="utf-8", newline="\n") as lines:
-            sys.stdout.write("{} forecasts verified; the last hash is {}.\n".format(*verify(lines, saved)))
+        sys.stdout.write(main(*sys.argv[1:]) + "\n")
     except (OSError, ValueError, TypeError) as problem:
         sys.exit(f"{problem}.")

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error
 from django.db import connections
 
-PROTECTED = ("forecast", "forecastinput", "ledgerhead", "outcome", "toolchain")
+PROTECTED = ("forecast", "forecastinput", "ledgerhead", "ledgerkey", "outcome", "toolchain")
 UNPROTECTED_TABLES = """
 SELECT relname FROM pg_class WHERE oid = ANY(SELECT to_regclass('predictions_' || name) FROM unnest(%s::text[]) AS name)
 AND 2 > (

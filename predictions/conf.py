@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 HORIZONS: tuple[int, ...] = (1, 5, 10, 20)
 DEFAULT_HORIZON = 5
@@ -25,3 +26,10 @@ class ForecastSettings:
     def __post_init__(self) -> None:
         if not 300 <= self.cache_seconds <= 900:
             raise ValueError(f"must lie between 300 and 900 seconds, not {self.cache_seconds}")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """`key_file` holds the private key that signs heads of the ledger."""
+
+    key_file: Path

@@ -1,6 +1,7 @@
 """Errors of forecasts, the ledger, replays and batches."""
 
 from datetime import date
+from pathlib import Path
 
 from marketdata.errors import SessionUnknown
 
@@ -46,6 +47,15 @@ class LedgerBroken(PredictionError):
         self.reason = reason
         self.forecast_id = forecast_id
         self.verified = verified
+
+
+class LedgerKeyRefused(PredictionError):
+    """The file with the private key that signs heads of the ledger cannot be used."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"The ledger key {path} is refused: {reason}.")
+        self.path = path
+        self.reason = reason
 
 
 class ForecastUnknown(PredictionError):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from django.db import OperationalError
@@ -98,6 +99,8 @@ _DOMAIN: dict[Exception, str] = {
     predictions.OriginRefused("XNYS", date(2023, 9, 23), "no session"): "Choose a trading day with a final price.",
     predictions.LedgerBroken("Forecast 5", "its hash does not match", forecast_id=5): "Do not rely on this forecast. "
     "The operators have been notified.",
+    predictions.LedgerKeyRefused(Path("ledger_key"), "its mode is 0644"): "Try again later; the operators have been "
+    "notified.",
     predictions.ForecastUnknown(999999): "Use an id from a response of `/predict` or `/history`.",
     predictions.HeadUnknown(date(2023, 9, 23)): "`/ledger/heads` lists the days with a head.",
     predictions.ReplayUnknown("none"): "Start another replay; results expire after a while.",

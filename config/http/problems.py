@@ -154,6 +154,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
         ("forecast_id",),
         detail="A stored forecast does not match its hash. The operators have been notified.",
     ),
+    predictions.LedgerKeyRefused: Problem(
+        503,
+        "ledger-key-refused",
+        "Ledger key unusable",
+        detail="The key that signs ledger heads cannot be used. The operators have been notified.",
+    ),
     predictions.ForecastUnknown: Problem(404, "unknown-forecast", "Unknown forecast", ("forecast_id",)),
     predictions.HeadUnknown: Problem(404, "unknown-head", "No ledger head for this day", ("day",)),
     predictions.ReplayUnknown: Problem(404, "unknown-replay", "Unknown replay"),

@@ -13,6 +13,7 @@ import environ
 from accounts.conf import AccountSettings, IdentitySettings, LimitSettings
 from alerts.conf import AlertSettings
 from config.settings.account_environment import read_accounts
+from config.settings.ledger_environment import read_ledger
 from config.settings.news_environment import read_news
 from marketdata.conf import (
     BUDGETS,
@@ -24,7 +25,7 @@ from marketdata.conf import (
     NewsSettings,
 )
 from mlops.conf import ModelSettings
-from predictions.conf import ForecastSettings
+from predictions.conf import ForecastSettings, LedgerSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROVIDERS = ("yahoo", "alpha_vantage", "sample")
@@ -88,6 +89,7 @@ class Environment:
     marketdata: MarketDataSettings
     models: ModelSettings
     forecasts: ForecastSettings
+    ledger: LedgerSettings
     limits: LimitSettings
     accounts: AccountSettings
     identity: IdentitySettings
@@ -202,6 +204,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     forecasts = reader.build(
         "HINDCAST_CACHE_SECONDS", lambda: ForecastSettings(cache_seconds=reader.integer("HINDCAST_CACHE_SECONDS", 600))
     )
+    ledger = read_ledger(reader, site.data_dir)
     limits = reader.build(
         "HINDCAST_LIMIT_ANONYMOUS, HINDCAST_LIMIT_ATTEMPTS_*, HINDCAST_TRUSTED_PROXIES",
         lambda: LimitSettings(
@@ -235,7 +238,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         marketdata and models and forecasts and limits and identity and accounts and alerts and news
     ):
         raise EnvironmentProblem(reader.complaints)
-    return Environment(site, marketdata, models, forecasts, limits, accounts, identity, alerts, news)
+    return Environment(site, marketdata, models, forecasts, ledger, limits, accounts, identity, alerts, news)
 
 
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:

@@ -56,6 +56,7 @@ CALLS = (
     Call("GET", "forecasts/<int:forecast_id>/replay/<str:token>", "everybody"),
     Call("GET", "ledger/head", "everybody"),
     Call("GET", "ledger/heads", "everybody"),
+    Call("GET", "ledger/key", "everybody"),
     Call("GET", "ledger/entries", "everybody"),
     Call("GET", "history/<str:symbol>", "everybody"),
     Call("GET", "metrics", "everybody"),

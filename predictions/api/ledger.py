@@ -1,6 +1,6 @@
 """`/ledger/...`: the end of the chain, the daily heads, and the rows with their payloads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpResponse
@@ -13,10 +13,10 @@ from rest_framework.response import Response
 
 from marketdata.api.base import ReadView
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses, response_header
-from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut
+from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut, KeysOut
 from predictions.ledger_payload import instant_text
-from predictions.models import LedgerHead
-from predictions.selectors.ledger import chain_end, chain_rows, day_heads, head_of, newest_head
+from predictions.models import LedgerHead, LedgerKey
+from predictions.selectors.ledger import chain_end, chain_rows, day_heads, head_of, ledger_keys, newest_head
 
 NDJSON = "application/x-ndjson"
 
@@ -87,6 +87,23 @@ class LedgerHeadsView(ReadView):
         return Response({"heads": [_day_head(head) for head in day_heads()]})
 
 
+class LedgerKeyView(ReadView):
+    """The public keys of signatures."""
+
+    @extend_schema(
+        operation_id="ledger_key",
+        tags=["ledger"],
+        summary="Get the public keys of the ledger",
+        description="Ed25519 keys that verify `signature` of daily heads. Save them once from a source that you trust; "
+        "`docs/verify_ledger.py` takes the saved response. A replaced key stays listed and signs its successor.",
+        parameters=RESPONSE_HEADERS,
+        responses={200: KeysOut, 304: NOT_MODIFIED, **problem_responses(429)},
+    )
+    def get(self, request: Request) -> Response:
+        """Return the keys, newest first."""
+        return Response(_published_keys(ledger_keys()))
+
+
 class LedgerEntriesView(ReadView):
     """The rows of the chain."""
 
@@ -137,6 +154,27 @@ def _day_head(head: LedgerHead) -> dict[str, Any]:
         "last_outcome": head.last_outcome,
         "outcomes_hash": head.outcomes_hash,
         "recorded_at": instant_text(head.recorded_at),
+        "key_id": head.key_id,
+        "payload": head.payload,
         "previous_hash": head.previous_hash,
         "entry_hash": head.entry_hash,
+        "signature": head.signature,
+    }
+
+
+def _published_keys(keys: Sequence[LedgerKey]) -> dict[str, Any]:
+    newest = keys[0] if keys else None
+    return {
+        "key_id": newest and newest.key_id,
+        "public_key": newest and newest.public_key,
+        "keys": [
+            {
+                "key_id": key.key_id,
+                "public_key": key.public_key,
+                "added_at": instant_text(key.added_at),
+                "endorsed_by": key.endorsed_by or None,
+                "endorsement": key.endorsement or None,
+            }
+            for key in keys
+        ],
     }

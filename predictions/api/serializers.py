@@ -187,8 +187,13 @@ class DayHeadOut(serializers.Serializer):
     last_outcome = serializers.IntegerField(min_value=0)
     outcomes_hash = serializers.CharField(help_text="Hash of all outcomes in order.")
     recorded_at = serializers.CharField(help_text="Time as it is hashed.")
-    previous_hash = serializers.CharField()
-    entry_hash = serializers.CharField()
+    key_id = serializers.CharField(help_text="Key of the signature; `/ledger/key` lists the keys.")
+    payload = serializers.CharField(help_text="Hashed text: canonical JSON of the fields above.")
+    previous_hash = serializers.CharField(help_text="Entry hash of the head before; 64 zeros for the first.")
+    entry_hash = serializers.CharField(help_text="SHA-256 of the previous hash, a line feed and the payload.")
+    signature = serializers.CharField(
+        help_text="Ed25519 signature of `hindcast ledger head`, a line feed and the entry hash."
+    )
 
 
 @extend_schema_serializer(component_name="Head")
@@ -206,6 +211,28 @@ class HeadsOut(serializers.Serializer):
     """Daily heads, newest first."""
 
     heads = DayHeadOut(many=True)
+
+
+class LedgerKeyOut(serializers.Serializer):
+    """Public key of signatures."""
+
+    key_id = serializers.CharField(help_text="First 16 digits of the SHA-256 of the public key.")
+    public_key = serializers.CharField(help_text="Ed25519 public key: 32 bytes in hexadecimal digits.")
+    added_at = serializers.DateTimeField()
+    endorsed_by = serializers.CharField(allow_null=True, help_text="Id of the key that it replaced.")
+    endorsement = serializers.CharField(
+        allow_null=True,
+        help_text="Signature by the replaced key of `hindcast ledger key`, a line feed and the public key.",
+    )
+
+
+@extend_schema_serializer(component_name="LedgerKeys")
+class KeysOut(serializers.Serializer):
+    """Public keys of signatures, newest first; null and none before the first head."""
+
+    key_id = serializers.CharField(allow_null=True, help_text="Key that signs new heads.")
+    public_key = serializers.CharField(allow_null=True)
+    keys = LedgerKeyOut(many=True)
 
 
 class EntriesIn(serializers.Serializer):

@@ -4,7 +4,7 @@ from django.urls import path
 
 from predictions.api.batch import BatchCreate, BatchState
 from predictions.api.forecasts import ForecastReplay, ReplayAnswer, StoredForecast
-from predictions.api.ledger import LedgerEntriesView, LedgerHeadsView, LedgerHeadView
+from predictions.api.ledger import LedgerEntriesView, LedgerHeadsView, LedgerHeadView, LedgerKeyView
 from predictions.api.record import HistoryView, MetricsView
 from predictions.api.schema import documented_predict
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("forecasts/<int:forecast_id>/replay/<str:token>", ReplayAnswer.as_view(), name="replay-answer"),
     path("ledger/head", LedgerHeadView.as_view(), name="ledger-head"),
     path("ledger/heads", LedgerHeadsView.as_view(), name="ledger-heads"),
+    path("ledger/key", LedgerKeyView.as_view(), name="ledger-key"),
     path("ledger/entries", LedgerEntriesView.as_view(), name="ledger-entries"),
     path("history/<str:symbol>", HistoryView.as_view(), name="history"),
     path("metrics", MetricsView.as_view(), name="metrics"),

@@ -11,6 +11,7 @@ APPEND_ONLY_TABLES = (
     "predictions_forecast",
     "predictions_forecastinput",
     "predictions_ledgerhead",
+    "predictions_ledgerkey",
     "predictions_outcome",
     "predictions_toolchain",
 )
@@ -123,6 +124,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='LedgerKey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key_id', models.CharField(max_length=16, unique=True)),
+                ('public_key', models.CharField(max_length=64, verbose_name='32 bytes in hexadecimal digits')),
+                ('added_at', models.DateTimeField()),
+                ('endorsed_by', models.CharField(blank=True, max_length=16)),
+                ('endorsement', models.CharField(blank=True, max_length=128)),
+            ],
+            options={
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
             name='Toolchain',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -193,9 +208,11 @@ class Migration(migrations.Migration):
                 ('last_outcome', models.PositiveBigIntegerField(verbose_name='id of the newest outcome')),
                 ('outcomes_hash', models.CharField(max_length=64, verbose_name='chain hash over all outcomes')),
                 ('recorded_at', models.DateTimeField()),
-                ('payload', models.TextField(verbose_name='canonical JSON of all other columns')),
+                ('key_id', models.CharField(max_length=16, verbose_name='key of the signature')),
+                ('payload', models.TextField(verbose_name='canonical JSON of all other columns but the signature')),
                 ('previous_hash', models.CharField(max_length=64)),
                 ('entry_hash', models.CharField(max_length=64, unique=True)),
+                ('signature', models.CharField(max_length=128, verbose_name='Ed25519 signature of the entry hash')),
                 ('last_forecast', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='predictions.forecast')),
             ],
             options={

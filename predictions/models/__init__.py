@@ -10,6 +10,7 @@ from predictions.models.forecast import Forecast
 from predictions.models.forecast_input import ForecastInput
 from predictions.models.ledger_check import LedgerCheck
 from predictions.models.ledger_head import LedgerHead
+from predictions.models.ledger_key import LedgerKey
 from predictions.models.outcome import Outcome
 from predictions.models.scoring_progress import PendingForecast, ScoringProgress
 from predictions.models.toolchain import Toolchain
@@ -23,6 +24,7 @@ __all__ = [
     "ForecastInput",
     "LedgerCheck",
     "LedgerHead",
+    "LedgerKey",
     "Outcome",
     "PendingForecast",
     "ScoringProgress",

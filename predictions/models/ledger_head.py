@@ -11,7 +11,7 @@ class LedgerHead(models.Model):
 
     It names the newest forecast and covers all outcomes so far: `outcomes_hash` is the chain hash over their payloads
     in the order of their ids. Heads are chained like forecasts: `entry_hash` covers `payload`, which holds every other
-    column, and the hash of the head before.
+    column but the signature, and the hash of the head before. The key `key_id` signs the entry hash.
     """
 
     day = models.DateField(unique=True)
@@ -24,9 +24,11 @@ class LedgerHead(models.Model):
     last_outcome = models.PositiveBigIntegerField("id of the newest outcome")
     outcomes_hash = models.CharField("chain hash over all outcomes", max_length=64)
     recorded_at = models.DateTimeField()
-    payload = models.TextField("canonical JSON of all other columns")
+    key_id = models.CharField("key of the signature", max_length=16)
+    payload = models.TextField("canonical JSON of all other columns but the signature")
     previous_hash = models.CharField(max_length=64)
     entry_hash = models.CharField(max_length=64, unique=True)
+    signature = models.CharField("Ed25519 signature of the entry hash", max_length=128)
 
     class Meta:
         ordering: ClassVar = ["-day"]

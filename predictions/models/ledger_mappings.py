@@ -16,5 +16,5 @@ FORECAST_MAPPING = LedgerMapping(
     omitted=frozenset({"inputs_id", "toolchain_id"}),
 )
 OUTCOME_MAPPING = LedgerMapping(Outcome)
-# Heads are identified by their day.
-HEAD_MAPPING = LedgerMapping(LedgerHead, omitted=frozenset({"id"}))
+# Heads are identified by their day, and a signature covers the hash.
+HEAD_MAPPING = LedgerMapping(LedgerHead, omitted=frozenset({"id", "signature"}))

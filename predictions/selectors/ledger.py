@@ -12,7 +12,7 @@ from django.db import DataError, connection, transaction
 from marketdata.sql import binary_copy, fetch_rows
 from predictions.errors import HeadUnknown
 from predictions.ledger_payload import GENESIS, LedgerMapping
-from predictions.models import LedgerCheck, LedgerHead
+from predictions.models import LedgerCheck, LedgerHead, LedgerKey
 from predictions.models.ledger_mappings import FORECAST_MAPPING, OUTCOME_MAPPING
 
 ROWS = """
@@ -125,6 +125,11 @@ def head_of(day: date) -> LedgerHead:
 def day_heads() -> list[LedgerHead]:
     """Return the heads of all days, newest first."""
     return list(LedgerHead.objects.raw(HEADS_SQL))
+
+
+def ledger_keys() -> list[LedgerKey]:
+    """The public keys of signatures, newest first."""
+    return list(LedgerKey.objects.all())
 
 
 def last_check() -> LedgerCheck | None:

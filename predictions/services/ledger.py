@@ -13,6 +13,7 @@ from predictions.ledger_payload import GENESIS, chain_hash
 from predictions.models import Forecast, LedgerHead, Outcome
 from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
 from predictions.selectors.ledger import chain_end, newest_head, outcome_rows
+from predictions.services.ledger_signatures import sign_head, signing_key
 from predictions.services.scoring_lock import lock_scoring
 
 log = structlog.get_logger(__name__)
@@ -84,9 +85,10 @@ def seal_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 @transaction.atomic
 def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
-    """Record the end of the chain and the outcomes so far as the head of this UTC day; returns (head, created).
+    """Record and sign the end of the chain and the outcomes so far as this UTC day's head; returns (head, created).
 
     A second call on the same day, or one on a day before the newest head's, returns that head. None for an empty chain.
+    Raises LedgerKeyRefused.
     """
     lock_chain()
     lock_scoring()
@@ -96,6 +98,7 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
     end = chain_end(newest)
     if end.last_forecast is None:
         return None, False
+    key = signing_key(now=now)
     head = LedgerHead(
         day=day,
         count=end.count,
@@ -104,8 +107,10 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
         **_outcomes_since(newest),
         recorded_at=now,
         previous_hash=GENESIS if newest is None else newest.entry_hash,
+        key_id=key.key_id,
     )
     seal_head(head)
+    sign_head(head, key)
     head.save()
     log.info("ledger_head_recorded", day=day.isoformat(), count=head.count, head=head.head_hash)
     return head, True

@@ -20,6 +20,7 @@ from predictions.models import Forecast, ForecastInput, LedgerCheck, LedgerHead,
 from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
 from predictions.selectors.ledger import LedgerRow, compared_chain_batches, input_block_batches, outcome_rows
 from predictions.services.input_blocks import checked_numbers
+from predictions.services.ledger_signatures import verify_signatures
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +88,7 @@ def verify_ledger(*, saved: SavedHead | None = None) -> VerifiedLedger:
     # Heads are read before forecasts, so that each head finds its forecasts whatever is added meanwhile.
     heads = list(LedgerHead.objects.order_by("pk"))
     _verify_heads(heads)
+    verify_signatures(heads)
     expected = [_Expected(f"Head of {head.day}", head.count, head.head_hash, head.last_forecast_id) for head in heads]
     if saved is not None:
         expected.append(_Expected(SAVED_HEAD, saved.count, saved.head_hash, None))

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from predictions.checks import ledger_is_append_only
-from predictions.models import Forecast, ForecastInput, LedgerHead, Outcome, Toolchain
+from predictions.models import Forecast, ForecastInput, LedgerHead, LedgerKey, Outcome, Toolchain
 from predictions.services.ledger import record_head
 from predictions.tests.append_only import TABLES, allow_truncate, refuse_truncate
 from predictions.tests.factories import NOW, ORIGIN, abstention, forecast, forecasts, model_version, stock
@@ -14,7 +14,7 @@ from predictions.tests.scene import record_outcome
 
 pytestmark = pytest.mark.django_db
 
-MODELS = (Forecast, ForecastInput, LedgerHead, Outcome, Toolchain)
+MODELS = (Forecast, ForecastInput, LedgerHead, LedgerKey, Outcome, Toolchain)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_database_refuses_to_be_emptied(rows: list[Forecast]) -> None:
             refused.append(table)
     finally:
         allow_truncate(connection)
-    assert len(refused) == 5
+    assert len(refused) == len(MODELS)
     assert Forecast.objects.count() == len(rows)
 
 

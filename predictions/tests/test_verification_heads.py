@@ -10,6 +10,7 @@ from predictions.ledger_payload import chain_hash
 from predictions.models import Forecast, Outcome
 from predictions.services import ledger
 from predictions.services.ledger import record_head
+from predictions.services.ledger_signatures import sign_head, signing_key
 from predictions.services.verification import ALTERED_PAYLOAD, BROKEN_HEAD_LINK, UNKNOWN_SCHEMA, verify_ledger
 from predictions.tests.factories import NOW
 from predictions.tests.tampering import alter, fault, forge, scored
@@ -113,7 +114,11 @@ def test_a_head_that_was_sealed_again_does_not_fit_the_chain(rows: list[Forecast
     alter(f"UPDATE predictions_ledgerhead SET {change}")
     head.refresh_from_db()
     ledger.seal_head(head)
-    alter(f"UPDATE predictions_ledgerhead SET payload = '{head.payload}', entry_hash = '{head.entry_hash}'")
+    sign_head(head, signing_key(now=NOW))
+    alter(
+        f"UPDATE predictions_ledgerhead SET payload = '{head.payload}', entry_hash = '{head.entry_hash}', "
+        f"signature = '{head.signature}'"
+    )
     assert (fault().subject, fault().reason) == ("Head of 2023-09-21", complaint)
 
 
