@@ -2,6 +2,7 @@
 
 from smtplib import SMTPException
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
@@ -9,6 +10,7 @@ from allauth.account.models import EmailAddress
 from allauth.account.stages import LoginStage
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +18,9 @@ from django.urls import reverse
 
 from accounts.conf import IDENTITY_PROVIDERS
 from accounts.errors import MailUnavailable
+from accounts.known_devices import remember_device
 from accounts.limits import client_address
+from accounts.login_throttle import uncount_sign_in
 from accounts.models import AuditEvent, User
 from accounts.selectors import lacks_agreement
 from accounts.services.audit import record
@@ -56,9 +60,18 @@ class AccountAdapter(DefaultAccountAdapter):
         """Add the agreement as the last stage."""
         return [*super().get_login_stages(), AGREEMENT_STAGE]
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Return the user with this password, whose device is known from then on; only wrong passwords count."""
+        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
+        if user is not None:
+            uncount_sign_in(request)
+            remember_device(request, user.pk)
+        return user
+
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        """Sign the user in and record it."""
+        """Sign the user in, mark the device as known, and record it."""
         super().login(request, user)
+        remember_device(request, user.pk)
         record(kind=Kind.SIGNED_IN, user=user, now=utc_now())
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
@@ -66,6 +79,11 @@ class AccountAdapter(DefaultAccountAdapter):
         login = credentials.get("email") or credentials.get("username") or ""
         user = User.objects.filter(email__iexact=login).first()
         record(kind=Kind.SIGN_IN_FAILED, user=user, now=utc_now(), detail="" if user else "unknown address")
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        """Set the password; the device of its owner is known from then on."""
+        super().set_password(user, password)
+        remember_device(self.request, user.pk)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Confirm the address, unless another account uses it."""
@@ -87,19 +105,26 @@ class AccountAdapter(DefaultAccountAdapter):
         if kind is not None:
             account = (context or {}).get("account")
             record(kind=kind, user=user, now=utc_now(), detail="" if account is None else str(account.provider))
-        reset = self.request.build_absolute_uri(reverse("account_reset_password"))
         try:
-            full_context = {**(context or {}), "password_reset_url": reset}
+            full_context = {**(context or {}), "password_reset_url": reverse("account_reset_password")}
             super().send_notification_mail(template_prefix, user, context=full_context, email=email)
         except MailUnavailable:
             log.warning("account_notice_failed", notice=template_prefix, user=user.pk)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a message. Raises MailUnavailable."""
+        """Send a message, whose links start with HINDCAST_SITE_URL alone. Raises MailUnavailable."""
+        links = {name: site_link(url) for name, url in context.items() if name.endswith("_url")}
+        site = settings.HINDCAST_SITE.site_url
+        message = self.render_mail(template_prefix, email, {"email": email, **context, **links, "site_url": site})
         try:
-            super().send_mail(template_prefix, email, context)
+            message.send()
         except (SMTPException, OSError) as error:
             raise MailUnavailable from error
+
+
+def site_link(url: str) -> str:
+    """Return a link to the same page at HINDCAST_SITE_URL: a client chooses the host of its own requests."""
+    return str(settings.HINDCAST_SITE.site_url) + urlsplit(url)._replace(scheme="", netloc="").geturl()
 
 
 class SocialAdapter(DefaultSocialAccountAdapter):

@@ -28,7 +28,7 @@ class LimitSettings:
     """`trusted_proxies` is the number of proxies whose X-Forwarded-For entries are trusted.
 
     `anonymous_per_minute` is the initial limit of the plan `anonymous`. `attempts_per_address` limits sign-ins per
-    minute and registrations per hour, `attempts_per_account` sign-ins per five minutes.
+    minute and registrations per hour, `attempts_per_account` wrong passwords per five minutes and network.
     """
 
     anonymous_per_minute: int

@@ -32,7 +32,7 @@ PRIVACY = LegalDocument(
     "privacy",
     "Privacy",
     "2026-12-01",
-    "58347d0af68f4194b1e0b6866d711d0661d37cbd06f2025145d878bbd3d5c1a2",
+    "b9762c55f77420b5991e1970767f246a44a6ca9daafa5ce654dbb30a5a08aaee",
 )
 
 LEGAL_DOCUMENTS = {document.slug: document for document in (TERMS, DISCLAIMER, PRIVACY)}

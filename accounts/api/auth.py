@@ -22,7 +22,8 @@ from accounts.api.serializers import (
     SignInIn,
     TokensOut,
 )
-from accounts.login_throttle import count_registration, count_sign_in
+from accounts.known_devices import remember_device
+from accounts.login_throttle import count_registration, count_sign_in, uncount_sign_in
 from accounts.models import ApiKey, User
 from accounts.principals import Principal
 from accounts.selectors import keys_of
@@ -71,7 +72,8 @@ class TokenView(ApiView):
     @account_operation(
         "token",
         "Sign in",
-        "Sign in with e-mail and password; returns an access and a refresh token.",
+        "Sign in with e-mail and password; returns an access and a refresh token. Wrong passwords are limited by "
+        "account and network. The cookie `known_device` of a successful sign-in exempts later ones from the limits.",
         request=(SignInIn, examples.SIGN_IN),
         responses={200: (TokensOut, examples.TOKENS)},
         problems=(400, 401, 403, 429, 503),
@@ -88,6 +90,8 @@ class TokenView(ApiView):
             requires_verification=_requires_verification(),
             now=utc_now(),
         )
+        uncount_sign_in(http)
+        remember_device(http, user.pk)
         return Response(TokensOut(open_family(user=user, now=utc_now())).data, headers=NO_STORE)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from allauth.account import forms as vendor
 from allauth.socialaccount.forms import SignupForm as SocialSignupForm
 from django import forms
+from django.contrib.auth.hashers import make_password
+from django.http import HttpRequest
 
 from accounts.forms.account import ChangeEmailForm
 
@@ -49,6 +51,12 @@ class SignInForm(SiteTextsMixin, vendor.LoginForm):
 
 class SignUpForm(SiteTextsMixin, vendor.SignupForm):
     """Create an account."""
+
+    def try_save(self, request: HttpRequest) -> Any:
+        """Create the account, or send an e-mail to the owner of the existing one after as much work."""
+        if self.account_already_exists:
+            make_password(self.cleaned_data["password1"])
+        return super().try_save(request)
 
 
 class SocialSignUpForm(SiteTextsMixin, SocialSignupForm):

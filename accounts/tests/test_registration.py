@@ -24,7 +24,7 @@ def _mail_leaves(settings: Settings) -> None:
 
 def link_in(message: mail.EmailMessage) -> str:
     """The path of the link that a message asks to follow."""
-    found = re.search(r"http://testserver(\S+)", str(message.body))
+    found = re.search(r"http://127\.0\.0\.1:8000(\S+)", str(message.body))
     assert found is not None
     return found[1]
 

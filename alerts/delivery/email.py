@@ -16,7 +16,7 @@ CHANNEL = "email"
 
 def send(alert: Alert) -> None:
     """Send the alert to its owner. Raises DeliveryFailed if the mail server refuses it."""
-    site = settings.HINDCAST_ALERTS.site_url
+    site = settings.HINDCAST_SITE.site_url
     context = {
         "alert": alert,
         "stock_url": site + reverse("predictions:stock", args=[alert.rule.instrument.symbol]),

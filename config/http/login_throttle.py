@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.errors import ThrottleUnavailable, TooManyAttempts
+from accounts.known_devices import set_device_cookie
 from accounts.login_throttle import (
     count_deletion,
     count_export,
@@ -27,13 +28,15 @@ THROTTLED_VIEWS: Mapping[str, Callable[[HttpRequest], None]] = {
 
 
 class LoginThrottleMiddleware:
-    """Counts each POST to a view of THROTTLED_VIEWS and refuses it over the limit."""
+    """Counts each POST to a view of THROTTLED_VIEWS and refuses it over the limit; marks devices that signed in."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        set_device_cookie(request, response)
+        return response
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Return the refusal, or None to run the view."""

@@ -62,6 +62,7 @@ class SiteSettings:
     allowed_hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
     csrf_origins: tuple[str, ...]
+    site_url: str
     stream_url: str
     data_dir: Path
     static_dir: Path
@@ -224,11 +225,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         ),
     )
     alerts = reader.build(
-        "HINDCAST_RULES_PER_USER, HINDCAST_SITE_URL",
-        lambda: AlertSettings(
-            rules_per_user=reader.integer("HINDCAST_RULES_PER_USER", 100),
-            site_url=reader.text("HINDCAST_SITE_URL", f"http://127.0.0.1:{site.port}").rstrip("/"),
-        ),
+        "HINDCAST_RULES_PER_USER",
+        lambda: AlertSettings(rules_per_user=reader.integer("HINDCAST_RULES_PER_USER", 100)),
     )
     news = reader.build(
         "HINDCAST_NEWS_TIMEOUT_S, HINDCAST_NEWS_LOOKBACK_DAYS, REDDIT_*",
@@ -243,7 +241,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
 
 def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
     """Return the problems of a production environment, including missing variables; empty if it can start."""
-    required = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS")
+    required = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS", "HINDCAST_SITE_URL")
     complaints = [f"{name} must be set in production." for name in required if not variables.get(name, "").strip(" ,")]
     complaints += _complaints_of_secret("HINDCAST_SECRET_KEY", variables.get("HINDCAST_SECRET_KEY", ""))
     complaints += _complaints_of_secret("HINDCAST_KEY_SECRET", _Reader(variables).secret("HINDCAST_KEY_SECRET"))
@@ -254,6 +252,8 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
         complaints.append(
             "HINDCAST_ALLOWED_HOSTS must list names such as hindcast.example, without scheme, port or path."
         )
+    if not variables.get("HINDCAST_SITE_URL", "https://").startswith("https://"):
+        complaints.append("HINDCAST_SITE_URL must start with https:// in production.")
     complaints += [
         f"{name} must be empty: production never shows debug pages."
         for name in ("DEBUG", "DJANGO_DEBUG")
@@ -322,6 +322,7 @@ def _site(reader: _Reader) -> SiteSettings:
         allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
         cors_origins=reader.words("HINDCAST_CORS_ORIGINS", "http://localhost:3000,http://localhost:5173"),
         csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),
+        site_url=reader.url("HINDCAST_SITE_URL", f"http://127.0.0.1:{port}", ("http", "https")).rstrip("/"),
         stream_url=reader.url("HINDCAST_STREAM_URL", "", ("ws", "wss")),
         data_dir=data_dir,
         static_dir=Path(reader.text("HINDCAST_STATIC_DIR", str(data_dir / "staticfiles"))),

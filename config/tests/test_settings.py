@@ -17,6 +17,7 @@ PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
     "HINDCAST_SECRET_KEY": GOOD_SECRET,
     "HINDCAST_ALLOWED_HOSTS": "hindcast.example",
+    "HINDCAST_SITE_URL": "https://hindcast.example",
     "DATABASE_URL": "postgres://hindcast@127.0.0.1:1/hindcast",
     "REDIS_URL": "redis://127.0.0.1:1/0",
 }
@@ -28,7 +29,7 @@ def test_an_empty_environment_has_the_documented_defaults() -> None:
     assert environment.limits.anonymous_per_minute == 10
     assert environment.forecasts.cache_seconds == 600
     assert environment.marketdata.providers == ("yahoo", "sample")
-    assert environment.alerts.site_url == "http://127.0.0.1:8000"
+    assert environment.site.site_url == "http://127.0.0.1:8000"
 
 
 def test_every_problem_is_reported_at_once() -> None:
@@ -158,6 +159,8 @@ def test_the_broker_is_redis_until_another_is_named() -> None:
         ({"HINDCAST_KEY_SECRET": "change-me-" * 6}, "HINDCAST_KEY_SECRET must be random"),
         ({"DEBUG": "True"}, "DEBUG must be empty"),
         ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG must be empty"),
+        ({"HINDCAST_SITE_URL": "http://hindcast.example"}, "HINDCAST_SITE_URL must start with https://"),
+        ({"HINDCAST_SITE_URL": ""}, "HINDCAST_SITE_URL must be set"),
         ({"DATABASE_URL": ""}, "DATABASE_URL must be set"),
     ],
 )
