@@ -7,13 +7,13 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import Resolver404, include, path, re_path, resolve
 from django.views.decorators.csrf import csrf_exempt
-from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from config import account_export
 from config.apidocs import pages as api_pages
 from config.devserver.clock_view import simulated_clock
 from config.observability import health
+from config.observability.metrics import metrics
 
 
 @csrf_exempt
@@ -58,7 +58,7 @@ urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     # For the collector inside the network; the proxy in front of the site does not pass it on.
-    path("metrics", ExportToDjangoView, name="metrics"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "config.http.problem_responses.bad_request"

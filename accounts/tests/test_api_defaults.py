@@ -60,11 +60,11 @@ class ViewWithoutScope(PrincipalView):
 
 
 urlpatterns = [
-    path("api/principal", PrincipalView.as_view()),
-    path("api/quick", StaticView.as_view()),
-    path("api/managed", ManageView.as_view()),
-    path("api/staff", StaffView.as_view()),
-    path("api/silent", ViewWithoutScope.as_view()),
+    path("api/v1/principal", PrincipalView.as_view()),
+    path("api/v1/quick", StaticView.as_view()),
+    path("api/v1/managed", ManageView.as_view()),
+    path("api/v1/staff", StaffView.as_view()),
+    path("api/v1/silent", ViewWithoutScope.as_view()),
 ]
 
 
@@ -82,74 +82,74 @@ def slug(answer: Any) -> str:
 
 def test_view_gets_the_user_of_a_key_or_token(browser: Client) -> None:
     user = person()
-    assert browser.get("/api/principal", headers={"x-api-key": key_of(user)[1]}).json() == {"user": user.pk}
-    assert browser.get("/api/principal", headers={"authorization": f"Bearer {token_for(user)}"}).json() == {
+    assert browser.get("/api/v1/principal", headers={"x-api-key": key_of(user)[1]}).json() == {"user": user.pk}
+    assert browser.get("/api/v1/principal", headers={"authorization": f"Bearer {token_for(user)}"}).json() == {
         "user": user.pk
     }
     browser.force_login(user)
-    assert browser.get("/api/principal").json() == {"user": user.pk}
+    assert browser.get("/api/v1/principal").json() == {"user": user.pk}
     browser.logout()
-    assert browser.get("/api/principal").json() == {"user": None}
+    assert browser.get("/api/v1/principal").json() == {"user": None}
 
 
 def test_invalid_key_response_has_reason_and_challenge(browser: Client) -> None:
     _, text = key_of(person(), revoked_at=utc_now())
-    answer = browser.get("/api/principal", headers={"x-api-key": text})
+    answer = browser.get("/api/v1/principal", headers={"x-api-key": text})
     assert (answer.status_code, slug(answer), answer.json()["reason"]) == (401, "credentials-refused", "revoked-key")
     assert answer["WWW-Authenticate"] == 'Bearer realm="hindcast"'
 
 
 def test_invalid_keys_count_for_the_client_address(browser: Client, settings: Settings) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=3)
-    statuses = [browser.get("/api/principal", headers={"x-api-key": "hc_guess"}).status_code for _ in range(5)]
+    statuses = [browser.get("/api/v1/principal", headers={"x-api-key": "hc_guess"}).status_code for _ in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
 
 
 def test_key_is_limited_to_its_scopes(browser: Client) -> None:
     _, text = key_of(person(), "read")
-    answer = browser.get("/api/managed", headers={"x-api-key": text})
+    answer = browser.get("/api/v1/managed", headers={"x-api-key": text})
     assert (answer.status_code, slug(answer), answer.json()["scope"]) == (403, "scope-missing", "manage")
-    assert browser.get("/api/managed", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 200
-    assert browser.get("/api/principal", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 403
+    assert browser.get("/api/v1/managed", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 200
+    assert browser.get("/api/v1/principal", headers={"x-api-key": key_of(person(), "manage")[1]}).status_code == 403
 
 
 def test_account_views_require_credentials(browser: Client) -> None:
-    answer = browser.get("/api/managed")
+    answer = browser.get("/api/v1/managed")
     assert (answer.status_code, slug(answer)) == (401, "authentication-needed")
     assert "Bearer" in answer["WWW-Authenticate"]
 
 
 def test_staff_views_require_staff(browser: Client) -> None:
     _, text = key_of(person(), "read", "predict", "manage")
-    assert browser.get("/api/staff", headers={"x-api-key": text}).status_code == 403
-    assert browser.get("/api/staff").status_code == 401
-    assert browser.get("/api/staff", headers={"x-api-key": key_of(person(is_staff=True))[1]}).status_code == 200
-    assert browser.get("/api/staff", headers={"authorization": f"Bearer {token_for(person(is_staff=True))}"}).json()
+    assert browser.get("/api/v1/staff", headers={"x-api-key": text}).status_code == 403
+    assert browser.get("/api/v1/staff").status_code == 401
+    assert browser.get("/api/v1/staff", headers={"x-api-key": key_of(person(is_staff=True))[1]}).status_code == 200
+    assert browser.get("/api/v1/staff", headers={"authorization": f"Bearer {token_for(person(is_staff=True))}"}).json()
 
 
 def test_view_without_scope_is_closed(browser: Client) -> None:
     browser.force_login(person(is_staff=True))
-    assert browser.get("/api/silent").status_code == 403
+    assert browser.get("/api/v1/silent").status_code == 403
 
 
 def test_only_sessions_need_a_csrf_token(settings: Settings) -> None:
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
     user = person()
     with override_settings(ROOT_URLCONF=__name__):
-        assert strict.post("/api/principal", headers={"x-api-key": key_of(user)[1]}).status_code == 200
+        assert strict.post("/api/v1/principal", headers={"x-api-key": key_of(user)[1]}).status_code == 200
         strict.force_login(user)
-        answer = strict.post("/api/principal")
+        answer = strict.post("/api/v1/principal")
         assert (answer.status_code, slug(answer)) == (403, "csrf-failed")
-        with_key = strict.post("/api/principal", headers={"x-api-key": key_of(user)[1]})
+        with_key = strict.post("/api/v1/principal", headers={"x-api-key": key_of(user)[1]})
         assert with_key.status_code == 200
 
 
 def test_each_key_has_its_own_bucket_with_the_plan_limits(browser: Client) -> None:
     user = person()
-    answers = [browser.get("/api/principal", headers={"x-api-key": key_of(user)[1]}) for _ in range(2)]
+    answers = [browser.get("/api/v1/principal", headers={"x-api-key": key_of(user)[1]}) for _ in range(2)]
     assert {answer["RateLimit-Policy"] for answer in answers} == {'"free";q=60;w=60, "free-day";q=5000;w=86400'}
     assert all("r=59;" in answer["RateLimit"] for answer in answers)
-    assert browser.get("/api/principal")["RateLimit-Policy"] == '"anonymous";q=100;w=60'
+    assert browser.get("/api/v1/principal")["RateLimit-Policy"] == '"anonymous";q=100;w=60'
 
 
 def test_user_is_loaded_only_if_a_view_reads_it(
@@ -158,8 +158,8 @@ def test_user_is_loaded_only_if_a_view_reads_it(
     _, text = key_of(person())
     headers = {"x-api-key": text}
     for _ in range(3):
-        browser.get("/api/quick", headers=headers)
+        browser.get("/api/v1/quick", headers=headers)
     with django_assert_num_queries(0):
-        assert browser.get("/api/quick", headers=headers).status_code == 200
+        assert browser.get("/api/v1/quick", headers=headers).status_code == 200
     with django_assert_num_queries(1):
-        assert browser.get("/api/principal", headers=headers).status_code == 200
+        assert browser.get("/api/v1/principal", headers=headers).status_code == 200

@@ -12,6 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.limits import client_address, network_of
 from accounts.usage import USAGE, ApiCall
 from config.http.problem_responses import API_PREFIX, convert_to_problem, request_id_of, response_to_error
+from config.observability.metrics import observe_request
 
 log = structlog.get_logger("hindcast.request")
 
@@ -39,6 +40,7 @@ class RequestLogMiddleware:
                 response = convert_to_problem(response, request)
             response[REQUEST_ID_HEADER] = request_id
             seconds = time.perf_counter() - started
+            observe_request(request, response.status_code, seconds)
             is_logged = not getattr(request, "is_quiet", False) or response.status_code not in (200, 304)
             if is_logged:
                 _write_line(request, response, seconds)

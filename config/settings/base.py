@@ -70,20 +70,30 @@ INSTALLED_APPS = [
     "csp",
     "channels",
     "django_htmx",
-    "django_prometheus",
     "django_structlog",
     "django_celery_beat",
 ]
 
-MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+# Of calls under /api/v1/; ApiMiddleware runs them instead of the rest of MIDDLEWARE.
+API_MIDDLEWARE = [
     "config.http.request_log.RequestLogMiddleware",
     # First, so that responses of later middleware also get CORS headers.
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
     "config.http.api_policy.ApiPolicyMiddleware",
     "config.apidocs.sandbox.SandboxMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+MIDDLEWARE = [
+    "config.http.api_middleware.ApiMiddleware",
+    "config.http.request_log.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.http.api_policy.ApiPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -95,7 +105,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.http.security_headers.PagePolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 TEMPLATES = [

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.urls import get_resolver
 
 from accounts.models import User
 from config.apidocs.problem_guide import problem_guides
@@ -114,3 +115,10 @@ def test_errors_of_the_proxy_match_those_of_the_api() -> None:
         assert problem["detail"]
         assert problem["request_id"] == "$request_id"
     assert configuration.count("default_type application/problem+json;") == 1
+
+
+def test_no_view_of_the_api_depends_on_the_csrf_middleware() -> None:
+    # API calls skip it. REST framework views check the token themselves when a session authenticates.
+    for pattern in get_resolver().url_patterns:
+        if str(pattern.pattern) == "api/v1/":
+            assert all(view.callback.csrf_exempt for view in pattern.url_patterns)  # type: ignore[union-attr]
