@@ -36,6 +36,7 @@ MANAGE  # variable in accounts/models/api_key.py
 _.get_by_natural_key  # method in accounts/models/user.py
 use_in_migrations  # variable in accounts/models/user.py
 MaximumLengthValidator  # class in accounts/password_validation.py
+SiteWordValidator  # class in accounts/password_validation.py
 _.get_help_text  # method in accounts/password_validation.py
 record_model_change  # function in accounts/services/audit.py
 expires_in_s  # variable in accounts/services/tokens.py

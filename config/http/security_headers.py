@@ -1,4 +1,4 @@
-"""Content Security Policy of the site, the admin and the API documentation."""
+"""Security headers of pages: content security policy, caching of private pages, and clearing at sign-out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from csp.constants import NONCE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import add_never_cache_headers
 
 from config.http.request_log import API_V1_PREFIX
 
@@ -20,15 +21,20 @@ OVERRIDES: Mapping[str, Mapping[str, list[Any]]] = {
     "/admin": {"script-src": [SELF, UNSAFE_EVAL, NONCE], "style-src": [SELF, UNSAFE_INLINE]},
     "/api/redoc": {"style-src": [SELF, *REDOC_STYLES], "worker-src": [SELF, "blob:"]},
 }
+PRIVATE_PATHS = ("/accounts/", "/alerts/", "/admin/")
 
 
 class PagePolicyMiddleware(CSPMiddleware):
-    """Sends the site's policy with the overrides of the path."""
+    """Sends the site's policy with the overrides of the path, and keeps private pages out of caches."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Add the policy, except to API responses."""
+        """Add the headers, except to API responses."""
         if request.path_info.startswith(API_V1_PREFIX):
             return response
+        if request.path_info.startswith(PRIVATE_PATHS) and not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        if request.method == "POST" and request.resolver_match and request.resolver_match.url_name == "account_logout":
+            response["Clear-Site-Data"] = '"cache", "storage"'
         return super().process_response(request, response)
 
     def get_policy_parts(

@@ -161,6 +161,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "django.contrib.auth.password_validation.CommonPasswordValidator",
         "django.contrib.auth.password_validation.NumericPasswordValidator",
         "accounts.password_validation.MaximumLengthValidator",
+        "accounts.password_validation.SiteWordValidator",
     )
 ]
 LOGIN_URL = reverse_lazy("account_login")
@@ -262,7 +263,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "connect-src": [SELF, *([SITE.stream_url] if SITE.stream_url else [])],
         "object-src": [NONE],
-        "base-uri": [SELF],
+        "base-uri": [NONE],
         # Browsers apply form-action to the redirect of a form that starts a sign-in with a provider.
         "form-action": [SELF, *(client.origin for client in HINDCAST_ACCOUNTS.oauth_clients)],
         "frame-ancestors": [NONE],
@@ -273,6 +274,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]

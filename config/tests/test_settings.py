@@ -195,6 +195,12 @@ def test_production_requires_https(tmp_path: Path) -> None:
     assert _import_settings(PRODUCTION, tmp_path, *names).stdout.split() == ["31536000", "True", "True", "True"]
 
 
+def test_production_binds_cookies_to_the_host(tmp_path: Path) -> None:
+    names = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "CSRF_COOKIE_HTTPONLY", "SESSION_COOKIE_SAMESITE")
+    shown = _import_settings(PRODUCTION, tmp_path, *names).stdout.split()
+    assert shown == ["__Host-sessionid", "__Host-csrftoken", "True", "Lax"]
+
+
 def test_form_action_allows_only_configured_providers(tmp_path: Path) -> None:
     github = {"GITHUB_CLIENT_ID": "an-id", "GITHUB_CLIENT_SECRET": "hunter2"}
     with_it = _import_settings({**PRODUCTION, **github}, tmp_path, "CONTENT_SECURITY_POLICY").stdout
