@@ -43,6 +43,11 @@ def supported_exchanges() -> frozenset[str]:
     return frozenset(codes | {ALWAYS_OPEN})
 
 
+def shares_calendar(mic: str, other: str) -> bool:
+    """Return whether two exchanges have one calendar, as the US exchanges do."""
+    return exchange_calendars.resolve_alias(mic) == exchange_calendars.resolve_alias(other)
+
+
 def is_session(mic: str, day: date) -> bool:
     """Return whether `day` is a session of the exchange; False outside 1990..2099."""
     if not FIRST_DAY <= day <= LAST_DAY:

@@ -29,6 +29,23 @@ class CorporateActionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class VendorListing:
+    """What a source says about the listing of its prices; empty where it says nothing.
+
+    `currency` keeps the source's case: GBp are pence. `exchange` is a MIC. With `states_currency` false the source
+    never names a currency.
+    """
+
+    time_zone: str = ""
+    exchange: str = ""
+    currency: str = ""
+    states_currency: bool = True
+
+
+UNSTATED_LISTING = VendorListing()
+
+
+@dataclass(frozen=True, slots=True)
 class QuoteRecord:
     """Latest price from a source; `at` is its instant, None where the source gives none.
 
@@ -41,6 +58,7 @@ class QuoteRecord:
     session: date
     at: datetime | None
     delayed: bool = False
+    listing: VendorListing = UNSTATED_LISTING
 
 
 @dataclass(frozen=True, slots=True)

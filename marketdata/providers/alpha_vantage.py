@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 from marketdata.conf import AlphaVantageSettings
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
-from marketdata.provider_records import QuoteRecord, SymbolMatch
+from marketdata.provider_records import QuoteRecord, SymbolMatch, VendorListing
 from marketdata.providers.alpha_vantage_series import Day, apply_splits, newest_gap, to_daily_history
 from marketdata.providers.base import DailyHistory
 from marketdata.providers.budget import CallBudget
 from marketdata.providers.http import Vendor, VendorError, failure, get_json
+from marketdata.providers.vendor_fields import clean_text
 
 NAME = "alpha_vantage"
 # Vendor suffix: our (Yahoo's) suffix and the MIC, empty where no calendar exists.
@@ -81,7 +83,8 @@ class AlphaVantage:
             days = _parse(lambda: parse_days(reply, vendor_symbol))
             if not has_split_column(reply):
                 days = self._add_splits(days, vendor_symbol)
-            return _parse(lambda: to_daily_history(NAME, days, first=first, last=last))
+            history = _parse(lambda: to_daily_history(NAME, days, first=first, last=last))
+            return replace(history, listing=parse_series_listing(reply, vendor_symbol))
 
     def fetch_quote(self, symbol: str) -> QuoteRecord:
         """Fetch the latest price, which may be of the previous session."""
@@ -182,6 +185,12 @@ def parse_days(reply: Mapping[str, Any], vendor_symbol: str) -> Sequence[Day]:
     return list(_days(rows))
 
 
+def parse_series_listing(reply: Mapping[str, Any], vendor_symbol: str) -> VendorListing:
+    """Return the time zone of a US listing; the vendor prints the US zone for other listings too, and no currency."""
+    zone = "" if "." in vendor_symbol else clean_text(reply["Meta Data"].get("5. Time Zone"), longest=64)
+    return VendorListing(time_zone=zone, states_currency=False)
+
+
 def has_split_column(reply: Mapping[str, Any]) -> bool:
     """Return whether every row of the series has a split coefficient."""
     return all("split coefficient" in _plain_names(row) for row in reply[SERIES].values())
@@ -214,6 +223,7 @@ def parse_global_quote(reply: Mapping[str, Any], symbol: str, vendor_symbol: str
         session=date.fromisoformat(quote["latest trading day"]),
         at=None,
         delayed=True,
+        listing=VendorListing(states_currency=False),
     )
 
 
@@ -311,4 +321,5 @@ def _count(text: Any) -> int | None:
 def _require_same_symbol(requested: str, returned: str) -> None:
     """Raise unless both are one symbol; BRK.B may come back as BRK-B."""
     if re.sub(r"[./]", "-", returned.upper()) != re.sub(r"[./]", "-", requested.upper()):
-        raise failure(NAME, FailureKind.MALFORMED, "response is about another symbol")
+        found = clean_text(returned, longest=32)
+        raise failure(NAME, FailureKind.MALFORMED, f"response is about {found} instead of {requested}")

@@ -3,19 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from marketdata.provider_records import BarRecord, CorporateActionRecord, QuoteRecord, SymbolMatch
+from marketdata.provider_records import (
+    UNSTATED_LISTING,
+    BarRecord,
+    CorporateActionRecord,
+    QuoteRecord,
+    SymbolMatch,
+    VendorListing,
+)
 from marketdata.sentiment.matching import Company
 
 
 @dataclass(frozen=True, slots=True)
 class DailyHistory:
-    """Bars and corporate actions from a provider; prices are split-adjusted as of `basis_date`."""
+    """Bars and corporate actions from a provider; prices are split-adjusted as of `basis_date`.
+
+    `last_price` is the source's own latest price of the session `basis_date`, None where it gives none.
+    """
 
     bars: Sequence[BarRecord]
     actions: Sequence[CorporateActionRecord]
     basis_date: date
+    listing: VendorListing = UNSTATED_LISTING
+    last_price: Decimal | None = None
 
 
 class Provider(Protocol):

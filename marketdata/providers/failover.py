@@ -26,6 +26,8 @@ SECONDS = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0),
 )
 
+MAX_UNAVAILABLE_SHARE = 0.1
+
 HistoryOrError = DailyHistory | MarketDataError
 
 
@@ -154,15 +156,24 @@ def _fetch_all(
 def _partial_source_switches(
     name: str, results: Mapping[str, HistoryOrError], source_of: Mapping[str, str]
 ) -> dict[str, HistoryOrError]:
-    """Return errors for the results that would switch the source of only some series."""
-    available = [symbol for symbol, result in results.items() if not isinstance(result, ProviderUnavailable)]
-    if len(available) == len(results):
+    """Return errors for the results that would switch the source of only some series.
+
+    A failure that concerns one instrument, such as an unreadable response, is not one of the provider. Up to a tenth
+    of unavailable symbols do not keep the others from their first bars.
+    """
+    kinds = {symbol: failure_kind(one) for symbol, one in results.items() if isinstance(one, ProviderUnavailable)}
+    unavailable = {symbol for symbol, kind in kinds.items() if kind is None or kind.stops_run}
+    if not unavailable:
         return {}
-    reason = f"available for {len(available)} of {len(results)} symbols; series switch their source together"
+    switched = {symbol for symbol in results if source_of[symbol] not in ("", name)}
+    if len(unavailable) > MAX_UNAVAILABLE_SHARE * len(results):
+        switched |= {symbol for symbol in results if not source_of[symbol]}
+    count = f"{len(results) - len(unavailable)} of {len(results)}"
+    reason = f"available for {count} symbols; series switch their source together"
     return {
         symbol: ProviderUnavailable(name, reason)
-        for symbol in available
-        if source_of[symbol] != name and not isinstance(results[symbol], ProviderRejected)
+        for symbol in switched
+        if not isinstance(results[symbol], MarketDataError)
     }
 
 

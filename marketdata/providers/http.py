@@ -18,10 +18,10 @@ import httpx
 import stamina
 
 from marketdata.errors import FailureKind, MarketDataError, ProviderRejected, ProviderUnavailable
+from marketdata.providers.bodies import ACCEPT_ENCODING, MAX_BODY_BYTES, BodyRefused, BoundedBody
 from marketdata.providers.deadline import ConnectionDeadline
 
 ATTEMPTS = 3
-MAX_BODY_BYTES = 32 * 2**20
 MAX_MESSAGE_LENGTH = 200
 MAX_RETRY_AFTER_S = 24 * 3600.0
 MIN_TIME_LEFT_S = 0.05
@@ -128,7 +128,8 @@ def get_json(
     ProviderRejected.
     """
     # Parameters and headers never enter an exception, because they contain the key.
-    with httpx.Client(verify=_tls(), follow_redirects=False, headers={"Accept": JSON, **(headers or {})}) as client:
+    sent = {"Accept": JSON, "Accept-Encoding": ACCEPT_ENCODING, **(headers or {})}
+    with httpx.Client(verify=_tls(), follow_redirects=False, headers=sent) as client:
         deadline = vendor.clock() + vendor.timeout_s
         for attempt in stamina.retry_context(
             on=_is_retryable,
@@ -173,7 +174,7 @@ def _attempt(client: httpx.Client, vendor: Vendor, path: str, parameters: Parame
             body = _body(response, vendor, deadline)
     except httpx.TimeoutException:
         kind = FailureKind.SLOW
-    except (httpx.DecodingError, httpx.InvalidURL):
+    except httpx.InvalidURL:
         kind = FailureKind.MALFORMED
     except (httpx.HTTPError, OSError):
         kind = FailureKind.SLOW if vendor.clock() > deadline else FailureKind.UNREACHABLE
@@ -184,14 +185,15 @@ def _attempt(client: httpx.Client, vendor: Vendor, path: str, parameters: Parame
 
 def _body(response: httpx.Response, vendor: Vendor, deadline: float) -> bytes | MarketDataError:
     """Read the whole body, or return the error for one that is too large or too slow."""
-    received = bytearray()
-    for piece in response.iter_bytes():
-        received += piece
-        if len(received) > vendor.max_body_bytes:
-            return failure(vendor.name, FailureKind.MALFORMED, f"response exceeds {vendor.max_body_bytes:,} bytes")
-        if vendor.clock() > deadline:
-            break
-    return _too_slow(vendor) if vendor.clock() > deadline else bytes(received)
+    try:
+        body = BoundedBody(response.headers.get("Content-Encoding", ""), vendor.max_body_bytes)
+        for piece in response.iter_raw():
+            body.feed(piece)
+            if vendor.clock() > deadline:
+                break
+        return _too_slow(vendor) if vendor.clock() > deadline else body.content()
+    except BodyRefused as error:
+        return failure(vendor.name, FailureKind.MALFORMED, str(error))
 
 
 def _too_slow(vendor: Vendor) -> MarketDataError:

@@ -18,15 +18,10 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from marketdata.errors import FailureKind, ProviderRejected, ProviderUnavailable
 from marketdata.providers.base import ArticleRecord
+from marketdata.providers.bodies import ACCEPT_ENCODING, MAX_BODY_BYTES, BodyRefused, BoundedBody
 from marketdata.providers.budget import CallBudget
 from marketdata.providers.deadline import ConnectionDeadline
-from marketdata.providers.http import (
-    MAX_BODY_BYTES,
-    MIN_TIME_LEFT_S,
-    failure,
-    failure_kind_of_status,
-    parse_retry_after,
-)
+from marketdata.providers.http import MIN_TIME_LEFT_S, failure, failure_kind_of_status, parse_retry_after
 from marketdata.providers.vendor_fields import clean_text, parse_instant
 from marketdata.sentiment.matching import Company, search_words
 
@@ -77,6 +72,7 @@ class _BoundedSession(requests.Session):
         self._deadline = time.monotonic() + seconds
         self._budget = budget
         self._connection_deadline = ConnectionDeadline(seconds)
+        self.headers["Accept-Encoding"] = ACCEPT_ENCODING
         for scheme in ("http://", "https://"):
             self.mount(scheme, _BoundedAdapter(self._connection_deadline))
 
@@ -97,6 +93,8 @@ class _BoundedSession(requests.Session):
         try:
             response = super().request(*parts, **options)
             response._content = self._body_of(response)  # `content` returns this; reading it there has no deadline
+        except BodyRefused as error:
+            outcome = failure(NAME, FailureKind.MALFORMED, str(error))
         except (requests.Timeout, ReadTimeoutError):
             outcome = failure(NAME, FailureKind.SLOW)
         except (requests.RequestException, HTTPError, OSError):
@@ -112,17 +110,15 @@ class _BoundedSession(requests.Session):
         raise outcome
 
     def _body_of(self, response: requests.Response) -> bytes:
-        received = bytearray()
         with response:
-            while piece := response.raw.read1(READ_BYTES, decode_content=True):
-                received += piece
+            body = BoundedBody(response.headers.get("Content-Encoding", ""), MAX_BODY_BYTES)
+            while piece := response.raw.read1(READ_BYTES, decode_content=False):
+                body.feed(piece)
                 if time.monotonic() > self._deadline:
-                    raise failure(NAME, FailureKind.SLOW)
-                if len(received) > MAX_BODY_BYTES:
-                    raise failure(NAME, FailureKind.MALFORMED)
+                    break
         if time.monotonic() > self._deadline:
             raise failure(NAME, FailureKind.SLOW)
-        return bytes(received)
+        return body.content()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,29 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import structlog
 from django.db import transaction
 
 from marketdata.adjustments import basis_ratio, no_common_session, replacement_problem, same_basis, split_factor
+from marketdata.bar_columns import columns_from_records
 from marketdata.calendars import exchange_day, latest_session
 from marketdata.models import IngestionRun, Instrument
 from marketdata.providers.base import DailyHistory, Provider
 from marketdata.providers.catalog import configured_providers
 from marketdata.providers.failover import AliasedProvider, prefetch_histories, provider_results
 from marketdata.quality.bars import CheckedBars, check_bars, reject_disagreeing
+from marketdata.quality.histories import (
+    adjustment_problem,
+    last_price_problem,
+    off_calendar_problem,
+    repeated_newest_problem,
+)
+from marketdata.quality.listings import listing_problem, price_factor, scale_bars, scale_dividends
 from marketdata.selectors import active_instruments, bars_for, vendor_symbols
 from marketdata.services import bar_store
 from marketdata.services.instruments import ensure_sample_instruments
@@ -30,11 +39,15 @@ UNCHANGED = "Nothing changed."
 
 @dataclass(frozen=True, slots=True)
 class _CheckedHistory:
-    """One source's history of an instrument, split into valid and rejected bars."""
+    """One source's history in the instrument's currency, split into valid and rejected bars.
+
+    `problem` says why the whole history is refused; empty if it is not.
+    """
 
     source: str
     original: DailyHistory
     checked: CheckedBars
+    problem: str = ""
 
 
 def ingest_all(
@@ -112,10 +125,35 @@ def _check(
     instrument: Instrument, source: str, history: DailyHistory, *, last_final: date, now: datetime
 ) -> _CheckedHistory:
     """Validate a history; sessions after `last_final` up to today are ignored, not rejected."""
+    problem = listing_problem(history.listing, mic=instrument.mic, currency=instrument.currency, on=history.basis_date)
+    history = _in_currency(history, instrument.currency)
     today = exchange_day(instrument.mic, now)
     relevant = [bar for bar in history.bars if not last_final < bar.session <= today]
+    columns = columns_from_records(relevant)
+    closed = columns.select(columns.session <= np.datetime64(last_final))
+    problem = problem or off_calendar_problem(columns, mic=instrument.mic) or repeated_newest_problem(closed)
+    if problem:
+        return _CheckedHistory(source, history, CheckedBars([], []), problem)
     checked = check_bars(relevant, mic=instrument.mic, last_final=last_final, actions=history.actions)
-    return _CheckedHistory(source, history, checked)
+    good = columns_from_records(checked.good)
+    last_price = None if history.last_price is None else float(history.last_price)
+    problem = adjustment_problem(good, history.actions, basis=history.basis_date) or last_price_problem(
+        good, last_price, basis=history.basis_date
+    )
+    return _CheckedHistory(source, history, checked, problem)
+
+
+def _in_currency(history: DailyHistory, currency: str) -> DailyHistory:
+    """Convert a history in a minor unit, such as pence, to the instrument's currency."""
+    factor = price_factor(history.listing, currency=currency)
+    if factor == 1:
+        return history
+    return replace(
+        history,
+        bars=scale_bars(history.bars, factor),
+        actions=scale_dividends(history.actions, factor),
+        last_price=None if history.last_price is None else history.last_price * factor,
+    )
 
 
 @transaction.atomic
@@ -127,6 +165,8 @@ def _store(
     source, checked = history.source, history.checked
     bar_store.quarantine(instrument=instrument, rejected=checked.rejected, source=source, seen_at=now)
     run.bars_quarantined += len(checked.rejected)
+    if history.problem:
+        return f"{source}: {history.problem}"
     if not checked.good:
         return f"{source}: no valid bars"
     stored: dict[date, Decimal] = dict(bars_for(instrument).values_list("session", "close"))

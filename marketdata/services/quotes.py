@@ -1,10 +1,12 @@
 """Watch instruments; validate, store and publish quotes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
+import structlog
 from django.db import transaction
 from django.db.models import Q
 from prometheus_client import Counter
@@ -13,8 +15,11 @@ from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.live import publish_price_changes
 from marketdata.models import Instrument, Quote
 from marketdata.provider_records import QuoteRecord
+from marketdata.quality.listings import listing_problem, price_factor
 from marketdata.quality.quotes import is_delayed, rejection_reason, trade_time
 from marketdata.watched_instruments import mark_watched
+
+log = structlog.get_logger(__name__)
 
 QUOTES = Counter("hindcast_quotes", "Quotes from sources, by outcome.", ["source", "outcome"])
 STORED_DECIMALS = Decimal("0.000001")
@@ -33,13 +38,19 @@ def store_quote(
 
     known: the latest price before it. A second call with the same quote changes nothing.
     """
-    outcome = rejection_reason(
-        quote,
-        mic=instrument.mic,
-        last_close=None if known is None else known.last_close,
-        last_session=None if known is None else known.last_session,
-        now=now,
-    ) or _store_if_newer(instrument, source, quote, now)
+    problem = listing_problem(quote.listing, mic=instrument.mic, currency=instrument.currency, on=quote.session)
+    if problem:
+        log.warning("quote_refused", symbol=instrument.symbol, source=source, reason=problem)
+        outcome = "other_listing"
+    else:
+        quote = _in_currency(quote, instrument.currency)
+        outcome = rejection_reason(
+            quote,
+            mic=instrument.mic,
+            last_close=None if known is None else known.last_close,
+            last_session=None if known is None else known.last_session,
+            now=now,
+        ) or _store_if_newer(instrument, source, quote, now)
     QUOTES.labels(source, outcome).inc()
     return outcome
 
@@ -48,6 +59,12 @@ def publish_prices(instruments: Sequence[Instrument], *, now: datetime) -> None:
     """Publish the latest prices of these instruments to subscribers after commit."""
     prices = latest_prices_by_pk([instrument.pk for instrument in instruments], now=now)
     transaction.on_commit(partial(publish_price_changes, list(prices.values())))
+
+
+def _in_currency(quote: QuoteRecord, currency: str) -> QuoteRecord:
+    """Convert a quote in a minor unit, such as pence, to the instrument's currency."""
+    factor, previous = price_factor(quote.listing, currency=currency), quote.previous_close
+    return replace(quote, price=quote.price * factor, previous_close=None if previous is None else previous * factor)
 
 
 def _store_if_newer(instrument: Instrument, source: str, quote: QuoteRecord, now: datetime) -> str:

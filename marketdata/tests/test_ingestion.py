@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketdata.errors import ProviderUnavailable
+from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.models import CorporateAction, DailyBar, IngestionRun, Instrument, QuarantinedBar
 from marketdata.provider_records import BarRecord, CorporateActionRecord
 from marketdata.services.ingestion import ingest_all, ingest_instrument
@@ -183,7 +183,8 @@ def test_disagreeing_sources_reject_the_bar() -> None:
     instrument = stock()
     ingest(instrument, FakeBarProvider("second", bars_between()))
     bars = bars_between()
-    bars[5] = replace(bars[5], open=Decimal(110), high=Decimal(112), close=Decimal(111))
+    off = Decimal(111)
+    bars[5] = replace(bars[5], open=off - 1, high=off + 1, close=off, adjusted_close=off)
     run = ingest(instrument, FakeBarProvider("first", bars))
     assert (run.status, run.bars_quarantined) == ("done", 1)
     refused = QuarantinedBar.objects.get()
@@ -262,6 +263,19 @@ def test_instruments_switch_source_together() -> None:
     assert "available for 1 of 2 symbols" in runs[0].detail
 
 
+@pytest.mark.parametrize(
+    ("kind", "others"), [(FailureKind.MALFORMED, 1), (FailureKind.PARTIAL, 1), (FailureKind.SLOW, 10)]
+)
+def test_one_bad_instrument_costs_only_itself(kind: FailureKind, others: int) -> None:
+    bad = stock(symbol="BAD")
+    provider = FakeBarProvider(
+        "first", bars_between(), errors={"BAD": ProviderUnavailable("first", "nonsense", kind)}, parallel_calls=2
+    )
+    runs = ingest_all(through=LAST, now=NOW, instruments=[bad, *(stock() for _ in range(others))], providers=[provider])
+    assert [run.status for run in runs] == ["failed", *["done"] * others]
+    assert runs[0].detail == "first: nonsense. Stored bars are unchanged."
+
+
 def test_own_series_is_updated_alone() -> None:
     one, two = stock(symbol="ONE", source="first"), stock(symbol="TWO", source="first")
     late = FakeBarProvider(
@@ -293,7 +307,7 @@ def test_staff_changes_to_sample_stock_are_preserved() -> None:
 @given(bars=st.lists(ANY_BAR, min_size=1, max_size=8))
 def test_database_accepts_every_validated_bar(bars: list[BarRecord]) -> None:
     run = ingest(stock(), FakeBarProvider("first", bars))
-    assert run.bars_new + run.bars_quarantined == len(bars)
+    assert run.bars_new + run.bars_quarantined == len(bars) or (run.status, run.bars_new) == ("failed", 0)
     for stored in DailyBar.objects.filter(instrument_id=run.instrument_id):
         assert 0 < stored.low <= min(stored.open, stored.close)
         assert max(stored.open, stored.close) <= stored.high

@@ -22,7 +22,8 @@ from marketdata.errors import ProviderRejected, ProviderUnavailable
 from marketdata.models import DailyBar, Instrument, QuarantinedBar
 from marketdata.providers.base import DailyHistory
 from marketdata.providers.sample import SampleProvider
-from marketdata.providers.yahoo import YahooProvider, decimal_price, parse_chart, yahoo_symbol
+from marketdata.providers.yahoo import YahooProvider
+from marketdata.providers.yahoo_chart import decimal_price, parse_chart, yahoo_symbol
 from marketdata.services.ingestion import ingest_all
 from marketdata.tests.factories import stock
 
@@ -292,9 +293,9 @@ def test_float_becomes_decimal_price(value: float, price: str) -> None:
 
 def test_chart_of_another_symbol_is_rejected(yahoo: YahooProvider, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v8/finance/chart/MSFT").respond_with_json(recorded("yahoo_chart.json"))
-    with pytest.raises(ProviderUnavailable, match="response is about another symbol"):
+    with pytest.raises(ProviderUnavailable, match="response is about AAPL instead of MSFT"):
         yahoo.fetch_daily_bars("MSFT", first=FIRST, last=LAST)
-    with pytest.raises(ProviderUnavailable, match="response is about another symbol"):
+    with pytest.raises(ProviderUnavailable, match="response is about AAPL instead of MSFT"):
         yahoo.fetch_quote("MSFT")
 
 
