@@ -33,7 +33,8 @@ USER hindcast
 EXPOSE 8000 8001
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
      "--respawn-interval", "15", "--workers-kill-timeout", "30", \
-     "--blocking-threads", "4", "--no-ws", "config.wsgi:application"]
+     "--blocking-threads", "4", "--no-ws", "--http", "1", "--http1-buffer-size", "65536", \
+     "--http1-header-read-timeout", "10000", "config.wsgi:application"]
 
 FROM runtime AS worker
 # numba and XGBoost need OpenMP.

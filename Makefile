@@ -12,7 +12,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-api bench-ingest bench-features bench-ledger bench-history bench-publish bench-load sdk check audit install lock clean browser
+.PHONY: help demo test test-slow bench-api bench-ingest bench-features bench-ledger bench-history bench-publish bench-load sdk check audit install lock clean programs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,10 +20,10 @@ help: ## list the targets
 demo: runtime ## run the whole platform here until Ctrl-C
 	@exec $(PYTHON) manage.py demo
 
-test: install browser ## run the tests in parallel (all but the slow ones)
+test: install programs ## run the tests in parallel (all but the slow ones)
 	@$(PYTHON) -m pytest $(PARALLEL)
 
-test-slow: install browser ## run the slow tests
+test-slow: install programs ## run the slow tests
 	@$(PYTHON) -m pytest $(PARALLEL) -m slow
 
 bench-api: install ## measure the API beside FastAPI with slowapi and a bare server (ARGS="--seconds 10 --rounds 5")
@@ -86,10 +86,13 @@ $(PIP) --timeout 5 --retries 0 --index-url $(TORCH_INDEX) -r requirements/torch.
 $(PIP) -r requirements/torch.txt
 endef
 
-browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
-	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
-	  { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1; } || true
+# Chromium and nginx for the tests that need them, where the system can install them.
+programs:
+	@missing=""; \
+	command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || missing="chromium"; \
+	PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null 2>&1 || missing="$$missing nginx"; \
+	[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
+	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1; } || true
 
 lock: install ## pin the requirements again (needs uv)
 	@for name in $(LOCKED); do \

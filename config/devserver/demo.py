@@ -31,6 +31,9 @@ WORKER_THREADS = "4"
 CELERY = ("nice", "-n", "5", sys.executable, "-m", "celery", "-A", "config.celery", "--quiet")
 # On SIGHUP granian replaces each worker; the old one stops accepting requests after this many seconds.
 ROLLING = ("--respawn-interval", "15", "--workers-kill-timeout", "30")
+# Request heads of 64 kB that arrive within ten seconds; the image sets the same and speaks no HTTP/2 behind nginx.
+HEAD_LIMITS = ("--http1-buffer-size", "65536", "--http1-header-read-timeout", "10000",
+               "--http2-max-headers-size", "65536")  # fmt: skip
 QUIET_WORKER = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
@@ -56,8 +59,8 @@ def demo_variables(port: int, folder: Path, given: dict[str, str]) -> dict[str, 
 def programs(port: int, variables: dict[str, str], *, web_processes: int = 1) -> list[Program]:
     """Return the programs of a demo."""
     web = (sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port),
-           "--workers", str(web_processes), *ROLLING, "--blocking-threads", "4", "--no-ws", "--log-level", "warning",
-           "config.wsgi:application")  # fmt: skip
+           "--workers", str(web_processes), *ROLLING, *HEAD_LIMITS, "--blocking-threads", "4", "--no-ws",
+           "--log-level", "warning", "config.wsgi:application")  # fmt: skip
     edge = (sys.executable, "-m", "uvicorn", "--host", HOST, "--port", str(port + 1), "--no-access-log",
             "--no-proxy-headers", "--log-level", "warning", "--ws-per-message-deflate", "false",
             "--timeout-graceful-shutdown", "3", "--http", "config.edge.asgi:protocol",

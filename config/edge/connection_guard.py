@@ -13,6 +13,7 @@ from config.http.request_log import new_request_id
 from config.stream.routing import Asgi
 
 STREAM_PATH = b"/ws/stream"
+VERSIONS = ("1.0", "1.1")
 CLOSE = (b"connection", b"close")
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -21,8 +22,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 class ConnectionGuard:
     """Refuses ambiguous requests with 400, and closes the connection after them and after every unused upgrade.
 
-    Ambiguous are an upgrade with a body and an HTTP/1.1 request without exactly one Host. The guard does not depend on
-    the server: each closes the connection, and drops what it has read beyond, after `Connection: close`.
+    Ambiguous are an upgrade with a body, several Hosts, none in HTTP/1.1, and another version, such as HTTP/0.9. The
+    guard does not depend on the server: each closes the connection, and drops what it has read beyond, after
+    `Connection: close`.
     """
 
     def __init__(self, application: Asgi) -> None:
@@ -39,9 +41,10 @@ class ConnectionGuard:
             await self._application(scope, receive, send)
 
 
-def is_stream_handshake(method: str, url: bytes, headers: Headers) -> bool:
+def is_stream_handshake(scope: Any, url: bytes) -> bool:
     """Return whether a request for an upgrade to WebSocket may be granted."""
-    return method == "GET" and url.partition(b"?")[0] == STREAM_PATH and not _has_body(headers)
+    is_get = scope["method"] == "GET" and scope["http_version"] == "1.1"
+    return is_get and url.partition(b"?")[0] == STREAM_PATH and not _has_body(scope["headers"])
 
 
 async def answer_malformed(scope: Any, receive: Any, send: Any) -> None:
@@ -57,7 +60,9 @@ async def send_response(send: Any, response: Response) -> None:
 
 def _is_ambiguous(scope: Any) -> bool:
     hosts = sum(name == b"host" for name, _ in scope["headers"])
-    return (scope["http_version"] == "1.1" and hosts != 1) or (_is_upgrade(scope) and _has_body(scope["headers"]))
+    is_misaddressed = hosts > 1 or (hosts == 0 and scope["http_version"] == "1.1")
+    is_unknown_version = scope["http_version"] not in VERSIONS
+    return is_misaddressed or is_unknown_version or (_is_upgrade(scope) and _has_body(scope["headers"]))
 
 
 def _is_upgrade(scope: Any) -> bool:

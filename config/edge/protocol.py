@@ -103,7 +103,7 @@ class CachedForecastProtocol(HttpToolsProtocol):
     def _should_upgrade(self) -> bool:
         """Return whether to switch to WebSocket: for the stream, and not while an earlier request is being answered."""
         is_idle = self.cycle is None or self.cycle.response_complete
-        is_allowed = is_idle and is_stream_handshake(self.scope["method"], self.url, self.headers)
+        is_allowed = is_idle and is_stream_handshake(self.scope, self.url)
         return is_allowed and super()._should_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

@@ -1,5 +1,6 @@
 """The edge without Django and without a database: a stand-in for Django, a Redis of its own, and raw sockets."""
 
+import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -44,9 +45,9 @@ class Wire:
     open_wires: ClassVar[list["Wire"]] = []
 
     def __init__(self, port: int) -> None:
-        self.open_wires.append(self)
         self.socket = socket.create_connection((HOST, port), timeout=10)
         self._file = self.socket.makefile("rb")
+        self.open_wires.append(self)
 
     def send(self, data: bytes) -> "Wire":
         self.socket.sendall(data)
@@ -54,14 +55,35 @@ class Wire:
 
     def receive(self, *, body: bool = True) -> Answer:
         """Return the next answer; `body` is False for one without a body, regardless of its length header."""
-        status = int(self._file.readline().split()[1])
-        headers: dict[str, str] = {}
-        while (line := self._file.readline().strip()) != b"":
-            name, _, value = line.decode().partition(": ")
-            assert name.lower() not in headers
-            headers[name.lower()] = value
+        status, headers = self.receive_head()
         has_body = body and status != HTTPStatus.NOT_MODIFIED
         return status, headers, self._file.read(int(headers["content-length"])) if has_body else b""
+
+    def receive_head(self) -> tuple[int, dict[str, str]]:
+        """Return status and headers of the next answer. Raises EOFError when no answer follows."""
+        if not (line := self._file.readline()).startswith(b"HTTP/1."):
+            # An answer of HTTP/0.9 has no head.
+            self._file.read()
+            raise EOFError(line)
+        headers: dict[str, str] = {}
+        while (field := self._file.readline().strip()) != b"":
+            name, _, value = field.decode().partition(": ")
+            assert name.lower() not in headers
+            headers[name.lower()] = value
+        return int(line.split()[1]), headers
+
+    def receive_id(self) -> str:
+        """Return the request id of the next final answer of any server. Raises EOFError when no answer follows."""
+        status, headers = self.receive_head()
+        if status == HTTPStatus.CONTINUE:
+            return self.receive_id()
+        # An answer without a length, such as 101, lasts until the connection closes.
+        self._file.read(int(headers.get("content-length", -1)))
+        return headers.get("x-request-id", "")
+
+    def answers_within(self, seconds: float) -> bool:
+        """Wait until the server sends something, at most so long; returns whether it did."""
+        return bool(select.select([self.socket], [], [], seconds)[0])
 
     def is_closed(self) -> bool:
         """Return whether the server closes the connection and sends nothing more."""

@@ -219,6 +219,19 @@ def test_a_handshake_behind_a_call_is_not_answered_before_it(edge: Served, own_r
     assert wire.is_closed()
 
 
+@pytest.mark.parametrize(
+    "head", [b"GET " + PATH.encode() + b"\r\n\r\n", request(PATH, "Host: two.example", version="1.0")]
+)
+def test_other_versions_and_two_hosts_in_http10_are_refused(edge: Served, head: bytes) -> None:
+    assert_refused(Wire(edge.port).send(head))
+
+
+def test_a_handshake_in_http10_is_no_handshake(edge: Served) -> None:
+    wire = Wire(edge.port).send(request("/ws/stream", *HANDSHAKE, version="1.0"))
+    assert wire.receive()[0] == 404
+    assert wire.is_closed()
+
+
 def send_to_closing(wire: Wire, data: bytes) -> None:
     """Send on a connection that the server may have closed already."""
     try:

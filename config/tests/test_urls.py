@@ -99,7 +99,8 @@ MAILED = "~ ^/accounts/(password/reset/key|confirm-email)/"
 def test_the_proxy_sends_only_stream_and_forecasts_to_edge() -> None:
     configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
     blocks = re.findall(r"location ([^{]+) \{([^}]*)\}", configuration)
-    assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["/ws/", "= /api/v1/predict"]
+    assert [path for path, block in blocks if "proxy_pass http://stream;" in block] == ["/ws/"]
+    assert [path for path, block in blocks if "proxy_pass http://edge;" in block] == ["= /api/v1/predict"]
     assert [path for path, block in blocks if "proxy_pass http://web;" in block] == ["/api/", MAILED, "/"]
 
 
@@ -107,7 +108,7 @@ def test_errors_of_the_proxy_match_those_of_the_api() -> None:
     configuration = (ROOT / "deploy" / "nginx" / "hindcast.conf").read_text()
     responses = re.findall(r"return (\d+) '(\{.*\})';", configuration)
     guide = problem_guides()
-    assert len(responses) == 6
+    assert len(responses) == 7
     for status, body in responses:
         problem = json.loads(body)
         known = guide[problem["type"].removeprefix("/api/problems#")].problem
