@@ -125,7 +125,7 @@ def _build(rows: int) -> None:
             outcomes = [_outcome(forecast) for forecast in ledger.append_forecasts(forecasts, count=count)]
             ledger.seal_outcomes(outcomes)
             Outcome.objects.bulk_create(outcomes)
-        ledger.record_head(now=recorded_at)
+        ledger.record_head(clock=lambda at=recorded_at: at)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE predictions_forecast, predictions_outcome, predictions_forecastinput")
 

@@ -9,6 +9,7 @@ from functools import partial
 from alerts.services.delivery import deliver_pending
 from alerts.services.evaluation import evaluate_rules
 from marketdata.calendars import is_session, latest_session
+from marketdata.clock import Clock
 from marketdata.errors import SessionUnknown
 from marketdata.selectors import newest_session
 from marketdata.services.ingestion import ingest_all
@@ -50,19 +51,20 @@ class SessionNotClosed(SessionUnknown):
         self.latest = latest
 
 
-def after_close(*, on: date | None, now: datetime, on_step: StepCallback = lambda step: None) -> PipelineReport:
+def after_close(*, on: date | None, clock: Clock, on_step: StepCallback = lambda step: None) -> PipelineReport:
     """Bring everything up to session `on`, by default the last one that closed; each step is idempotent.
 
     Calls `on_step` after each step. Raises SessionUnknown, before any step, for a day with no closed session.
     """
+    now = clock()
     session = closed_session(on, now)
     steps = [_timed("ingest", partial(_ingest, session, now), on_step)]
     origin = session if on else newest_session() or session
     steps.append(_timed("score", partial(_score, origin, now), on_step))
     steps.append(_timed("record", partial(_record, origin, now), on_step))
     try:
-        steps.append(_timed("publish", partial(_publish, origin, now), on_step))
-        steps.append(_timed("head", partial(_record_head, now), on_step))
+        steps.append(_timed("publish", partial(_publish, origin, clock), on_step))
+        steps.append(_timed("head", partial(_record_head, clock), on_step))
     finally:
         # Price alerts do not depend on forecasts.
         steps.append(_timed("alerts", partial(_alert, origin, now), on_step))
@@ -113,8 +115,8 @@ def _record(origin: date, now: datetime) -> Counts:
     return {"counted": report.counted, "as_of": report.as_of.isoformat() if report.as_of else "never"}
 
 
-def _publish(origin: date, now: datetime) -> Counts:
-    report = publish_forecasts(now=now, origin=origin)
+def _publish(origin: date, clock: Clock) -> Counts:
+    report = publish_forecasts(clock=clock, origin=origin)
     return {
         "origin": report.origin.isoformat(),
         "version": report.version,
@@ -124,8 +126,8 @@ def _publish(origin: date, now: datetime) -> Counts:
     }
 
 
-def _record_head(now: datetime) -> Counts:
-    head, created = record_head(now=now)
+def _record_head(clock: Clock) -> Counts:
+    head, created = record_head(clock=clock)
     return {"created": int(created), "count": 0 if head is None else head.count}
 
 

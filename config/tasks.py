@@ -20,7 +20,7 @@ def run_after_close(on: str | None = None) -> None:
     # Web and beat read this module without the training libraries.
     from config.pipelines import after_close
 
-    after_close(on=date.fromisoformat(on) if on else None, now=clock.now(), on_step=_log_step)
+    after_close(on=date.fromisoformat(on) if on else None, clock=clock.now, on_step=_log_step)
 
 
 def _log_step(step: "StepReport") -> None:

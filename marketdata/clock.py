@@ -1,5 +1,6 @@
 """The platform's clock: real time, or in a time-lapse the simulated instant shared by every process."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from marketdata.conf import SIMULATED_CLOCK
 from store.client import redis_client
 
 KEY = "clock"
+# What is recorded reads the clock at the moment of recording.
+Clock = Callable[[], datetime]
 
 
 def now() -> datetime:

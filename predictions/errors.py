@@ -1,6 +1,6 @@
 """Errors of forecasts, the ledger, replays and batches."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from marketdata.errors import SessionUnknown
@@ -56,6 +56,18 @@ class LedgerKeyRefused(PredictionError):
         super().__init__(f"The ledger key {path} is refused: {reason}.")
         self.path = path
         self.reason = reason
+
+
+class ClockBehind(PredictionError):
+    """The clock is behind the newest recorded row, so that nothing can be recorded."""
+
+    def __init__(self, now: datetime, newest: datetime) -> None:
+        super().__init__(
+            f"The clock says {now:%Y-%m-%d %H:%M:%S}, but the newest row of the ledger was recorded at "
+            f"{newest:%Y-%m-%d %H:%M:%S}. Set the clock right."
+        )
+        self.now = now
+        self.newest = newest
 
 
 class ForecastUnknown(PredictionError):

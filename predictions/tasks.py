@@ -30,13 +30,13 @@ MOST_SWEPT = 200
 @shared_task(name=PUBLISH, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def publish_task(origin: str | None = None) -> None:
     """Publish forecasts with this origin (ISO date), by default the newest stored session."""
-    publish_forecasts(now=clock.now(), origin=date.fromisoformat(origin) if origin else None)
+    publish_forecasts(clock=clock.now, origin=date.fromisoformat(origin) if origin else None)
 
 
 @shared_task(name=ANNOUNCE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def announce() -> None:
     """Publish the forecasts of a new champion and push them to open pages."""
-    announce_champion(now=clock.now())
+    announce_champion(clock=clock.now)
 
 
 @shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,9 @@ _DOMAIN: dict[Exception, str] = {
     "The operators have been notified.",
     predictions.LedgerKeyRefused(Path("ledger_key"), "its mode is 0644"): "Try again later; the operators have been "
     "notified.",
+    predictions.ClockBehind(
+        datetime(2026, 3, 2, 22, 5, tzinfo=UTC), datetime(2026, 3, 3, 22, 5, tzinfo=UTC)
+    ): "Try again later.",
     predictions.ForecastUnknown(999999): "Use an id from a response of `/predict` or `/history`.",
     predictions.HeadUnknown(date(2023, 9, 23)): "`/ledger/heads` lists the days with a head.",
     predictions.ReplayUnknown("none"): "Start another replay; results expire after a while.",

@@ -24,6 +24,7 @@ from predictions.models import Forecast
 from predictions.services.accuracy import update_accuracy
 from predictions.services.ledger import record_head
 from predictions.services.scoring import build_outcome
+from predictions.tests.factories import at
 from predictions.tests.scene import NOW, ORIGIN, Scene, issued_forecast, scene
 
 PAST_SESSIONS = 30
@@ -45,7 +46,7 @@ def called_market() -> Scene:
             drift = Decimal("1.03") if (back + rank) % 3 else Decimal("0.96")
             build_outcome(past, past.predicted_price * drift, revision=0, now=NOW).save()
     update_accuracy(now=NOW, through=ORIGIN)
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     articles = [article(title, published_at=NOW - timedelta(hours=8)) for title in HEADLINES]
     ingest_news(
         now=NOW,

@@ -15,6 +15,7 @@ from marketdata.models import IngestionRun, QuarantinedBar
 from mlops.models import AliasChange, Evaluation, TrainingRun
 from predictions.models import LedgerCheck
 from predictions.services.ledger import record_head
+from predictions.tests.factories import at
 from predictions.tests.scene import NOW, ORIGIN, Scene, record_outcome, scene
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def filled() -> Scene:
     )  # fmt: skip
     AliasChange.objects.create(alias="champion", version=version, starts_at=NOW, reason="first trained version")
     price_rule(person(), apple, "100")
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     LedgerCheck.objects.create(checked_at=NOW, seconds=1.5, forecasts=12, fault="Forecast 1: altered.")
     return shown
 

@@ -16,7 +16,7 @@ from mlops.errors import NoChampion
 from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
 from predictions.models import Forecast, LedgerHead, Outcome
-from predictions.tests.factories import NOW, ORIGIN, TARGET, forecasts, model_version, stock
+from predictions.tests.factories import NOW, ORIGIN, TARGET, at, forecasts, model_version, stock
 
 MONDAY_NIGHT = datetime(2023, 9, 26, 1, 0, tzinfo=UTC)  # 21:00 on Monday the 25th in New York
 
@@ -38,7 +38,7 @@ def counts(report: PipelineReport) -> dict[str, dict[str, int | str]]:
 
 def test_pipeline_ingests_scores_publishes_and_alerts(apple: Instrument) -> None:
     steps: list[StepReport] = []
-    report = after_close(on=ORIGIN, now=NOW, on_step=steps.append)
+    report = after_close(on=ORIGIN, clock=at(NOW), on_step=steps.append)
     assert [step.name for step in steps] == ["ingest", "score", "record", "publish", "head", "alerts"]
     assert report.steps == tuple(steps)
     assert report.session == ORIGIN
@@ -55,14 +55,14 @@ def test_pipeline_ingests_scores_publishes_and_alerts(apple: Instrument) -> None
 def test_price_alerts_are_sent_without_a_model(apple: Instrument) -> None:
     ModelVersion.objects.update(stage=ModelVersion.Stage.RETIRED)
     with pytest.raises(NoChampion):
-        after_close(on=ORIGIN, now=NOW)
+        after_close(on=ORIGIN, clock=at(NOW))
     assert [message.to for message in mail.outbox] == [["person@example.org"]]
 
 
 def test_a_second_run_changes_nothing(apple: Instrument) -> None:
-    after_close(on=ORIGIN, now=NOW)
+    after_close(on=ORIGIN, clock=at(NOW))
     before = (Alert.objects.count(), Forecast.objects.count(), Outcome.objects.count(), DailyBar.objects.count())
-    did = counts(after_close(on=ORIGIN, now=NOW))
+    did = counts(after_close(on=ORIGIN, clock=at(NOW)))
     after = (Alert.objects.count(), Forecast.objects.count(), Outcome.objects.count(), DailyBar.objects.count())
     assert after == before
     assert (did["ingest"]["new"], did["ingest"]["changed"], did["score"]["scored"]) == (0, 0, 0)
@@ -74,7 +74,7 @@ def test_a_second_run_changes_nothing(apple: Instrument) -> None:
 def test_a_forecast_is_scored_when_its_session_has_come(apple: Instrument) -> None:
     # From 14 September: 1 session is the 15th, 5 sessions are the 21st; 10 and 20 lie beyond the sample.
     forecasts([apple], HORIZONS, origin=TARGET)
-    did = counts(after_close(on=TARGET, now=NOW))
+    did = counts(after_close(on=TARGET, clock=at(NOW)))
     assert did["score"] == {"scored": 2, "waiting": 6, "corrected": 0}
     assert did["record"]["counted"] == 2
     assert set(Outcome.objects.values_list("forecast__target", flat=True)) == {date(2023, 9, 15), TARGET}

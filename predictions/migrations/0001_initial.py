@@ -51,6 +51,52 @@ TABLE_TRIGGER = """
 CREATE TRIGGER append_only_table BEFORE TRUNCATE ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION predictions_refuse_change();
 """
+# Rows are appended at the end of the chain, and no row is recorded before what stands in front of it.
+ORDER_TRIGGERS = """
+CREATE FUNCTION predictions_refuse_disorder() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    first_id bigint := (SELECT min(id) FROM added);
+BEGIN
+    IF (SELECT count(*) FROM predictions_forecast WHERE id >= first_id) <> (SELECT count(*) FROM added) THEN
+        RAISE EXCEPTION 'INSERT on % is refused: rows are appended at the end of the chain', TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT recorded_at, lag(recorded_at, 1, greatest(
+                (SELECT recorded_at FROM predictions_forecast WHERE id < first_id ORDER BY id DESC LIMIT 1),
+                (SELECT max(recorded_at) FROM predictions_ledgerhead)
+            )) OVER (ORDER BY id) AS previous FROM added
+        ) AS appended WHERE recorded_at < previous
+    ) THEN
+        RAISE EXCEPTION 'INSERT on % is refused: a row is recorded before the row or head in front of it', TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER appended_in_order AFTER INSERT ON predictions_forecast REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION predictions_refuse_disorder();
+CREATE FUNCTION predictions_refuse_early_head() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.recorded_at < greatest(
+        (SELECT recorded_at FROM predictions_forecast ORDER BY id DESC LIMIT 1),
+        (SELECT max(recorded_at) FROM predictions_ledgerhead)
+    ) THEN
+        RAISE EXCEPTION 'INSERT on % is refused: the head is recorded before what it covers', TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER head_in_order BEFORE INSERT ON predictions_ledgerhead
+    FOR EACH ROW EXECUTE FUNCTION predictions_refuse_early_head();
+"""
+DROP_ORDER_TRIGGERS = """
+DROP TRIGGER head_in_order ON predictions_ledgerhead;
+DROP TRIGGER appended_in_order ON predictions_forecast;
+DROP FUNCTION predictions_refuse_early_head(), predictions_refuse_disorder();
+"""
 DROP_TRIGGERS = "DROP TRIGGER append_only_rows ON {table}; DROP TRIGGER append_only_table ON {table};"
 
 
@@ -73,7 +119,9 @@ class Migration(migrations.Migration):
                 ('origin', models.DateField(verbose_name='last session known')),
                 ('horizon_sessions', models.PositiveSmallIntegerField()),
                 ('target', models.DateField(verbose_name='session forecast')),
-                ('kind', models.CharField(choices=[('live', 'Live'), ('shadow', 'Shadow'), ('hindcast', 'Hindcast')], max_length=8)),
+                ('origin_closed_at', models.DateTimeField()),
+                ('live_until', models.DateTimeField(verbose_name='when trading goes on')),
+                ('kind', models.CharField(choices=[('live', 'Live'), ('late', 'Late'), ('republished', 'Republished'), ('hindcast', 'Hindcast'), ('shadow', 'Shadow')], max_length=11)),
                 ('status', models.CharField(choices=[('issued', 'Issued'), ('abstained', 'Abstained')], max_length=9)),
                 ('reasons', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), default=list, size=None)),
                 ('tick', models.DecimalField(decimal_places=12, max_digits=24, null=True)),
@@ -289,7 +337,7 @@ class Migration(migrations.Migration):
                 ('bin_n', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_totals.empty_bins, size=None)),
                 ('bin_ups', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_totals.empty_bins, size=None)),
                 ('bin_probability', django.contrib.postgres.fields.ArrayField(base_field=models.DecimalField(decimal_places=6, max_digits=24), default=predictions.models.accuracy_totals.empty_bins, size=None)),
-                ('kind', models.CharField(max_length=8)),
+                ('kind', models.CharField(max_length=11)),
                 ('horizon_sessions', models.PositiveSmallIntegerField()),
                 ('target', models.DateField()),
                 ('model_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='mlops.modelversion')),
@@ -329,7 +377,7 @@ class Migration(migrations.Migration):
                 ('bin_n', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_totals.empty_bins, size=None)),
                 ('bin_ups', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=predictions.models.accuracy_totals.empty_bins, size=None)),
                 ('bin_probability', django.contrib.postgres.fields.ArrayField(base_field=models.DecimalField(decimal_places=6, max_digits=24), default=predictions.models.accuracy_totals.empty_bins, size=None)),
-                ('kind', models.CharField(max_length=8)),
+                ('kind', models.CharField(max_length=11)),
                 ('horizon_sessions', models.PositiveSmallIntegerField()),
                 ('window_days', models.PositiveSmallIntegerField()),
                 ('verdict', models.CharField(blank=True, choices=[('skill', 'Skill'), ('no skill', 'No Skill'), ('not enough evidence', 'Not Enough')], default='', max_length=20)),
@@ -381,7 +429,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='forecast',
-            index=models.Index(fields=['instrument', 'horizon_sessions', 'kind', '-origin', 'model_version'], name='forecast_latest'),
+            index=models.Index(condition=models.Q(('kind__in', ('live', 'late', 'republished'))), fields=['instrument', 'horizon_sessions', '-origin', 'model_version'], name='forecast_latest'),
         ),
         migrations.AddIndex(
             model_name='forecast',
@@ -397,7 +445,27 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='forecast',
-            constraint=models.UniqueConstraint(fields=('instrument', 'origin', 'horizon_sessions', 'model_version', 'kind'), name='forecast_published_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', ('live', 'late'))), fields=('origin', 'instrument', 'horizon_sessions'), name='forecast_first_published_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='forecast',
+            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', ('live', 'late')), _negated=True), fields=('instrument', 'origin', 'horizon_sessions', 'model_version', 'kind'), name='forecast_published_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='forecast',
+            constraint=models.CheckConstraint(condition=models.Q(('origin_closed_at__lt', models.F('live_until')), ('origin_closed_at__lte', models.F('recorded_at'))), name='forecast_recorded_after_close'),
+        ),
+        migrations.AddConstraint(
+            model_name='forecast',
+            constraint=models.CheckConstraint(condition=models.Q(('live_until__date__lte', models.F('target'))), name='forecast_live_until_target_at_most'),
+        ),
+        migrations.AddConstraint(
+            model_name='forecast',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'live'), _negated=True), ('recorded_at__lt', models.F('live_until')), _connector='OR'), name='forecast_live_means_before'),
+        ),
+        migrations.AddConstraint(
+            model_name='forecast',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'late'), _negated=True), ('recorded_at__gte', models.F('live_until')), _connector='OR'), name='forecast_late_means_after'),
         ),
         migrations.AddConstraint(
             model_name='forecast',
@@ -426,4 +494,5 @@ class Migration(migrations.Migration):
             migrations.RunSQL((ROW_TRIGGER + TABLE_TRIGGER).format(table=table), DROP_TRIGGERS.format(table=table))
             for table in APPEND_ONLY_TABLES
         ),
+        migrations.RunSQL(ORDER_TRIGGERS, DROP_ORDER_TRIGGERS),
     ]

@@ -24,7 +24,7 @@ class AccuracySnapshot(AccuracyTotals):
         NOT_ENOUGH = "not enough evidence"
 
     model_version = models.ForeignKey("mlops.ModelVersion", on_delete=models.CASCADE, null=True, related_name="+")
-    kind = models.CharField(max_length=8)
+    kind = models.CharField(max_length=11)
     horizon_sessions = models.PositiveSmallIntegerField()
     window_days = models.PositiveSmallIntegerField()
     instrument = models.ForeignKey("marketdata.Instrument", on_delete=models.CASCADE, null=True, related_name="+")

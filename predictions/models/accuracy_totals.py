@@ -74,7 +74,7 @@ class AccuracyDay(AccuracyTotals):
     """One target session of one version (all of them together where it is null), kind and horizon, all stocks."""
 
     model_version = models.ForeignKey("mlops.ModelVersion", on_delete=models.CASCADE, null=True, related_name="+")
-    kind = models.CharField(max_length=8)
+    kind = models.CharField(max_length=11)
     horizon_sessions = models.PositiveSmallIntegerField()
     target = models.DateField()
 

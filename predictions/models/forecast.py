@@ -9,6 +9,10 @@ from django.db.models import F, Q
 # A check constraint accepts a comparison with NULL, so the required columns are tested for NULL by name.
 PRICES = ("last_price", "predicted_price", "lower_80", "upper_80", "lower_95", "upper_95", "lower_99", "upper_99")
 
+# The first publication from an origin, and every publication from the newest session.
+FIRST_KINDS = ("live", "late")
+PUBLISHED_KINDS = (*FIRST_KINDS, "republished")
+
 
 class Forecast(models.Model):
     """Forecast for one instrument from one origin session over one horizon; a trigger refuses updates and deletes.
@@ -17,13 +21,19 @@ class Forecast(models.Model):
     a reason. `payload` holds every other column as canonical JSON, and `entry_hash` covers it and the hash of the row
     before. `symbol` and `tick` are copies of the instrument's, because both can change.
 
+    The kind follows from the time of recording: `live` from the close of the origin session until `live_until`, `late`
+    after that, `republished` where an earlier version has a live or late row. `recorded_at` never falls along the
+    chain: a trigger refuses such rows.
+
     The migration makes (id, origin) the primary key in the database, so that the table can be partitioned by origin.
     """
 
     class Kind(models.TextChoices):
         LIVE = "live"
-        SHADOW = "shadow"
+        LATE = "late"
+        REPUBLISHED = "republished"
         HINDCAST = "hindcast"
+        SHADOW = "shadow"
 
     class Fit(models.TextChoices):
         SERVING = "serving"
@@ -46,7 +56,9 @@ class Forecast(models.Model):
     origin = models.DateField("last session known")
     horizon_sessions = models.PositiveSmallIntegerField()
     target = models.DateField("session forecast")
-    kind = models.CharField(max_length=8, choices=Kind)
+    origin_closed_at = models.DateTimeField()
+    live_until = models.DateTimeField("when trading goes on")
+    kind = models.CharField(max_length=11, choices=Kind)
     status = models.CharField(max_length=9, choices=Status)
     reasons = ArrayField(models.CharField(max_length=200), default=list)
     tick = models.DecimalField(max_digits=24, decimal_places=12, null=True)
@@ -87,9 +99,29 @@ class Forecast(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
+            # Publishing looks up the rows of one origin.
+            models.UniqueConstraint(
+                fields=["origin", "instrument", "horizon_sessions"],
+                condition=Q(kind__in=FIRST_KINDS),
+                name="forecast_first_published_once",
+            ),
             models.UniqueConstraint(
                 fields=["instrument", "origin", "horizon_sessions", "model_version", "kind"],
+                condition=~Q(kind__in=FIRST_KINDS),
                 name="forecast_published_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin_closed_at__lte=F("recorded_at"), origin_closed_at__lt=F("live_until")),
+                name="forecast_recorded_after_close",
+            ),
+            models.CheckConstraint(
+                condition=Q(live_until__date__lte=F("target")), name="forecast_live_until_target_at_most"
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="live") | Q(recorded_at__lt=F("live_until")), name="forecast_live_means_before"
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="late") | Q(recorded_at__gte=F("live_until")), name="forecast_late_means_after"
             ),
             models.CheckConstraint(condition=Q(fit__in=["serving", "holdout"]), name="forecast_fit_known"),
             models.CheckConstraint(condition=Q(target__gt=F("origin")), name="forecast_target_after_origin"),
@@ -120,7 +152,9 @@ class Forecast(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["instrument", "horizon_sessions", "kind", "-origin", "model_version"], name="forecast_latest"
+                fields=["instrument", "horizon_sessions", "-origin", "model_version"],
+                condition=Q(kind__in=PUBLISHED_KINDS),
+                name="forecast_latest",
             ),
             models.Index(fields=["instrument", "target", "horizon_sessions", "kind", "id"], name="forecast_history"),
             models.Index(fields=["kind", "horizon_sessions", "target"], name="forecast_by_target"),

@@ -13,6 +13,7 @@ from mlops.models import ModelVersion
 from predictions.conf import HORIZONS
 from predictions.errors import ForecastUnknown, ReplayImpossible
 from predictions.models import Forecast, ForecastInput, Toolchain
+from predictions.models.forecast import FIRST_KINDS, PUBLISHED_KINDS
 
 # Columns of related rows that are part of a forecast's provenance.
 RELATED_COLUMNS: dict[str, tuple[type[Model], tuple[str, ...]]] = {
@@ -29,40 +30,47 @@ WHERE f.id = %(forecast)s
 """
 
 
-def live_forecasts() -> QuerySet[Forecast]:
-    """Return all live forecasts with their instrument and version."""
-    return Forecast.objects.filter(kind=Forecast.Kind.LIVE).select_related("instrument", "model_version")
+def published_forecasts() -> QuerySet[Forecast]:
+    """Return all published forecasts, live or not, with their instrument and version and without the payload."""
+    published = Forecast.objects.filter(kind__in=PUBLISHED_KINDS)
+    return published.select_related("instrument", "model_version").defer("payload")
 
 
 def latest_forecast(instrument: Instrument, horizon: int) -> Forecast | None:
-    """Return the newest live forecast for an instrument, preferably the champion's, or None."""
+    """Return the newest published forecast for an instrument, preferably the champion's, or None."""
     return latest_forecasts(horizon, among=[instrument.pk]).get(instrument.pk)
 
 
 def latest_forecasts(horizon: int, *, among: Collection[int] | None = None) -> dict[int, Forecast]:
-    """Map instrument keys to the newest live forecast, for all instruments or those in `among`; one query.
+    """Map instrument keys to the newest published forecast, for all instruments or those in `among`; one query.
 
     Between a promotion and the new champion's first publication these are its predecessor's forecasts.
     """
     instruments = Instrument.objects.all() if among is None else Instrument.objects.filter(pk__in=among)
-    found = live_forecasts().filter(_key_among(instruments.values(newest=_newest_key(OuterRef("pk"), horizon))))
+    found = published_forecasts().filter(_key_among(instruments.values(newest=_newest_key(OuterRef("pk"), horizon))))
     return {forecast.instrument_id: forecast for forecast in found}
 
 
 def latest_by_horizon(instrument: Instrument) -> dict[int, Forecast]:
-    """Map each horizon to the instrument's newest live forecast; one query."""
+    """Map each horizon to the instrument's newest published forecast; one query."""
     instruments = Instrument.objects.filter(pk=instrument.pk)
     keys = [instruments.values(newest=_newest_key(OuterRef("pk"), horizon)) for horizon in HORIZONS]
-    found = live_forecasts().filter(_key_among(keys[0].union(*keys[1:], all=True)))
+    found = published_forecasts().filter(_key_among(keys[0].union(*keys[1:], all=True)))
     return {
         forecast.horizon_sessions: forecast
         for forecast in sorted(found, key=lambda forecast: forecast.horizon_sessions)
     }
 
 
-def published_keys(*, version: ModelVersion, origin: date, kind: str) -> set[tuple[int, int]]:
+def published_keys(*, version: ModelVersion, origin: date, kinds: Collection[str]) -> set[tuple[int, int]]:
     """Return (instrument key, horizon) of the forecasts that the version published from `origin`."""
-    forecast = Forecast.objects.filter(model_version=version, origin=origin, kind=kind)
+    forecast = Forecast.objects.filter(model_version=version, origin=origin, kind__in=kinds)
+    return set(forecast.values_list("instrument_id", "horizon_sessions"))
+
+
+def first_published_keys(*, origin: date) -> set[tuple[int, int]]:
+    """Return (instrument key, horizon) of each live or late forecast from `origin`, whatever the version."""
+    forecast = Forecast.objects.filter(origin=origin, kind__in=FIRST_KINDS)
     return set(forecast.values_list("instrument_id", "horizon_sessions"))
 
 
@@ -119,9 +127,9 @@ def _key_among(keys: QuerySet[Any, Any]) -> Func:
 
 
 def _newest_key(instrument: Any, horizon: int) -> Coalesce:
-    """Return the key of the champion's newest live forecast for an instrument, else of any version's."""
-    live = Forecast.objects.filter(instrument=instrument, horizon_sessions=horizon, kind=Forecast.Kind.LIVE)
+    """Return the key of the champion's newest published forecast for an instrument, else of any version's."""
+    published = Forecast.objects.filter(instrument=instrument, horizon_sessions=horizon, kind__in=PUBLISHED_KINDS)
     champion = ModelVersion.objects.filter(stage=ModelVersion.Stage.CHAMPION).values("pk")[:1]
-    by_champion = live.filter(model_version=Subquery(champion)).order_by("-origin")
-    by_any_version = live.order_by("-origin", "-id")
+    by_champion = published.filter(model_version=Subquery(champion)).order_by("-origin")
+    by_any_version = published.order_by("-origin", "-id")
     return Coalesce(Subquery(by_champion.values("pk")[:1]), Subquery(by_any_version.values("pk")[:1]))

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
 import structlog
 from django.db import connection, transaction
 
+from marketdata.clock import Clock
+from marketdata.sql import fetch_rows
+from predictions.errors import ClockBehind
 from predictions.ledger_payload import GENESIS, chain_hash
 from predictions.models import Forecast, LedgerHead, Outcome
 from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
@@ -19,6 +22,14 @@ from predictions.services.scoring_lock import lock_scoring
 log = structlog.get_logger(__name__)
 
 CHAIN_LOCK = 0x7072_0001
+# Clocks of several machines differ a little.
+CLOCK_TOLERANCE = timedelta(minutes=1)
+NEWEST_TIME_SQL = """
+SELECT greatest(
+    (SELECT recorded_at FROM predictions_forecast ORDER BY id DESC LIMIT 1),
+    (SELECT recorded_at FROM predictions_ledgerhead ORDER BY id DESC LIMIT 1)
+)
+"""
 NEXT_IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s) ORDER BY 1"
 
 _COLUMNS = tuple(field.attname for field in Forecast._meta.concrete_fields)
@@ -31,6 +42,20 @@ def lock_chain() -> None:
     """Let no other transaction append forecasts until the surrounding one ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+
+
+def recording_time(clock: Clock) -> datetime:
+    """Return the time to record new rows or a head with: now, or the time of the newest one if that is a little later.
+
+    The caller holds the chain lock, so that times rise along the chain. Raises ClockBehind.
+    """
+    now = clock()
+    newest: datetime | None = fetch_rows(NEWEST_TIME_SQL)[0][0]
+    if newest is None or newest <= now:
+        return now
+    if newest - now > CLOCK_TOLERANCE:
+        raise ClockBehind(now, newest)
+    return newest
 
 
 def newest_hash() -> str:
@@ -84,23 +109,24 @@ def seal_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 
 @transaction.atomic
-def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
+def record_head(*, clock: Clock) -> tuple[LedgerHead | None, bool]:
     """Record and sign the end of the chain and the outcomes so far as this UTC day's head; returns (head, created).
 
     A second call on the same day, or one on a day before the newest head's, returns that head. None for an empty chain.
-    Raises LedgerKeyRefused.
+    Raises ClockBehind, LedgerKeyRefused.
     """
     lock_chain()
     lock_scoring()
-    newest, day = newest_head(), now.astimezone(UTC).date()
-    if newest is not None and newest.day >= day:
+    newest = newest_head()
+    if newest is not None and newest.day >= clock().astimezone(UTC).date():
         return newest, False
+    now = recording_time(clock)
     end = chain_end(newest)
     if end.last_forecast is None:
         return None, False
     key = signing_key(now=now)
     head = LedgerHead(
-        day=day,
+        day=now.astimezone(UTC).date(),
         count=end.count,
         last_forecast_id=end.last_forecast,
         head_hash=end.head_hash,
@@ -112,7 +138,7 @@ def record_head(*, now: datetime) -> tuple[LedgerHead | None, bool]:
     seal_head(head)
     sign_head(head, key)
     head.save()
-    log.info("ledger_head_recorded", day=day.isoformat(), count=head.count, head=head.head_hash)
+    log.info("ledger_head_recorded", day=head.day.isoformat(), count=head.count, head=head.head_hash)
     return head, True
 
 

@@ -1,6 +1,6 @@
 """Forecast rows from a model's forecasts: rounded, with target sessions; unusable numbers become an abstention."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from mlops.forecasting.types import FloatArray
 from mlops.models import ModelVersion
 from mlops.services.serving import Fit
 from predictions.ledger_payload import decimal_text, instant_text
+from predictions.live_window import live_window
 from predictions.models import Forecast, ForecastInput, Toolchain
 from predictions.services.rounding import INTERVAL_COLUMNS, intervals_on_tick, price_texts, probability_texts
 
@@ -36,13 +37,18 @@ _DEFAULTS = {field.attname: field.get_default() for field in Forecast._meta.conc
 
 @dataclass(frozen=True, slots=True)
 class PublicationContext:
-    """Values that all forecasts of one publication share."""
+    """Values that all forecasts of one publication share.
+
+    Of kind `live`, rows recorded after their live window become late, and rows of (instrument key, horizon) pairs in
+    `published`, which an earlier version has published from the origin, become republished.
+    """
 
     version: ModelVersion
     origin: date
     kind: str
     now: datetime
     toolchain: Toolchain | None = None
+    published: Set[tuple[int, int]] = frozenset()
 
     @property
     def fit(self) -> Fit:
@@ -73,28 +79,29 @@ def forecast_rows(
     """
     ordered = sorted(forecasts, key=attrgetter("symbol", "horizon_sessions"))
     ticks = [tick or instruments[forecast.symbol].tick for forecast in ordered]
-    targets: dict[tuple[str, int], date] = {}
+    timings: dict[tuple[str, int], dict[str, Any]] = {}
     shared = {
         "origin": context.origin,
-        "kind": str(context.kind),
         "fit": context.fit,
         "recorded_at": instant_text(context.now),
     }
     for forecast, own_tick, numbers in zip(ordered, ticks, _round(ordered, ticks), strict=True):
         instrument, horizon = instruments[forecast.symbol], forecast.horizon_sessions
-        if (instrument.mic, horizon) not in targets:
-            targets[instrument.mic, horizon] = session_after(instrument.mic, context.origin, horizon)
+        if (instrument.mic, horizon) not in timings:
+            timings[instrument.mic, horizon] = _timing(context, instrument.mic, horizon)
         columns = {
             **shared,
+            **timings[instrument.mic, horizon],
             "symbol": forecast.symbol,
             "tick": decimal_text(own_tick),
             "horizon_sessions": horizon,
-            "target": targets[instrument.mic, horizon],
             "last_price": numbers.last_price,
             "data_source": instrument.source,
             "basis_date": instrument.basis_date,
             **_forecast_columns(forecast, numbers),
         }
+        if (instrument.pk, horizon) in context.published:
+            columns["kind"] = Forecast.Kind.REPUBLISHED.value
         yield _new_row(
             columns,
             instrument=instrument,
@@ -102,6 +109,18 @@ def forecast_rows(
             toolchain=context.toolchain,
             inputs=inputs.get((forecast.symbol, horizon)),
         )
+
+
+def _timing(context: PublicationContext, mic: str, horizon: int) -> dict[str, Any]:
+    """Return the columns that follow from the exchange's calendar and the time of recording."""
+    window = live_window(mic, context.origin)
+    is_late = context.kind == Forecast.Kind.LIVE and context.now >= window.until
+    return {
+        "target": session_after(mic, context.origin, horizon),
+        "origin_closed_at": instant_text(window.closed_at),
+        "live_until": instant_text(window.until),
+        "kind": Forecast.Kind.LATE.value if is_late else str(context.kind),
+    }
 
 
 def _new_row(columns: Mapping[str, Any], **relations: Any) -> Forecast:

@@ -1,19 +1,25 @@
 """Rows that forecast tests start from; forecasts are chained as publishing chains them."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from marketdata.calendars import session_after
+from marketdata.clock import Clock
 from marketdata.models import CorporateAction, DailyBar, Instrument
+from marketdata.sql import fetch_rows
 from marketdata.tests import factories as market
 from mlops.models import ModelVersion
 from mlops.tests import factories as models
+from predictions.live_window import live_window
 from predictions.models import Forecast
 from predictions.services import ledger
 
 ORIGIN = date(2023, 9, 14)
+# An evening within the live window of forecasts from the origin.
+EVENING = datetime(2023, 9, 14, 22, 5, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 TARGET = date(2023, 9, 21)
 NOW = datetime(2023, 9, 21, 22, 5, tzinfo=UTC)
 
@@ -53,8 +59,14 @@ def forecasts(instruments: Iterable[Instrument], horizons: Iterable[int] = (5,),
 
     A price of 102 from 100, 80 % within 99 to 105, 95 % within 95 to 109, 99 % within 90 to 115, P(up) .56 over .54.
     """
-    rows = [_row(instrument, horizon, fields) for instrument in instruments for horizon in horizons]
+    newest = fetch_rows(ledger.NEWEST_TIME_SQL)[0][0]
+    rows = [_row(instrument, horizon, fields, newest) for instrument in instruments for horizon in horizons]
     return chained(rows)
+
+
+def at(instant: datetime) -> Clock:
+    """A clock that stands still."""
+    return lambda: instant
 
 
 def chained(rows: list[Forecast]) -> list[Forecast]:
@@ -78,7 +90,18 @@ def abstention(instrument: Instrument, **fields: Any) -> Forecast:
     return forecast(instrument, **empty | silent | fields)
 
 
-def _row(instrument: Instrument, horizon: int, fields: Mapping[str, Any]) -> Forecast:
+def live_columns(mic: str, origin: date, kind: str, *, after: datetime | None = None) -> dict[str, Any]:
+    """Kind, window and a time of recording that fits the kind, not before `after`."""
+    window = live_window(mic, origin)
+    published = {Forecast.Kind.LIVE: window.closed_at + HOUR, Forecast.Kind.LATE: window.until + HOUR}
+    fitting = published.get(Forecast.Kind(kind), max(NOW, window.closed_at))
+    recorded_at = fitting if after is None else max(fitting, after)
+    return {
+        "kind": kind, "origin_closed_at": window.closed_at, "live_until": window.until, "recorded_at": recorded_at
+    }  # fmt: skip
+
+
+def _row(instrument: Instrument, horizon: int, fields: Mapping[str, Any], newest: datetime | None) -> Forecast:
     origin = fields.get("origin", ORIGIN)
     defaults: Mapping[str, Any] = {
         "instrument": instrument,
@@ -87,7 +110,7 @@ def _row(instrument: Instrument, horizon: int, fields: Mapping[str, Any]) -> For
         "origin": origin,
         "horizon_sessions": horizon,
         "target": session_after(instrument.mic, origin, horizon),
-        "kind": Forecast.Kind.LIVE,
+        **live_columns(instrument.mic, origin, fields.get("kind", Forecast.Kind.LIVE), after=newest),
         "status": Forecast.Status.ISSUED,
         "last_price": Decimal(100),
         "predicted_price": Decimal(102),
@@ -106,6 +129,5 @@ def _row(instrument: Instrument, horizon: int, fields: Mapping[str, Any]) -> For
         "fit": Forecast.Fit.SERVING,
         "data_source": instrument.source,
         "basis_date": instrument.basis_date,
-        "recorded_at": NOW,
     }
     return Forecast(**{**defaults, **fields})

@@ -12,7 +12,7 @@ from mlops.tests.factories import model_version
 from predictions.conf import HORIZONS
 from predictions.models import Forecast, Outcome
 from predictions.services.ledger import seal_outcomes
-from predictions.tests.factories import chained
+from predictions.tests.factories import chained, live_columns
 
 ORIGIN = date(2023, 9, 21)
 NOW = datetime(2023, 9, 21, 22, 5, tzinfo=UTC)
@@ -138,7 +138,7 @@ def _stored(stock: Instrument, version: ModelVersion, horizon: int, fields: dict
     row = {
         "origin": ORIGIN,
         "target": TARGETS[horizon],
-        "kind": Forecast.Kind.LIVE,
+        **live_columns(stock.mic, ORIGIN, fields.get("kind", Forecast.Kind.LIVE)),
         "fit": Forecast.Fit.SERVING,
         "symbol": stock.symbol,
         "data_source": "sample",

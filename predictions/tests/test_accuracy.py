@@ -90,10 +90,10 @@ def test_kinds_versions_and_horizons_are_never_mixed(apple: Instrument) -> None:
     second = model_version("v2", stage=ModelVersion.Stage.CANDIDATE)
     first = ModelVersion.objects.get(version="v1")
     met(forecast(apple, model_version=first), "104")
+    met(forecast(stock("META"), model_version=second), "98")
+    met(forecast(apple, model_version=first, horizon_sessions=10), "98")
     met(forecast(apple, model_version=first, kind="hindcast"), "98")
     met(forecast(apple, model_version=second, kind="shadow"), "98")
-    met(forecast(apple, model_version=second), "98")
-    met(forecast(apple, model_version=first, horizon_sessions=10), "98")
     update_accuracy(now=NOW)
     record = {
         (row.kind, row.horizon_sessions, row.model_version_id): (row.n, row.hits)
@@ -217,7 +217,7 @@ OUTCOME_SPECS = st.tuples(
     st.integers(0, len(SESSIONS) - 1),
     st.sampled_from(["AAPL", "META"]),
     st.sampled_from([1, 5]),
-    st.sampled_from(["live", "hindcast"]),
+    st.sampled_from(["late", "hindcast"]),
     st.sampled_from(["90", "99.5", "100", "103", "120"]),
 )
 
@@ -257,11 +257,11 @@ def _agrees_with_rows() -> None:
     as_of = ScoringProgress.objects.get().as_of
     assert as_of is not None
     for window in (30, 90, 365, 0):
-        rows = Outcome.objects.filter(revision=0, forecast__kind="live", forecast__horizon_sessions=5)
+        rows = Outcome.objects.filter(revision=0, forecast__kind="late", forecast__horizon_sessions=5)
         if window:
             rows = rows.filter(forecast__target__gt=as_of - timedelta(days=window))
         snapshot_row = AccuracySnapshot.objects.filter(
-            kind="live", horizon_sessions=5, window_days=window, instrument=None, model_version=None
+            kind="late", horizon_sessions=5, window_days=window, instrument=None, model_version=None
         ).first()
         counted = (
             (snapshot_row.n, snapshot_row.hits, snapshot_row.ups, sum(snapshot_row.bin_n))

@@ -25,7 +25,7 @@ from predictions.selectors.forecasts import has_hindcasts
 from predictions.selectors.metrics import MetricsQuery, metrics_of
 from predictions.services.hindcasting import HindcastReport, hindcast
 from predictions.services.publishing import publish_forecasts
-from predictions.tests.factories import NOW, model_version
+from predictions.tests.factories import NOW, at, model_version
 
 __all__ = ["artifact_root", "fresh_memory"]
 
@@ -64,7 +64,7 @@ def test_each_unseen_session_is_hindcast_once_and_scored(champion: ModelVersion)
     progress: list[tuple[int, int]] = []
     # The 15th, 18th, 19th and 20th lie between what the fit has learned from and the newest session, the 21st.
     assert hindcast(
-        sessions=120, now=later, on_progress=lambda done, total: progress.append((done, total))
+        sessions=120, clock=at(later), on_progress=lambda done, total: progress.append((done, total))
     ) == HindcastReport(first=date(2023, 9, 15), last=date(2023, 9, 20), sessions=4, created=32, scored=8)
     assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
     rows = Forecast.objects.all()
@@ -73,18 +73,18 @@ def test_each_unseen_session_is_hindcast_once_and_scored(champion: ModelVersion)
     assert set(Outcome.objects.values_list("forecast__horizon_sessions", flat=True)) == {1}
     assert has_hindcasts(champion)
     assert metrics_of(MetricsQuery(None)).scored == {"live": 0, "shadow": 0, "hindcast": 8}
-    again = hindcast(sessions=120, now=later)
+    again = hindcast(sessions=120, clock=at(later))
     assert (again.created, again.scored) == (0, 0)
 
 
 @pytest.mark.slow
 def test_a_hindcast_knows_nothing_later(champion: ModelVersion) -> None:
     """Hindcasts from the 19th equal the live forecasts made when bars ended on the 19th."""
-    hindcast(sessions=2, now=NOW)
+    hindcast(sessions=2, clock=at(NOW))
     origin = date(2023, 9, 19)
     in_hindsight = _numbers(kind="hindcast", origin=origin)
     DailyBar.objects.filter(session__gt=origin).delete()
-    publish_forecasts(now=NOW)
+    publish_forecasts(clock=at(NOW))
     assert len(in_hindsight) == 8
     assert _numbers(kind="live", origin=origin) == in_hindsight
 

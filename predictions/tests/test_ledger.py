@@ -9,7 +9,7 @@ from predictions.checks import ledger_is_append_only
 from predictions.models import Forecast, ForecastInput, LedgerHead, LedgerKey, Outcome, Toolchain
 from predictions.services.ledger import record_head
 from predictions.tests.append_only import TABLES, allow_truncate, refuse_truncate
-from predictions.tests.factories import NOW, ORIGIN, abstention, forecast, forecasts, model_version, stock
+from predictions.tests.factories import EVENING, NOW, ORIGIN, abstention, at, forecast, forecasts, model_version, stock
 from predictions.tests.scene import record_outcome
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def rows() -> list[Forecast]:
     )
     Toolchain.objects.create(versions="numpy 2.4.6")
     record_outcome(stored_rows[0], right=True)
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     return stored_rows
 
 
@@ -73,10 +73,10 @@ def test_a_day_has_one_head_and_it_says_where_the_chain_ended(rows: list[Forecas
     assert (first.day, first.count, first.last_forecast, first.head_hash) == (
         NOW.date(), 5, rows[-1], rows[-1].entry_hash,
     )  # fmt: skip
-    more = forecasts([stock("AMZN")], horizons=(1, 5))
-    assert record_head(now=NOW + timedelta(minutes=5)) == (first, False)
-    assert record_head(now=NOW - timedelta(days=1)) == (first, False)
-    second, created = record_head(now=datetime(2023, 9, 22, 0, 0, tzinfo=UTC))
+    more = forecasts([stock("AMZN")], horizons=(1, 5), kind="late")
+    assert record_head(clock=at(NOW + timedelta(minutes=5))) == (first, False)
+    assert record_head(clock=at(NOW - timedelta(days=1))) == (first, False)
+    second, created = record_head(clock=at(datetime(2023, 9, 22, 0, 0, tzinfo=UTC)))
     assert second is not None
     assert created
     assert (second.day.isoformat(), second.count, second.last_forecast_id) == ("2023-09-22", 7, more[-1].pk)
@@ -84,14 +84,14 @@ def test_a_day_has_one_head_and_it_says_where_the_chain_ended(rows: list[Forecas
 
 
 def test_an_empty_chain_has_no_head() -> None:
-    assert record_head(now=NOW) == (None, False)
+    assert record_head(clock=at(NOW)) == (None, False)
 
 
 def test_a_day_s_head_is_that_of_utc() -> None:
     model_version()
     forecast(stock())
     # Half past eight on the evening of the 21st in New York is the 22nd in UTC.
-    late, _ = record_head(now=datetime.fromisoformat("2023-09-21T20:30:00-04:00"))
+    late, _ = record_head(clock=at(datetime.fromisoformat("2023-09-21T20:30:00-04:00")))
     assert late is not None
     assert late.day.isoformat() == "2023-09-22"
 
@@ -100,14 +100,18 @@ def test_a_forecast_is_published_once() -> None:
     model_version()
     apple = stock()
     forecast(apple)
+    second = model_version("v2", stage="retired")
+    with pytest.raises(IntegrityError, match="forecast_first_published_once"), transaction.atomic():
+        forecast(apple, kind="late", model_version=second)
+    forecast(apple, kind="republished", model_version=second)
     with pytest.raises(IntegrityError, match="forecast_published_once"), transaction.atomic():
-        forecast(apple, recorded_at=NOW + timedelta(days=1))
+        forecast(apple, kind="republished", model_version=second)
 
 
 @pytest.mark.parametrize(
     ("fields", "constraint"),
     [
-        ({"target": ORIGIN}, "forecast_target_after_origin"),
+        ({"target": ORIGIN, "live_until": EVENING}, "forecast_target_after_origin"),
         ({"fit": ""}, "forecast_fit_known"),
         ({"lower_80": "103"}, "forecast_intervals_nested"),
         ({"lower_99": "96"}, "forecast_intervals_nested"),

@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from predictions.models import Forecast, ForecastInput, Toolchain
 from predictions.services.ledger import GENESIS, record_head
-from predictions.tests.factories import NOW, ORIGIN, abstention, forecasts, model_version, stock
+from predictions.tests.factories import NOW, ORIGIN, abstention, at, forecasts, model_version, stock
 from predictions.tests.tampering import alter
 from predictions.tests.test_schema import validator
 
@@ -90,8 +90,8 @@ def test_an_unknown_forecast_is_a_problem(client: Client, key: str) -> None:
 
 
 def test_the_head_is_where_the_chain_ends_now(client: Client, rows: list[Forecast], schema: dict[str, Any]) -> None:
-    record_head(now=NOW)
-    more = forecasts([stock("AMZN")])
+    record_head(clock=at(NOW))
+    more = forecasts([stock("AMZN")], kind="late")
     answer = client.get("/api/v1/ledger/head")
     received = answer.json()
     assert (received["count"], received["last_forecast"], received["head_hash"]) == (6, more[0].pk, more[0].entry_hash)
@@ -101,10 +101,10 @@ def test_the_head_is_where_the_chain_ends_now(client: Client, rows: list[Forecas
 
 
 def test_a_daily_head_does_not_change(client: Client, rows: list[Forecast], schema: dict[str, Any]) -> None:
-    head, _ = record_head(now=NOW)
+    head, _ = record_head(clock=at(NOW))
     assert head is not None
-    forecasts([stock("AMZN")])
-    record_head(now=NOW + timedelta(days=1))
+    forecasts([stock("AMZN")], kind="late")
+    record_head(clock=at(NOW + timedelta(days=1)))
     answer = client.get("/api/v1/ledger/head?day=2023-09-21")
     received = answer.json()
     assert (received["count"], received["head_hash"]) == (5, rows[-1].entry_hash)
@@ -183,7 +183,7 @@ def export(rows: list[Forecast], tmp_path: Path) -> Path:
 
 
 def test_an_export_is_verified_without_this_software(client: Client, rows: list[Forecast], export: Path) -> None:
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     head = export.with_name("head.json")
     for query in ("", "?day=2023-09-21"):
         head.write_bytes(client.get(f"/api/v1/ledger/head{query}").content)

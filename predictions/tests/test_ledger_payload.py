@@ -27,7 +27,7 @@ from predictions.ledger_payload import (
 from predictions.models import Forecast, ForecastInput, LedgerCheck, LedgerHead, Outcome, Toolchain
 from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, OUTCOME_MAPPING
 from predictions.selectors import ledger as stored
-from predictions.tests.factories import NOW, ORIGIN, abstention, forecast, forecasts, model_version, stock
+from predictions.tests.factories import ORIGIN, abstention, forecast, forecasts, live_columns, model_version, stock
 from predictions.tests.tampering import alter
 
 AWKWARD = 'a "quoted" \\ back\tslash\nline \\N \x1f \x7f € \u2028 %s 𝄞'
@@ -62,7 +62,7 @@ def awkward(db: None) -> list[Forecast]:
     rich = forecast(
         stock("BRK.B"), signal_reason=AWKWARD, reasons=[AWKWARD, "", "{a,b}", "null"], drivers=drivers,
         last_price=Decimal("0.000000000001"), upper_99=Decimal("999999999999.999999999999"),
-        recorded_at=datetime(2023, 9, 21, 22, 5, 0, 120, tzinfo=UTC), basis_date=None,
+        recorded_at=datetime(2023, 9, 14, 22, 5, 0, 120, tzinfo=UTC), basis_date=None,
     )  # fmt: skip
     return [*plain, rich, abstention(stock("NVDA"), reasons=[])]
 
@@ -159,17 +159,18 @@ def test_a_known_row_has_a_known_payload_and_hash() -> None:
     apple = stock(tick=Decimal("0.01"))
     row = Forecast(
         pk=7, instrument=apple, symbol="AAPL", tick=Decimal("0.01"), origin=ORIGIN, horizon_sessions=5,
-        target=date(2023, 9, 21), kind="live", status="abstained", reasons=["too little history"],
+        target=date(2023, 9, 21), status="abstained", reasons=["too little history"],
         last_price=Decimal("174.500"), model_version=model_version(), fit="serving", data_source="sample",
-        recorded_at=NOW,
+        **live_columns("XNAS", ORIGIN, "live"),
     )  # fmt: skip
     expected = (
         '{"_schema":1,"base_rate_up":null,"basis_date":null,"big_move":null,"confidence":null,"data_source":"sample",'
         f'"drivers":[],"fit":"serving","horizon_sessions":5,"id":7,"inputs_sha256":null,"instrument_id":{apple.pk},'
-        '"kind":"live","last_price":"174.5","lower_80":null,"lower_95":null,"lower_99":null,'
+        '"kind":"live","last_price":"174.5","live_until":"2023-09-15T13:30:00.000000+00:00","lower_80":null,"lower_95":null,"lower_99":null,'
         f'"model_sha256":"{"0" * 64}","model_version_id":{row.model_version_id},"origin":"2023-09-14",'
+        '"origin_closed_at":"2023-09-14T20:00:00.000000+00:00",'
         '"predicted_price":null,"probability_beats_median":null,"probability_up":null,"reasons":["too little history"],'
-        '"recorded_at":"2023-09-21T22:05:00.000000+00:00","risk_level":"","signal":"","signal_meaning":"",'
+        '"recorded_at":"2023-09-14T21:00:00.000000+00:00","risk_level":"","signal":"","signal_meaning":"",'
         '"signal_reason":"","status":"abstained","symbol":"AAPL","target":"2023-09-21","tick":"0.01",'
         '"toolchain":null,"upper_80":null,"upper_95":null,"upper_99":null,"volatility_rises":null}'
     )

@@ -21,7 +21,7 @@ from predictions.models import Forecast, LedgerHead, LedgerKey
 from predictions.services.ledger import record_head, seal_head
 from predictions.services.ledger_signatures import rotate_signing_key, sign_head
 from predictions.services.verification import verify_ledger
-from predictions.tests.factories import NOW, forecasts, stock
+from predictions.tests.factories import NOW, at, forecasts, stock
 from predictions.tests.tampering import alter, fault
 from predictions.tests.test_schema import validator
 
@@ -40,7 +40,7 @@ def key_path(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def head(rows: list[Forecast]) -> LedgerHead:
-    recorded, _ = record_head(now=NOW)
+    recorded, _ = record_head(clock=at(NOW))
     assert recorded is not None
     return recorded
 
@@ -63,7 +63,7 @@ def test_a_head_is_signed_by_the_key_of_the_file(head: LedgerHead, key_path: Pat
 def test_a_key_that_others_may_read_signs_nothing(rows: list[Forecast], key_path: Path) -> None:
     key_path.touch(mode=0o644)
     with pytest.raises(LedgerKeyRefused, match="its mode is 0644"):
-        record_head(now=NOW)
+        record_head(clock=at(NOW))
     assert not LedgerHead.objects.exists()
 
 
@@ -71,18 +71,18 @@ def test_a_lost_key_is_not_replaced_silently(head: LedgerHead, key_path: Path) -
     former = used_key(key_path)
     key_path.unlink()
     with pytest.raises(LedgerKeyRefused, match="it is missing, although it signed heads"):
-        record_head(now=TOMORROW)
+        record_head(clock=at(TOMORROW))
     key = rotate_signing_key(now=TOMORROW)
     assert key.retired == (former.public_key,)
     assert LedgerKey.objects.get(key_id=key.key_id).endorsed_by == ""
-    assert record_head(now=TOMORROW)[1]
+    assert record_head(clock=at(TOMORROW))[1]
     assert verify_ledger().heads == 2
 
 
 def test_a_rotated_key_signs_new_heads_and_is_endorsed(head: LedgerHead, key_path: Path) -> None:
     former = used_key(key_path)
     new = rotate_signing_key(now=TOMORROW)
-    second, _ = record_head(now=TOMORROW)
+    second, _ = record_head(clock=at(TOMORROW))
     assert second is not None
     assert (head.key_id, second.key_id) == (former.key_id, new.key_id)
     row = LedgerKey.objects.get(key_id=new.key_id)
@@ -164,7 +164,7 @@ def test_a_process_without_the_file_verifies_with_the_published_keys(head: Ledge
 def test_public_keys_are_published_newest_first(client: Client, rows: list[Forecast]) -> None:
     path = "/api/v1/ledger/key"
     assert client.get(path).json() == {"key_id": None, "public_key": None, "keys": []}
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     former = LedgerKey.objects.get()
     new = rotate_signing_key(now=TOMORROW)
     answer = client.get(path)
@@ -216,8 +216,8 @@ class Verifier:
 def verifier(head: LedgerHead, tmp_path: Path, client: Client) -> Verifier:
     """The verifier for a ledger with two heads of different keys."""
     rotate_signing_key(now=TOMORROW)
-    forecasts([stock("MSFT")])
-    record_head(now=TOMORROW)
+    forecasts([stock("MSFT")], kind="late")
+    record_head(clock=at(TOMORROW))
     return Verifier(tmp_path, client)
 
 

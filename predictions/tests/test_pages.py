@@ -117,7 +117,9 @@ def test_home_before_the_first_publication_says_so(client: Client) -> None:
 
 def test_forecasts_of_other_versions_and_kinds_are_not_shown(client: Client, shown: Scene) -> None:
     stock = shown.instruments["AAPL"]
-    issued_forecast(stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.")
+    issued_forecast(
+        stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.", kind="shadow"
+    )
     issued_forecast(stock, shown.version, 5, signal_reason="A hindcast.", kind=Forecast.Kind.HINDCAST)
     for path in ("/", "/stocks/AAPL"):
         text = text_of(client, path)

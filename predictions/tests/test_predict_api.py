@@ -116,10 +116,10 @@ def test_the_newest_live_forecast_of_the_champion_is_served(aapl_forecast: Forec
     model_version("v2", stage="challenger")
     other = aapl_forecast.model_version.__class__.objects.get(version="v2")
     apple = aapl_forecast.instrument
-    forecast(apple, origin=aapl_forecast.origin + timedelta(days=1), model_version=other)
-    forecast(apple, origin=aapl_forecast.origin + timedelta(days=4), kind="hindcast")
-    newest = forecast(apple, origin=aapl_forecast.origin + timedelta(days=1))
     forecast(apple, horizon_sessions=10)
+    newest = forecast(apple, origin=aapl_forecast.origin + timedelta(days=1))
+    forecast(apple, origin=aapl_forecast.origin + timedelta(days=1), model_version=other, kind="republished")
+    forecast(apple, origin=aapl_forecast.origin + timedelta(days=4), kind="hindcast")
     assert call_predict().json()["id"] == newest.pk
 
 
@@ -296,7 +296,7 @@ def test_a_promotion_changes_the_next_answer(aapl_forecast: Forecast, call_predi
     assert call_predict().json()["model_version"] == "v1"
     aapl_forecast.model_version.__class__.objects.update(stage="retired")
     second = model_version("v2")
-    newer = forecast(aapl_forecast.instrument, model_version=second)
+    newer = forecast(aapl_forecast.instrument, model_version=second, kind="republished")
     refresh_champion_key()
     body = call_predict().json()
     assert (body["id"], body["model_version"]) == (newer.pk, "v2")
@@ -369,6 +369,6 @@ def test_a_predecessor_answers_stale_until_the_new_champion_has_published(
             body = call_predict().json()
             assert (body["id"], body["model_version"], body["stale"]) == (aapl_forecast.pk, "v1", True)
             assert not redis_client().exists(cache.cache_key("v2", "AAPL", 5))
-        newer = forecast(aapl_forecast.instrument, model_version=successor)
+        newer = forecast(aapl_forecast.instrument, model_version=successor, kind="republished")
         body = call_predict().json()
     assert (body["id"], body["model_version"], body["stale"]) == (newer.pk, "v2", False)

@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,22 +11,26 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
+from marketdata.clock import Clock
 from marketdata.live import messages_key
 from marketdata.models import Instrument
 from mlops.errors import InsufficientHistory, NoChampion
 from mlops.models import ModelVersion
 from predictions import tasks
-from predictions.errors import OriginRefused
+from predictions.errors import ClockBehind, OriginRefused
+from predictions.live_window import live_window
 from predictions.models import Forecast, ForecastInput
 from predictions.readpath.cache import FIELDS, cache_key
 from predictions.readpath.rendering import entity_tag
+from predictions.selectors.forecasts import latest_forecast
 from predictions.services.publishing import PublishReport, announce_champion, publish_forecasts, store_forecasts
 from predictions.services.rows import UNUSABLE, PublicationContext
 from predictions.services.verification import verify_ledger
-from predictions.tests.factories import NOW, ORIGIN, TARGET, bar, forecast, model_version, stock
+from predictions.tests.factories import EVENING, NOW, ORIGIN, TARGET, at, bar, forecast, model_version, stock
 from predictions.tests.model_forecasts import model_forecast
 from store.client import redis_client
 
+IN_TIME = at(EVENING)
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
 
@@ -47,12 +51,15 @@ def publish(
     """Store a model's forecasts of the one instrument and commit."""
     bar(apple, ORIGIN, "100")
 
-    def run(*forecasts: Any, kind: str = Forecast.Kind.LIVE) -> PublishReport:
+    def run(
+        *forecasts: Any, kind: str = Forecast.Kind.LIVE, by: ModelVersion = version, clock: Clock = IN_TIME
+    ) -> PublishReport:
         with django_capture_on_commit_callbacks(execute=True):
             return store_forecasts(
                 forecasts=forecasts or [model_forecast(), model_forecast(horizon=1)],
                 instruments={apple.symbol: apple},
-                context=PublicationContext(version, ORIGIN, kind, NOW),
+                context=PublicationContext(by, ORIGIN, kind, EVENING),
+                clock=clock,
             )
 
     return run
@@ -76,7 +83,7 @@ def test_forecasts_are_stored_rounded_and_chained_with_their_target(publish: Cal
     ]  # fmt: skip
     assert str(five.probability_up) == "0.561235"
     assert [driver["contribution"] for driver in five.drivers] == ["0.031235", "0"]
-    assert (five.data_source, five.recorded_at, one.volatility_rises) == ("sample", NOW, None)
+    assert (five.data_source, five.recorded_at, one.volatility_rises) == ("sample", EVENING, None)
     assert verify_ledger().forecasts == 2
 
 
@@ -143,7 +150,7 @@ def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., 
     publish()
     redis: Any = redis_client()
     made, until, status, _, tag, fresh, stale = redis.hmget(cache_key("v1", "AAPL", 5), FIELDS)
-    assert (float(made), float(until)) == (NOW.timestamp(), NOW.timestamp() + 600)
+    assert (float(made), float(until)) == (EVENING.timestamp(), EVENING.timestamp() + 600)
     assert b'"predicted_price":101.23,' in fresh
     assert b'"stale":true' in stale
     assert (status, tag.decode()) == (b"issued", entity_tag(fresh))
@@ -169,13 +176,15 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_stocks(
 ) -> None:
     stocks = {symbol: stock(symbol) for symbol in ("AAPL", "META", "NVDA", "NFLX")}
     forecasts = [model_forecast(symbol, horizon) for symbol in stocks for horizon in (1, 5, 10, 20)]
-    # savepoint and its release, lock, what is known; known input blocks, keys and new ones; keys, head, rows; for the
-    # answers how old the prices are, the records and how many stocks there are; report
-    with django_assert_num_queries(14):
+    # savepoint and its release, lock, newest time, first forecasts of the session, what is known; known input blocks,
+    # keys and new ones; keys, head, rows; for the answers how old the prices are, the records and how many stocks there
+    # are; report
+    with django_assert_num_queries(16):
         store_forecasts(
             forecasts=forecasts,
             instruments=stocks,
-            context=PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, NOW),
+            context=PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, EVENING),
+            clock=at(EVENING),
         )
     assert Forecast.objects.count() == 16
 
@@ -186,7 +195,9 @@ def test_stored_forecasts_are_found_without_calling_the_model(
     publish(*(model_forecast(horizon=horizon) for horizon in (1, 5, 10, 20)))
     tasks.publish_task()
     tasks.publish_task(ORIGIN.isoformat())
-    assert publish_forecasts(now=NOW) == PublishReport(origin=ORIGIN, version="v1", created=0, existing=4, abstained=0)
+    assert publish_forecasts(clock=at(NOW)) == PublishReport(
+        origin=ORIGIN, version="v1", created=0, existing=4, abstained=0
+    )
 
 
 def test_a_restored_champion_pushes_its_stored_forecasts_again(
@@ -199,7 +210,7 @@ def test_a_restored_champion_pushes_its_stored_forecasts_again(
     hindcast = forecast(apple, model_version=version, kind=Forecast.Kind.HINDCAST)
     redis_client().delete(cache_key("v1", "AAPL", 5))
     with django_capture_on_commit_callbacks(execute=True):
-        assert announce_champion(now=NOW).created == 0
+        assert announce_champion(clock=at(NOW)).created == 0
     messages = [json.loads(message) for message in redis_client().lrange(topic_key(apple), 0, -1)]
     assert len(messages) == 2
     newest = max(messages, key=lambda message: message["seq"])
@@ -210,21 +221,67 @@ def test_a_restored_champion_pushes_its_stored_forecasts_again(
     assert pushed(apple) == 3
 
 
+def test_the_time_of_recording_decides_between_live_and_late(
+    publish: Callable[..., PublishReport], apple: Instrument
+) -> None:
+    opening = live_window(apple.mic, ORIGIN).until
+    publish(model_forecast(horizon=1), clock=at(opening - timedelta(microseconds=1)))
+    publish(model_forecast(horizon=5), clock=at(opening))
+    stored = Forecast.objects.order_by("pk").values_list("horizon_sessions", "kind", "live_until")
+    assert list(stored) == [(1, "live", opening), (5, "late", opening)]
+
+
+def test_a_later_version_republishes_and_serves(
+    publish: Callable[..., PublishReport], version: ModelVersion, apple: Instrument
+) -> None:
+    publish(model_forecast(horizon=1))
+    ModelVersion.objects.update(stage="retired")
+    second = model_version("v2")
+    publish(model_forecast(horizon=1), model_forecast(horizon=5), by=second)
+    assert publish(model_forecast(horizon=1), by=second).created == 0
+    stored = Forecast.objects.order_by("pk").values_list("model_version", "horizon_sessions", "kind")
+    # The first forecast over five sessions is the second version's own.
+    assert list(stored) == [(version.pk, 1, "live"), (second.pk, 1, "republished"), (second.pk, 5, "live")]
+    newest = latest_forecast(apple, 1)
+    assert newest is not None
+    assert (newest.kind, newest.model_version) == ("republished", second)
+
+
+def test_a_late_republication_is_republished(publish: Callable[..., PublishReport]) -> None:
+    publish(model_forecast(horizon=1))
+    publish(model_forecast(horizon=1), by=model_version("v2", stage="retired"), clock=at(NOW))
+    assert [*Forecast.objects.order_by("pk").values_list("kind", flat=True)] == ["live", "republished"]
+
+
+def test_a_clock_before_the_close_publishes_nothing(version: ModelVersion, apple: Instrument) -> None:
+    bar(apple, ORIGIN, "100")
+    with pytest.raises(OriginRefused, match="no exchange has closed such a session at 2023-09-14 19:59 UTC"):
+        publish_forecasts(clock=at(datetime(2023, 9, 14, 19, 59, tzinfo=UTC)))
+    assert not Forecast.objects.exists()
+
+
+def test_a_clock_behind_the_ledger_publishes_nothing(publish: Callable[..., PublishReport]) -> None:
+    publish(model_forecast(horizon=1), clock=at(NOW))
+    with pytest.raises(ClockBehind):
+        publish(model_forecast(horizon=5), clock=at(EVENING))
+    assert Forecast.objects.count() == 1
+
+
 def test_nothing_is_published_without_a_model_or_without_prices(apple: Instrument) -> None:
     with pytest.raises(NoChampion):
-        publish_forecasts(now=NOW)
+        publish_forecasts(clock=at(NOW))
     with pytest.raises(CommandError, match=r"^No model has been trained yet. Run `manage.py train` first.$"):
         call_command("publish")
     model_version()
     with pytest.raises(InsufficientHistory):
-        publish_forecasts(now=NOW)
+        publish_forecasts(clock=at(NOW))
 
 
 @pytest.mark.parametrize(
     ("origin", "why"),
     [
         (date(2022, 9, 1), "was trained on sessions up to 2022-09-01"),
-        (date(2023, 9, 10), "no bar of that session is stored"),
+        (date(2023, 9, 10), "no exchange has closed such a session"),
         (date(2023, 9, 18), "no bar of that session is stored"),
     ],
 )
@@ -233,7 +290,7 @@ def test_a_hindcast_starts_from_a_stored_session_the_model_had_not_seen(
 ) -> None:
     bar(apple, ORIGIN, "100")
     with pytest.raises(OriginRefused, match=why):
-        publish_forecasts(now=NOW, origin=origin)
+        publish_forecasts(clock=at(NOW), origin=origin)
     with pytest.raises(CommandError, match=why):
         call_command("publish", origin=origin.isoformat())
 

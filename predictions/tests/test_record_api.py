@@ -63,8 +63,8 @@ def met(stored_rows: Forecast, close: str, revision: int = 0) -> None:
 
 def three_kinds(apple: Instrument) -> list[Forecast]:
     """A live forecast that was right and was corrected, a hindcast that was wrong, a shadow, and one to come."""
-    live, past, shadow = (forecast(apple, kind=kind) for kind in ("live", "hindcast", "shadow"))
-    coming = forecast(apple, horizon_sessions=20)
+    live, coming = forecast(apple), forecast(apple, horizon_sessions=20)
+    past, shadow = (forecast(apple, kind=kind) for kind in ("hindcast", "shadow"))
     met(live, "104")
     met(past, "94")
     met(shadow, "104")
@@ -132,9 +132,10 @@ def test_an_abstention_is_listed_without_numbers(apple: Instrument, ask: Ask, sc
 
 
 def test_pages_follow_one_another_without_a_gap(apple: Instrument, ask: Ask) -> None:
-    for back in range(7):
-        origin = session_after("XNYS", ORIGIN, -back)
+    origins = [session_after("XNYS", ORIGIN, -back) for back in reversed(range(7))]
+    for origin in origins:
         forecasts([apple], horizons=(1, 5, 20), origin=origin)
+    for origin in origins:
         forecasts([apple], horizons=(5,), origin=origin, kind="hindcast")
     whole = [row["id"] for row in ask(f"{HISTORY}?days=365&limit=1000").json()["forecasts"]]
     assert len(whole) == 28
@@ -170,7 +171,7 @@ def test_an_answer_that_is_still_the_newest_is_not_sent_again(apple: Instrument,
     for path in (HISTORY, METRICS):
         tag = ask(path)["ETag"]
         assert ask(path, headers={"if-none-match": tag}).status_code == 304
-    met(forecast(apple, horizon_sessions=1), "90")
+    met(forecast(apple, horizon_sessions=1, kind="late"), "90")
     update_accuracy(now=NOW + timedelta(days=1))
     assert ask(METRICS, headers={"if-none-match": tag}).status_code == 200
 
@@ -248,7 +249,7 @@ def test_calls_stand_beside_all_stocks_of_their_sessions(apple: Instrument, ask:
         date(2023, 6, 1): [("104", "BUY", "rise"), ("94", "HOLD", ""), ("93", "HOLD", "")],
     }
     right = {"101": True, "103": False, "110": True, "99": False, "104": True}
-    for origin, stored_rows in days.items():
+    for origin, stored_rows in sorted(days.items()):
         for one, (close, signal, meaning) in zip([apple, *others], stored_rows, strict=False):
             made = forecast(one, origin=origin, signal=signal, signal_meaning=meaning)
             outcome = build_outcome(made, Decimal(close), revision=0, now=NOW)
@@ -275,12 +276,12 @@ def test_forecasts_of_a_delisted_stock_are_counted_as_overdue(
     score_matured(now=NOW)
     update_accuracy(now=NOW)
     # On its session's evening a closing price may still come.
-    assert ask(METRICS).json()["overdue"] == {"live": 0, "shadow": 0, "hindcast": 0}
+    assert ask(METRICS).json()["overdue"] == dict.fromkeys(Forecast.Kind.values, 0)
     bar(apple, session_after(apple.mic, TARGET, 1), "105")
     update_accuracy(now=NOW)
     body = ask(METRICS).json()
     judge(schema, METRICS).validate(body)
-    assert (body["overdue"], body["scored"]["live"]) == ({"live": 1, "shadow": 0, "hindcast": 0}, 1)
+    assert (body["overdue"], body["scored"]["live"]) == (dict.fromkeys(Forecast.Kind.values, 0) | {"live": 1}, 1)
 
 
 def test_the_cursor_of_the_example_is_one() -> None:
@@ -289,15 +290,16 @@ def test_the_cursor_of_the_example_is_one() -> None:
 
 
 def test_hindcasts_are_the_default_until_a_live_forecast_is_scored(apple: Instrument, ask: Ask) -> None:
-    met(forecast(apple, kind="hindcast"), "94")
+    live, past = forecast(apple), forecast(apple, kind="hindcast")
+    met(past, "94")
     update_accuracy(now=NOW, through=TARGET)
     before = ask(METRICS).json()
     assert (before["kind"], before["total_predictions"], before["accuracy"]) == ("hindcast", 1, 0.0)
-    met(forecast(apple), "104")
+    met(live, "104")
     update_accuracy(now=NOW, through=TARGET)
     after = ask(METRICS).json()
     assert (after["kind"], after["total_predictions"], after["accuracy"]) == ("live", 1, 1.0)
-    assert after["scored"] == {"live": 1, "shadow": 0, "hindcast": 1}
+    assert after["scored"] == dict.fromkeys(Forecast.Kind.values, 0) | {"live": 1, "hindcast": 1}
     assert ask(f"{METRICS}?kind=hindcast").json()["accuracy"] == 0.0
 
 
@@ -342,7 +344,8 @@ def test_the_number_of_queries_is_fixed(
 ) -> None:
     for count in (1, 5):
         for back in range(count):
-            for stored_rows in forecasts([apple], (1, 5), origin=session_after("XNYS", ORIGIN, -back - 10 * count)):
+            origin = session_after("XNYS", ORIGIN, -back - 10 * count)
+            for stored_rows in forecasts([apple], (1, 5), origin=origin, kind="hindcast"):
                 met(stored_rows, "104")
         update_accuracy(now=NOW, through=TARGET)
         # the instrument, where the record ends with the figures, the page

@@ -11,7 +11,7 @@ from predictions.readpath.cache import cache_key, store_responses
 from predictions.readpath.rendering import RENDER_BATCH_SIZE, render_forecasts, render_in_background
 from predictions.services.publishing import store_forecasts
 from predictions.services.rows import PublicationContext
-from predictions.tests.factories import NOW, ORIGIN, forecast, model_version, stock
+from predictions.tests.factories import EVENING, NOW, ORIGIN, at, forecast, model_version, stock
 from predictions.tests.model_forecasts import model_forecast
 from store.client import redis_client
 
@@ -44,11 +44,15 @@ def test_a_rolled_back_publication_is_not_announced(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     version, apple = model_version(), stock()
-    context = PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, NOW)
+    context = PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, EVENING)
     with django_capture_on_commit_callbacks(execute=True) as callbacks, transaction.atomic():
-        store_forecasts(forecasts=[model_forecast()], instruments={apple.symbol: apple}, context=context)
+        store_forecasts(
+            forecasts=[model_forecast()], instruments={apple.symbol: apple}, context=context, clock=at(EVENING)
+        )
         transaction.set_rollback(True)
     assert (callbacks, Forecast.objects.count()) == ([], 0)
     with django_capture_on_commit_callbacks(execute=True):
-        store_forecasts(forecasts=[model_forecast()], instruments={apple.symbol: apple}, context=context)
+        store_forecasts(
+            forecasts=[model_forecast()], instruments={apple.symbol: apple}, context=context, clock=at(EVENING)
+        )
     assert redis_client().exists(cache_key(version.version, "AAPL", 5))

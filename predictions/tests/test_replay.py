@@ -31,7 +31,7 @@ from predictions.models import Forecast, Toolchain
 from predictions.readpath import replay_requests
 from predictions.services.publishing import publish_forecasts
 from predictions.services.replay import replay_forecast
-from predictions.tests.factories import abstention, model_version
+from predictions.tests.factories import abstention, at, model_version
 from predictions.tests.tampering import alter
 from predictions.tests.test_ledger_api import schema
 from predictions.tests.test_schema import validator
@@ -66,8 +66,8 @@ def published(artifact_root: Path, fresh_memory: None, market: Panel, bundle: Bu
         holdout_first=sessions[-272], holdout_last=sessions[-1],
     )  # fmt: skip
     stored_bars(market)
-    publish_forecasts(now=LATER)
-    publish_forecasts(now=LATER, origin=sessions[-2])
+    publish_forecasts(clock=at(LATER))
+    publish_forecasts(clock=at(LATER), origin=sessions[-2])
     return list(Forecast.objects.filter(status="issued").order_by("pk"))
 
 

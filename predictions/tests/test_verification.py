@@ -30,7 +30,7 @@ from predictions.services.verification import (
     SavedHead,
     verify_ledger,
 )
-from predictions.tests.factories import NOW, abstention, forecast, model_version, stock
+from predictions.tests.factories import NOW, abstention, at, forecast, model_version, stock
 from predictions.tests.tampering import alter, fault, forge, scored, stored_input
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +44,8 @@ ALTERED_COLUMNS = {
     "origin": "origin - 1",
     "horizon_sessions": "10",
     "target": "target + 1",
+    "origin_closed_at": "origin_closed_at - interval '1 microsecond'",
+    "live_until": "live_until + interval '1 microsecond'",
     "kind": "'hindcast'",
     "status": "'abstained', predicted_price = NULL, probability_up = NULL, signal = ''",
     "reasons": "'{late}'",
@@ -93,7 +95,7 @@ def test_it_can_be_verified_while_queries_are_noted(rows: list[Forecast]) -> Non
 
 
 def test_an_unaltered_ledger_verifies(rows: list[Forecast]) -> None:
-    head, _ = record_head(now=NOW)
+    head, _ = record_head(clock=at(NOW))
     scored(rows[0])
     verified = verify_ledger()
     assert (verified.forecasts, verified.heads, verified.inputs) == (5, 1, 1)
@@ -241,7 +243,7 @@ def test_a_row_slipped_in_before_the_first_is_named(
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE slipped ON COMMIT DROP AS SELECT * FROM {table} ORDER BY id LIMIT 1")
         cursor.execute(f"UPDATE slipped SET id = {key}, {others}")
-        cursor.execute(f"INSERT INTO {table} SELECT * FROM slipped")
+    alter(f"INSERT INTO {table} SELECT * FROM slipped")
     assert str(fault()) == f"{name} {key}: its id is below 1."
 
 
@@ -263,14 +265,14 @@ def test_a_second_row_with_the_same_id_is_named(rows: list[Forecast], monkeypatc
             f"SELECT * FROM predictions_forecast WHERE id = {rows[1].pk}"
         )
         cursor.execute("UPDATE copied SET origin = origin + 1")
-        cursor.execute("INSERT INTO predictions_forecast SELECT * FROM copied")
+    alter("INSERT INTO predictions_forecast SELECT * FROM copied")
     for size in (1, 2, 3, 100):
         monkeypatch.setattr(ledger_selectors, "ROWS_PER_QUERY", size)
         assert (fault().forecast_id, fault().reason, fault().verified) == (rows[1].pk, BROKEN_LINK, 2)
 
 
 def test_removed_newest_rows_are_found_by_the_head(rows: list[Forecast]) -> None:
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     alter(f"DELETE FROM predictions_forecast WHERE id >= {rows[3].pk}")
     assert str(fault()) == (
         "Head of 2023-09-21: it counts 5 forecasts, and only 3 are stored: the newest ones are missing."
@@ -280,7 +282,7 @@ def test_removed_newest_rows_are_found_by_the_head(rows: list[Forecast]) -> None
 
 
 def test_a_forged_chain_differs_from_the_saved_head(rows: list[Forecast], tmp_path: Path) -> None:
-    head, _ = record_head(now=NOW)
+    head, _ = record_head(clock=at(NOW))
     assert head is not None
     saved = tmp_path / "head.json"
     saved.write_text(json.dumps({"count": 5, "head_hash": head.head_hash}))
@@ -300,14 +302,14 @@ def test_outcomes_and_heads_forged_together_differ_from_the_saved_head(
     rows: list[Forecast], client: Client, tmp_path: Path
 ) -> None:
     scored(rows[0])
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     saved = tmp_path / "head.json"
     saved.write_bytes(client.get("/api/v1/ledger/head").content)
     call_command("verify_ledger", head=saved, stdout=StringIO())
     # A better price, whose consequences are in order, and a new head that covers it.
     forge(Outcome.objects.get(), actual_price=Decimal(101), error=Decimal(1))
     alter("DELETE FROM predictions_ledgerhead")
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     assert verify_ledger().heads == 1
     complaint = r"^The saved head: the stored head of 2023-09-21 differs from it\.$"
     with pytest.raises(CommandError, match=complaint):

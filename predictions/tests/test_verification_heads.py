@@ -12,7 +12,7 @@ from predictions.services import ledger
 from predictions.services.ledger import record_head
 from predictions.services.ledger_signatures import sign_head, signing_key
 from predictions.services.verification import ALTERED_PAYLOAD, BROKEN_HEAD_LINK, UNKNOWN_SCHEMA, verify_ledger
-from predictions.tests.factories import NOW
+from predictions.tests.factories import NOW, at
 from predictions.tests.tampering import alter, fault, forge, scored
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ OTHER_OUTCOMES = "Head of 2023-09-22: the 2 outcomes it covers are not the first
     ],
 )
 def test_an_altered_head_is_named(rows: list[Forecast], change: str, reason: str) -> None:
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     alter(f"UPDATE predictions_ledgerhead SET {change}")
     assert fault().subject.startswith("Head of 2023-09-2")
     assert fault().reason == reason
@@ -48,7 +48,7 @@ def test_an_altered_head_is_named(rows: list[Forecast], change: str, reason: str
     [('{"_schema":9}', UNKNOWN_SCHEMA), ("{", UNKNOWN_SCHEMA)],
 )
 def test_a_head_with_an_unreadable_payload_is_named(rows: list[Forecast], payload: str, reason: str) -> None:
-    head, _ = record_head(now=NOW)
+    head, _ = record_head(clock=at(NOW))
     assert head is not None
     entry_hash = chain_hash(head.previous_hash, payload)
     alter(f"UPDATE predictions_ledgerhead SET payload = '{payload}', entry_hash = '{entry_hash}'")
@@ -58,9 +58,9 @@ def test_a_head_with_an_unreadable_payload_is_named(rows: list[Forecast], payloa
 @pytest.fixture
 def covered(rows: list[Forecast]) -> list[Outcome]:
     """Two outcomes that the head of 22 September covers, and one that no head covers yet."""
-    record_head(now=NOW)
+    record_head(clock=at(NOW))
     outcomes = [scored(rows[0]), scored(rows[0], revision=1)]
-    head, _ = record_head(now=datetime(2023, 9, 22, 1, tzinfo=UTC))
+    head, _ = record_head(clock=at(datetime(2023, 9, 22, 1, tzinfo=UTC)))
     assert head is not None
     assert (head.outcomes, verify_ledger().heads) == (2, 2)
     outcomes.append(scored(rows[1]))
@@ -94,8 +94,8 @@ def test_swapped_outcomes_differ_from_the_head(covered: list[Outcome]) -> None:
 
 
 def test_a_removed_head_is_named_by_its_successor(rows: list[Forecast]) -> None:
-    record_head(now=NOW)
-    record_head(now=datetime(2023, 9, 22, 1, tzinfo=UTC))
+    record_head(clock=at(NOW))
+    record_head(clock=at(datetime(2023, 9, 22, 1, tzinfo=UTC)))
     alter("DELETE FROM predictions_ledgerhead WHERE day = '2023-09-21'")
     assert str(fault()) == f"Head of 2023-09-22: {BROKEN_HEAD_LINK}."
 
@@ -109,7 +109,7 @@ def test_a_removed_head_is_named_by_its_successor(rows: list[Forecast]) -> None:
     ],
 )
 def test_a_head_that_was_sealed_again_does_not_fit_the_chain(rows: list[Forecast], change: str, complaint: str) -> None:
-    head, _ = record_head(now=NOW)
+    head, _ = record_head(clock=at(NOW))
     assert head is not None
     alter(f"UPDATE predictions_ledgerhead SET {change}")
     head.refresh_from_db()

@@ -65,6 +65,6 @@ class Command(SiteCommand):
             self.say("Hindcasting the last 120 trading days")
             run_management_command("hindcast", variables=variables, needed=False)
         run_management_command("publish", variables=variables, needed=False)
-        record_head(now=clock.now())
+        record_head(clock=clock.now)
         symbols = [instrument.symbol for instrument in active_instruments()]
         run_management_command("predict", *symbols, variables=variables, needed=False)

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         if run is None:
             raise CommandError(f"Unknown pipeline {pipeline!r}. Available: {', '.join(PIPELINES)}.")
         try:
-            run(on=_session(on), now=clock.now(), on_step=lambda step: self.stdout.write(_line(step)))
+            run(on=_session(on), clock=clock.now, on_step=lambda step: self.stdout.write(_line(step)))
         except tuple(PROBLEMS) as error:
             raise CommandError(str(error)) from error
 

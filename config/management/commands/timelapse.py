@@ -78,4 +78,4 @@ class Command(SiteCommand):
     def _evening(self, session: date) -> None:
         """Run the after-close pipeline on the simulated clock."""
         clock.set_simulated(evening_of(session))
-        self.say(session_summary(after_close(on=session, now=clock.now())))
+        self.say(session_summary(after_close(on=session, clock=clock.now)))

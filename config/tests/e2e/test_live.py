@@ -35,6 +35,7 @@ def publish(shown: Scene, price: int, *, successor: str) -> None:
         forecasts=[published],
         instruments={"AAPL": shown.instruments["AAPL"]},
         context=PublicationContext(version, ORIGIN, Forecast.Kind.LIVE, NOW),
+        clock=lambda: NOW,
     )
     assert report.created == 1
 

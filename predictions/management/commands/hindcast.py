@@ -29,7 +29,7 @@ class Command(BaseCommand):
         if sessions < 1:
             raise CommandError(f"--sessions must be at least 1, not {sessions}.", returncode=BAD_ARGUMENTS)
         try:
-            report = hindcast(sessions=sessions, now=clock.now(), on_progress=self._report_progress)
+            report = hindcast(sessions=sessions, clock=clock.now, on_progress=self._report_progress)
         except NoChampion as error:
             raise CommandError(f"{error} Run `manage.py train` first.") from error
         except (MlopsError, MarketDataError) as error:

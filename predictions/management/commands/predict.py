@@ -15,7 +15,7 @@ from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol, newest_session, prices_are_stale
 from mlops.errors import MlopsError, NoChampion
 from predictions.conf import DEFAULT_HORIZON, HORIZONS
-from predictions.errors import ForecastUnavailable
+from predictions.errors import ClockBehind, ForecastUnavailable
 from predictions.models import Forecast
 from predictions.readpath.rendering import forecast_payloads
 from predictions.selectors.forecasts import latest_forecasts
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(_with_suggestions(error)) from error
         except NoChampion as error:
             raise CommandError(f"{error} Run `manage.py train` first.") from error
-        except (MarketDataError, MlopsError, ForecastUnavailable) as error:
+        except (MarketDataError, MlopsError, ForecastUnavailable, ClockBehind) as error:
             raise CommandError(str(error)) from error
         stale = prices_are_stale(now=now)
         if options["json"]:
@@ -65,7 +65,7 @@ def _forecasts(instruments: Sequence[Instrument], horizon: int, now: datetime) -
     found = latest_forecasts(horizon)
     newest = newest_session()
     if any(item.pk not in found or found[item.pk].origin != newest for item in instruments):
-        publish_forecasts(now=now)
+        publish_forecasts(clock=clock.now)
         found = latest_forecasts(horizon)
     for item in instruments:
         if item.pk not in found:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from marketdata import clock
 from marketdata.errors import MarketDataError
 from mlops.errors import MlopsError, NoChampion
+from predictions.errors import ClockBehind
 from predictions.services.ledger import record_head
 from predictions.services.publishing import publish_forecasts
 
@@ -25,14 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--origin", metavar="DATE", help="last session whose prices the forecasts use (YYYY-MM-DD)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = clock.now()
         try:
-            report = publish_forecasts(now=now, origin=_origin(options["origin"]))
+            report = publish_forecasts(clock=clock.now, origin=_origin(options["origin"]))
         except NoChampion as error:
             raise CommandError(f"{error} Run `manage.py train` first.") from error
-        except (MlopsError, MarketDataError) as error:
+        except (MlopsError, MarketDataError, ClockBehind) as error:
             raise CommandError(str(error)) from error
-        record_head(now=now)
+        record_head(clock=clock.now)
         self.stdout.write(
             f"{report.created} forecasts created from {report.origin} by model {report.version}; "
             f"{report.existing} already existed, {report.abstained} abstained."
