@@ -170,7 +170,7 @@ class ApiKeyAdmin(_Revocable):
     list_display = ("prefix", "name", "owner", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_select_related = ("owner",)
     search_fields = ("prefix", "name", "owner__email")
-    list_filter = ("created_at",)
+    list_filter = ("created_at", "pepper_id")
     readonly_fields = ("owner", "prefix", "scopes", "created_at", "last_used_at", "revoked_at")
     fields: ClassVar = ["name", "owner", "prefix", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
 

@@ -12,7 +12,7 @@ from accounts.forms.api_key import ApiKeyForm
 from accounts.models import User
 from accounts.selectors import keys_of
 from accounts.services.api_keys import create_api_key, revoke_api_key
-from accounts.usage_selectors import usage_on, usage_rows
+from accounts.usage_selectors import calls_left, usage_on, usage_rows
 from accounts.views import authenticated_user
 from accounts.wall_clock import utc_now
 
@@ -51,9 +51,11 @@ def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
 def usage(request: HttpRequest) -> HttpResponse:
     """Show today's calls with the plan's limits, and the calls of the last days."""
     user, today = authenticated_user(request), utc_now().date()
+    used = usage_on(user, today)
     context = {
         "plan": user.plan,
-        "today": usage_on(user, today),
+        "today": used,
+        "left": calls_left(user, used),
         "rows": usage_rows(user, today=today, days=USAGE_DAYS),
         "shown_days": USAGE_DAYS,
     }

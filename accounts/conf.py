@@ -19,6 +19,7 @@ BUILT_IN_PLANS: tuple[tuple[str, int | None, int | None], ...] = (
     ("unlimited", None, None),
 )
 
+MAX_PEPPER_ID = 8
 # A trigger refuses to delete younger rows.
 MIN_AUDIT_DAYS = 90
 
@@ -84,17 +85,37 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPepper:
+    """An HMAC secret of API keys; `pepper_id` is stored with each key that uses it."""
+
+    pepper_id: str
+    secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not (self.pepper_id.isalnum() and len(self.pepper_id) <= MAX_PEPPER_ID and self.secret):
+            raise ValueError(f"write each pepper as ID:SECRET with an id of 1 to {MAX_PEPPER_ID} letters or digits")
+
+    @classmethod
+    def parse_all(cls, text: str) -> "tuple[KeyPepper, ...]":
+        """Return the peppers in `ID:SECRET,ID:SECRET`, the current one first. Raises ValueError."""
+        parts = (one.strip().partition(":") for one in text.split(",") if one.strip())
+        return tuple(cls(pepper_id, secret) for pepper_id, _, secret in parts)
+
+
+@dataclass(frozen=True, slots=True)
 class IdentitySettings:
-    """`key_secret` is the HMAC secret of API keys; without it the secret key is used, and changing that ends all keys.
+    """`key_peppers` are the HMAC secrets of API keys; the first signs new keys, the others are accepted.
 
     `request_log_days` and `audit_days` are retention periods; 0 keeps the audit log without limit.
     """
 
-    key_secret: str = field(default="", repr=False)
+    key_peppers: tuple[KeyPepper, ...] = ()
     request_log_days: int = 30
     audit_days: int = 730
 
     def __post_init__(self) -> None:
+        if len({pepper.pepper_id for pepper in self.key_peppers}) < len(self.key_peppers):
+            raise ValueError("each pepper needs an id of its own")
         if self.request_log_days < 1:
             raise ValueError(f"the request log is kept for at least 1 day, not {self.request_log_days}")
         if self.audit_days and self.audit_days < MIN_AUDIT_DAYS:

@@ -37,9 +37,9 @@ def display_prefix(key: str) -> str:
     return key[:DISPLAY_CHARACTERS]
 
 
-def digest_of(key: str, secret: str) -> str:
-    """Return the stored digest: HMAC-SHA256 in hexadecimal, useless without the server's secret."""
-    return hmac.digest(secret.encode(), key.encode(), "sha256").hex()
+def digest_of(key: str, pepper: str) -> str:
+    """Return the stored digest: HMAC-SHA256 in hexadecimal, useless without the server's pepper."""
+    return hmac.digest(pepper.encode(), key.encode(), "sha256").hex()
 
 
 def _checksum(body: str) -> str:

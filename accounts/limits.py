@@ -219,13 +219,8 @@ def bucket_of(request: HttpRequest) -> str:
     return address_bucket(client_address(request))
 
 
-def key_bucket(key_id: int) -> str:
-    """Return the bucket of an API key."""
-    return f"limit:{{key:{key_id}}}"
-
-
 def user_bucket(user_id: int) -> str:
-    """Return the bucket of a user's tokens and sessions."""
+    """Return the bucket of a user's keys, tokens and sessions, which share the limits of the plan."""
     return f"limit:{{user:{user_id}}}"
 
 

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.anonymous_limits import ANONYMOUS_LIMITS
-from accounts.conf import ANONYMOUS_PLAN
+from accounts.conf import ANONYMOUS_PLAN, KeyPepper
 from accounts.credential_cache import CredentialCache
 from accounts.errors import InvalidCredentials, ScopeMissing
 from accounts.keys import KEY_CHARACTERS, digest_of, validated_key
-from accounts.limits import bucket_of, key_bucket, take_call, user_bucket
+from accounts.limits import bucket_of, take_call, user_bucket
 from accounts.models import ApiKey, Scope, TokenFamily, User
 from accounts.tokens import verified_family
 from store.client import store_url
@@ -113,8 +113,8 @@ def credential_of(request: HttpRequest) -> Credential | None:
     api_key = request.META.get("HTTP_X_API_KEY")
     # An empty header is refused too: an unset variable, or bytes that a proxy could not read.
     if api_key is not None:
-        digest = digest_of(validated_key(api_key), key_secret())
-        return Credential(digest, lambda: _load_key(digest), "unknown-key")
+        digest = digest_of(validated_key(api_key), current_pepper().secret)
+        return Credential(digest, lambda: _load_key(api_key), "unknown-key")
     authorization = request.META.get("HTTP_AUTHORIZATION")
     if authorization is not None and not authorization.strip():
         raise InvalidCredentials("invalid-token")
@@ -138,7 +138,7 @@ def has_header_credentials(request: HttpRequest) -> bool:
 def key_digest(api_key: str) -> str | None:
     """Return the cache key of an API key; None for text of another length."""
     # Cached keys had their checksum verified before they were cached.
-    return digest_of(api_key, key_secret()) if len(api_key) == KEY_CHARACTERS else None
+    return digest_of(api_key, current_pepper().secret) if len(api_key) == KEY_CHARACTERS else None
 
 
 def cached_principal(*, digest: str = "", token: str = "") -> Principal | None:
@@ -156,9 +156,10 @@ def anonymous_principal(bucket: str) -> Principal:
     return Principal("anonymous", bucket, ANONYMOUS_PLAN, per_minute, per_day, None, None, ANONYMOUS_SCOPES, False)
 
 
-def key_secret() -> str:
-    """Return the HMAC secret of API key digests."""
-    return settings.HINDCAST_IDENTITY.key_secret or settings.SECRET_KEY
+def current_pepper() -> KeyPepper:
+    """Return the pepper of new API keys."""
+    pepper: KeyPepper = settings.HINDCAST_IDENTITY.key_peppers[0]
+    return pepper
 
 
 def bearer_token(authorization: str) -> str | None:
@@ -177,16 +178,21 @@ def _credential_cache_at(url: str) -> CredentialCache[PrincipalState]:
     return CredentialCache(url)
 
 
-def _load_key(digest: str) -> PrincipalState | None:
-    key = ApiKey.objects.select_related("owner__plan").filter(digest=digest).first()
+def _load_key(api_key: str) -> PrincipalState | None:
+    """Load a key by its digest with any pepper, and store its digest with the current one."""
+    digests = {pepper.pepper_id: digest_of(api_key, pepper.secret) for pepper in settings.HINDCAST_IDENTITY.key_peppers}
+    key = ApiKey.objects.select_related("owner__plan").filter(digest__in=digests.values()).first()
     if key is None:
         return None
+    current = current_pepper().pepper_id
+    if key.pepper_id != current:
+        ApiKey.objects.filter(pk=key.pk).update(pepper_id=current, digest=digests[current])
     owner, plan = key.owner, key.owner.plan
     if key.revoked_at is not None:
         return PrincipalState(owner.pk, None, "revoked-key")
     if not owner.is_active:
         return PrincipalState(owner.pk, None, "inactive-account")
-    limits = (key_bucket(key.pk), plan.name, plan.per_minute, plan.per_day)
+    limits = (user_bucket(owner.pk), plan.name, plan.per_minute, plan.per_day)
     principal = Principal("key", *limits, owner.pk, key.pk, frozenset(key.scopes), owner.is_staff)
     expires_at = FOREVER if key.expires_at is None else key.expires_at.timestamp()
     return PrincipalState(owner.pk, principal, expires_at=expires_at)
@@ -196,7 +202,7 @@ def _load_family(family_id: UUID) -> PrincipalState | None:
     family = TokenFamily.objects.select_related("user__plan").filter(pk=family_id).first()
     if family is None:
         return None
-    if family.revoked_at is not None or family.session_hash != family.user.get_session_auth_hash():
+    if family.revoked_at is not None or not family.user.has_session_hash(family.session_hash):
         return PrincipalState(family.user_id, None, "revoked-token")
     return _state_of(family.user)
 

@@ -6,18 +6,17 @@ from datetime import date, timedelta
 
 from django.db.models import Sum
 
-from accounts.limits import key_bucket, used_today, user_bucket
+from accounts.limits import used_today, user_bucket
 from accounts.models import UsageDay, User
 
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """Calls of one day by one key (None: website and tokens), and how many are left (None: no limit)."""
+    """Calls of one day by one key (None: website and tokens)."""
 
     key: str | None
     name: str
     calls: int
-    left: int | None
 
 
 def usage_rows(user: User, *, today: date, days: int) -> Sequence[UsageDay]:
@@ -27,19 +26,20 @@ def usage_rows(user: User, *, today: date, days: int) -> Sequence[UsageDay]:
 
 
 def usage_on(user: User, day: date) -> list[KeyUsage]:
-    """Return the calls of this day by key, and what is left of each key's daily limit.
+    """Return the calls of this day by key."""
+    by_key = UsageDay.objects.filter(user=user, day=day).values("key", "key__prefix", "key__name").order_by("key")
+    rows = by_key.annotate(sum=Sum("calls"))
+    return [KeyUsage(row["key__prefix"], row["key__name"] or "", row["sum"]) for row in rows]
 
-    The rest comes from the rate limiter, which counts a batch by its symbols and skips refused calls. Without Redis
+
+def calls_left(user: User, usage: Sequence[KeyUsage]) -> int | None:
+    """Return what is left of the account's daily limit after this usage; None without a limit.
+
+    It comes from the rate limiter, which counts a batch by its symbols and skips calls that it refused. Without Redis
     it is the limit less the number of calls.
     """
-    by_key = UsageDay.objects.filter(user=user, day=day).values("key", "key__prefix", "key__name").order_by("key")
-    rows = list(by_key.annotate(sum=Sum("calls")))
-    limit = user.plan.per_day
-    if limit is None:
-        return [KeyUsage(row["key__prefix"], row["key__name"] or "", row["sum"], None) for row in rows]
-    counted = used_today([user_bucket(user.pk) if row["key"] is None else key_bucket(row["key"]) for row in rows])
-    spent = [row["sum"] for row in rows] if counted is None else counted
-    return [
-        KeyUsage(row["key__prefix"], row["key__name"] or "", row["sum"], max(0, limit - used))
-        for row, used in zip(rows, spent, strict=True)
-    ]
+    if user.plan.per_day is None:
+        return None
+    counted = used_today([user_bucket(user.pk)])
+    used = sum(row.calls for row in usage) if counted is None else counted[0]
+    return max(0, user.plan.per_day - used)

@@ -171,7 +171,7 @@ class ApiKeyListView(ApiView):
         "make_api_key",
         "Create an API key",
         "The key is shown once. A key cannot create one with more permissions or a later expiry than its own. An "
-        "account may have 10 usable keys at a time, and 20 within a day.",
+        "account may have 10 usable keys at a time, and 20 within a day; they share the limits of its plan.",
         request=(ApiKeyIn, examples.NEW_KEY),
         responses={201: (NewApiKeyOut, examples.CREATED_KEY)},
         problems=(400, 401, 403, 409, 429, 503),

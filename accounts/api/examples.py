@@ -40,6 +40,7 @@ USAGE = {
     "plan": "free",
     "per_minute": 60,
     "per_day": 5000,
-    "today": [{"key": "hc_7Qm2xVbA", "name": "notebook", "calls": 42, "left": 4958}],
+    "left_today": 4958,
+    "today": [{"key": "hc_7Qm2xVbA", "name": "notebook", "calls": 42}],
     "days": [{"day": "2023-09-21", "endpoint": "predict", "key": "hc_7Qm2xVbA", "calls": 42, "errors": 0}],
 }

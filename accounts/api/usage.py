@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.api import examples
 from accounts.api.schema import account_operation
 from accounts.models import UsageDay, User
-from accounts.usage_selectors import usage_on, usage_rows
+from accounts.usage_selectors import calls_left, usage_on, usage_rows
 from accounts.wall_clock import utc_now
 from marketdata.api.base import ApiView
 
@@ -26,12 +26,11 @@ class UsageIn(serializers.Serializer):
 
 
 class KeyUsageOut(serializers.Serializer):
-    """Today's calls by one key (null: website and tokens), and how many are left (null: no limit)."""
+    """Today's calls by one key (null: website and tokens)."""
 
     key = serializers.CharField(allow_null=True)
     name = serializers.CharField()
     calls = serializers.IntegerField()
-    left = serializers.IntegerField(allow_null=True)
 
 
 class UsageDayOut(serializers.ModelSerializer):
@@ -46,11 +45,12 @@ class UsageDayOut(serializers.ModelSerializer):
 
 @extend_schema_serializer(component_name="Usage")
 class UsageOut(serializers.Serializer):
-    """The plan's limits, which apply to each key separately, and the calls. Counts lag by a few seconds at most."""
+    """The plan's limits, which all keys and tokens of the account share, and the calls, which lag by a few seconds."""
 
     plan = serializers.CharField()
     per_minute = serializers.IntegerField(allow_null=True)
     per_day = serializers.IntegerField(allow_null=True)
+    left_today = serializers.IntegerField(allow_null=True, help_text="Calls left today (null: no limit).")
     today = KeyUsageOut(many=True)
     days = UsageDayOut(many=True)
 
@@ -73,11 +73,13 @@ class UsageView(ApiView):
     def get(self, request: Request) -> Response:
         """Return usage by key and by day."""
         days, user, today = self.validated_query(request)["days"], cast(User, request.user), utc_now().date()
+        usage = usage_on(user, today)
         body = {
             "plan": user.plan_id,
             "per_minute": user.plan.per_minute,
             "per_day": user.plan.per_day,
-            "today": usage_on(user, today),
+            "left_today": calls_left(user, usage),
+            "today": usage,
             "days": usage_rows(user, today=today, days=days),
         }
         return Response(UsageOut(body).data, headers={"Cache-Control": "no-store"})

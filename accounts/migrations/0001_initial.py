@@ -66,6 +66,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=60)),
                 ('prefix', models.CharField(db_index=True, max_length=16)),
                 ('digest', models.CharField(max_length=64, unique=True)),
+                ('pepper_id', models.CharField(max_length=8, verbose_name='pepper')),
                 ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'read forecasts, prices and the record'), ('predict', 'start batch jobs'), ('manage', 'manage keys, alerts and jobs')], max_length=10), size=None)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),

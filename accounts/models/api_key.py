@@ -8,6 +8,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from accounts.conf import MAX_PEPPER_ID
+
 
 class Scope(models.TextChoices):
     """Permissions of a key."""
@@ -18,12 +20,13 @@ class Scope(models.TextChoices):
 
 
 class ApiKey(models.Model):
-    """One key of a user: `prefix` for display, `digest` for look-up."""
+    """One key of a user: `prefix` for display, `digest` for look-up, `pepper_id` of the pepper in the digest."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=60)
     prefix = models.CharField(max_length=16, db_index=True)
     digest = models.CharField(max_length=64, unique=True)
+    pepper_id = models.CharField("pepper", max_length=MAX_PEPPER_ID)
     scopes = ArrayField(models.CharField(max_length=10, choices=Scope))
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)

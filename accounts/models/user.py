@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import constant_time_compare
 
 from accounts.conf import DEFAULT_PLAN
 from accounts.models.plan import Plan
@@ -49,6 +50,11 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def has_session_hash(self, session_hash: str) -> bool:
+        """Return whether a session with this hash is valid: of the present password, with any accepted secret key."""
+        accepted = (self.get_session_auth_hash(), *self.get_session_auth_fallback_hash())
+        return any(constant_time_compare(session_hash, one) for one in accepted)
 
     def clean(self) -> None:
         """Lower-case the address, so that forms detect an existing account."""

@@ -8,12 +8,12 @@ from django.db import transaction
 from accounts.errors import KeyOutlivesCreator, KeyUnknown, TooManyKeys
 from accounts.keys import digest_of, display_prefix, generate_key
 from accounts.models import ApiKey, AuditEvent, User
-from accounts.principals import key_secret
+from accounts.principals import current_pepper
 from accounts.selectors import keys_of, keys_usable_since, usable_keys
 from accounts.services.audit import record
 
 MAX_USABLE_KEYS = 10
-# Each key has its own bucket; without this limit, creating and revoking keys in turn would bypass the plan.
+# Keys are never deleted, and each one adds two events to the audit.
 MAX_KEYS_PER_DAY = 20
 DAY = timedelta(days=1)
 
@@ -41,12 +41,13 @@ def create_api_key(
     latest = None if creator is None else creator.expires_at
     if latest is not None and (expires_at is None or expires_at > latest):
         raise KeyOutlivesCreator(latest.isoformat())
-    text = generate_key()
+    text, pepper = generate_key(), current_pepper()
     row = ApiKey.objects.create(
         owner=owner,
         name=name,
         prefix=display_prefix(text),
-        digest=digest_of(text, key_secret()),
+        digest=digest_of(text, pepper.secret),
+        pepper_id=pepper.pepper_id,
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
     )

@@ -10,12 +10,11 @@ from uuid import UUID
 from django.db import transaction
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
 
 from accounts.errors import InvalidCredentials
 from accounts.models import TokenFamily, User
 from accounts.services.audit import Kind, record
-from accounts.tokens import FAMILY_CLAIM, MAX_TOKEN_CHARACTERS
+from accounts.tokens import FAMILY_CLAIM, MAX_TOKEN_CHARACTERS, SignedRefreshToken, SignedToken
 
 USER_CLAIM = "user_id"
 REPLAYED = "API: a refresh token was reused, so its session was revoked"
@@ -41,7 +40,7 @@ class _RefreshClaims:
 @transaction.atomic
 def open_family(*, user: User, now: datetime) -> TokenPair:
     """Return the tokens of a new family; each call opens another."""
-    refresh = RefreshToken()
+    refresh = SignedRefreshToken()
     family = TokenFamily.objects.create(
         user=user, session_hash=user.get_session_auth_hash(), expires_at=now + refresh.lifetime
     )
@@ -76,7 +75,7 @@ def revoke_family(*, family_id: UUID, reason: str, now: datetime) -> bool:
 def _renew(family: TokenFamily | None, jti: str, now: datetime) -> TokenPair | None:
     if family is None or family.revoked_at is not None or not family.user.is_active:
         return None
-    if family.session_hash != family.user.get_session_auth_hash():
+    if not family.user.has_session_hash(family.session_hash):
         return None
     outstanding = OutstandingToken.objects.filter(jti=jti).first()
     if outstanding is None or BlacklistedToken.objects.filter(token=outstanding).exists():
@@ -84,12 +83,13 @@ def _renew(family: TokenFamily | None, jti: str, now: datetime) -> TokenPair | N
         record(kind=Kind.SIGN_IN_FAILED, user=family.user, now=now, detail=REPLAYED)
         return None
     BlacklistedToken.objects.create(token=outstanding)
-    refresh = RefreshToken()
-    TokenFamily.objects.filter(pk=family.pk).update(expires_at=now + refresh.lifetime)
+    refresh = SignedRefreshToken()
+    family.expires_at, family.session_hash = now + refresh.lifetime, family.user.get_session_auth_hash()
+    family.save(update_fields=["expires_at", "session_hash"])
     return _issue_pair(family, refresh, now)
 
 
-def _issue_pair(family: TokenFamily, refresh: RefreshToken, now: datetime) -> TokenPair:
+def _issue_pair(family: TokenFamily, refresh: SignedRefreshToken, now: datetime) -> TokenPair:
     """Sign a pair. Only the id of the refresh token is stored, as the token is a secret."""
     refresh[USER_CLAIM] = str(family.user_id)
     refresh[FAMILY_CLAIM] = family.pk.hex
@@ -110,8 +110,8 @@ def _read_claims(text: str) -> _RefreshClaims:
     if len(text) > MAX_TOKEN_CHARACTERS:
         raise InvalidCredentials("invalid-token")
     try:
-        token = UntypedToken(text)  # type: ignore[arg-type]  # it accepts text
-        if token["token_type"] != RefreshToken.token_type:
+        token = SignedToken(text)  # type: ignore[arg-type]  # it accepts text
+        if token["token_type"] != SignedRefreshToken.token_type:
             raise InvalidCredentials("invalid-token")
         return _RefreshClaims(UUID(str(token[FAMILY_CLAIM])), str(token["jti"]))
     except ExpiredTokenError as error:

@@ -8,7 +8,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.keys import digest_of, display_prefix, generate_key
 from accounts.models import ApiKey, TokenFamily, User
-from accounts.principals import key_secret
+from accounts.principals import current_pepper
 from accounts.tokens import FAMILY_CLAIM
 from accounts.wall_clock import utc_now
 
@@ -30,7 +30,8 @@ def key_of(
         owner=owner,
         name="test",
         prefix=display_prefix(text),
-        digest=digest_of(text, key_secret()),
+        digest=digest_of(text, current_pepper().secret),
+        pepper_id=current_pepper().pepper_id,
         scopes=list(scopes or ("read",)),
         expires_at=expires_at,
         revoked_at=revoked_at,

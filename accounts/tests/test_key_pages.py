@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.keys import digest_of, validated_key
 from accounts.models import ApiKey
-from accounts.principals import key_secret
+from accounts.principals import current_pepper
 from accounts.services.api_keys import DAY, MAX_KEYS_PER_DAY, MAX_USABLE_KEYS
 from accounts.tests.factories import key_of, person
 from accounts.wall_clock import utc_now
@@ -31,7 +31,7 @@ def test_new_key_is_shown_once_and_stored_as_digest(client: Client) -> None:
     row = ApiKey.objects.get()
     shown = validated_key(page.context["new_key"])
     assert shown in page.content.decode()
-    assert (row.digest, row.scopes) == (digest_of(shown, key_secret()), ["read"])
+    assert (row.digest, row.scopes) == (digest_of(shown, current_pepper().secret), ["read"])
     assert row.expires_at is not None
     assert (row.expires_at - row.created_at).days in (29, 30)
     assert shown not in client.get(PAGE).content.decode()

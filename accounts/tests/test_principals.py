@@ -115,7 +115,7 @@ def test_key_authenticates_its_owner_with_its_scopes() -> None:
     row, text = key_of(owner, "read", "predict")
     principal = by_key(text)
     assert principal == Principal(
-        "key", f"limit:{{key:{row.pk}}}", "free", 60, 5000, owner.pk, row.pk, frozenset({"read", "predict"}), False
+        "key", f"limit:{{user:{owner.pk}}}", "free", 60, 5000, owner.pk, row.pk, frozenset({"read", "predict"}), False
     )
 
 

@@ -14,7 +14,7 @@ from accounts.keys import generate_key
 from accounts.limits import SharedThrottle, bucket_of
 from accounts.principals import principal_of
 from accounts.quotas import RateLimitResult
-from accounts.tests.factories import key_of, person
+from accounts.tests.factories import key_of, person, token_for
 from store.client import redis_client, store_breaker
 
 ADDRESS = "203.0.113.77"
@@ -52,17 +52,22 @@ def test_view_can_define_the_cost_of_a_call() -> None:
 
 
 @pytest.mark.django_db
-def test_keys_have_separate_buckets_with_the_plan_limits() -> None:
+def test_keys_and_tokens_of_an_account_share_the_plan_limits() -> None:
     owner = person()
     requests = [call(**{"X-API-Key": key_of(owner)[1]}) for _ in range(2)]
-    for request in requests:
+    requests.append(call(Authorization=f"Bearer {token_for(owner)}"))
+    for number, request in enumerate(requests, start=1):
         principal_of(request)
         for _ in range(4):
             allow(request)
         assert [(one.policy_name, one.limit, one.used) for one in rate_limit_result(request).windows] == [
-            ("free", 60, 4),
-            ("free-day", 5_000, 4),
+            ("free", 60, 4 * number),
+            ("free-day", 5_000, 4 * number),
         ]
+    stranger = call(**{"X-API-Key": key_of(person())[1]})
+    principal_of(stranger)
+    allow(stranger)
+    assert rate_limit_result(stranger).windows[0].used == 1
     assert redis_client().exists(bucket_of(call())) == 0
 
 

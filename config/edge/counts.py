@@ -17,6 +17,8 @@ FLUSH_SECONDS = 1.0
 
 # Horizon, status of the forecast, whether it was served as fresh.
 PredictionKind = tuple[int, bytes, bool]
+# User, key and status; keys of one user share a bucket but not their usage.
+_CallKey = tuple[int | None, int | None, int]
 
 
 class BufferedCounts:
@@ -24,8 +26,8 @@ class BufferedCounts:
 
     def __init__(self) -> None:
         self._predictions: dict[PredictionKind, int] = defaultdict(int)
-        self._calls: dict[tuple[str, int], int] = defaultdict(int)
-        self._callers: dict[str, Principal] = {}
+        self._calls: dict[_CallKey, int] = defaultdict(int)
+        self._callers: dict[_CallKey, Principal] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -47,8 +49,9 @@ class BufferedCounts:
 
     def add_call(self, caller: Principal, status: int) -> None:
         """Count a call of the caller."""
-        self._calls[caller.bucket, status] += 1
-        self._callers[caller.bucket] = caller
+        key = (caller.user_id, caller.key_id, status)
+        self._calls[key] += 1
+        self._callers[key] = caller
 
     def _flush(self) -> None:
         predictions, self._predictions = self._predictions, defaultdict(int)
@@ -57,8 +60,8 @@ class BufferedCounts:
                 counter.inc(times)
         calls, self._calls = self._calls, defaultdict(int)
         callers, self._callers = self._callers, {}
-        for (bucket, status), times in calls.items():
-            USAGE.count(callers[bucket], ENDPOINT, status, times)
+        for key, times in calls.items():
+            USAGE.count(callers[key], ENDPOINT, key[2], times)
 
     async def _flush_forever(self) -> None:
         while True:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import environ
 
-from accounts.conf import AccountSettings, IdentitySettings, LimitSettings
+from accounts.conf import AccountSettings, IdentitySettings, KeyPepper, LimitSettings
 from alerts.conf import AlertSettings
 from config.settings.account_environment import read_accounts
 from config.settings.ledger_environment import read_ledger
@@ -217,9 +217,9 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     )
     accounts = reader.build("GOOGLE_*, GITHUB_*", lambda: read_accounts(reader))
     identity = reader.build(
-        "HINDCAST_REQUEST_LOG_DAYS, HINDCAST_AUDIT_DAYS",
+        "HINDCAST_KEY_PEPPERS, HINDCAST_REQUEST_LOG_DAYS, HINDCAST_AUDIT_DAYS",
         lambda: IdentitySettings(
-            key_secret=reader.secret("HINDCAST_KEY_SECRET"),
+            key_peppers=KeyPepper.parse_all(reader.secret("HINDCAST_KEY_PEPPERS")),
             request_log_days=reader.integer("HINDCAST_REQUEST_LOG_DAYS", 30),
             audit_days=reader.integer("HINDCAST_AUDIT_DAYS", 730),
         ),
@@ -244,7 +244,8 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
     required = ("HINDCAST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "HINDCAST_ALLOWED_HOSTS", "HINDCAST_SITE_URL")
     complaints = [f"{name} must be set in production." for name in required if not variables.get(name, "").strip(" ,")]
     complaints += _complaints_of_secret("HINDCAST_SECRET_KEY", variables.get("HINDCAST_SECRET_KEY", ""))
-    complaints += _complaints_of_secret("HINDCAST_KEY_SECRET", _Reader(variables).secret("HINDCAST_KEY_SECRET"))
+    for secret in secret_key_fallbacks(variables):
+        complaints += _complaints_of_secret("HINDCAST_SECRET_KEY_FALLBACKS", secret)
     hosts = [host.strip() for host in variables.get("HINDCAST_ALLOWED_HOSTS", "").split(",") if host.strip()]
     if any("*" in host or host.startswith(".") for host in hosts):
         complaints.append("HINDCAST_ALLOWED_HOSTS must list host names, not '*' or a whole domain.")
@@ -260,10 +261,23 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
         if variables.get(name, "").strip().lower() not in OFF
     ]
     try:
-        read_environment(variables)
+        peppers = read_environment(variables).identity.key_peppers
+        if not peppers:
+            complaints.append("HINDCAST_KEY_PEPPERS must be set in production.")
+        for pepper in peppers:
+            complaints += _complaints_of_secret("HINDCAST_KEY_PEPPERS", pepper.secret)
+            if pepper.secret == variables.get("HINDCAST_SECRET_KEY"):
+                complaints.append(
+                    "HINDCAST_KEY_PEPPERS must differ from HINDCAST_SECRET_KEY, which has its own rotation."
+                )
     except EnvironmentProblem as problem:
         complaints += problem.complaints
     return complaints
+
+
+def secret_key_fallbacks(variables: Mapping[str, str]) -> list[str]:
+    """Return the earlier secret keys that are still accepted, newest first."""
+    return [word.strip() for word in variables.get("HINDCAST_SECRET_KEY_FALLBACKS", "").split(",") if word.strip()]
 
 
 def _complaints_of_secret(name: str, secret: str) -> list[str]:

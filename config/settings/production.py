@@ -2,7 +2,7 @@
 
 import os
 
-from config.settings.environment import EnvironmentProblem, complaints_of_production
+from config.settings.environment import EnvironmentProblem, complaints_of_production, secret_key_fallbacks
 
 if _complaints := complaints_of_production(os.environ):
     raise EnvironmentProblem(_complaints)
@@ -10,6 +10,7 @@ if _complaints := complaints_of_production(os.environ):
 from config.settings.base import *  # noqa: F403  # imported after the complaints were reported
 
 SECRET_KEY = os.environ["HINDCAST_SECRET_KEY"]
+SECRET_KEY_FALLBACKS = secret_key_fallbacks(os.environ)
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -1,9 +1,13 @@
 """Settings of tests: fast password hashing, e-mail in memory."""
 
+from dataclasses import replace
+
+from accounts.conf import KeyPepper
 from config.settings.base import *  # noqa: F403  # settings modules extend one another
-from config.settings.base import DATABASES, STORAGES
+from config.settings.base import DATABASES, HINDCAST_IDENTITY, STORAGES
 
 SECRET_KEY = "a key that signs nothing outside a test run"
+HINDCAST_IDENTITY = replace(HINDCAST_IDENTITY, key_peppers=(KeyPepper("test", "a pepper of test keys"),))
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -7,14 +7,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
-from importlib import import_module
 from typing import Any
 from urllib.parse import ParseResult
 
 import structlog
 from channels.security.websocket import OriginValidator
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError
 from django.http import HttpRequest
@@ -23,6 +22,7 @@ from redis.exceptions import RedisError
 from accounts.errors import AccountError, InvalidCredentials
 from accounts.models import Scope, User
 from accounts.principals import FOREVER, Credential, credential_of, principal_of
+from accounts.sessions import SessionStore
 from config.stream.credential_guard import SocketCredential
 from config.stream.threads import in_thread
 
@@ -101,7 +101,7 @@ async def _user_of(session_key: str) -> Authenticated:
 
 
 def _session_user(session_key: str) -> Authenticated:
-    user = _signed_in(session_key)
+    user = user_of_session(session_key)
     if user.pk is None or not user.is_active:
         return ANONYMOUS
     return user, SocketCredential(user.pk, partial(_require_session, session_key, user.pk))
@@ -109,7 +109,7 @@ def _session_user(session_key: str) -> Authenticated:
 
 def _require_session(session_key: str, user_id: int) -> float:
     """Return FOREVER, because sessions have no known end. Raises InvalidCredentials for an ended session."""
-    user = _signed_in(session_key)
+    user = user_of_session(session_key)
     if user.pk != user_id:
         raise InvalidCredentials("ended-session")
     if not user.is_active:
@@ -117,10 +117,11 @@ def _require_session(session_key: str, user_id: int) -> float:
     return FOREVER
 
 
-def _signed_in(session_key: str) -> Any:
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    return get_user(request)
+def user_of_session(session_key: str) -> Any:
+    """Return the session's user. Unlike `get_user` this never renews the session: a socket cannot set its cookie."""
+    session = SessionStore(session_key)
+    user = User.objects.filter(pk=session.get(SESSION_KEY) or 0).first()
+    return user if user is not None and user.has_session_hash(session.get(HASH_SESSION_KEY, "")) else AnonymousUser()
 
 
 def _cookie(headers: Sequence[tuple[bytes, bytes]], name: str) -> str:

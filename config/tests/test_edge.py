@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
-from accounts.limits import address_bucket, key_bucket
+from accounts.limits import address_bucket, user_bucket
 from accounts.models import ApiKey, Plan, UsageDay
 from accounts.principals import cached_principal, key_digest
 from accounts.tests.factories import key_of, person
@@ -124,7 +124,7 @@ def _constant(answer: httpx.Response) -> dict[str, str]:
 
 def test_web_and_edge_share_the_rate_limit_of_a_key(edge: str, published: Forecast, key: str) -> None:
     cache_forecast(published)
-    open_window(key_bucket(ApiKey.objects.get().pk))
+    open_window(user_bucket(ApiKey.objects.get().owner_id))
     remaining = [httpx.get(edge + PATH, headers=key_headers(key)).headers["ratelimit"] for _ in range(3)]
     assert [one.split(";")[1] for one in remaining] == ["r=59", "r=58", "r=57"]
     assert Client().get(PATH, headers=key_headers(key))["RateLimit"].startswith('"free";r=56;')

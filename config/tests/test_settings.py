@@ -18,6 +18,7 @@ PRODUCTION = {
     "HINDCAST_SECRET_KEY": GOOD_SECRET,
     "HINDCAST_ALLOWED_HOSTS": "hindcast.example",
     "HINDCAST_SITE_URL": "https://hindcast.example",
+    "HINDCAST_KEY_PEPPERS": f"2:{GOOD_SECRET[::-1]},1:{GOOD_SECRET[1:]}",
     "DATABASE_URL": "postgres://hindcast@127.0.0.1:1/hindcast",
     "REDIS_URL": "redis://127.0.0.1:1/0",
 }
@@ -155,8 +156,13 @@ def test_the_broker_is_redis_until_another_is_named() -> None:
         ({"HINDCAST_ALLOWED_HOSTS": " , "}, "HINDCAST_ALLOWED_HOSTS must be set"),
         ({"HINDCAST_ALLOWED_HOSTS": "https://hindcast.example"}, "without scheme, port or path"),
         ({"HINDCAST_ALLOWED_HOSTS": "hindcast.example, hindcast.example:443"}, "without scheme, port or path"),
-        ({"HINDCAST_KEY_SECRET": "hunter2"}, "HINDCAST_KEY_SECRET must have at least 50 characters"),
-        ({"HINDCAST_KEY_SECRET": "change-me-" * 6}, "HINDCAST_KEY_SECRET must be random"),
+        ({"HINDCAST_KEY_PEPPERS": "1:hunter2"}, "HINDCAST_KEY_PEPPERS must have at least 50 characters"),
+        ({"HINDCAST_KEY_PEPPERS": "1:" + "change-me-" * 6}, "HINDCAST_KEY_PEPPERS must be random"),
+        ({"HINDCAST_KEY_PEPPERS": f"1:{GOOD_SECRET}"}, "HINDCAST_KEY_PEPPERS must differ from HINDCAST_SECRET_KEY"),
+        ({"HINDCAST_KEY_PEPPERS": GOOD_SECRET}, "write each pepper as ID:SECRET"),
+        ({"HINDCAST_KEY_PEPPERS": f"1:{GOOD_SECRET[1:]},1:{GOOD_SECRET[2:]}"}, "each pepper needs an id of its own"),
+        ({"HINDCAST_KEY_PEPPERS": ""}, "HINDCAST_KEY_PEPPERS must be set"),
+        ({"HINDCAST_SECRET_KEY_FALLBACKS": "hunter2"}, "HINDCAST_SECRET_KEY_FALLBACKS must have at least 50"),
         ({"DEBUG": "True"}, "DEBUG must be empty"),
         ({"DJANGO_DEBUG": "1"}, "DJANGO_DEBUG must be empty"),
         ({"HINDCAST_SITE_URL": "http://hindcast.example"}, "HINDCAST_SITE_URL must start with https://"),
@@ -185,7 +191,7 @@ def test_production_starts_with_what_it_needs(tmp_path: Path) -> None:
 
 def test_production_accepts_host_spellings(tmp_path: Path) -> None:
     hosts = "hindcast.example, 10.0.0.7,[::1],web,a-b.hindcast.example."
-    changed = {"HINDCAST_ALLOWED_HOSTS": hosts, "HINDCAST_KEY_SECRET": GOOD_SECRET[::-1]}
+    changed = {"HINDCAST_ALLOWED_HOSTS": hosts, "HINDCAST_SECRET_KEY_FALLBACKS": GOOD_SECRET[::-1]}
     errors = _import_settings({**PRODUCTION, **changed}, tmp_path, "ALLOWED_HOSTS")
     assert errors.stdout.split()[1] == "'10.0.0.7',", errors.stderr
 
