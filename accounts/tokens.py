@@ -34,10 +34,9 @@ class SecretKeyBackend(TokenBackend):
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """Return the claims. Raises TokenBackendError."""
         failure = TokenBackendError()
-        secrets: tuple[str, ...] = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-        for secret in secrets:
+        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
             try:
-                return TokenBackend("HS256", secret).decode(token, verify)
+                return TokenBackend("HS256", str(secret)).decode(token, verify)
             except TokenBackendExpiredToken:
                 raise
             except TokenBackendError as error:

@@ -22,7 +22,7 @@ from accounts.api.serializers import (
     SignInIn,
     TokensOut,
 )
-from accounts.known_devices import remember_device
+from accounts.known_devices import remember_device, set_device_cookie
 from accounts.login_throttle import count_registration, count_sign_in, uncount_sign_in
 from accounts.models import ApiKey, User
 from accounts.principals import Principal
@@ -92,7 +92,9 @@ class TokenView(ApiView):
         )
         uncount_sign_in(http)
         remember_device(http, user.pk)
-        return Response(TokensOut(open_family(user=user, now=utc_now())).data, headers=NO_STORE)
+        response = Response(TokensOut(open_family(user=user, now=utc_now())).data, headers=NO_STORE)
+        set_device_cookie(http, response)
+        return response
 
 
 class TokenRefreshView(ApiView):
