@@ -2,7 +2,8 @@
 
 EXPORT comes from `manage.py export_ledger` or GET /api/v1/ledger/entries. The hash of a line is the SHA-256 of the
 previous hash (64 zeros before the first line), a line feed, and the text in `payload`. A line changed, removed or moved
-shows up at its place; lines cut off at the end, or a forged ledger, at a head.
+shows up at its place; lines cut off at the end, or a forged ledger, at a head. Times never fall from line to line, and
+no line behind a head was recorded before it. A live forecast was recorded before trading went on (`live_until`).
 
 HEADS comes from GET /api/v1/ledger/head or /ledger/heads, or is a file of heads that were published, one per line.
 KEYS comes from GET /api/v1/ledger/key: with it and the package `cryptography`, signatures of heads are verified.
@@ -11,6 +12,7 @@ KEYS comes from GET /api/v1/ledger/key: with it and the package `cryptography`, 
 import hashlib
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 
 try:
@@ -46,13 +48,14 @@ def daily_heads(heads):  # Returns the heads of days among saved heads.
 def verify(export, heads=()):  # Returns (verified lines, last hash); raises ValueError for the first fault.
     expected = {}
     for head in [*heads, *daily_heads(heads)]:
-        expected.setdefault(head["count"], []).append(head.get("head_hash"))
-    count, previous = 0, "0" * 64
+        expected.setdefault(head["count"], []).append(head)
+    count, previous, newest, first_forecasts = 0, "0" * 64, None, set()
     for count, line in enumerate(export, start=1):
         try:
             entry = json.loads(line)
             stated, follows, payload = entry["entry_hash"], entry["previous_hash"], entry["payload"]
-            name = "Line {}, forecast {id} of {symbol}".format(count, **json.loads(payload))
+            fields = json.loads(payload)
+            name = "Line {}, forecast {id} of {symbol}".format(count, **fields)
         except (ValueError, KeyError, TypeError):
             raise ValueError(f"Line {count} is not a line of an export") from None
         if follows != previous:
@@ -60,11 +63,57 @@ def verify(export, heads=()):  # Returns (verified lines, last hash); raises Val
         previous = chain_hash(previous, payload)
         if stated != previous:
             raise ValueError(f"{name}: its payload does not match its hash")
-        if any(head_hash != previous for head_hash in expected.get(count, ())):
-            raise ValueError(f"{name}: the saved head has another hash at this place")
+        newest = verify_times(name, fields, newest)
+        verify_kind(name, fields, newest, first_forecasts)
+        for head in expected.get(count, ()):
+            newest = verify_head(name, head, previous, newest)
     if expected and count < max(expected):
         raise ValueError(f"The saved head counts {max(expected)} forecasts, but the export ends after {count}")
     return count, previous
+
+
+def verify_times(name, fields, earliest):  # Returns when a line was recorded, which is not before `earliest`.
+    try:
+        closed_at, recorded_at, until = map(
+            datetime.fromisoformat, (fields[field] for field in ("origin_closed_at", "recorded_at", "live_until"))
+        )
+        fits = closed_at <= recorded_at and closed_at < until and until.date().isoformat() <= fields["target"]
+        is_early = earliest is not None and recorded_at < earliest
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{name}: its times cannot be read") from None
+    if is_early:
+        raise ValueError(f"{name}: it was recorded before the line or head in front of it")
+    if not fits:
+        raise ValueError(f"{name}: its times contradict one another")
+    return recorded_at
+
+
+def verify_kind(name, fields, recorded_at, first_forecasts):  # One live or late forecast per stock, day and horizon.
+    kind, is_live = fields.get("kind"), recorded_at < datetime.fromisoformat(fields["live_until"])
+    if kind not in ("live", "late"):
+        return
+    if (kind == "live") != is_live:
+        side = "before" if is_live else "after"
+        raise ValueError(f"{name}: it is called {kind}, but it was recorded {side} trading went on")
+    key = hash(tuple(fields.get(field) for field in ("instrument_id", "origin", "horizon_sessions")))
+    if key in first_forecasts:
+        raise ValueError(f"{name}: an earlier line is the live or late forecast of this stock, day and horizon")
+    first_forecasts.add(key)
+
+
+def verify_head(name, head, previous, newest):  # Returns when the head of a day was recorded, else `newest`.
+    if head.get("head_hash") != previous:
+        raise ValueError(f"{name}: the saved head has another hash at this place")
+    if "recorded_at" not in head:
+        return newest
+    try:
+        recorded_at = datetime.fromisoformat(head["recorded_at"])
+        is_early = recorded_at < newest
+    except (ValueError, TypeError):
+        raise ValueError(f"{name}: the time of its head cannot be read") from None
+    if is_early:
+        raise ValueError(f"{name}: it was recorded after the head that covers it")
+    return recorded_at
 
 
 def verify_days(heads):  # Raises ValueError for the first head of a day whose fields do not match its hash.

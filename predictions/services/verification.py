@@ -21,6 +21,7 @@ from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, O
 from predictions.selectors.ledger import LedgerRow, compared_chain_batches, input_block_batches, outcome_rows
 from predictions.services.input_blocks import checked_numbers
 from predictions.services.ledger_signatures import verify_signatures
+from predictions.services.verification_times import first_time_fault
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +99,7 @@ def verify_ledger(*, saved: SavedHead | None = None) -> VerifiedLedger:
         blocks = _BlockChecks(pool)
         forecasts, head_hash = _verify_chain(sorted(expected, key=lambda each: each.count), blocks)
         inputs = _verify_inputs(blocks)
+    _verify_times()
     _verify_outcomes(heads)
     return VerifiedLedger(forecasts, len(heads), inputs, head_hash)
 
@@ -166,6 +168,13 @@ def _verify_first_ids() -> None:
         first = model._default_manager.order_by("pk").values_list("pk", flat=True).first()
         if first is not None and first < 1:
             raise LedgerBroken(f"{name} {first}", "its id is below 1")
+
+
+def _verify_times() -> None:
+    """Compare the times of forecasts with their order, their kinds, the heads and the calendars."""
+    fault = first_time_fault()
+    if fault is not None:
+        raise _forecast_fault(*fault)
 
 
 class _BlockChecks:

@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,20 +10,31 @@ from django.db import connection
 
 from marketdata.models import Instrument
 from predictions.errors import LedgerBroken
+from predictions.ledger_payload import GENESIS, chain_hash
 from predictions.models import Forecast, ForecastInput, Outcome
-from predictions.models.ledger_mappings import OUTCOME_MAPPING
+from predictions.models.ledger_mappings import FORECAST_MAPPING, OUTCOME_MAPPING
 from predictions.services.ledger import seal_outcomes
 from predictions.services.scoring import build_outcome
 from predictions.services.verification import verify_ledger
 from predictions.tests.factories import NOW, ORIGIN
 
 
-def alter(statement: str) -> None:
+def alter(statement: str, values: Sequence[Any] | None = None) -> None:
     """Run one statement past triggers and foreign keys."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statement)
+        cursor.execute(statement, values)
         cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+
+
+def rechain() -> None:
+    """Compute every payload and hash again, so that the chain fits its altered columns."""
+    previous = GENESIS
+    for row in Forecast.objects.select_related("model_version", "inputs", "toolchain").order_by("pk"):
+        payload = FORECAST_MAPPING.payload(row)
+        values = [payload, previous, chain_hash(previous, payload), row.pk]
+        alter("UPDATE predictions_forecast SET payload = %s, previous_hash = %s, entry_hash = %s WHERE id = %s", values)
+        previous = values[2]
 
 
 def stored_input(instrument: Instrument, numbers: bytes) -> ForecastInput:
