@@ -1,4 +1,1 @@
-"""Alert rules, alerts and their delivery.
-
-Imported only by config; imports predictions, accounts, mlops, marketdata and store.
-"""
+"""Alert rules, alerts and their delivery."""

@@ -19,6 +19,7 @@ from marketdata.calendars import session_after
 from marketdata.live import publish_encoded
 from marketdata.models import Instrument
 from mlops.dataset import load_panel
+from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.serving import forecast_panel
 from mlops.forecasting.types import HORIZONS
 from mlops.models import ModelVersion
@@ -31,7 +32,6 @@ from predictions.readpath.rendering import RenderedForecast, encode_json
 from predictions.selectors.track_record import track_records
 from store.client import redis_client
 
-LEVELS = (80, 95, 99)
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 THREADS = 2
 LOCK = "SELECT pg_advisory_xact_lock(1885470721)"

@@ -1,4 +1,1 @@
-"""Training, evaluation, versions and promotion of models.
-
-Imported by predictions, alerts and config; imports only marketdata and store.
-"""
+"""Training, evaluation, versions and promotion of models."""

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypedDict
 
+from mlops.forecasting.intervals.levels import LEVELS
 from predictions.models.accuracy_totals import BIN_COUNT, BIN_EDGES, BIN_TOTALS, SCALAR_TOTALS
 
 TOTAL_NAMES = (*SCALAR_TOTALS, *BIN_TOTALS)
 DECIMALS = 6
-LEVELS = (80, 95, 99)
 Totals = Mapping[str, Any]
 
 

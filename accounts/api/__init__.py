@@ -1,4 +1,1 @@
-"""REST endpoints for authentication, keys and usage.
-
-Imported by `config.urls` and the DRF settings; imports services and selectors.
-"""
+"""REST endpoints for authentication, keys and usage."""

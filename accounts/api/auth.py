@@ -15,10 +15,10 @@ from accounts.api.serializers import (
     ApiKeyOut,
     ApiKeysOut,
     NewApiKeyOut,
-    PendingOut,
     RefreshIn,
     RegisteredOut,
     RegisterIn,
+    RegistrationPendingOut,
     SignInIn,
     TokensOut,
 )
@@ -48,7 +48,7 @@ class RegisterView(ApiView):
         "The key is shown once. If the site verifies e-mail addresses, the response is `202`, also for addresses that "
         "have an account; create keys after signing in.",
         request=(RegisterIn, examples.REGISTER),
-        responses={201: (RegisteredOut, examples.REGISTERED), 202: (PendingOut, PENDING)},
+        responses={201: (RegisteredOut, examples.REGISTERED), 202: (RegistrationPendingOut, PENDING)},
         problems=(400, 409, 429, 503),
     )
     def post(self, request: Request) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordProblem
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.errors import ExpiryTooLate, WeakPassword
@@ -60,7 +60,6 @@ class RefreshIn(RequestBody):
     refresh = StrictText(max_length=2000)
 
 
-@extend_schema_serializer(component_name="Tokens")
 class TokensOut(serializers.Serializer):
     """A pair of tokens: send `access` as `Authorization: Bearer`; `refresh` renews the pair once."""
 
@@ -70,7 +69,6 @@ class TokensOut(serializers.Serializer):
     expires_in = serializers.IntegerField(source="expires_in_s", help_text="Lifetime of `access` in seconds.")
 
 
-@extend_schema_serializer(component_name="Account")
 class AccountOut(serializers.ModelSerializer):
     """An account and the limits of its plan (null: no limit)."""
 
@@ -83,7 +81,6 @@ class AccountOut(serializers.ModelSerializer):
         fields = ("id", "email", "plan", "per_minute", "per_day", "is_staff", "date_joined")
 
 
-@extend_schema_serializer(component_name="ApiKey")
 class ApiKeyOut(serializers.ModelSerializer):
     """An API key without its secret text."""
 
@@ -101,7 +98,6 @@ class ApiKeyOut(serializers.ModelSerializer):
         return key.state_at(utc_now())
 
 
-@extend_schema_serializer(component_name="NewApiKey")
 class NewApiKeyOut(ApiKeyOut):
     """A new API key; `key` is shown once."""
 
@@ -111,14 +107,12 @@ class NewApiKeyOut(ApiKeyOut):
         fields = (*ApiKeyOut.Meta.fields, "key")  # type: ignore[assignment]  # adds a field
 
 
-@extend_schema_serializer(component_name="ApiKeys")
 class ApiKeysOut(serializers.Serializer):
     """All keys of an account, newest first."""
 
     keys = ApiKeyOut(many=True)
 
 
-@extend_schema_serializer(component_name="Registered")
 class RegisteredOut(serializers.Serializer):
     """A new account and its first key."""
 
@@ -126,8 +120,7 @@ class RegisteredOut(serializers.Serializer):
     api_key = NewApiKeyOut()
 
 
-@extend_schema_serializer(component_name="RegistrationPending")
-class PendingOut(serializers.Serializer):
+class RegistrationPendingOut(serializers.Serializer):
     """The response while an address awaits verification, whether or not it has an account."""
 
     detail = serializers.CharField()

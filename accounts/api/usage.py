@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -43,7 +42,6 @@ class UsageDayOut(serializers.ModelSerializer):
         fields = ("day", "endpoint", "key", "calls", "errors")
 
 
-@extend_schema_serializer(component_name="Usage")
 class UsageOut(serializers.Serializer):
     """The plan's limits, which all keys and tokens of the account share, and the calls, which lag by a few seconds."""
 

@@ -1,4 +1,1 @@
-"""Forms of the account pages.
-
-Imported by views and the allauth settings; contains validation of input only.
-"""
+"""Forms of the account pages."""

@@ -1,4 +1,1 @@
-"""Writes of accounts: registration, keys, tokens, audit, deletion.
-
-Imported by API, views, admin and tasks; one transaction per call.
-"""
+"""Writes of accounts: registration, keys, tokens, audit, deletion."""

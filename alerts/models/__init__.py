@@ -1,7 +1,4 @@
-"""Tables of alert rules, alerts and delivery attempts.
-
-Imported by every layer of alerts and by config; rules across rows are in services.
-"""
+"""Tables of alert rules, alerts and delivery attempts."""
 
 from alerts.models.alert import Alert
 from alerts.models.delivery_attempt import DeliveryAttempt

@@ -1,9 +1,18 @@
-"""Cached OpenAPI schema: generating it takes a second, and anyone may request it."""
+"""Generation of the OpenAPI schema; it is cached, because it takes a second and anyone may request it."""
 
 from functools import lru_cache
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.serializers import Serializer
+
+
+class NamedSchema(AutoSchema):
+    """Names the component of a response `XOut` X."""
+
+    def get_serializer_name(self, serializer: Serializer, direction: str) -> str:
+        return type(serializer).__name__.removesuffix("Out")
 
 
 @lru_cache(maxsize=1)

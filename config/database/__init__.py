@@ -1,4 +1,1 @@
-"""Database engine for the settings: Django's PostgreSQL backend behind a circuit breaker.
-
-Loaded by Django through `DATABASES["default"]["ENGINE"]`.
-"""
+"""Database engine for the settings: Django's PostgreSQL backend behind a circuit breaker."""

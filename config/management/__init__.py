@@ -1,4 +1,1 @@
-"""Management commands of the project.
-
-Run by `manage.py`; imported by no other package.
-"""
+"""Management commands of the project."""

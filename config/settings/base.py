@@ -204,7 +204,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.http.parsers.JsonParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.http.negotiation.FormatNegotiation",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.apidocs.schema_cache.NamedSchema",
     "EXCEPTION_HANDLER": "config.http.problem_responses.exception_handler",
 }
 SIMPLE_JWT = {

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from drf_spectacular.utils import extend_schema, extend_schema_serializer
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +13,6 @@ from marketdata.models import ProviderHealth
 from marketdata.selectors import provider_healths
 
 
-@extend_schema_serializer(component_name="Provider")
 class ProviderOut(serializers.ModelSerializer):
     """One source: uses, state, today's failures by kind, remaining budget."""
 
@@ -39,7 +38,6 @@ class ProviderOut(serializers.ModelSerializer):
         ]
 
 
-@extend_schema_serializer(component_name="Providers")
 class ProvidersOut(serializers.Serializer):
     """Sources in the order they are tried."""
 

@@ -1,14 +1,13 @@
 """Shared OpenAPI parts: problem responses and common response headers."""
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 PROBLEM_TYPE = "application/problem+json"
 RATE_LIMITED_STATUSES = ["200", "304", "400", "404", "429"]
 
 
-@extend_schema_serializer(component_name="Problem")
 class ProblemOut(serializers.Serializer):
     """Problem details (RFC 9457), with extra fields such as `symbol` and `suggestions`."""
 

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from marketdata.api.fields import StrictInteger
@@ -45,7 +45,6 @@ def rounded(value: float | None) -> float | None:
     return None if value is None else round(value, DECIMALS)
 
 
-@extend_schema_serializer(component_name="Mood")
 class SentimentFigures(serializers.Serializer):
     """Article scores weighted by relevance, recency and source."""
 
@@ -56,7 +55,6 @@ class SentimentFigures(serializers.Serializer):
     )
 
 
-@extend_schema_serializer(component_name="SentimentDay")
 class SentimentDayOut(SentimentFigures):
     """One session by the default scorer; every scorer, vendors included, is under `scores`."""
 
@@ -64,7 +62,6 @@ class SentimentDayOut(SentimentFigures):
     scores = serializers.DictField(child=SentimentFigures())
 
 
-@extend_schema_serializer(component_name="ArticleScore")
 class ArticleScoreOut(serializers.Serializer):
     """One scorer's score of an article."""
 
@@ -72,7 +69,6 @@ class ArticleScoreOut(serializers.Serializer):
     score = serializers.FloatField(min_value=-1.0, max_value=1.0)
 
 
-@extend_schema_serializer(component_name="Article")
 class ArticleOut(serializers.Serializer):
     """One article about the stock."""
 
@@ -87,7 +83,6 @@ class ArticleOut(serializers.Serializer):
     scores = serializers.DictField(child=ArticleScoreOut())
 
 
-@extend_schema_serializer(component_name="Sentiment")
 class SentimentOut(serializers.Serializer):
     """News sentiment of one stock."""
 

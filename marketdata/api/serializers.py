@@ -4,7 +4,6 @@ import re
 from datetime import datetime
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from marketdata import clock
@@ -78,7 +77,6 @@ class QuotesIn(serializers.Serializer):
         return named
 
 
-@extend_schema_serializer(component_name="Instrument")
 class InstrumentOut(serializers.Serializer):
     """One listing."""
 
@@ -91,7 +89,6 @@ class InstrumentOut(serializers.Serializer):
     delisted_on = serializers.DateField(allow_null=True, help_text="Last session before delisting.")
 
 
-@extend_schema_serializer(component_name="Symbols")
 class SymbolsOut(serializers.Serializer):
     """Page of instruments: best match first, or by symbol without a search text."""
 
@@ -99,8 +96,7 @@ class SymbolsOut(serializers.Serializer):
     next_page = serializers.IntegerField(allow_null=True)
 
 
-@extend_schema_serializer(component_name="PriceBar")
-class BarOut(serializers.Serializer):
+class PriceBarOut(serializers.Serializer):
     """One session."""
 
     session = serializers.DateField()
@@ -112,7 +108,6 @@ class BarOut(serializers.Serializer):
     volume = serializers.IntegerField(min_value=0)
 
 
-@extend_schema_serializer(component_name="Prices")
 class PricesOut(serializers.Serializer):
     """Daily bars, oldest first."""
 
@@ -124,13 +119,12 @@ class PricesOut(serializers.Serializer):
     as_of = serializers.DateField(allow_null=True, help_text="Newest known session.")
     basis_date = serializers.DateField(allow_null=True, help_text="Prices are split-adjusted as of this day.")
     stale = serializers.BooleanField(help_text="Newer sessions have closed and are missing.")
-    bars = BarOut(many=True)
+    bars = PriceBarOut(many=True)
     more_from = serializers.DateField(
         allow_null=True, help_text="Send this as `from` to get the next bars; null at the end."
     )
 
 
-@extend_schema_serializer(component_name="Quote")
 class QuoteOut(serializers.Serializer):
     """Latest price of one instrument."""
 
@@ -149,7 +143,6 @@ class QuoteOut(serializers.Serializer):
     stale = serializers.BooleanField(help_text="A newer price is overdue.")
 
 
-@extend_schema_serializer(component_name="QuoteMissing")
 class QuoteMissingOut(serializers.Serializer):
     """Symbol without a price."""
 
@@ -157,7 +150,6 @@ class QuoteMissingOut(serializers.Serializer):
     detail = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="Quotes")
 class QuotesOut(serializers.Serializer):
     """Prices in the requested order; a symbol without one does not affect the others."""
 

@@ -1,7 +1,4 @@
-"""Tables of instruments, bars, quotes, ingestion runs, articles and daily sentiment.
-
-Imported by every layer of marketdata and by higher apps; rules across rows are in services.
-"""
+"""Tables of instruments, bars, quotes, ingestion runs, articles and daily sentiment."""
 
 from marketdata.models.bars import BarBlock, CorporateAction, DailyBar, QuarantinedBar
 from marketdata.models.ingestion import Backfill, IngestionRun

@@ -1,4 +1,1 @@
-"""Clients of data vendors; the only package that sends HTTP requests to them.
-
-Imported by marketdata.services; vendor formats never leave it.
-"""
+"""Clients of data vendors; the only package that sends HTTP requests to them."""

@@ -1,7 +1,4 @@
-"""Tables of model versions, alias changes, training runs and evaluations.
-
-Imported by every layer of mlops and by higher apps; rules across rows are in services.
-"""
+"""Tables of model versions, alias changes, training runs and evaluations."""
 
 from mlops.models.alias_change import AliasChange
 from mlops.models.evaluation import Evaluation

@@ -1,7 +1,4 @@
-"""Readers of daily prices and news from files, for evaluation without a database.
-
-Imported by the commands `evaluate` and `check_leaks`.
-"""
+"""Readers of daily prices and news from files, for evaluation without a database."""
 
 from mlops.panel_files.news import NewsFile, add_news
 from mlops.panel_files.panels import PanelFile, read_panel

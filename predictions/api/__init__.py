@@ -1,4 +1,1 @@
-"""REST endpoints for forecasts, batches, track record and ledger.
-
-Imported by `config.urls`; imports readpath, services and selectors.
-"""
+"""REST endpoints for forecasts, batches, track record and ledger."""

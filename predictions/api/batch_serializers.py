@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from marketdata.api.base import RequestBody
@@ -45,7 +45,6 @@ class BatchIn(RequestBody):
         return list(dict.fromkeys(symbols))
 
 
-@extend_schema_serializer(component_name="BatchAnswer")
 class BatchAnswerOut(serializers.Serializer):
     """Result of one symbol: a forecast, a problem, or a pending state."""
 
@@ -55,14 +54,12 @@ class BatchAnswerOut(serializers.Serializer):
     problem = ProblemOut(required=False)
 
 
-@extend_schema_serializer(component_name="Batch")
 class BatchOut(serializers.Serializer):
     """Results of up to 50 symbols."""
 
     predictions = BatchAnswerOut(many=True)
 
 
-@extend_schema_serializer(component_name="BatchJob")
 class BatchJobOut(serializers.Serializer):
     """Progress of a job, in symbols."""
 
@@ -92,7 +89,6 @@ class BatchJobOut(serializers.Serializer):
         return reverse("predictions-api:batch-job", args=(job.pk,))
 
 
-@extend_schema_serializer(component_name="BatchPage")
 class BatchPageOut(BatchJobOut):
     """A job with one page of results in the order of the symbols."""
 

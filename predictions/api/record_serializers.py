@@ -4,10 +4,11 @@ import re
 from datetime import date
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from marketdata.api.fields import StrictInteger
+from mlops.forecasting.intervals.levels import LEVELS
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
 from predictions.models.accuracy_snapshot import ALL_TIME, WINDOWS
@@ -88,7 +89,6 @@ def _number(help_text: str = "") -> serializers.FloatField:
     return serializers.FloatField(allow_null=True, help_text=help_text)
 
 
-@extend_schema_serializer(component_name="Calls")
 class CallsOut(serializers.Serializer):
     """Scored BUY or SELL signals."""
 
@@ -96,7 +96,6 @@ class CallsOut(serializers.Serializer):
     accuracy = _share()
 
 
-@extend_schema_serializer(component_name="CallsSameDay")
 class CallsSameDayOut(CallsOut):
     """Signals of one meaning, compared with all stocks on the same days."""
 
@@ -104,7 +103,6 @@ class CallsSameDayOut(CallsOut):
     lift_same_day = _number("`accuracy` minus `base_rate_same_day`.")
 
 
-@extend_schema_serializer(component_name="CallsByMeaning")
 class CallsByMeaningOut(serializers.Serializer):
     """BUY is correct if the price rises, SELL (lag) if it underperforms the median, SELL (risk) if it moves over 5%."""
 
@@ -113,7 +111,6 @@ class CallsByMeaningOut(serializers.Serializer):
     sell_risk = CallsSameDayOut()
 
 
-@extend_schema_serializer(component_name="Swings")
 class SwingsOut(CallsOut):
     """Accuracy of the predicted volatility direction."""
 
@@ -125,7 +122,7 @@ Coverage = type(
     (serializers.Serializer,),
     {
         "__doc__": "Share of prices inside the interval of each level.",
-        **{str(level): _share() for level in (80, 95, 99)},
+        **{str(level): _share() for level in LEVELS},
     },
 )
 
@@ -147,7 +144,6 @@ class _FiguresOut(serializers.Serializer):
     volatility = SwingsOut()
 
 
-@extend_schema_serializer(component_name="Figures")
 class FiguresOut(_FiguresOut):
     """Metrics of scored forecasts; null if undefined."""
 
@@ -155,7 +151,6 @@ class FiguresOut(_FiguresOut):
     hits = serializers.IntegerField(min_value=0, help_text="Number of correct directions.")
 
 
-@extend_schema_serializer(component_name="HorizonFigures")
 class HorizonFiguresOut(FiguresOut):
     """Metrics of one horizon."""
 
@@ -166,21 +161,18 @@ class HorizonFiguresOut(FiguresOut):
     needed_n = serializers.IntegerField(min_value=0, help_text="Number of scored forecasts needed for a first verdict.")
 
 
-@extend_schema_serializer(component_name="ModelFigures")
 class ModelFiguresOut(FiguresOut):
     """Metrics of one model version."""
 
     model_version = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="WindowFigures")
 class WindowFiguresOut(FiguresOut):
     """Metrics of one window."""
 
     window = serializers.ChoiceField(choices=list(WINDOW_NAMES))
 
 
-@extend_schema_serializer(component_name="CalibrationBin")
 class CalibrationBinOut(serializers.Serializer):
     """Forecasts with `probability_up` in [`lower`, `upper`)."""
 
@@ -191,7 +183,6 @@ class CalibrationBinOut(serializers.Serializer):
     share_up = serializers.FloatField()
 
 
-@extend_schema_serializer(component_name="Period")
 class PeriodOut(serializers.Serializer):
     """Metrics of a day, week or month of target dates."""
 
@@ -206,7 +197,6 @@ class PeriodOut(serializers.Serializer):
     brier = _share()
 
 
-@extend_schema_serializer(component_name="Metrics")
 class MetricsOut(_FiguresOut):
     """The requested part of the track record."""
 
@@ -260,20 +250,17 @@ class _PastForecastOut(serializers.Serializer):
     corrected_price = _number("Later correction of the price; it changes no metric.")
 
 
-PastForecastOut = extend_schema_serializer(component_name="PastForecast")(
-    type(
-        "PastForecastOut",
-        (_PastForecastOut,),
-        {
-            "__doc__": "A forecast with its outcome.",
-            **{f"{side}_{level}": _number() for level in (80, 95, 99) for side in ("lower", "upper")},
-            **{f"inside_{level}": serializers.BooleanField(allow_null=True) for level in (80, 95, 99)},
-        },
-    )
+PastForecastOut = type(
+    "PastForecastOut",
+    (_PastForecastOut,),
+    {
+        "__doc__": "A forecast with its outcome.",
+        **{f"{side}_{level}": _number() for level in LEVELS for side in ("lower", "upper")},
+        **{f"inside_{level}": serializers.BooleanField(allow_null=True) for level in LEVELS},
+    },
 )
 
 
-@extend_schema_serializer(component_name="HistoryAccuracy")
 class HistoryAccuracyOut(serializers.Serializer):
     """Metrics by kind; kinds not requested are null."""
 
@@ -283,7 +270,6 @@ class HistoryAccuracyOut(serializers.Serializer):
     shadow = FiguresOut(allow_null=True)
 
 
-@extend_schema_serializer(component_name="History")
 class HistoryOut(serializers.Serializer):
     """One stock's forecasts, newest target first."""
 

@@ -1,12 +1,11 @@
 """Schemas of forecast and ledger responses; the responses themselves are rendered bytes."""
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from marketdata.api.fields import StrictInteger
+from mlops.forecasting.intervals.levels import LEVELS
 from predictions.conf import HORIZONS
 from predictions.models import AccuracySnapshot, Forecast
-from predictions.readpath.rendering import LEVELS
 
 MOST_ENTRIES = 5_000
 
@@ -15,7 +14,6 @@ def _probability(help_text: str = "") -> serializers.FloatField:
     return serializers.FloatField(min_value=0.0, max_value=1.0, allow_null=True, help_text=help_text)
 
 
-@extend_schema_serializer(component_name="Driver")
 class DriverOut(serializers.Serializer):
     """A feature with one of the largest contributions to the forecast."""
 
@@ -25,7 +23,6 @@ class DriverOut(serializers.Serializer):
     direction = serializers.ChoiceField(choices=["up", "down"])
 
 
-@extend_schema_serializer(component_name="Risk")
 class RiskOut(serializers.Serializer):
     """Volatility risk."""
 
@@ -34,7 +31,6 @@ class RiskOut(serializers.Serializer):
     level = serializers.ChoiceField(choices=["low", "normal", "elevated", "high"], allow_null=True)
 
 
-@extend_schema_serializer(component_name="Score")
 class ScoreOut(serializers.Serializer):
     """Accuracy of scored forecasts; shares are null without any."""
 
@@ -44,7 +40,6 @@ class ScoreOut(serializers.Serializer):
     coverage_95 = _probability("Share of prices inside the 95% interval.")
 
 
-@extend_schema_serializer(component_name="Record")
 class RecordOut(ScoreOut):
     """Accuracy of past forecasts of this kind and horizon, over all stocks and model versions."""
 
@@ -101,7 +96,6 @@ class ForecastContentOut(serializers.Serializer):
     disclaimer = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="Forecast")
 class ForecastOut(ForecastContentOut):
     """The current forecast of a stock; an abstention has null numbers and `reasons`."""
 
@@ -114,7 +108,6 @@ class ForecastOut(ForecastContentOut):
     )
 
 
-@extend_schema_serializer(component_name="StoredForecast")
 class StoredForecastOut(ForecastContentOut):
     """A stored forecast with its provenance and ledger hashes. It never changes."""
 
@@ -131,27 +124,26 @@ class StoredForecastOut(ForecastContentOut):
     entry_hash = serializers.CharField()
 
 
-class _DifferenceOut(serializers.Serializer):
+class DifferenceOut(serializers.Serializer):
     field = serializers.CharField()
     stored = serializers.CharField(allow_null=True)
     recomputed = serializers.CharField(allow_null=True)
 
 
-class _ToolDifferenceOut(serializers.Serializer):
+class ToolDifferenceOut(serializers.Serializer):
     name = serializers.CharField()
     recorded = serializers.CharField(allow_null=True)
     used = serializers.CharField(allow_null=True)
 
 
-@extend_schema_serializer(component_name="Replay")
 class ReplayOut(serializers.Serializer):
     """A forecast recomputed from its stored inputs and model files."""
 
     forecast_id = serializers.IntegerField()
     identical = serializers.BooleanField(help_text="Reproduced exactly.")
-    differences = _DifferenceOut(many=True)
+    differences = DifferenceOut(many=True)
     same_toolchain = serializers.BooleanField(help_text="Recomputed with the recorded library versions.")
-    toolchain_differences = _ToolDifferenceOut(many=True)
+    toolchain_differences = ToolDifferenceOut(many=True)
     toolchain = serializers.DictField(child=serializers.CharField(), help_text="Library versions of this replay.")
     model_version = serializers.CharField()
     model_sha256 = serializers.CharField()
@@ -161,7 +153,6 @@ class ReplayOut(serializers.Serializer):
     replayed_at = serializers.DateTimeField()
 
 
-@extend_schema_serializer(component_name="ReplayWaiting")
 class ReplayWaitingOut(serializers.Serializer):
     """A replay in progress; poll the URL in `Location`."""
 
@@ -175,7 +166,6 @@ class HeadIn(serializers.Serializer):
     day = serializers.DateField(required=False, help_text="UTC day; default: the current head.")
 
 
-@extend_schema_serializer(component_name="DayHead")
 class DayHeadOut(serializers.Serializer):
     """Daily head of the ledger; heads form a hash chain of their own."""
 
@@ -196,7 +186,6 @@ class DayHeadOut(serializers.Serializer):
     )
 
 
-@extend_schema_serializer(component_name="Head")
 class HeadOut(serializers.Serializer):
     """Head of the hash chain. Save one and you can prove later that no earlier forecast was altered."""
 
@@ -206,7 +195,6 @@ class HeadOut(serializers.Serializer):
     day_head = DayHeadOut(allow_null=True, help_text="Head of the requested day, else of the latest day.")
 
 
-@extend_schema_serializer(component_name="Heads")
 class HeadsOut(serializers.Serializer):
     """Daily heads, newest first."""
 

@@ -1,4 +1,1 @@
-"""Stream channels for forecasts and jobs.
-
-Imported by config.stream and predictions.services; messages are sent after commit.
-"""
+"""Stream channels for forecasts and jobs."""

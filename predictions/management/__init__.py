@@ -1,4 +1,1 @@
-"""Management commands of predictions.
-
-Run by `manage.py`; imported by no other package.
-"""
+"""Management commands of predictions."""

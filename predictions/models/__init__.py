@@ -1,7 +1,4 @@
-"""Tables of forecasts, inputs, outcomes, accuracy, batches and the ledger.
-
-Imported by every layer of predictions and by alerts; rules across rows are in services.
-"""
+"""Tables of forecasts, inputs, outcomes, accuracy, batches and the ledger."""
 
 from predictions.models.accuracy_snapshot import AccuracySnapshot
 from predictions.models.accuracy_totals import AccuracyDay

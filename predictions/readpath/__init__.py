@@ -1,4 +1,1 @@
-"""Cached forecast responses: rendering, storage and lookup.
-
-Imported by predictions.api, predictions.services and config.edge.
-"""
+"""Cached forecast responses: rendering, storage and lookup."""

@@ -12,11 +12,11 @@ from typing import Any, TypedDict
 
 from django.conf import settings
 
+from mlops.forecasting.intervals.levels import LEVELS
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
 from predictions.selectors.track_record import Scope, TrackRecord, track_records
 
-LEVELS = (80, 95, 99)
 FRESH_FLAG, STALE_FLAG = b'"stale":false', b'"stale":true'
 RENDER_BATCH_SIZE = 400
 

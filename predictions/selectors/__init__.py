@@ -1,4 +1,1 @@
-"""Reads of forecasts, history, metrics, ledger and page contents.
-
-Imported by API, views, services and alerts; never writes.
-"""
+"""Reads of forecasts, history, metrics, ledger and page contents."""

@@ -14,6 +14,7 @@ from marketdata.adjustments import split_factor
 from marketdata.models import CorporateAction, DailyBar
 from marketdata.provider_records import CorporateActionRecord
 from marketdata.selectors import newest_session
+from mlops.forecasting.intervals.levels import LEVELS
 from predictions.models import Forecast, Outcome, PendingForecast, ScoringProgress
 from predictions.services.ledger import seal_outcomes
 from predictions.services.realised_outcomes import load_realised_outcomes
@@ -23,7 +24,6 @@ log = structlog.get_logger(__name__)
 
 STORED = Decimal("0.000000000001")
 HALF = Decimal("0.5")
-LEVELS = (80, 95, 99)
 ROWS_AT_A_TIME = 5_000
 # Ingestion and scoring may overlap, so bars of the last day are compared again.
 LOOKBACK = timedelta(days=1)

@@ -1,4 +1,1 @@
-"""Template filters for figures and verdicts.
-
-Loaded by templates with `{% load %}`; imported by no other package.
-"""
+"""Template filters for figures and verdicts."""

@@ -1,4 +1,1 @@
-"""Server-rendered pages of forecasts, track record and models.
-
-Imported by predictions.urls; renders selectors, contains no rule.
-"""
+"""Server-rendered pages of forecasts, track record and models."""

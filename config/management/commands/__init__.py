@@ -1,4 +1,1 @@
-"""One module per command: demo, timelapse, run_pipeline, install_schedule.
-
-Loaded by Django by name; imported by no other package.
-"""
+"""One module per command: demo, timelapse, run_pipeline, install_schedule."""

@@ -1,4 +1,1 @@
-"""Lexicon-based sentiment scorer.
-
-Imported by marketdata.sentiment; pure.
-"""
+"""Lexicon-based sentiment scorer."""

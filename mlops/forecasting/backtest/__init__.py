@@ -1,4 +1,1 @@
-"""Walk-forward evaluation and its reports.
-
-Imported by mlops.services and commands; pure.
-"""
+"""Walk-forward evaluation and its reports."""

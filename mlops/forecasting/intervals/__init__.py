@@ -1,4 +1,1 @@
-"""Prediction intervals: HAR volatility and conformal calibration.
-
-Imported by mlops.forecasting; pure.
-"""
+"""Prediction intervals: HAR volatility and conformal calibration."""

@@ -1,7 +1,4 @@
-"""Tests for look-ahead bias; every check also runs on planted leaks.
-
-Imported by the `check_leaks` command and tests.
-"""
+"""Tests for look-ahead bias; every check also runs on planted leaks."""
 
 from mlops.forecasting.leaks.check_results import CheckResult, Leak
 from mlops.forecasting.leaks.feature_functions import FeatureFunction, FeatureTable

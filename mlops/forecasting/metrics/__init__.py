@@ -1,4 +1,1 @@
-"""Metrics of forecasts: classification, intervals, skill, significance tests.
-
-Imported by mlops.forecasting and mlops.services; pure.
-"""
+"""Metrics of forecasts: classification, intervals, skill, significance tests."""

@@ -1,4 +1,1 @@
-"""One module per command: train, evaluate, check_leaks.
-
-Loaded by Django by name; imported by no other package.
-"""
+"""One module per command: train, evaluate, check_leaks."""
