@@ -1,8 +1,6 @@
 """Queries on model versions, alias changes and training runs."""
 
-from datetime import datetime
-
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from mlops.errors import NoChampion, VersionUnknown
 from mlops.models import AliasChange, ModelVersion, TrainingRun
@@ -24,19 +22,6 @@ def version_named(name: str) -> ModelVersion:
     if found is None:
         raise VersionUnknown(name)
     return found
-
-
-def champion_at(instant: datetime) -> ModelVersion:
-    """Return the version in production at `instant`. Raises NoChampion if there was none."""
-    change = (
-        AliasChange.objects.filter(alias=CHAMPION, starts_at__lte=instant)
-        .filter(Q(ends_at=None) | Q(ends_at__gt=instant))
-        .select_related("version")
-        .first()
-    )
-    if change is None:
-        raise NoChampion
-    return change.version
 
 
 def previous_champion() -> ModelVersion | None:

@@ -1,7 +1,7 @@
 """Forecasts by registered versions; verified files are loaded once per process."""
 
-from collections import OrderedDict
 from datetime import date
+from functools import lru_cache
 from threading import Lock
 from typing import Literal
 
@@ -21,7 +21,6 @@ log = structlog.get_logger(__name__)
 Fit = Literal["serving", "holdout"]
 
 BUNDLE_CACHE_SIZE = 4
-_bundles: OrderedDict[tuple[str, str, Fit], Bundle] = OrderedDict()
 _loading = Lock()
 
 
@@ -37,34 +36,23 @@ def forecasts_from(
 
 def bundle_of(version: ModelVersion, fit: Fit) -> Bundle:
     """Return the version's model, cached by checksum in this process. Raises ArtifactCorrupt."""
-    key = (version.version, version.artifact_sha256, fit)
     with _loading:
-        if key not in _bundles:
-            _bundles[key] = load_bundle_checked(version, fit)
-            while len(_bundles) > BUNDLE_CACHE_SIZE:
-                _bundles.popitem(last=False)
-        _bundles.move_to_end(key)
-        return _bundles[key]
-
-
-def clear_bundle_cache() -> None:
-    """Clear the cache, so that the next forecast loads and verifies the files again."""
-    with _loading:
-        _bundles.clear()
+        return _cached_bundle(version.version, version.artifact_path, version.artifact_sha256, fit)
 
 
 def load_bundle_checked(version: ModelVersion, fit: str) -> Bundle:
     """Load the version's model after verifying its files. Raises ArtifactCorrupt."""
+    return _load(version.version, version.artifact_path, version.artifact_sha256, fit)
+
+
+def _load(version: str, path: str, sha256: str, fit: str) -> Bundle:
     try:
-        folder = artifacts.verify(
-            root=artifacts.default_root(), name=version.artifact_path, sha256=version.artifact_sha256
-        )
-        bundle = load_bundle(folder / fit)
-    except BundleUnreadable as error:
-        log.error("artifact_corrupt", version=version.version, reason=error.reason)
-        raise ArtifactCorrupt(version.version, error.reason) from error
-    except ArtifactCorrupt as error:
-        log.error("artifact_corrupt", version=version.version, reason=error.reason)
-        raise
-    log.info("bundle_loaded", version=version.version, fit=fit)
+        bundle = load_bundle(artifacts.verify(root=artifacts.default_root(), name=path, sha256=sha256) / fit)
+    except (BundleUnreadable, ArtifactCorrupt) as error:
+        log.error("artifact_corrupt", version=version, reason=error.reason)
+        raise ArtifactCorrupt(version, error.reason) from error
+    log.info("bundle_loaded", version=version, fit=fit)
     return bundle
+
+
+_cached_bundle = lru_cache(maxsize=BUNDLE_CACHE_SIZE)(_load)

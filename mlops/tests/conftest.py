@@ -14,7 +14,7 @@ from mlops.forecasting.fitting import fit_bundle
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import Panel, no_progress
 from mlops.selectors import CHAMPION
-from mlops.services.serving import clear_bundle_cache
+from mlops.services import serving
 from mlops.tests.broker import Sent, celery_application
 from mlops.tests.factories import small_fit
 from store.client import redis_client
@@ -53,9 +53,9 @@ def bundle(market: Panel) -> Bundle:
 @pytest.fixture
 def fresh_memory() -> Iterator[None]:
     """Empty the bundle cache before and after the test."""
-    clear_bundle_cache()
+    serving._cached_bundle.cache_clear()
     yield
-    clear_bundle_cache()
+    serving._cached_bundle.cache_clear()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from mlops.errors import ArtifactCorrupt, NoChampion, PromotionRefused
 from mlops.models import AliasChange, ModelVersion
-from mlops.selectors import champion, champion_at
+from mlops.selectors import champion
 from mlops.services.registry import promote, refresh_champion_key, rollback
 from mlops.tests.factories import NOW, model_version, version_with_files
 from store.client import redis_client
@@ -90,18 +90,6 @@ def test_a_clock_that_went_back_closes_the_row_no_earlier_than_it_began(artifact
         (LATER, LATER),
         (LATER, None),
     ]
-
-
-@pytest.mark.django_db
-def test_the_champion_at_an_instant(artifact_root: Path) -> None:
-    first, second = version_with_files("v1"), version_with_files("v2")
-    promote(version=first, actor=None, reason="first", now=NOW)
-    promote(version=second, actor=None, reason="newer", now=LATER)
-    assert champion_at(NOW) == first
-    assert champion_at(LATER - timedelta(seconds=1)) == first
-    assert champion_at(LATER) == second
-    with pytest.raises(NoChampion):
-        champion_at(NOW - timedelta(seconds=1))
 
 
 @pytest.mark.django_db
