@@ -130,7 +130,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @display(
         description="stage",
         ordering="stage",
-        label={"champion": "success", "challenger": "info", "shadow": "info", "retired": "warning"},
+        label={"champion": "success", "retired": "warning"},
     )
     def stage_label(self, version: ModelVersion) -> str:
         return version.stage

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('version', models.CharField(max_length=32, unique=True)),
-                ('stage', models.CharField(choices=[('candidate', 'Candidate'), ('shadow', 'Shadow'), ('challenger', 'Challenger'), ('champion', 'Champion'), ('retired', 'Retired')], default='candidate', max_length=10)),
+                ('stage', models.CharField(choices=[('candidate', 'Candidate'), ('champion', 'Champion'), ('retired', 'Retired')], default='candidate', max_length=10)),
                 ('feature_set', models.CharField(max_length=32)),
                 ('seed', models.PositiveBigIntegerField()),
                 ('trained_through', models.DateField(verbose_name='trained through')),

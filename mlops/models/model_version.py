@@ -11,8 +11,6 @@ class ModelVersion(models.Model):
 
     class Stage(models.TextChoices):
         CANDIDATE = "candidate"
-        SHADOW = "shadow"
-        CHALLENGER = "challenger"
         CHAMPION = "champion"
         RETIRED = "retired"
 

@@ -113,7 +113,7 @@ def test_a_miss_is_read_once_and_cached(
 
 
 def test_the_newest_live_forecast_of_the_champion_is_served(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
-    model_version("v2", stage="challenger")
+    model_version("v2", stage="candidate")
     other = aapl_forecast.model_version.__class__.objects.get(version="v2")
     apple = aapl_forecast.instrument
     forecast(apple, horizon_sessions=10)
