@@ -2,29 +2,22 @@
 
 import numpy as np
 
-from mlops.forecasting.features.rolling import ewma_volatility, log_mean_variance, scaled_return
+from mlops.forecasting.features.kernels_closing import fill_closing
+from mlops.forecasting.features.registry import OWN_DIRECTION_NAMES, VOLATILITY_NAMES
 from mlops.forecasting.types import FloatArray
 
 
 def market_columns(mean_return: FloatArray) -> dict[str, FloatArray]:
-    """Volatility, its change and the weekly return of the market, each of shape (n, 1).
+    """Volatility, its change and the weekly return of the market, each of shape (n, 1), by the kernels of one stock.
 
     mean_return: shape (n, 1), NaN where no instrument has a return; such sessions shorten no window.
     """
     known = np.isfinite(mean_return[:, 0])
-    steps = np.vstack([np.full((1, 1), np.nan), mean_return[known]])
-    log_level = np.vstack([np.zeros((1, 1)), np.cumsum(steps[1:], axis=0)])
-    sigma = ewma_volatility(steps)
-    short, long = (log_mean_variance(steps**2, window=window) for window in (5, 63))
-    market = {
-        "market_vol": np.log(sigma),
-        "market_vol_ratio": (short - long) / 2,
-        "market_ret_5": scaled_return(log_level, sigma, sessions=5),
-    }
-    return {name: _at_sessions(values[1:], known) for name, values in market.items()}
-
-
-def _at_sessions(values: FloatArray, known: np.ndarray) -> FloatArray:
-    placed = np.full((len(known), 1), np.nan)
-    placed[known] = values
-    return placed
+    close = np.full((len(known) + 1, 1), np.nan)
+    close[0], close[1:][known] = 1.0, np.exp(np.cumsum(mean_return[known], axis=0))
+    direction, volatility = (np.empty((1, len(close), len(names))) for names in (OWN_DIRECTION_NAMES, VOLATILITY_NAMES))
+    sigma, returns = np.empty((1, len(close))), np.empty((1, len(close)))
+    fill_closing(close, (direction, volatility, sigma, returns))
+    own = dict(zip(OWN_DIRECTION_NAMES, np.moveaxis(direction, 2, 0), strict=True))
+    market = {"market_vol": np.log(sigma), "market_vol_ratio": own["vol_5_63"], "market_ret_5": own["ret_5"]}
+    return {name: values[0, 1:, None] for name, values in market.items()}

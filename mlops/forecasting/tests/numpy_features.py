@@ -18,7 +18,6 @@ from mlops.forecasting.features.constants import (
     MACD_SLOW,
 )
 from mlops.forecasting.features.cross_section import session_mean
-from mlops.forecasting.features.market import market_columns
 from mlops.forecasting.features.registry import (
     DIRECTION_NAMES,
     MARKET_VOLATILITY_NAMES,
@@ -27,13 +26,14 @@ from mlops.forecasting.features.registry import (
     RELATIVE_DIRECTION_NAMES,
     VOLATILITY_NAMES,
 )
-from mlops.forecasting.features.rolling import (
+from mlops.forecasting.features.rolling import rolling_sum
+from mlops.forecasting.tests.numpy_windows import (
     change,
     ewma_volatility,
     log_mean_variance,
+    market_columns,
     recursive_mean,
     rolling_mean,
-    rolling_sum,
     scaled_return,
     shifted,
 )

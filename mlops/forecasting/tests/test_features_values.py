@@ -9,15 +9,7 @@ import talib
 from mlops.forecasting.features import VOLATILITY_NAMES, build_features
 from mlops.forecasting.features.constants import SIGMA_FLOOR
 from mlops.forecasting.features.cross_section import session_mean
-from mlops.forecasting.features.rolling import (
-    ewma_volatility,
-    log_mean_variance,
-    recursive_mean,
-    rolling_mean,
-    rolling_sum,
-    scaled_return,
-    shifted,
-)
+from mlops.forecasting.features.rolling import rolling_sum
 from mlops.forecasting.tests.numpy_features import (
     Packing,
     bollinger_position,
@@ -28,6 +20,14 @@ from mlops.forecasting.tests.numpy_features import (
     relative_strength,
     rolling_max,
     session_ranks,
+)
+from mlops.forecasting.tests.numpy_windows import (
+    ewma_volatility,
+    log_mean_variance,
+    recursive_mean,
+    rolling_mean,
+    scaled_return,
+    shifted,
 )
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import HORIZONS, FloatArray
