@@ -27,25 +27,25 @@ test-slow: install programs ## run the slow tests
 	@$(PYTHON) -m pytest $(PARALLEL) -m slow
 
 bench-api: install ## measure the API beside FastAPI with slowapi and a bare server (ARGS="--seconds 10 --rounds 5")
-	@$(PYTHON) -m benchmarks.api $(ARGS)
+	@$(PYTHON) -m benchmarks api $(ARGS)
 
 bench-ingest: install ## measure how fast prices are stored and read (ARGS=--full: 2.5 million bars)
-	@$(PYTHON) -m benchmarks.ingest $(ARGS)
+	@$(PYTHON) -m benchmarks ingest $(ARGS)
 
 bench-history: install ## measure reads of the track record with ten million forecasts (ARGS=--rows N)
-	@$(PYTHON) -m benchmarks.history $(ARGS)
+	@$(PYTHON) -m benchmarks history $(ARGS)
 
 bench-features: install ## measure feature computation beside a numba limit, TA-Lib and pandas
-	@$(PYTHON) -m benchmarks.features $(ARGS)
+	@$(PYTHON) -m benchmarks features $(ARGS)
 
 bench-ledger: install ## measure ledger verification (ARGS="--rows 50000": fewer than a million)
-	@$(PYTHON) -m benchmarks.ledger $(ARGS)
+	@$(PYTHON) -m benchmarks ledger $(ARGS)
 
 bench-publish: install ## measure publishing beside a minimal implementation and a loop
-	@$(PYTHON) -m benchmarks.publish $(ARGS)
+	@$(PYTHON) -m benchmarks publish $(ARGS)
 
 bench-load: install ## mixed load at 70% of capacity while workers restart (ARGS="--minutes 1": not ten)
-	@$(PYTHON) -m benchmarks.load $(ARGS)
+	@$(PYTHON) -m benchmarks load $(ARGS)
 
 sdk: runtime ## generate typed Python and TypeScript clients in build/sdk
 	@mkdir -p build/sdk && $(PYTHON) manage.py spectacular --format openapi-json --file build/sdk/openapi.json

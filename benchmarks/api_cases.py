@@ -1,5 +1,9 @@
-"""The cases of `benchmarks.api`; importable once Django is set up."""
+"""Cached forecasts over HTTP, compared with FastAPI + slowapi and a bare server; other reads."""
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -12,18 +16,20 @@ from benchmarks.api_load import Wrk
 from benchmarks.api_rounds import Loads, measured_loads
 from benchmarks.api_scene import Scene, prepared
 from benchmarks.api_servers import Server, ours, peer
-from benchmarks.frame import machine, own_database
+from benchmarks.frame import FOLDER, machine, own_database
+from config.devserver.paths import ROOT
 
 Figures = dict[str, float]
+PEERS = ROOT / "requirements" / "bench.txt"
 
 
-def run(*, wrk: str, python: Path, seconds: int, rounds: int, is_quick: bool, page: Path | None) -> None:
+def run(*, seconds: int, rounds: int, quick: bool, page: Path | None) -> None:
     """Measure on a database of its own, print tables and, as the last line, one JSON object."""
-    on = machine()
+    wrk, python, on = Wrk(wrk_program(), seconds), peers_python(), machine()
     folder = Path(settings.HINDCAST_SITE.data_dir) / "bench-api"
     folder.mkdir(parents=True, exist_ok=True)
     with own_database():
-        loads, figures = _measured(Wrk(wrk, seconds), python, prepared(folder), folder, rounds, is_quick=is_quick)
+        loads, figures = _measured(wrk, python, prepared(folder), folder, rounds, is_quick=quick)
     api_report.write(loads, figures, on, page)
 
 
@@ -55,3 +61,27 @@ def _all_servers(python: Path, variables: Mapping[str, str], scene: Scene, folde
             "web": stack.enter_context(ours("web", variables, folder)),
             "edge": stack.enter_context(ours("edge", variables, folder)),
         }
+
+
+def wrk_program() -> str:
+    """Return the path of wrk; install it from Debian's packages when run by root."""
+    if shutil.which("wrk") is None and shutil.which("apt-get") and os.geteuid() == 0:
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "wrk"]):
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    found = shutil.which("wrk")
+    if found is None:
+        raise SystemExit("wrk is not installed. Install it with: apt install wrk")
+    return found
+
+
+def peers_python() -> Path:
+    """Return the interpreter of the peers' environment; rebuild that when its requirements have changed."""
+    folder = FOLDER / "peers"
+    python, installed = folder / "bin" / "python", folder / "installed.txt"
+    if not installed.exists() or installed.read_text() != PEERS.read_text():
+        sys.stderr.write("Installing FastAPI, slowapi and uvicorn for the comparison\n")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--require-hashes", "-r", str(PEERS)], check=True)
+        installed.write_text(PEERS.read_text())
+    return python

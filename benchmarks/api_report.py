@@ -1,14 +1,10 @@
 """Tables of `benchmarks.api`: on the terminal, as the page `docs/benchmarks.md`, and as one line of JSON."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from benchmarks.api_rounds import CONNECTIONS, KINDS, SERVERS, Loads, figures_of, median_of, ratio_name, ratios_of
-from benchmarks.frame import write_summary
+from benchmarks.frame import print_table, write_summary
 
 # Pair, bar, and the kinds of load it applies to.
 BARS = (
@@ -60,13 +56,12 @@ Other figures:
 
 def write(loads: Loads, figures: Mapping[str, float], machine: str, page: Path | None) -> None:
     """Print the tables and, as the last line, one JSON object; replace the page where one is named."""
-    console = Console(file=sys.stdout, width=120)
     ratios = ratios_of(loads)
     ratio_rows = [[name, f"{value:.2f}"] for name, value in ratios.items()]
     figure_rows = [[name, f"{value:.2f}"] for name, value in figures.items()]
-    console.print(_terminal_table("GET /api/v1/predict, one process each", LOAD_COLUMNS, _load_rows(loads)))
-    console.print(_terminal_table("Ratios within this run", ("ratio", "measured"), ratio_rows))
-    console.print(_terminal_table("Other figures, milliseconds", ("figure", "measured"), figure_rows))
+    print_table("GET /api/v1/predict, one process each", LOAD_COLUMNS, _load_rows(loads))
+    print_table("Ratios within this run", ("ratio", "measured"), ratio_rows)
+    print_table("Other figures, milliseconds", ("figure", "measured"), figure_rows)
     if page is not None:
         page.write_text(_page(loads, ratios, figures, machine), encoding="utf-8")
     write_summary("api", ratios, {**figures_of(loads), **figures}, machine)
@@ -111,15 +106,6 @@ def _other_rows(figures: Mapping[str, float]) -> list[list[str]]:
         for name, (words, bar) in OTHER_FIGURES.items()
         if name in figures
     ]
-
-
-def _terminal_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=title)
-    for head in heads:
-        table.add_column(head, no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,22 +1,18 @@
-"""`make bench-features`: CPU time of feature computation next to a numba lower bound, TA-Lib, pandas and numpy.
+"""CPU time of feature computation next to a numba lower bound, TA-Lib, pandas and numpy.
 
 Each case is measured in CPU seconds of one thread, minimum over several interleaved rounds. The 23 compared columns
 need closes only. So do the product's kernels for closes, which also compute five more columns.
 """
 
-import sys
 import time
-from argparse import ArgumentParser
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.features_limit import COLUMNS, compared_columns, named_columns, other_columns
 from benchmarks.features_peers import pandas_columns, talib_columns
-from benchmarks.frame import machine, write_summary
+from benchmarks.frame import machine, report
 from mlops.forecasting.features import DIRECTION_NAMES, VOLATILITY_NAMES
 from mlops.forecasting.features.compiled import fill
 from mlops.forecasting.features.kernels_closing import fill_closing
@@ -37,15 +33,13 @@ CASE_LABELS = {
 }
 
 
-def main() -> None:
-    parser = ArgumentParser(prog="bench-features", description=__doc__)
-    parser.add_argument("--symbols", type=int, default=500)
-    parser.add_argument("--days", type=int, default=2_520)
-    parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
-    panel = synthetic_panel(sessions=options.days, symbols=options.symbols)
+def run(*, symbols: int, days: int, rounds: int) -> None:
+    """Measure on synthetic prices, print a table and, as the last line, one JSON object."""
+    panel = synthetic_panel(sessions=days, symbols=symbols)
     on = machine(f"numpy {np.__version__}")
-    print_results(measured(panel, options.rounds), panel, on)
+    figures = measured(panel, rounds)
+    title = f"{symbols} symbols x {days:,} sessions, CPU seconds of one thread"
+    report("features", title, CASE_LABELS, figures | {"symbols": symbols, "days": days}, ratios_of(figures), on)
 
 
 def measured(panel: Panel, rounds: int) -> dict[str, float]:
@@ -121,21 +115,3 @@ def ratios_of(figures: dict[str, float]) -> dict[str, float]:
         "product_vs_numba_limit": round(figures["product_s"] / figures["product_limit_s"], 3),
         "product_vs_numpy": round(figures["product_numpy_s"] / figures["product_s"], 3),
     }
-
-
-def print_results(figures: dict[str, float], panel: Panel, on: str) -> None:
-    """Print a table, and a JSON object as the last line."""
-    sessions, symbols = panel.close.shape
-    table = Table(title=f"{symbols} symbols x {sessions:,} sessions, one thread")
-    table.add_column("case", no_wrap=True)
-    table.add_column("CPU seconds", justify="right")
-    for name, label in CASE_LABELS.items():
-        table.add_row(label, f"{figures[name]:.3f}")
-    for name, ratio in ratios_of(figures).items():
-        table.add_row(name, f"{ratio:.2f}")
-    Console(file=sys.stdout, width=100).print(table)
-    write_summary("features", ratios_of(figures), figures | {"symbols": symbols, "days": sessions}, on)
-
-
-if __name__ == "__main__":
-    main()

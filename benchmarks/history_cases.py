@@ -1,4 +1,4 @@
-"""The cases of `benchmarks.history`; importable once Django is set up."""
+"""Reads of the track record with ten million forecasts, next to summing its rows."""
 
 import random
 import statistics
@@ -9,10 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.frame import machine, own_database, write_summary
+from benchmarks.frame import machine, own_database, report
 from benchmarks.history_rows import A_SESSION, LAST, NOW, Ledger, build
 from predictions.conf import HORIZONS
 from predictions.models.accuracy_snapshot import WINDOWS
@@ -53,7 +51,8 @@ def run(*, rows: int) -> None:
     on = machine()
     with own_database():
         figures = _measured(rows)
-    _report(figures, on)
+    ratios = {"metrics_vs_adding_rows": figures["adding_rows_ms"] / figures["metrics_p95_ms"]}
+    report("history", "Reads of the track record", NAMES, figures, ratios, on)
 
 
 def _measured(rows: int) -> dict[str, float]:
@@ -126,14 +125,3 @@ def _waiting() -> Iterator[list[float]]:
 
     with connection.execute_wrapper(timed):
         yield waited
-
-
-def _report(figures: dict[str, float], on: str) -> None:
-    table = Table(title="The record at this many forecasts")
-    table.add_column("what")
-    table.add_column("measured", justify="right")
-    for name, words in NAMES.items():
-        table.add_row(words, f"{figures[name]:,.0f}" if name == "rows" else f"{figures[name]:,.1f}")
-    Console().print(table)
-    ratios = {"metrics_vs_adding_rows": figures["adding_rows_ms"] / figures["metrics_p95_ms"]}
-    write_summary("history", ratios, figures, on)

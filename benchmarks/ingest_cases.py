@@ -1,7 +1,6 @@
-"""Cases of `benchmarks.ingest`; imported after Django is set up."""
+"""Import and reads of bars, compared with raw COPY, bulk_create and the ORM."""
 
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,10 +9,8 @@ from decimal import Decimal
 
 import numpy as np
 from django.db import connection, transaction
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.frame import machine, own_database, write_summary
+from benchmarks.frame import machine, own_database, report
 from marketdata.bar_arrays import bar_arrays
 from marketdata.bar_columns import COLUMNS, BarColumns
 from marketdata.calendars import sessions_between
@@ -47,15 +44,29 @@ ON CONFLICT (instrument_id, session) DO UPDATE SET
 """
 UPDATED = ["open", "high", "low", "close", "adjusted_close", "volume", "source", "fetched_at", "is_final"]
 
+LABELS = {
+    "copy_rows_s": "raw COPY into the same columns, no index (rows/s)",
+    "import_rows_s": "import: checked, copied, merged, with blocks (rows/s)",
+    "changed_rows_s": "import of changed versions of all bars (rows/s)",
+    "bulk_create_rows_s": "bulk_create(update_conflicts) (rows/s)",
+    "unchanged_rows_s": "import of unchanged bars (rows/s)",
+    "plain_rows_s": "the same with a plain upsert (rows/s)",
+    "block_read_ms": f"latest {LATEST} bars of each from blocks (ms)",
+    "orm_read_ms": "the same through the ORM, symbol by symbol (ms)",
+    "orm_one_query_ms": "the same through the ORM, one query (ms)",
+}
+
 Histories = list[tuple[Instrument, BarColumns]]
 
 
-def run(*, symbols: int, days: int) -> None:
+def run(*, symbols: int, days: int, full: bool) -> None:
     """Measure in a separate database; print a table and, as the last line, one JSON object."""
+    if full:
+        symbols, days = 500, 5_040
     on = machine()
     with own_database():
         figures = _measure(make_histories(symbols, days))
-    _print_report(figures, symbols, days, on)
+    report("ingest", f"{symbols} symbols x {days} sessions", LABELS, figures, _ratios(figures), on)
 
 
 def _measure(histories: Histories) -> dict[str, float]:
@@ -100,34 +111,12 @@ def _reset() -> None:
 
 
 def _ratios(figures: dict[str, float]) -> dict[str, float]:
-    ratios = {
+    return {
         "upsert_vs_copy": figures["import_rows_s"] / figures["copy_rows_s"],
         "upsert_vs_bulk_create": figures["import_rows_s"] / figures["bulk_create_rows_s"],
         "unchanged_vs_plain": figures["unchanged_rows_s"] / figures["plain_rows_s"],
         "block_read_vs_orm": figures["orm_read_ms"] / figures["block_read_ms"],
     }
-    return {name: round(ratio, 3) for name, ratio in ratios.items()}
-
-
-def _print_report(figures: dict[str, float], symbols: int, days: int, on: str) -> None:
-    table = Table("what", "figure", "unit", title=f"{symbols} symbols x {days} sessions")
-    lines = [
-        ("raw COPY into the same columns, no index", "copy_rows_s", "rows/s"),
-        ("import: checked, copied, merged, with blocks", "import_rows_s", "rows/s"),
-        ("import of changed versions of all bars", "changed_rows_s", "rows/s"),
-        ("bulk_create(update_conflicts)", "bulk_create_rows_s", "rows/s"),
-        ("import of unchanged bars", "unchanged_rows_s", "rows/s"),
-        ("the same with a plain upsert", "plain_rows_s", "rows/s"),
-        (f"latest {LATEST} bars of each from blocks", "block_read_ms", "ms"),
-        ("the same through the ORM, symbol by symbol", "orm_read_ms", "ms"),
-        ("the same through the ORM, one query", "orm_one_query_ms", "ms"),
-    ]
-    for label, name, unit in lines:
-        table.add_row(label, f"{figures[name]:,.0f}" if figures[name] >= 100 else f"{figures[name]:.1f}", unit)
-    for name, ratio in _ratios(figures).items():
-        table.add_row(name, f"{ratio:.2f}", "ratio")
-    Console(file=sys.stdout, width=100).print(table)
-    write_summary("ingest", _ratios(figures), figures, on)
 
 
 def make_histories(symbols: int, days: int) -> Histories:

@@ -1,4 +1,4 @@
-"""The cases of `benchmarks.ledger`; importable once Django is set up."""
+"""Verification of a ledger with its input blocks, heads and outcomes."""
 
 import hashlib
 import resource
@@ -12,10 +12,8 @@ from itertools import islice
 
 import numpy as np
 from django.db import connection, transaction
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.frame import machine, own_database, write_summary
+from benchmarks.frame import machine, own_database, report
 from marketdata.models import Instrument
 from mlops.forecasting.features.registry import DIRECTION_NAMES, VOLATILITY_NAMES
 from mlops.forecasting.models.samples import STEPS
@@ -51,6 +49,14 @@ OFFSETS = {
     "last_price": 0, "predicted_price": 1, "lower_80": -5, "upper_80": 6, "lower_95": -9, "upper_95": 10,
     "lower_99": -15, "upper_99": 16,
 }  # fmt: skip
+LABELS = {
+    "build_s": "building it (s)",
+    "verify_s": "verifying forecasts, blocks, heads and outcomes (s)",
+    "rows_s": "the same (rows/s)",
+    "verify_client_cpu_s": "its processor time outside the database (s)",
+    "find_altered_row_s": "finding an altered row in the middle (s)",
+    "peak_memory_mb": "peak memory of the process (MB)",
+}
 BLOCKS_OF_LATER_DAYS = """
 INSERT INTO predictions_forecastinput (instrument_id, origin, feature_set, sha256, rows, columns, block)
 SELECT instrument_id, origin + day, feature_set, sha256, rows, columns, block
@@ -67,7 +73,7 @@ def run(*, rows: int) -> None:
     on = machine()
     with own_database(DATABASE):
         figures = _measured(rows)
-    _print(figures, on)
+    report("ledger", f"A ledger of {rows:,} forecasts", LABELS, figures, {}, on)
 
 
 def _measured(rows: int) -> dict[str, float]:
@@ -163,19 +169,3 @@ def _version() -> ModelVersion:
         holdout_trained_through=date(1988, 12, 29), holdout_first=date(1989, 1, 3), holdout_last=date(1989, 12, 29),
         artifact_path="v1", artifact_sha256="0" * 64, train_seconds=1.0, created_at=datetime(1990, 1, 1, tzinfo=UTC),
     )  # fmt: skip
-
-
-def _print(figures: dict[str, float], on: str) -> None:
-    table = Table("what", "figure", "unit", title=f"a ledger of {figures['rows']:,.0f} forecasts")
-    lines = [
-        ("building it", "build_s", "s"),
-        ("verifying forecasts, blocks, heads and outcomes", "verify_s", "s"),
-        ("the same", "rows_s", "rows/s"),
-        ("processor time of it outside the database", "verify_client_cpu_s", "s"),
-        ("finding an altered row in the middle", "find_altered_row_s", "s"),
-        ("peak memory of the process", "peak_memory_mb", "MB"),
-    ]
-    for label, name, unit in lines:
-        table.add_row(label, f"{figures[name]:,.1f}", unit)
-    Console(file=sys.stdout, width=100).print(table)
-    write_summary("ledger", {}, figures, on)

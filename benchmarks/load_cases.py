@@ -1,4 +1,4 @@
-"""The cases of `benchmarks.load`; importable once Django is set up."""
+"""Mixed load at a share of the capacity, with workers restarted in the middle."""
 
 import asyncio
 import resource
@@ -48,7 +48,7 @@ class Site:
         return Driver({"web": self.web.port, "edge": self.edge.port}, self.mix, self.headers)
 
 
-def run(*, seconds: float, share: float) -> None:
+def run(*, minutes: float, share: float) -> None:
     """Measure in a database of its own, print a table and, as the last line, one JSON object."""
     on = machine()
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -56,7 +56,7 @@ def run(*, seconds: float, share: float) -> None:
     with own_database(DATABASE):
         collect_static()
         with _site() as site:
-            measured = asyncio.run(_measure(site, seconds, share))
+            measured = asyncio.run(_measure(site, 60 * minutes, share))
     load_report.report(measured, on)
 
 

@@ -1,7 +1,6 @@
-"""The cases of `benchmarks.publish`; importable once Django is set up."""
+"""Speed of publication, next to a minimal implementation and a loop over symbols."""
 
 import gc
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,10 +11,8 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 from django.db import connection
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.frame import machine, own_database, write_summary
+from benchmarks.frame import machine, own_database, report
 from benchmarks.ingest_cases import import_all, make_histories
 from benchmarks.publish_floor import published_least
 from benchmarks.publish_naive import published_one_by_one
@@ -38,6 +35,11 @@ from predictions.services.verification import verify_ledger
 NOW = datetime(2023, 9, 21, 12, tzinfo=UTC)
 TAUGHT = 25
 FEW = 5
+LABELS = {
+    "ours_s": "publishing: read, features, models, rows, hashes, insert, cached responses (s)",
+    "floor_s": "minimal implementation with the same result (s)",
+    "naive_s": f"symbol by symbol through the ORM, from {FEW} symbols (s)",
+}
 MEMBERS = MemberSettings(seed=1, sequence=SequenceSettings(most_epochs=1))
 FIT = FitSettings(seed=1, members=MEMBERS, search=False, weights=WeightRange(0.5, 0.5))
 
@@ -48,11 +50,12 @@ def run(*, symbols: int, days: int, rounds: int) -> None:
     with own_database(), tempfile.TemporaryDirectory() as folder:
         settings.HINDCAST_MODELS = replace(settings.HINDCAST_MODELS, artifacts=Path(folder))
         figures = _measured(symbols, days, rounds)
-    _print(figures, symbols, days, on)
+    title = f"{symbols} symbols x {days:,} sessions, {figures['issued']:,.0f} forecasts issued"
+    report("publish", title, LABELS, figures, ratios_of(figures), on)
 
 
 def _measured(symbols: int, days: int, rounds: int) -> dict[str, float]:
-    """Everybody takes a turn in each round, with a version of its own, so that nothing was said before."""
+    """Run each case once per round, with a new version, so that nothing is published already."""
     warm_up()
     import_all(make_histories(symbols, days))
     Instrument.objects.update(is_active=True)
@@ -124,25 +127,8 @@ def _crown(name: str) -> None:
 
 
 def ratios_of(figures: dict[str, float]) -> dict[str, float]:
-    """How much longer the loop takes than we, and we than the least."""
+    """Return the time of the loop relative to the product's, and the product's relative to the minimum."""
     return {
         "vs_naive": round(figures["naive_s"] / figures["ours_s"], 2),
         "vs_floor": round(figures["ours_s"] / figures["floor_s"], 3),
     }
-
-
-def _print(figures: dict[str, float], symbols: int, days: int, on: str) -> None:
-    words = {
-        "ours_s": "publishing: read, features, models, rows, hashes, insert, readers' answers",
-        "floor_s": "the least that leaves the same behind",
-        "naive_s": f"symbol by symbol through the ORM ({FEW} measured)",
-    }
-    table = Table(title=f"{symbols} symbols x {days:,} sessions, {figures['issued']:,.0f} forecasts issued")
-    table.add_column("what", no_wrap=True)
-    table.add_column("seconds", justify="right")
-    for name, text in words.items():
-        table.add_row(text, f"{figures[name]:.3f}")
-    for name, ratio in ratios_of(figures).items():
-        table.add_row(name, f"{ratio:.2f}")
-    Console(file=sys.stdout, width=110).print(table)
-    write_summary("publish", ratios_of(figures), figures, on)

@@ -6,6 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from mlops.forecasting.metrics.skill import log_losses
 from mlops.forecasting.types import FloatArray
 
 MOST_WEIGHT, LEAST_WEIGHT = 0.5, 0.1
@@ -43,13 +44,9 @@ def shrinkage_weights(
         if known.any():
             truth = labels[known, position]
             logit, base = logits[known, position], base_rates[known, position]
-            losses = [_mean_log_loss(shrunk_probability(logit, base, step), truth) for step in steps]
+            losses = [log_losses(shrunk_probability(logit, base, step), truth).mean() for step in steps]
             weights[position] = steps[int(np.argmin(losses))]
     return weights
-
-
-def _mean_log_loss(probability: FloatArray, truth: FloatArray) -> float:
-    return float(-np.log(np.where(truth > 0.5, probability, 1 - probability)).mean())
 
 
 def mean_logits(logits: Iterable[FloatArray]) -> FloatArray:

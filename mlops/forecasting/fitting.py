@@ -38,7 +38,7 @@ from mlops.forecasting.signals import (
     fit_signal_rules,
 )
 from mlops.forecasting.target_heads import feature_subsets, fit_head
-from mlops.forecasting.types import HORIZONS, FloatArray, Panel, Progress
+from mlops.forecasting.types import HORIZONS, FloatArray, Panel, Progress, part_of
 
 SEARCHED_HORIZON = 5
 RISK_QUANTILES = (0.25, 0.75, 0.95)
@@ -93,13 +93,13 @@ def _fit(known: Panel, cube: FeatureCube, learned: LearningSet, settings: FitSet
     members = settings.for_members()
     if settings.search:
         members = replace(members, trees=_searched(learned, members))
-    past = out_of_fold_predictions(learned, members, _part(progress, 0.10, 0.65))
+    past = out_of_fold_predictions(learned, members, part_of(progress, 0.10, 0.65))
     allowed = settings.weights or weight_range(len(known.sessions))
     weights = {
         head: shrinkage_weights(past.logits[head], past.base_rates[head], past.labels[head], allowed)
         for head in past.logits
     }
-    heads = _fit_heads(learned, members, weights, _part(progress, 0.65, 0.95))
+    heads = _fit_heads(learned, members, weights, part_of(progress, 0.65, 0.95))
     progress(0.95, "bands and signals")
     volatility = VolatilityModel.fit(learned.volatility.latest(), learned.log_variances)
     intervals, quantile_width = _intervals(learned, volatility, heads[UP].base_rates, members)
@@ -206,12 +206,3 @@ def _ranges(learned: LearningSet, cube: FeatureCube) -> FeatureRange:
         lowest=np.nanmin(inputs, axis=0),
         highest=np.nanmax(inputs, axis=0),
     )
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """The progress of one step as a part of the whole."""
-
-    def notify(share: float, stage: str) -> None:
-        progress(start + (end - start) * share, stage)
-
-    return notify

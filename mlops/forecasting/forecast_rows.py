@@ -1,13 +1,13 @@
 """Matured out-of-sample forecasts, one per row, with their outcomes; used by the hold-out and the walk-forward."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Bundle
+from mlops.forecasting.columns import Columns
 from mlops.forecasting.learning import LearningSet
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.serving import Estimates
@@ -15,7 +15,7 @@ from mlops.forecasting.types import HORIZONS, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class ForecastRows:
+class ForecastRows(Columns):
     """The matured forecasts of one horizon, ordered by session, then symbol; every array has n rows.
 
     rows, columns: position in the panel; log_return, expected: actual and forecast log return; lower, upper: bounds in
@@ -46,26 +46,6 @@ class ForecastRows:
         index = self.session_index
         rates: FloatArray = (np.bincount(index, weights=self.actual[UP]) / np.bincount(index))[index]
         return rates
-
-    def take(self, chosen: NDArray[np.bool_]) -> Self:
-        """Return the rows under this mask."""
-        return self._combined(lambda arrays: arrays[0][chosen], [self])
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """Concatenate parts."""
-        return cls._combined(np.concatenate, parts)
-
-    @classmethod
-    def _combined(cls, combine: Callable[[list[Any]], Any], parts: Sequence[Self]) -> Self:
-        combined: dict[str, Any] = {}
-        for each in fields(cls):
-            values = [getattr(part, each.name) for part in parts]
-            if isinstance(values[0], Mapping):
-                combined[each.name] = {head: combine([one[head] for one in values]) for head in values[0]}
-            else:
-                combined[each.name] = combine(values)
-        return cls(**combined)
 
 
 def forecast_rows(bundle: Bundle, learned: LearningSet, estimates: Estimates, position: int) -> ForecastRows:

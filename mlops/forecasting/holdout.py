@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from mlops.forecasting.abstention import is_outside
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, UP, VOLATILITY_RISES, Bundle
+from mlops.forecasting.columns import Columns
 from mlops.forecasting.features.news import features_of
 from mlops.forecasting.figures import Figures, json_ready, mean_of, share_of
 from mlops.forecasting.forecast_rows import ForecastRows, forecast_rows
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import learning_set
-from mlops.forecasting.metrics.classification import classification_scores, log_losses
+from mlops.forecasting.metrics.classification import classification_scores
 from mlops.forecasting.metrics.intervals import inside, winkler_scores
-from mlops.forecasting.metrics.skill import price_mse_skill
+from mlops.forecasting.metrics.skill import log_losses, price_mse_skill
 from mlops.forecasting.serving import estimate
 from mlops.forecasting.signals import SignalRule
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
@@ -27,7 +28,7 @@ SIDE_FIGURES = ("n", "accuracy", "base_rate", "brier", "auc")
 
 
 @dataclass(frozen=True, slots=True)
-class RowLosses:
+class RowLosses(Columns):
     """Losses of one horizon, one forecast per row, shape (n,), ordered by session, then symbol."""
 
     sessions: NDArray[np.datetime64]

@@ -1,6 +1,6 @@
 """Out-of-fold predictions: by fits on earlier sessions, for sessions they had not seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from mlops.forecasting.base_rates import rates_of
 from mlops.forecasting.bundle import DIRECTION_HEADS, UP
+from mlops.forecasting.columns import Columns
 from mlops.forecasting.ensemble import mean_logits
 from mlops.forecasting.learning import LearningSet, known_before
 from mlops.forecasting.models.catalog import member_class, signal_members
@@ -21,7 +22,7 @@ FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfFoldPredictions:
+class OutOfFoldPredictions(Columns):
     """Predictions of earlier fits with labels, one sample per row; all of shape (n, h).
 
     edge_logits: of the signal members only; base_rates: known to each fit; rows, columns: shape (n,), session and
@@ -51,7 +52,7 @@ def out_of_fold_predictions(learned: LearningSet, settings: MemberSettings, prog
     for number, (first, end) in enumerate(bounds):
         progress(number / len(bounds), f"out-of-fold predictions {number + 1} of {len(bounds)}")
         folds.append(_one_fold(learned, first, end, settings))
-    return _joined(folds)
+    return OutOfFoldPredictions.joined(folds)
 
 
 def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettings) -> OutOfFoldPredictions:
@@ -83,15 +84,3 @@ def _one_fold(learned: LearningSet, first: int, end: int, settings: MemberSettin
 def direction_heads(learned: LearningSet) -> tuple[str, ...]:
     """Return the direction heads defined for the panel; a single stock has no median to beat."""
     return DIRECTION_HEADS if len(learned.symbols) > 1 else (UP,)
-
-
-def _joined(folds: Sequence[OutOfFoldPredictions]) -> OutOfFoldPredictions:
-    heads = folds[0].logits
-    return OutOfFoldPredictions(
-        logits={head: np.concatenate([fold.logits[head] for fold in folds]) for head in heads},
-        edge_logits={head: np.concatenate([fold.edge_logits[head] for fold in folds]) for head in heads},
-        base_rates={head: np.concatenate([fold.base_rates[head] for fold in folds]) for head in heads},
-        labels={head: np.concatenate([fold.labels[head] for fold in folds]) for head in heads},
-        rows=np.concatenate([fold.rows for fold in folds]),
-        columns=np.concatenate([fold.columns for fold in folds]),
-    )

@@ -82,7 +82,7 @@ def compare_holdouts(challenger: HoldoutReport, champion: HoldoutReport, *, rule
 
 def _superior(pairs: dict[int, _Pair], statistics: dict[str, Any]) -> GateDecision:
     together = _Pair(
-        *(_all_horizons([getattr(pair, side) for pair in pairs.values()]) for side in ("challenger", "champion"))
+        *(RowLosses.joined([getattr(pair, side) for pair in pairs.values()]) for side in ("challenger", "champion"))
     )
     overall = together.difference("log_loss")
     statistics = {**statistics, "log_loss": _as_json(overall)}
@@ -131,33 +131,13 @@ def _coverage_is_good(challenger: float, champion: float) -> bool:
 def _paired(challenger: RowLosses, champion: RowLosses) -> _Pair:
     """Return the rows that both have, in the same order."""
     _, first, second = np.intersect1d(_keys(challenger), _keys(champion), assume_unique=True, return_indices=True)
-    return _Pair(_taken(challenger, first), _taken(champion, second))
+    return _Pair(challenger.take(first), champion.take(second))
 
 
 def _keys(losses: RowLosses) -> NDArray[np.str_]:
     """Return a key per row: session and symbol."""
     days = np.datetime_as_string(losses.sessions.astype("datetime64[D]"))
     return np.char.add(np.char.add(days, " "), losses.symbols)
-
-
-def _taken(losses: RowLosses, positions: NDArray[np.intp]) -> RowLosses:
-    return RowLosses(
-        sessions=losses.sessions[positions],
-        symbols=losses.symbols[positions],
-        log_loss=losses.log_loss[positions],
-        winkler_95=losses.winkler_95[positions],
-        inside_95=losses.inside_95[positions],
-    )
-
-
-def _all_horizons(losses: list[RowLosses]) -> RowLosses:
-    return RowLosses(
-        sessions=np.concatenate([each.sessions for each in losses]),
-        symbols=np.concatenate([each.symbols for each in losses]),
-        log_loss=np.concatenate([each.log_loss for each in losses]),
-        winkler_95=np.concatenate([each.winkler_95 for each in losses]),
-        inside_95=np.concatenate([each.inside_95 for each in losses]),
-    )
 
 
 def _as_json(difference: Difference) -> dict[str, float]:

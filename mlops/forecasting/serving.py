@@ -1,13 +1,12 @@
 """Inference: forecasts of every symbol and horizon of a panel in one batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlops.forecasting.abstention import (
     MOST_SESSIONS_BEHIND,
@@ -17,6 +16,7 @@ from mlops.forecasting.abstention import (
     reasons_to_abstain,
 )
 from mlops.forecasting.bundle import BEATS_MEDIAN, BIG_MOVE, HIGH, UP, VOLATILITY_RISES, Bundle
+from mlops.forecasting.columns import Columns
 from mlops.forecasting.drivers import Driver, top_drivers
 from mlops.forecasting.ensemble import standard_scores
 from mlops.forecasting.features.news import features_of
@@ -61,7 +61,7 @@ class InstrumentForecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimates:
+class Estimates(Columns):
     """Model outputs of a batch: probabilities and log returns, shape (n, h); interval widths, shape (n, h, 2, 3)."""
 
     up: FloatArray
@@ -71,10 +71,6 @@ class Estimates:
     big_move: FloatArray
     log_return: FloatArray
     widths: FloatArray
-
-    def take(self, chosen: NDArray[np.bool_]) -> "Estimates":
-        """Return the estimates under this mask."""
-        return Estimates(**{each.name: getattr(self, each.name)[chosen] for each in fields(self)})
 
 
 def forecast_panel(bundle: Bundle, panel: Panel, *, origin: date) -> list[InstrumentForecast]:

@@ -13,13 +13,18 @@ HORIZONS: tuple[int, ...] = (1, 5, 10, 20)
 
 
 class Progress(Protocol):
-    """ProgressMessage how far a long computation is: a share in 0..1 and what is being done."""
+    """Reports how far a long computation is: a share in 0..1 and what is being done."""
 
     def __call__(self, share: float, stage: str) -> None: ...
 
 
 def no_progress(share: float, stage: str) -> None:
     """Ignore progress."""
+
+
+def part_of(progress: Progress, start: float, end: float, scope: str = "") -> Progress:
+    """Return a callback that maps the progress of one step to a part of the whole, with `scope` after its stages."""
+    return lambda share, stage: progress(start + (end - start) * share, f"{stage} ({scope})" if scope else stage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from mlops.forecasting.fitting import FEWEST_SESSIONS, FitSettings, fit_bundle
 from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
 from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.toolchain import toolchain
-from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress
+from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress, part_of
 from mlops.models import Evaluation, ModelVersion, TrainingRun
 from mlops.services import locks
 from mlops.services.evaluation import judge_challenger
@@ -186,7 +186,7 @@ def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress:
             panel,
             through=dates.trained_through,
             settings=fit_settings,
-            progress=_part(progress, 0.0, HOLDOUT_FIT_ENDS, "up to the hold-out"),
+            progress=part_of(progress, 0.0, HOLDOUT_FIT_ENDS, "up to the hold-out"),
         )
         progress(HOLDOUT_FIT_ENDS, "evaluating on the hold-out")
         report = evaluate_holdout(holdout, panel, first=dates.first, last=dates.last)
@@ -194,20 +194,11 @@ def _fit(panel: Panel, dates: HoldoutDates, fit_settings: FitSettings, progress:
             panel,
             through=dates.last,
             settings=replace(fit_settings, news=holdout.uses_news),
-            progress=_part(progress, EVALUATION_ENDS, SERVING_FIT_ENDS, "on all sessions"),
+            progress=part_of(progress, EVALUATION_ENDS, SERVING_FIT_ENDS, "on all sessions"),
         )
     except TooLittleHistory as error:
         raise InsufficientHistory(error.have, error.needed) from error
     return Fits(holdout=holdout, serving=serving, report=report)
-
-
-def _part(progress: Progress, start: float, end: float, scope: str) -> Progress:
-    """Map the progress of one step to a part of the whole."""
-
-    def notify(share: float, stage: str) -> None:
-        progress(start + (end - start) * share, f"{stage} ({scope})")
-
-    return notify
 
 
 def _register(version: ModelVersion, fits: Fits, root: Path, began: float) -> None:

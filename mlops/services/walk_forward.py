@@ -13,7 +13,7 @@ from mlops.forecasting.backtest.workers import walk_forward
 from mlops.forecasting.figures import Figures
 from mlops.forecasting.fitting import FitSettings
 from mlops.forecasting.learning import learning_set
-from mlops.forecasting.types import HORIZONS, Progress
+from mlops.forecasting.types import HORIZONS, Progress, part_of
 from mlops.panel_files import PanelFile, add_news, read_panel
 
 READING_ENDS, WALKS_END = 0.01, 0.99
@@ -47,7 +47,7 @@ def evaluate_file(plan: WalkPlan, progress: Progress) -> Figures:
     first_walk_ends = READING_ENDS + (WALKS_END - READING_ENDS) * (0.5 if news else 1.0)
 
     def evaluate(fit: FitSettings, start: float, end: float) -> WalkForward:
-        part = _part_of(progress, start, end)
+        part = part_of(progress, start, end)
         return walk_forward(panel, periods, fit, workers=plan.workers, progress=part)
 
     walk = evaluate(plan.fit, READING_ENDS, first_walk_ends)
@@ -69,11 +69,6 @@ def evaluate_file(plan: WalkPlan, progress: Progress) -> Figures:
     }
     progress(1.0, "done")
     return figures
-
-
-def _part_of(progress: Progress, start: float, end: float) -> Progress:
-    """Map the progress of one walk to a part of the whole."""
-    return lambda share, stage: progress(start + (end - start) * share, stage)
 
 
 def _panel_summary(read: PanelFile) -> Figures:

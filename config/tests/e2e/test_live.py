@@ -3,7 +3,6 @@
 import re
 from decimal import Decimal
 
-import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from config.tests.e2e.conftest import LIMIT_MS, PHONE, OpenPage
@@ -87,11 +86,17 @@ def test_a_page_reconnects_and_receives_missed_forecasts(open_page: OpenPage, sh
     assert Decimal(Forecast.objects.latest("pk").predicted_price or 0) == 121
 
 
-@pytest.mark.slow
 def test_a_publication_arrives_after_more_than_an_idle_minute(open_page: OpenPage, shown: Scene, edge: Edge) -> None:
-    page = subscribed_page(open_page, "/stocks/AAPL")
+    page = open_page("/stocks/AAPL", viewport=PHONE)
+    page.clock.install()
+    page.reload()
+    page.evaluate("window.stillTheSame = true")
+    wait_for_script(page, "HindcastStream.settled.has('forecasts AAPL')")
     page.evaluate(STATES)
-    page.wait_for_timeout(70_000)
+    for _ in range(3):
+        page.clock.run_for(25_000)
+        wait_for_script(page, "Date.now() - HindcastStream.lastReceivedAt < 20000")
     publish(shown, 117, successor="v2")
+    page.clock.run_for(1_000)
     shows(page, 117, "v2")
     assert page.evaluate("window.streamStates") == [], "it is the same socket"

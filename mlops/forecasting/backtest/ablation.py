@@ -10,7 +10,7 @@ from mlops.forecasting.bundle import UP, VOLATILITY_RISES
 from mlops.forecasting.features.news import uses_news
 from mlops.forecasting.figures import Figures, json_ready
 from mlops.forecasting.metrics.bootstrap import ratio_interval
-from mlops.forecasting.metrics.classification import log_losses
+from mlops.forecasting.metrics.skill import log_losses
 from mlops.forecasting.types import FloatArray
 
 

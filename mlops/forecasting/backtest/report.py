@@ -15,9 +15,9 @@ from mlops.forecasting.figures import Figures, json_ready, mean_of, share_of
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.learning import LearningSet
 from mlops.forecasting.metrics.bootstrap import ratio_interval
-from mlops.forecasting.metrics.classification import classification_scores, log_losses
+from mlops.forecasting.metrics.classification import classification_scores
 from mlops.forecasting.metrics.ranks import rank_ic
-from mlops.forecasting.metrics.skill import brier_skill, price_mse_skill
+from mlops.forecasting.metrics.skill import brier_skill, log_losses, price_mse_skill
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
 Interval = tuple[float, float] | None

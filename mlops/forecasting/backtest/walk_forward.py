@@ -16,7 +16,7 @@ from mlops.forecasting.features.news import features_of
 from mlops.forecasting.fitting import FEWEST_SESSIONS, FitSettings, fit_bundle
 from mlops.forecasting.learning import LearningSet, learning_set
 from mlops.forecasting.models.settings import TreeSettings
-from mlops.forecasting.types import HORIZONS, Panel, Progress
+from mlops.forecasting.types import HORIZONS, Panel, Progress, part_of
 
 YEARLY, QUARTERLY, MONTHLY, NEVER = REFITS = ("yearly", "quarterly", "monthly", "never")
 MONTHS = {YEARLY: 12, QUARTERLY: 3, MONTHLY: 1}
@@ -98,7 +98,7 @@ def evaluate_period(
         panel,
         through=through,
         settings=settings,
-        progress=lambda share, stage: progress(FORECASTING_SHARE * share, stage),
+        progress=part_of(progress, 0.0, FORECASTING_SHARE),
     )
     trained = time.process_time()
     progress(FORECASTING_SHARE, "forecasting")

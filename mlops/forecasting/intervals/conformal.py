@@ -83,7 +83,7 @@ class ConformalIntervals:
         factors = np.array([self.factors.get(symbol, everyone) for symbol in symbols])
         share = self.blend_weights[:, None, None]
         widths: FloatArray = (sigma * factors)[:, :, None, None] * (
-            (1 - share) * self.quantiles + share * _ascending(self.calibration_factors * quantile_width[:, :, None, :])
+            (1 - share) * self.quantiles + share * ascending(self.calibration_factors * quantile_width[:, :, None, :])
         )
         return widths
 
@@ -118,7 +118,7 @@ class _SideScores:
 
     def quantiles(self) -> FloatArray:
         """Return the distances with the required coverage on this side, shape (3,), strictly ascending."""
-        return _ascending(np.array([_coverage_quantile(self.scores, self.rows, level) for level in LEVELS]))
+        return ascending(np.array([_coverage_quantile(self.scores, self.rows, level) for level in LEVELS]))
 
     def calibration_factors(self) -> FloatArray:
         """Return the factors that give the quantile-regression widths the required coverage, shape (3,)."""
@@ -166,7 +166,7 @@ def _effective_sample_size(contained: NDArray[np.bool_], rows: IntArray) -> int:
     return int(min(max(share * (1 - share) / error, 1.0), len(contained)))
 
 
-def _ascending(widths: FloatArray) -> FloatArray:
+def ascending(widths: FloatArray) -> FloatArray:
     """Return widths, shape (..., 3), made strictly ascending over the levels."""
     nested = widths.copy()
     for level_index in range(1, len(LEVELS)):
@@ -181,7 +181,7 @@ def _blend_weight(
     rows = sides[0].rows
     gained = np.zeros(len(rows))
     for side, alone, factor in zip(sides, quantiles, calibration_factors, strict=True):
-        mean = (alone + _ascending(factor * side.quantile_width)) / 2
+        mean = (alone + ascending(factor * side.quantile_width)) / 2
         gained += ((side.losses(mean) - side.losses(np.broadcast_to(alone, mean.shape))) / quantiles.sum(axis=0)).mean(
             axis=1
         )

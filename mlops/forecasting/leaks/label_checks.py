@@ -5,7 +5,7 @@ from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 
 from mlops.forecasting.leaks.check_results import CheckResult, Leak
 from mlops.forecasting.leaks.feature_functions import FeatureFunction
@@ -78,11 +78,7 @@ def _later_move(close: FloatArray, move: int, shift: int) -> tuple[Mask, Mask]:
 
 
 def _area(values: FloatArray, rose: Mask, known: Mask) -> float:
-    """Area under the curve minus one half; 0 when there is nothing to tell apart."""
+    """Area under the curve minus one half; 0 without both rises and falls."""
     known = known & np.isfinite(values)
     rises = rose[known]
-    positive, negative = int(rises.sum()), int((~rises).sum())
-    if not positive or not negative:
-        return 0.0
-    ranks = rankdata(values[known])
-    return float((ranks[rises].sum() - positive * (positive + 1) / 2) / (positive * negative) - 0.5)
+    return float(roc_auc_score(rises, values[known])) - 0.5 if 0 < rises.sum() < len(rises) else 0.0

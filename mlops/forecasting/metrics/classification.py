@@ -10,9 +10,8 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from mlops.forecasting.figures import mean_of
+from mlops.forecasting.metrics.skill import log_losses
 from mlops.forecasting.types import FloatArray
-
-CLIP = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,6 @@ def classification_scores(
         auc=float(roc_auc_score(actual, probability)) if 0 < actual.sum() < len(actual) else float("nan"),
         calibration_error=calibration_error(probability, outcome),
     )
-
-
-def log_losses(probability: FloatArray, outcome: FloatArray) -> FloatArray:
-    """Return -log of the probability of the outcome for each row; probabilities are clipped to 1e-6 from 0 and 1."""
-    clipped = np.clip(probability, CLIP, 1 - CLIP)
-    losses: FloatArray = -np.where(outcome > 0.5, np.log(clipped), np.log1p(-clipped))
-    return losses
 
 
 def calibration_error(probability: FloatArray, outcome: FloatArray, *, bins: int = 10) -> float:

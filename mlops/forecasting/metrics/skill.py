@@ -1,8 +1,17 @@
-"""Skill scores: one minus the ratio of squared errors to those of a reference; NaN without reference error."""
+"""Log-losses and skill scores: one minus the ratio of squared errors to a reference, NaN without reference error."""
 
 import numpy as np
 
 from mlops.forecasting.types import FloatArray
+
+CLIP = 1e-6
+
+
+def log_losses(probability: FloatArray, outcome: FloatArray) -> FloatArray:
+    """Return -log of the probability of the outcome for each row; probabilities are clipped to 1e-6 from 0 and 1."""
+    clipped = np.clip(probability, CLIP, 1 - CLIP)
+    losses: FloatArray = -np.where(outcome > 0.5, np.log(clipped), np.log1p(-clipped))
+    return losses
 
 
 def price_mse_skill(expected: FloatArray, log_return: FloatArray) -> float:

@@ -8,12 +8,13 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from mlops.forecasting.intervals.conformal import ascending
 from mlops.forecasting.intervals.levels import LEVELS
 from mlops.forecasting.models.samples import IntArray
 from mlops.forecasting.models.settings import MemberSettings
 from mlops.forecasting.types import HORIZONS, FloatArray
 
-SMALLEST_WIDTH, SMALLEST_STEP = 1e-3, 1.001
+SMALLEST_WIDTH = 1e-3
 STEM = "quantile_width"
 
 Folds = tuple[xgboost.Booster, ...]
@@ -123,7 +124,4 @@ def _fit_one(features: FloatArray, scores: FloatArray, settings: MemberSettings)
 
 def _widths_of(folds: Folds, features: FloatArray) -> FloatArray:
     predicted = np.mean([booster.inplace_predict(features) for booster in folds], axis=0, dtype=np.float64)
-    quantile_width: FloatArray = np.maximum(predicted.reshape(len(features), -1), SMALLEST_WIDTH)
-    for level in range(1, quantile_width.shape[1]):
-        quantile_width[:, level] = np.maximum(quantile_width[:, level], quantile_width[:, level - 1] * SMALLEST_STEP)
-    return quantile_width
+    return ascending(np.maximum(predicted.reshape(len(features), -1), SMALLEST_WIDTH))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mlops.forecasting.metrics.classification import calibration_error, classification_scores, log_losses
+from mlops.forecasting.metrics.classification import calibration_error, classification_scores
+from mlops.forecasting.metrics.skill import log_losses
 
 
 def test_scores_by_hand() -> None:
