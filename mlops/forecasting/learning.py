@@ -84,7 +84,7 @@ def learning_set(panel: Panel, cube: FeatureCube | None = None) -> LearningSet:
     labels: dict[str, list[FloatArray]] = {UP: [], BEATS_MEDIAN: [], VOLATILITY_RISES: [], BIG_MOVE: []}
     log_returns = []
     for horizon in HORIZONS:
-        targets = targets_for(panel, cube, horizon)
+        targets = targets_for(panel, horizon)
         for name, values in labels.items():
             values.append(np.asarray(getattr(targets, name), dtype=np.float64)[rows, columns])
         log_returns.append(targets.log_return[rows, columns])

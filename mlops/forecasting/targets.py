@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops.forecasting.features import FeatureCube
 from mlops.forecasting.features.rolling import rolling_sum
 from mlops.forecasting.types import FloatArray, Panel
 
@@ -14,18 +13,15 @@ BIG_MOVE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Outcomes `horizon` sessions after each session; arrays of shape (n, m), classes as 1.0 or 0.0.
+    """Outcomes `h` sessions after each session; arrays of shape (n, m), classes as 1.0 or 0.0.
 
     NaN where the target session is after the panel's end, or the instrument has no bar at the origin or the target.
-    log_return: log(close[t + h] / close[t]), split-adjusted closes. scaled_return: that in units of ewma_sigma *
-    sqrt(h). up: the close rose. beats_median: the return is above the median of the session's instruments; NaN for an
-    instrument alone and for the one that is the median, so that the base rate is one half. volatility_rises: the
-    squared returns of the next h sessions add up to more than those of the last h; all NaN at h = 1. big_move: the
-    price changed by more than 5 %.
+    log_return: log(close[t + h] / close[t]), split-adjusted closes. up: the close rose. beats_median: the return is
+    above the median of the session's instruments; NaN for an instrument alone and for the one that is the median, so
+    that the base rate is one half. volatility_rises: the squared returns of the next h sessions add up to more than
+    those of the last h; all NaN at h = 1. big_move: the price changed by more than 5 %.
     """
 
-    horizon: int
-    scaled_return: FloatArray
     log_return: FloatArray
     up: FloatArray
     beats_median: FloatArray
@@ -33,7 +29,7 @@ class Targets:
     big_move: FloatArray
 
 
-def targets_for(panel: Panel, cube: FeatureCube, horizon: int) -> Targets:
+def targets_for(panel: Panel, horizon: int) -> Targets:
     """Return the targets of every session and symbol. Raises ValueError if horizon < 1."""
     if horizon < 1:
         raise ValueError(f"a horizon of {horizon} sessions")
@@ -41,8 +37,6 @@ def targets_for(panel: Panel, cube: FeatureCube, horizon: int) -> Targets:
         log_close = np.where(panel.close > 0, np.log(panel.close), np.nan)
         moved = _ahead(log_close, horizon) - log_close
         return Targets(
-            horizon=horizon,
-            scaled_return=moved / (cube.ewma_sigma * np.sqrt(horizon)),
             log_return=moved,
             up=_yes_or_no(moved > 0, known=np.isfinite(moved)),
             beats_median=_beats_median(moved),

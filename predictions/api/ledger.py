@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from marketdata.api.base import ReadView
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses, response_header
-from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut, KeysOut
+from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut, LedgerKeysOut
 from predictions.ledger_payload import instant_text
 from predictions.models import LedgerHead, LedgerKey
 from predictions.selectors.ledger import chain_end, chain_rows, day_heads, head_of, ledger_keys, newest_head
@@ -97,7 +97,7 @@ class LedgerKeyView(ReadView):
         description="Ed25519 keys that verify `signature` of daily heads. Save them once from a source that you trust; "
         "`docs/verify_ledger.py` takes the saved response. A replaced key stays listed and signs its successor.",
         parameters=RESPONSE_HEADERS,
-        responses={200: KeysOut, 304: NOT_MODIFIED, **problem_responses(429)},
+        responses={200: LedgerKeysOut, 304: NOT_MODIFIED, **problem_responses(429)},
     )
     def get(self, request: Request) -> Response:
         """Return the keys, newest first."""

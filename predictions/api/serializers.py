@@ -214,8 +214,7 @@ class LedgerKeyOut(serializers.Serializer):
     )
 
 
-@extend_schema_serializer(component_name="LedgerKeys")
-class KeysOut(serializers.Serializer):
+class LedgerKeysOut(serializers.Serializer):
     """Public keys of signatures, newest first; null and none before the first head."""
 
     key_id = serializers.CharField(allow_null=True, help_text="Key that signs new heads.")

@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlops.forecasting.features import build_features
 from mlops.forecasting.targets import Targets, targets_for
 from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import HORIZONS, FloatArray, Panel
 
-ARRAYS = ("scaled_return", "log_return", "up", "beats_median", "volatility_rises", "big_move")
+ARRAYS = ("log_return", "up", "beats_median", "volatility_rises", "big_move")
 
 
 def panel_of(close: Sequence[Sequence[float]] | FloatArray) -> Panel:
@@ -21,8 +20,7 @@ def panel_of(close: Sequence[Sequence[float]] | FloatArray) -> Panel:
 
 
 def targets_of(close: Sequence[Sequence[float]] | FloatArray, horizon: int) -> Targets:
-    panel = panel_of(close)
-    return targets_for(panel, build_features(panel), horizon)
+    return targets_for(panel_of(close), horizon)
 
 
 def test_returns_and_directions_by_hand() -> None:
@@ -36,14 +34,6 @@ def test_returns_and_directions_by_hand() -> None:
 
 def test_a_fall_of_more_than_five_percent_is_a_big_move() -> None:
     np.testing.assert_array_equal(targets_of([[100, 100], [94.9, 95.1]], 1).big_move[0], [1, 0])
-
-
-def test_scaled_return_is_in_units_of_the_sigma_known_at_the_origin() -> None:
-    panel = synthetic_panel(sessions=60, symbols=2)
-    cube = build_features(panel)
-    targets = targets_for(panel, cube, 5)
-    expected = np.log(panel.close[45] / panel.close[40]) / (cube.ewma_sigma[40] * np.sqrt(5))
-    np.testing.assert_allclose(targets.scaled_return[40], expected)
 
 
 def test_volatility_rises_by_hand() -> None:
@@ -60,7 +50,7 @@ def test_volatility_rises_is_undefined_at_one_session() -> None:
 @pytest.mark.parametrize("horizon", HORIZONS)
 def test_a_target_after_the_panels_end_is_unknown_and_one_before_it_known(horizon: int) -> None:
     panel = synthetic_panel(sessions=80, symbols=4)
-    targets = targets_for(panel, build_features(panel), horizon)
+    targets = targets_for(panel, horizon)
     for name in ARRAYS:
         assert np.isnan(getattr(targets, name)[-horizon:]).all(), name
     assert np.isfinite(targets.log_return[:-horizon]).all()
@@ -69,7 +59,7 @@ def test_a_target_after_the_panels_end_is_unknown_and_one_before_it_known(horizo
 
 def test_a_missing_bar_leaves_the_targets_from_it_and_to_it_unknown() -> None:
     panel = synthetic_panel(sessions=60, symbols=3, gaps=[(40, 1)])
-    targets = targets_for(panel, build_features(panel), 5)
+    targets = targets_for(panel, 5)
     unknown = np.flatnonzero(np.isnan(targets.log_return[:55, 1]))
     np.testing.assert_array_equal(unknown, [35, 40])
     assert np.isnan(targets.volatility_rises[36:46, 1]).all()
@@ -81,7 +71,7 @@ def test_one_instrument_alone_has_no_median_to_beat() -> None:
 
 def test_half_of_the_instruments_beat_the_median() -> None:
     panel = synthetic_panel(sessions=60, symbols=6)
-    beats = targets_for(panel, build_features(panel), 5).beats_median[:-5]
+    beats = targets_for(panel, 5).beats_median[:-5]
     np.testing.assert_array_equal(beats.mean(axis=1), np.full(55, 0.5))
 
 
