@@ -1,1 +1,4 @@
-"""Training, evaluation, versions and promotion of models."""
+"""Training, evaluation, versions and promotion of models.
+
+Imported by predictions, alerts and config; imports only marketdata and store.
+"""

@@ -1,4 +1,7 @@
-"""Tables of users, plans, API keys, token families, usage, agreements and audit."""
+"""Tables of users, plans, API keys, token families, usage, agreements and audit.
+
+Imported by every layer of accounts and by higher apps; rules across rows are in services.
+"""
 
 from accounts.models.acceptance import Acceptance
 from accounts.models.api_key import ApiKey, Scope

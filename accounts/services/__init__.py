@@ -1,1 +1,4 @@
-"""Writes of accounts: registration, keys, tokens, audit, deletion."""
+"""Writes of accounts: registration, keys, tokens, audit, deletion.
+
+Imported by API, views, admin and tasks; one transaction per call.
+"""

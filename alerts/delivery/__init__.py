@@ -1,1 +1,4 @@
-"""Channels that deliver alerts; one module per channel."""
+"""Channels that deliver alerts; one module per channel.
+
+Imported by alerts.services; no other app imports it.
+"""

@@ -1,4 +1,7 @@
-"""Tables of alert rules, alerts and delivery attempts."""
+"""Tables of alert rules, alerts and delivery attempts.
+
+Imported by every layer of alerts and by config; rules across rows are in services.
+"""
 
 from alerts.models.alert import Alert
 from alerts.models.delivery_attempt import DeliveryAttempt

@@ -1,1 +1,4 @@
-"""Writes of alerts: rules, evaluation, delivery."""
+"""Writes of alerts: rules, evaluation, delivery.
+
+Imported by views, tasks and config.pipelines; one transaction per call.
+"""

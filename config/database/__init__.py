@@ -1,1 +1,4 @@
-"""Database engine for the settings: Django's PostgreSQL backend behind a circuit breaker."""
+"""Database engine for the settings: Django's PostgreSQL backend behind a circuit breaker.
+
+Loaded by Django through `DATABASES["default"]["ENGINE"]`.
+"""

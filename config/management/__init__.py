@@ -1,1 +1,4 @@
-"""Management commands of the project."""
+"""Management commands of the project.
+
+Run by `manage.py`; imported by no other package.
+"""

@@ -1,1 +1,4 @@
-"""Logging, error reporting, metrics and health checks."""
+"""Logging, error reporting, metrics and health checks.
+
+Imported by the settings and by process entry points; never by an app.
+"""

@@ -1,1 +1,4 @@
-"""Settings modules (base, local, production, test) and the readers of environment variables."""
+"""Settings modules (base, local, production, test) and the readers of environment variables.
+
+Loaded by Django. Apps receive frozen settings objects and do not import this package.
+"""

@@ -1,1 +1,4 @@
-"""Management commands of marketdata and the formatting of their reports."""
+"""Management commands of marketdata and the formatting of their reports.
+
+Run by `manage.py`; imported by no other package.
+"""

@@ -1,4 +1,7 @@
-"""Tables of instruments, bars, quotes, ingestion runs, articles and daily sentiment."""
+"""Tables of instruments, bars, quotes, ingestion runs, articles and daily sentiment.
+
+Imported by every layer of marketdata and by higher apps; rules across rows are in services.
+"""
 
 from marketdata.models.bars import BarBlock, CorporateAction, DailyBar, QuarantinedBar
 from marketdata.models.ingestion import Backfill, IngestionRun

@@ -1,1 +1,5 @@
-"""Data-quality rules for bars and quotes: reject what cannot be a market price, never repair it. Pure."""
+"""Data-quality rules for bars and quotes.
+
+Rejects what cannot be a market price; never repairs it. Pure: no clock, no database.
+Imported by `marketdata.services`; `marketdata.quality.columns` also by `mlops.panel_files`.
+"""

@@ -1,1 +1,4 @@
-"""Writes of mlops: training, evaluation, registry, serving."""
+"""Writes of mlops: training, evaluation, registry, serving.
+
+Imported by commands, tasks, admin and predictions; one transaction per call.
+"""

@@ -1,1 +1,4 @@
-"""REST endpoints for forecasts, batches, track record and ledger."""
+"""REST endpoints for forecasts, batches, track record and ledger.
+
+Imported by `config.urls`; imports readpath, services and selectors.
+"""

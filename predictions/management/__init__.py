@@ -1,1 +1,4 @@
-"""Management commands of predictions."""
+"""Management commands of predictions.
+
+Run by `manage.py`; imported by no other package.
+"""

@@ -1,4 +1,7 @@
-"""Tables of forecasts, inputs, outcomes, accuracy, batches and the ledger."""
+"""Tables of forecasts, inputs, outcomes, accuracy, batches and the ledger.
+
+Imported by every layer of predictions and by alerts; rules across rows are in services.
+"""
 
 from predictions.models.accuracy_snapshot import AccuracySnapshot
 from predictions.models.accuracy_totals import AccuracyDay

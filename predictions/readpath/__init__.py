@@ -1,1 +1,4 @@
-"""Cached forecast responses: rendering, storage and lookup."""
+"""Cached forecast responses: rendering, storage and lookup.
+
+Imported by predictions.api, predictions.services and config.edge.
+"""

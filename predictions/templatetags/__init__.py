@@ -1,1 +1,4 @@
-"""Template filters for figures and verdicts."""
+"""Template filters for figures and verdicts.
+
+Loaded by templates with `{% load %}`; imported by no other package.
+"""

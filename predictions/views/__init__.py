@@ -1,1 +1,4 @@
-"""Server-rendered pages of forecasts, track record and models."""
+"""Server-rendered pages of forecasts, track record and models.
+
+Imported by predictions.urls; renders selectors, contains no rule.
+"""

@@ -1,1 +1,4 @@
-"""One module per command: demo, timelapse, run_pipeline, install_schedule."""
+"""One module per command: demo, timelapse, run_pipeline, install_schedule.
+
+Loaded by Django by name; imported by no other package.
+"""

@@ -1,1 +1,4 @@
-"""Lexicon-based sentiment scorer."""
+"""Lexicon-based sentiment scorer.
+
+Imported by marketdata.sentiment; pure.
+"""

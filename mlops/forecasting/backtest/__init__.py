@@ -1,1 +1,4 @@
-"""Walk-forward evaluation and its reports."""
+"""Walk-forward evaluation and its reports.
+
+Imported by mlops.services and commands; pure.
+"""

@@ -1,1 +1,4 @@
-"""Prediction intervals: HAR volatility and conformal calibration."""
+"""Prediction intervals: HAR volatility and conformal calibration.
+
+Imported by mlops.forecasting; pure.
+"""

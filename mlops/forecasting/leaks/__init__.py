@@ -1,4 +1,7 @@
-"""Tests for look-ahead bias; every check also runs on planted leaks."""
+"""Tests for look-ahead bias; every check also runs on planted leaks.
+
+Imported by the `check_leaks` command and tests.
+"""
 
 from mlops.forecasting.leaks.check_results import CheckResult, Leak
 from mlops.forecasting.leaks.feature_functions import FeatureFunction, FeatureTable

@@ -1,1 +1,4 @@
-"""Metrics of forecasts: classification, intervals, skill, significance tests."""
+"""Metrics of forecasts: classification, intervals, skill, significance tests.
+
+Imported by mlops.forecasting and mlops.services; pure.
+"""

@@ -1,1 +1,4 @@
-"""One module per command: train, evaluate, check_leaks."""
+"""One module per command: train, evaluate, check_leaks.
+
+Loaded by Django by name; imported by no other package.
+"""
