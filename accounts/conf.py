@@ -107,11 +107,14 @@ class IdentitySettings:
     """`key_peppers` are the HMAC secrets of API keys; the first signs new keys, the others are accepted.
 
     `request_log_days` and `audit_days` are retention periods; 0 keeps the audit log without limit.
+    `staff_email` and `staff_password` are the first account that `manage.py bootstrap` creates.
     """
 
     key_peppers: tuple[KeyPepper, ...] = ()
     request_log_days: int = 30
     audit_days: int = 730
+    staff_email: str = "staff@localhost"
+    staff_password: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if len({pepper.pepper_id for pepper in self.key_peppers}) < len(self.key_peppers):

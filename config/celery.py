@@ -13,6 +13,7 @@ from celery.signals import setup_logging, task_postrun, task_prerun, worker_read
 from django.conf import settings
 from kombu.entity import Queue
 
+from config.observability.metrics_server import serve_metrics
 from config.observability.telemetry import start_telemetry
 from mlops.forecasting.features import warm_up
 
@@ -27,7 +28,8 @@ TRAINING_TASKS = ("mlops.train_version", "mlops.retrain")
 def configure(celery: Celery, broker_url: str) -> None:
     """Configure queues and routes: quorum queues on RabbitMQ, classic ones on Redis."""
     on_rabbitmq = broker_url.startswith(("amqp://", "amqps://"))
-    arguments = {"x-queue-type": "quorum"} if on_rabbitmq else None
+    # RabbitMQ closes a consumer that does not acknowledge in time; a training is acknowledged at its end.
+    arguments = {"x-queue-type": "quorum", "x-consumer-timeout": LONGEST_TASK_S * 1000} if on_rabbitmq else None
     celery.conf.update(
         task_queues=[Queue(name, routing_key=name, queue_arguments=arguments) for name in (WORK, TRAINING)],
         task_default_queue=WORK,
@@ -86,5 +88,6 @@ def write_task_line(task_id: str, state: str | None = None, **_: Any) -> None:
 
 setup_logging.connect(skip_celery_logging)
 worker_ready.connect(warm_numerics)
+worker_ready.connect(serve_metrics)
 task_prerun.connect(bind_task)
 task_postrun.connect(write_task_line)

@@ -35,6 +35,13 @@ def previous_champion() -> ModelVersion | None:
     return None if change is None else change.version
 
 
+def first_training() -> TrainingRun | None:
+    """Return the latest training while there is no version yet, in whatever state it is."""
+    if ModelVersion.objects.exists():
+        return None
+    return TrainingRun.objects.order_by("-requested_at", "-pk").first()
+
+
 def waiting_runs() -> QuerySet[TrainingRun]:
     """Return queued trainings, oldest first."""
     return TrainingRun.objects.filter(status=TrainingRun.Status.QUEUED).order_by("requested_at")

@@ -13,6 +13,7 @@ from predictions.selectors.forecasts import replayable_forecast
 
 PUBLISH = "predictions.publish"
 ANNOUNCE = "predictions.announce"
+FIRST_HINDCASTS = "predictions.first_hindcasts"
 SCORE = "predictions.score"
 VERIFY_LEDGER = "predictions.verify_ledger"
 REPLAY = "predictions.replay"

@@ -10,6 +10,7 @@ from marketdata import clock
 from predictions.jobs import (
     ANNOUNCE,
     ANSWER_PIECE,
+    FIRST_HINDCASTS,
     PUBLISH,
     REPLAY,
     SCORE,
@@ -18,6 +19,7 @@ from predictions.jobs import (
     enqueue_pieces,
 )
 from predictions.selectors.batch import claimable_pieces
+from predictions.selectors.forecasts import any_hindcasts
 from predictions.services.batch import delete_expired_batches, process_piece
 from predictions.services.publishing import announce_champion, publish_forecasts
 from predictions.services.replay import answer_replay
@@ -37,6 +39,16 @@ def publish_task(origin: str | None = None) -> None:
 def announce() -> None:
     """Publish the forecasts of a new champion and push them to open pages."""
     announce_champion(clock=clock.now)
+
+
+@shared_task(name=FIRST_HINDCASTS, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def first_hindcasts() -> None:
+    """Hindcast the last sessions with the first champion, so that a new site has a track record; later nothing."""
+    # Web and beat read this module without the training libraries.
+    from predictions.services.hindcasting import DEFAULT_SESSIONS, hindcast
+
+    if not any_hindcasts():
+        hindcast(sessions=DEFAULT_SESSIONS, clock=clock.now)
 
 
 @shared_task(name=SCORE, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)

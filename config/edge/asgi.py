@@ -18,11 +18,13 @@ from accounts.plan_watch import PLAN_WATCH  # noqa: E402  # models can be import
 from config.edge.application import EdgeApplication  # noqa: E402
 from config.edge.connection_guard import ConnectionGuard  # noqa: E402
 from config.edge.parse import PREDICT_PATH  # noqa: E402
+from config.observability.metrics_server import serve_metrics  # noqa: E402
 from config.stream.routing import stream_application  # noqa: E402
 
 # Loads every view now, so that the first call that Django answers need not wait for it.
 resolve(PREDICT_PATH)
 PLAN_WATCH.start()
+serve_metrics()
 edge = EdgeApplication(settings.HINDCAST_SITE.store_url, django_application)
 protocol = edge.protocol
 application = ConnectionGuard(stream_application(settings.HINDCAST_SITE.store_url, http=edge, services=[edge]))

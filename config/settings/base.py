@@ -90,6 +90,7 @@ API_MIDDLEWARE = [
 ]
 MIDDLEWARE = [
     "config.http.api_middleware.ApiMiddleware",
+    "config.http.monitoring_host.MonitoringHostMiddleware",
     "config.http.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -293,7 +294,7 @@ CELERY_BROKER_URL = SITE.broker_url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # Jobs of higher apps that a promotion enqueues by name.
-HINDCAST_AFTER_PROMOTION = ("predictions.announce",)
+HINDCAST_AFTER_PROMOTION = ("predictions.announce", "predictions.first_hindcasts")
 # Records promotions and rollbacks in the audit log within the same transaction.
 HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
 # Builds problems nested in a larger response; the table of problems is above the apps.

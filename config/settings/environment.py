@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import environ
 
@@ -37,6 +37,9 @@ OFF = ("", "0", "false", "no", "off")
 MAX_SECRET_CHARACTERS = 4096
 MIN_BODY_LIMIT = 1024
 LOG_FORMATS = ("json", "console")
+DEFAULT_HOSTS = "localhost,127.0.0.1,[::1]"
+HTTPS_CHOICES = ("required", "off")
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ENGINE = "config.database"
 NO_DATABASE: dict[str, Any] = {"ENGINE": "django.db.backends.dummy"}
@@ -75,6 +78,9 @@ class SiteSettings:
     sentry_dsn: str
     log_format: str
     log_level: str
+    metrics_port: int
+    https: str
+    hsts_preload: bool
 
     @property
     def store_url(self) -> str:
@@ -158,6 +164,15 @@ class _Reader:
             return default
         return value
 
+    def service_url(self, name: str, default: str, schemes: tuple[str, ...], password: str) -> str:
+        """Return a URL; one with a user but no password gets the variable `password`, escaped."""
+        url, secret = self.url(name, default, schemes), self.text(password, "")
+        parts = urlsplit(url)
+        if not secret or not parts.username or parts.password is not None:
+            return url
+        user, _, address = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user}:{quote(secret, safe='')}@{address}").geturl()
+
     def build(self, names: str, create: Callable[[], T]) -> T | None:
         """Create a settings object; its ValueError is reported with the names of its variables."""
         try:
@@ -222,6 +237,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             key_peppers=KeyPepper.parse_all(reader.secret("HINDCAST_KEY_PEPPERS")),
             request_log_days=reader.integer("HINDCAST_REQUEST_LOG_DAYS", 30),
             audit_days=reader.integer("HINDCAST_AUDIT_DAYS", 730),
+            staff_email=reader.text("HINDCAST_STAFF_EMAIL", "staff@localhost"),
+            staff_password=reader.secret("HINDCAST_STAFF_PASSWORD"),
         ),
     )
     alerts = reader.build(
@@ -253,7 +270,8 @@ def complaints_of_production(variables: Mapping[str, str]) -> list[str]:
         complaints.append(
             "HINDCAST_ALLOWED_HOSTS must list names such as hindcast.example, without scheme, port or path."
         )
-    if not variables.get("HINDCAST_SITE_URL", "https://").startswith("https://"):
+    is_plain = variables.get("HINDCAST_HTTPS", "").strip() == "off"
+    if not is_plain and not variables.get("HINDCAST_SITE_URL", "https://").startswith("https://"):
         complaints.append("HINDCAST_SITE_URL must start with https:// in production.")
     complaints += [
         f"{name} must be empty: production never shows debug pages."
@@ -328,12 +346,12 @@ def _site(reader: _Reader) -> SiteSettings:
     if body_bytes < MIN_BODY_LIMIT:
         reader.complaints.append(f"HINDCAST_BODY_LIMIT_BYTES must be at least {MIN_BODY_LIMIT}, not {body_bytes}.")
     data_dir = Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data")))
-    redis_url = reader.url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"))
-    database_url = reader.url("DATABASE_URL", "", ("postgres", "postgresql"))
+    redis_url = reader.service_url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"), "REDIS_PASSWORD")
+    database_url = reader.service_url("DATABASE_URL", "", ("postgres", "postgresql"), "POSTGRES_PASSWORD")
     return SiteSettings(
         port=port,
         body_bytes=body_bytes,
-        allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+        allowed_hosts=reader.words("HINDCAST_ALLOWED_HOSTS", DEFAULT_HOSTS),
         cors_origins=reader.words("HINDCAST_CORS_ORIGINS", "http://localhost:3000,http://localhost:5173"),
         csrf_origins=reader.words("HINDCAST_CSRF_ORIGINS", ""),
         site_url=reader.url("HINDCAST_SITE_URL", f"http://127.0.0.1:{port}", ("http", "https")).rstrip("/"),
@@ -342,14 +360,31 @@ def _site(reader: _Reader) -> SiteSettings:
         static_dir=Path(reader.text("HINDCAST_STATIC_DIR", str(data_dir / "staticfiles"))),
         database=dict(environ.Env.db_url_config(database_url, engine=ENGINE)) if database_url else NO_DATABASE,
         redis_url=redis_url,
-        redis_cluster_url=reader.url("REDIS_CLUSTER_URL", "", ("redis", "rediss")),
-        broker_url=reader.url("CELERY_BROKER_URL", redis_url, ("redis", "rediss", "unix", "amqp", "amqps")),
+        redis_cluster_url=reader.service_url("REDIS_CLUSTER_URL", "", ("redis", "rediss"), "REDIS_PASSWORD"),
+        broker_url=reader.service_url(
+            "CELERY_BROKER_URL", redis_url, ("redis", "rediss", "unix", "amqp", "amqps"), "RABBITMQ_PASSWORD"
+        ),
         email=_email(reader),
         email_from=reader.text("HINDCAST_EMAIL_FROM", "Hindcast <hindcast@localhost>"),
         sentry_dsn=reader.text("SENTRY_DSN", ""),
         log_format=reader.choice("HINDCAST_LOG_FORMAT", "json", LOG_FORMATS),
         log_level=reader.choice("HINDCAST_LOG_LEVEL", "INFO", LOG_LEVELS),
+        metrics_port=reader.integer("HINDCAST_METRICS_PORT", 0),
+        https=_https(reader),
+        hsts_preload=reader.choice("HINDCAST_HSTS_PRELOAD", "off", ("off", "on")) == "on",
     )
+
+
+def _https(reader: _Reader) -> str:
+    """Return whether HTTPS is required; plain HTTP is for trying a deployment out on its own machine."""
+    https = reader.choice("HINDCAST_HTTPS", "required", HTTPS_CHOICES)
+    hosts = reader.words("HINDCAST_ALLOWED_HOSTS", DEFAULT_HOSTS)
+    if https == "off" and not LOOPBACK_HOSTS.issuperset(hosts):
+        reader.complaints.append(
+            f"HINDCAST_HTTPS can be off only if HINDCAST_ALLOWED_HOSTS lists no others than "
+            f"{', '.join(sorted(LOOPBACK_HOSTS))}."
+        )
+    return https
 
 
 def _email(reader: _Reader) -> dict[str, Any]:

@@ -60,6 +60,15 @@ def called_market() -> Scene:
 @contextmanager
 def served_site(folder: Path, variables: Mapping[str, str] | None = None) -> Iterator[str]:
     """The web process over the test's database, until the block ends; gives its address."""
+    with served_process(folder, variables) as (address, _):
+        yield address
+
+
+@contextmanager
+def served_process(
+    folder: Path, variables: Mapping[str, str] | None = None, *, workers: int = 1
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The web process as in served_site, with `workers` workers; gives its address and main process."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     own = urlsplit(os.environ["DATABASE_URL"])
@@ -69,12 +78,13 @@ def served_site(folder: Path, variables: Mapping[str, str] | None = None) -> Ite
     log = folder / "web.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, "--blocking-threads", "4", "config.wsgi:application"],
+            [*command, "--workers", str(workers), "--workers-kill-timeout", "5", "--blocking-threads", "4",
+             "config.wsgi:application"],
             cwd=ROOT, env={**os.environ, **settings}, stdout=output, stderr=output,
         )  # fmt: skip
     try:
         _await_answer(f"http://127.0.0.1:{port}", process, log)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
         process.wait(10)

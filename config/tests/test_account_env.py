@@ -57,10 +57,8 @@ def test_unknown_verification_mode_is_invalid() -> None:
         read_environment({"HINDCAST_EMAIL_VERIFICATION": "perhaps"})
 
 
-def test_every_account_variable_is_documented_and_passed_on() -> None:
+def test_every_account_variable_is_documented() -> None:
     example = (ROOT / ".env.example").read_text()
-    compose = (ROOT / "docker-compose.yml").read_text()
     names = [f"{provider.upper()}_CLIENT_{part}" for provider in IDENTITY_PROVIDERS for part in ("ID", "SECRET")]
     for name in [*names, "HINDCAST_EMAIL_VERIFICATION", "GITHUB_BASE_URL"]:
         assert f"\n{name}=\n" in example
-        assert f"  {name}: ${{{name}:-}}" in compose

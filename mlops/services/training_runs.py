@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 import structlog
+from django.db import transaction
 
 from mlops.errors import MlopsError
 from mlops.models import ModelVersion, TrainingRun
+from mlops.services import locks
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +28,16 @@ def request_training(*, reason: str, seed: int, now: datetime, through: date | N
     run = TrainingRun.objects.create(reason=reason[:200], seed=seed, requested_at=now, through=through)
     log.info("training_requested", run=run.pk, reason=run.reason)
     return run
+
+
+@transaction.atomic
+def request_first_training(*, seed: int, now: datetime) -> TrainingRun | None:
+    """Queue a training if there is no version and no training waits or runs; None otherwise."""
+    locks.hold(locks.VERSION_NAMES)
+    pending = TrainingRun.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
+    if ModelVersion.objects.exists() or pending.exists():
+        return None
+    return request_training(reason="first training", seed=seed, now=now)
 
 
 def claim_run(run_pk: int, *, now: datetime) -> TrainingRun | None:

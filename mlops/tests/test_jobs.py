@@ -76,7 +76,7 @@ def test_a_training_announces_its_version_only_when_that_serves(
     stored_bars(market)
     with django_capture_on_commit_callbacks(execute=True):
         train_version_task(training_run().pk)
-    assert sent.messages() == [("predictions.announce", [])]
+    assert sent.messages() == [("predictions.announce", []), ("predictions.first_hindcasts", [])]
     with django_capture_on_commit_callbacks(execute=True):
         train_version_task(training_run().pk)  # the same bars and seed again: an identical copy does not serve
     assert sent.messages() == []

@@ -115,6 +115,11 @@ def has_hindcasts(version: ModelVersion) -> bool:
     return Forecast.objects.filter(model_version=version, kind=Forecast.Kind.HINDCAST).exists()
 
 
+def any_hindcasts() -> bool:
+    """Return whether any version has hindcasts."""
+    return Forecast.objects.filter(kind=Forecast.Kind.HINDCAST).exists()
+
+
 def _key_among(keys: QuerySet[Any, Any]) -> Func:
     """Match the keys with `= ANY(ARRAY(...))`, because `IN` makes PostgreSQL read the whole table."""
     return Func(

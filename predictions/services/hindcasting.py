@@ -12,6 +12,7 @@ from predictions.services.accuracy import update_accuracy
 from predictions.services.publishing import publish_forecasts
 from predictions.services.scoring import score_matured
 
+DEFAULT_SESSIONS = 120
 Progress = Callable[[int, int], None]
 
 

@@ -10,6 +10,8 @@ from django import template
 from marketdata.calendars import zone_of
 from marketdata.latest_prices import LatestPrice
 from marketdata.models import Instrument
+from mlops.models import TrainingRun
+from mlops.selectors import first_training
 from predictions.charts import IntervalBar, interval_bar, span_of
 from predictions.models import Forecast
 
@@ -27,6 +29,13 @@ SIGNAL_MEANINGS = {
 }
 HORIZON_NAMES = {1: "1 day", 5: "1 week (5 days)", 10: "2 weeks", 20: "1 month"}
 RISK_STEPS = {"low": 1, "normal": 2, "elevated": 3, "high": 4}
+
+
+@register.simple_tag
+def training_in_progress() -> TrainingRun | None:
+    """Return the training that makes the first model, while it waits or runs."""
+    run = first_training()
+    return run if run is not None and run.status in (run.Status.QUEUED, run.Status.RUNNING) else None
 
 
 @register.filter

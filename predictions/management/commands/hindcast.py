@@ -8,10 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from marketdata import clock
 from marketdata.errors import MarketDataError
 from mlops.errors import MlopsError, NoChampion
-from predictions.services.hindcasting import hindcast
+from predictions.services.hindcasting import DEFAULT_SESSIONS, hindcast
 
 BAD_ARGUMENTS = 2
-DEFAULT_SESSIONS = 120
 
 
 class Command(BaseCommand):
