@@ -156,6 +156,8 @@ class PipelinedClient:
                 log.warning("redis_connection_lost")
             except (OSError, TimeoutError, RedisConnectionError, ResponseError, ssl.SSLError) as error:
                 log.warning("redis_unreachable", reason=type(error).__name__)
+            except Exception:
+                log.exception("redis_connection_failed")
             finally:
                 self._connection = None
                 if connection is not None:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import structlog
@@ -11,6 +10,7 @@ import structlog
 from accounts.principals import Principal
 from config.edge.authenticate import AuthenticatedRequest
 from config.edge.connection_guard import send_response
+from config.edge.connection_limits import BoundedReads, ConnectionWatch
 from config.edge.counts import BufferedCounts
 from config.edge.lookup import LOAD_SCRIPT, ForecastLookup, ForecastReader
 from config.edge.parse import PREDICT_PATH
@@ -40,7 +40,12 @@ class EdgeApplication:
         self._reader = ForecastReader(self._client)
         self._renderer = ResponseRenderer(self._counts)
         self._renewals: dict[tuple[str, int], asyncio.Event] = {}
-        self.protocol = partial(CachedForecastProtocol, CachedForecastHandler(self._reader, self._renderer))
+        self.handler = CachedForecastHandler(self._reader, self._renderer)
+        self._watch = ConnectionWatch()
+
+    def protocol(self, **options: Any) -> BoundedReads:
+        """Return the protocol of a new connection."""
+        return BoundedReads(CachedForecastProtocol(self.handler, self._watch, **options))
 
     def start(self) -> None:
         """Connect to Redis in the background; Django answers until then."""

@@ -34,7 +34,7 @@ class ConnectionGuard:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
         elif _is_ambiguous(scope):
-            await answer_malformed(scope, receive, _closing(send))
+            await answer(malformed(), scope, receive, _closing(send))
         elif _is_upgrade(scope):
             await self._application(scope, receive, _closing(send))
         else:
@@ -47,9 +47,14 @@ def is_stream_handshake(scope: Any, url: bytes) -> bool:
     return is_get and url.partition(b"?")[0] == STREAM_PATH and not _has_body(scope["headers"])
 
 
-async def answer_malformed(scope: Any, receive: Any, send: Any) -> None:
-    """Answer 400 (an ASGI application)."""
-    await send_response(send, problem(BY_STATUS[400], new_request_id()))
+def malformed() -> Response:
+    """Return the answer to a malformed request."""
+    return problem(BY_STATUS[400], new_request_id())
+
+
+async def answer(response: Response, scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the response (an ASGI application, once the response is given)."""
+    await send_response(send, response)
 
 
 async def send_response(send: Any, response: Response) -> None:

@@ -1,10 +1,10 @@
-"""HTTP/1.1 of the `edge` process: uvicorn's protocol with a shortcut for cached forecasts."""
+"""HTTP/1.1 of the `edge` process: uvicorn's protocol with limits and a shortcut for cached forecasts."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import structlog
@@ -12,10 +12,18 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from config.edge.authenticate import AuthenticatedRequest, authenticate
-from config.edge.connection_guard import answer_malformed, is_stream_handshake, send_response
+from config.edge.connection_guard import answer, is_stream_handshake, malformed, send_response
+from config.edge.connection_limits import (
+    MAX_REQUEST_BYTES,
+    REQUEST_S,
+    ConnectionWatch,
+    UnreadAnswers,
+    stream_protocol,
+)
 from config.edge.lookup import ForecastLookup, ForecastReader
 from config.edge.parse import RequestParser
-from config.edge.render import Response, ResponseRenderer, problem
+from config.edge.render import Response, ResponseRenderer, error_response, problem
+from config.http.errors import BodyTooLarge, HeadersTooLarge
 from config.http.problems import UNEXPECTED
 from config.http.request_log import new_request_id
 
@@ -73,32 +81,91 @@ class CachedForecastHandler:
 class CachedForecastProtocol(HttpToolsProtocol):
     """uvicorn's protocol, except that the handler answers cached forecasts without an ASGI task.
 
-    Parsing, pipelining, keep-alive and shutdown remain uvicorn's. Malformed HTTP is answered as problem+json, after the
-    requests before it.
+    Parsing, pipelining, keep-alive and shutdown remain uvicorn's. Malformed or oversized requests are answered as
+    problem+json, after the requests before them.
     """
 
-    def __init__(self, handler: CachedForecastHandler, **options: Any) -> None:
+    def __init__(self, handler: CachedForecastHandler, watch: ConnectionWatch, **options: Any) -> None:
         super().__init__(**options)
+        self.ws_protocol_class = stream_protocol  # type: ignore[assignment]  # called like the class
         self._handler = handler
+        self._watch = watch
         self._is_refusing = False
         self._logs_access = self.access_log and self.access_logger.isEnabledFor(logging.INFO)
+        # A request is known by its scope. Of an unfinished one: how much of it has come, and since when.
+        self._finished: Any = None
+        self._unfinished: Any = None
+        self._request_bytes = 0
+        self._request_since: float | None = None
+        self._unread = UnreadAnswers()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect a request."""
+        super().connection_made(transport)
+        self._request_since = self.loop.time()
+        self._watch.start(self.connections, self.loop)
 
     def data_received(self, data: bytes) -> None:
         """Parse what the client sent, unless the connection is about to be closed."""
-        if not self._is_refusing:
-            super().data_received(data)
+        if self._is_refusing:
+            return
+        super().data_received(data)
+        if self.scope is self._finished and self.cycle is not None and not self.cycle.response_complete:
+            self._request_since = None
+        else:
+            self._expect_more(len(data))
+
+    def on_message_complete(self) -> None:
+        """Note that the request has come to its end."""
+        self._finished = self.scope
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Start the next request that was pipelined; read more once all of them are started."""
+        super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
+
+    def enforce_limits(self, now: float) -> None:
+        """Drop a client that does not finish its request or does not read its answers."""
+        if self._unread.are_overdue(self.transport.get_write_buffer_size(), now):
+            self.transport.abort()
+        is_late = self._request_since is not None and now - self._request_since > REQUEST_S
+        if is_late and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer malformed HTTP once the requests before it are answered, then close."""
+        self._refuse(malformed())
+
+    def _expect_more(self, received: int) -> None:
+        """Note how long an unfinished request is and since when it is expected."""
+        if self._request_since is None:
+            self._request_since = self.loop.time()
+        if self._unfinished is not self.scope:
+            self._unfinished, self._request_bytes = self.scope, 0
+        self._request_bytes += received
+        if self._request_bytes > MAX_REQUEST_BYTES and not self._is_refusing:
+            error = BodyTooLarge if self._is_in_body() else HeadersTooLarge
+            self._refuse(error_response(error(MAX_REQUEST_BYTES), new_request_id()))
+
+    def _is_in_body(self) -> bool:
+        """Return whether the unfinished request's head is complete, so that its answer has begun or will."""
+        return self.cycle is not None and self.cycle.scope is self.scope and self.scope is not self._finished
+
+    def _refuse(self, response: Response) -> None:
+        """Answer once the requests before are answered, then close; read no more."""
         self._is_refusing = True
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete:
-            super()._start_asgi_task(self._closing_cycle(), answer_malformed)
-        elif cycle.more_body:
-            # The malformed part is the body of the request that is being answered.
+        cycle, app = self.cycle, partial(answer, response)
+        if self._is_in_body():
+            # The request has an answer of its own.
             cycle.keep_alive = False
+            if cycle.response_complete:
+                self.transport.close()
+        elif cycle is None or cycle.response_complete:
+            super()._start_asgi_task(self._closing_cycle(), app)
         else:
-            self.pipeline.appendleft((self._closing_cycle(), answer_malformed))
+            self.pipeline.appendleft((self._closing_cycle(), app))
 
     def _should_upgrade(self) -> bool:
         """Return whether to switch to WebSocket: for the stream, and not while an earlier request is being answered."""
@@ -118,10 +185,17 @@ class CachedForecastProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _respond(self, cycle: RequestResponseCycle, response: Response | None) -> None:
-        if response is None:
-            super()._start_asgi_task(cycle, self.app)
-        elif not cycle.disconnected:
-            self._write(cycle, response)
+        try:
+            if response is None:
+                super()._start_asgi_task(cycle, self.app)
+            elif not cycle.disconnected:
+                self._write(cycle, response)
+        except Exception:
+            log.exception("cached_forecast_failed")
+            if cycle.response_started:
+                self.transport.abort()
+            else:
+                super()._start_asgi_task(cycle, answer_unexpected_error)
 
     def _write(self, cycle: RequestResponseCycle, response: Response) -> None:
         server_lines = _header_lines(tuple(self.server_state.default_headers))

@@ -4,7 +4,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -81,6 +81,24 @@ class Wire:
         self._file.read(int(headers.get("content-length", -1)))
         return headers.get("x-request-id", "")
 
+    def try_send(self, data: bytes) -> "Wire":
+        """Send on a connection that the server may close meanwhile."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.socket.sendall(data)
+        return self
+
+    def read(self, size: int) -> bytes:
+        """Return exactly so many bytes."""
+        data = self._file.read(size)
+        assert len(data) == size
+        return data
+
+    def is_closed_after_answers(self) -> bool:
+        """Read what the server still sends; returns whether it then closes the connection."""
+        with suppress(ConnectionResetError):
+            self._file.read()
+        return self.is_closed()
+
     def answers_within(self, seconds: float) -> bool:
         """Wait until the server sends something, at most so long; returns whether it did."""
         return bool(select.select([self.socket], [], [], seconds)[0])
@@ -149,12 +167,12 @@ def requests_in_flight(server: Served) -> int:
     return sum([1 + len(one.pipeline) for one in busy])
 
 
-def store_forecast(own_redis: OwnRedis, *, fresh_for_s: float = 600) -> None:
-    """Store the forecast of BODY, made seven seconds ago, as the champion's."""
+def store_forecast(own_redis: OwnRedis, *, fresh_for_s: float = 600, body: bytes = BODY) -> None:
+    """Store a forecast with this body, made seven seconds ago, as the champion's."""
     now = time.time()
-    facts = {"made": now - 7, "until": now + fresh_for_s, "status": "issued", "was_stale": 0, "tag": entity_tag(BODY)}
+    facts = {"made": now - 7, "until": now + fresh_for_s, "status": "issued", "was_stale": 0, "tag": entity_tag(body)}
     with redis.Redis.from_url(own_redis.url) as client:
-        client.hset("fc:v1:AAPL:5", mapping={**facts, "fresh": BODY, "stale": BODY.replace(b"false", b"true")})
+        client.hset("fc:v1:AAPL:5", mapping={**facts, "fresh": body, "stale": body.replace(b"false", b"true")})
         client.set("champion", "v1")
 
 

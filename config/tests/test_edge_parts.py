@@ -15,7 +15,6 @@ from config.edge.application import EdgeApplication
 from config.edge.authenticate import AuthenticatedRequest, authenticate
 from config.edge.counts import BufferedCounts
 from config.edge.parse import PREDICT_PATH, RequestParser
-from config.edge.protocol import CachedForecastHandler
 from config.edge.render import Response, ResponseRenderer
 from config.edge.wsgi_bridge import WsgiBridge, environ_of
 from config.http.errors import ServerBusy
@@ -75,14 +74,13 @@ def _empty_store(settings: Settings) -> Iterator[None]:
 async def answers_to(django: RenewingDjango, calls: int, redis_url: str) -> list[tuple[int, bytes]]:
     """Return status and body of simultaneous calls, as the protocol makes them."""
     edge = EdgeApplication(redis_url, django)
-    handler: CachedForecastHandler = edge.protocol.args[0]
     edge.start()
     answers: list[tuple[int, bytes]] = []
 
     async def call() -> None:
         scope = {**SCOPE, "state": {}}
         response: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-        await wait_until_async(lambda: handler.start(scope, response.set_result), "the handler to accept the call")
+        await wait_until_async(lambda: edge.handler.start(scope, response.set_result), "the handler to accept the call")
         rendered = await response
         if rendered is None:
             sent: list[dict[str, Any]] = []

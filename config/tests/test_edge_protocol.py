@@ -29,6 +29,7 @@ from config.tests.edge_wire import (
 )
 from config.tests.waiting import wait_until
 from predictions.readpath.rendering import entity_tag
+from store.pipelined_client import PipelinedClient
 
 LIMIT = 50
 
@@ -61,6 +62,10 @@ def django() -> FakeDjango:
 def edge(own_redis: OwnRedis, django: FakeDjango) -> Iterator[Served]:
     with serving(own_redis, django) as server:
         yield server
+
+
+def fail(*arguments: Any) -> None:
+    raise RuntimeError("the test makes this fail")
 
 
 def has_in_flight(edge: Served, number: int) -> bool:
@@ -204,17 +209,61 @@ def test_a_failure_costs_one_call_and_keeps_the_connection_to_redis(edge: Served
         assert connected in {one["addr"] for one in client.client_list()}
 
 
-def test_a_failure_before_the_lookup_costs_one_call(edge: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: Any) -> None:
-        raise RuntimeError("no parsing today")
+@pytest.mark.parametrize(
+    "place",
+    [
+        "config.edge.parse.RequestParser.parse",
+        "config.edge.protocol.authenticate",
+        "config.edge.render.ResponseRenderer.forecast",
+        "config.edge.protocol.CachedForecastProtocol._write",
+    ],
+)
+def test_a_failure_anywhere_costs_its_calls_and_keeps_the_connection_to_redis(
+    edge: Served, own_redis: OwnRedis, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def connections() -> set[str]:
+        with redis.Redis.from_url(own_redis.url) as client:
+            return {one["addr"] for one in client.client_list() if one["cmd"] != "client|list"}
 
-    wire = Wire(edge.port)
+    wire, other = Wire(edge.port), Wire(edge.port)
+    assert other.send(request()).receive()[2] == BODY
+    before = connections()
     with monkeypatch.context() as patch:
-        patch.setattr("config.edge.parse.RequestParser.parse", fail)
+        patch.setattr(place, fail)
         for _ in range(2):
             status, headers, _ = wire.send(request()).receive()
             assert (status, headers["content-type"]) == (500, "application/problem+json")
-    assert wire.send(request()).receive()[2] == BODY
+    for caller in (wire, other):
+        assert caller.send(request()).receive()[2] == BODY
+    assert connections() == before
+
+
+def test_a_failure_while_an_answer_is_written_ends_the_connection(
+    edge: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, other = Wire(edge.port), Wire(edge.port)
+    with monkeypatch.context() as patch:
+        patch.setattr("config.edge.protocol.CachedForecastProtocol.on_response_complete", fail)
+        assert wire.send(request()).receive_head()[0] == 200
+        assert wire.is_closed_after_answers()
+    assert other.send(request()).receive()[2] == BODY
+
+
+def test_an_unexpected_failure_to_connect_is_tried_again(
+    own_redis: OwnRedis, django: FakeDjango, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [RuntimeError("the test makes this fail")]
+    connect = PipelinedClient._connect
+
+    async def failing_once(client: PipelinedClient) -> Any:
+        if failures:
+            raise failures.pop()
+        return await connect(client)
+
+    monkeypatch.setattr(PipelinedClient, "_connect", failing_once)
+    with serving(own_redis, django) as edge:
+        assert Wire(edge.port).send(request()).receive()[2] == BODY
+    assert failures == []
 
 
 def test_a_client_that_leaves_does_not_disturb_the_others(edge: Served, own_redis: OwnRedis) -> None:
