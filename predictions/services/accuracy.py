@@ -51,10 +51,9 @@ def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
     Sums follow from outcomes to the last digit, so that a row that differs was changed by somebody else.
     """
     state = lock_scoring()
-    if began := state.outcomes_counted:
-        # What is only not counted yet is no difference.
-        _brought_up(state, now, state.as_of)
-        state = lock_scoring()
+    # What is only not counted yet is no difference.
+    _brought_up(state, now, state.as_of)
+    state = lock_scoring()
     before = _rows()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '256MB'")
@@ -63,7 +62,7 @@ def rebuild_accuracy(*, now: datetime) -> AccuracyReport:
     state.outcomes_counted = 0
     report = _brought_up(state, now, state.as_of)
     after = _rows()
-    differing = max(len(before - after), len(after - before)) if began else 0
+    differing = max(len(before - after), len(after - before))
     if differing:
         log.error("accuracy_differed", rows=differing)
     return replace(report, differing=differing)

@@ -116,6 +116,11 @@ def basis_factor(
     return later / split_factor(actions, after=bar_basis, through=forecast_basis)
 
 
+def is_another_price(price: Decimal, other: Decimal, *, tick: Decimal) -> bool:
+    """Return whether the prices differ by at least half a tick; rounding after a split makes smaller differences."""
+    return 2 * abs(price - other) >= tick
+
+
 @transaction.atomic
 def _score_some(last: date, now: datetime) -> int:
     """Score up to 5,000 pending forecasts, earliest targets first, and return the number."""
@@ -154,16 +159,19 @@ def _correct(now: datetime) -> int:
     corrected = {outcome.forecast_id: outcome for outcome in newest}
     revisions = {key: outcome.revision + 1 for key, outcome in corrected.items()}
     again = _outcomes([outcome.forecast for outcome in corrected.values()], revisions=revisions, now=now)
-    corrections = [outcome for outcome in again if _is_another_price(outcome, corrected[outcome.forecast_id])]
+    corrections = [
+        outcome
+        for outcome in again
+        if is_another_price(
+            outcome.actual_price,
+            corrected[outcome.forecast_id].actual_price,
+            tick=outcome.forecast.instrument.tick,
+        )
+    ]
     seal_outcomes(corrections)
     Outcome.objects.bulk_create(corrections, ignore_conflicts=True)
     ScoringProgress.objects.filter(pk=state.pk).update(bars_seen_at=now)
     return len(corrections)
-
-
-def _is_another_price(now: Outcome, before: Outcome) -> bool:
-    """Return whether the prices differ by at least half a tick; rounding after a split makes smaller differences."""
-    return 2 * abs(now.actual_price - before.actual_price) >= now.forecast.instrument.tick
 
 
 def _outcomes(forecasts: Sequence[Forecast], *, revisions: Mapping[int, int], now: datetime) -> list[Outcome]:

@@ -21,6 +21,7 @@ from predictions.models.ledger_mappings import FORECAST_MAPPING, HEAD_MAPPING, O
 from predictions.selectors.ledger import LedgerRow, compared_chain_batches, input_block_batches, outcome_rows
 from predictions.services.input_blocks import checked_numbers
 from predictions.services.ledger_signatures import verify_signatures
+from predictions.services.record_verification import verify_prices, verify_protection, verify_sums
 from predictions.services.verification_times import first_time_fault
 
 log = structlog.get_logger(__name__)
@@ -83,8 +84,8 @@ class VerifiedLedger:
 def verify_ledger(*, saved: SavedHead | None = None) -> VerifiedLedger:
     """Read the whole ledger once, in order and in little memory, and recompute it.
 
-    The chain first, with the heads and the saved one, then input blocks, then outcomes. Raises LedgerBroken for the
-    first fault.
+    The chain first, with the heads and the saved one, then input blocks, then outcomes and their prices, then the
+    triggers. Raises LedgerBroken for the first fault.
     """
     # Heads are read before forecasts, so that each head finds its forecasts whatever is added meanwhile.
     heads = list(LedgerHead.objects.order_by("pk"))
@@ -101,11 +102,13 @@ def verify_ledger(*, saved: SavedHead | None = None) -> VerifiedLedger:
         inputs = _verify_inputs(blocks)
     _verify_times()
     _verify_outcomes(heads)
+    verify_prices()
+    verify_protection()
     return VerifiedLedger(forecasts, len(heads), inputs, head_hash)
 
 
 def check_ledger(*, clock: Callable[[], datetime], saved: SavedHead | None = None) -> VerifiedLedger:
-    """Verify the ledger and store the result, which /health/ready shows. Raises LedgerBroken."""
+    """Verify the ledger and the sums of the record; store the result for /health/ready. Raises LedgerBroken."""
     checked_at, began = clock(), time.perf_counter()
 
     def store_result(forecasts: int, fault: str) -> None:
@@ -114,6 +117,7 @@ def check_ledger(*, clock: Callable[[], datetime], saved: SavedHead | None = Non
 
     try:
         verified = verify_ledger(saved=saved)
+        verify_sums(now=checked_at, forecasts=verified.forecasts)
     except LedgerBroken as error:
         store_result(error.verified, str(error))
         log.error("ledger_broken", subject=error.subject, reason=error.reason, forecast=error.forecast_id)

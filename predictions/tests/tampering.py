@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ from predictions.services.ledger import seal_outcomes
 from predictions.services.scoring import build_outcome
 from predictions.services.verification import verify_ledger
 from predictions.tests.factories import NOW, ORIGIN
+
+MIGRATION = import_module("predictions.migrations.0001_initial")
+TABLES = MIGRATION.APPEND_ONLY_TABLES
 
 
 def alter(statement: str, values: Sequence[Any] | None = None) -> None:

@@ -8,9 +8,9 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from predictions.checks import ledger_is_append_only
 from predictions.models import Forecast, ForecastInput, LedgerHead, LedgerKey, Outcome, Toolchain
 from predictions.services.ledger import record_head
-from predictions.tests.append_only import TABLES, allow_truncate, refuse_truncate
 from predictions.tests.factories import EVENING, NOW, ORIGIN, abstention, at, forecast, forecasts, model_version, stock
 from predictions.tests.scene import record_outcome
+from predictions.tests.tampering import TABLES
 
 pytestmark = pytest.mark.django_db
 
@@ -55,16 +55,10 @@ def test_the_database_refuses_changes_to_an_ordinary_role_with_all_rights(rows: 
 def test_the_database_refuses_to_be_emptied(rows: list[Forecast]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    refuse_truncate(connection)
-    refused = []
-    try:
-        for table in TABLES:
-            with pytest.raises(DatabaseError, match="TRUNCATE on"), transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(f"TRUNCATE {table} CASCADE")
-            refused.append(table)
-    finally:
-        allow_truncate(connection)
-    assert len(refused) == len(MODELS)
+    for table in TABLES:
+        with pytest.raises(DatabaseError, match="TRUNCATE on"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {table} CASCADE")
+    assert len(TABLES) == len(MODELS)
     assert Forecast.objects.count() == len(rows)
 
 
@@ -132,7 +126,6 @@ def test_the_database_refuses_what_no_forecast_may_say(fields: dict[str, str], c
 @pytest.mark.parametrize("trigger", ["append_only_rows", "append_only_table"])
 @pytest.mark.parametrize("table", TABLES)
 def test_the_check_misses_a_trigger_that_is_switched_off(table: str, trigger: str) -> None:
-    refuse_truncate(connection)
     assert ledger_is_append_only(databases=["default"]) == []
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")

@@ -7,10 +7,9 @@ from django.db import IntegrityError, connection, transaction
 
 from marketdata.sql import fetch_rows
 from predictions.models import Forecast
-from predictions.tests.append_only import MIGRATION
 from predictions.tests.factories import forecasts, model_version, stock
 from predictions.tests.scene import record_outcome
-from predictions.tests.tampering import alter
+from predictions.tests.tampering import MIGRATION, alter
 
 pytestmark = pytest.mark.django_db
 

@@ -20,8 +20,9 @@ HASH = re.compile(r"[0-9a-f]{64}")
 class Command(BaseCommand):
     help = (
         "Recompute every hash of the ledger (forecasts, their inputs, the daily heads), compare all columns with the "
-        "hashed payloads, and check that outcomes follow from forecasts and prices. Exits with 0 if the ledger is "
-        "intact, 1 if it was altered, 2 for bad arguments."
+        "hashed payloads, and check that outcomes follow from forecasts and stored prices, that the sums of the record "
+        "follow from outcomes, and that the append-only triggers are on. Exits with 0 if the ledger is intact, 1 if it "
+        "was altered, 2 for bad arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,23 @@
+"""Which ledger tables the database lets anyone change: those without their append-only triggers."""
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+PROTECTED = ("forecast", "forecastinput", "ledgerhead", "ledgerkey", "outcome", "toolchain")
+# Each table needs an unconditional row trigger and a TRUNCATE trigger that run in every ordinary session and raise.
+UNPROTECTED_TABLES = """
+SELECT relname FROM pg_class WHERE oid = ANY(SELECT to_regclass('predictions_' || name) FROM unnest(%s::text[]) AS name)
+AND 2 > (
+    SELECT count(*) FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+    WHERE tgrelid = pg_class.oid AND tgname IN ('append_only_rows', 'append_only_table') AND tgenabled IN ('O', 'A')
+        AND tgqual IS NULL AND proname = 'predictions_refuse_change' AND prosrc ILIKE '%%RAISE EXCEPTION%%'
+        AND prosrc NOT ILIKE '%%RETURN%%'
+)
+ORDER BY relname
+"""
+
+
+def unprotected_tables(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the ledger tables with a trigger that is missing, disabled or altered; skips tables that do not exist."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNPROTECTED_TABLES, [list(PROTECTED)])
+        return [name for (name,) in cursor.fetchall()]
