@@ -60,6 +60,7 @@ SCHEDULE: tuple[CronEntry | IntervalEntry, ...] = (
     CronEntry("sweep_backfills", "marketdata.sweep_backfills", "*", "*/10", "*", "Resume interrupted backfills."),
     IntervalEntry("sweep_batches", "predictions.sweep_batches", 30, "Resume batches of lost workers."),
     CronEntry("verify_ledger", "predictions.verify_ledger", "5", "20", "0", "Verify the whole ledger."),
+    CronEntry("publish_heads", "predictions.publish_heads", "*", "*/10", "*", "Publish ledger heads to witnesses."),
     CronEntry("retention", "accounts.delete_expired_rows", "4", "40", "*", "Delete expired requests and tokens."),
     CronEntry("deliver_alerts", "alerts.deliver_pending", "*", "*/5", "*", "Retry failed e-mails."),
 )

@@ -13,6 +13,7 @@ from marketdata.clock import Clock
 from marketdata.errors import SessionUnknown
 from marketdata.selectors import newest_session
 from marketdata.services.ingestion import ingest_all
+from predictions.jobs import enqueue_head_publication
 from predictions.services.accuracy import update_accuracy
 from predictions.services.ledger import record_head
 from predictions.services.publishing import publish_forecasts
@@ -128,6 +129,8 @@ def _publish(origin: date, clock: Clock) -> Counts:
 
 def _record_head(clock: Clock) -> Counts:
     head, created = record_head(clock=clock)
+    if created:
+        enqueue_head_publication()
     return {"created": int(created), "count": 0 if head is None else head.count}
 
 

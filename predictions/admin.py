@@ -6,7 +6,16 @@ from django.contrib import admin
 from unfold.admin import TabularInline
 
 from marketdata.admin import ReadOnlyAdmin, ReadOnlyMixin
-from predictions.models import BatchJob, Forecast, LedgerCheck, LedgerHead, Outcome
+from predictions.models import (
+    BatchJob,
+    Forecast,
+    HeadPublication,
+    LedgerCheck,
+    LedgerHead,
+    LedgerKey,
+    Outcome,
+    WitnessedHead,
+)
 
 
 class OutcomeInline(ReadOnlyMixin, TabularInline):
@@ -55,6 +64,25 @@ class OutcomeAdmin(ReadOnlyAdmin):
 class LedgerHeadAdmin(ReadOnlyAdmin):
     list_display: ClassVar[Any] = ["day", "count", "head_hash", "recorded_at"]
     date_hierarchy = "day"
+
+
+@admin.register(LedgerKey)
+class LedgerKeyAdmin(ReadOnlyAdmin):
+    list_display: ClassVar[Any] = ["key_id", "public_key", "added_at", "endorsed_by"]
+
+
+@admin.register(HeadPublication)
+class HeadPublicationAdmin(ReadOnlyAdmin):
+    list_display: ClassVar[Any] = ["head", "witness", "published_at", "attempts", "attempted_at", "error"]
+    list_select_related: ClassVar[Any] = ["head"]
+    show_full_result_count = False
+
+
+@admin.register(WitnessedHead)
+class WitnessedHeadAdmin(ReadOnlyAdmin):
+    list_display: ClassVar[Any] = ["day", "count", "head_hash", "public_key", "received_at"]
+    date_hierarchy = "day"
+    show_full_result_count = False
 
 
 @admin.register(LedgerCheck)

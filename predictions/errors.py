@@ -70,6 +70,23 @@ class ClockBehind(PredictionError):
         self.newest = newest
 
 
+class WitnessFailed(PredictionError):
+    """A witness did not publish a head of the ledger."""
+
+    def __init__(self, witness: str, reason: str) -> None:
+        super().__init__(f"{witness}: {reason}.")
+        self.witness = witness
+        self.reason = reason
+
+
+class HeadRefused(PredictionError):
+    """A head that another deployment sent cannot be verified."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The head was not stored: {reason}.")
+        self.reason = reason
+
+
 class ForecastUnknown(PredictionError):
     """No forecast has this key."""
 

@@ -16,6 +16,7 @@ ANNOUNCE = "predictions.announce"
 FIRST_HINDCASTS = "predictions.first_hindcasts"
 SCORE = "predictions.score"
 VERIFY_LEDGER = "predictions.verify_ledger"
+PUBLISH_HEADS = "predictions.publish_heads"
 REPLAY = "predictions.replay"
 ANSWER_PIECE = "predictions.answer_piece"
 SWEEP_BATCHES = "predictions.sweep_batches"
@@ -33,6 +34,18 @@ def _send_pieces(piece_pks: list[int]) -> None:
         group(current_app.signature(ANSWER_PIECE, args=(pk,)) for pk in piece_pks).apply_async()
     except OperationalError as error:
         log.warning("pieces_not_sent", pieces=len(piece_pks), error=str(error))
+
+
+def enqueue_head_publication() -> None:
+    """Have a worker publish the newest head once the transaction is committed; the schedule finds lost messages."""
+    transaction.on_commit(_send_head_publication)
+
+
+def _send_head_publication() -> None:
+    try:
+        current_app.send_task(PUBLISH_HEADS)
+    except OperationalError as error:
+        log.warning("head_publication_not_sent", error=str(error))
 
 
 def request_replay(forecast_id: int) -> ReplayRequest:

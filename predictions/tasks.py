@@ -12,6 +12,7 @@ from predictions.jobs import (
     ANSWER_PIECE,
     FIRST_HINDCASTS,
     PUBLISH,
+    PUBLISH_HEADS,
     REPLAY,
     SCORE,
     SWEEP_BATCHES,
@@ -21,6 +22,7 @@ from predictions.jobs import (
 from predictions.selectors.batch import claimable_pieces
 from predictions.selectors.forecasts import any_hindcasts
 from predictions.services.batch import delete_expired_batches, process_piece
+from predictions.services.head_publication import publish_heads
 from predictions.services.publishing import announce_champion, publish_forecasts
 from predictions.services.replay import answer_replay
 from predictions.services.scoring import score_matured
@@ -66,6 +68,12 @@ def score(through: str | None = None) -> None:
 def verify_ledger_task() -> None:
     """Verify the whole ledger and store the result; a fault fails the task."""
     check_ledger(clock=clock.now)
+
+
+@shared_task(name=PUBLISH_HEADS, autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def publish_heads_task() -> None:
+    """Have the witnesses publish what is due."""
+    publish_heads(now=clock.now())
 
 
 @shared_task(name=REPLAY)

@@ -80,6 +80,8 @@ OPERATION_PROBLEMS: Mapping[str, list[str]] = {
     "replay": ["unknown-forecast", "replay-impossible"],
     "replay_answer": ["unknown-replay", "replay-impossible"],
     "ledger_head": ["unknown-head"],
+    "witnessed_heads": ["not-found"],
+    "witness_head": ["head-refused", "not-found"],
     "metrics": ["unknown-version"],
     "predict_batch": [
         "batch-needs-owner",

@@ -104,6 +104,10 @@ _DOMAIN: dict[Exception, str] = {
     predictions.ClockBehind(
         datetime(2026, 3, 2, 22, 5, tzinfo=UTC), datetime(2026, 3, 3, 22, 5, tzinfo=UTC)
     ): "Try again later.",
+    predictions.WitnessFailed("git", "the remote refused the push"): "The head is sent again later.",
+    predictions.HeadRefused(
+        "its signature is not valid"
+    ): "`reason` says why. Send the fields as `/ledger/head` of your deployment shows them.",
     predictions.ForecastUnknown(999999): "Use an id from a response of `/predict` or `/history`.",
     predictions.HeadUnknown(date(2023, 9, 23)): "`/ledger/heads` lists the days with a head.",
     predictions.ReplayUnknown("none"): "Start another replay; results expire after a while.",

@@ -72,6 +72,7 @@ def reset_time_lapse() -> None:
         cursor.execute("DROP SCHEMA public CASCADE")
         cursor.execute("CREATE SCHEMA public")
     redis_client().flushdb(asynchronous=True)
+    settings.HINDCAST_LEDGER.heads_file.unlink(missing_ok=True)
     for folder in (settings.HINDCAST_MODELS.artifacts, settings.EMAIL_FILE_PATH):
         shutil.rmtree(Path(folder), ignore_errors=True)
 

@@ -161,6 +161,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
         detail="The key that signs ledger heads cannot be used. The operators have been notified.",
     ),
     predictions.ClockBehind: Problem(503, "clock-behind", "The server's clock is wrong"),
+    predictions.WitnessFailed: Problem(502, "witness-failed", "Ledger head not published", ("reason",)),
+    predictions.HeadRefused: Problem(422, "head-refused", "Ledger head refused", ("reason",)),
     predictions.ForecastUnknown: Problem(404, "unknown-forecast", "Unknown forecast", ("forecast_id",)),
     predictions.HeadUnknown: Problem(404, "unknown-head", "No ledger head for this day", ("day",)),
     predictions.ReplayUnknown: Problem(404, "unknown-replay", "Unknown replay"),

@@ -220,7 +220,10 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     forecasts = reader.build(
         "HINDCAST_CACHE_SECONDS", lambda: ForecastSettings(cache_seconds=reader.integer("HINDCAST_CACHE_SECONDS", 600))
     )
-    ledger = read_ledger(reader, site.data_dir)
+    ledger = reader.build(
+        "HINDCAST_WITNESS_URLS, HINDCAST_OPENTIMESTAMPS_URLS, HINDCAST_WITNESS_TRUSTED_KEYS",
+        lambda: read_ledger(reader, site.data_dir),
+    )
     limits = reader.build(
         "HINDCAST_LIMIT_ANONYMOUS, HINDCAST_LIMIT_ATTEMPTS_*, HINDCAST_TRUSTED_PROXIES",
         lambda: LimitSettings(
@@ -250,7 +253,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         lambda: read_news(reader, alpha_vantage=(key, alpha_vantage_url)),
     )
     if reader.complaints or not (
-        marketdata and models and forecasts and limits and identity and accounts and alerts and news
+        marketdata and models and forecasts and ledger and limits and identity and accounts and alerts and news
     ):
         raise EnvironmentProblem(reader.complaints)
     return Environment(site, marketdata, models, forecasts, ledger, limits, accounts, identity, alerts, news)

@@ -58,6 +58,8 @@ CALLS = (
     Call("GET", "ledger/heads", "everybody"),
     Call("GET", "ledger/key", "everybody"),
     Call("GET", "ledger/entries", "everybody"),
+    Call("GET", "ledger/witnessed", "everybody"),
+    Call("POST", "ledger/witnessed", "everybody"),
     Call("GET", "history/<str:symbol>", "everybody"),
     Call("GET", "metrics", "everybody"),
     Call("GET", "symbols", "everybody"),

@@ -15,8 +15,9 @@ from marketdata.api.base import ReadView
 from marketdata.api.schema import NOT_MODIFIED, RESPONSE_HEADERS, problem_responses, response_header
 from predictions.api.serializers import EntriesIn, HeadIn, HeadOut, HeadsOut, LedgerKeysOut
 from predictions.ledger_payload import instant_text
-from predictions.models import LedgerHead, LedgerKey
+from predictions.models import LedgerKey
 from predictions.selectors.ledger import chain_end, chain_rows, day_heads, head_of, ledger_keys, newest_head
+from predictions.signed_head import day_head
 
 NDJSON = "application/x-ndjson"
 
@@ -58,7 +59,7 @@ class LedgerHeadView(ReadView):
         """Return the requested head with the daily head."""
         day = self.validated_query(request).get("day")
         if day is not None:
-            head = _day_head(head_of(day))
+            head = day_head(head_of(day))
             return Response({name: head[name] for name in ("count", "last_forecast", "head_hash")} | {"day_head": head})
         newest = newest_head()
         end = chain_end(newest)
@@ -67,7 +68,7 @@ class LedgerHeadView(ReadView):
                 "count": end.count,
                 "last_forecast": end.last_forecast,
                 "head_hash": end.head_hash,
-                "day_head": None if newest is None else _day_head(newest),
+                "day_head": None if newest is None else day_head(newest),
             }
         )
 
@@ -84,7 +85,7 @@ class LedgerHeadsView(ReadView):
     )
     def get(self, request: Request) -> Response:
         """Return the heads, newest first."""
-        return Response({"heads": [_day_head(head) for head in day_heads()]})
+        return Response({"heads": [day_head(head) for head in day_heads()]})
 
 
 class LedgerKeyView(ReadView):
@@ -142,24 +143,6 @@ class LedgerEntriesView(ReadView):
             following = f"{reverse('predictions-api:ledger-entries')}?after={page[-1].key}&limit={query['limit']}"
             response["Link"] = f'<{following}>; rel="next"'
         return response
-
-
-def _day_head(head: LedgerHead) -> dict[str, Any]:
-    return {
-        "day": head.day.isoformat(),
-        "count": head.count,
-        "last_forecast": head.last_forecast_id,
-        "head_hash": head.head_hash,
-        "outcomes": head.outcomes,
-        "last_outcome": head.last_outcome,
-        "outcomes_hash": head.outcomes_hash,
-        "recorded_at": instant_text(head.recorded_at),
-        "key_id": head.key_id,
-        "payload": head.payload,
-        "previous_hash": head.previous_hash,
-        "entry_hash": head.entry_hash,
-        "signature": head.signature,
-    }
 
 
 def _published_keys(keys: Sequence[LedgerKey]) -> dict[str, Any]:

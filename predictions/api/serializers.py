@@ -2,10 +2,12 @@
 
 from rest_framework import serializers
 
+from marketdata.api.base import RequestBody
 from marketdata.api.fields import StrictInteger
 from mlops.forecasting.intervals.levels import LEVELS
-from predictions.conf import HORIZONS
+from predictions.conf import HORIZONS, PUBLIC_KEY
 from predictions.models import AccuracySnapshot, Forecast
+from predictions.signed_head import LONGEST_PAYLOAD
 
 MOST_ENTRIES = 5_000
 
@@ -220,6 +222,35 @@ class LedgerKeysOut(serializers.Serializer):
     key_id = serializers.CharField(allow_null=True, help_text="Key that signs new heads.")
     public_key = serializers.CharField(allow_null=True)
     keys = LedgerKeyOut(many=True)
+
+
+class SignedHeadIn(RequestBody):
+    """A daily head of another deployment, as its `/ledger/head` shows it, with its public key."""
+
+    public_key = serializers.RegexField(rf"^{PUBLIC_KEY.pattern}$")
+    previous_hash = serializers.RegexField(r"^[0-9a-f]{64}$")
+    payload = serializers.CharField(max_length=LONGEST_PAYLOAD, trim_whitespace=False)
+    signature = serializers.RegexField(r"^[0-9a-f]{128}$")
+
+
+class WitnessedHeadOut(serializers.Serializer):
+    """Head of another deployment."""
+
+    day = serializers.DateField()
+    count = serializers.IntegerField(min_value=1)
+    head_hash = serializers.CharField()
+    payload = serializers.CharField()
+    previous_hash = serializers.CharField()
+    entry_hash = serializers.CharField()
+    signature = serializers.CharField()
+    public_key = serializers.CharField()
+    received_at = serializers.DateTimeField()
+
+
+class WitnessedHeadsOut(serializers.Serializer):
+    """Heads of other deployments, newest first."""
+
+    heads = WitnessedHeadOut(many=True)
 
 
 class EntriesIn(serializers.Serializer):

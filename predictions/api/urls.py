@@ -7,6 +7,7 @@ from predictions.api.forecasts import ForecastReplay, ReplayAnswer, StoredForeca
 from predictions.api.ledger import LedgerEntriesView, LedgerHeadsView, LedgerHeadView, LedgerKeyView
 from predictions.api.record import HistoryView, MetricsView
 from predictions.api.schema import documented_predict
+from predictions.api.witnessed import WitnessedHeadsView
 
 app_name = "predictions-api"
 urlpatterns = [
@@ -19,6 +20,7 @@ urlpatterns = [
     path("ledger/head", LedgerHeadView.as_view(), name="ledger-head"),
     path("ledger/heads", LedgerHeadsView.as_view(), name="ledger-heads"),
     path("ledger/key", LedgerKeyView.as_view(), name="ledger-key"),
+    path("ledger/witnessed", WitnessedHeadsView.as_view(), name="ledger-witnessed"),
     path("ledger/entries", LedgerEntriesView.as_view(), name="ledger-entries"),
     path("history/<str:symbol>", HistoryView.as_view(), name="history"),
     path("metrics", MetricsView.as_view(), name="metrics"),

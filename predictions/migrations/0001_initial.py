@@ -14,6 +14,7 @@ APPEND_ONLY_TABLES = (
     "predictions_ledgerkey",
     "predictions_outcome",
     "predictions_toolchain",
+    "predictions_witnessedhead",
 )
 # A partitioned table requires its partition key in every unique key, and in foreign keys to it.
 KEYS_WITH_ORIGIN = """
@@ -486,6 +487,43 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='pendingforecast',
             index=models.Index(fields=['target', 'instrument'], name='pending_by_target'),
+        ),
+        migrations.CreateModel(
+            name='WitnessedHead',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_key', models.CharField(max_length=64)),
+                ('day', models.DateField()),
+                ('count', models.PositiveBigIntegerField(verbose_name='forecasts in the chain')),
+                ('head_hash', models.CharField(max_length=64, verbose_name='entry hash of the newest forecast')),
+                ('previous_hash', models.CharField(max_length=64)),
+                ('payload', models.TextField()),
+                ('entry_hash', models.CharField(max_length=64)),
+                ('signature', models.CharField(max_length=128)),
+                ('received_at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ['-day', '-id'],
+                'constraints': [models.UniqueConstraint(fields=('public_key', 'entry_hash'), name='witnessed_head_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='HeadPublication',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('witness', models.CharField(max_length=300)),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('attempted_at', models.DateTimeField(null=True)),
+                ('next_attempt_at', models.DateTimeField()),
+                ('published_at', models.DateTimeField(null=True)),
+                ('error', models.CharField(blank=True, max_length=300, verbose_name='reason of the last failure')),
+                ('receipt', models.CharField(blank=True, max_length=300)),
+                ('head', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='publications', to='predictions.ledgerhead')),
+            ],
+            options={
+                'ordering': ['-head__day', 'witness'],
+                'constraints': [models.UniqueConstraint(fields=('head', 'witness'), name='head_published_once_per_witness')],
+            },
         ),
         migrations.RunSQL(KEYS_WITH_ORIGIN, KEYS_WITHOUT_ORIGIN),
         migrations.RunSQL(STORAGE, migrations.RunSQL.noop),

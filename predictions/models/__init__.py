@@ -8,6 +8,7 @@ from predictions.models.accuracy_totals import AccuracyDay
 from predictions.models.batch_job import BatchJob, BatchPiece
 from predictions.models.forecast import Forecast
 from predictions.models.forecast_input import ForecastInput
+from predictions.models.head_publication import HeadPublication, WitnessedHead
 from predictions.models.ledger_check import LedgerCheck
 from predictions.models.ledger_head import LedgerHead
 from predictions.models.ledger_key import LedgerKey
@@ -22,6 +23,7 @@ __all__ = [
     "BatchPiece",
     "Forecast",
     "ForecastInput",
+    "HeadPublication",
     "LedgerCheck",
     "LedgerHead",
     "LedgerKey",
@@ -29,4 +31,5 @@ __all__ = [
     "PendingForecast",
     "ScoringProgress",
     "Toolchain",
+    "WitnessedHead",
 ]

@@ -12,7 +12,7 @@ from django.db import DataError, connection, transaction
 from marketdata.sql import binary_copy, fetch_rows
 from predictions.errors import HeadUnknown
 from predictions.ledger_payload import GENESIS, LedgerMapping
-from predictions.models import LedgerCheck, LedgerHead, LedgerKey
+from predictions.models import LedgerCheck, LedgerHead, LedgerKey, WitnessedHead
 from predictions.models.ledger_mappings import FORECAST_MAPPING, OUTCOME_MAPPING
 
 ROWS = """
@@ -41,6 +41,7 @@ LAST_ID = 2**63 - 1
 LAST_ORIGIN = "infinity"
 ROWS_PER_QUERY = 5_000
 BLOCKS_PER_QUERY = 1_500
+MOST_WITNESSED = 1_000
 
 
 class LedgerRow(NamedTuple):
@@ -130,6 +131,11 @@ def day_heads() -> list[LedgerHead]:
 def ledger_keys() -> list[LedgerKey]:
     """The public keys of signatures, newest first."""
     return list(LedgerKey.objects.all())
+
+
+def witnessed_heads() -> list[WitnessedHead]:
+    """The newest heads of other deployments, newest first."""
+    return list(WitnessedHead.objects.all()[:MOST_WITNESSED])
 
 
 def last_check() -> LedgerCheck | None:

@@ -2,7 +2,7 @@
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-PROTECTED = ("forecast", "forecastinput", "ledgerhead", "ledgerkey", "outcome", "toolchain")
+PROTECTED = ("forecast", "forecastinput", "ledgerhead", "ledgerkey", "outcome", "toolchain", "witnessedhead")
 # Each table needs an unconditional row trigger and a TRUNCATE trigger that run in every ordinary session and raise.
 UNPROTECTED_TABLES = """
 SELECT relname FROM pg_class WHERE oid = ANY(SELECT to_regclass('predictions_' || name) FROM unnest(%s::text[]) AS name)

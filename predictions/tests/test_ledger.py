@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from predictions.checks import ledger_is_append_only
-from predictions.models import Forecast, ForecastInput, LedgerHead, LedgerKey, Outcome, Toolchain
+from predictions.models import Forecast, ForecastInput, LedgerHead, LedgerKey, Outcome, Toolchain, WitnessedHead
 from predictions.services.ledger import record_head
 from predictions.tests.factories import EVENING, NOW, ORIGIN, abstention, at, forecast, forecasts, model_version, stock
 from predictions.tests.scene import record_outcome
@@ -14,7 +14,7 @@ from predictions.tests.tampering import TABLES
 
 pytestmark = pytest.mark.django_db
 
-MODELS = (Forecast, ForecastInput, LedgerHead, LedgerKey, Outcome, Toolchain)
+MODELS = (Forecast, ForecastInput, LedgerHead, LedgerKey, Outcome, Toolchain, WitnessedHead)
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def rows() -> list[Forecast]:
     Toolchain.objects.create(versions="numpy 2.4.6")
     record_outcome(stored_rows[0], right=True)
     record_head(clock=at(NOW))
+    WitnessedHead.objects.create(day=ORIGIN, count=1, received_at=NOW)
     return stored_rows
 
 
