@@ -115,7 +115,7 @@ def test_a_head_that_was_missed_follows_with_the_next(head: LedgerHead, monkeypa
     witness, tomorrow = StandIn("a", failures=1), NOW + timedelta(days=1)
     use(monkeypatch, witness)
     publish_heads(now=NOW)
-    forecasts([stock("MSFT")])
+    forecasts([stock("MSFT")], kind="late")
     record_head(clock=at(tomorrow))
     assert publish_heads(now=tomorrow).published == 2
     assert witness.published == ["2023-09-21", "2023-09-22"]
