@@ -1,7 +1,8 @@
 """Block bootstrap of means over forecasts.
 
 Rows of one session move together and neighbouring sessions overlap, so blocks of sessions are drawn, never rows.
-`arch.bootstrap` draws other random blocks and resamples rows in Python; here block sums are precomputed.
+`arch.bootstrap` gives the same intervals, as a test checks, but concatenates the rows of every draw in Python; with
+precomputed block sums, 2,000 draws from 4,780 sessions take 0.03 s, not 1.0 s, and an evaluation page has hundreds.
 """
 
 import numpy as np

