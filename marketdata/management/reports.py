@@ -10,21 +10,26 @@ from rich.table import Table
 from marketdata.models import IngestionRun
 from marketdata.services.ingestion import UNCHANGED
 
-# Exit status for invalid arguments, as argparse uses.
-BAD_ARGUMENTS = 2
 REPORT_WIDTH = 110
 COUNTS = ("new", "changed", "unchanged", "quarantined")
 
 
 def print_report(stdout: OutputWrapper, table: Table | None, notes: Iterable[str]) -> None:
     """Write the table and one line per note."""
-    console = Console(force_terminal=stdout.isatty(), width=REPORT_WIDTH)
+    tables = [] if table is None else [table]
+    stdout.write(rendered([*tables, *notes], coloured=stdout.isatty(), width=REPORT_WIDTH))
+
+
+def rendered(parts: Iterable[Table | str], *, coloured: bool, width: int | None) -> str:
+    """Return the tables as text and the sentences as they are, in the given order."""
+    console = Console(force_terminal=coloured, width=width)
     with console.capture() as printed:
-        if table is not None:
-            console.print(table)
-        for note in notes:
-            console.print(note, soft_wrap=True, highlight=False, markup=False)
-    stdout.write(printed.get())
+        for part in parts:
+            if isinstance(part, str):
+                console.print(part, soft_wrap=True, highlight=False, markup=False)
+            else:
+                console.print(part)
+    return printed.get()
 
 
 def ingestion_table(runs: Sequence[IngestionRun], newest: Mapping[int, date]) -> Table:

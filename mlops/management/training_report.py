@@ -1,8 +1,8 @@
 """Terminal report of a training."""
 
-from rich.console import Console
 from rich.table import Table
 
+from marketdata.management.reports import rendered
 from mlops.models import ModelVersion
 from mlops.scorecard import HEADINGS, scorecard
 from mlops.services.training import Training
@@ -12,11 +12,7 @@ WIDTH = 110
 
 def training_report(training: Training, *, coloured: bool) -> str:
     """Return the hold-out metrics as a table and the outcome as a sentence."""
-    console = Console(force_terminal=coloured, width=WIDTH)
-    with console.capture() as printed:
-        console.print(score_table(training.version))
-        console.print(outcome_sentence(training), soft_wrap=True, highlight=False)
-    return printed.get()
+    return rendered([score_table(training.version), outcome_sentence(training)], coloured=coloured, width=WIDTH)
 
 
 def score_table(version: ModelVersion) -> Table:

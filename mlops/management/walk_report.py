@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
+from marketdata.management.reports import rendered
 from mlops.forecasting.figures import Figures
 from mlops.management.walk_rows import news_rows, walk_rows
 from mlops.scorecard import counted
@@ -15,16 +15,12 @@ WIDTH = 124
 def walk_report(figures: Figures, *, coloured: bool) -> str:
     """Return the metrics, the news ablation if there is one, and what was left out."""
     horizons, ablation = figures["horizons"], figures["sentiment_ablation"]
-    console = Console(force_terminal=coloured, width=WIDTH)
-    with console.capture() as printed:
-        title = "Out of sample, with 95% confidence intervals over blocks of 60 sessions; Winkler below 1 is better"
-        console.print(_table(title, horizons, walk_rows(horizons)))
-        if ablation:
-            trained = f"{ablation['fits_with_news']} of {counted(ablation['fits'], 'fit')} had enough news to train on"
-            console.print(_table(f"News; {trained}", ablation["horizons"], news_rows(ablation["horizons"])))
-        for sentence in closing_sentences(figures):
-            console.print(sentence, soft_wrap=True, highlight=False)
-    return printed.get()
+    title = "Out of sample, with 95% confidence intervals over blocks of 60 sessions; Winkler below 1 is better"
+    tables = [_table(title, horizons, walk_rows(horizons))]
+    if ablation:
+        trained = f"{ablation['fits_with_news']} of {counted(ablation['fits'], 'fit')} had enough news to train on"
+        tables.append(_table(f"News; {trained}", ablation["horizons"], news_rows(ablation["horizons"])))
+    return rendered([*tables, *closing_sentences(figures)], coloured=coloured, width=WIDTH)
 
 
 def _table(title: str, horizons: Figures, rows: Sequence[Sequence[str]]) -> Table:

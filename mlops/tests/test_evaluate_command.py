@@ -53,14 +53,11 @@ def test_evaluate_needs_no_server() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--test-from", "soon"), "--test-from must be a date such as 2004-01-01, not 'soon'."),
         (("--test-from", "2017-04-24", "--horizons", "5,7"), "Unknown horizon '7'. Supported: 1,5,10,20."),
         (
             ("--test-from", "2017-04-24", "--refit", "hourly"),
             "--refit must be one of yearly, quarterly, monthly, never",
         ),
-        (("--test-from", "2017-04-24", "--seed", "-1"), "--seed must be a whole number from 0, not '-1'."),
-        (("--test-from", "2017-04-24", "--workers", "0"), "--workers must be a whole number from 1, not '0'."),
         (("--test-from", "2015-06-01"), "105 sessions of history are too few; 504 are needed."),
         (("--test-from", "2031-01-01"), "needs 80 sessions from there on, and the bars end on 2017-12-01."),
         (("--test-from", "2017-04-24", "--json", "/none/out.json"), "there is no folder /none"),
@@ -76,6 +73,20 @@ def test_bad_input_gets_one_sentence(closes: Path, arguments: tuple[str, ...], s
     assert sentence in str(refused.value)
     assert refused.value.returncode == 1
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--test-from", "soon"), "--test-from must be a date such as 2023-09-21, not 'soon'."),
+        (("--test-from", "2017-04-24", "--seed", "-1"), "--seed must be a whole number from 0 to "),
+        (("--test-from", "2017-04-24", "--workers", "0"), "--workers must be a whole number from 1 to "),
+    ],
+)
+def test_a_bad_argument_has_an_exit_code_of_its_own(closes: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence) as refused:
+        evaluate(closes, *arguments)
+    assert refused.value.returncode == 2
 
 
 def test_the_input_file_is_never_overwritten(closes: Path) -> None:

@@ -1,7 +1,6 @@
 """`manage.py run_pipeline after_close --on 2023-09-21`: run a pipeline now."""
 
 from argparse import ArgumentParser
-from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -9,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from config.http.problems import PROBLEMS
 from config.pipelines import PIPELINES, StepReport
 from marketdata import clock
+from marketdata.management.arguments import read_date
 
 
 class Command(BaseCommand):
@@ -24,17 +24,11 @@ class Command(BaseCommand):
         run = PIPELINES.get(pipeline)
         if run is None:
             raise CommandError(f"Unknown pipeline {pipeline!r}. Available: {', '.join(PIPELINES)}.")
+        session = read_date("--on", on) if on else None
         try:
-            run(on=_session(on), clock=clock.now, on_step=lambda step: self.stdout.write(_line(step)))
+            run(on=session, clock=clock.now, on_step=lambda step: self.stdout.write(_line(step)))
         except tuple(PROBLEMS) as error:
             raise CommandError(str(error)) from error
-
-
-def _session(on: str | None) -> date | None:
-    try:
-        return date.fromisoformat(on) if on else None
-    except ValueError as error:
-        raise CommandError(f"--on must be a date such as 2023-09-21, not {on!r}.") from error
 
 
 def _line(step: StepReport) -> str:

@@ -15,9 +15,9 @@ from config.devserver.timelapse import ReplayPlan, create_demo_rules, evening_of
 from config.pipelines import after_close
 from marketdata import clock
 from marketdata.conf import SIMULATED_CLOCK
+from marketdata.management.arguments import BAD_ARGUMENTS
 from marketdata.services.ingestion import ingest_all
 
-BAD_ARGUMENTS = 2
 # Beat uses the real clock; the time-lapse runs each session itself.
 EXCLUDED_PROGRAMS = frozenset({"beat"})
 

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.table import Table
 
 from marketdata.errors import ListingRejected, SymbolMalformed
-from marketdata.management.reports import BAD_ARGUMENTS, print_report
+from marketdata.management.arguments import BAD_ARGUMENTS
+from marketdata.management.reports import print_report
 from marketdata.provider_records import SymbolMatch
 from marketdata.services.instruments import (
     MAX_SEARCH_TEXT,

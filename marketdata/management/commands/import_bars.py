@@ -13,7 +13,8 @@ from rich.progress import Progress
 from marketdata import clock
 from marketdata.calendars import supported_exchanges
 from marketdata.errors import BarFileInvalid
-from marketdata.management.reports import BAD_ARGUMENTS, ingestion_notes, ingestion_table, print_report
+from marketdata.management.arguments import BAD_ARGUMENTS
+from marketdata.management.reports import ingestion_notes, ingestion_table, print_report
 from marketdata.models import Instrument
 from marketdata.selectors import newest_session_by_instrument
 from marketdata.services.bar_import import ImportReport, import_bars

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketdata import clock
 from marketdata.errors import SymbolMalformed, SymbolUnknown
-from marketdata.management.reports import BAD_ARGUMENTS, ingestion_notes, ingestion_table, print_report
+from marketdata.management.arguments import BAD_ARGUMENTS, read_date
+from marketdata.management.reports import ingestion_notes, ingestion_table, print_report
 from marketdata.models import IngestionRun, Instrument
 from marketdata.selectors import instrument_by_symbol, latest_home_session, newest_session_by_instrument
 from marketdata.services.ingestion import HISTORY_START, ingest_all
@@ -54,14 +55,7 @@ def _chosen(symbols: list[str]) -> list[Instrument] | None:
 
 
 def _through(text: str | None, latest: date) -> date:
-    if text is None:
-        return latest
-    try:
-        through = date.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(
-            f"--through must be a date such as 2023-09-21, not {text[:32]!r}.", returncode=BAD_ARGUMENTS
-        ) from error
+    through = read_date("--through", text) if text else latest
     if not HISTORY_START <= through <= latest:
         raise CommandError(
             f"--through is {through}; it must be between {HISTORY_START} and {latest}, the last closed session.",

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketdata import clock
 from marketdata.errors import ScorerUnavailable, SymbolMalformed, SymbolUnknown
-from marketdata.management.reports import BAD_ARGUMENTS
+from marketdata.management.arguments import BAD_ARGUMENTS
 from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol
 from marketdata.services.instruments import ensure_sample_instruments

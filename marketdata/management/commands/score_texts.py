@@ -12,9 +12,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata.errors import ScorerUnavailable
+from marketdata.management.arguments import BAD_ARGUMENTS
 from marketdata.sentiment.catalog import SCORER_NAMES, load_scorer
 
-BAD_ARGUMENTS = 2
 SHOWN_WIDTH = 100
 SCORE_DECIMALS = 4
 

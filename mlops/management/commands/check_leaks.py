@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 from rich.table import Table
 
+from marketdata.management.arguments import BAD_ARGUMENTS
+from marketdata.management.reports import rendered
 from mlops.errors import PanelFileUnusable
 from mlops.forecasting.errors import TooLittleHistory
 from mlops.forecasting.leaks import CheckedFunctions, CheckResult, run_all_checks
@@ -17,7 +18,6 @@ from mlops.forecasting.types import Panel
 from mlops.leak_check import closes_of, sample_panel, session_news
 from mlops.panel_files import PanelFile, read_panel
 
-BAD_ARGUMENTS = 2
 WIDTH = 118
 
 
@@ -61,7 +61,6 @@ class Command(BaseCommand):
 
 def leak_report(results: Sequence[CheckResult], panel: Panel, *, coloured: bool) -> str:
     """Return a table of the checks with what each compared and the first cell that leaked."""
-    console = Console(force_terminal=coloured, width=WIDTH)
     sessions = f"{panel.sessions[0]} to {panel.sessions[-1]}"
     table = Table(
         title=f"{len(panel.symbols)} symbols, {len(panel.sessions):,} sessions from {sessions}", title_justify="left"
@@ -72,9 +71,7 @@ def leak_report(results: Sequence[CheckResult], panel: Panel, *, coloured: bool)
     table.add_column("result", overflow="fold")
     for result in results:
         table.add_row(result.check, result.compared, f"{result.count:,}", _format_result(result))
-    with console.capture() as printed:
-        console.print(table)
-    return printed.get().rstrip()
+    return rendered([table], coloured=coloured, width=WIDTH).rstrip()
 
 
 def _format_result(result: CheckResult) -> str:

@@ -3,13 +3,13 @@
 import json
 import os
 from argparse import ArgumentParser
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from marketdata.management.arguments import read_date, read_whole_number
 from mlops.errors import MlopsError
 from mlops.forecasting.backtest.walk_forward import REFITS, YEARLY
 from mlops.forecasting.errors import ForecastingError
@@ -21,7 +21,6 @@ from mlops.management.walk_report import walk_report
 from mlops.management.walk_rows import walk_page
 from mlops.services.walk_forward import WalkPlan, evaluate_file
 
-LARGEST_SEED = 2**63 - 1
 ALL_HORIZONS = ",".join(map(str, HORIZONS))
 
 
@@ -30,7 +29,7 @@ class Command(BaseCommand):
         "Evaluate the models walk-forward on daily bars of a CSV or Parquet file: fit on the past, forecast up to the "
         "next fit, and score every forecast. The file has one row per symbol and day (symbol, date, close and, "
         "optionally, open, high, low, volume), or a date column and one column of closes per symbol. Exit code 0: "
-        "evaluated; 1: not."
+        "evaluated; 1: not; 2: bad arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,11 +51,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         plan = WalkPlan(
             path=options["data"],
-            test_from=_date(options["test_from"]),
-            fit=FitSettings(seed=_whole("--seed", options["seed"], settings.HINDCAST_MODELS.seed, least=0)),
+            test_from=read_date("--test-from", options["test_from"]),
+            fit=FitSettings(seed=read_whole_number("--seed", options["seed"], settings.HINDCAST_MODELS.seed)),
             refit=_refit(options["refit"]),
             horizons=_horizons(options["horizons"]),
-            workers=_whole("--workers", options["workers"], _cores(), least=1),
+            workers=read_whole_number("--workers", options["workers"], _cores(), least=1),
             news=options["sentiment"],
         )
         written = ((options["json"], _as_json), (options["page"], walk_page))
@@ -94,21 +93,6 @@ def _refit(text: str) -> str:
     if text not in REFITS:
         raise CommandError(f"--refit must be one of {', '.join(REFITS)}, not {text[:32]!r}.")
     return text
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(f"--test-from must be a date such as 2004-01-01, not {text[:32]!r}.") from error
-
-
-def _whole(option: str, text: str | None, default: int, *, least: int) -> int:
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= LARGEST_SEED:
-        raise CommandError(f"{option} must be a whole number from {least}, not {text[:32]!r}.")
-    return int(text)
 
 
 def _check_outputs(json_out: Path | None, page_out: Path | None, *inputs: Path | None) -> None:

@@ -3,22 +3,19 @@
 import json
 from argparse import ArgumentParser
 from dataclasses import asdict
-from datetime import date
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata import clock
+from marketdata.management.arguments import read_date, read_whole_number
 from mlops.errors import InsufficientHistory, MlopsError
 from mlops.jobs import announce_promotion
 from mlops.management.progress import report_progress
 from mlops.management.training_report import outcome_sentence, training_report
 from mlops.scorecard import scorecard
 from mlops.services.training import Training, request_training, run_training
-
-BAD_ARGUMENTS = 2
-LARGEST_SEED = 2**63 - 1
 
 
 class Command(BaseCommand):
@@ -35,8 +32,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         run = request_training(
             reason="manage.py train",
-            seed=_seed(options["seed"]),
-            through=_through(options["through"]),
+            seed=read_whole_number("--seed", options["seed"], settings.HINDCAST_MODELS.seed),
+            through=read_date("--through", options["through"]) if options["through"] else None,
             now=clock.now(),
         )
         try:
@@ -58,27 +55,6 @@ class Command(BaseCommand):
             if options["json"]
             else training_report(training, coloured=self.stdout.isatty())
         )
-
-
-def _seed(text: str | None) -> int:
-    if text is None:
-        return int(settings.HINDCAST_MODELS.seed)
-    if not text.isascii() or not text.isdigit() or int(text) > LARGEST_SEED:
-        raise CommandError(
-            f"--seed must be a whole number from 0 to {LARGEST_SEED}, not {text[:32]!r}.", returncode=BAD_ARGUMENTS
-        )
-    return int(text)
-
-
-def _through(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(
-            f"--through must be a date such as 2023-09-21, not {text[:32]!r}.", returncode=BAD_ARGUMENTS
-        ) from error
 
 
 def _json_fields(training: Training, run_pk: int) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketdata import clock
 from marketdata.errors import MarketDataError
+from marketdata.management.arguments import BAD_ARGUMENTS
 from mlops.errors import MlopsError, NoChampion
 from predictions.services.hindcasting import DEFAULT_SESSIONS, hindcast
-
-BAD_ARGUMENTS = 2
 
 
 class Command(BaseCommand):

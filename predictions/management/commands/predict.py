@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
 
 from marketdata import clock
 from marketdata.errors import MarketDataError, SymbolUnknown
+from marketdata.management.reports import rendered
 from marketdata.models import Instrument
 from marketdata.selectors import instrument_by_symbol, newest_session, prices_are_stale
 from mlops.errors import MlopsError, NoChampion
@@ -54,10 +54,9 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(_bodies(forecasts, stale, now), indent=2, ensure_ascii=False))
             return
         on_terminal = self.stdout.isatty()
-        console = Console(force_terminal=on_terminal, width=None if on_terminal else WIDTH_IN_A_PIPE)
-        with console.capture() as printed:
-            console.print(forecast_table(forecasts, stale=stale))
-        self.stdout.write(printed.get(), ending="")
+        width = None if on_terminal else WIDTH_IN_A_PIPE
+        table = forecast_table(forecasts, stale=stale)
+        self.stdout.write(rendered([table], coloured=on_terminal, width=width), ending="")
 
 
 def _forecasts(instruments: Sequence[Instrument], horizon: int, now: datetime) -> list[Forecast]:

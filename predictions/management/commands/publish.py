@@ -1,19 +1,17 @@
 """`manage.py publish`: store and announce the champion's forecasts for every active instrument."""
 
 from argparse import ArgumentParser
-from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata import clock
 from marketdata.errors import MarketDataError
+from marketdata.management.arguments import read_date
 from mlops.errors import MlopsError, NoChampion
 from predictions.errors import ClockBehind
 from predictions.services.ledger import record_head
 from predictions.services.publishing import publish_forecasts
-
-BAD_ARGUMENTS = 2
 
 
 class Command(BaseCommand):
@@ -26,8 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--origin", metavar="DATE", help="last session whose prices the forecasts use (YYYY-MM-DD)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        origin = read_date("--origin", options["origin"]) if options["origin"] else None
         try:
-            report = publish_forecasts(clock=clock.now, origin=_origin(options["origin"]))
+            report = publish_forecasts(clock=clock.now, origin=origin)
         except NoChampion as error:
             raise CommandError(f"{error} Run `manage.py train` first.") from error
         except (MlopsError, MarketDataError, ClockBehind) as error:
@@ -37,14 +36,3 @@ class Command(BaseCommand):
             f"{report.created} forecasts created from {report.origin} by model {report.version}; "
             f"{report.existing} already existed, {report.abstained} abstained."
         )
-
-
-def _origin(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(
-            f"--origin must be a date such as 2023-09-21, not {text[:32]!r}.", returncode=BAD_ARGUMENTS
-        ) from error

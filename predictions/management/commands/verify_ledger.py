@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata import clock
+from marketdata.management.arguments import BAD_ARGUMENTS
 from mlops.scorecard import counted
 from predictions.errors import LedgerBroken
 from predictions.services.verification import SavedHead, check_ledger
 
-BAD_ARGUMENTS = 2
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
