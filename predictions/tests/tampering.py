@@ -36,9 +36,10 @@ def rechain() -> None:
     previous = GENESIS
     for row in Forecast.objects.select_related("model_version", "inputs", "toolchain").order_by("pk"):
         payload = FORECAST_MAPPING.payload(row)
-        values = [payload, previous, chain_hash(previous, payload), row.pk]
+        entry_hash = chain_hash(previous, payload)
+        values = [payload, previous, entry_hash, row.pk]
         alter("UPDATE predictions_forecast SET payload = %s, previous_hash = %s, entry_hash = %s WHERE id = %s", values)
-        previous = values[2]
+        previous = entry_hash
 
 
 def stored_input(instrument: Instrument, numbers: bytes) -> ForecastInput:
