@@ -31,8 +31,8 @@ INSERT INTO predictions_forecast (
     id, instrument_id, symbol, tick, origin, horizon_sessions, target, kind, status, reasons, last_price,
     predicted_price, probability_up, base_rate_up, probability_beats_median, signal, signal_meaning, signal_reason,
     confidence, lower_80, upper_80, lower_95, upper_95, lower_99, upper_99, volatility_rises,
-    big_move, risk_level, drivers, model_version_id, fit, data_source, basis_date, recorded_at,
-    payload, previous_hash, entry_hash
+    big_move, risk_level, drivers, model_version_id, fit, data_source, basis_date,
+    origin_closed_at, live_until, recorded_at, payload, previous_hash, entry_hash
 )
 SELECT g + 1, (%(stocks)s)[g / 4 %% 500 + 1], 'S' || g / 4 %% 500, 0.01,
     (%(sessions)s::date[])[day], h, (%(sessions)s::date[])[day + h],
@@ -40,10 +40,13 @@ SELECT g + 1, (%(stocks)s)[g / 4 %% 500 + 1], 'S' || g / 4 %% 500, 0.01,
     'issued', '{}', 100, 101, p, 0.55, 0.5,
     CASE WHEN p > 0.6 THEN 'BUY' ELSE 'HOLD' END, '', 'no proven edge', p,
     96, 106, 92, 110, 88, 115, CASE WHEN h > 1 THEN 0.6 END, 0.1, 'normal', %(drivers)s::jsonb,
-    (%(versions)s)[(day - 1) * 20 / %(days)s + 1], 'serving', 'sample', %(last)s, %(now)s,
+    (%(versions)s)[(day - 1) * 20 / %(days)s + 1], 'serving', 'sample', %(last)s,
+    closed_at, closed_at + interval '17 hours', closed_at + interval '1 hour',
     %(payload)s, lpad(to_hex(g), 64, '0'), lpad(to_hex(g + 1), 64, '0')
 FROM (
-    SELECT g, (g / 2000 + 1)::int AS day, (ARRAY[1, 5, 10, 20])[g %% 4 + 1] AS h,
+    SELECT g, (g / 2000 + 1)::int AS day,
+        ((%(sessions)s::date[])[g / 2000 + 1] + time '20:00') AT TIME ZONE 'UTC' AS closed_at,
+        (ARRAY[1, 5, 10, 20])[g %% 4 + 1] AS h,
         round((0.45 + 0.2 * (hashint8(g) & 1023) / 1023)::numeric, 6) AS p
     FROM generate_series(0::bigint, %(rows)s::bigint - 1) AS g
 ) AS said
@@ -114,11 +117,13 @@ def _bare(table: str) -> Iterator[None]:
         indexes = cursor.fetchall()
         cursor.execute(CONSTRAINTS, [table])
         constraints = cursor.fetchall()
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         for name, _ in indexes:
             cursor.execute(f'DROP INDEX "{name}"')
         for name, _ in constraints:
             cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
         yield
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         for name, definition in constraints:
             cursor.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}')
         for _, definition in indexes:

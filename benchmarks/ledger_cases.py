@@ -20,6 +20,7 @@ from mlops.forecasting.models.samples import STEPS
 from mlops.forecasting.types import HORIZONS
 from mlops.models import ModelVersion
 from predictions.errors import LedgerBroken
+from predictions.live_window import live_window
 from predictions.models import Forecast, ForecastInput, Outcome, Toolchain
 from predictions.services import ledger
 from predictions.services.scoring import build_outcome
@@ -27,6 +28,8 @@ from predictions.services.verification import verify_ledger
 
 DATABASE = "hindcast_bench_ledger"
 SYMBOLS = 500
+# Every day is a session.
+MIC = "24/7"
 BATCH = SYMBOLS * len(HORIZONS)
 FIRST = date(1990, 1, 2)
 WIDTH = len(DIRECTION_NAMES) + len(VOLATILITY_NAMES) + 2
@@ -113,7 +116,7 @@ def _found() -> float:
 def _build(rows: int) -> None:
     """Publish and score one day after the other with the product's own functions."""
     Instrument.objects.bulk_create(
-        [Instrument(symbol=f"B{number}", name=f"Bench {number}", source="bench") for number in range(SYMBOLS)]
+        [Instrument(symbol=f"B{number}", name=f"Bench {number}", source="bench", mic=MIC) for number in range(SYMBOLS)]
     )
     version, toolchain = _version(), Toolchain.objects.create(versions="numpy 2.4.6, python 3.11.7, torch 2.13.0")
     chance = np.random.default_rng(20130102)
@@ -123,7 +126,7 @@ def _build(rows: int) -> None:
         cursor.execute(BLOCKS_OF_LATER_DAYS, [days - 1])
     for number in range(days):
         origin, count = FIRST + timedelta(days=number), min(BATCH, rows - number * BATCH)
-        recorded_at = datetime(origin.year, origin.month, origin.day, 21, 5, tzinfo=UTC)
+        recorded_at = live_window(MIC, origin).closed_at + timedelta(minutes=30)
         with transaction.atomic():
             ledger.lock_chain()
             # All of them first: nothing can be read during a COPY.
@@ -137,16 +140,18 @@ def _build(rows: int) -> None:
 
 
 def _forecasts(origin: date, version: ModelVersion, toolchain: Toolchain, recorded_at: datetime) -> Iterator[Forecast]:
+    window = live_window(MIC, origin)
     for block in ForecastInput.objects.filter(origin=origin).defer("block").select_related("instrument"):
         price = 100 + Decimal(block.pk * 37 % 5000) / 100
         prices = {name: price + offset for name, offset in OFFSETS.items()}
         for horizon in HORIZONS:
             yield Forecast(
                 instrument=block.instrument, symbol=block.instrument.symbol, origin=origin, horizon_sessions=horizon,
-                target=origin + timedelta(days=2 * horizon), kind="hindcast", fit="holdout", status="issued",
+                target=origin + timedelta(days=2 * horizon), kind="live", fit="serving", status="issued",
                 tick=Decimal("0.01"), signal="HOLD", risk_level="normal", drivers=DRIVERS, model_version=version,
                 signal_reason="The chance of a rise is not far enough from usual.", toolchain=toolchain,
-                data_source="bench", basis_date=origin, inputs=block, recorded_at=recorded_at, **prices, **NUMBERS,
+                data_source="bench", basis_date=origin, inputs=block, recorded_at=recorded_at,
+                origin_closed_at=window.closed_at, live_until=window.until, **prices, **NUMBERS,
             )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from mlops.models import ModelVersion
 from mlops.services.serving import bundle_of
 from predictions.conf import DISCLAIMER
 from predictions.ledger_payload import GENESIS, chain_hash, instant_text
+from predictions.live_window import live_window
 from predictions.models import Forecast, Toolchain
 from predictions.readpath.cache import write_entries
 from predictions.readpath.rendering import RenderedForecast, encode_json
@@ -54,6 +55,8 @@ def published_least(*, now):
     group = forecast_panel(bundle_of(version, "serving"), panel, origin=origin)
     group = [one for one in group if one.status == "issued"]
     toolchain = Toolchain.objects.latest("pk")
+    window = live_window("XNYS", origin)
+    window = {"origin_closed_at": instant_text(window.closed_at), "live_until": instant_text(window.until)}
     targets = {horizon: session_after("XNYS", origin, horizon).isoformat() for horizon in HORIZONS}
     records = track_records([("live", one.horizon_sessions, instruments[one.symbol].pk) for one in group])
     bodies = []
@@ -82,6 +85,7 @@ def published_least(*, now):
                 fields |= {
                     "drivers": drivers, "id": key, "origin": day, "kind": "live", "fit": "serving", "reasons": [],
                     "target": targets[one.horizon_sessions], "recorded_at": recorded_at, "model_version_id": version.pk,
+                    **window,
                 }  # fmt: skip
                 payload = encode(
                     {"_schema": 1, **fields, "model_sha256": version.artifact_sha256, "inputs_sha256": inputs_sha256,

@@ -36,6 +36,8 @@ def _title(forecasts: list[Forecast], stale: bool) -> str:
         f"model {first.model_version.version}",
         f"{first.data_source} data",
     ]
+    if first.kind != Forecast.Kind.LIVE:
+        parts.append(f"{first.kind}, not in the live record")
     return " · ".join([*parts, "prices are out of date"] if stale else parts)
 
 

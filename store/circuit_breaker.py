@@ -45,7 +45,6 @@ class CircuitBreaker:
         self._lock = Lock()
         self._failed_in_a_row = 0
         self._next_probe: float | None = None
-        self.is_closed = True
 
     @property
     def state(self) -> State:
@@ -74,7 +73,7 @@ class CircuitBreaker:
 
     def succeed(self) -> None:
         """Record an answer: the circuit closes."""
-        self._failed_in_a_row, self._next_probe, self.is_closed = 0, None, True
+        self._failed_in_a_row, self._next_probe = 0, None
 
     def fail(self, pause_s: float = 0.0) -> None:
         """Record a failure. `pause_s` opens the circuit at once, for at least that long."""
@@ -83,7 +82,7 @@ class CircuitBreaker:
             if self._failed_in_a_row >= self._failures_to_open:
                 pause_s = max(pause_s, self._pause_s)
             if pause_s:
-                self._next_probe, self.is_closed = max(self._next_probe or 0.0, self._clock() + pause_s), False
+                self._next_probe = max(self._next_probe or 0.0, self._clock() + pause_s)
 
     def __enter__(self) -> "CircuitBreaker":
         if not self.allow():

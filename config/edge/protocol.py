@@ -20,13 +20,12 @@ from config.edge.connection_limits import (
     UnreadAnswers,
     stream_protocol,
 )
-from config.edge.lookup import EdgeReader
+from config.edge.lookup import ForecastLookup, ForecastReader
 from config.edge.parse import RequestParser
 from config.edge.render import Response, ResponseRenderer, error_response, problem
 from config.http.errors import BodyTooLarge, HeadersTooLarge
 from config.http.problems import UNEXPECTED
 from config.http.request_log import new_request_id
-from predictions.readpath.lookup import LookupResult
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +36,7 @@ COUNTED_CALL = "hindcast.counted_call"
 class CachedForecastHandler:
     """Answers calls of `GET /api/v1/predict` by one trip to Redis."""
 
-    def __init__(self, reader: EdgeReader, renderer: ResponseRenderer) -> None:
+    def __init__(self, reader: ForecastReader, renderer: ResponseRenderer) -> None:
         self._parser = RequestParser()
         self._reader = reader
         self._renderer = renderer
@@ -54,7 +53,7 @@ class CachedForecastHandler:
         if request is None:
             return False
 
-        def on_lookup(lookup: LookupResult | None) -> None:
+        def on_lookup(lookup: ForecastLookup | None) -> None:
             try:
                 response = None if lookup is None else self._response(scope, request, lookup, began)
             except Exception:
@@ -69,11 +68,11 @@ class CachedForecastHandler:
         return True
 
     def _response(
-        self, scope: Any, request: AuthenticatedRequest, lookup: LookupResult, began: float
+        self, scope: Any, request: AuthenticatedRequest, lookup: ForecastLookup, began: float
     ) -> Response | None:
-        if lookup.allowance.counted[0]:
+        if lookup.is_refused:
             return self._renderer.refusal(request, lookup, began)
-        if lookup.cached is not None and time.time() < lookup.cached.fresh_until:
+        if lookup.is_fresh(time.time()):
             return self._renderer.forecast(request, lookup, began)
         scope["state"][COUNTED_CALL] = request, lookup
         return None

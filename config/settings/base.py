@@ -79,13 +79,14 @@ API_MIDDLEWARE = [
     "config.http.request_log.RequestLogMiddleware",
     # First, so that responses of later middleware also get CORS headers.
     "django.middleware.security.SecurityMiddleware",
-    "config.http.security_headers.ApiCorsMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
     "config.http.api_policy.ApiPolicyMiddleware",
     "config.apidocs.sandbox.SandboxMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "config.http.api_middleware.ApiSessionMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
 MIDDLEWARE = [
     "config.http.api_middleware.ApiMiddleware",
@@ -239,7 +240,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.apidocs.openapi.complete"],
     "ENUM_NAME_OVERRIDES": {
-        "ForecastKindEnum": ["live", "shadow", "hindcast"],
+        "ForecastKindEnum": ["live", "late", "republished", "hindcast"],
         "ForecastStatusEnum": ["issued", "abstained"],
         "BatchStatusEnum": ["issued", "abstained", "problem", "waiting", "cancelled"],
         "BatchStateEnum": ["waiting", "running", "done", "cancelled"],

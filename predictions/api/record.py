@@ -25,7 +25,6 @@ from predictions.api.record_serializers import (
     PeriodOut,
     cursor_of,
 )
-from predictions.models import Forecast
 from predictions.selectors.history import COLUMNS, History, HistoryQuery, history_of
 from predictions.selectors.metrics import MetricsQuery, metrics_of, window_name
 
@@ -127,7 +126,7 @@ class MetricsView(ReadView):
 
 
 def _accuracy(found: History) -> dict[str, Any]:
-    figures = {kind: found.figures.get(kind) for kind in Forecast.Kind.values}
+    figures = {kind: found.figures.get(kind) for kind in SHOWN_KINDS}
     return {"window": window_name(found.window_days), **figures}
 
 

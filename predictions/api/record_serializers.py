@@ -17,9 +17,12 @@ from predictions.selectors.metrics import window_name
 LONGEST_HISTORY_DAYS = 3_650
 LARGEST_PAGE = 1_000
 USUAL_PAGE = 100
-CURSOR = re.compile(r"([1-9][0-9]{5})\.([1-9][0-9]{0,2})\.(live|shadow|hindcast)\.([1-9][0-9]{0,17})")
+CURSOR = re.compile(
+    r"([1-9][0-9]{5})\.([1-9][0-9]{0,2})\.(" + "|".join(Forecast.Kind.values) + r")\.([1-9][0-9]{0,17})"
+)
 WINDOW_NAMES = {window_name(days): days for days in WINDOWS}
-SHOWN_KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value)
+# What a later version republished is listed on request.
+SHOWN_KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.LATE.value, Forecast.Kind.HINDCAST.value)
 
 
 @extend_schema_field({"type": "string", "pattern": f"^{CURSOR.pattern}$"})
@@ -53,7 +56,7 @@ class HistoryIn(serializers.Serializer):
         choices=HORIZONS, required=False, help_text="Horizon in trading days; default: all."
     )
     kind = serializers.ChoiceField(
-        choices=Forecast.Kind.values, required=False, help_text="Default: live and hindcast."
+        choices=Forecast.Kind.values, required=False, help_text="Default: live, late and hindcast."
     )
     limit = StrictInteger(default=USUAL_PAGE, min_value=1, max_value=LARGEST_PAGE)
     cursor = PlaceField(required=False, help_text="`next_cursor` of the previous response.")
@@ -76,9 +79,16 @@ class MetricsIn(serializers.Serializer):
     kind = serializers.ChoiceField(
         choices=Forecast.Kind.values,
         required=False,
-        help_text="Default: live if any live forecast is scored, else hindcast; never both.",
+        help_text="Default: live if any live forecast is scored, else hindcast, else late; kinds are never mixed. "
+        "`republished` requires a version.",
     )
     version = VersionField(required=False, max_length=64, help_text="Model version; default: all.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Republished forecasts count in the figures of their version only."""
+        if attrs.get("kind") == Forecast.Kind.REPUBLISHED and "version" not in attrs:
+            raise serializers.ValidationError({"version": "Republished forecasts are counted by model version."})
+        return attrs
 
 
 def _share(help_text: str = "") -> serializers.FloatField:
@@ -233,6 +243,7 @@ class _PastForecastOut(serializers.Serializer):
     model_version = serializers.CharField()
     data_source = serializers.CharField()
     recorded_at = serializers.DateTimeField()
+    live_until = serializers.DateTimeField(help_text="When trading went on; a live forecast was recorded before.")
     last_price = _number()
     predicted_price = _number()
     probability_up = _share()
@@ -266,8 +277,8 @@ class HistoryAccuracyOut(serializers.Serializer):
 
     window = serializers.ChoiceField(choices=list(WINDOW_NAMES), help_text="Aggregation window that contains `days`.")
     live = FiguresOut(allow_null=True)
+    late = FiguresOut(allow_null=True)
     hindcast = FiguresOut(allow_null=True)
-    shadow = FiguresOut(allow_null=True)
 
 
 class HistoryOut(serializers.Serializer):

@@ -114,6 +114,8 @@ class StoredForecastOut(ForecastContentOut):
     """A stored forecast with its provenance and ledger hashes. It never changes."""
 
     recorded_at = serializers.DateTimeField()
+    origin_closed_at = serializers.DateTimeField(help_text="Close of the last trading day known to the forecast.")
+    live_until = serializers.DateTimeField(help_text="When trading went on; a live forecast was recorded before.")
     fit = serializers.ChoiceField(
         choices=Forecast.Fit.values, help_text="Which fit produced it (hold-out for backtests)."
     )

@@ -122,7 +122,7 @@ class Migration(migrations.Migration):
                 ('target', models.DateField(verbose_name='session forecast')),
                 ('origin_closed_at', models.DateTimeField()),
                 ('live_until', models.DateTimeField(verbose_name='when trading goes on')),
-                ('kind', models.CharField(choices=[('live', 'Live'), ('late', 'Late'), ('republished', 'Republished'), ('hindcast', 'Hindcast'), ('shadow', 'Shadow')], max_length=11)),
+                ('kind', models.CharField(choices=[('live', 'Live'), ('late', 'Late'), ('republished', 'Republished'), ('hindcast', 'Hindcast')], max_length=11)),
                 ('status', models.CharField(choices=[('issued', 'Issued'), ('abstained', 'Abstained')], max_length=9)),
                 ('reasons', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), default=list, size=None)),
                 ('tick', models.DecimalField(decimal_places=12, max_digits=24, null=True)),

@@ -33,7 +33,6 @@ class Forecast(models.Model):
         LATE = "late"
         REPUBLISHED = "republished"
         HINDCAST = "hindcast"
-        SHADOW = "shadow"
 
     class Fit(models.TextChoices):
         SERVING = "serving"

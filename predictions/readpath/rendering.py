@@ -15,6 +15,7 @@ from django.conf import settings
 from mlops.forecasting.intervals.levels import LEVELS
 from predictions.conf import DISCLAIMER
 from predictions.models import Forecast
+from predictions.models.forecast import PUBLISHED_KINDS
 from predictions.selectors.track_record import Scope, TrackRecord, track_records
 
 FRESH_FLAG, STALE_FLAG = b'"stale":false', b'"stale":true'
@@ -151,6 +152,8 @@ def stored_payload(forecast: Forecast) -> dict[str, Any]:
         **forecast_content(forecast),
         "symbol": forecast.symbol,
         "recorded_at": forecast.recorded_at.astimezone(UTC).isoformat(),
+        "origin_closed_at": forecast.origin_closed_at.astimezone(UTC).isoformat(),
+        "live_until": forecast.live_until.astimezone(UTC).isoformat(),
         "fit": str(forecast.fit),
         "model_sha256": forecast.model_version.artifact_sha256,
         "toolchain": None if forecast.toolchain is None else forecast.toolchain.by_name,
@@ -195,7 +198,9 @@ def _payloads(forecasts: Sequence[Forecast], *, records: Records, stale: bool, n
 
 
 def _scope(forecast: Forecast) -> Scope:
-    return str(forecast.kind), forecast.horizon_sessions, forecast.instrument_id
+    """Every published forecast comes with the live record, hindcasts with their own."""
+    kind = Forecast.Kind.LIVE.value if forecast.kind in PUBLISHED_KINDS else str(forecast.kind)
+    return kind, forecast.horizon_sessions, forecast.instrument_id
 
 
 def _number(value: Decimal | str | None) -> float | None:

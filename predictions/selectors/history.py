@@ -25,6 +25,7 @@ COLUMNS: dict[str, str] = {
     "model_version": "v.version",
     "data_source": "f.data_source",
     "recorded_at": "f.recorded_at",
+    "live_until": "f.live_until",
     "last_price": "f.last_price",
     "predicted_price": "f.predicted_price",
     "probability_up": "f.probability_up",

@@ -38,7 +38,8 @@ PROGRESS_SQL = f"""
 SELECT k.as_of, k.updated_at, s.kind, s.scored, s.overdue FROM predictions_scoringprogress k LEFT JOIN LATERAL (
     SELECT kind, sum(scored) AS scored, sum(overdue) AS overdue FROM (
         SELECT kind, sum(n) AS scored, 0 AS overdue FROM predictions_accuracysnapshot
-        WHERE instrument_id IS NULL AND model_version_id IS NULL AND window_days = {ALL_TIME} GROUP BY kind
+        WHERE instrument_id IS NULL AND (model_version_id IS NULL) = (kind <> 'republished')
+        AND window_days = {ALL_TIME} GROUP BY kind
         UNION ALL
         SELECT f.kind, 0, count(*) FROM predictions_pendingforecast p
         JOIN predictions_forecast f ON f.id = p.forecast_id WHERE p.target < k.as_of GROUP BY f.kind
@@ -59,7 +60,7 @@ WHERE {{conditions}} GROUP BY date_trunc('{{step}}', d.target::timestamp) ORDER 
 class MetricsQuery:
     """Filter of the metrics: a horizon or all, a window in days (0 is all time), a version or all.
 
-    Without a kind, live forecasts are shown as soon as one of them is scored, and hindcasts until then.
+    Without a kind: live if any live forecast is scored, else hindcasts, else late forecasts.
     """
 
     kind: str | None
@@ -136,8 +137,8 @@ def metrics_of(query: MetricsQuery) -> MetricsReport:
 
 
 def _default_kind(counts: Mapping[str, int]) -> str:
-    live, hindcast = Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value
-    return hindcast if counts[hindcast] and not counts[live] else live
+    preferred = (Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value, Forecast.Kind.LATE.value)
+    return next((kind for kind in preferred if counts[kind]), preferred[0])
 
 
 def _rows(query: MetricsQuery, kind: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from predictions.models import AccuracySnapshot, Forecast, Outcome
 from predictions.models.accuracy_snapshot import ALL_TIME
 from predictions.selectors.metrics import MetricsQuery, MetricsReport, metrics_of
 
-KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.HINDCAST.value)
+KINDS = (Forecast.Kind.LIVE.value, Forecast.Kind.LATE.value, Forecast.Kind.HINDCAST.value)
 STOCKS_PER_PAGE = 50
 CALLS_SHOWN = 6
 SUMS = ("horizon_sessions", *TOTAL_NAMES)
@@ -122,7 +122,9 @@ def model_lines(horizon: int) -> list[ModelLine]:
 
 def model_page(version: ModelVersion, *, horizon: int) -> ModelPage:
     """Return one version with the metrics of each kind and their course over time for one horizon."""
-    by_kind = [(kind, metrics_of(MetricsQuery(kind, horizon, version=version.version))) for kind in KINDS]
+    by_kind = [
+        (kind, metrics_of(MetricsQuery(kind, horizon, version=version.version))) for kind in Forecast.Kind.values
+    ]
     served = list(AliasChange.objects.filter(alias=CHAMPION, version=version))
     scored_kinds = [(kind, metrics) for kind, metrics in by_kind if metrics.by_horizon]
     return ModelPage(version, scorecard(version.metrics), scored_kinds, served)

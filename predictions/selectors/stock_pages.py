@@ -181,7 +181,7 @@ def past_forecasts(instrument: Instrument, horizon: int) -> list[PastForecast]:
             outcomes__revision=0,
             outcomes__inside_80__isnull=False,
         )
-        .exclude(kind=Forecast.Kind.SHADOW)
+        .exclude(kind=Forecast.Kind.REPUBLISHED)
         .order_by("-target", "-id")
         .values_list("kind", "target", "origin", "predicted_price", "outcomes__inside_80")
     )

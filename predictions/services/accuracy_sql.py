@@ -61,6 +61,8 @@ _FINE = ",\n    ".join(
 _TOGETHER = ",\n    ".join(
     [*(f"sum(sign * {name})" for name in ADDED), *(f"ARRAY[{_side_by_side(name)}]" for name in _IN_BIN.values())]
 )
+# What a later version republishes counts in its own sums only.
+_COUNTED = "kind <> 'republished' OR GROUPING(model_version_id) = 0"
 _COLUMNS = ", ".join([*ADDED, *BIN_TOTALS])
 
 
@@ -84,6 +86,7 @@ WITH fine AS (
 INSERT INTO predictions_accuracyday (model_version_id, kind, horizon_sessions, target, {_COLUMNS})
 SELECT model_version_id, kind, horizon_sessions, target, {_TOGETHER} FROM fine
 GROUP BY kind, horizon_sessions, target, GROUPING SETS ((model_version_id), ())
+HAVING {_COUNTED}
 {_upsert("predictions_accuracyday", "kind, model_version_id, horizon_sessions, target")}
 """
 
@@ -109,6 +112,7 @@ INSERT INTO predictions_accuracysnapshot
     (model_version_id, kind, horizon_sessions, instrument_id, window_days, verdict, {_COLUMNS})
 SELECT model_version_id, kind, horizon_sessions, instrument_id, days, '', {_TOGETHER} FROM fine
 GROUP BY kind, horizon_sessions, days, CUBE (model_version_id, instrument_id)
+HAVING {_COUNTED}
 {_upsert("predictions_accuracysnapshot", "instrument_id, kind, model_version_id, window_days, horizon_sessions")}
 """
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from marketdata.calendars import session_after
+from marketdata.calendars import session_after, sessions_between
 from marketdata.clock import Clock
 from marketdata.models import CorporateAction, DailyBar, Instrument
 from marketdata.sql import fetch_rows
@@ -91,8 +91,8 @@ def abstention(instrument: Instrument, **fields: Any) -> Forecast:
 
 
 def live_columns(mic: str, origin: date, kind: str, *, after: datetime | None = None) -> dict[str, Any]:
-    """Kind, window and a time of recording that fits the kind, not before `after`."""
-    window = live_window(mic, origin)
+    """Kind, window and a time of recording that fits the kind, not before `after`; an origin may be no session."""
+    window = live_window(mic, sessions_between(mic, origin - timedelta(days=7), origin)[-1])
     published = {Forecast.Kind.LIVE: window.closed_at + HOUR, Forecast.Kind.LATE: window.until + HOUR}
     fitting = published.get(Forecast.Kind(kind), max(NOW, window.closed_at))
     recorded_at = fitting if after is None else max(fitting, after)

@@ -138,12 +138,11 @@ def _stored(stock: Instrument, version: ModelVersion, horizon: int, fields: dict
     row = {
         "origin": ORIGIN,
         "target": TARGETS[horizon],
-        **live_columns(stock.mic, ORIGIN, fields.get("kind", Forecast.Kind.LIVE)),
+        **live_columns(stock.mic, fields.get("origin", ORIGIN), fields.get("kind", Forecast.Kind.LIVE), after=NOW),
         "fit": Forecast.Fit.SERVING,
         "symbol": stock.symbol,
         "data_source": "sample",
         "basis_date": ORIGIN,
-        "recorded_at": NOW,
     } | fields
     (forecast,) = chained([Forecast(instrument=stock, horizon_sessions=horizon, model_version=version, **row)])
     return forecast

@@ -72,7 +72,7 @@ def test_each_unseen_session_is_hindcast_once_and_scored(champion: ModelVersion)
     # One session ahead of each of the four, for two stocks, lies within the bars; five sessions do not.
     assert set(Outcome.objects.values_list("forecast__horizon_sessions", flat=True)) == {1}
     assert has_hindcasts(champion)
-    assert metrics_of(MetricsQuery(None)).scored == {"live": 0, "shadow": 0, "hindcast": 8}
+    assert metrics_of(MetricsQuery(None)).scored == {"live": 0, "late": 0, "republished": 0, "hindcast": 8}
     again = hindcast(sessions=120, clock=at(later))
     assert (again.created, again.scored) == (0, 0)
 

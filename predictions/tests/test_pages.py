@@ -118,7 +118,7 @@ def test_home_before_the_first_publication_says_so(client: Client) -> None:
 def test_forecasts_of_other_versions_and_kinds_are_not_shown(client: Client, shown: Scene) -> None:
     stock = shown.instruments["AAPL"]
     issued_forecast(
-        stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.", kind="shadow"
+        stock, trained("v2", ModelVersion.Stage.CANDIDATE), 5, signal_reason="Of a candidate.", kind="republished"
     )
     issued_forecast(stock, shown.version, 5, signal_reason="A hindcast.", kind=Forecast.Kind.HINDCAST)
     for path in ("/", "/stocks/AAPL"):
@@ -251,6 +251,25 @@ def test_a_stock_without_prices_says_so(client: Client) -> None:
     text = text_of(client, "/stocks/NEW")
     assert "No prices are stored for this stock yet." in text
     assert "No model has been trained yet" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("live", None),
+        ("late", "These forecasts were recorded after trading had gone on, so they never count in the live record."),
+        ("republished", "A newer model repeats forecasts from this day; they count in its own figures only."),
+    ],
+)
+def test_a_page_says_in_one_sentence_that_forecasts_are_not_live(
+    client: Client, kind: str, sentence: str | None
+) -> None:
+    stocks, version = stocks_with_bars(), trained()
+    issued_forecast(stocks["AAPL"], version, 5, kind=kind)
+    for path in ("/", "/stocks/AAPL"):
+        text = text_of(client, path)
+        assert "$102.00" in text
+        assert ("count in" in text, (sentence or "") in text) == (sentence is not None, True)
 
 
 def test_old_prices_carry_a_ribbon(client: Client, shown: Scene) -> None:

@@ -62,15 +62,15 @@ def met(stored_rows: Forecast, close: str, revision: int = 0) -> None:
 
 
 def three_kinds(apple: Instrument) -> list[Forecast]:
-    """A live forecast that was right and was corrected, a hindcast that was wrong, a shadow, and one to come."""
+    """A live forecast that was right and was corrected, a hindcast that was wrong, a repetition, and one to come."""
     live, coming = forecast(apple), forecast(apple, horizon_sessions=20)
-    past, shadow = (forecast(apple, kind=kind) for kind in ("hindcast", "shadow"))
+    past, again = (forecast(apple, kind=kind) for kind in ("hindcast", "republished"))
     met(live, "104")
     met(past, "94")
-    met(shadow, "104")
+    met(again, "104")
     met(live, "103", revision=1)
     update_accuracy(now=NOW, through=TARGET)
-    return [live, past, shadow, coming]
+    return [live, past, again, coming]
 
 
 def test_a_forecast_is_listed_with_its_outcome(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
@@ -96,16 +96,42 @@ def test_a_forecast_is_listed_with_its_outcome(apple: Instrument, ask: Ask, sche
 def test_the_accuracy_of_a_stock_is_separate_by_kind(apple: Instrument, ask: Ask) -> None:
     three_kinds(apple)
     returned = ask(HISTORY).json()["accuracy"]
-    assert (returned["window"], returned["shadow"]) == ("30", None)
+    assert (returned["window"], returned["late"]["n"]) == ("30", 0)
     assert (returned["live"]["n"], returned["live"]["accuracy"], returned["live"]["coverage"]["95"]) == (1, 1.0, 1.0)
     assert (returned["hindcast"]["n"], returned["hindcast"]["accuracy"], returned["hindcast"]["coverage"]["95"]) == (
         1,
         0.0,
         0.0,
     )
-    only = ask(f"{HISTORY}?kind=shadow").json()
-    assert [row["kind"] for row in only["forecasts"]] == ["shadow"]
-    assert (only["accuracy"]["shadow"]["n"], only["accuracy"]["live"]) == (1, None)
+    only = ask(f"{HISTORY}?kind=republished").json()
+    assert [row["kind"] for row in only["forecasts"]] == ["republished"]
+    assert {only["accuracy"][kind] for kind in ("live", "late", "hindcast")} == {None}
+
+
+def test_republished_forecasts_count_for_their_version_only(
+    apple: Instrument, ask: Ask, schema: dict[str, Any]
+) -> None:
+    three_kinds(apple)
+    assert ask(METRICS).json()["scored"] == {"live": 1, "late": 0, "republished": 1, "hindcast": 1}
+    own = ask(f"{METRICS}?kind=republished&version=v1").json()
+    judge(schema, METRICS).validate(own)
+    assert (own["total_predictions"], own["accuracy"]) == (1, 1.0)
+    assert ask(f"{METRICS}?kind=live&version=v1").json()["total_predictions"] == 1
+    refused = ask(f"{METRICS}?kind=republished")
+    assert (refused.status_code, refused.json()["errors"]) == (
+        400, {"version": ["Republished forecasts are counted by model version."]},
+    )  # fmt: skip
+
+
+def test_late_forecasts_are_scored_and_never_in_the_live_record(apple: Instrument, ask: Ask) -> None:
+    met(forecast(apple, kind="late"), "104")
+    update_accuracy(now=NOW, through=TARGET)
+    body = ask(METRICS).json()
+    assert (body["kind"], body["total_predictions"], body["scored"]["live"]) == ("late", 1, 0)
+    assert ask(f"{METRICS}?kind=live").json()["total_predictions"] == 0
+    listed = ask(HISTORY).json()
+    assert [(row["kind"], row["live_until"]) for row in listed["forecasts"]] == [("late", "2023-09-15T13:30:00Z")]
+    assert (listed["accuracy"]["late"]["n"], listed["accuracy"]["live"]["n"]) == (1, 0)
 
 
 @pytest.mark.parametrize(("days", "window"), [(1, "30"), (30, "30"), (31, "90"), (365, "365"), (366, "all")])

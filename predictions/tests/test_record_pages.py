@@ -92,7 +92,7 @@ def test_a_record_that_waits_says_until_when(client: Client, shown: Scene) -> No
     assert "The first one is scored after the close of Thu 28 Sep 2023." in text_of(client, "/record?kind=live")
 
 
-@pytest.mark.parametrize("path", ["/record?horizon=3", "/record?kind=shadow", "/models?horizon=x", "/models/v99"])
+@pytest.mark.parametrize("path", ["/record?horizon=3", "/record?kind=republished", "/models?horizon=x", "/models/v99"])
 def test_what_is_not_there_is_not_found(client: Client, shown: Scene, path: str) -> None:
     assert client.get(path).status_code == 404
 
@@ -104,10 +104,11 @@ def test_the_number_of_queries_is_fixed(
     for back in range(1, 4):
         earlier = ORIGIN - timedelta(days=7 * back)
         for stock in shown.instruments.values():
-            record_outcome(issued_forecast(stock, shown.version, 5, origin=earlier), right=True)
+            past = issued_forecast(stock, shown.version, 5, origin=earlier, kind=Forecast.Kind.HINDCAST)
+            record_outcome(past, right=True)
         update_accuracy(now=NOW, through=TARGETS[5])
         with django_assert_num_queries(RECORD_QUERIES):
-            client.get("/record")
+            client.get("/record?kind=hindcast")
 
 
 def test_models_show_hold_out_and_live_figures_with_who_served(client: Client, shown: Scene) -> None:

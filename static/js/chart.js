@@ -13,7 +13,7 @@
     forecast95: "--forecast-95",
   };
   const BARS_AFTER_CONE = 2;
-  const KIND_LABELS = { live: "forecast from", hindcast: "backtest forecast from" };
+  const KIND_LABELS = { live: "forecast from", late: "late forecast from", hindcast: "backtest forecast from" };
 
   // Resolves the colour tokens for the current theme.
   function readColours() {

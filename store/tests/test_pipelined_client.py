@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 
 from config.devserver.server_process import free_port
 from config.tests.edge_server import OwnRedis
 from config.tests.waiting import pause
-from store.commands import packed_command
-from store.pipelined_client import PipelinedClient
+from store.pipelined_client import PipelinedClient, packed_command
 
 PING = packed_command("PING")
 
@@ -28,9 +26,9 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
 
 async def reply_to(client: PipelinedClient, command: bytes) -> Any:
     """Return the reply. Raises RedisConnectionError where there is none."""
-    future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-    client.send(command, 1, future.set_result)
-    (reply,) = await future
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    client.send(command, future.set_result)
+    reply = await future
     if isinstance(reply, RedisConnectionError):
         raise reply
     return reply
@@ -47,22 +45,22 @@ async def first_reply(client: PipelinedClient, command: bytes) -> Any:
 
 
 async def test_replies_come_in_order_and_the_client_reconnects(own_redis: OwnRedis) -> None:
-    client = PipelinedClient(own_redis.url)
+    client = PipelinedClient(own_redis.url, preamble=[packed_command("SET", "prepared", "yes")])
     with pytest.raises(RedisConnectionError):
-        client.send(PING, 1, lambda replies: None)
+        client.send(PING, lambda reply: None)
     client.start()
-    assert await first_reply(client, PING) == b"PONG"
+    prepared = packed_command("GET", "prepared")
+    assert await first_reply(client, prepared) == b"yes"
     replies = await asyncio.gather(*[reply_to(client, packed_command("ECHO", number)) for number in range(100)])
     assert replies == [str(number).encode() for number in range(100)]
     together: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-    client.send(PING + packed_command("GET"), 2, together.set_result)
-    pong, error = await together
-    assert (pong, type(error)) == (b"PONG", ResponseError)
+    client.send_all(PING + prepared, 2, together.set_result)
+    assert await together == [b"PONG", b"yes"]
     own_redis.stop()
     with pytest.raises(RedisConnectionError):
         await reply_to(client, PING)
     own_redis.start()
-    assert await first_reply(client, PING) == b"PONG"
+    assert await first_reply(client, prepared) == b"yes"
     await client.close()
 
 
@@ -80,9 +78,9 @@ async def test_a_callback_that_fails_keeps_the_connection(own_redis: OwnRedis) -
     client.start()
     client_id = await first_reply(client, packed_command("CLIENT", "ID"))
 
-    def fail(replies: list[Any]) -> None:
-        raise ValueError(replies)
+    def fail(reply: Any) -> None:
+        raise ValueError(reply)
 
-    client.send(PING, 1, fail)
+    client.send(PING, fail)
     assert await reply_to(client, packed_command("CLIENT", "ID")) == client_id
     await client.close()
