@@ -5,7 +5,7 @@ import os
 import sys
 
 from config.devserver import preflight, servers, simulation_env
-from config.devserver.training_libraries import training_refusal
+from config.devserver.refusals import refused
 
 INTERRUPTED = 128 + 2
 
@@ -35,8 +35,8 @@ def main() -> None:
             execute_from_command_line(sys.argv)
         except EnvironmentProblem as problem:
             sys.exit(str(problem))
-        except ModuleNotFoundError as error:
-            if reason := training_refusal(" ".join(sys.argv[1:2]), error):
+        except Exception as error:
+            if reason := refused(" ".join(sys.argv[1:2]), error):
                 sys.exit(reason)
             raise
 

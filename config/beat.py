@@ -56,7 +56,7 @@ SCHEDULE: tuple[CronEntry | IntervalEntry, ...] = (
     CronEntry(
         "weekly_retrain", "mlops.retrain", "10", "0", "6", "Train a challenger and compare it with the champion."
     ),
-    CronEntry("sweep_training", "mlops.sweep_training", "*", "*/10", "*", "Start trainings whose message was lost."),
+    IntervalEntry("sweep_training", "mlops.sweep_training", 60, "Start trainings whose message or worker was lost."),
     CronEntry("sweep_backfills", "marketdata.sweep_backfills", "*", "*/10", "*", "Resume interrupted backfills."),
     IntervalEntry("sweep_batches", "predictions.sweep_batches", 30, "Resume batches of lost workers."),
     CronEntry("verify_ledger", "predictions.verify_ledger", "5", "20", "0", "Verify the whole ledger."),

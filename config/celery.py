@@ -9,13 +9,14 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_ready
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_ready, worker_shutting_down
 from django.conf import settings
 from kombu.entity import Queue
 
 from config.observability.metrics_server import serve_metrics
 from config.observability.telemetry import start_telemetry
 from mlops.forecasting.features import warm_up
+from mlops.interruption import stop_trainings
 
 log = structlog.get_logger("hindcast.task")
 
@@ -89,5 +90,6 @@ def write_task_line(task_id: str, state: str | None = None, **_: Any) -> None:
 setup_logging.connect(skip_celery_logging)
 worker_ready.connect(warm_numerics)
 worker_ready.connect(serve_metrics)
+worker_shutting_down.connect(stop_trainings)
 task_prerun.connect(bind_task)
 task_postrun.connect(write_task_line)

@@ -94,19 +94,21 @@ class LatestPrice:
 def latest_prices(symbols: Collection[str], *, now: datetime) -> dict[str, LatestPrice]:
     """Map canonical symbols to their latest prices; symbols without one are left out. One query."""
     variants = {symbol: symbol_variants(symbol) for symbol in symbols}
-    priced = _instruments_with_prices(MATCHING_SQL, {"spellings": list(set().union(*variants.values()))})
+    priced = _instruments_with_prices(
+        f"{PRICED_SQL} AND {MATCHING_SQL}", {"spellings": list(set().union(*variants.values()))}
+    )
     return {symbol: _latest(instrument, now) for symbol, instrument in best_matches(variants, priced).items()}
 
 
 def latest_prices_by_pk(pks: Iterable[int], *, now: datetime) -> dict[int, LatestPrice]:
     """Map instrument pks to their latest prices; instruments without one are left out. One query."""
-    priced = _instruments_with_prices("i.id = ANY(%(pks)s)", {"pks": list(pks), "spellings": []})
+    priced = _instruments_with_prices(f"{PRICED_SQL} AND i.id = ANY(%(pks)s)", {"pks": list(pks), "spellings": []})
     return {instrument.pk: _latest(instrument, now) for instrument in priced}
 
 
-def _instruments_with_prices(condition: str, parameters: dict[str, Any]) -> list[Any]:
+def _instruments_with_prices(sql: str, parameters: dict[str, Any]) -> list[Any]:
     """Return instruments that have a price, with their quote and last two final closes as attributes."""
-    return list(Instrument.objects.raw(f"{PRICED_SQL} AND {condition}", parameters))
+    return list(Instrument.objects.raw(sql, parameters))
 
 
 def _quote_of(instrument: Any) -> Quote | None:

@@ -105,8 +105,8 @@ def search_instruments(text: str, *, limit: int, start: int = 0, only_active: bo
     """Search by prefix or similarity of symbol, name or alias; best match first, from offset `start`."""
     prefix = re.sub(r"([\\%_])", r"\\\1", text) + "%"
     parameters = {"text": text, "prefix": prefix, "least": MIN_SIMILARITY, "limit": limit, "start": start}
-    active = " AND i.is_active" if only_active else ""
-    return list(Instrument.objects.raw(f"{SEARCH_SQL}{active} {SEARCH_ORDER_SQL}", parameters))
+    sql = f"{SEARCH_SQL} AND i.is_active {SEARCH_ORDER_SQL}" if only_active else f"{SEARCH_SQL} {SEARCH_ORDER_SQL}"
+    return list(Instrument.objects.raw(sql, parameters))
 
 
 def listed_instruments(text: str, *, limit: int, start: int = 0) -> list[dict[str, Any]]:

@@ -17,12 +17,19 @@ from pathlib import Path
 
 from django.conf import settings
 
-from mlops.errors import ArtifactCorrupt
+from mlops.errors import ArtifactCorrupt, MlopsError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+class ArtifactUnwritable(MlopsError):
+    """Model files could not be written, for example because the disk is full."""
+
+    def __init__(self, version: str, reason: str) -> None:
+        super().__init__(f"The files of model {version} could not be written: {reason}. Nothing was changed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +49,24 @@ def write(*, root: Path, name: str, fill: Callable[[Path], None]) -> Artifact:
     """Let `fill` write files into a temporary folder, then give it its name in one step.
 
     Nothing with that name exists before the last step, and nothing is left when `fill` fails. A folder of the
-    same name is replaced: the caller holds the naming lock, so it is a leftover.
+    same name is replaced: the caller holds the naming lock, so it is a leftover. Raises ArtifactUnwritable, for example
+    on a full disk.
     """
-    root.mkdir(parents=True, exist_ok=True)
     target = _folder(root, name)
-    unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=root))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=root))
+    except OSError as error:
+        raise ArtifactUnwritable(name, error.strerror or type(error).__name__) from error
     try:
         fill(unfinished)
         sha256 = _write_manifest(unfinished)
         discard(root=root, name=name)
         unfinished.rename(target)
-    except BaseException:
+    except OSError as error:
+        raise ArtifactUnwritable(name, error.strerror or type(error).__name__) from error
+    finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise
     _sync(root)
     return Artifact(name=name, sha256=sha256)
 

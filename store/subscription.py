@@ -116,7 +116,7 @@ class Subscription:
             for confirmed in self._confirmed.values():
                 confirmed.clear()
             self._on_lost()
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries
             pause_s = min(2 * pause_s, LONGEST_PAUSE_SECONDS)
 
     async def _subscribe(self, pubsub: PubSub) -> None:

@@ -1,6 +1,6 @@
 """Example bodies of the API documentation."""
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # noqa: S105  # an example in the documentation
 REGISTER = {"email": "ada@example.com", "password": PASSWORD, "accepts_terms": True}
 SIGN_IN = {"email": "ada@example.com", "password": PASSWORD}
 REFRESH = {"refresh": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl"}

@@ -25,7 +25,7 @@ REQUIRED_MESSAGES = {
     "password1": "Enter a password.",
     "password2": "Enter the password again.",
 }
-PASSWORD_RULES = "At least 8 characters. Avoid common passwords, digits only, or your e-mail address."
+PASSWORD_RULES = "At least 8 characters. Avoid common passwords, digits only, or your e-mail address."  # noqa: S105  # a help text
 
 
 class SiteTextsMixin(forms.Form):

@@ -15,7 +15,7 @@ def run_with_parent(arguments: list[str]) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
         return
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606  # the command comes from the supervisor
 
 
 if __name__ == "__main__":

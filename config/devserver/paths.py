@@ -15,7 +15,7 @@ from typing import Any
 from config.devserver.errors import EmbeddedServerError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-STATE_FOLDERS = (Path("/var/tmp"), Path(tempfile.gettempdir()))
+STATE_FOLDERS = (Path("/var/tmp"), Path(tempfile.gettempdir()))  # noqa: S108  # a folder of mode 0700 in it
 SERVER_USER = "nobody"
 
 

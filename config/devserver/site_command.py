@@ -13,10 +13,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.devserver import servers
 from config.devserver.demo import READY_SECONDS, clear_metrics, demo_variables, is_ready, programs
-from config.devserver.supervisor import ProcessExited, Supervisor
+from config.devserver.supervisor import Supervisor
 from config.http.problems import PROBLEMS
 
-EXPECTED_ERRORS: tuple[type[Exception], ...] = (ProcessExited, servers.EmbeddedServerError, *PROBLEMS)
+EXPECTED_ERRORS: tuple[type[Exception], ...] = (servers.EmbeddedServerError, *PROBLEMS)
 
 
 class SiteCommand(BaseCommand):

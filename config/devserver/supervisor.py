@@ -10,17 +10,36 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.devserver.errors import EmbeddedServerError
 from config.devserver.paths import ROOT
 from config.devserver.process_identity import ProcessIdentity
 
 STOP_PATIENCE_S = 6.0
 POLL_INTERVAL_S = 0.3
 LAST_LINES = 15
-RESTART_INTERVAL_S = 60.0
+# A process that ran this long starts again at once.
+STABLE_S = 60.0
+LONGEST_PAUSE_S = 60.0
 
 
-class ProcessExited(Exception):
-    """A process exited again soon after a restart; the message contains the last lines of its log."""
+@dataclass(slots=True)
+class Restarts:
+    """When one program may start again: at once, then after 1, 2, 4, ... seconds while it keeps ending early."""
+
+    failures: int = 0
+    last_end: float = float("-inf")
+    due: float | None = None
+
+    def note_end(self, now: float) -> float:
+        """Note that it ended; returns the seconds until its next start."""
+        self.failures = self.failures + 1 if now - self.last_end < STABLE_S + LONGEST_PAUSE_S else 0
+        pause = min(2.0 ** (self.failures - 1), LONGEST_PAUSE_S) if self.failures else 0.0
+        self.last_end, self.due = now, now + pause
+        return pause
+
+    def is_due(self, now: float) -> bool:
+        """Whether it ended and may start again now."""
+        return self.due is not None and now >= self.due
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +61,10 @@ class Supervisor:
     folder: Path
     notify: Callable[[str], None]
     restart_servers: Callable[[], list[str]] = list
+    clock: Callable[[], float] = time.monotonic
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _programs: dict[str, Program] = field(default_factory=dict)
-    _restarted: dict[str, float] = field(default_factory=dict)
+    _restarts: dict[str, Restarts] = field(default_factory=dict)
 
     def start(self, program: Program) -> None:
         """Start a program in its own process group; it exits with this process."""
@@ -65,9 +85,9 @@ class Supervisor:
         self._record()
 
     def watch_until(self, done: Callable[[], bool], *, seconds: float = float("inf")) -> bool:
-        """Restart exited programs until `done()` is true; returns False on timeout.
+        """Restart exited programs and servers until `done()` is true; returns False on timeout.
 
-        Raises ProcessExited if a program exits twice within RESTART_INTERVAL_S.
+        One that keeps exiting is started ever more rarely, while the others run on.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -100,33 +120,42 @@ class Supervisor:
         return self.folder / "log" / f"{name}.log"
 
     def _restart_dead_servers(self) -> None:
-        for name in self.restart_servers():
-            self._note_restart(name, f"{name} ended; its log is in {self.folder}.")
-            self.notify(f"{name} ended and was started again.")
+        now, restarts = self.clock(), self._restarts.setdefault("servers", Restarts())
+        if restarts.due is not None and not restarts.is_due(now):
+            return
+        try:
+            for name in self.restart_servers():
+                self.notify(f"{name} ended and was started again.")
+        except EmbeddedServerError as error:
+            pause = restarts.note_end(now)
+            self.notify(f"{error} Trying again{_later(pause)}.")
+        else:
+            restarts.due = None
 
     def _restart_programs(self) -> None:
         for name, child in list(self._running.items()):
             if child.poll() is None:
                 continue
-            lines = self.log_of(name).read_text(errors="replace").splitlines()[-LAST_LINES:]
-            message = f"{name} ended with code {child.returncode}:\n" + "\n".join(f"  {line}" for line in lines)
-            _signal_group(child.pid, signal.SIGKILL)
-            self._note_restart(name, message)
-            self.notify(f"{message}\nStarting {name} again.")
-            self.start(self._programs[name])
-
-    def _note_restart(self, name: str, message: str) -> None:
-        """Raise ProcessExited with `message` if the last restart was less than RESTART_INTERVAL_S ago."""
-        now = time.monotonic()
-        if now - self._restarted.get(name, -RESTART_INTERVAL_S) < RESTART_INTERVAL_S:
-            raise ProcessExited(message)
-        self._restarted[name] = now
+            now, restarts = self.clock(), self._restarts.setdefault(name, Restarts())
+            if restarts.due is None:
+                _signal_group(child.pid, signal.SIGKILL)
+                pause = restarts.note_end(now)
+                lines = self.log_of(name).read_text(errors="replace").splitlines()[-LAST_LINES:]
+                message = f"{name} ended with code {child.returncode}:\n" + "\n".join(f"  {line}" for line in lines)
+                self.notify(f"{message}\nStarting {name} again{_later(pause)}.")
+            if restarts.is_due(now):
+                restarts.due = None
+                self.start(self._programs[name])
 
     def _record(self) -> None:
         identities = [ProcessIdentity.of(child.pid) for child in self._running.values()]
         written = self.folder / "demo.json.new"
         written.write_text(json.dumps([{"pid": one.pid, "started_at": one.started_at} for one in identities if one]))
         written.replace(self.folder / "demo.json")
+
+
+def _later(pause: float) -> str:
+    return f" in {pause:.0f} s" if pause else ""
 
 
 def stop_recorded_processes(folder: Path) -> None:

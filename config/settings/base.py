@@ -301,7 +301,7 @@ HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
 HINDCAST_PROBLEM_OF = "config.http.problem_responses.problem_body"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_BACKEND = "config.private_mail.PrivateFileBackend"
 EMAIL_FILE_PATH = SITE.data_dir / "mail"
 vars().update({name: value for name, value in SITE.email.items() if value != ""})
 DEFAULT_FROM_EMAIL = SITE.email_from

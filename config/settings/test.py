@@ -6,7 +6,7 @@ from accounts.conf import KeyPepper
 from config.settings.base import *  # noqa: F403  # settings modules extend one another
 from config.settings.base import DATABASES, HINDCAST_IDENTITY, STORAGES
 
-SECRET_KEY = "a key that signs nothing outside a test run"
+SECRET_KEY = "a key that signs nothing outside a test run"  # noqa: S105  # signs nothing outside tests
 HINDCAST_IDENTITY = replace(HINDCAST_IDENTITY, key_peppers=(KeyPepper("test", "a pepper of test keys"),))
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -17,13 +17,13 @@ import httpx
 import pytest
 
 from config.devserver import preflight
-from config.devserver import supervisor as supervisor_module
 from config.devserver.demo import clear_metrics, demo_variables
 from config.devserver.embedded_servers import EmbeddedServers
+from config.devserver.errors import EmbeddedServerError
 from config.devserver.paths import ROOT
 from config.devserver.process_identity import ProcessIdentity
 from config.devserver.server_process import HOST, free_port
-from config.devserver.supervisor import ProcessExited, Program, Supervisor, stop_recorded_processes
+from config.devserver.supervisor import Program, Restarts, Supervisor, stop_recorded_processes
 from config.tests.waiting import wait_until
 from marketdata.calendars import is_session
 from predictions.conf import HORIZONS
@@ -127,28 +127,57 @@ def test_a_second_demo_of_the_same_folder_is_refused(
     assert capsys.readouterr().err == "A demo of this folder is already running; stop it first.\n"
 
 
-def test_a_process_that_exits_twice_ends_the_demo(supervisor: Supervisor, messages: list[str]) -> None:
-    supervisor.start(Program("web", (sys.executable, "-c", "print('no luck'); raise SystemExit(3)"), {}))
-    with pytest.raises(ProcessExited, match=r"web ended with code 3:\n  no luck"):
-        supervisor.watch_until(lambda: False, seconds=STOP_LIMIT_S)
-    assert len(messages) == 1
-    assert messages[0].endswith("Starting web again.")
-
-
-def test_a_process_that_exits_rarely_is_restarted_each_time(
-    supervisor: Supervisor, messages: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_keeps_exiting_is_started_ever_more_rarely_while_others_run(
+    tmp_path: Path, messages: list[str]
 ) -> None:
-    monkeypatch.setattr(supervisor_module, "RESTART_INTERVAL_S", 0.0)
-    supervisor.start(Program("web", (sys.executable, "-c", "raise SystemExit(3)"), {}))
-    assert supervisor.watch_until(lambda: len(messages) == 3, seconds=STOP_LIMIT_S)
+    now = [1000.0]
+    made = Supervisor(tmp_path, messages.append, clock=lambda: now[0])
+    try:
+        made.start(Program("edge", SLEEP, {}))
+        made.start(Program("web", (sys.executable, "-c", "print('no luck'); raise SystemExit(3)"), {}))
+        for pause in ("", " in 1 s", " in 2 s", " in 4 s"):
+            count = len(messages)
+            assert made.watch_until(lambda seen=count: len(messages) > seen, seconds=STOP_LIMIT_S)  # type: ignore[misc]  # bound now
+            assert messages[-1].startswith("web ended with code 3:\n  no luck")
+            assert messages[-1].endswith(f"Starting web again{pause}.")
+            now[0] += 4.0
+        edge, _ = _recorded(tmp_path)
+        assert edge.alive
+    finally:
+        made.stop()
 
 
-def test_dead_servers_restart_and_a_second_death_ends_the_demo(tmp_path: Path, messages: list[str]) -> None:
-    deaths = iter([[], ["Valkey"], [], ["PostgreSQL"], ["Valkey"]])
-    supervisor = Supervisor(tmp_path, messages.append, lambda: next(deaths))
-    with pytest.raises(ProcessExited, match=r"^Valkey ended; its log is in "):
-        supervisor.watch_until(lambda: False, seconds=STOP_LIMIT_S)
-    assert messages == ["Valkey ended and was started again.", "PostgreSQL ended and was started again."]
+def test_pauses_grow_to_a_minute_and_end_after_a_stable_run() -> None:
+    restarts = Restarts()
+    pauses = []
+    now = 0.0
+    for _ in range(10):
+        pauses.append(restarts.note_end(now))
+        assert not restarts.is_due(now) or not pauses[-1]
+        now += pauses[-1] + 1.0
+        assert restarts.is_due(now)
+    assert pauses == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+    assert restarts.note_end(now + 600.0) == 0.0
+
+
+def test_servers_that_cannot_start_are_tried_again(tmp_path: Path, messages: list[str]) -> None:
+    now = [1000.0]
+    results = iter([["Valkey"], ["Valkey"], EmbeddedServerError("PostgreSQL cannot start: disk full."), ["PostgreSQL"]])
+
+    def restart() -> list[str]:
+        result = next(results, [])
+        if isinstance(result, EmbeddedServerError):
+            raise result
+        return result
+
+    supervisor = Supervisor(tmp_path, messages.append, restart, lambda: now[0])
+    assert supervisor.watch_until(lambda: len(messages) == 4, seconds=STOP_LIMIT_S)
+    assert messages == [
+        "Valkey ended and was started again.",
+        "Valkey ended and was started again.",
+        "PostgreSQL cannot start: disk full. Trying again.",
+        "PostgreSQL ended and was started again.",
+    ]
 
 
 def test_stopping_ends_every_process_with_its_children(supervisor: Supervisor, tmp_path: Path) -> None:

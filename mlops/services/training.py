@@ -22,6 +22,7 @@ from mlops.forecasting.holdout import HoldoutReport, evaluate_holdout
 from mlops.forecasting.storage import save_bundle
 from mlops.forecasting.toolchain import toolchain
 from mlops.forecasting.types import HORIZONS, Panel, Progress, no_progress, part_of
+from mlops.interruption import interrupt_if_stopping
 from mlops.models import Evaluation, ModelVersion, TrainingRun
 from mlops.services import locks
 from mlops.services.evaluation import judge_challenger
@@ -124,27 +125,30 @@ def run_training(
 ) -> Training | None:
     """Run a queued training and compare the result with the champion; None if another worker claimed the run.
 
-    `fit_settings` builds the fit settings from the run's seed. A failure is stored on the row and re-raised. If only
+    The run is locked while this process lives. `fit_settings` builds the fit settings from the run's seed. A failure is
+    stored on the row and re-raised; TrainingInterrupted, if the worker is told to stop, queues the run again. If only
     the comparison fails, the run is done, the champion stays, and the row states the reason.
     """
-    run = claim_run(run_pk, now=clock())
-    if run is None:
-        return None
-    write_progress = ProgressWriter(run, clock=clock)
+    with locks.training_lock(run_pk) as is_free:
+        run = claim_run(run_pk, now=clock()) if is_free else None
+        if run is None:
+            return None
+        write_progress = ProgressWriter(run, clock=clock)
 
-    def notify(share: float, stage: str) -> None:
-        write_progress(share, stage)
-        progress(share, stage)
+        def notify(share: float, stage: str) -> None:
+            interrupt_if_stopping()
+            write_progress(share, stage)
+            progress(share, stage)
 
-    with failures_recorded(run, clock):
-        plan = TrainingPlan(
-            holdout_sessions=settings.holdout_sessions,
-            fit=fit_settings(run.seed),
-            note=run.reason,
-            through=run.through,
-        )
-        version = train(plan, artifacts=settings.artifacts, now=clock(), progress=notify)
-        return _compare(run, version, clock)
+        with failures_recorded(run, clock):
+            plan = TrainingPlan(
+                holdout_sessions=settings.holdout_sessions,
+                fit=fit_settings(run.seed),
+                note=run.reason,
+                through=run.through,
+            )
+            version = train(plan, artifacts=settings.artifacts, now=clock(), progress=notify)
+            return _compare(run, version, clock)
 
 
 def sessions_needed(holdout_sessions: int) -> int:

@@ -7,8 +7,10 @@ from datetime import date, datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from mlops.errors import MlopsError
+from mlops.interruption import TrainingInterrupted
 from mlops.models import ModelVersion, TrainingRun
 from mlops.services import locks
 
@@ -17,10 +19,12 @@ log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
 Status = TrainingRun.Status
 
+# A worker that neither writes progress nor dies is stuck.
 HEARTBEAT_TIMEOUT = timedelta(minutes=30)
 GIVE_UP_AFTER = timedelta(hours=2)
 WRITE_EVERY_S = 1.0
 STAGE_LENGTH = 120
+INTERRUPTED = "interrupted; waiting for a worker"
 
 
 def request_training(*, reason: str, seed: int, now: datetime, through: date | None = None) -> TrainingRun:
@@ -50,9 +54,14 @@ def claim_run(run_pk: int, *, now: datetime) -> TrainingRun | None:
 
 @contextmanager
 def failures_recorded(run: TrainingRun, clock: Clock) -> Iterator[None]:
-    """Mark the run as failed if the block raises, and re-raise."""
+    """Mark the run as failed, or an interrupted one as queued, if the block raises, and re-raise."""
     try:
         yield
+    except TrainingInterrupted:
+        _requeue(TrainingRun.objects.filter(pk=run.pk, status=Status.RUNNING), stage=INTERRUPTED)
+        run.refresh_from_db()
+        log.info("training_interrupted", run=run.pk)
+        raise
     except BaseException as error:
         sentence = str(error) if isinstance(error, MlopsError) else f"The training stopped: {type(error).__name__}."
         _finish(run, clock(), status=Status.FAILED, error=sentence)
@@ -65,20 +74,19 @@ def finish_run(run: TrainingRun, version: ModelVersion, *, now: datetime, remark
     _finish(run, now, status=Status.DONE, version=version, progress=1.0, stage="done", error=remark)
 
 
-def sweep_silent_runs(*, now: datetime) -> int:
-    """Queue every running training again whose last heartbeat is older than 30 minutes; its worker has stopped.
+def sweep_stopped_runs(*, now: datetime) -> int:
+    """Queue every running training again whose process is gone, or silent for 30 minutes.
 
     A run requested more than two hours ago fails instead. Returns the number of runs changed.
     """
-    silent = TrainingRun.objects.filter(status=Status.RUNNING, heartbeat_at__lt=now - HEARTBEAT_TIMEOUT)
-    queued = silent.filter(requested_at__gt=now - GIVE_UP_AFTER).update(
-        status=Status.QUEUED, started_at=None, heartbeat_at=None, progress=0.0, stage=""
-    )
-    failed = silent.update(
+    is_stopped = ~Q(pk__in=locks.locked_trainings()) | Q(heartbeat_at__lt=now - HEARTBEAT_TIMEOUT)
+    stopped = TrainingRun.objects.filter(is_stopped, status=Status.RUNNING)
+    queued = _requeue(stopped.filter(requested_at__gt=now - GIVE_UP_AFTER))
+    failed = stopped.update(
         status=Status.FAILED, finished_at=now, error="The worker stopped without an error. Start the training again."
     )
     if queued or failed:
-        log.warning("silent_trainings_swept", queued=queued, failed=failed)
+        log.warning("stopped_trainings_swept", queued=queued, failed=failed)
     return queued + failed
 
 
@@ -99,6 +107,10 @@ class ProgressWriter:
         TrainingRun.objects.filter(pk=self._run.pk, status=Status.RUNNING).update(
             progress=min(max(share, 0.0), 1.0), stage=stage[:STAGE_LENGTH], heartbeat_at=self._clock()
         )
+
+
+def _requeue(runs: QuerySet[TrainingRun], *, stage: str = "") -> int:
+    return runs.update(status=Status.QUEUED, started_at=None, heartbeat_at=None, progress=0.0, stage=stage)
 
 
 def _finish(run: TrainingRun, now: datetime, **fields: object) -> None:

@@ -1,12 +1,14 @@
 """The files of a version: whole or absent, and never used when they are not the registered ones."""
 
+import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from mlops.artifacts import MANIFEST, Artifact, discard, verify, write
+from mlops.artifacts import MANIFEST, Artifact, ArtifactUnwritable, discard, verify, write
 from mlops.errors import ArtifactCorrupt
 from mlops.tests.factories import some_files
 
@@ -41,16 +43,6 @@ def test_the_checksum_is_that_of_the_manifest_and_the_manifest_names_every_file(
 
 def test_equal_files_have_equal_checksums_under_any_name(tmp_path: Path, written: Artifact) -> None:
     assert write(root=tmp_path, name="v2", fill=some_files).sha256 == written.sha256
-
-
-def test_a_failure_while_writing_leaves_nothing(tmp_path: Path) -> None:
-    def half(folder: Path) -> None:
-        (folder / "model.json").write_text("{}")
-        raise OSError("the disk is full")
-
-    with pytest.raises(OSError, match="disk is full"):
-        write(root=tmp_path, name="v1", fill=half)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_a_crash_left_behind_is_replaced(tmp_path: Path) -> None:
@@ -129,3 +121,15 @@ def test_a_file_instead_of_the_folder_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "v1").write_text("not a folder")
     with pytest.raises(ArtifactCorrupt, match="cannot be read"):
         verify(root=tmp_path, name="v1", sha256="0" * 64)
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    def fill(folder: Path) -> None:
+        (folder / "part").write_bytes(b"x")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(
+        ArtifactUnwritable, match=r"^The files of model v1 could not be written: No space left on device"
+    ):
+        write(root=tmp_path, name="v1", fill=fill)
+    assert list(tmp_path.iterdir()) == []

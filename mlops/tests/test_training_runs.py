@@ -1,20 +1,30 @@
 """Tests of training runs: claimed once, progress stored, and swept after their worker stopped."""
 
+import os
+import subprocess
+import sys
+import threading
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
-from django.db import IntegrityError, transaction
+from celery.signals import worker_shutting_down
+from django.db import IntegrityError, connection, transaction
 
+from config.tests.waiting import wait_until
+from mlops import interruption
 from mlops.errors import InsufficientHistory
+from mlops.interruption import TrainingInterrupted, interrupt_if_stopping
 from mlops.models import TrainingRun
 from mlops.selectors import waiting_runs
+from mlops.services.locks import locked_trainings, training_lock
 from mlops.services.training_runs import (
     ProgressWriter,
     claim_run,
     failures_recorded,
     finish_run,
     request_training,
-    sweep_silent_runs,
+    sweep_stopped_runs,
 )
 from mlops.tests.factories import NOW, model_version, training_run
 
@@ -75,30 +85,61 @@ def test_other_errors_are_stored_by_class_name_only() -> None:
     assert (run.status, run.error) == ("failed", "The training stopped: KeyboardInterrupt.")
 
 
-def test_a_run_whose_worker_was_killed_is_done_again() -> None:
-    run = training_run(
-        status="running", requested_at=NOW - timedelta(minutes=50), started_at=NOW - timedelta(minutes=45),
-        heartbeat_at=NOW - timedelta(minutes=31), progress=0.4, stage="evaluating",
-    )  # fmt: skip
-    assert sweep_silent_runs(now=NOW) == 1
+KILLED_TRAINING = """
+import sys, time
+from config.celery import app
+import django; django.setup()
+from mlops.services.locks import training_lock
+with training_lock(int(sys.argv[1])) as is_free:
+    print(is_free, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_training_is_locked_by_one_process_until_that_is_killed() -> None:
+    run = training_run(status="running", requested_at=NOW - timedelta(minutes=5), heartbeat_at=NOW, stage="evaluating")
+    parameters = connection.get_connection_params()
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{parameters['dbname']}").geturl()
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED_TRAINING, str(run.pk)],
+        env={**os.environ, "DATABASE_URL": database}, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        with training_lock(run.pk) as is_free:
+            assert not is_free
+        assert sweep_stopped_runs(now=NOW) == 0
+        process.kill()
+    wait_until(lambda: run.pk not in locked_trainings(), "the server to notice")
+    assert sweep_stopped_runs(now=NOW) == 1
     run.refresh_from_db()
     assert (run.status, run.started_at, run.progress, run.stage) == ("queued", None, 0.0, "")
-    assert [waiting.pk for waiting in waiting_runs()] == [run.pk]
     claimed = claim_run(run.pk, now=NOW)
     assert claimed is not None
     assert (claimed.status, claimed.started_at) == ("running", NOW)
 
 
-def test_a_run_without_heartbeat_has_failed() -> None:
-    silent = training_run(
-        status="running", requested_at=NOW - timedelta(hours=2), heartbeat_at=NOW - timedelta(minutes=31)
-    )
+def test_a_run_that_stopped_again_and_again_has_failed() -> None:
+    stopped = training_run(status="running", requested_at=NOW - timedelta(hours=2), heartbeat_at=NOW)
+    stuck = training_run(status="running", heartbeat_at=NOW - timedelta(minutes=31))
     alive = training_run(status="running", heartbeat_at=NOW - timedelta(minutes=29))
     waiting = training_run()
-    assert sweep_silent_runs(now=NOW) == 1
-    assert sweep_silent_runs(now=NOW) == 0
+    with training_lock(stuck.pk), training_lock(alive.pk):
+        assert sweep_stopped_runs(now=NOW) == 2
+        assert sweep_stopped_runs(now=NOW) == 0
     statuses = dict(TrainingRun.objects.values_list("pk", "status"))
-    assert statuses == {silent.pk: "failed", alive.pk: "running", waiting.pk: "queued"}
+    assert statuses == {stopped.pk: "failed", stuck.pk: "queued", alive.pk: "running", waiting.pk: "queued"}
+
+
+def test_an_interrupted_training_is_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_if_stopping()
+    monkeypatch.setattr(interruption, "_stopping", threading.Event())
+    run = training_run(status="running", progress=0.4)
+    worker_shutting_down.send(sender="a worker", sig="SIGTERM", how="Warm", exitcode=0)
+    with pytest.raises(TrainingInterrupted), failures_recorded(run, lambda: LATER):
+        interrupt_if_stopping()
+    assert (run.status, run.progress, run.stage) == ("queued", 0.0, "interrupted; waiting for a worker")
+    assert list(waiting_runs()) == [run]
 
 
 def test_a_swept_run_stays_failed_when_its_worker_comes_back() -> None:
