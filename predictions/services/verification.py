@@ -185,7 +185,7 @@ class _BlockChecks:
     """Checks of input blocks in threads, while this one waits for PostgreSQL to compare forecasts."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
+        self.pool = pool
         self._batches = input_block_batches()
         self._running: deque[Future[int | None]] = deque()
         self.broken: int | None = None
@@ -197,7 +197,7 @@ class _BlockChecks:
         if batch is None:
             return False
         self.count += len(batch)
-        self._running.append(self._pool.submit(_first_broken, batch))
+        self._running.append(self.pool.submit(_first_broken, batch))
         if len(self._running) > 2 * BLOCK_THREADS:
             self._finish_batch()
         return True
@@ -228,10 +228,10 @@ def _verify_chain(expected: Sequence[_Expected], blocks: _BlockChecks) -> tuple[
     remaining: Iterator[_Expected] = iter(expected)
     head = next(remaining, None)
     previous, count = GENESIS, 0
-    for row in _rows_beside(blocks):
+    for row, entry_hash in _hashed_rows(blocks):
         if row.previous_hash != previous:
             raise _forecast_fault(row.key, BROKEN_LINK, count)
-        if chain_hash(previous, row.payload) != row.entry_hash:
+        if entry_hash != row.entry_hash:
             raise _forecast_fault(row.key, ALTERED_PAYLOAD, count)
         if row.fault is not None:
             raise _forecast_fault(row.key, _stored_fault(FORECAST_MAPPING, row), count)
@@ -246,12 +246,23 @@ def _verify_chain(expected: Sequence[_Expected], blocks: _BlockChecks) -> tuple[
     return count, previous
 
 
-def _rows_beside(blocks: _BlockChecks) -> Iterator[LedgerRow]:
-    """The forecasts in order, with blocks to check before each query."""
+def _hashed_rows(blocks: _BlockChecks) -> Iterator[tuple[LedgerRow, str]]:
+    """The forecasts in order with their hashes, which a thread computes during the next query."""
+    running: Future[list[tuple[LedgerRow, str]]] | None = None
     blocks.start_batch()
     for batch in compared_chain_batches():
-        yield from batch
+        following = blocks.pool.submit(_row_hashes, batch)
+        if running is not None:
+            yield from running.result()
+        running = following
         blocks.start_batch()
+    if running is not None:
+        yield from running.result()
+
+
+def _row_hashes(batch: Sequence[LedgerRow]) -> list[tuple[LedgerRow, str]]:
+    """Return each row with the hash that follows from its payload and its previous hash."""
+    return [(row, chain_hash(row.previous_hash, row.payload)) for row in batch]
 
 
 def _compare_head(head: _Expected, row: LedgerRow, count: int) -> None:
