@@ -40,7 +40,6 @@ from accounts.quotas import (
     RateLimitResult,
     bucket_keys,
     minute_cost_of,
-    rate_limit_result,
     script_arguments,
     window_remaining_s,
 )
@@ -117,9 +116,8 @@ class LocalCounter:
             if per_day:
                 self._store(day_key, day[0] + taken, day[1])
         left_ms = [int(1000 * (ends - now_s)) for _, ends in (minute, day)]
-        return rate_limit_result(
-            quota, (refused, minute[0] + taken_of_minute, left_ms[0], day[0] + taken, left_ms[1]), cost
-        )
+        counted = (refused, minute[0] + taken_of_minute, left_ms[0], day[0] + taken, left_ms[1])
+        return RateLimitResult(quota, counted, cost)
 
     def _window(self, key: str, width_s: int, now_s: float) -> tuple[int, float]:
         used, ends = self._windows.get(key, (0, 0.0))
@@ -152,7 +150,7 @@ def count_call(quota: Quota, cost: int = 1) -> RateLimitResult:
     except RedisError as error:
         log_local_count(error)
         return count_locally(quota, cost)
-    return rate_limit_result(quota, counted, cost)
+    return RateLimitResult(quota, counted, cost)
 
 
 def log_local_count(error: RedisError) -> None:
@@ -229,16 +227,16 @@ def address_bucket(address: str) -> str:
     return f"limit:{{address:{_network(address, v4_bits=32, v6_bits=64) or 'unknown'}}}"
 
 
-def remember(request: HttpRequest, allowance: RateLimitResult) -> None:
-    """Attach the allowance to the request; RateLimitHeadersMiddleware adds it to the response."""
+def enforce(request: HttpRequest, allowance: RateLimitResult) -> None:
+    """Attach the allowance, for RateLimitHeadersMiddleware, and raise RateLimited if a window refused the call."""
     request.rate_limit = allowance  # type: ignore[attr-defined]  # read back by RateLimitHeadersMiddleware
+    if allowance.counted[0]:
+        raise allowance.error()
 
 
 def take_call(request: HttpRequest, quota: Quota, cost: int = 1) -> None:
     """Count a call that costs `cost` and attach the allowance to the request. Raises RateLimited."""
-    allowance = count_call(quota, cost)
-    remember(request, allowance)
-    allowance.require()
+    enforce(request, count_call(quota, cost))
 
 
 def is_counted(request: HttpRequest) -> bool:

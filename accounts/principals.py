@@ -14,7 +14,7 @@ from accounts.anonymous_limits import ANONYMOUS_LIMITS
 from accounts.conf import ANONYMOUS_PLAN, KeyPepper
 from accounts.credential_cache import CredentialCache
 from accounts.errors import InvalidCredentials, ScopeMissing
-from accounts.keys import KEY_CHARACTERS, digest_of, validated_key
+from accounts.keys import digest_of, validated_key
 from accounts.limits import bucket_of, take_call, user_bucket
 from accounts.models import ApiKey, Scope, TokenFamily, User
 from accounts.tokens import verified_family
@@ -113,7 +113,7 @@ def credential_of(request: HttpRequest) -> Credential | None:
     api_key = request.META.get("HTTP_X_API_KEY")
     # An empty header is refused too: an unset variable, or bytes that a proxy could not read.
     if api_key is not None:
-        digest = digest_of(validated_key(api_key), current_pepper().secret)
+        digest = _valid_digest(api_key, current_pepper().secret)
         return Credential(digest, lambda: _load_key(api_key), "unknown-key")
     authorization = request.META.get("HTTP_AUTHORIZATION")
     if authorization is not None and not authorization.strip():
@@ -136,9 +136,11 @@ def has_header_credentials(request: HttpRequest) -> bool:
 
 
 def key_digest(api_key: str) -> str | None:
-    """Return the cache key of an API key; None for text of another length."""
-    # Cached keys had their checksum verified before they were cached.
-    return digest_of(api_key, current_pepper().secret) if len(api_key) == KEY_CHARACTERS else None
+    """Return the cache key of an API key; None for malformed text."""
+    try:
+        return _valid_digest(api_key, current_pepper().secret)
+    except InvalidCredentials:
+        return None
 
 
 def cached_principal(*, digest: str = "", token: str = "") -> Principal | None:
@@ -176,6 +178,11 @@ def credential_cache() -> CredentialCache[PrincipalState]:
 @lru_cache(maxsize=4)
 def _credential_cache_at(url: str) -> CredentialCache[PrincipalState]:
     return CredentialCache(url)
+
+
+@lru_cache(maxsize=10_000)
+def _valid_digest(api_key: str, secret: str) -> str:
+    return digest_of(validated_key(api_key), secret)
 
 
 def _load_key(api_key: str) -> PrincipalState | None:

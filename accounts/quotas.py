@@ -4,6 +4,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from accounts.errors import RateLimited
@@ -46,29 +47,64 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitResult:
-    """The windows after a call that cost `cost`, and the window that refused it, if any."""
+    """Result of counting a call that cost `cost`.
 
-    windows: tuple[Window, ...]
+    `counted` are the script's values: the window that refused the call (0 none, 1 minute, 2 day), then used calls and
+    milliseconds left of each window.
+    """
+
+    quota: Quota
+    counted: Sequence[int]
     cost: int = 1
-    refused_by: Window | None = None
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows after the call."""
+        quota, (_, used, left_ms, used_today, left_today_ms) = self.quota, self.counted
+        limit = UNLIMITED if quota.per_minute is None else quota.per_minute
+        minute = Window(quota.policy_name, limit, MINUTE_S, used, math.ceil(left_ms / 1000))
+        if quota.per_day is None:
+            return (minute,)
+        day = Window(f"{quota.policy_name}-day", quota.per_day, DAY_S, used_today, math.ceil(left_today_ms / 1000))
+        return minute, day
+
+    @property
+    def refused_by(self) -> Window | None:
+        """The window that refused the call, if any."""
+        return self.windows[self.counted[0] - 1] if self.counted[0] else None
+
+    def header(self) -> str:
+        """Return the header RateLimit."""
+        quota, (_, used, left_ms, used_today, left_today_ms) = self.quota, self.counted
+        limit = UNLIMITED if quota.per_minute is None else quota.per_minute
+        minute = _window_header(quota.policy_name, limit, used, left_ms)
+        if quota.per_day is None:
+            return minute
+        return f"{minute}, {_window_header(f'{quota.policy_name}-day', quota.per_day, used_today, left_today_ms)}"
 
     def headers(self) -> dict[str, str]:
         """Return the headers RateLimit-Policy and RateLimit."""
-        return {
-            "RateLimit-Policy": ", ".join(
-                [f'"{one.policy_name}";q={one.limit};w={one.width_s}' for one in self.windows]
-            ),
-            "RateLimit": ", ".join(
-                [window_header(one.policy_name, one.limit, one.used, one.reset_s) for one in self.windows]
-            ),
-        }
+        quota = self.quota
+        policy = policy_header(quota.policy_name, quota.per_minute, quota.per_day)
+        return {"RateLimit-Policy": policy, "RateLimit": self.header()}
+
+    def error(self) -> RateLimited:
+        """Return the error of a refused call."""
+        refused = self.windows[self.counted[0] - 1]
+        cost = minute_cost_of(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
+        return RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost, refused.remaining)
 
     def require(self) -> None:
         """Raise RateLimited if a window refused the call."""
-        if self.refused_by is not None:
-            refused = self.refused_by
-            cost = minute_cost_of(self.cost, refused.limit) if refused.width_s == MINUTE_S else self.cost
-            raise RateLimited(refused.limit, refused.width_s, max(1, refused.reset_s), cost, refused.remaining)
+        if self.counted[0]:
+            raise self.error()
+
+
+@lru_cache(maxsize=100)
+def policy_header(name: str, per_minute: int | None, per_day: int | None) -> str:
+    """Return the header RateLimit-Policy."""
+    minute = f'"{name}";q={UNLIMITED if per_minute is None else per_minute};w={MINUTE_S}'
+    return minute if per_day is None else f'{minute}, "{name}-day";q={per_day};w={DAY_S}'
 
 
 def minute_cost_of(cost: int, per_minute: int) -> int:
@@ -98,29 +134,6 @@ def window_remaining_s(bucket: str, width_s: int, now_s: float) -> float:
     return width_s - (now_s - window_offset_s(bucket, width_s)) % width_s
 
 
-def window_header(policy: str, limit: int, used: int, reset_s: int) -> str:
+def _window_header(policy: str, limit: int, used: int, left_ms: int) -> str:
     """Return one window's item of the header RateLimit."""
-    return f'"{policy}";r={limit - used if limit > used else 0};t={reset_s}'
-
-
-def rate_limit_header(quota: Quota, counted: Sequence[int]) -> str:
-    """Return the header RateLimit of the script's counts, as `rate_limit_result` does but faster."""
-    _, used, left_ms, used_today, left_today_ms = counted
-    limit = UNLIMITED if quota.per_minute is None else quota.per_minute
-    minute = window_header(quota.policy_name, limit, used, -(-left_ms // 1000))
-    if quota.per_day is None:
-        return minute
-    return (
-        f"{minute}, {window_header(f'{quota.policy_name}-day', quota.per_day, used_today, -(-left_today_ms // 1000))}"
-    )
-
-
-def rate_limit_result(quota: Quota, counted: Sequence[int], cost: int = 1) -> RateLimitResult:
-    """Return the result of the script's counts."""
-    refused, used, left_ms, used_today, left_today_ms = counted
-    limit = UNLIMITED if quota.per_minute is None else quota.per_minute
-    minute = Window(quota.policy_name, limit, MINUTE_S, used, math.ceil(left_ms / 1000))
-    if quota.per_day is None:
-        return RateLimitResult((minute,), cost, minute if refused else None)
-    day = Window(f"{quota.policy_name}-day", quota.per_day, DAY_S, used_today, math.ceil(left_today_ms / 1000))
-    return RateLimitResult((minute, day), cost, (None, minute, day)[refused])
+    return f'"{policy}";r={limit - used if limit > used else 0};t={-(-left_ms // 1000)}'

@@ -36,8 +36,8 @@ DOCUMENT: dict[str, Any] = {"throttle_classes": [], "http_method_names": ["get",
 
 urlpatterns = [
     # First, as they are looked up most often.
-    path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("predictions.api.urls")),
+    path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("marketdata.api.urls")),
     path("", include("predictions.urls")),
     path("", include("marketdata.urls")),

@@ -45,6 +45,7 @@ class CircuitBreaker:
         self._lock = Lock()
         self._failed_in_a_row = 0
         self._next_probe: float | None = None
+        self.is_closed = True
 
     @property
     def state(self) -> State:
@@ -73,7 +74,7 @@ class CircuitBreaker:
 
     def succeed(self) -> None:
         """Record an answer: the circuit closes."""
-        self._failed_in_a_row, self._next_probe = 0, None
+        self._failed_in_a_row, self._next_probe, self.is_closed = 0, None, True
 
     def fail(self, pause_s: float = 0.0) -> None:
         """Record a failure. `pause_s` opens the circuit at once, for at least that long."""
@@ -82,7 +83,7 @@ class CircuitBreaker:
             if self._failed_in_a_row >= self._failures_to_open:
                 pause_s = max(pause_s, self._pause_s)
             if pause_s:
-                self._next_probe = max(self._next_probe or 0.0, self._clock() + pause_s)
+                self._next_probe, self.is_closed = max(self._next_probe or 0.0, self._clock() + pause_s), False
 
     def __enter__(self) -> "CircuitBreaker":
         if not self.allow():

@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from redis import Redis, RedisCluster
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio import RedisCluster as AsyncRedisCluster
@@ -109,14 +111,22 @@ class _AsyncServerClient(_GuardedAsync, AsyncRedis): ...  # type: ignore[misc]  
 class _AsyncClusterClient(_GuardedAsync, AsyncRedisCluster): ...  # type: ignore[misc]  # redis-py's own bases disagree
 
 
+@lru_cache(maxsize=1)
 def store_url() -> str:
     """Return the URL of the server, or of one node of the cluster."""
     return str(settings.HINDCAST_SITE.store_url)
 
 
+@lru_cache(maxsize=1)
 def is_cluster() -> bool:
     """Return whether the store is a Redis Cluster, in which one script may touch the keys of one hash tag only."""
     return bool(settings.HINDCAST_SITE.redis_cluster_url)
+
+
+@receiver(setting_changed)
+def _forget_settings(**_: Any) -> None:
+    store_url.cache_clear()
+    is_cluster.cache_clear()
 
 
 def database_number(url: str) -> int:

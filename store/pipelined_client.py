@@ -6,7 +6,7 @@ It costs a tenth of an awaited redis-py call. It knows single servers only, no c
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -15,6 +15,8 @@ import structlog
 from redis.connection import parse_url
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
+
+from store.commands import login_commands, tls_context
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +27,8 @@ FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
 NO_REPLY = object()
 
-# Receives the reply, or an exception: a server error, or RedisConnectionError when there is none.
-OnReply = Callable[[Any], None]
+# Receives the replies of one call. Each may be an exception: a server error, or RedisConnectionError.
+OnReplies = Callable[[list[Any]], None]
 
 
 class Connection(asyncio.Protocol):
@@ -34,8 +36,10 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader(notEnoughData=NO_REPLY)
-        self._callbacks: deque[OnReply] = deque()
+        self._reader = hiredis.Reader(replyError=ResponseError, notEnoughData=NO_REPLY)
+        # Number of commands and callback of each call whose replies are to come; the replies so far of the first one.
+        self._calls: deque[tuple[int, OnReplies]] = deque()
+        self._replies: list[Any] = []
         self._unsent: list[bytes] = []
         self._transport: asyncio.WriteTransport | None = None
         self._last_progress = 0.0
@@ -50,54 +54,48 @@ class Connection(asyncio.Protocol):
         self._last_progress = self._loop.time()
         try:
             while (reply := self._reader.gets()) is not NO_REPLY:
-                if not self._callbacks:
+                if not self._calls:
                     self.abort()
                     return
-                self._answer_next(reply)
+                self._replies.append(reply)
+                if len(self._replies) == self._calls[0][0]:
+                    replies, self._replies = self._replies, []
+                    self._answer_next(replies)
         except hiredis.ProtocolError:
             self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         self.closed.set()
-        while self._callbacks:
-            self._answer_next(RedisConnectionError("The connection to Redis is lost."))
+        while self._calls:
+            self._answer_next([RedisConnectionError("The connection to Redis is lost.")])
 
-    def send(self, command: bytes, on_reply: OnReply) -> None:
-        """Send a packed command with the others of this loop iteration. Raises RedisConnectionError when closed."""
+    def send(self, commands: bytes, count: int, on_replies: OnReplies) -> None:
+        """Send `count` packed commands with the others of this loop iteration.
+
+        `on_replies` is called once. Raises RedisConnectionError when closed.
+        """
         if self._transport is None:
             raise RedisConnectionError("The connection to Redis is closed.")
-        if not self._callbacks:
+        if not self._calls:
             self._last_progress = self._loop.time()
-        self._callbacks.append(on_reply)
+        self._calls.append((count, on_replies))
         if not self._unsent:
             self._loop.call_soon(self._write)
-        self._unsent.append(command)
-
-    def send_all(self, commands: bytes, count: int, on_replies: Callable[[list[Any]], None]) -> None:
-        """Send several packed commands; `on_replies` receives all replies. Raises RedisConnectionError when closed."""
-        replies: list[Any] = []
-
-        def collect(reply: Any) -> None:
-            replies.append(reply)
-            if len(replies) == count:
-                on_replies(replies)
-
-        self.send(commands, collect)
-        self._callbacks.extend([collect] * (count - 1))
+        self._unsent.append(commands)
 
     def is_overdue(self) -> bool:
         """Return whether the server owes a reply for too long."""
-        return bool(self._callbacks) and self._loop.time() - self._last_progress > REPLY_SECONDS
+        return bool(self._calls) and self._loop.time() - self._last_progress > REPLY_SECONDS
 
     def abort(self) -> None:
         """Close at once; pending callbacks receive RedisConnectionError."""
         if self._transport is not None:
             self._transport.abort()
 
-    def _answer_next(self, reply: Any) -> None:
+    def _answer_next(self, replies: list[Any]) -> None:
         try:
-            self._callbacks.popleft()(reply)
+            self._calls.popleft()[1](replies)
         except Exception:
             # The connection serves other callers as well.
             log.exception("redis_callback_failed")
@@ -109,11 +107,10 @@ class Connection(asyncio.Protocol):
 
 
 class PipelinedClient:
-    """Keeps one connection open, prepares it with the commands of `preamble`, and reconnects in the background."""
+    """Keeps one connection open and reconnects in the background."""
 
-    def __init__(self, url: str, preamble: Sequence[bytes] = ()) -> None:
+    def __init__(self, url: str) -> None:
         self._address = parse_url(url)
-        self._preamble = [*_login(self._address), *preamble]
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -129,20 +126,14 @@ class PipelinedClient:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def send(self, command: bytes, on_reply: OnReply) -> None:
-        """Send a packed command; `on_reply` is called once. Raises RedisConnectionError without a connection."""
-        if self._connection is None:
-            raise RedisConnectionError("There is no connection to Redis.")
-        self._connection.send(command, on_reply)
-
-    def send_all(self, commands: bytes, count: int, on_replies: Callable[[list[Any]], None]) -> None:
+    def send(self, commands: bytes, count: int, on_replies: OnReplies) -> None:
         """Send `count` packed commands; `on_replies` is called once. Raises RedisConnectionError without a connection.
 
-        Each of the replies may be an exception.
+        Each of the replies may be an exception; a connection that is lost leaves one instead of all replies.
         """
         if self._connection is None:
             raise RedisConnectionError("There is no connection to Redis.")
-        self._connection.send_all(commands, count, on_replies)
+        self._connection.send(commands, count, on_replies)
 
     async def _stay_connected(self) -> None:
         pause_s = FIRST_PAUSE_SECONDS
@@ -172,36 +163,24 @@ class PipelinedClient:
             _, connection = await loop.create_unix_connection(Connection, self._address["path"])
         else:
             host, port = self._address.get("host", "localhost"), self._address.get("port", 6379)
-            _, connection = await loop.create_connection(Connection, host, port, ssl=_tls_context(self._address))
-        try:
-            replies = [_reply_to(connection, command) for command in self._preamble]
-            for reply in await asyncio.gather(*replies):
-                if isinstance(reply, hiredis.ReplyError):
-                    raise ResponseError(str(reply))
-        except BaseException:
-            connection.abort()
-            raise
+            _, connection = await loop.create_connection(Connection, host, port, ssl=tls_context(self._address))
+        login = login_commands(self._address)
+        if login:
+            answered: asyncio.Future[list[Any]] = loop.create_future()
+            try:
+                connection.send(b"".join(login), len(login), lambda replies: _resolve(answered, replies))
+                for reply in await answered:
+                    if isinstance(reply, Exception):
+                        raise reply
+            except BaseException:
+                connection.abort()
+                raise
         return connection
 
 
-def packed_command(*words: bytes | str | int) -> bytes:
-    """Return a command in the protocol of Redis."""
-    encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-    return b"*%d\r\n%b" % (len(words), b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded]))
-
-
-async def _reply_to(connection: Connection, command: bytes) -> Any:
-    future = asyncio.get_running_loop().create_future()
-
-    def on_reply(reply: Any) -> None:
-        if not future.done():
-            future.set_result(reply)
-
-    connection.send(command, on_reply)
-    reply = await future
-    if isinstance(reply, RedisConnectionError):
-        raise reply
-    return reply
+def _resolve(future: "asyncio.Future[list[Any]]", replies: list[Any]) -> None:
+    if not future.done():
+        future.set_result(replies)
 
 
 async def _wait_until_broken(connection: Connection) -> None:
@@ -212,23 +191,3 @@ async def _wait_until_broken(connection: Connection) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(CHECK_SECONDS):
                 await connection.closed.wait()
-
-
-def _login(address: dict[str, Any]) -> list[bytes]:
-    """Return the commands that authenticate and select the database."""
-    commands: list[bytes] = []
-    if password := address.get("password"):
-        commands.append(packed_command("AUTH", *filter(None, [address.get("username"), password])))
-    if database := address.get("db"):
-        commands.append(packed_command("SELECT", int(database)))
-    return commands
-
-
-def _tls_context(address: dict[str, Any]) -> ssl.SSLContext | None:
-    """Return the TLS settings by redis-py's options; None for a plain connection."""
-    if "connection_class" not in address:
-        return None
-    context = ssl.create_default_context(cafile=address.get("ssl_ca_certs"))
-    if address.get("ssl_cert_reqs") == "none":
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context

@@ -22,18 +22,10 @@ from accounts.limits import (
     bucket_of,
     client_address,
     count_call,
+    enforce,
     network_of,
-    remember,
 )
-from accounts.quotas import (
-    MINUTE_S,
-    RateLimitResult,
-    Window,
-    bucket_keys,
-    rate_limit_header,
-    rate_limit_result,
-    window_offset_s,
-)
+from accounts.quotas import MINUTE_S, RateLimitResult, bucket_keys, window_offset_s
 from config.devserver.paths import ROOT
 from store.circuit_breaker import State
 from store.client import redis_client, store_breaker
@@ -176,8 +168,8 @@ def test_unlimited_plan_is_counted(bucket: str) -> None:
 
 
 def test_headers_contain_limits_windows_and_remaining_calls() -> None:
-    windows = (Window("free", 60, 60, used=3, reset_s=42), Window("free-day", 5000, 86_400, used=5, reset_s=7))
-    assert RateLimitResult(windows).headers() == {
+    counted = RateLimitResult(quota("limit:test", 60, 5_000), (0, 3, 41_001, 5, 7_000))
+    assert counted.headers() == {
         "RateLimit-Policy": '"free";q=60;w=60, "free-day";q=5000;w=86400',
         "RateLimit": '"free";r=57;t=42, "free-day";r=4995;t=7',
     }
@@ -276,23 +268,15 @@ def test_logs_contain_only_the_network(address: str, short: str) -> None:
 def test_every_counted_response_has_rate_limit_headers() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         if "counted" in request.GET:
-            remember(request, RateLimitResult((Window("anonymous", 10, 60, used=10, reset_s=9),)))
+            enforce(request, RateLimitResult(quota("limit:test", 10), (0, 10, 9_000, 0, 0)))
         return HttpResponse(status=404)
 
     answer = RateLimitHeadersMiddleware(view)
-    assert answer(RequestFactory().get("/?counted"))["RateLimit"] == '"anonymous";r=0;t=9'
+    assert answer(RequestFactory().get("/?counted"))["RateLimit"] == '"free";r=0;t=9'
     assert "RateLimit" not in answer(RequestFactory().get("/"))
 
 
-@pytest.mark.parametrize("per_day", [None, 100])
-@pytest.mark.parametrize("counted", [(0, 1, 60_000, 1, 86_400_000), (0, 10, 1, 100, 999), (1, 12, 59_001, 101, 0)])
-def test_fast_header_equals_the_header_of_the_result(
-    per_day: int | None, counted: tuple[int, int, int, int, int]
-) -> None:
-    caller = quota("limit:test", per_day=per_day)
-    assert rate_limit_header(caller, counted) == rate_limit_result(caller, counted).headers()["RateLimit"]
-
-
 def test_remaining_calls_are_never_negative_and_seconds_are_rounded_up() -> None:
-    header = rate_limit_header(quota("limit:test", per_day=100), (0, 12, 59_001, 1, 999))
-    assert header == '"free";r=0;t=60, "free-day";r=99;t=1'
+    result = RateLimitResult(quota("limit:test", 10, per_day=100), (0, 12, 59_001, 1, 999))
+    assert result.header() == '"free";r=0;t=60, "free-day";r=99;t=1'
+    assert [(one.remaining, one.reset_s) for one in result.windows] == [(0, 60), (99, 1)]

@@ -25,7 +25,7 @@ def call(**headers: str) -> HttpRequest:
 
 
 def rate_limit_result(request: HttpRequest) -> RateLimitResult:
-    allowance: RateLimitResult = request.rate_limit  # type: ignore[attr-defined]  # what `remember` keeps
+    allowance: RateLimitResult = request.rate_limit  # type: ignore[attr-defined]  # set by `enforce`
     return allowance
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import serializers
 
-from accounts.limits import bucket_of, count_call, remember
+from accounts.limits import bucket_of, take_call
 from config.http.errors import NotInSandbox
 from config.http.problem_responses import problem_response
 from config.http.problems import problem_of
@@ -58,9 +58,7 @@ class SandboxMiddleware:
         if request.META.get("HTTP_X_API_KEY") != SANDBOX_KEY or not request.path_info.startswith(BASE):
             return self.get_response(request)
         try:
-            allowance = count_call(SandboxQuota(f"{bucket_of(request)}:sandbox"))
-            remember(request, allowance)
-            allowance.require()
+            take_call(request, SandboxQuota(f"{bucket_of(request)}:sandbox"))
             response: HttpResponse = JsonResponse({**sandbox_body(request), "sandbox": True})
         except Exception as error:
             if problem_of(error) is None:
@@ -92,7 +90,7 @@ def _checked_symbol(text: str, horizon: int = 5) -> str:
 
 
 def _predict(request: HttpRequest, _: str) -> dict[str, Any]:
-    query = parse_query(request.GET)
+    query = parse_query(request.META.get("QUERY_STRING", ""))
     symbol = _checked_symbol(query.symbol, query.horizon)
     body = {**ANSWERS["predict"], "symbol": symbol, "horizon": query.horizon}
     if symbol == ABSTAINING:

@@ -2,17 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
-from accounts.principals import Principal
 from config.edge.authenticate import AuthenticatedRequest
 from config.edge.connection_guard import send_response
 from config.edge.connection_limits import BoundedReads, ConnectionWatch
 from config.edge.counts import BufferedCounts
-from config.edge.lookup import LOAD_SCRIPT, ForecastLookup, ForecastReader
+from config.edge.lookup import EdgeReader
 from config.edge.parse import PREDICT_PATH
 from config.edge.protocol import COUNTED_CALL, CachedForecastHandler, CachedForecastProtocol
 from config.edge.render import Response, ResponseRenderer, error_response, problem
@@ -22,6 +20,7 @@ from config.http.problems import UNEXPECTED
 from config.http.request_log import new_request_id
 from config.stream.routing import answer_not_found
 from predictions.api.predict import LOOKUP_KEY
+from predictions.readpath.lookup import LookupResult
 from store.pipelined_client import PipelinedClient
 
 log = structlog.get_logger(__name__)
@@ -34,10 +33,10 @@ class EdgeApplication:
     """
 
     def __init__(self, redis_url: str, django: Wsgi) -> None:
-        self._client = PipelinedClient(redis_url, preamble=[LOAD_SCRIPT])
+        self._client = PipelinedClient(redis_url)
         self._counts = BufferedCounts()
         self._bridge = WsgiBridge(django)
-        self._reader = ForecastReader(self._client)
+        self._reader = EdgeReader(self._client)
         self._renderer = ResponseRenderer(self._counts)
         self._renewals: dict[tuple[str, int], asyncio.Event] = {}
         self.handler = CachedForecastHandler(self._reader, self._renderer)
@@ -77,7 +76,7 @@ class EdgeApplication:
             return await self._bridge.request(scope, {})
         return await self._renewed(scope, *counted)
 
-    async def _renewed(self, scope: Any, request: AuthenticatedRequest, lookup: ForecastLookup) -> Response:
+    async def _renewed(self, scope: Any, request: AuthenticatedRequest, lookup: LookupResult) -> Response:
         """Let Django renew the forecast, once for all calls that wait for it; the others look it up afterwards.
 
         A forecast that could not be renewed is served as stale.
@@ -88,17 +87,12 @@ class EdgeApplication:
         if renewal is None:
             renewal = self._renewals[name] = asyncio.Event()
             try:
-                return await self._bridge.request(scope, _counted(lookup, request.caller))
+                return await self._bridge.request(scope, {LOOKUP_KEY: lookup})
             finally:
                 del self._renewals[name]
                 renewal.set()
         await renewal.wait()
         again = await self._reader.lookup_again(request)
-        if again is None or again.forecast is None:
-            return await self._bridge.request(scope, _counted(lookup, request.caller))
+        if again is None or again.cached is None:
+            return await self._bridge.request(scope, {LOOKUP_KEY: lookup})
         return self._renderer.forecast(request, again, began)
-
-
-def _counted(lookup: ForecastLookup, caller: Principal) -> Mapping[str, Any]:
-    """Return what tells Django's view that the call is counted already."""
-    return {LOOKUP_KEY: lookup.result(caller)}

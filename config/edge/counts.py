@@ -16,7 +16,7 @@ ENDPOINT = PREDICT_PATH.removeprefix(API_V1_PREFIX)
 FLUSH_SECONDS = 1.0
 
 # Horizon, status of the forecast, whether it was served as fresh.
-PredictionKind = tuple[int, bytes, bool]
+PredictionKind = tuple[int, str, bool]
 # User, key and status; keys of one user share a bucket but not their usage.
 _CallKey = tuple[int | None, int | None, int]
 
@@ -72,4 +72,4 @@ class BufferedCounts:
 @lru_cache(maxsize=100)
 def _counters(kind: PredictionKind) -> tuple[Counter, Counter]:
     horizon, status, is_fresh = kind
-    return PREDICTIONS.labels(horizon, status.decode()), CACHE_READS.labels("hit" if is_fresh else "stale")
+    return PREDICTIONS.labels(horizon, status), CACHE_READS.labels("hit" if is_fresh else "stale")

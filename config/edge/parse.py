@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
 
 from accounts.principals import bearer_token, key_digest
@@ -42,7 +41,6 @@ class RequestParser:
     """Parses requests that need nothing but the cached forecast; queries and hosts are cached."""
 
     def __init__(self) -> None:
-        self._queries: dict[bytes, PredictQuery] = {}
         self._hosts: dict[str, bool] = {}
         self._is_real_time = settings.HINDCAST_MARKETDATA.clock == REAL_CLOCK
         name, self._secure_value = settings.SECURE_PROXY_SSL_HEADER or ("", "")
@@ -65,7 +63,7 @@ class RequestParser:
             if not is_read or name in values:
                 return None
             values[name] = value.decode("latin-1")
-        predict_query = self._queries.get(query) or self._parse_query(query)
+        predict_query = _parse_query(query)
         get = values.get
         is_secure = get(self._secure_header) == self._secure_value if self._secure_header else False
         credentials = self._credentials(get(b"x-api-key"), get(b"authorization"), get(b"cookie", ""))
@@ -90,19 +88,6 @@ class RequestParser:
             return ("", token) if token else None
         return None if self._session_cookie in cookie else ("", "")
 
-    def _parse_query(self, query: bytes) -> PredictQuery | None:
-        # Django's middleware judges percent-encoding.
-        if len(query) > LONGEST_QUERY or b"%" in query or not query.isascii():
-            return None
-        try:
-            parsed = parse_query(QueryDict(query))
-        except (BadRequest, SuspiciousOperation, MarketDataError, PredictionError):
-            return None
-        if len(self._queries) >= CACHE_SIZE:
-            self._queries.clear()
-        self._queries[query] = parsed
-        return parsed
-
     def _is_allowed_host(self, host: str) -> bool:
         is_allowed = self._hosts.get(host)
         if is_allowed is None:
@@ -112,3 +97,13 @@ class RequestParser:
                 self._hosts.clear()
             self._hosts[host] = is_allowed
         return is_allowed
+
+
+def _parse_query(query: bytes) -> PredictQuery | None:
+    # Django's middleware judges percent-encoding.
+    if len(query) > LONGEST_QUERY or b"%" in query or not query.isascii():
+        return None
+    try:
+        return parse_query(query.decode())
+    except (BadRequest, SuspiciousOperation, MarketDataError, PredictionError):
+        return None

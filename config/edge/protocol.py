@@ -20,12 +20,13 @@ from config.edge.connection_limits import (
     UnreadAnswers,
     stream_protocol,
 )
-from config.edge.lookup import ForecastLookup, ForecastReader
+from config.edge.lookup import EdgeReader
 from config.edge.parse import RequestParser
 from config.edge.render import Response, ResponseRenderer, error_response, problem
 from config.http.errors import BodyTooLarge, HeadersTooLarge
 from config.http.problems import UNEXPECTED
 from config.http.request_log import new_request_id
+from predictions.readpath.lookup import LookupResult
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ COUNTED_CALL = "hindcast.counted_call"
 class CachedForecastHandler:
     """Answers calls of `GET /api/v1/predict` by one trip to Redis."""
 
-    def __init__(self, reader: ForecastReader, renderer: ResponseRenderer) -> None:
+    def __init__(self, reader: EdgeReader, renderer: ResponseRenderer) -> None:
         self._parser = RequestParser()
         self._reader = reader
         self._renderer = renderer
@@ -53,7 +54,7 @@ class CachedForecastHandler:
         if request is None:
             return False
 
-        def on_lookup(lookup: ForecastLookup | None) -> None:
+        def on_lookup(lookup: LookupResult | None) -> None:
             try:
                 response = None if lookup is None else self._response(scope, request, lookup, began)
             except Exception:
@@ -68,11 +69,11 @@ class CachedForecastHandler:
         return True
 
     def _response(
-        self, scope: Any, request: AuthenticatedRequest, lookup: ForecastLookup, began: float
+        self, scope: Any, request: AuthenticatedRequest, lookup: LookupResult, began: float
     ) -> Response | None:
-        if lookup.is_refused:
+        if lookup.allowance.counted[0]:
             return self._renderer.refusal(request, lookup, began)
-        if lookup.is_fresh(time.time()):
+        if lookup.cached is not None and time.time() < lookup.cached.fresh_until:
             return self._renderer.forecast(request, lookup, began)
         scope["state"][COUNTED_CALL] = request, lookup
         return None

@@ -1,7 +1,9 @@
 """Render responses as bytes, with every header that Django's middleware would add, and count and log them."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
 from corsheaders.middleware import CorsMiddleware
@@ -11,22 +13,22 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from accounts import usage
-from accounts.errors import RateLimited
 from accounts.limits import network_of
-from accounts.principals import Principal
-from accounts.quotas import RateLimitResult, rate_limit_header, rate_limit_result
+from accounts.quotas import policy_header
 from accounts.usage import USAGE
 from config.edge.authenticate import AuthenticatedRequest
 from config.edge.counts import ENDPOINT, BufferedCounts
-from config.edge.lookup import ForecastLookup, header_lines
 from config.edge.parse import PREDICT_PATH
 from config.http.problem_responses import CONTENT_TYPE, problem_bytes, problem_response
 from config.http.problems import Problem
 from config.http.request_log import REQUEST_ID_HEADER
-from predictions.api.predict import matches_etag
-from predictions.readpath.metering import LOG_SAMPLER
+from predictions.api.predict import CACHE_CONTROL, matches_etag
+from predictions.readpath.lookup import CachedForecast, LookupResult, Representation
+from predictions.readpath.metering import IS_LOGGED
 
 log = structlog.get_logger("hindcast.request")
+
+CACHE_SIZE = 10_000
 
 
 @dataclass(slots=True)
@@ -50,52 +52,54 @@ class ResponseRenderer:
     def __init__(self, counts: BufferedCounts) -> None:
         self._counts = counts
         self._constant_lines = {is_secure: _middleware_lines(is_secure) for is_secure in (False, True)}
-        self._policy_lines: dict[tuple[str, int | None, int | None], bytes] = {}
 
-    def forecast(self, request: AuthenticatedRequest, lookup: ForecastLookup, began: float) -> Response:
+    def forecast(self, request: AuthenticatedRequest, lookup: LookupResult, began: float) -> Response:
         """Return the forecast, marked stale once it is no longer fresh, or 304 to a client that has it.
 
         One call in a thousand is logged.
         """
-        forecast, now = lookup.forecast, time.time()
-        if forecast is None:
-            raise ValueError("The lookup found no forecast.")
-        is_fresh = lookup.is_fresh(now)
-        representation = forecast.fresh if is_fresh else forecast.stale
+        cached, now, caller = _cached(lookup), time.time(), request.caller
+        is_fresh = now < cached.fresh_until
+        representation = cached.fresh if is_fresh else cached.stale
         offered = request.parsed.if_none_match
         is_known = bool(offered) and matches_etag(offered, representation.tag)
         status = 304 if is_known else 200
         lines = b"%bage: %d\r\n%bratelimit: %b\r\nx-request-id: %b\r\n%b" % (
-            representation.not_modified_lines if is_known else representation.header_lines,
-            max(0, now - lookup.made_at),
-            self._policy_line(request.caller, lookup),
-            rate_limit_header(request.caller, lookup.counted).encode(),
+            representation_lines(representation, is_known),
+            max(0, now - cached.made_at),
+            _policy_line(caller.policy_name, caller.per_minute, caller.per_day),
+            lookup.allowance.header().encode(),
             request.request_id.encode(),
             self._constant_lines[request.parsed.is_secure],
         )
-        self._counts.add_prediction((request.parsed.query.horizon, lookup.status, is_fresh))
-        self._counts.add_call(request.caller, status)
-        if LOG_SAMPLER.take():
+        self._counts.add_prediction((request.parsed.query.horizon, cached.status, is_fresh))
+        self._counts.add_call(caller, status)
+        if next(IS_LOGGED):
             log_request(request, status, time.perf_counter() - began)
         return Response(status, lines, b"" if is_known else representation.body)
 
-    def refusal(self, request: AuthenticatedRequest, lookup: ForecastLookup, began: float) -> Response:
+    def refusal(self, request: AuthenticatedRequest, lookup: LookupResult, began: float) -> Response:
         """Return 429 Too Many Requests."""
-        allowance = rate_limit_result(request.caller, lookup.counted)
-        response = error_response(_rate_limited(allowance), request.request_id)
-        own = [*allowance.headers().items(), (REQUEST_ID_HEADER, request.request_id)]
+        response = error_response(lookup.allowance.error(), request.request_id)
+        own = [*lookup.allowance.headers().items(), (REQUEST_ID_HEADER, request.request_id)]
         response.header_lines += header_lines(own) + self._constant_lines[request.parsed.is_secure]
         self._counts.add_call(request.caller, response.status)
         log_request(request, response.status, time.perf_counter() - began)
         return response
 
-    def _policy_line(self, caller: Principal, lookup: ForecastLookup) -> bytes:
-        name = (caller.policy_name, caller.per_minute, caller.per_day)
-        line = self._policy_lines.get(name)
-        if line is None:
-            policy = rate_limit_result(caller, lookup.counted).headers()["RateLimit-Policy"]
-            line = self._policy_lines[name] = header_lines([("RateLimit-Policy", policy)])
-        return line
+
+def header_lines(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """Return the headers as lines of HTTP/1.1, names in lower case."""
+    return "".join([f"{name.lower()}: {value}\r\n" for name, value in pairs]).encode("latin-1")
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def representation_lines(representation: Representation, is_not_modified: bool) -> bytes:
+    """Return the header lines of a body, or of 304 Not Modified in its place."""
+    validators = [("etag", representation.tag), ("cache-control", CACHE_CONTROL)]
+    length = str(len(representation.body))
+    content = [] if is_not_modified else [("content-type", "application/json"), ("content-length", length)]
+    return header_lines([*content, *validators])
 
 
 def error_response(error: Exception, request_id: str) -> Response:
@@ -134,12 +138,15 @@ def log_request(request: AuthenticatedRequest, status: int, seconds: float) -> N
     )
 
 
-def _rate_limited(allowance: RateLimitResult) -> RateLimited:
-    try:
-        allowance.require()
-    except RateLimited as error:
-        return error
-    raise ValueError("The call was not refused.")
+@lru_cache(maxsize=100)
+def _policy_line(name: str, per_minute: int | None, per_day: int | None) -> bytes:
+    return header_lines([("RateLimit-Policy", policy_header(name, per_minute, per_day))])
+
+
+def _cached(lookup: LookupResult) -> CachedForecast:
+    if lookup.cached is None:
+        raise ValueError("The lookup found no forecast.")
+    return lookup.cached
 
 
 def _middleware_lines(is_secure: bool) -> bytes:

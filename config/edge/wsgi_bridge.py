@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from config.edge.lookup import header_lines
-from config.edge.render import Response
+from config.edge.render import Response, header_lines
 from config.http.errors import ServerBusy
 
 THREADS = 4

@@ -5,6 +5,8 @@ from typing import Any
 
 from allauth.core.context import request_context
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
@@ -13,6 +15,18 @@ from django.utils.module_loading import import_string
 from config.http.request_log import API_V1_PREFIX
 
 Handler = Callable[[HttpRequest], Any]
+
+
+class ApiSessionMiddleware(SessionMiddleware):
+    """Sets session and user, as Django's two middlewares do, for calls with a session cookie only."""
+
+    def __init__(self, get_response: Handler) -> None:
+        super().__init__(AuthenticationMiddleware(get_response))
+        self._without_session = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        return super().__call__(request) if has_session else self._without_session(request)
 
 
 class ApiMiddleware(BaseHandler):

@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 import structlog
 from django.http import HttpRequest, HttpResponse
@@ -30,10 +31,9 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
-        request_id = request_id_for(request.headers.get(REQUEST_ID_HEADER, ""))
+        request_id = request_id_for(request.META.get("HTTP_X_REQUEST_ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]  # read back by config.http.problem_responses.request_id_of
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             response = self.get_response(request)
             if request.path.startswith(API_PREFIX) and response.status_code >= 400 and not response.streaming:
@@ -47,7 +47,7 @@ class RequestLogMiddleware:
             if request.path.startswith(API_V1_PREFIX):
                 _count(request, response, seconds, is_logged=is_logged)
         finally:
-            structlog.contextvars.clear_contextvars()
+            structlog.contextvars.reset_contextvars(**tokens)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -73,13 +73,18 @@ def new_request_id() -> str:
 def _count(request: HttpRequest, response: HttpResponse, seconds: float, *, is_logged: bool) -> None:
     """Count the call for its principal, and add it to the request log if it is logged."""
     principal, match = getattr(request, "principal", None), request.resolver_match
-    endpoint = "" if match is None else _PLACEHOLDER.sub(r"{\1}", match.route.removeprefix(API_V1_PREFIX[1:]))
+    endpoint = "" if match is None else _endpoint(match.route)
     if principal is not None:
         USAGE.count(principal, endpoint, response.status_code)
     if not is_logged:
         return
     call = (str(request.method), endpoint, request.path, response.status_code)
     USAGE.log_request(principal, ApiCall(*call, seconds, network_of(client_address(request)), request_id_of(request)))
+
+
+@lru_cache(maxsize=200)
+def _endpoint(route: str) -> str:
+    return _PLACEHOLDER.sub(r"{\1}", route.removeprefix(API_V1_PREFIX[1:]))
 
 
 def _write_line(request: HttpRequest, response: HttpResponse, seconds: float) -> None:

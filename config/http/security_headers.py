@@ -1,13 +1,14 @@
-"""Security headers of pages: content security policy, caching of private pages, and clearing at sign-out."""
+"""Security headers: content security policy, caching of private pages, clearing at sign-out, CORS of the API."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from corsheaders.middleware import CorsMiddleware
 from csp.constants import NONCE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import add_never_cache_headers
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
 from config.http.request_log import API_V1_PREFIX
 
@@ -43,6 +44,16 @@ class PagePolicyMiddleware(CSPMiddleware):
         parts = super().get_policy_parts(request, response, report_only)
         parts.replace = {**overrides_for(request.path_info), **(parts.replace or {})}
         return parts
+
+
+class ApiCorsMiddleware(CorsMiddleware):
+    """Adds `Vary: origin` alone to responses for clients that are not pages, without reading all request headers."""
+
+    def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if "HTTP_ORIGIN" in request.META:
+            return super().add_response_headers(request, response)
+        patch_vary_headers(response, ("origin",))
+        return response
 
 
 def overrides_for(path: str) -> Mapping[str, list[Any]]:

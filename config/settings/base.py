@@ -79,14 +79,13 @@ API_MIDDLEWARE = [
     "config.http.request_log.RequestLogMiddleware",
     # First, so that responses of later middleware also get CORS headers.
     "django.middleware.security.SecurityMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "config.http.security_headers.ApiCorsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.limits.RateLimitHeadersMiddleware",
     "config.http.api_policy.ApiPolicyMiddleware",
     "config.apidocs.sandbox.SandboxMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.http.api_middleware.ApiSessionMiddleware",
 ]
 MIDDLEWARE = [
     "config.http.api_middleware.ApiMiddleware",

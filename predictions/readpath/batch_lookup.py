@@ -15,8 +15,8 @@ from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
 from predictions.models import Forecast
 from predictions.readpath import cache
+from predictions.readpath.lookup import CachedForecast, remember_alias
 from predictions.readpath.rendering import render_forecasts
-from predictions.readpath.symbol_aliases import remember_alias
 from predictions.selectors.forecasts import latest_forecasts
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,9 @@ def lookup_many(symbols_as_written: Sequence[str], horizon: int, *, now: datetim
     wanted = dict.fromkeys(symbol for symbol in symbols.values() if isinstance(symbol, str))
     version, cached = cache.get_many(list(wanted), horizon)
     results: dict[str, SymbolResult] = {
-        s: _from_cached(s, entry, stale=entry.was_stale) for s, entry in cached.items() if entry.is_fresh(now)
+        s: _from_cached(s, entry, stale=entry.was_stale)
+        for s, entry in cached.items()
+        if now.timestamp() < entry.fresh_until
     }
     missing = [symbol for symbol in wanted if symbol not in results]
     if missing:
@@ -80,8 +82,8 @@ def _result_for(as_written: str, symbol: str | SymbolMalformed, results: Mapping
     return SymbolResult(as_written, result.body, result.status, result.error)
 
 
-def _from_cached(symbol: str, cached: cache.CachedForecast, *, stale: bool) -> SymbolResult:
-    return SymbolResult(symbol, cached.stale if stale else cached.fresh, cached.status)
+def _from_cached(symbol: str, cached: CachedForecast, *, stale: bool) -> SymbolResult:
+    return SymbolResult(symbol, (cached.stale if stale else cached.fresh).body, cached.status)
 
 
 def _from_database(symbols: Sequence[str], horizon: int, *, now: datetime) -> dict[str, SymbolResult]:

@@ -1,38 +1,24 @@
-"""Rendered forecasts in Redis under `fc:{version}:{symbol}:{horizon}`, and the lookup that also counts the call.
+"""Rendered forecasts in Redis under `fc:{version}:{symbol}:{horizon}`.
 
 Each key holds a fresh and a stale body. They live for days, so that an outage is answered with a stale forecast.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-import structlog
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
-from accounts.limits import COUNT_CALL_LUA, COUNT_CALL_SHA, count_locally
-from accounts.quotas import Quota, RateLimitResult, bucket_keys, rate_limit_result, script_arguments
 from predictions.models import Forecast
+from predictions.readpath.lookup import CHAMPION_KEY, FIELDS, CachedForecast, cache_key, cached_forecast, log_outage
 from predictions.readpath.rendering import RenderedForecast, entity_tag, fresh_until, render_forecasts
-from predictions.readpath.symbol_aliases import resolve_alias
-from store.client import StoreUnavailable, is_cluster, redis_client
+from store.client import is_cluster, redis_client
 
-log = structlog.get_logger(__name__)
-
-CHAMPION_KEY = "champion"
 CACHE_TTL = timedelta(days=7)
 REFRESH_LOCK_TTL_MS = 5_000
-METADATA_FIELDS = ("made", "until", "status", "was_stale", "tag")
-BODY_FIELDS = ("fresh", "stale")
-FIELDS = METADATA_FIELDS + BODY_FIELDS
 STORE_BATCH_SIZE = 50
 
 # A key and its fresh body, stale body and status.
 Entry = tuple[str, tuple[bytes, bytes, bytes]]
-
-# The limiter's counts come first in a reply.
-LIMITER_VALUES = 5
 
 # ARGV: made, until, was_stale, life in seconds; then for each of KEYS fresh, stale, status and tag.
 STORE_LUA = """
@@ -43,108 +29,6 @@ for place, key in ipairs(KEYS) do
   redis.call('EXPIRE', key, ARGV[4])
 end
 """
-
-
-@dataclass(frozen=True, slots=True)
-class CachedForecast:
-    """Cached forecast of one key: both bodies, and the time until which the fresh one is served."""
-
-    version: str
-    status: str
-    made_at: float
-    fresh_until: float
-    fresh: bytes
-    stale: bytes
-    was_stale: bool
-
-    def is_fresh(self, now: datetime) -> bool:
-        """Whether the fresh body may still be served."""
-        return now.timestamp() < self.fresh_until
-
-    def age_s(self, now: datetime) -> int:
-        """Age of the bodies in seconds."""
-        return max(0, int(now.timestamp() - self.made_at))
-
-
-@dataclass(frozen=True, slots=True)
-class LookupResult:
-    """Result of one lookup: rate limit, champion version, cached forecast; `reachable` is false without Redis."""
-
-    allowance: RateLimitResult
-    version: str | None
-    cached: CachedForecast | None
-    reachable: bool
-
-
-def cache_key(version: str, symbol: str, horizon: int) -> str:
-    """Return the cache key of a forecast."""
-    return f"fc:{version}:{resolve_alias(symbol)}:{horizon}"
-
-
-def lookup(quota: Quota, symbol: str, horizon: int) -> LookupResult:
-    """Count the call and fetch the champion's forecast in one round trip; without Redis, count in this process."""
-    reply = run_lookup(quota, symbol, horizon)
-    if reply is None:
-        return LookupResult(count_locally(quota), None, None, reachable=False)
-    return parse_lookup(quota, reply)
-
-
-def run_lookup(quota: Quota, symbol: str, horizon: int) -> Sequence[Any] | None:
-    """Return the counts, the champion and the FIELDS of its answer; None without Redis.
-
-    One pipeline counts the call, names the champion and reads the answer of the version that was champion last, so that
-    every command has keys of one slot and a cluster needs one round trip as well. After a promotion the answer is read
-    again.
-    """
-    try:
-        pipeline = redis_client().pipeline()
-        for command in lookup_commands(quota, CHAMPION_MEMO.version, symbol, horizon):
-            pipeline.execute_command(*command)
-        counted, version, found = pipeline.execute(raise_on_error=False)
-        if isinstance(counted, NoScriptError):
-            keys = bucket_keys(quota)
-            counted = redis_client().eval(COUNT_CALL_LUA, len(keys), *keys, *script_arguments(quota, 1))
-        for reply in (counted, version, found):
-            if isinstance(reply, RedisError):
-                raise reply
-        if counted[0] or version is None:
-            return list(counted)
-        if version.decode() != CHAMPION_MEMO.version:
-            CHAMPION_MEMO.version = version.decode()
-            found = redis_client().hmget(cache_key(CHAMPION_MEMO.version, symbol, horizon), FIELDS)
-    except RedisError as error:
-        _note_outage(error)
-        return None
-    return [*counted, version, *found]
-
-
-@dataclass(slots=True)
-class ChampionMemo:
-    """The version that was champion at the last lookup of this process."""
-
-    version: str = ""
-
-
-CHAMPION_MEMO = ChampionMemo()
-
-
-def lookup_commands(
-    quota: Quota, version: str, symbol: str, horizon: int, *, fields: Sequence[str] = FIELDS
-) -> list[tuple[str | int, ...]]:
-    """Return the commands of one lookup: count the call, name the champion, read the answer of `version`."""
-    keys = bucket_keys(quota)
-    return [
-        ("EVALSHA", COUNT_CALL_SHA, len(keys), *keys, *script_arguments(quota, 1)),
-        ("GET", CHAMPION_KEY),
-        ("HMGET", cache_key(version, symbol, horizon), *fields),
-    ]
-
-
-def parse_lookup(quota: Quota, reply: Sequence[Any]) -> LookupResult:
-    """Parse the reply of a lookup."""
-    found = list(reply[LIMITER_VALUES:])
-    version = found[0].decode() if found else None
-    return LookupResult(rate_limit_result(quota, reply[:LIMITER_VALUES]), version, _parse_cached(found), reachable=True)
 
 
 def get(symbol: str, horizon: int) -> CachedForecast | None:
@@ -164,9 +48,9 @@ def get_many(symbols: Collection[str], horizon: int) -> tuple[str | None, dict[s
             pipeline.hmget(cache_key(version.decode(), symbol, horizon), FIELDS)
         found = zip(symbols, pipeline.execute(), strict=True)
     except RedisError as error:
-        _note_outage(error)
+        log_outage(error)
         return None, {}
-    cached = {symbol: _parse_cached([version, *parts]) for symbol, parts in found}
+    cached = {symbol: cached_forecast(version.decode(), parts) for symbol, parts in found}
     return version.decode(), {symbol: one for symbol, one in cached.items() if one is not None}
 
 
@@ -188,7 +72,7 @@ def store_responses(
                 write_entries([_entry(answer) for answer in part], now=now, fresh_until=fresh_until(now), stale=stale)
         except RedisError as error:
             reachable = False
-            _note_outage(error)
+            log_outage(error)
     return answers
 
 
@@ -216,7 +100,7 @@ def acquire_refresh_lock(symbol: str, horizon: int) -> bool:
     try:
         return bool(redis_client().set(_refresh_lock_key(symbol, horizon), 1, nx=True, px=REFRESH_LOCK_TTL_MS))
     except RedisError as error:
-        _note_outage(error)
+        log_outage(error)
         return True
 
 
@@ -225,20 +109,8 @@ def release_refresh_lock(symbol: str, horizon: int) -> None:
     try:
         redis_client().delete(_refresh_lock_key(symbol, horizon))
     except RedisError as error:
-        _note_outage(error)
+        log_outage(error)
 
 
 def _refresh_lock_key(symbol: str, horizon: int) -> str:
     return f"fc-claim:{symbol}:{horizon}"
-
-
-def _parse_cached(found: Sequence[bytes | None]) -> CachedForecast | None:
-    if len(found) <= len(FIELDS) or any(part is None for part in found):
-        return None
-    version, made, until, status, was_stale, _, fresh, stale = (part or b"" for part in found)
-    return CachedForecast(version.decode(), status.decode(), float(made), float(until), fresh, stale, was_stale == b"1")
-
-
-def _note_outage(error: RedisError) -> None:
-    if not isinstance(error, StoreUnavailable):
-        log.warning("forecast_cache_unavailable", reason=type(error).__name__)

@@ -13,10 +13,9 @@ from mlops.selectors import champion
 from mlops.services.registry import refresh_champion_key
 from predictions.errors import ForecastUnavailable
 from predictions.readpath import cache
-from predictions.readpath.cache import CachedForecast, LookupResult
+from predictions.readpath.lookup import CachedForecast, LookupResult, Representation, remember_alias
 from predictions.readpath.metering import CACHE_READS
-from predictions.readpath.rendering import render_forecasts
-from predictions.readpath.symbol_aliases import remember_alias
+from predictions.readpath.rendering import entity_tag, render_forecasts
 from predictions.selectors.forecasts import latest_forecast
 
 log = structlog.get_logger(__name__)
@@ -29,7 +28,7 @@ WAIT_STEPS = 20
 class ForecastResponse:
     """Response body, its age, and the fields of the log line."""
 
-    body: bytes
+    representation: Representation
     symbol: str
     version: str
     status: str
@@ -44,7 +43,7 @@ def read_forecast(looked_up: LookupResult, symbol: str, horizon: int, *, now: da
     Raises NoChampion, SymbolMalformed, SymbolUnknown, ForecastUnavailable, or the database's OperationalError when
     neither Redis nor the database has a forecast.
     """
-    if looked_up.cached is not None and looked_up.cached.is_fresh(now):
+    if looked_up.cached is not None and now.timestamp() < looked_up.cached.fresh_until:
         CACHE_READS.labels("hit").inc()
         return _from_cache(looked_up.cached, symbol, stale=looked_up.cached.was_stale, now=now)
     if not looked_up.reachable:
@@ -61,7 +60,7 @@ def read_forecast(looked_up: LookupResult, symbol: str, horizon: int, *, now: da
 def _refresh_with_lock(looked_up: LookupResult, symbol: str, horizon: int, *, now: datetime) -> ForecastResponse:
     """Refresh the copy, unless the previous lock holder did so after this lookup."""
     cached = cache.get(symbol, horizon)
-    if cached is None or not cached.is_fresh(now):
+    if cached is None or now.timestamp() >= cached.fresh_until:
         return _refresh(looked_up, symbol, horizon, now=now)
     cache.release_refresh_lock(symbol, horizon)
     CACHE_READS.labels("hit").inc()
@@ -91,7 +90,7 @@ def _wait_for_refresh(looked_up: LookupResult, symbol: str, horizon: int, *, now
     for _ in range(WAIT_STEPS):
         time.sleep(WAIT_STEP_S)
         cached = cache.get(symbol, horizon)
-        if cached is not None and cached.is_fresh(now):
+        if cached is not None and now.timestamp() < cached.fresh_until:
             CACHE_READS.labels("hit").inc()
             return _from_cache(cached, symbol, stale=cached.was_stale, now=now)
         if cache.acquire_refresh_lock(symbol, horizon):
@@ -100,8 +99,9 @@ def _wait_for_refresh(looked_up: LookupResult, symbol: str, horizon: int, *, now
 
 
 def _from_cache(cached: CachedForecast, symbol: str, *, stale: bool, now: datetime) -> ForecastResponse:
-    body = cached.stale if stale else cached.fresh
-    return ForecastResponse(body, symbol, cached.version, cached.status, stale, "cache", cached.age_s(now))
+    representation = cached.stale if stale else cached.fresh
+    age_s = max(0, int(now.timestamp() - cached.made_at))
+    return ForecastResponse(representation, symbol, cached.version, cached.status, stale, "cache", age_s)
 
 
 def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> ForecastResponse:
@@ -117,5 +117,6 @@ def _from_database(symbol: str, horizon: int, *, keep: bool, now: datetime) -> F
         (rendered,) = cache.cache_forecasts([forecast], stale=stale, now=now)
     else:
         (rendered,) = render_forecasts([forecast], stale=stale, now=now)
-    version = forecast.model_version.version
-    return ForecastResponse(rendered.json, instrument.symbol, version, str(forecast.status), stale, "database")
+    representation = Representation(entity_tag(rendered.json), rendered.json)
+    version, status = forecast.model_version.version, str(forecast.status)
+    return ForecastResponse(representation, instrument.symbol, version, status, stale, "database")

@@ -21,7 +21,7 @@ from marketdata.models import Instrument
 from mlops.models import ModelVersion
 from mlops.services.registry import refresh_champion_key
 from predictions.models import Forecast
-from predictions.readpath import cache, symbol_aliases
+from predictions.readpath import cache, lookup
 from predictions.selectors.forecasts import latest_forecast
 from predictions.tests.factories import NOW, abstention, bar, forecast, forecasts, model_version, stock
 from predictions.tests.predict_calls import (
@@ -256,12 +256,12 @@ def test_another_spelling_is_looked_up_once(
 
 def test_an_alias_expires_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     noted = 1000.0
-    monkeypatch.setattr(symbol_aliases, "time", SimpleNamespace(monotonic=lambda: noted))
-    symbol_aliases.remember_alias("OLD", "NEW", now_s=noted - symbol_aliases.ALIAS_TTL_S + 5)
-    symbol_aliases.remember_alias("NEW", "NEW", now_s=noted)
-    assert (symbol_aliases.resolve_alias("OLD"), symbol_aliases.resolve_alias("NEW")) == ("NEW", "NEW")
-    symbol_aliases.remember_alias("OLD", "NEW", now_s=noted - symbol_aliases.ALIAS_TTL_S - 1)
-    assert symbol_aliases.resolve_alias("OLD") == "OLD"
+    monkeypatch.setattr(lookup, "time", SimpleNamespace(monotonic=lambda: noted))
+    lookup.remember_alias("OLD", "NEW", now_s=noted - lookup.ALIAS_TTL_S + 5)
+    lookup.remember_alias("NEW", "NEW", now_s=noted)
+    assert (lookup.resolve_alias("OLD"), lookup.resolve_alias("NEW")) == ("NEW", "NEW")
+    lookup.remember_alias("OLD", "NEW", now_s=noted - lookup.ALIAS_TTL_S - 1)
+    assert lookup.resolve_alias("OLD") == "OLD"
 
 
 def test_an_unknown_symbol_gets_suggestions(aapl_forecast: Forecast, call_predict: PredictCall) -> None:

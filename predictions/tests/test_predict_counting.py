@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from accounts.limits import AddressQuota
 from predictions.models import Forecast
-from predictions.readpath import cache
-from predictions.readpath.metering import LogSampler
+from predictions.readpath.lookup import lookup
+from predictions.readpath.metering import IS_LOGGED
 from predictions.tests.predict_calls import (
     PredictCall,
     aapl_forecast,
@@ -27,9 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 def test_each_prediction_is_counted_and_the_first_of_a_thousand_gets_a_line(
     aapl_forecast: Forecast, call_predict: PredictCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sample = LogSampler()
-    for module in ("predictions.api.predict", "config.edge.render"):
-        monkeypatch.setattr(f"{module}.LOG_SAMPLER", sample)
+    monkeypatch.setattr("predictions.api.predict.IS_LOGGED", iter([True, False, False]))
     counted = metric_value("hindcast_predictions_total", horizon="5", status="issued")
     with capture_logs() as lines:
         for _ in range(3):
@@ -58,9 +56,8 @@ def test_a_refusal_is_always_logged(aapl_forecast: Forecast, call_predict: Predi
     assert [line["status"] for line in lines if line["event"] == "request"] == [400, 400]
 
 
-def test_a_sample_is_the_first_of_every_so_many() -> None:
-    sample = LogSampler(one_in=3)
-    assert [sample.take() for _ in range(7)] == [True, False, False, True, False, False, True]
+def test_one_call_in_a_thousand_is_logged() -> None:
+    assert sum(next(IS_LOGGED) for _ in range(3_000)) == 3
 
 
 def test_the_call_after_the_last_waits_for_the_window(
@@ -79,7 +76,7 @@ def test_the_call_after_the_last_waits_for_the_window(
 def test_the_last_call_is_answered_from_the_store_and_one_too_many_reads_nothing(aapl_forecast: Forecast) -> None:
     cache_forecast(aapl_forecast)
     quota = AddressQuota("limit:test", "anonymous", 2, None)
-    looks = [cache.lookup(quota, "AAPL", 5) for _ in range(3)]
+    looks = [lookup(quota, "AAPL", 5) for _ in range(3)]
     assert [look.cached is not None for look in looks] == [True, True, False]
     assert [look.allowance.windows[0].used for look in looks] == [1, 2, 2]
     assert [look.allowance.refused_by is not None for look in looks] == [False, False, True]

@@ -12,6 +12,7 @@ from accounts.limits import AddressQuota
 from config.devserver.server_process import free_port
 from config.tests.edge_server import OwnRedis
 from predictions.readpath import cache
+from predictions.readpath.lookup import lookup
 from store.circuit_breaker import State
 from store.client import StoreUnavailable, async_redis_client, database_number, redis_client, store_breaker
 
@@ -65,9 +66,9 @@ def test_a_lookup_of_a_forecast_is_one_round_trip(settings: Settings, tmp_path: 
         store_breaker().succeed()
         redis_client().set(cache.CHAMPION_KEY, "v1")
         caller = AddressQuota("limit:{round trip}", "free", 10, None)
-        assert cache.lookup(caller, "AAPL", 5).version == "v1"
+        assert lookup(caller, "AAPL", 5).version == "v1"
         before = redis_client().info("stats")["total_reads_processed"]
-        assert cache.lookup(caller, "AAPL", 5).version == "v1"
+        assert lookup(caller, "AAPL", 5).version == "v1"
         # One read for the lookup, one for this question.
         assert redis_client().info("stats")["total_reads_processed"] - before == 2
     finally:

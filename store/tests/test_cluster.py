@@ -16,6 +16,7 @@ from marketdata.errors import ProviderUnavailable
 from marketdata.live import publish_messages
 from marketdata.providers.budget import CallBudget, SharedUsage
 from predictions.readpath import cache
+from predictions.readpath.lookup import lookup
 from store.client import redis_client
 from store.tests.redis_cluster import redis_cluster
 
@@ -84,8 +85,8 @@ def test_a_lookup_counts_and_reads_in_one_pipeline_and_follows_a_promotion() -> 
             stored(version, f"S{number}")
     for version in ("v1", "v2", "v1"):
         redis_client().set(cache.CHAMPION_KEY, version)
-        results = [cache.lookup(caller, f"S{number}", 5) for number in range(10)]
+        results = [lookup(caller, f"S{number}", 5) for number in range(10)]
         assert {result.version for result in results} == {version}
-        assert {result.cached.fresh for result in results if result.cached} == {f"fresh {version}".encode()}
-    refused = cache.lookup(caller, "S1", 5)
+        assert {result.cached.fresh.body for result in results if result.cached} == {f"fresh {version}".encode()}
+    refused = lookup(caller, "S1", 5)
     assert (refused.cached, refused.allowance.refused_by is not None) == (None, True)

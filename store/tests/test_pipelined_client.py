@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from config.devserver.server_process import free_port
 from config.tests.edge_server import OwnRedis
 from config.tests.waiting import pause
-from store.pipelined_client import PipelinedClient, packed_command
+from store.commands import packed_command
+from store.pipelined_client import PipelinedClient
 
 PING = packed_command("PING")
 
@@ -26,9 +28,9 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
 
 async def reply_to(client: PipelinedClient, command: bytes) -> Any:
     """Return the reply. Raises RedisConnectionError where there is none."""
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    client.send(command, future.set_result)
-    reply = await future
+    future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    client.send(command, 1, future.set_result)
+    (reply,) = await future
     if isinstance(reply, RedisConnectionError):
         raise reply
     return reply
@@ -45,22 +47,22 @@ async def first_reply(client: PipelinedClient, command: bytes) -> Any:
 
 
 async def test_replies_come_in_order_and_the_client_reconnects(own_redis: OwnRedis) -> None:
-    client = PipelinedClient(own_redis.url, preamble=[packed_command("SET", "prepared", "yes")])
+    client = PipelinedClient(own_redis.url)
     with pytest.raises(RedisConnectionError):
-        client.send(PING, lambda reply: None)
+        client.send(PING, 1, lambda replies: None)
     client.start()
-    prepared = packed_command("GET", "prepared")
-    assert await first_reply(client, prepared) == b"yes"
+    assert await first_reply(client, PING) == b"PONG"
     replies = await asyncio.gather(*[reply_to(client, packed_command("ECHO", number)) for number in range(100)])
     assert replies == [str(number).encode() for number in range(100)]
     together: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-    client.send_all(PING + prepared, 2, together.set_result)
-    assert await together == [b"PONG", b"yes"]
+    client.send(PING + packed_command("GET"), 2, together.set_result)
+    pong, error = await together
+    assert (pong, type(error)) == (b"PONG", ResponseError)
     own_redis.stop()
     with pytest.raises(RedisConnectionError):
         await reply_to(client, PING)
     own_redis.start()
-    assert await first_reply(client, prepared) == b"yes"
+    assert await first_reply(client, PING) == b"PONG"
     await client.close()
 
 
@@ -78,9 +80,9 @@ async def test_a_callback_that_fails_keeps_the_connection(own_redis: OwnRedis) -
     client.start()
     client_id = await first_reply(client, packed_command("CLIENT", "ID"))
 
-    def fail(reply: Any) -> None:
-        raise ValueError(reply)
+    def fail(replies: list[Any]) -> None:
+        raise ValueError(replies)
 
-    client.send(PING, fail)
+    client.send(PING, 1, fail)
     assert await reply_to(client, packed_command("CLIENT", "ID")) == client_id
     await client.close()
