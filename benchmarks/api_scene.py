@@ -69,7 +69,7 @@ def prepared(folder: Path) -> Scene:
     """Fill the database and the store, and write the files that the load generator reads."""
     market = scene()
     stocks = [factories.stock(symbol) for symbol in _symbols()]
-    factories.forecasts(stocks, HORIZONS, model_version=market.version)
+    factories.forecasts(stocks, HORIZONS, model_version=market.version, kind=Forecast.Kind.LATE)
     keep_answers()
     owner = User.objects.create_user(EMAIL, secrets.token_urlsafe(12), plan=Plan.objects.get(name=PLAN))
     keys = [key_of(owner)[1] for _ in range(KEYS)]

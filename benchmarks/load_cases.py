@@ -23,6 +23,7 @@ from benchmarks.load_worker import PROCESSES, Worker, renew
 from config.devserver.demo import collect_static
 from marketdata.models import Instrument
 from predictions.conf import HORIZONS
+from predictions.models import Forecast
 from predictions.tests.factories import forecasts, stock
 
 DATABASE = "hindcast_load"
@@ -66,7 +67,7 @@ def _site() -> Iterator[Site]:
     folder.mkdir(parents=True, exist_ok=True)
     scene = prepared(folder)
     others = [stock(f"L{number:03}") for number in range(STOCKS)]
-    forecasts(others, HORIZONS)
+    forecasts(others, HORIZONS, kind=Forecast.Kind.LATE)
     keep_answers()
     stocks = list(Instrument.objects.order_by("symbol"))
     _, key = key_of(User.objects.get(email=EMAIL), Scope.READ, Scope.PREDICT)
