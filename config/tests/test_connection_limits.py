@@ -177,15 +177,24 @@ def test_the_watch_enforces_the_limits(own_redis: OwnRedis, monkeypatch: pytest.
         close_wires()
 
 
-@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (MAX_REQUEST_BYTES + READ_BYTES, 431), (5_000_000, 431)])
+@pytest.mark.parametrize(("size", "status"), [(MAX_REQUEST_BYTES, 200), (MAX_REQUEST_BYTES + 1, 431)])
 def test_a_head_has_a_limited_size(edge: Served, size: int, status: int) -> None:
-    wire = Wire(edge.port).try_send(request(PATH, f"X-Long: {'a' * size}"))
-    answered, headers, body = wire.receive()
+    whole = request(PATH, f"X-Long: {'a' * (MAX_REQUEST_BYTES - len(request(PATH, 'X-Long: ')))}")
+    head = whole if status == 200 else whole[:-4] + b"a" * 5
+    # The last byte comes alone: a server that closes before it has read everything discards its answer.
+    wire = Wire(edge.port).send(head[:-1])
+    wait_for_part(edge, size - 1)
+    answered, headers, body = wire.send(head[-1:]).receive()
     assert answered == status
     if status == 431:
         assert headers["content-type"] == "application/problem+json"
         assert json.loads(body)["limit"] == MAX_REQUEST_BYTES
-        assert wire.is_closed_after_answers()
+        assert wire.is_closed()
+
+
+def test_an_endless_head_is_not_read(edge: Served) -> None:
+    wire = Wire(edge.port).try_send(request(PATH, f"X-Long: {'a' * 5_000_000}"))
+    assert wire.is_closed_after_answers()
 
 
 @pytest.mark.parametrize(
@@ -259,13 +268,13 @@ def test_a_message_of_the_largest_size_is_read(edge: Served) -> None:
 @pytest.mark.parametrize(
     "sent",
     [
-        frame(TEXT, b" " * (MAX_MESSAGE_BYTES + 1)),
-        frame(TEXT, b" " * 40_000, final=False) + frame(CONTINUED, b" " * 40_000),
+        frame(TEXT, b" " * (MAX_MESSAGE_BYTES + 1))[:14],
+        frame(TEXT, b" " * 40_000, final=False) + frame(CONTINUED, b" " * 40_000)[:8],
         bytes([0x81, 0xFF]) + (2**62).to_bytes(8),
     ],
 )
 def test_a_longer_message_closes_the_socket(edge: Served, sent: bytes) -> None:
-    assert close_code(open_socket(edge).try_send(sent)) == TOO_BIG
+    assert close_code(open_socket(edge).send(sent)) == TOO_BIG
 
 
 @pytest.mark.parametrize("part", [frame(TEXT, b'{"action"', final=False), frame(TEXT, b"ping")[:3], b"\x81"])
@@ -285,12 +294,13 @@ def test_a_flood_of_control_frames_closes_the_socket(edge: Served, kind: int) ->
     answers = MAX_CONTROL_FRAMES_PER_S if kind == PING else 0
     assert [received_frame(wire) for _ in range(answers)] == [(PONG, b"here")] * answers
     assert json.loads(received_frame(wire)[1]) == {"type": "pong"}
-    wire.try_send(frame(kind, b"here") * 20_000)
+    wire.send(frame(kind, b"here"))
     assert close_code(wire) == POLICY_VIOLATION
 
 
 def test_a_flood_of_empty_frames_closes_the_socket(edge: Served) -> None:
-    wire = open_socket(edge).try_send(frame(TEXT, final=False) + frame(CONTINUED, final=False) * 20_000)
+    wire = open_socket(edge).send(frame(TEXT, final=False))
+    wire.send(frame(CONTINUED, final=False) * (MAX_CONTROL_FRAMES_PER_S + 1))
     assert close_code(wire) == POLICY_VIOLATION
 
 
