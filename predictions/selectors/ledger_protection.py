@@ -3,14 +3,19 @@
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PROTECTED = ("forecast", "forecastinput", "ledgerhead", "ledgerkey", "outcome", "toolchain", "witnessedhead")
-# Each table needs an unconditional row trigger and a TRUNCATE trigger that run in every ordinary session and raise.
+# Each table needs an unconditional row trigger and a TRUNCATE trigger that run in every ordinary session and raise;
+# forecasts and heads also need the one that keeps their order in time.
 UNPROTECTED_TABLES = """
 SELECT relname FROM pg_class WHERE oid = ANY(SELECT to_regclass('predictions_' || name) FROM unnest(%s::text[]) AS name)
-AND 2 > (
+AND 2 + (relname IN ('predictions_forecast', 'predictions_ledgerhead'))::int > (
     SELECT count(*) FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
-    WHERE tgrelid = pg_class.oid AND tgname IN ('append_only_rows', 'append_only_table') AND tgenabled IN ('O', 'A')
-        AND tgqual IS NULL AND proname = 'predictions_refuse_change' AND prosrc ILIKE '%%RAISE EXCEPTION%%'
-        AND prosrc NOT ILIKE '%%RETURN%%'
+    WHERE tgrelid = pg_class.oid AND tgenabled IN ('O', 'A') AND tgqual IS NULL
+        AND prosrc ILIKE '%%RAISE EXCEPTION%%' AND (
+            tgname IN ('append_only_rows', 'append_only_table') AND proname = 'predictions_refuse_change'
+                AND prosrc NOT ILIKE '%%RETURN%%'
+            OR tgname = 'appended_in_order' AND proname = 'predictions_refuse_disorder'
+            OR tgname = 'head_in_order' AND proname = 'predictions_refuse_early_head'
+        )
 )
 ORDER BY relname
 """

@@ -133,3 +133,14 @@ def test_the_check_misses_a_trigger_that_is_switched_off(table: str, trigger: st
     (complaint,) = ledger_is_append_only(databases=["default"])
     assert (complaint.id, complaint.msg.endswith(f" on {table}.")) == ("predictions.E001", True)
     assert ledger_is_append_only() == []
+
+
+@pytest.mark.parametrize(
+    ("table", "trigger"),
+    [("predictions_forecast", "appended_in_order"), ("predictions_ledgerhead", "head_in_order")],
+)
+def test_the_check_misses_a_trigger_that_keeps_the_order(table: str, trigger: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER {trigger} ON {table}")
+    (complaint,) = ledger_is_append_only(databases=["default"])
+    assert complaint.msg.endswith(f" on {table}.")
