@@ -12,7 +12,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench-api bench-ingest bench-features bench-ledger bench-history bench-publish bench-load sdk check audit install lock clean programs
+.PHONY: help demo test test-slow bench-api bench-faults bench-ingest bench-features bench-ledger bench-history bench-publish bench-load sdk check audit install lock clean programs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test-slow: install programs ## run the slow tests
 
 bench-api: install ## measure the API beside FastAPI with slowapi and a bare server (ARGS="--seconds 10 --rounds 5")
 	@$(PYTHON) -m benchmarks api $(ARGS)
+
+bench-faults: install ## kill -9 each process of a demo under load (ARGS="--rate 10")
+	@$(PYTHON) -m benchmarks faults $(ARGS)
 
 bench-ingest: install ## measure how fast prices are stored and read (ARGS=--full: 2.5 million bars)
 	@$(PYTHON) -m benchmarks ingest $(ARGS)

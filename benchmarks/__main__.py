@@ -28,6 +28,9 @@ def main() -> None:
     api.add_argument("--rounds", type=at_least(1), default=3, help="turns per server and kind of load (default: 3)")
     api.add_argument("--quick", action="store_true", help="skip the other reads and the outages")
     api.add_argument("--page", type=Path, help="write the tables to this Markdown file, such as docs/benchmarks.md")
+    faults = names.add_parser("faults", help="kill -9 of each process of a demo: errors, recovery, losses")
+    faults.add_argument("--rate", type=at_least(1, float), default=10.0, help="calls per second (default: 10)")
+    faults.add_argument("--data", type=Path, help="folder of the demo, kept for the next time (default: temporary)")
     features = names.add_parser("features", help="feature computation next to a numba lower bound, TA-Lib and pandas")
     features.add_argument("--symbols", type=int, default=500)
     features.add_argument("--days", type=int, default=2_520)
@@ -49,8 +52,8 @@ def main() -> None:
     publish.add_argument("--rounds", type=int, default=5)
     options = vars(parser.parse_args())
     name = options.pop("name")
-    if name == "features":
-        import_module("benchmarks.features").run(**options)
+    if name in ("faults", "features"):
+        import_module(f"benchmarks.{name}").run(**options)
     else:
         run_cases(f"benchmarks.{name}_cases", **options)
 
