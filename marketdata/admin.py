@@ -11,11 +11,13 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from marketdata import clock
-from marketdata.calendars import is_session, supported_exchanges
+from marketdata.calendars import is_session, shares_calendar, supported_exchanges
 from marketdata.errors import SymbolMalformed
+from marketdata.history_review_admin import HistoryReviewAdmin
 from marketdata.jobs import BACKFILL, INGEST, enqueue
 from marketdata.models import (
     Backfill,
+    HistoryReview,
     IngestionRun,
     Instrument,
     NewsArticle,
@@ -71,6 +73,8 @@ class InstrumentForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         last, mic = values.get("delisted_on"), values.get("mic")
+        if mic and self.instance.pk and not shares_calendar(mic, self.initial["mic"]) and self.instance.bars.exists():
+            raise ValidationError({"mic": f"Stored bars follow the calendar of {self.initial['mic']}."})
         if last and mic and not is_session(mic, last):
             raise ValidationError({"delisted_on": f"{last} is not a session of {mic}."})
         if last and values.get("is_active"):
@@ -149,6 +153,9 @@ class QuarantinedBarAdmin(ReadOnlyAdmin):
     list_select_related: ClassVar = ["instrument"]
     search_fields: ClassVar = ["instrument__symbol"]
     date_hierarchy = "session"
+
+
+admin.site.register(HistoryReview, HistoryReviewAdmin)
 
 
 @admin.register(Quote)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +19,27 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 EPOCH_DAY = np.datetime64("2000-01-01")
 UNIX_DAYS = int((EPOCH_DAY - np.datetime64("1970-01-01")).astype(int))
 MICRO = 1_000_000
+PICO = 1_000_000_000_000
 PRICES = COLUMNS[1:-1]
 # A numeric is: number of base-10,000 digits, weight of the first digit, sign, display scale, digits.
 BASE = 10_000
 NUMERIC_HEADER_FIELDS = 4
-DECIMALS = 6
-# Index of the units digit among three integer and two fractional digits.
+DECIMALS = 12
+# Index of the units digit among three integer and three fractional digits.
 UNITS_INDEX = 2
 PIECE_ROWS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
 class ExactBars:
-    """Bars in stored precision: datetime64[D], prices in millionths as int64 of shape (n, 5), volumes as int64."""
+    """Bars in stored precision: datetime64[D], prices in millionths as int64 of shape (n, 5), volumes as int64.
+
+    `fine` has the further six decimals of prices below 1, in millionths of a millionth; it is zero for others.
+    """
 
     session: NDArray[np.datetime64]
     prices: NDArray[np.int64]
+    fine: NDArray[np.int64]
     volume: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -41,27 +47,40 @@ class ExactBars:
 
     def select(self, rows: NDArray[np.bool_] | slice) -> "ExactBars":
         """Return the bars at these rows."""
-        return ExactBars(self.session[rows], self.prices[rows], self.volume[rows])
+        return ExactBars(self.session[rows], self.prices[rows], self.fine[rows], self.volume[rows])
 
     def as_array(self) -> BarArray:
         """Return float64 rows of shape (n, 7); each price is the float64 nearest to the decimal."""
-        return np.column_stack([self.session.astype(np.int64), self.prices / MICRO, self.volume])
+        prices = self.prices / MICRO
+        if self.fine.any():
+            prices = np.where(self.fine > 0, (self.prices * MICRO + self.fine) / PICO, prices)
+        return np.column_stack([self.session.astype(np.int64), prices, self.volume])
 
 
 def to_exact_columns(columns: BarColumns) -> ExactBars:
     """Round valid columns to stored precision."""
-    prices = np.column_stack([np.rint(getattr(columns, name) * MICRO) for name in PRICES])
-    return ExactBars(columns.session, prices.astype(np.int64), np.rint(columns.volume).astype(np.int64))
+    prices = np.column_stack([getattr(columns, name) for name in PRICES])
+    exact, fine = np.rint(prices * MICRO).astype(np.int64), np.zeros(prices.shape, dtype=np.int64)
+    small = prices < 1
+    if small.any():
+        exact[small], fine[small] = np.divmod(np.rint(prices[small] * PICO).astype(np.int64), MICRO)
+    return ExactBars(columns.session, exact, fine, np.rint(columns.volume).astype(np.int64))
 
 
 def to_exact_bars(bars: Sequence[BarRecord]) -> ExactBars:
     """Round valid records to stored precision."""
-    prices = [[round(getattr(bar, name) * MICRO) for name in PRICES] for bar in bars]
+    parts = [[_exact(getattr(bar, name)) for name in PRICES] for bar in bars]
+    both = np.array(parts, dtype=np.int64).reshape(-1, len(PRICES), 2)
     return ExactBars(
         np.array([bar.session for bar in bars], dtype="datetime64[D]"),
-        np.array(prices, dtype=np.int64).reshape(-1, len(PRICES)),
+        both[..., 0],
+        both[..., 1],
         np.array([bar.volume for bar in bars], dtype=np.int64),
     )
+
+
+def _exact(price: Decimal) -> tuple[int, int]:
+    return divmod(round(price * PICO), MICRO) if price < 1 else (round(price * MICRO), 0)
 
 
 def copy_in_pieces(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> Iterator[bytes]:
@@ -78,7 +97,7 @@ def copy_in_pieces(bars: ExactBars, *, instrument_id: int, source: str, fetched_
 
 def _rows(bars: ExactBars, *, instrument_id: int, source: str, fetched_at: datetime) -> bytes:
     source_bytes = source.encode()
-    weight, digits = _numeric_digits(bars.prices)
+    weight, digits = _numeric_digits(bars.prices, bars.fine)
     width = digits.shape[-1]
     rows = np.zeros(len(bars), dtype=_row_type(len(source_bytes), width))
     rows["fields"] = 4 + len(PRICES) + 2
@@ -136,20 +155,23 @@ def _row_type(source_bytes: int, digits: int) -> np.dtype:
     )
 
 
-def _numeric_digits(prices: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+def _numeric_digits(prices: NDArray[np.int64], fine: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
     """Return the weight of the first base-10,000 digit and the digits: as many as any price needs."""
     # Subtraction is cheaper than a second division for the remainder.
     whole = prices // MICRO
     millionths = prices - whole * MICRO
     ten_thousands = whole // BASE
     hundreds = millionths // 100
+    rest = (millionths - hundreds * 100) * 100
     groups = [
         ten_thousands // BASE,
         ten_thousands % BASE if ten_thousands.any() else ten_thousands,
         whole - ten_thousands * BASE,
         hundreds,
-        (millionths - hundreds * 100) * 100,
+        rest,
     ]
+    if fine.any():
+        groups[-1:] = [rest + fine // BASE, fine % BASE]
     first = next((index for index, group in enumerate(groups[:UNITS_INDEX]) if group.any()), UNITS_INDEX)
-    last = next((index for index in (4, 3) if groups[index].any()), UNITS_INDEX)
+    last = next((index for index in range(len(groups) - 1, UNITS_INDEX, -1) if groups[index].any()), UNITS_INDEX)
     return UNITS_INDEX - first, np.stack(groups[first : last + 1], axis=-1)

@@ -8,9 +8,9 @@ from typing import Any, Literal, TypedDict
 
 from marketdata.calendars import close_instant
 from marketdata.models import Instrument, Quote
+from marketdata.provider_records import stored_decimals
 from marketdata.selectors import ALIASES_SQL, MATCHING_SQL, best_matches, is_stale, symbol_variants
 
-STORED_DECIMALS = 6
 # Age of a delayed quote plus the interval until the next one.
 MAX_QUOTE_AGE = timedelta(minutes=20)
 
@@ -82,7 +82,7 @@ class LatestPrice:
             "as_of": self.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "session": self.session.isoformat(),
             "previous_close": None if previous is None else float(previous),
-            "change": None if previous is None else round(price - float(previous), STORED_DECIMALS),
+            "change": None if previous is None else round(price - float(previous), stored_decimals(price)),
             "change_percent": None if previous is None else round(100 * (price / float(previous) - 1), 4),
             "kind": self.kind,
             "source": self.source,

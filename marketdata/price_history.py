@@ -8,10 +8,10 @@ from typing import TypedDict
 
 from marketdata.calendars import FIRST_DAY, latest_session
 from marketdata.models import CorporateAction, Instrument
+from marketdata.provider_records import stored_decimals
 from marketdata.selectors import is_stale
 from marketdata.sql import fetch_rows
 
-STORED_DECIMALS = 6
 DEFAULT_SPAN = timedelta(days=365)
 NEWEST_SQL = """
 SELECT session, close, adjusted_close FROM marketdata_dailybar
@@ -105,13 +105,17 @@ def _rows(
         factor = adjusted / close if query.adjusted else price_factor
         yield {
             "session": session,
-            "open": round(opened * factor, STORED_DECIMALS),
-            "high": round(high * factor, STORED_DECIMALS),
-            "low": round(low * factor, STORED_DECIMALS),
-            "close": round(close * factor, STORED_DECIMALS),
-            "adjusted_close": round(adjusted, STORED_DECIMALS),
+            "open": _rounded(opened * factor),
+            "high": _rounded(high * factor),
+            "low": _rounded(low * factor),
+            "close": _rounded(close * factor),
+            "adjusted_close": _rounded(adjusted),
             "volume": round(volume / price_factor),
         }
+
+
+def _rounded(price: float) -> float:
+    return round(price, stored_decimals(price))
 
 
 def _splits_after(instrument: Instrument, session: date) -> float:

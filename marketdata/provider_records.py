@@ -5,6 +5,21 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+# Prices below 1, such as those of coins, are stored with all twelve decimals of the columns.
+DECIMALS, SMALL_DECIMALS = 6, 12
+
+
+def stored_decimals(price: float | Decimal) -> int:
+    """Return how many decimals of a price are stored."""
+    return SMALL_DECIMALS if abs(price) < 1 else DECIMALS
+
+
+def round_price(price: Decimal) -> Decimal:
+    """Round a price to its stored decimals; a missing one stays NaN."""
+    if price.is_nan():
+        return price
+    return price.quantize(Decimal(1).scaleb(-stored_decimals(price)))
+
 
 @dataclass(frozen=True, slots=True)
 class BarRecord:

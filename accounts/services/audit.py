@@ -37,3 +37,8 @@ def record_model_change(*, actor: AbstractBaseUser | None, version: str, rolled_
     """Add a promotion or a rollback; the model registry calls this through a setting."""
     kind = Kind.MODEL_ROLLED_BACK if rolled_back else Kind.MODEL_PROMOTED
     record(kind=kind, user=actor, now=now, detail=version)
+
+
+def record_staff_decision(*, actor: AbstractBaseUser | None, change: str, now: datetime) -> None:
+    """Add a decision of staff about prices; market data calls this through a setting."""
+    record(kind=Kind.CHANGED_BY_STAFF, user=actor, now=now, detail=change)

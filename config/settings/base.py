@@ -296,6 +296,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 HINDCAST_AFTER_PROMOTION = ("predictions.announce", "predictions.first_hindcasts")
 # Records promotions and rollbacks in the audit log within the same transaction.
 HINDCAST_ON_MODEL_CHANGE = "accounts.services.audit.record_model_change"
+HINDCAST_ON_HISTORY_REVIEW = "accounts.services.audit.record_staff_decision"
 # Builds problems nested in a larger response; the table of problems is above the apps.
 HINDCAST_PROBLEM_OF = "config.http.problem_responses.problem_body"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -35,6 +35,7 @@ ACCOUNTED_FOR = {
     "accounts.User_groups": "what staff may do, set by staff",
     "accounts.User_user_permissions": "what staff may do, set by staff",
     "admin.LogEntry": "what staff did in the admin",
+    "marketdata.HistoryReview": "what staff decided about prices; without the name once the account is gone",
     "mlops.AliasChange": "what staff did to models; public, and without the name once the account is gone",
 }
 

@@ -2,6 +2,7 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.comparison
 from decimal import Decimal
+from django.conf import settings
 from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
@@ -84,6 +85,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -230,6 +232,28 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'market data sources',
                 'ordering': ['provider'],
                 'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['ok', 'degraded', 'down', 'unknown', 'off'])), name='provider_health_state_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='HistoryReview',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source', models.CharField(max_length=32)),
+                ('rule', models.CharField(max_length=48, verbose_name='quality rule')),
+                ('session', models.DateField(verbose_name='first doubtful session')),
+                ('factor', models.DecimalField(decimal_places=6, max_digits=14, verbose_name='change of level')),
+                ('finding', models.CharField(max_length=300)),
+                ('bars', models.JSONField(default=list, verbose_name='bars around it')),
+                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('accepted', 'Accepted'), ('rejected', 'Rejected')], default='waiting', max_length=8)),
+                ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason for the decision')),
+                ('decided_at', models.DateTimeField(blank=True, null=True)),
+                ('seen_at', models.DateTimeField(verbose_name='first seen')),
+                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='history_reviews', to='marketdata.instrument')),
+            ],
+            options={
+                'ordering': ['-seen_at', 'session'],
+                'constraints': [models.UniqueConstraint(fields=('instrument', 'source', 'rule', 'session', 'factor'), name='history_review_once'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('reason', ''), ('status', 'waiting')), models.Q(models.Q(('status', 'waiting'), _negated=True), models.Q(('reason', ''), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='history_review_decided_with_reason')],
             },
         ),
         migrations.CreateModel(

@@ -4,6 +4,7 @@ Imported by every layer of marketdata and by higher apps; rules across rows are 
 """
 
 from marketdata.models.bars import BarBlock, CorporateAction, DailyBar, QuarantinedBar
+from marketdata.models.history_review import HistoryReview
 from marketdata.models.ingestion import Backfill, IngestionRun
 from marketdata.models.instruments import Instrument, SymbolAlias
 from marketdata.models.news import ArticleMention, MentionScore, NewsArticle, SentimentDay
@@ -16,6 +17,7 @@ __all__ = [
     "BarBlock",
     "CorporateAction",
     "DailyBar",
+    "HistoryReview",
     "IngestionRun",
     "Instrument",
     "MentionScore",

@@ -8,10 +8,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 
 from marketdata.errors import FailureKind, ProviderUnavailable
-from marketdata.provider_records import BarRecord, CorporateActionRecord
+from marketdata.provider_records import BarRecord, CorporateActionRecord, round_price
 from marketdata.providers.base import DailyHistory
 
-PRICE_DECIMALS = Decimal("0.000001")
 ACTION_DECIMALS = Decimal("0.00000001")
 # Smaller ratios look like ordinary overnight moves.
 MIN_CHECKED_RATIO = 1.5
@@ -80,7 +79,7 @@ def apply_splits(days: Sequence[Day], splits: Mapping[date, Decimal]) -> list[Da
     for day, before in zip(newest_first, (*newest_first[1:], None), strict=True):
         between = [ratio for at, ratio in splits.items() if before and before.session < at <= day.session]
         ratio = math.prod(between, start=ONE)
-        adjusted = day.close if factor == ONE else (day.close / factor).quantize(PRICE_DECIMALS)
+        adjusted = day.close if factor == ONE else round_price(day.close / factor)
         completed.append(replace(day, split=ratio, adjusted_close=adjusted))
         factor *= ratio
     return completed
@@ -90,9 +89,7 @@ def _on_basis(day: Day, factor: Decimal) -> BarRecord:
     """Convert the day to the newest basis, in which `factor` shares equal one of its own."""
     if factor == ONE:
         return BarRecord(day.session, day.open, day.high, day.low, day.close, day.adjusted_close, day.volume)
-    opened, high, low, close = (
-        (price / factor).quantize(PRICE_DECIMALS) for price in (day.open, day.high, day.low, day.close)
-    )
+    opened, high, low, close = (round_price(price / factor) for price in (day.open, day.high, day.low, day.close))
     volume = None if day.volume is None else int((day.volume * factor).to_integral_value(ROUND_HALF_EVEN))
     return BarRecord(day.session, opened, high, low, close, day.adjusted_close, volume)
 

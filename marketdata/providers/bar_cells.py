@@ -21,7 +21,7 @@ MISSING_MARKS = ("", "nan", "null", "none", "na", "n/a", "-")
 PLAIN_PRICE = r"^-?[0-9]{1,15}(\.[0-9]{0,20})?$"
 PLAIN_VOLUME = r"^-?[0-9]{1,15}(\.0*)?$"
 MAX_EXPONENT = 30
-MAX_DECIMALS = 6
+MAX_DECIMALS = 12
 UNIX_EPOCH = date(1970, 1, 1)
 INVALID = np.iinfo(np.int64).min
 

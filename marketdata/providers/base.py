@@ -21,7 +21,8 @@ from marketdata.sentiment.matching import Company
 class DailyHistory:
     """Bars and corporate actions from a provider; prices are split-adjusted as of `basis_date`.
 
-    `last_price` is the source's own latest price of the session `basis_date`, None where it gives none.
+    `last_price` is the source's own latest price of the session `basis_date`, None where it gives none. Bars of a file
+    (`is_file`) were chosen by staff, so the rules that doubt a vendor do not apply.
     """
 
     bars: Sequence[BarRecord]
@@ -29,6 +30,7 @@ class DailyHistory:
     basis_date: date
     listing: VendorListing = UNSTATED_LISTING
     last_price: Decimal | None = None
+    is_file: bool = False
 
 
 class Provider(Protocol):

@@ -53,11 +53,12 @@ class AliasedProvider:
 
 @dataclass(frozen=True, slots=True)
 class PrefetchedProvider:
-    """Provider whose responses are already fetched."""
+    """Provider whose responses are already fetched; `origin` fetches one again, if it is known."""
 
     name: str
     results: Mapping[str, HistoryOrError]
     parallel_calls: int = 1
+    origin: Provider | None = None
 
     def fetch_daily_bars(self, symbol: str, *, first: date, last: date) -> DailyHistory:
         """Return the prefetched history of the symbol, or raise its error."""
@@ -87,7 +88,7 @@ def prefetch_histories(
     for symbols it already serves.
     """
     return [
-        PrefetchedProvider(provider.name, _fetch_all(provider, source_of, first=first, last=last))
+        PrefetchedProvider(provider.name, _fetch_all(provider, source_of, first=first, last=last), origin=provider)
         if provider.parallel_calls > 1
         else provider
         for provider in providers
@@ -110,6 +111,12 @@ def provider_results(
             yield ProviderResult(provider.name, None, f"{provider.name}: no bars", FailureKind.EMPTY)
         else:
             yield ProviderResult(provider.name, result)
+
+
+def second_result(provider: Provider, symbol: str, *, first: date, last: date) -> ProviderResult:
+    """Fetch a history once more, to tell a persistent fault from a glitch."""
+    origin = provider.origin if isinstance(provider, PrefetchedProvider) else provider
+    return next(provider_results([origin or provider], symbol, first=first, last=last))
 
 
 def fetch_first_quote(providers: Iterable[Provider | QuoteProvider], symbol: str) -> tuple[str, QuoteRecord]:

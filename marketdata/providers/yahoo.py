@@ -167,7 +167,7 @@ class YahooProvider:
             raise self._connection_failure(error, started) from error
         try:
             reply = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             reply = None
         raise_vendor_error(reply)
         if response.status_code >= 300:

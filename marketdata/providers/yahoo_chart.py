@@ -1,5 +1,6 @@
 """Parse Yahoo's charts: bars, corporate actions, quotes, and what the chart says about the listing. Pure."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,14 +11,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from marketdata.errors import FailureKind, ProviderUnavailable
-from marketdata.provider_records import BarRecord, CorporateActionRecord, QuoteRecord, VendorListing
+from marketdata.provider_records import BarRecord, CorporateActionRecord, QuoteRecord, VendorListing, round_price
 from marketdata.providers.base import DailyHistory
 from marketdata.providers.http import MESSAGES, failure, redact
 from marketdata.providers.vendor_fields import clean_text
 
-PRICE_DECIMALS = Decimal("0.000001")
 ACTION_DECIMALS = Decimal("0.00000001")
 MISSING = Decimal("NaN")
+# Far above any price: the quality rules reject it, and its decimals do not matter.
+BEYOND_PRICES = 1e15
 # MICs of Yahoo's exchange codes; codes of markets without a calendar, such as over-the-counter, are left out.
 EXCHANGES = {
     **dict.fromkeys(("NYQ", "NMS", "NGM", "NCM", "NAS", "ASE", "PCX", "BTS"), "XNYS"),
@@ -200,7 +202,11 @@ def decimal_price(value: float | None) -> Decimal:
     if value is None:
         return MISSING
     number = float(value)
+    if not math.isfinite(number):
+        return MISSING
+    if abs(number) >= BEYOND_PRICES:
+        return Decimal(repr(number))
     narrow = np.float32(number)
     if float(narrow) == number:
-        return Decimal(np.format_float_positional(narrow, unique=True)).quantize(PRICE_DECIMALS)
-    return Decimal(repr(number)).quantize(PRICE_DECIMALS)
+        return round_price(Decimal(np.format_float_positional(narrow, unique=True)))
+    return round_price(Decimal(repr(number)))

@@ -1,7 +1,7 @@
 """Validate the bars of one source response; rejected bars are reported, never repaired. Pure."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,7 +12,7 @@ from marketdata.provider_records import BarRecord, CorporateActionRecord
 from marketdata.quality.gaps import bars_before_level_shift, isolated_bars
 from marketdata.quality.price_levels import bars_off_level, dividends_as_prices, flat_lines, price_jumps_within_bar
 
-MIN_PRICE = Decimal("0.000001")
+MIN_PRICE = Decimal("0.00000001")
 PRICE_LIMIT = Decimal(1_000_000_000)
 MAX_VOLUME = 2**63 - 1
 MAX_SOURCE_DIFFERENCE = Decimal("0.05")
@@ -39,17 +39,22 @@ class CheckedBars:
 
 
 def check_bars(
-    bars: Sequence[BarRecord], *, mic: str, last_final: date, actions: Sequence[CorporateActionRecord] = ()
+    bars: Sequence[BarRecord],
+    *,
+    mic: str,
+    last_final: date,
+    actions: Sequence[CorporateActionRecord] = (),
+    accepted: Collection[date] = (),
 ) -> CheckedBars:
     """Split the bars of one instrument into valid and rejected ones.
 
     bars: as received, expected oldest first. last_final: last closed session. actions: the source's splits and
-    dividends. A bar is rejected by the first rule it violates: rules on the bar alone, then on its date among the
-    others, then on its prices among the others.
+    dividends. accepted: sessions whose change of level staff confirmed. A bar is rejected by the first rule it
+    violates: rules on the bar alone, then on its date among the others, then on its prices among the others.
     """
     rejected: list[RejectedBar] = []
     valid = _reject(bars, [check_bar(bar, mic, last_final) for bar in bars], rejected)
-    return CheckedBars(check_series(valid, actions, rejected), rejected)
+    return CheckedBars(check_series(valid, actions, rejected, accepted=accepted), rejected)
 
 
 def check_series(
@@ -58,6 +63,7 @@ def check_series(
     rejected: list[RejectedBar],
     *,
     context: Sequence[BarRecord] = (),
+    accepted: Collection[date] = (),
 ) -> list[BarRecord]:
     """Return the bars that are valid as a series; the others are appended to `rejected`.
 
@@ -70,9 +76,9 @@ def check_series(
     valid = sorted((*valid, *context), key=lambda bar: bar.session) if context else valid
     valid = _reject(valid, price_jumps_within_bar(valid), violations)
     valid = _reject(valid, dividends_as_prices(valid, actions), violations)
-    valid = _reject(valid, bars_off_level(valid, actions), violations)
+    valid = _reject(valid, bars_off_level(valid, actions, accepted), violations)
     valid = _reject(valid, isolated_bars(valid), violations)
-    valid = _reject(valid, bars_before_level_shift(valid, actions), violations)
+    valid = _reject(valid, bars_before_level_shift(valid, actions, accepted), violations)
     valid = _reject(valid, flat_lines(valid), violations)
     rejected += [one for one in violations if one.bar.session in checked_sessions]
     return [bar for bar in valid if bar.session in checked_sessions]

@@ -1,8 +1,8 @@
 """Rules on overnight gaps: isolated bars and unexplained level shifts. Pure."""
 
 import math
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
 from itertools import pairwise
 from statistics import median
 
@@ -52,7 +52,7 @@ def isolated_bars(bars: Sequence[BarRecord]) -> list[Violation | None]:
 
 
 def bars_before_level_shift(
-    bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord]
+    bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord], accepted: Collection[date] = ()
 ) -> list[Violation | None]:
     """Reject all bars before the last unexplained level shift, such as a spin-off missing in the corporate actions.
 
@@ -63,7 +63,7 @@ def bars_before_level_shift(
     shifts = [
         index for index in range(MIN_SESSIONS_BEFORE, len(bars) - REFERENCE_SESSIONS + 1) if _is_shift(bars, index)
     ]
-    explained = [action.session for action in actions]
+    explained = [*(action.session for action in actions), *accepted]
     shifts = [at for at in shifts if not any(bars[at - 1].session < day <= bars[at].session for day in explained)]
     if not shifts:
         return [None] * len(bars)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -71,12 +71,14 @@ def flat_lines(bars: Sequence[BarRecord]) -> list[Violation | None]:
     return violations
 
 
-def bars_off_level(bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord] = ()) -> list[Violation | None]:
+def bars_off_level(
+    bars: Sequence[BarRecord], actions: Sequence[CorporateActionRecord] = (), accepted: Collection[date] = ()
+) -> list[Violation | None]:
     """Reject bars on another price level than most, where no market move leads from one to the other.
 
     A jump by a factor of 50 or more, by the ratio of a listed split, or by a common split ratio on a calm day, starts
     another level: an earlier one if the close is near its last close, else a new one. A single bar between two similar
-    ones is itself the error, and the level stays.
+    ones is itself the error, and the level stays. Jumps on `accepted` sessions are market moves.
     """
     splits = {action.session: Level(action.value) for action in actions if action.kind == "split" and action.value > 0}
     levels: list[Level] = []
@@ -84,7 +86,8 @@ def bars_off_level(bars: Sequence[BarRecord], actions: Sequence[CorporateActionR
     level, cause = Level(1), ""
     last_close: dict[Level, Decimal] = {}
     for earlier, bar in zip((None, *bars), bars, strict=False):
-        jump = _listed_split(earlier, bar, splits) or _jump(earlier, bar) if earlier is not None else None
+        is_move = earlier is None or bar.session in accepted
+        jump = None if earlier is None or is_move else _listed_split(earlier, bar, splits) or _jump(earlier, bar)
         if jump is not None and _has_returned(bars[: len(levels)], bar, levels):
             levels[-1], causes[-1] = level / jump[1], "price_jump"
         elif jump is not None:

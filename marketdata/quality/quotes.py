@@ -10,7 +10,7 @@ from marketdata.quality.price_levels import JUMP_FACTOR
 # Sources without trade times document a delay of 15 minutes.
 TYPICAL_DELAY = timedelta(minutes=15)
 NOTABLE_DELAY = timedelta(minutes=10)
-MIN_PRICE, PRICE_LIMIT = Decimal("0.000001"), Decimal(10) ** 12
+MIN_PRICE, PRICE_LIMIT = Decimal("0.00000001"), Decimal(10) ** 12
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 

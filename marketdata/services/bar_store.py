@@ -10,7 +10,9 @@ from psycopg import Copy, Cursor
 
 from marketdata.bar_arrays import arrays_from_blocks
 from marketdata.bar_blocks import BarArray, Block, pack
+from marketdata.calendars import session_mask
 from marketdata.copy_format import ExactBars, copy_in_pieces, parse_copy_out, to_exact_bars
+from marketdata.errors import SessionUnknown
 from marketdata.models import CorporateAction, DailyBar, Instrument, QuarantinedBar
 from marketdata.provider_records import BarRecord, CorporateActionRecord
 from marketdata.quality.bars import RejectedBar
@@ -85,8 +87,11 @@ def write_exact_bars(*, instrument: Instrument, bars: ExactBars, source: str, fe
     """Store valid bars of distinct sessions, oldest first, and rebuild the instrument's bar block.
 
     A second call with the same bars changes no row. The first bars of an instrument are copied straight into the table;
-    the caller holds the lock on the instrument's row.
+    the caller holds the lock on the instrument's row. Raises SessionUnknown for a day that is no session.
     """
+    on_calendar = session_mask(instrument.mic, bars.session)
+    if not on_calendar.all():
+        raise SessionUnknown(instrument.mic, str(bars.session[~on_calendar][0]))
     changed = _without_stored(instrument, bars, source)
     if not len(changed):
         return WriteCounts(new=0, changed=0, unchanged=len(bars))
@@ -181,7 +186,7 @@ def quarantine(*, instrument: Instrument, rejected: Iterable[RejectedBar], sourc
                 source=source,
                 rule=one.rule,
                 reason=one.reason[:MAX_REASON_LENGTH],
-                bar=_bar_json(one.bar),
+                bar=bar_json(one.bar),
                 seen_at=seen_at,
             )
             for one in rejected
@@ -190,6 +195,7 @@ def quarantine(*, instrument: Instrument, rejected: Iterable[RejectedBar], sourc
     )
 
 
-def _bar_json(bar: BarRecord) -> dict[str, str | int | None]:
+def bar_json(bar: BarRecord) -> dict[str, str | int | None]:
+    """Return the bar as received, for the quarantine and for reviews."""
     prices = {name: str(getattr(bar, name)) for name in ("open", "high", "low", "close", "adjusted_close")}
     return {"session": bar.session.isoformat(), **prices, "volume": bar.volume}

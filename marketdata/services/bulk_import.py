@@ -17,6 +17,7 @@ from marketdata.provider_records import CorporateActionRecord
 from marketdata.providers.base import DailyHistory
 from marketdata.providers.failover import PrefetchedProvider
 from marketdata.quality.columns import CheckedColumns, check_columns
+from marketdata.quality.histories import off_calendar_problem
 from marketdata.selectors import bars_for
 from marketdata.services import bar_store
 from marketdata.services.ingestion import change_summary, ingest_instrument, update_source
@@ -40,12 +41,16 @@ def import_columns(*, instrument: Instrument, offered: SourceColumns, now: datet
     """Store the valid bars, quarantine the others, and record the run. Idempotent.
 
     If the history leaves out stored sessions, those serve as context for validation. A history from another source or
-    on another price basis takes the row-by-row path of provider responses.
+    on another price basis takes the row-by-row path of provider responses. A file with more than 5% days that are no
+    sessions is refused for the instrument.
     """
+    problem = off_calendar_problem(offered.columns, mic=instrument.mic)
+    if problem:
+        return _failed_run(instrument, f"{offered.source}: {problem}", now)
     last_final = min(latest_session(instrument.mic, now), instrument.delisted_on or date.max)
     checked = check_columns(offered.columns, mic=instrument.mic, last_final=last_final, actions=offered.actions)
     if not len(checked.good) or not _continues(instrument, offered.source, checked.good):
-        history = DailyHistory(list(offered.columns.records()), offered.actions, offered.basis_date)
+        history = DailyHistory(list(offered.columns.records()), offered.actions, offered.basis_date, is_file=True)
         provider = PrefetchedProvider(offered.source, {instrument.symbol: history})
         return ingest_instrument(instrument=instrument, through=last_final, providers=[provider], now=now)
     if instrument.source and len(context := _other_stored_bars(instrument, checked.good)):
@@ -62,14 +67,7 @@ def _store(instrument: Instrument, offered: SourceColumns, checked: CheckedColum
     if checked.rejected:
         bar_store.quarantine(instrument=locked, rejected=checked.rejected, source=source, seen_at=now)
     if not len(checked.good):
-        return IngestionRun.objects.create(
-            instrument=instrument,
-            status=IngestionRun.Status.FAILED,
-            started_at=now,
-            finished_at=now,
-            bars_quarantined=len(checked.rejected),
-            detail=f"{source}: no valid bars. Stored bars are unchanged.",
-        )
+        return _failed_run(instrument, f"{source}: no valid bars", now, quarantined=len(checked.rejected))
     bars = to_exact_columns(checked.good)
     written = bar_store.write_exact_bars(instrument=locked, bars=bars, source=source, fetched_at=now)
     if offered.actions:
@@ -86,6 +84,17 @@ def _store(instrument: Instrument, offered: SourceColumns, checked: CheckedColum
         bars_unchanged=written.unchanged,
         bars_quarantined=len(checked.rejected),
         detail=change_summary(source, written),
+    )
+
+
+def _failed_run(instrument: Instrument, reason: str, now: datetime, *, quarantined: int = 0) -> IngestionRun:
+    return IngestionRun.objects.create(
+        instrument=instrument,
+        status=IngestionRun.Status.FAILED,
+        started_at=now,
+        finished_at=now,
+        bars_quarantined=quarantined,
+        detail=f"{reason}. Stored bars are unchanged.",
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import structlog
@@ -14,9 +15,16 @@ from marketdata.adjustments import basis_ratio, no_common_session, replacement_p
 from marketdata.bar_columns import columns_from_records
 from marketdata.calendars import exchange_day, latest_session
 from marketdata.models import IngestionRun, Instrument
+from marketdata.provider_records import BarRecord
 from marketdata.providers.base import DailyHistory, Provider
 from marketdata.providers.catalog import configured_providers
-from marketdata.providers.failover import AliasedProvider, prefetch_histories, provider_results
+from marketdata.providers.failover import (
+    AliasedProvider,
+    ProviderResult,
+    prefetch_histories,
+    provider_results,
+    second_result,
+)
 from marketdata.quality.bars import CheckedBars, check_bars, reject_disagreeing
 from marketdata.quality.histories import (
     adjustment_problem,
@@ -25,8 +33,10 @@ from marketdata.quality.histories import (
     repeated_newest_problem,
 )
 from marketdata.quality.listings import listing_problem, price_factor, scale_bars, scale_dividends
+from marketdata.quality.shifts import Doubt, doubts_about
 from marketdata.selectors import active_instruments, bars_for, vendor_symbols
 from marketdata.services import bar_store
+from marketdata.services.history_review import Decisions, decisions_about, request_reviews
 from marketdata.services.instruments import ensure_sample_instruments
 from marketdata.services.quotes import publish_prices
 
@@ -41,13 +51,16 @@ UNCHANGED = "Nothing changed."
 class _CheckedHistory:
     """One source's history in the instrument's currency, split into valid and rejected bars.
 
-    `problem` says why the whole history is refused; empty if it is not.
+    `problem` says why the whole history is refused; empty if it is not. `doubts` are the changes of level that staff
+    did not accept.
     """
 
     source: str
     original: DailyHistory
     checked: CheckedBars
+    decisions: Decisions
     problem: str = ""
+    doubts: Sequence[Doubt] = ()
 
 
 def ingest_all(
@@ -95,10 +108,14 @@ def ingest_instrument(
     run = IngestionRun.objects.create(instrument=instrument, started_at=now)
     last_final = min(through, latest_session(instrument.mic, now), instrument.delisted_on or through)
     reasons: list[str] = []
-    for result in provider_results(providers, instrument.symbol, first=HISTORY_START, last=last_final):
+    results = provider_results(providers, instrument.symbol, first=HISTORY_START, last=last_final)
+    for provider, result in zip(providers, results, strict=False):
         reason = result.reason
         if result.history is not None:
             history = _check(instrument, result.provider, result.history, last_final=last_final, now=now)
+            if any(doubt.key not in history.decisions.rejected for doubt in history.doubts):
+                again = second_result(provider, instrument.symbol, first=HISTORY_START, last=last_final)
+                history = _doubt_again(instrument, history, again, last_final=last_final, now=now)
             reason = _store(run, history, reasons, now=now, started=started)
         if not reason:
             break
@@ -125,22 +142,80 @@ def _check(
     instrument: Instrument, source: str, history: DailyHistory, *, last_final: date, now: datetime
 ) -> _CheckedHistory:
     """Validate a history; sessions after `last_final` up to today are ignored, not rejected."""
+    decisions = decisions_about(instrument, source)
     problem = listing_problem(history.listing, mic=instrument.mic, currency=instrument.currency, on=history.basis_date)
     history = _in_currency(history, instrument.currency)
     today = exchange_day(instrument.mic, now)
-    relevant = [bar for bar in history.bars if not last_final < bar.session <= today]
+    relevant = _oldest_first([bar for bar in history.bars if not last_final < bar.session <= today])
     columns = columns_from_records(relevant)
     closed = columns.select(columns.session <= np.datetime64(last_final))
-    problem = problem or off_calendar_problem(columns, mic=instrument.mic) or repeated_newest_problem(closed)
+    problem = problem or off_calendar_problem(columns, mic=instrument.mic)
+    if not history.is_file:
+        problem = problem or repeated_newest_problem(closed)
     if problem:
-        return _CheckedHistory(source, history, CheckedBars([], []), problem)
-    checked = check_bars(relevant, mic=instrument.mic, last_final=last_final, actions=history.actions)
+        return _CheckedHistory(source, history, CheckedBars([], []), decisions, problem)
+    checked = check_bars(
+        relevant,
+        mic=instrument.mic,
+        last_final=last_final,
+        actions=history.actions,
+        accepted=decisions.accepted_sessions,
+    )
+    if history.is_file:
+        return _CheckedHistory(source, history, checked, decisions)
     good = columns_from_records(checked.good)
     last_price = None if history.last_price is None else float(history.last_price)
     problem = adjustment_problem(good, history.actions, basis=history.basis_date) or last_price_problem(
         good, last_price, basis=history.basis_date
     )
-    return _CheckedHistory(source, history, checked, problem)
+    stored = {session: float(close) for session, close in bars_for(instrument).values_list("session", "close")}
+    explained = {*(action.session for action in history.actions), *decisions.accepted_levels}
+    doubts = doubts_about(good, explained, stored=stored, rejected=checked.rejected)
+    basis_change = _basis_change(instrument, source, history, checked, stored)
+    if basis_change is not None:
+        doubts.append(basis_change)
+    return _CheckedHistory(source, history, checked, decisions, problem, decisions.undecided(doubts))
+
+
+def _doubt_again(
+    instrument: Instrument, first: _CheckedHistory, again: ProviderResult, *, last_final: date, now: datetime
+) -> _CheckedHistory:
+    """Return the second response; doubts that both responses share are put before staff."""
+    if again.history is None:
+        return replace(first, problem=first.problem or f"{first.doubts[0].reason} A second request failed")
+    second = _check(instrument, first.source, again.history, last_final=last_final, now=now)
+    keys = {doubt.key for doubt in first.doubts}
+    request_reviews(
+        instrument=instrument,
+        source=first.source,
+        doubts=[doubt for doubt in second.doubts if doubt.key in keys and doubt.key not in second.decisions.rejected],
+        bars=second.original.bars,
+        now=now,
+    )
+    return second
+
+
+def _basis_change(
+    instrument: Instrument, source: str, history: DailyHistory, checked: CheckedBars, stored: Mapping[date, float]
+) -> Doubt | None:
+    """Doubt a history of the stored source on another level that no split explains."""
+    if instrument.source != source or instrument.basis_date is None:
+        return None
+    offered = {bar.session: bar.close for bar in checked.good}
+    ratio = basis_ratio({day: Decimal(str(close)) for day, close in stored.items()}, offered)
+    if ratio is None:
+        return None
+    splits = split_factor(history.actions, after=instrument.basis_date, through=history.basis_date)
+    if same_basis(ratio) or same_basis(ratio * splits):
+        return None
+    reason = f"All prices are {float(ratio):.3g} times the stored ones, which no split explains."
+    return Doubt("basis_change", instrument.basis_date, float(ratio), reason)
+
+
+def _oldest_first(bars: Sequence[BarRecord]) -> list[BarRecord]:
+    """Reverse a series in strictly descending order; leave any other order to the quality rules."""
+    is_reversed = len(bars) > 1 and all(one.session > other.session for one, other in pairwise(bars))
+    return list(bars[::-1] if is_reversed else bars)
 
 
 def _in_currency(history: DailyHistory, currency: str) -> DailyHistory:
@@ -165,8 +240,9 @@ def _store(
     source, checked = history.source, history.checked
     bar_store.quarantine(instrument=instrument, rejected=checked.rejected, source=source, seen_at=now)
     run.bars_quarantined += len(checked.rejected)
-    if history.problem:
-        return f"{source}: {history.problem}"
+    problem = history.problem or _refusal_by_doubts(history)
+    if problem:
+        return f"{source}: {problem}"
     if not checked.good:
         return f"{source}: no valid bars"
     stored: dict[date, Decimal] = dict(bars_for(instrument).values_list("session", "close"))
@@ -193,6 +269,15 @@ def _store(
     return ""
 
 
+def _refusal_by_doubts(history: _CheckedHistory) -> str:
+    """Explain why a doubtful history is not stored; empty if its doubts concern only rejected bars."""
+    doubt = next((one for one in history.doubts if one.refuses_all), None)
+    if doubt is None:
+        return ""
+    by_staff = doubt.key in history.decisions.rejected
+    return f"{doubt.reason} {'Staff rejected this change' if by_staff else 'Staff must accept or reject this change'}"
+
+
 def _replacement(instrument: Instrument, history: _CheckedHistory, stored: Mapping[date, Decimal]) -> tuple[bool, str]:
     """Return whether the history replaces the whole stored series, and why it must not (empty if it may).
 
@@ -208,7 +293,15 @@ def _replacement(instrument: Instrument, history: _CheckedHistory, stored: Mappi
             return False, ""
     basis = history.original.basis_date
     splits = split_factor(history.original.actions, after=instrument.basis_date or basis, through=basis)
-    return True, replacement_problem(stored, offered, expected_ratio=1 / splits)
+    expected = ratio if ratio and _accepts_basis(history, ratio) else 1 / splits
+    return True, replacement_problem(stored, offered, expected_ratio=expected)
+
+
+def _accepts_basis(history: _CheckedHistory, ratio: Decimal) -> bool:
+    """Return whether staff accepted a change of all prices by this ratio."""
+    return any(
+        rule == "basis_change" and factor == float(f"{ratio:.2g}") for rule, _, factor in history.decisions.accepted
+    )
 
 
 def update_source(instrument: Instrument, source: str, basis_date: date) -> None:

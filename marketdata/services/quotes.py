@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 
 import structlog
@@ -14,7 +13,7 @@ from prometheus_client import Counter
 from marketdata.latest_prices import LatestPrice, latest_prices_by_pk
 from marketdata.live import publish_price_changes
 from marketdata.models import Instrument, Quote
-from marketdata.provider_records import QuoteRecord
+from marketdata.provider_records import QuoteRecord, round_price
 from marketdata.quality.listings import listing_problem, price_factor
 from marketdata.quality.quotes import is_delayed, rejection_reason, trade_time
 from marketdata.watched_instruments import mark_watched
@@ -22,7 +21,6 @@ from marketdata.watched_instruments import mark_watched
 log = structlog.get_logger(__name__)
 
 QUOTES = Counter("hindcast_quotes", "Quotes from sources, by outcome.", ["source", "outcome"])
-STORED_DECIMALS = Decimal("0.000001")
 
 
 def follow(instrument: Instrument, until: datetime) -> None:
@@ -70,7 +68,7 @@ def _in_currency(quote: QuoteRecord, currency: str) -> QuoteRecord:
 def _store_if_newer(instrument: Instrument, source: str, quote: QuoteRecord, now: datetime) -> str:
     """Store the quote unless the stored one is newer, or equal in time and price."""
     as_of = trade_time(quote, mic=instrument.mic, now=now)
-    price, previous = quote.price.quantize(STORED_DECIMALS), quote.previous_close
+    price, previous = round_price(quote.price), quote.previous_close
     values = {
         "price": price,
         "as_of": as_of,

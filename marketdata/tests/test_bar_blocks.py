@@ -17,6 +17,7 @@ from marketdata.bar_arrays import bar_arrays
 from marketdata.bar_blocks import SEGMENT_ROWS, pack, unpack
 from marketdata.bar_columns import columns_from_records
 from marketdata.copy_format import parse_copy_out, to_exact_bars, to_exact_columns
+from marketdata.errors import SessionUnknown
 from marketdata.models import BarBlock, DailyBar, Instrument
 from marketdata.services.bar_store import delete_replaced_history, write_bars, write_exact_bars
 from marketdata.tests.factories import LAST, NOW, bar, bars_between, stock, stored_bar
@@ -113,6 +114,27 @@ def test_columns_and_records_round_equally() -> None:
     np.testing.assert_array_equal(from_columns.volume, from_records.volume)
     np.testing.assert_array_equal(from_columns.session, from_records.session)
     assert (from_records.prices % 100_000 == 0).all()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("price", ["0.00001234", "0.000000000518", "0.999999999999", "0.1", "0.0000012"])
+def test_small_prices_are_stored_with_twelve_decimals(price: str) -> None:
+    exact = Decimal(price)
+    small = bar(LAST, exact, low=exact, high=Decimal("100.123456"), open=exact)
+    for instrument, bars in (
+        (stock(), to_exact_bars([small])),
+        (stock(), to_exact_columns(columns_from_records([small]))),
+    ):
+        write_exact_bars(instrument=instrument, bars=bars, source="first", fetched_at=NOW)
+        row = DailyBar.objects.get(instrument=instrument)
+        assert (row.low, row.close, row.high) == (exact, exact, Decimal("100.123456"))
+        np.testing.assert_array_equal(bar_arrays([instrument])[instrument.pk], fetch_rows(instrument))
+
+
+@pytest.mark.django_db
+def test_day_without_session_is_never_written() -> None:
+    with pytest.raises(SessionUnknown, match="2023-04-01 is not a session of XNYS"):
+        write_bars(instrument=stock(), bars=[bar(LAST), bar(date(2023, 4, 1))], source="first", fetched_at=NOW)
 
 
 @pytest.mark.django_db

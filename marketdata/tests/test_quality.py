@@ -42,7 +42,7 @@ def test_valid_bars_are_all_returned_in_order() -> None:
         ("missing_value", {"volume": None}),
         ("price_not_positive", {"low": Decimal(0)}),
         ("price_not_positive", {"low": Decimal(-5)}),
-        ("price_not_positive", {"adjusted_close": Decimal("0.0000001")}),
+        ("price_not_positive", {"adjusted_close": Decimal("0.000000001")}),
         ("price_too_large", {"high": Decimal(10) ** 13}),
         ("high_below_low", {"high": Decimal(98), "low": Decimal(99)}),
         ("open_outside_range", {"open": Decimal(110)}),

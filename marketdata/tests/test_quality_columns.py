@@ -96,7 +96,7 @@ def test_columns_and_rows_agree_on_isolated_bars(factor: str, place: int) -> Non
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(name, value) for name in COLUMNS[1:] for value in (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e-6, 9e-7, 1e9, 2.0**63)],
+    [(name, value) for name in COLUMNS[1:] for value in (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e-8, 9e-9, 1e9, 2.0**63)],
 )
 def test_columns_and_rows_agree_on_unusual_values(name: str, value: float) -> None:
     columns = columns_from_records(bars_between())

@@ -79,7 +79,7 @@ def test_stock_without_bars_shows_quote(db: None) -> None:
         (quote("0"), "no_price"),
         (quote("-3"), "no_price"),
         (quote("NaN"), "no_price"),
-        (quote("0.0000001"), "no_price"),
+        (quote("0.000000001"), "no_price"),
         (quote("11800"), "far_from_last_close"),
         (quote("1.18"), "far_from_last_close"),
         # Pence instead of pounds on a day with a fall of a third.

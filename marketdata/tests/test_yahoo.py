@@ -285,7 +285,7 @@ def test_share_classes_are_written_with_a_dash(ours: str, theirs: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "price"),
-    [(27.440000534057617, "27.44"), (173.93, "173.93"), (745123.45, "745123.45"), (0.1234567, "0.123457"), (3, "3")],
+    [(27.440000534057617, "27.44"), (173.93, "173.93"), (0.1234567, "0.1234567"), (1.1234567, "1.123457"), (3, "3")],
 )
 def test_float_becomes_decimal_price(value: float, price: str) -> None:
     assert decimal_price(value) == Decimal(price)
