@@ -201,10 +201,12 @@ def measure(demo: Demo, rate: float) -> None:
 
         def is_done(address: str = address, state: dict[str, Any] = state) -> bool:
             state.update(demo.get(address).json())
-            return bool(state["state"] == "done")
+            return bool(state["status"] == "done")
 
         recovery_s(is_done)
-        OUT.print(f"batch of {BATCH} begun before {name} was killed: {state.get('state')}, {state.get('done')} answers")
+        OUT.print(
+            f"batch of {BATCH} begun before {name} was killed: {state.get('status')}, {state.get('done')} answers"
+        )
     after = demo.manage("shell", "-v", "0", "-c", COUNTS).stdout.split()
     OUT.print(f"forecasts before and after, all and distinct: {before} {after}")
     OUT.print("verify_ledger:", demo.manage("verify_ledger").returncode)
