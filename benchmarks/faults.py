@@ -34,7 +34,7 @@ BATCH = 600
 COUNTS = """
 from django.db import connection
 c = connection.cursor()
-key = "instrument_id, origin, horizon, model_version_id, kind"
+key = "instrument_id, origin, horizon_sessions, model_version_id, kind"
 c.execute(f"SELECT count(*), count(DISTINCT ({key})) FROM predictions_forecast")
 print(*c.fetchone())
 """
