@@ -26,7 +26,7 @@ def run_cases(module: str, **options: Any) -> None:
     """Start missing servers, set up Django on them, and call the module's `run` with these options."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
     os.environ.setdefault("HINDCAST_LOG_LEVEL", "WARNING")
-    with servers.ensure_servers(os.environ, FOLDER):
+    with servers.ensure_servers(os.environ, FOLDER, as_superuser=True):
         # Settings, and with them everything else, read the addresses that the line above provides.
         django.setup()
         import_module(module).run(**options)

@@ -164,7 +164,7 @@ def report_on_signatures(heads, keys):  # Returns a sentence on what was verifie
     if Ed25519PublicKey is None:
         return "Signatures were not verified: the Python package `cryptography` is not installed."
     try:
-        return f"{verify_signatures(heads, keys)} signatures verified."
+        return f"Verified signatures: {verify_signatures(heads, keys)}."
     except (KeyError, TypeError, AttributeError):
         raise ValueError("KEYS or HEADS is not a response of this API") from None
 

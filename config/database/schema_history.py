@@ -7,6 +7,8 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
+from config.database.roles import owner_connection
+
 APPLIED = "SELECT app, name FROM django_migrations ORDER BY id"
 
 
@@ -22,8 +24,13 @@ def refusal() -> str | None:
     }
     try:
         # Not through Django's connection, whose circuit breaker would hide the reason from the command.
-        with psycopg.connect(**connection.get_connection_params()) as session:
+        with owner_connection(), psycopg.connect(**connection.get_connection_params()) as session:
             applied = session.execute(APPLIED).fetchall()
+    except psycopg.errors.InsufficientPrivilege:
+        return (
+            "An earlier version created this database (its tables belong to another role); run `make clean` to start "
+            "anew."
+        )
     except psycopg.Error:
         return None
     for app, name in applied:

@@ -53,7 +53,9 @@ def demo_variables(port: int, folder: Path, given: dict[str, str]) -> dict[str, 
         "HINDCAST_STREAM_URL": f"ws://{HOST}:{port + 1}/ws/stream",
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
     }
-    return {name: given.get(name) or value for name, value in wanted.items()}
+    # The processes of the site get no credentials of the tables' owner.
+    chosen = {name: given.get(name) or value for name, value in wanted.items()}
+    return {**chosen, "HINDCAST_DATABASE_OWNER_URL": ""}
 
 
 def programs(port: int, variables: dict[str, str], *, web_processes: int = 1) -> list[Program]:

@@ -21,10 +21,14 @@ STOP_PATIENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServers:
-    """The servers of one data folder; with `durable`, data survives a power cut."""
+    """The servers of one data folder; with `durable`, data survives a power cut.
+
+    `as_superuser` addresses the database as its superuser, which tests and benchmarks need.
+    """
 
     folder: Path
     durable: bool = True
+    as_superuser: bool = False
 
     @contextmanager
     def attach(self, names: tuple[str, ...]) -> Iterator[dict[str, str]]:
@@ -69,7 +73,7 @@ class EmbeddedServers:
             died = [
                 name
                 for name, server in self._read_record().items()
-                if not server.process.alive and variables.get(URL_VARIABLES[name]) == self._url(name, server)
+                if not server.process.alive and self._variables(name, server).items() <= variables.items()
             ]
             for name in died:
                 if not self._start_missing((name,)).items() <= variables.items():
@@ -99,10 +103,13 @@ class EmbeddedServers:
                     self.folder, password=self._password(), durable=self.durable, port=port
                 )
                 self._record(servers)
-        return {URL_VARIABLES[name]: self._url(name, servers[name]) for name in names}
+        variables: dict[str, str] = {}
+        for name in names:
+            variables |= self._variables(name, servers[name])
+        return variables
 
-    def _url(self, name: str, server: RunningServer) -> str:
-        return SERVERS[name].url(server, self._password())
+    def _variables(self, name: str, server: RunningServer) -> dict[str, str]:
+        return SERVERS[name].variables(server, self._password(), self.as_superuser)
 
     def _leave(self, users: int) -> None:
         try:

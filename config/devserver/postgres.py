@@ -1,6 +1,11 @@
-"""Embedded PostgreSQL: initialised once per data folder, started on a free port with a password."""
+"""Embedded PostgreSQL: initialised once per data folder, started on a free port with a password.
+
+Three roles: the superuser, who is used here and by tests; the owner of the database, who migrates it; and the
+application, which cannot alter the ledger.
+"""
 
 import hashlib
+import hmac
 import os
 import shutil
 import signal
@@ -18,7 +23,8 @@ from config.devserver.paths import ServerUser
 from config.devserver.process_identity import ProcessIdentity, command_line
 from config.devserver.server_process import EmbeddedServer, RunningServer
 
-USER = DATABASE = "hindcast"
+SUPERUSER = DATABASE = "hindcast"
+OWNER, APPLICATION = "hindcast_owner", "hindcast_app"
 ATTEMPTS = 8
 PAUSE_SECONDS = 0.5
 BUILTIN_LOCALE_SINCE = 17
@@ -58,8 +64,22 @@ def start_postgres(folder: Path, *, password: str, durable: bool, port: int | No
     raise EmbeddedServerError(f"PostgreSQL did not start: {server_process.last_log_lines(log)}")
 
 
-def _url(server: RunningServer, password: str) -> str:
-    return f"postgres://{USER}:{password}@{server_process.HOST}:{server.port}/{DATABASE}"
+def _variables(server: RunningServer, password: str, as_superuser: bool) -> dict[str, str]:
+    if as_superuser:
+        return {"DATABASE_URL": _url(server, SUPERUSER, password)}
+    return {
+        "DATABASE_URL": _url(server, APPLICATION, _password_of(APPLICATION, password)),
+        "HINDCAST_DATABASE_OWNER_URL": _url(server, OWNER, _password_of(OWNER, password)),
+    }
+
+
+def _url(server: RunningServer, user: str, password: str) -> str:
+    return f"postgres://{user}:{password}@{server_process.HOST}:{server.port}/{DATABASE}"
+
+
+def _password_of(role: str, password: str) -> str:
+    """Derive the password of a role from the superuser's, which does not follow from it."""
+    return hmac.new(password.encode(), role.encode(), hashlib.sha256).hexdigest()
 
 
 def _ready(files: Path) -> Callable[[], bool]:
@@ -120,8 +140,8 @@ def _initialise(files: Path, *, programs: Path, runner: ServerUser, password: st
     version = _major_version(programs)
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if version >= BUILTIN_LOCALE_SINCE else []
     made = subprocess.run(
-        [programs / "initdb", "-D", cluster, "-U", USER, f"--pwfile={secret}", "--auth=scram-sha-256", "--no-locale",
-         *locale, "--encoding=UTF8", "--no-instructions"],
+        [programs / "initdb", "-D", cluster, "-U", SUPERUSER, f"--pwfile={secret}", "--auth=scram-sha-256",
+         "--no-locale", *locale, "--encoding=UTF8", "--no-instructions"],
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, **runner.popen,
     )  # fmt: skip
     if made.returncode:
@@ -135,7 +155,7 @@ def _initialise(files: Path, *, programs: Path, runner: ServerUser, password: st
 
 
 def _with_database(server: RunningServer, password: str) -> RunningServer:
-    """Create the database; stops the server if that fails."""
+    """Create roles and database; stops the server if that fails."""
     try:
         _ensure_database(server, password)
     except BaseException as error:
@@ -149,11 +169,16 @@ def _with_database(server: RunningServer, password: str) -> RunningServer:
 
 
 def _ensure_database(server: RunningServer, password: str) -> None:
-    address = {"host": server_process.HOST, "port": server.port, "user": USER, "password": password}
+    address = {"host": server_process.HOST, "port": server.port, "user": SUPERUSER, "password": password}
     with psycopg.connect(**address, dbname="postgres", autocommit=True) as connection:  # type: ignore[arg-type]  # a dict of mixed values
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-        if not found:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
+        for role in {OWNER, APPLICATION} - roles:
+            create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+            connection.execute(create.format(sql.Identifier(role), sql.Literal(_password_of(role, password))))
+        database, owner = sql.Identifier(DATABASE), sql.Identifier(OWNER)
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
+        connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, owner))
 
 
-POSTGRES = EmbeddedServer("PostgreSQL", signal.SIGINT, start_postgres, _url)
+POSTGRES = EmbeddedServer("PostgreSQL", signal.SIGINT, start_postgres, _variables)

@@ -43,12 +43,15 @@ class StartServer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
-    """A kind of server: its name, the signal that stops it, and how it is started and addressed."""
+    """A kind of server: its name, the signal that stops it, how it is started, and the variables that address it.
+
+    `variables(server, password, as_superuser)` gives the URLs of ordinary users or of the superuser.
+    """
 
     name: str
     stop_signal: signal.Signals
     start: StartServer
-    url: Callable[[RunningServer, str], str]
+    variables: Callable[[RunningServer, str, bool], dict[str, str]]
 
 
 def free_port() -> int:

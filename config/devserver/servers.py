@@ -52,7 +52,9 @@ def command_servers(arguments: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def ensure_servers(variables: MutableMapping[str, str], folder: Path, *, durable: bool = True) -> Iterator[None]:
+def ensure_servers(
+    variables: MutableMapping[str, str], folder: Path, *, durable: bool = True, as_superuser: bool = False
+) -> Iterator[None]:
     """Set missing DATABASE_URL and REDIS_URL to servers of `folder` for the duration of the block."""
     missing = tuple(name for name, variable in URL_VARIABLES.items() if not variables.get(variable))
     if not missing:
@@ -60,7 +62,7 @@ def ensure_servers(variables: MutableMapping[str, str], folder: Path, *, durable
         return
     _exit_on_termination()
     with ExitStack() as stack:
-        urls = stack.enter_context(EmbeddedServers(folder, durable=durable).attach(missing))
+        urls = stack.enter_context(EmbeddedServers(folder, durable, as_superuser).attach(missing))
         variables.update(urls)
         try:
             yield

@@ -10,6 +10,7 @@ FOLDER = "timelapse"
 # A time-lapse must not use the real site's servers, folders, mail or error reporting.
 ISOLATED_VARIABLES = (
     "DATABASE_URL",
+    "HINDCAST_DATABASE_OWNER_URL",
     "REDIS_URL",
     "CELERY_BROKER_URL",
     "EMAIL_URL",

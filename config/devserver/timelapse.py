@@ -13,6 +13,7 @@ from django.db import connection
 
 from alerts.models import Rule
 from alerts.services.rules import RuleRequest, create_rule
+from config.database.roles import owner_connection
 from config.pipelines import EXCHANGE, PipelineReport
 from marketdata import clock
 from marketdata.calendars import close_instant, is_session, sessions_between
@@ -68,7 +69,7 @@ def reset_time_lapse() -> None:
     """Delete the data of an earlier time-lapse; raises ValueError on the real clock."""
     if settings.HINDCAST_MARKETDATA.clock != SIMULATED_CLOCK:
         raise ValueError("only a time-lapse can be reset")
-    with connection.cursor() as cursor:
+    with owner_connection(), connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE")
         cursor.execute("CREATE SCHEMA public")
     redis_client().flushdb(asynchronous=True)

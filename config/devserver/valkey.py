@@ -31,8 +31,8 @@ def start_valkey(folder: Path, *, password: str, durable: bool, port: int | None
     raise EmbeddedServerError(f"Valkey did not start: {server_process.last_log_lines(log)}")
 
 
-def _url(server: RunningServer, password: str) -> str:
-    return f"redis://:{password}@{server_process.HOST}:{server.port}/0"
+def _variables(server: RunningServer, password: str, as_superuser: bool) -> dict[str, str]:
+    return {"REDIS_URL": f"redis://:{password}@{server_process.HOST}:{server.port}/0"}
 
 
 def answers(port: int, password: str) -> bool:
@@ -88,4 +88,4 @@ def _settings_file(folder: Path, files: Path, *, port: int, password: str, durab
     return path
 
 
-VALKEY = EmbeddedServer("Valkey", signal.SIGTERM, start_valkey, _url)
+VALKEY = EmbeddedServer("Valkey", signal.SIGTERM, start_valkey, _variables)

@@ -70,6 +70,7 @@ class SiteSettings:
     data_dir: Path
     static_dir: Path
     database: dict[str, Any]
+    owner_database: dict[str, Any]
     redis_url: str
     redis_cluster_url: str
     broker_url: str
@@ -221,8 +222,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         "HINDCAST_CACHE_SECONDS", lambda: ForecastSettings(cache_seconds=reader.integer("HINDCAST_CACHE_SECONDS", 600))
     )
     ledger = reader.build(
-        "HINDCAST_WITNESS_URLS, HINDCAST_OPENTIMESTAMPS_URLS, HINDCAST_WITNESS_TRUSTED_KEYS",
-        lambda: read_ledger(reader, site.data_dir),
+        "HINDCAST_WITNESS_*, HINDCAST_OPENTIMESTAMPS_URLS", lambda: read_ledger(reader, site.data_dir)
     )
     limits = reader.build(
         "HINDCAST_LIMIT_ANONYMOUS, HINDCAST_LIMIT_ATTEMPTS_*, HINDCAST_TRUSTED_PROXIES",
@@ -351,6 +351,7 @@ def _site(reader: _Reader) -> SiteSettings:
     data_dir = Path(reader.text("HINDCAST_DATA_DIR", str(ROOT / ".data")))
     redis_url = reader.service_url("REDIS_URL", NO_REDIS, ("redis", "rediss", "unix"), "REDIS_PASSWORD")
     database_url = reader.service_url("DATABASE_URL", "", ("postgres", "postgresql"), "POSTGRES_PASSWORD")
+    owner_url = reader.url("HINDCAST_DATABASE_OWNER_URL", "", ("postgres", "postgresql"))
     return SiteSettings(
         port=port,
         body_bytes=body_bytes,
@@ -362,6 +363,7 @@ def _site(reader: _Reader) -> SiteSettings:
         data_dir=data_dir,
         static_dir=Path(reader.text("HINDCAST_STATIC_DIR", str(data_dir / "staticfiles"))),
         database=dict(environ.Env.db_url_config(database_url, engine=ENGINE)) if database_url else NO_DATABASE,
+        owner_database=dict(environ.Env.db_url_config(owner_url, engine=ENGINE)) if owner_url else {},
         redis_url=redis_url,
         redis_cluster_url=reader.service_url("REDIS_CLUSTER_URL", "", ("redis", "rediss"), "REDIS_PASSWORD"),
         broker_url=reader.service_url(

@@ -57,7 +57,7 @@ def _start_servers() -> None:
     folder = _servers_of_this_run.enter_context(_locked_folder(ROOT / ".data" / "test"))
     os.environ.setdefault("HINDCAST_DATA_DIR", str(folder))
     try:
-        _servers_of_this_run.enter_context(servers.ensure_servers(os.environ, folder, durable=False))
+        _servers_of_this_run.enter_context(servers.ensure_servers(os.environ, folder, durable=False, as_superuser=True))
     except servers.EmbeddedServerError as problem:
         raise pytest.UsageError(str(problem)) from problem
 

@@ -1,6 +1,7 @@
 """Embedded servers: shared, adopted after a crash, isolated per clone, private, clear about failures."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from config.devserver.process_identity import ProcessIdentity
 from config.tests.waiting import wait_until
 
 BOTH = ("postgres", "valkey")
+OWNER_URL = "HINDCAST_DATABASE_OWNER_URL"
 ATTACH_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
@@ -77,11 +79,11 @@ def test_servers_of_a_killed_user_are_adopted_by_the_next(embedded: EmbeddedServ
 def test_rows_survive_servers_that_were_killed(embedded: EmbeddedServers) -> None:
     durable = EmbeddedServers(embedded.folder, durable=True)
     with durable.attach(BOTH) as urls:
-        with psycopg.connect(urls["DATABASE_URL"]) as connection:
+        with psycopg.connect(urls[OWNER_URL]) as connection:
             connection.execute("CREATE TABLE answers AS SELECT 42 AS answer")
         for pid in _pids(durable).values():
             os.kill(pid, signal.SIGKILL)
-    with durable.attach(BOTH) as urls, psycopg.connect(urls["DATABASE_URL"]) as connection:
+    with durable.attach(BOTH) as urls, psycopg.connect(urls[OWNER_URL]) as connection:
         assert connection.execute("SELECT answer FROM answers").fetchone() == (42,)
 
 
@@ -89,7 +91,7 @@ def test_dead_servers_restart_at_their_address_with_their_rows() -> None:
     embedded = EmbeddedServers(ROOT / ".data" / "test" / f"embedded-{uuid4().hex[:8]}", durable=True)
     try:
         with embedded.attach(BOTH) as urls:
-            with psycopg.connect(urls["DATABASE_URL"]) as connection:
+            with psycopg.connect(urls[OWNER_URL]) as connection:
                 connection.execute("CREATE TABLE answers AS SELECT 42 AS answer")
             redis.Redis.from_url(urls["REDIS_URL"]).set("answer", "43")
             assert embedded.restart_dead(urls) == []
@@ -99,7 +101,7 @@ def test_dead_servers_restart_at_their_address_with_their_rows() -> None:
             wait_until(lambda: not embedded.recorded(), "the end of the killed servers")
             assert embedded.restart_dead(urls) == ["PostgreSQL", "Valkey"]
             assert set(died.values()).isdisjoint(_pids(embedded).values())
-            with psycopg.connect(urls["DATABASE_URL"]) as connection:
+            with psycopg.connect(urls[OWNER_URL]) as connection:
                 assert connection.execute("SELECT answer FROM answers").fetchone() == (42,)
             assert redis.Redis.from_url(urls["REDIS_URL"]).get("answer") == b"43"
             assert embedded.restart_dead(urls) == []
@@ -211,7 +213,7 @@ def test_a_wrong_password_opens_neither_server(embedded: EmbeddedServers) -> Non
     with embedded.attach(BOTH) as urls:
         password = (embedded.folder / "servers.password").read_text()
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            psycopg.connect(urls["DATABASE_URL"].replace(password, "guess"))
+            psycopg.connect(re.sub(r":\w+@", ":guess@", urls["DATABASE_URL"]))
         port = embedded.recorded()["valkey"].port
         assert [valkey.answers(port, guess) for guess in ("guess", password)] == [False, True]
 

@@ -21,6 +21,12 @@ ORDER BY relname
 """
 
 
+def ledger_tables(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the append-only tables that exist."""
+    existing = connection.introspection.table_names()
+    return [table for name in PROTECTED if (table := f"predictions_{name}") in existing]
+
+
 def unprotected_tables(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the ledger tables with a trigger that is missing, disabled or altered; skips tables that do not exist."""
     with connection.cursor() as cursor:

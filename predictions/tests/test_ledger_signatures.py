@@ -222,7 +222,7 @@ def verifier(head: LedgerHead, tmp_path: Path, client: Client) -> Verifier:
 
 
 def test_signatures_are_verified_where_the_package_is_installed(verifier: Verifier) -> None:
-    assert verifier.output() == (0, "2 signatures verified.")
+    assert verifier.output() == (0, "Verified signatures: 2.")
     assert verifier.output(isolated=True) == (
         0, "Signatures were not verified: the Python package `cryptography` is not installed.",
     )  # fmt: skip
@@ -234,7 +234,7 @@ def test_signatures_are_verified_where_the_package_is_installed(verifier: Verifi
 def test_heads_are_read_from_lines_as_they_are_published(verifier: Verifier) -> None:
     heads = json.loads(verifier.heads.read_text())["heads"]
     verifier.heads.write_text("".join(json.dumps(head) + "\n" for head in heads))
-    assert verifier.output() == (0, "2 signatures verified.")
+    assert verifier.output() == (0, "Verified signatures: 2.")
 
 
 @pytest.mark.parametrize(
