@@ -1,4 +1,4 @@
-"""Yahoo charts through yfinance: no key; ends a few seconds after the last answer."""
+"""Yahoo charts through yfinance: no key; one slow symbol does not end the run."""
 
 import logging
 import time
@@ -20,7 +20,7 @@ from marketdata.errors import FailureKind, ProviderUnavailable
 from marketdata.provider_records import QuoteRecord
 from marketdata.providers.base import DailyHistory
 from marketdata.providers.bodies import MAX_BODY_BYTES, BodyRefused, BoundedBody
-from marketdata.providers.budget import CallBudget
+from marketdata.providers.budget import FAILURES_TO_OPEN, CallBudget
 from marketdata.providers.http import MESSAGES, failure, failure_kind_of_status
 from marketdata.providers.yahoo_chart import (
     parse_chart,
@@ -50,9 +50,9 @@ class BodyTooLarge(RequestException):
 
 
 class _BoundedSession(Session[Response]):
-    """Session with bounded bodies, a deadline that every answer renews, and an optional substitute for Yahoo's hosts.
+    """Session with bounded bodies and an optional substitute for Yahoo's hosts.
 
-    Each request ends within `seconds`. After `seconds` without any answer no further request is sent.
+    Each request ends within `seconds`. Until the first answer, all requests together end within `seconds`.
     """
 
     def __init__(self, *, seconds: float, base_url: str | None) -> None:
@@ -61,7 +61,8 @@ class _BoundedSession(Session[Response]):
         self._base_url = base_url
         self._deadline: float | None = None
         self._lock = Lock()
-        self.answered_at = float("-inf")
+        self._has_answered = False
+        self._failures = 0
 
     def request(self, method: Any, url: str, *rest: Any, **options: Any) -> Response:
         left = self._time_left()
@@ -92,7 +93,8 @@ class _BoundedSession(Session[Response]):
             raise
         response.content = body.content()
         if is_chart:
-            self._renew_deadline()
+            with self._lock:
+                self._has_answered, self._failures = True, 0
         return response
 
     def _time_left(self) -> float:
@@ -101,15 +103,16 @@ class _BoundedSession(Session[Response]):
             now = time.monotonic()
             if self._deadline is None:
                 self._deadline = now + self._seconds
-            left = min(self._deadline - now, self._seconds)
+            left = self._seconds if self._has_answered else self._deadline - now
         if left <= 0:
             raise DeadlineExceeded("no time left")
         return left
 
-    def _renew_deadline(self) -> None:
+    def is_given_up(self) -> bool:
+        """Count a failed request; return whether Yahoo never answered, or failed as often as opens the circuit."""
         with self._lock:
-            self.answered_at = time.monotonic()
-            self._deadline = self.answered_at + self._seconds
+            self._failures += 1
+            return not self._has_answered or self._failures >= FAILURES_TO_OPEN
 
     def _substitute_host(self, url: str) -> str:
         return url if self._base_url is None else self._base_url.rstrip("/") + urlsplit(url).path
@@ -153,7 +156,6 @@ class YahooProvider:
         if self._unreachable is not None:
             raise self._unreachable
         self._budget.admit()
-        started = time.monotonic()
         url = f"{QUERY_HOST}{CHART_PATH}{yahoo_symbol(symbol)}"
         try:
             response = YfData(session=self._session).get(url, params=dict(parameters), timeout=self._timeout_s)
@@ -164,7 +166,7 @@ class YahooProvider:
         except BodyTooLarge as error:
             raise failure(self.name, FailureKind.MALFORMED, str(error)) from error
         except (RequestException, YFException, OSError) as error:
-            raise self._connection_failure(error, started) from error
+            raise self._connection_failure(error) from error
         try:
             reply = response.json()
         except (ValueError, RecursionError):
@@ -179,12 +181,12 @@ class YahooProvider:
             raise failure(self.name, FailureKind.MALFORMED, "response is not JSON")
         return reply
 
-    def _connection_failure(self, error: Exception, started: float) -> ProviderUnavailable:
-        """Build the error; later requests of this run fail at once, unless Yahoo answered another one meanwhile."""
+    def _connection_failure(self, error: Exception) -> ProviderUnavailable:
+        """Build the error; later requests of this run fail at once if Yahoo is given up."""
         slow = isinstance(error, DeadlineExceeded) or "Timeout" in type(error).__name__
         reason = f"timed out after {self._timeout_s:g} s" if slow else "unreachable"
         kind = FailureKind.SLOW if slow else FailureKind.UNREACHABLE
-        if self._session.answered_at < started:
+        if self._session.is_given_up():
             self._unreachable = ProviderUnavailable(self.name, reason, kind, attempted=False)
         return ProviderUnavailable(self.name, reason, kind)
 

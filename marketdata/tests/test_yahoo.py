@@ -178,6 +178,23 @@ def test_slow_source_is_tried_once_per_run(provider_at: MakeProvider, httpserver
     assert len(requests) == 1
 
 
+def test_slow_symbol_does_not_end_an_answered_run(provider_at: MakeProvider, httpserver: HTTPServer) -> None:
+    released = threading.Event()
+
+    def late(request: Request) -> Response:
+        released.wait(PATIENT_S)
+        return Response("{}")
+
+    httpserver.expect_request(CHART).respond_with_json(recorded("yahoo_chart.json"))
+    httpserver.expect_request("/v8/finance/chart/SLOW").respond_with_handler(late)
+    yahoo = provider_at(httpserver.url_for("/"), timeout_s=2.0)
+    fetch_chart(yahoo)
+    with pytest.raises(ProviderUnavailable, match="timed out"):
+        yahoo.fetch_daily_bars("SLOW", first=FIRST, last=LAST)
+    released.set()
+    assert len(fetch_chart(yahoo).bars) == 4
+
+
 def test_unreachable_source_is_tried_once_per_run(provider_at: MakeProvider) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
