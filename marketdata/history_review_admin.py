@@ -107,8 +107,9 @@ class HistoryReviewAdmin(ModelAdmin):
 
     def _decide(self, request: HttpRequest, obj: HistoryReview, *, accept: bool) -> None:
         stored = HistoryReview.objects.select_related("instrument").get(pk=obj.pk)
+        actor = request.user if request.user.is_authenticated else None
         try:
-            decide(review=stored, accept=accept, reason=obj.reason, actor=request.user, now=clock.now())
+            decide(review=stored, accept=accept, reason=obj.reason, actor=actor, now=clock.now())
         except DecisionRefused as error:
             messages.error(request, str(error))
             return

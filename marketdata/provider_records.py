@@ -11,7 +11,7 @@ DECIMALS, SMALL_DECIMALS = 6, 12
 
 def stored_decimals(price: float | Decimal) -> int:
     """Return how many decimals of a price are stored."""
-    return SMALL_DECIMALS if abs(price) < 1 else DECIMALS
+    return SMALL_DECIMALS if -1 < price < 1 else DECIMALS
 
 
 def round_price(price: Decimal) -> Decimal:
