@@ -1,6 +1,6 @@
 """Settings of accounts: sign-in, limits, credentials and retention."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 IDENTITY_PROVIDERS = {"google": "Google", "github": "GitHub"}
@@ -29,18 +29,25 @@ class LimitSettings:
     """`trusted_proxies` is the number of proxies whose X-Forwarded-For entries are trusted.
 
     `anonymous_per_minute` is the initial limit of the plan `anonymous`. `attempts_per_address` limits sign-ins per
-    minute and registrations per hour, `attempts_per_account` wrong passwords per five minutes and network.
+    minute and registrations per hour, `attempts_per_account` wrong passwords per five minutes and network. The limits
+    of sockets, commands and searches hold for one `edge` process, those of commands and searches per minute.
     """
 
     anonymous_per_minute: int
     trusted_proxies: int
     attempts_per_address: int = 20
     attempts_per_account: int = 10
+    pages_per_minute: int = 300
+    sockets_per_address: int = 100
+    sockets_per_account: int = 50
+    commands_per_socket: int = 120
+    commands_per_minute: int = 600
+    searches_per_minute: int = 60
 
     def __post_init__(self) -> None:
-        for limit in (self.anonymous_per_minute, self.attempts_per_address, self.attempts_per_account):
-            if limit < 1:
-                raise ValueError(f"must be at least 1, not {limit}")
+        for one in fields(self):
+            if one.name != "trusted_proxies" and getattr(self, one.name) < 1:
+                raise ValueError(f"must be at least 1, not {getattr(self, one.name)}")
         if self.trusted_proxies < 0:
             raise ValueError("must not be negative")
 

@@ -1,16 +1,9 @@
-"""Rate limits of the API, counted in Redis and shared by all processes.
+"""Rate limits of the API, counted in Redis and shared by all processes; docs/limits.md describes both limiters.
 
-Two libraries limit calls, each where it fits, and both count in fixed windows:
-
-* django-ratelimit guards pages, sign-in and registration. It counts attempts by form, refused ones included, and
-  refuses everything while Redis is down, so that an outage cannot be used to guess passwords.
-* The Lua script below guards the API. One bucket per caller covers all endpoints, a refused call is not counted, and a
-  batch costs as many calls as it has symbols. While Redis is down each process counts for itself, so that an outage
-  neither locks callers out nor lifts the limits.
-
-A window of n seconds ends at every instant t with t mod n = crc32(bucket) mod n, in both: all callers have windows of
-the same length that end at different times. A batch larger than the minute's limit costs 5/6 of that limit, so that
-the client can still poll.
+One bucket per caller covers all endpoints, a refused call is not counted, and a batch costs as many calls as it has
+symbols; one larger than the minute's limit costs 5/6 of that limit, so that the client can still poll. While Redis is
+down each process counts for itself, so that an outage neither locks callers out nor lifts the limits. A window of n
+seconds ends at every instant t with t mod n = crc32(bucket) mod n.
 """
 
 import hashlib
@@ -49,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 LOCAL_WINDOWS = 20_000
 LOCAL_CALLERS = 10_000
+IPV6_BITS = 56
 
 # KEYS: the caller's buckets of the minute and of the day, in one hash slot. ARGV: the cost of the call, the limits of
 # the minute and the day (0: no limit), and crc32(bucket) mod the width of each window in seconds. Returns which window
@@ -223,8 +217,8 @@ def user_bucket(user_id: int) -> str:
 
 
 def address_bucket(address: str) -> str:
-    """Return the bucket of an IPv4 address, or of the /64 of an IPv6 address, which is what one household has."""
-    return f"limit:{{address:{_network(address, v4_bits=32, v6_bits=64) or 'unknown'}}}"
+    """Return the bucket of an IPv4 address, or of the /56 of an IPv6 address, the network of a household."""
+    return f"limit:{{address:{_network(address, v4_bits=32, v6_bits=IPV6_BITS) or 'unknown'}}}"
 
 
 def enforce(request: HttpRequest, allowance: RateLimitResult) -> None:

@@ -1,4 +1,4 @@
-"""Throttling of sign-in, registration, password reset, account deletion and data export with django-ratelimit.
+"""Throttling of pages, sign-in, registration, password reset, deletion and export with django-ratelimit.
 
 Pages and API share the counts, whether or not the account exists. While Redis is down every attempt is refused, so that
 an outage cannot be used to guess passwords. Wrong passwords count
@@ -12,6 +12,7 @@ The owner gets an e-mail, at most once a day, when an account is slowed down.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
@@ -26,6 +27,7 @@ from accounts.jobs import WARN_OWNER
 from accounts.known_devices import known_device
 from accounts.limits import bucket_of, client_address, network_of
 from accounts.models import User
+from accounts.quotas import MINUTE_S, RateLimitResult, Window
 from marketdata.jobs import enqueue
 
 DELETION_RATE = "10/5m"
@@ -106,6 +108,14 @@ def count_password_reset(request: HttpRequest, email: str) -> None:
     _require(request, _Counter("password-reset", bucket_of(request), rate), _mail_counter("reset-mail", email))
 
 
+def count_page(request: HttpRequest) -> RateLimitResult:
+    """Count a request of a page by its address. Raises ThrottleUnavailable."""
+    limit = settings.HINDCAST_LIMITS.pages_per_minute
+    usage = _usage(request, _Counter("pages", bucket_of(request), f"{limit}/m"))
+    window = Window("pages", limit, MINUTE_S, usage["count"], int(usage["time_left"]))
+    return RateLimitResult((window,), 1, window if usage["should_limit"] else None)
+
+
 def count_deletion(request: HttpRequest) -> None:
     """Count an attempt to delete the signed-in account. Raises as `count_sign_in` does."""
     _require(request, _Counter("deletion", _user_key(request), DELETION_RATE))
@@ -167,10 +177,17 @@ def _count_all(request: HttpRequest, *counters: _Counter) -> int:
 
 def _wait_s(request: HttpRequest, counter: _Counter) -> int:
     """Count the attempt; returns the seconds to wait, 0 if it is allowed."""
+    usage = _usage(request, counter)
+    return max(1, int(usage["time_left"])) if usage["should_limit"] else 0
+
+
+def _usage(request: HttpRequest, counter: _Counter) -> dict[str, Any]:
+    """Count the attempt; returns django-ratelimit's usage. Raises ThrottleUnavailable."""
     try:
         usage = get_usage(request, group=counter.group, key=lambda *_: counter.key, rate=counter.rate, increment=True)
     except (ConnectionInterrupted, RedisError) as error:
         raise ThrottleUnavailable from error
     if usage is None or usage["time_left"] < 0:
         raise ThrottleUnavailable
-    return max(1, int(usage["time_left"])) if usage["should_limit"] else 0
+    counted: dict[str, Any] = usage
+    return counted

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from alerts.models import Alert
 from alerts.selectors import latest_alerts
-from marketdata.live import Topic, Topics, instrument_topics, publish_to_owner
+from marketdata.live import MAX_SEARCHES, Topic, Topics, instrument_topics, publish_to_owner
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +24,9 @@ class AlertChannel:
         """Return whether the user is signed in; the topics are the user's own."""
         return bool(getattr(user, "is_authenticated", False))
 
-    def topics_for(self, symbols: Sequence[str], *, user: Any) -> Topics:
+    def topics_for(self, symbols: Sequence[str], *, user: Any, searches: int = MAX_SEARCHES) -> Topics:
         """Return the user's topic for each symbol."""
-        topics = instrument_topics(symbols, _prefix(user.pk))
+        topics = instrument_topics(symbols, _prefix(user.pk), searches=searches)
         return replace(topics, found=tuple(replace(topic, owner_id=user.pk) for topic in topics.found))
 
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> dict[str, Mapping[str, Any]]:

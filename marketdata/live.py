@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 TOPIC_PREFIX = "prices.instrument."
 
 RETAINED_MESSAGES = 100
+# Searches for similar symbols in one command; more unknown symbols get an error without suggestions.
+MAX_SEARCHES = 10
 
 # Redis inserts the sequence number into the text, so the publisher encodes a message once and every process up to the
 # browser forwards the same bytes.
@@ -64,6 +66,7 @@ class Topics:
 
     found: tuple[Topic, ...]
     errors: tuple[Exception, ...]
+    searches: int = 0
 
 
 class PriceChannel:
@@ -75,9 +78,9 @@ class PriceChannel:
         """Return True: prices are public."""
         return True
 
-    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics:
+    def topics_for(self, symbols: Sequence[str], *, user: object, searches: int = MAX_SEARCHES) -> Topics:
         """Resolve symbols in any spelling to topics, with an error for each unknown one."""
-        return instrument_topics(symbols, TOPIC_PREFIX)
+        return instrument_topics(symbols, TOPIC_PREFIX, searches=searches)
 
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
         """Map topic names to the latest price of their instruments; null where none exists."""
@@ -111,12 +114,16 @@ def publish_price_changes(prices: Sequence[LatestPrice]) -> int:
         return 0
 
 
-def instrument_topics(symbols: Sequence[str], prefix: str) -> Topics:
-    """Resolve symbols to topics named prefix + instrument pk; one query if every symbol is known."""
+def instrument_topics(symbols: Sequence[str], prefix: str, *, searches: int) -> Topics:
+    """Resolve symbols to topics named prefix + instrument pk.
+
+    One query resolves all known symbols; each of the first `searches` unknown ones is searched for suggestions.
+    """
     requested = [_canonical(text) for text in symbols]
     known = instruments_by_symbols([symbol for symbol in requested if isinstance(symbol, str)])
     found: dict[str, Topic] = {}
     errors: list[Exception] = []
+    made = 0
     for symbol in dict.fromkeys(requested):
         if isinstance(symbol, SymbolMalformed):
             errors.append(symbol)
@@ -124,8 +131,9 @@ def instrument_topics(symbols: Sequence[str], prefix: str) -> Topics:
             instrument = known[symbol]
             found[instrument.symbol] = Topic(instrument.symbol, f"{prefix}{instrument.pk}")
         else:
-            errors.append(SymbolUnknown(symbol, suggestions_for(symbol)))
-    return Topics(tuple(found.values()), tuple(errors))
+            errors.append(SymbolUnknown(symbol, suggestions_for(symbol) if made < searches else []))
+            made += 1
+    return Topics(tuple(found.values()), tuple(errors), min(made, searches))
 
 
 def sequence_key(topic: str) -> str:

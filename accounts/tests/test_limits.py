@@ -249,7 +249,8 @@ def test_client_cannot_forge_its_address(settings: Settings, proxies: int, forwa
     [
         ("9.9.9.9", "9.9.9.8", False),
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
-        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("2001:db8:1:2::1", "2001:db8:1:ff::1", True),
+        ("2001:db8:1:2::1", "2001:db8:1:100::1", False),
         ("::ffff:9.9.9.9", "9.9.9.9", True),
     ],
 )

@@ -50,6 +50,7 @@ def demo_variables(port: int, folder: Path, given: dict[str, str]) -> dict[str, 
     """Return the variables a demo sets for its processes, unless `given` sets them."""
     wanted = {
         "HINDCAST_LIMIT_ANONYMOUS": LIMIT_PER_MINUTE,
+        "HINDCAST_LIMIT_PAGES": LIMIT_PER_MINUTE,
         "HINDCAST_STREAM_URL": f"ws://{HOST}:{port + 1}/ws/stream",
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
     }

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 
-from accounts.errors import RateLimited
+from accounts.errors import InvalidCredentials, RateLimited
 from accounts.limits import is_counted, quota_of, take_call
+from accounts.principals import principal_of
 from config.http.errors import (
     BodyTooLarge,
     HeadersTooLarge,
@@ -61,7 +64,11 @@ def _counted(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     if is_counted(request) or is_preflight or not request.path_info.startswith(API_V1_PREFIX):
         return response
     try:
-        take_call(request, quota_of(request))
+        with suppress(InvalidCredentials, DatabaseError):
+            # A call refused before its view ran still counts for its key; invalid credentials count for the address.
+            principal_of(request)
+        if not is_counted(request):
+            take_call(request, quota_of(request))
     except RateLimited as error:
         # A successful call keeps its response; a refusal is replaced by the one with Retry-After.
         return response if response.status_code < 300 else problem_response(error, request)

@@ -1,6 +1,6 @@
 """Authentication of sockets: pages of this site and of its front ends by session, programs by key or token.
 
-The scope gets `user` and `credential`, which is None for anonymous sockets.
+The scope gets `user`, `credential`, which is None for anonymous sockets, and the client's `address`.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from redis.exceptions import RedisError
 
 from accounts.errors import AccountError, InvalidCredentials
+from accounts.limits import address_behind
 from accounts.models import Scope, User
 from accounts.principals import FOREVER, Credential, credential_of, principal_of
 from accounts.sessions import SessionStore
@@ -67,7 +68,8 @@ class StreamAuthentication:
             await receive()
             await send({"type": "websocket.close"})
             return
-        await self._application({**scope, "user": user, "credential": credential}, receive, send)
+        address = address_behind((scope.get("client") or [""])[0], shown.get(b"x-forwarded-for", ""))
+        await self._application({**scope, "user": user, "credential": credential, "address": address}, receive, send)
 
 
 def _user_by_header(shown: Mapping[bytes, str], scope: Mapping[str, Any]) -> Authenticated:

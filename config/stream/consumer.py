@@ -9,6 +9,7 @@ from django.db import DatabaseError
 
 from config.stream.credential_guard import CredentialGuard, GuardedSocket, SocketCredential
 from config.stream.hub import Hub, SnapshotUnavailable
+from config.stream.limits import MAX_REFUSED_COMMANDS, LimitExceeded, SocketCaller, SocketLimits
 from config.stream.metrics import SOCKETS, SUPERSEDED
 from config.stream.outbox import Outbox
 from config.stream.protocol import (
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 # Close code: the client has to reconnect with valid credentials. The reason is a key of `accounts.errors.REFUSALS`.
 CREDENTIALS_ENDED = 4401
+# Close code: the caller has too many sockets or sends too many commands.
+OVER_LIMIT = 4429
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -38,17 +41,34 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 class StreamConsumer:
     """The ASGI application of `/ws/stream`."""
 
-    def __init__(self, hub: Hub, channels: Channels, guard: CredentialGuard, inbox: UserInbox) -> None:
+    def __init__(
+        self, hub: Hub, channels: Channels, guard: CredentialGuard, inbox: UserInbox, limits: SocketLimits
+    ) -> None:
         self._hub = hub
         self._channels = channels
         self._guard = guard
         self._inbox = inbox
+        self._limits = limits
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
         await send({"type": "websocket.accept"})
-        socket = Socket(self._hub, self._channels, scope["user"], send)
+        credential: SocketCredential | None = scope["credential"]
+        try:
+            caller = self._limits.open(scope["address"], None if credential is None else credential.user_id)
+        except LimitExceeded as error:
+            await send({"type": "websocket.send", "text": error_text(error)})
+            await send({"type": "websocket.close", "code": OVER_LIMIT, "reason": error.code})
+            return
+        try:
+            await self._serve(
+                Socket(self._hub, self._channels, scope["user"], send, self._limits, caller), scope, receive, send
+            )
+        finally:
+            self._limits.close(caller)
+
+    async def _serve(self, socket: "Socket", scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         credential: SocketCredential | None = scope["credential"]
         guarded = None
         if credential is not None:
@@ -63,17 +83,28 @@ class StreamConsumer:
                 await self._inbox.leave(guarded.credential.user_id)
         if guarded is not None and guarded.reason:
             await send({"type": "websocket.close", "code": CREDENTIALS_ENDED, "reason": guarded.reason})
+        elif socket.is_over_limit:
+            await send({"type": "websocket.close", "code": OVER_LIMIT, "reason": "rate-limited"})
 
 
 class Socket:
     """Subscriptions and commands of one client."""
 
-    def __init__(self, hub: Hub, channels: Channels, user: object, send: Send) -> None:
+    def __init__(
+        self, hub: Hub, channels: Channels, user: object, send: Send, limits: SocketLimits, caller: SocketCaller
+    ) -> None:
         self._hub = hub
         self._channels = channels
         self._user = user
+        self._limits = limits
+        self._caller = caller
         self._outbox = Outbox(send)
         self._topics: dict[str, Topic] = {}
+
+    @property
+    def is_over_limit(self) -> bool:
+        """Whether the client went on sending commands over the limit."""
+        return self._caller.refused_commands >= MAX_REFUSED_COMMANDS
 
     async def serve(self, receive: Receive, guarded: GuardedSocket | None) -> None:
         """Read and write until one side closes or the credential ends, then leave every topic."""
@@ -91,11 +122,12 @@ class Socket:
             SUPERSEDED.inc(self._outbox.superseded)
 
     async def _read(self, receive: Receive) -> None:
-        while True:
+        while not self.is_over_limit:
             frame = await receive()
             if frame["type"] == "websocket.disconnect":
                 return
             try:
+                self._limits.take_command(self._caller)
                 await self._execute(command_of(frame.get("text"), self._channels))
             except CommandRefused as refusal:
                 await self._outbox.answer(error_text(refusal))
@@ -123,9 +155,11 @@ class Socket:
     async def _topics_of(self, channel: Channel, command: Command) -> tuple[Topic, ...]:
         """Return the topics of the command's symbols; each symbol without one is answered with an error."""
         try:
-            topics = await in_thread(channel.topics_for, command.symbols, user=self._user)
+            searches = self._limits.searches_left(self._caller)
+            topics = await in_thread(channel.topics_for, command.symbols, user=self._user, searches=searches)
         except DatabaseError as error:
             raise CommandRefused("storage-unavailable", "The database does not answer. Try again soon.") from error
+        self._limits.take_searches(self._caller, topics.searches)
         for refusal in topics.errors:
             await self._outbox.answer(refusal_text(channel.NAME, refusal))
         return topics.found

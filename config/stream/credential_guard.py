@@ -8,12 +8,12 @@ from time import monotonic, time
 from typing import Any
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
 from accounts.errors import AccountError, InvalidCredentials
 from accounts.principals import FOREVER, credential_cache
-from config.stream.threads import in_thread
+from config.stream.threads import in_credential_thread
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +67,7 @@ class CredentialGuard:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+            await in_credential_thread(_close_connection)
 
     def add(self, credential: SocketCredential) -> GuardedSocket:
         """Guard a socket; its credential is checked once more, as it may have ended meanwhile."""
@@ -124,18 +125,29 @@ class CredentialGuard:
                     log.exception("stream_guard_failed")
 
     async def _check(self, sockets: Sequence[GuardedSocket]) -> None:
-        results = await in_thread(_check_all, [socket.credential for socket in sockets])
+        results = await in_credential_thread(_check_all, [socket.credential for socket in sockets])
         for socket, result in zip(sockets, results, strict=True):
             if isinstance(result, str):
                 socket.reason = result
                 socket.ended.set()
             elif result is not None:
                 socket.valid_until = result
+            else:
+                # Try again with the next round.
+                self._changed.add(socket.credential.user_id)
 
 
 def _check_all(credentials: Sequence[SocketCredential]) -> list[float | str | None]:
     """Return until when each is valid, or why it is not any more; None where no store answers."""
-    return [_check_one(credential) for credential in credentials]
+    results = [_check_one(credential) for credential in credentials]
+    if None in results:
+        connection.close()
+    return results
+
+
+def _close_connection() -> None:
+    # Read in the thread that calls this, as each has its own connection.
+    connection.close()
 
 
 def _check_one(credential: SocketCredential) -> float | str | None:

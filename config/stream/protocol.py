@@ -6,7 +6,9 @@ Client: `{"action": "subscribe" | "unsubscribe", "channel": "prices", "symbols":
 Server: `snapshot`, then `change` for each change, both with `channel`, `symbol`, `seq`, `as_of` and `stale`; a `seq`
 that does not follow the last one shows a gap. Answers: `resumed`, `unsubscribed`, `pong`, `error`.
 A socket whose key, token or session ends is closed with code 4401, and a reason such as `revoked-key` or
-`expired-token`.
+`expired-token`. Over a limit of sockets or commands (docs/limits.md) the answer is an `error` with the code
+`rate-limited` and `retry_after` in seconds; a socket too many, or one that goes on regardless, is closed with code
+4429.
 """
 
 import json
@@ -31,7 +33,7 @@ class Channel(Protocol):
 
     def may_read(self, user: object) -> bool: ...
 
-    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics: ...
+    def topics_for(self, symbols: Sequence[str], *, user: object, searches: int) -> Topics: ...
 
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> Mapping[str, Mapping[str, Any]]: ...
 
@@ -43,6 +45,8 @@ Channels = Mapping[str, Channel]
 
 class CommandRefused(Exception):
     """A command that cannot be executed; `code` is for programs, the message for people."""
+
+    retry_after_s: int | None = None
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -85,7 +89,8 @@ def command_of(text: str | None, channels: Channels) -> Command:
 
 def error_text(error: CommandRefused) -> str:
     """Return the answer to a command that cannot be executed."""
-    return encoded({"type": "error", "code": error.code, "detail": str(error)})
+    wait = {} if error.retry_after_s is None else {"retry_after": error.retry_after_s}
+    return encoded({"type": "error", "code": error.code, "detail": str(error), **wait})
 
 
 def refusal_text(channel: str, error: Exception) -> str:

@@ -15,6 +15,7 @@ from config.stream.access import SiteOriginValidator, StreamAuthentication
 from config.stream.consumer import StreamConsumer
 from config.stream.credential_guard import CredentialGuard
 from config.stream.hub import Hub
+from config.stream.limits import SocketLimits
 from config.stream.metrics import forget_this_process
 from config.stream.protocol import Channels
 from config.stream.user_inbox import UserInbox
@@ -47,7 +48,9 @@ def stream_application(
     hub, guard = Hub(redis_url), CredentialGuard()
     handlers = {CREDENTIALS_CHANGED: guard.on_credentials_changed, TOPIC_CHANGED: hub.on_topic_changed}
     inbox = UserInbox(handlers, on_gap=guard.check_everyone)
-    stream: Any = StreamAuthentication(StreamConsumer(hub, channels, guard, inbox))
+    stream: Any = StreamAuthentication(
+        StreamConsumer(hub, channels, guard, inbox, SocketLimits(settings.HINDCAST_LIMITS))
+    )
     nothing: Any = refuse_socket
     sockets = URLRouter([path("ws/stream", stream), re_path("", nothing)])
     origins = [*settings.ALLOWED_HOSTS, *settings.CORS_ALLOWED_ORIGINS]

@@ -44,7 +44,7 @@ class Levels:
     def may_read(self, user: Any) -> bool:
         return not self.is_private or bool(user.is_authenticated)
 
-    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics:
+    def topics_for(self, symbols: Sequence[str], *, user: object, searches: int = 0) -> Topics:
         found, refused = [], list[MarketDataError]()
         for symbol in symbols:
             if not symbol.isalpha():

@@ -18,6 +18,10 @@ SETTINGS = {
     "HINDCAST_PROVIDERS": "sample",
     # All tests call from one address; tests of limits set their own.
     "HINDCAST_LIMIT_ANONYMOUS": "100000",
+    "HINDCAST_LIMIT_PAGES": "100000",
+    "HINDCAST_LIMIT_SOCKETS_ADDRESS": "100000",
+    "HINDCAST_LIMIT_SOCKETS_ACCOUNT": "100000",
+    "HINDCAST_LIMIT_COMMANDS": "100000",
     "HINDCAST_LOG_LEVEL": "WARNING",
     "OMP_NUM_THREADS": "1",
 }

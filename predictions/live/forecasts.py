@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 import structlog
 from redis.exceptions import RedisError
 
-from marketdata.live import Topic, Topics, instrument_topics, publish_encoded
+from marketdata.live import MAX_SEARCHES, Topic, Topics, instrument_topics, publish_encoded
 from marketdata.selectors import prices_are_stale
 from marketdata.watched_instruments import mark_watched
 from predictions.conf import HORIZONS
@@ -35,9 +35,9 @@ class ForecastChannel:
         """Return True: forecasts are public."""
         return True
 
-    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics:
+    def topics_for(self, symbols: Sequence[str], *, user: object, searches: int = MAX_SEARCHES) -> Topics:
         """Resolve symbols in any spelling to topics, with an error for each unknown one."""
-        return instrument_topics(symbols, TOPIC_PREFIX)
+        return instrument_topics(symbols, TOPIC_PREFIX, searches=searches)
 
     def snapshot(self, topics: Sequence[Topic], *, now: datetime) -> dict[str, dict[str, Any]]:
         """Map topic names to the champion's latest forecasts for every horizon."""

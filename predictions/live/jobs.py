@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from redis.exceptions import RedisError
 
-from marketdata.live import Topic, Topics, publish_to_owner
+from marketdata.live import MAX_SEARCHES, Topic, Topics, publish_to_owner
 from predictions.errors import BatchUnknown
 from predictions.models import BatchJob
 from predictions.selectors.batch import jobs_of, uuid_of
@@ -36,7 +36,7 @@ class JobChannel:
         """Return whether the user is signed in; the topics are the user's own."""
         return bool(getattr(user, "is_authenticated", False))
 
-    def topics_for(self, symbols: Sequence[str], *, user: object) -> Topics:
+    def topics_for(self, symbols: Sequence[str], *, user: object, searches: int = MAX_SEARCHES) -> Topics:
         """Return the topic of each of the user's jobs, and BatchUnknown for every other id."""
         requested = {text: uuid_of(text) for text in symbols}
         keys = [key for key in requested.values() if key is not None]

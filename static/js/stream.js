@@ -69,8 +69,9 @@
 
     received(text) {
       this.lastReceivedAt = Date.now();
-      this.retryDelay = FIRST_RETRY_MS;
       const message = JSON.parse(text);
+      // Over a limit the server closes the socket; the next attempt waits at least as long as it requests.
+      this.retryDelay = message.retry_after ? 2000 * message.retry_after : FIRST_RETRY_MS;
       if (message.type === "snapshot" || message.type === "change") this.accept(message);
       if (message.type === "error") this.dispatch("stream", { state: "error", ...message });
     }
