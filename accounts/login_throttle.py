@@ -25,9 +25,9 @@ from redis.exceptions import RedisError
 from accounts.errors import ThrottleUnavailable, TooManyAttempts
 from accounts.jobs import WARN_OWNER
 from accounts.known_devices import known_device
-from accounts.limits import bucket_of, client_address, network_of
+from accounts.limits import AddressQuota, bucket_of, client_address, network_of
 from accounts.models import User
-from accounts.quotas import MINUTE_S, RateLimitResult, Window
+from accounts.quotas import RateLimitResult
 from marketdata.jobs import enqueue
 
 DELETION_RATE = "10/5m"
@@ -111,9 +111,10 @@ def count_password_reset(request: HttpRequest, email: str) -> None:
 def count_page(request: HttpRequest) -> RateLimitResult:
     """Count a request of a page by its address. Raises ThrottleUnavailable."""
     limit = settings.HINDCAST_LIMITS.pages_per_minute
-    usage = _usage(request, _Counter("pages", bucket_of(request), f"{limit}/m"))
-    window = Window("pages", limit, MINUTE_S, usage["count"], int(usage["time_left"]))
-    return RateLimitResult((window,), 1, window if usage["should_limit"] else None)
+    bucket = bucket_of(request)
+    usage = _usage(request, _Counter("pages", bucket, f"{limit}/m"))
+    counted = (int(usage["should_limit"]), usage["count"], 1000 * int(usage["time_left"]), 0, 0)
+    return RateLimitResult(AddressQuota(bucket, "pages", limit, None), counted)
 
 
 def count_deletion(request: HttpRequest) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from accounts.errors import ThrottleUnavailable
-from accounts.limits import remember
+from accounts.errors import RateLimited, ThrottleUnavailable
+from accounts.limits import enforce
 from accounts.login_throttle import count_page
 
 # Probes of the operators, which answer without the database's help or not at all.
@@ -23,13 +23,11 @@ class PageLimitMiddleware:
         if request.path_info.startswith(UNCOUNTED):
             return self.get_response(request)
         try:
-            counted = count_page(request)
+            enforce(request, count_page(request))
+        except RateLimited as error:
+            response = render(request, "429.html", {"seconds": error.retry_after_s}, status=429)
+            response["Retry-After"] = str(error.retry_after_s)
+            return response
         except ThrottleUnavailable:
-            return self.get_response(request)
-        remember(request, counted)
-        if counted.refused_by is None:
-            return self.get_response(request)
-        wait_s = max(1, counted.refused_by.reset_s)
-        response = render(request, "429.html", {"seconds": wait_s}, status=429)
-        response["Retry-After"] = str(wait_s)
-        return response
+            pass
+        return self.get_response(request)
