@@ -1,6 +1,6 @@
-"""Reads account settings from the environment: e-mail verification and identity providers."""
+"""Reads account settings from the environment: limits, e-mail verification and identity providers."""
 
-from accounts.conf import IDENTITY_PROVIDERS, AccountSettings, OAuthClient
+from accounts.conf import IDENTITY_PROVIDERS, AccountSettings, LimitSettings, OAuthClient
 from config.settings.news_environment import WEB, EnvironmentReader
 
 VERIFICATION = ("none", "mandatory")
@@ -27,4 +27,20 @@ def read_accounts(reader: EnvironmentReader) -> AccountSettings:
             "HINDCAST_EMAIL_VERIFICATION", "mandatory" if sends_mail else "none", VERIFICATION
         ),
         oauth_clients=tuple(client for client in clients if client.is_configured),
+    )
+
+
+def read_limits(reader: EnvironmentReader) -> LimitSettings:
+    """Return the limits. Raises ValueError."""
+    return LimitSettings(
+        anonymous_per_minute=reader.integer("HINDCAST_LIMIT_ANONYMOUS", 10),
+        trusted_proxies=reader.integer("HINDCAST_TRUSTED_PROXIES", 0),
+        attempts_per_address=reader.integer("HINDCAST_LIMIT_ATTEMPTS_ADDRESS", 20),
+        attempts_per_account=reader.integer("HINDCAST_LIMIT_ATTEMPTS_ACCOUNT", 10),
+        pages_per_minute=reader.integer("HINDCAST_LIMIT_PAGES", 300),
+        sockets_per_address=reader.integer("HINDCAST_LIMIT_SOCKETS_ADDRESS", 100),
+        sockets_per_account=reader.integer("HINDCAST_LIMIT_SOCKETS_ACCOUNT", 50),
+        commands_per_socket=reader.integer("HINDCAST_LIMIT_COMMANDS_SOCKET", 120),
+        commands_per_minute=reader.integer("HINDCAST_LIMIT_COMMANDS", 600),
+        searches_per_minute=reader.integer("HINDCAST_LIMIT_SEARCHES", 60),
     )

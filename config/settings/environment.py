@@ -12,7 +12,7 @@ import environ
 
 from accounts.conf import AccountSettings, IdentitySettings, KeyPepper, LimitSettings
 from alerts.conf import AlertSettings
-from config.settings.account_environment import read_accounts
+from config.settings.account_environment import read_accounts, read_limits
 from config.settings.ledger_environment import read_ledger
 from config.settings.news_environment import read_news
 from marketdata.conf import (
@@ -226,18 +226,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     )
     limits = reader.build(
         "HINDCAST_LIMIT_ANONYMOUS, HINDCAST_LIMIT_*, HINDCAST_TRUSTED_PROXIES",
-        lambda: LimitSettings(
-            anonymous_per_minute=reader.integer("HINDCAST_LIMIT_ANONYMOUS", 10),
-            trusted_proxies=reader.integer("HINDCAST_TRUSTED_PROXIES", 0),
-            attempts_per_address=reader.integer("HINDCAST_LIMIT_ATTEMPTS_ADDRESS", 20),
-            attempts_per_account=reader.integer("HINDCAST_LIMIT_ATTEMPTS_ACCOUNT", 10),
-            pages_per_minute=reader.integer("HINDCAST_LIMIT_PAGES", 300),
-            sockets_per_address=reader.integer("HINDCAST_LIMIT_SOCKETS_ADDRESS", 100),
-            sockets_per_account=reader.integer("HINDCAST_LIMIT_SOCKETS_ACCOUNT", 50),
-            commands_per_socket=reader.integer("HINDCAST_LIMIT_COMMANDS_SOCKET", 120),
-            commands_per_minute=reader.integer("HINDCAST_LIMIT_COMMANDS", 600),
-            searches_per_minute=reader.integer("HINDCAST_LIMIT_SEARCHES", 60),
-        ),
+        lambda: read_limits(reader),
     )
     accounts = reader.build("GOOGLE_*, GITHUB_*", lambda: read_accounts(reader))
     identity = reader.build(

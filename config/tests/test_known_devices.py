@@ -164,7 +164,7 @@ def test_distributed_guesses_slow_every_network_without_closing_any(ada: User, c
 def test_rotation_within_an_ipv6_network_does_not_help(ada: User) -> None:
     statuses = [by_page("wrong", f"2001:db8:1:{number:x}::1") for number in range(12)]
     assert statuses == [200] * 10 + [429] * 2
-    sprayed = [by_page("wrong", f"2001:db8:2:{n:x}::1", email=f"p{n}@example.com") for n in range(102)]
+    sprayed = [by_page("wrong", f"2001:db8:2:{n:x}00::1", email=f"p{n}@example.com") for n in range(102)]
     assert sprayed == [200] * 100 + [429] * 2
     assert by_page(PASSWORD, "2001:db8:3::1") == 302
 
