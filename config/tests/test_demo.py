@@ -162,7 +162,8 @@ def test_pauses_grow_to_a_minute_and_end_after_a_stable_run() -> None:
 
 def test_servers_that_cannot_start_are_tried_again(tmp_path: Path, messages: list[str]) -> None:
     now = [1000.0]
-    results = iter([["Valkey"], ["Valkey"], EmbeddedServerError("PostgreSQL cannot start: disk full."), ["PostgreSQL"]])
+    failure = EmbeddedServerError("PostgreSQL cannot start: disk full.")
+    results: Iterator[list[str] | EmbeddedServerError] = iter([["Valkey"], ["Valkey"], failure, ["PostgreSQL"]])
 
     def restart() -> list[str]:
         result = next(results, [])
