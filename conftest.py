@@ -1,6 +1,7 @@
 """Configuration of every test: no Hypothesis deadlines, and a database that transactional tests can empty."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,10 +16,12 @@ settings.load_profile("hindcast")
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Let `flush` of the test database pass the triggers that refuse TRUNCATE; nothing else passes them."""
-    execute = connection.ops.execute_sql_flush
+    operations = type(connection.ops)
+    execute = operations.execute_sql_flush
 
-    def flush(statements: Sequence[str]) -> None:
-        execute(["SET LOCAL session_replication_role = replica", *statements])
+    def flush(self: Any, statements: Sequence[str]) -> None:
+        is_test = str(self.connection.settings_dict["NAME"]).startswith("test_")
+        execute(self, ["SET LOCAL session_replication_role = replica", *statements] if is_test else statements)
 
-    if str(connection.settings_dict["NAME"]).startswith("test_"):
-        connection.ops.execute_sql_flush = flush  # type: ignore[method-assign]  # only tests empty the ledger
+    # On the class, because threads and tests replace the connection.
+    operations.execute_sql_flush = flush  # type: ignore[method-assign]  # only tests empty the ledger

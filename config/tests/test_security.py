@@ -258,7 +258,7 @@ def test_compose_publishes_the_proxy_only() -> None:
 def test_source_never_disables_certificate_checks() -> None:
     pattern = re.compile(r"verify\s*=\s*False|CERT_NONE|check_hostname\s*=\s*False|disable_warnings")
     # The store client obeys `ssl_cert_reqs=none` in the operator's URL, as redis-py does.
-    assert [path for path in PYTHON if pattern.search((ROOT / path).read_text())] == ["store/pipelined_client.py"]
+    assert [path for path in PYTHON if pattern.search((ROOT / path).read_text())] == ["store/commands.py"]
 
 
 def test_production_hashes_passwords_slowly() -> None:
