@@ -24,6 +24,7 @@ NEED_TRAINING_LIBRARIES = {
     "run_pipeline",
     "timelapse",
     "train",
+    "verify_ledger",
 }
 BLOCKER = """
 import sys
