@@ -21,6 +21,7 @@ from config.http.request_log import new_request_id
 from config.stream.routing import answer_not_found
 from predictions.api.predict import LOOKUP_KEY
 from predictions.readpath.lookup import LookupResult
+from store.client import is_cluster
 from store.pipelined_client import PipelinedClient
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,9 @@ class EdgeApplication:
         return BoundedReads(CachedForecastProtocol(self.handler, self._watch, **options))
 
     def start(self) -> None:
-        """Connect to Redis in the background; Django answers until then."""
-        self._client.start()
+        """Connect to Redis in the background; Django answers until then, and always with a cluster."""
+        if not is_cluster():
+            self._client.start()
         self._counts.start()
 
     async def close(self) -> None:

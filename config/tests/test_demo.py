@@ -281,7 +281,7 @@ def test_the_whole_demo_from_first_start_to_second_after_a_kill(tmp_path: Path) 
     with _demo(tmp_path, port) as process:
         first = _printed(process)
         # 6 stocks, 4 horizons and 120 sessions; each is stored once.
-        assert "2880 hindcasts created from 120 sessions, 2023-03-30 to 2023-09-20" in first
+        assert "2880 hindcasts created from 120 trading days, 2023-03-30 to 2023-09-20" in first
         assert re.search(r"staff@localhost  password: \S{12,}\n", first)
         assert "600 calls a minute for this demo" in first
         _check_answers(port)

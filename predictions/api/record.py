@@ -25,8 +25,10 @@ from predictions.api.record_serializers import (
     PeriodOut,
     cursor_of,
 )
+from predictions.models import Forecast
 from predictions.selectors.history import COLUMNS, History, HistoryQuery, history_of
 from predictions.selectors.metrics import MetricsQuery, metrics_of, window_name
+from predictions.selectors.stock_pages import current_version
 
 TABLES = {(200, "text/csv"): str, 304: NOT_MODIFIED}
 
@@ -98,7 +100,7 @@ class MetricsView(ReadView):
     def get(self, request: Request) -> Response:
         """Return the requested metrics."""
         query = self.validated_query(request)
-        version = version_named(query["version"]).version if "version" in query else None
+        version = _version_of(query)
         found = metrics_of(
             MetricsQuery(query.get("kind"), query.get("horizon"), WINDOW_NAMES[query["window"]], version)
         )
@@ -140,3 +142,11 @@ def _next_page_url(request: Request, symbol: str, query: dict[str, Any], cursor:
     return (
         f"{reverse('predictions-api:history', args=[symbol], request=request)}?{urlencode({**same, 'cursor': cursor})}"
     )
+
+
+def _version_of(query: dict[str, Any]) -> str | None:
+    """Return the requested version, or for republished forecasts the one in production. Raises VersionUnknown."""
+    if "version" in query:
+        return version_named(query["version"]).version
+    current = current_version() if query.get("kind") == Forecast.Kind.REPUBLISHED else None
+    return None if current is None else current.version

@@ -80,15 +80,13 @@ class MetricsIn(serializers.Serializer):
         choices=Forecast.Kind.values,
         required=False,
         help_text="Default: live if any live forecast is scored, else hindcast, else late; kinds are never mixed. "
-        "`republished` requires a version.",
+        "`republished` forecasts count for their own version only.",
     )
-    version = VersionField(required=False, max_length=64, help_text="Model version; default: all.")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Republished forecasts count in the figures of their version only."""
-        if attrs.get("kind") == Forecast.Kind.REPUBLISHED and "version" not in attrs:
-            raise serializers.ValidationError({"version": "Republished forecasts are counted by model version."})
-        return attrs
+    version = VersionField(
+        required=False,
+        max_length=64,
+        help_text="Model version; default: all, for `republished` forecasts the version in production.",
+    )
 
 
 def _share(help_text: str = "") -> serializers.FloatField:

@@ -27,12 +27,6 @@ class WitnessedHeadsView(ApiView):
 
     required_scope = "read"
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Answer 404 where no key is trusted."""
-        super().initial(request, *args, **kwargs)
-        if not settings.HINDCAST_LEDGER.trusted_keys:
-            raise Http404
-
     @extend_schema(
         operation_id="witnessed_heads",
         tags=["ledger"],
@@ -44,6 +38,7 @@ class WitnessedHeadsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Return the heads, newest first."""
+        _require_witness()
         return Response({"heads": [_witnessed(head) for head in witnessed_heads()]})
 
     @extend_schema(
@@ -58,10 +53,17 @@ class WitnessedHeadsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Verify and store a head."""
+        _require_witness()
         received = SignedHeadIn(data=request.data)
         received.is_valid(raise_exception=True)
         head, created = witness_head(SignedHead(**received.validated_data), now=clock.now())
         return Response(_witnessed(head), status=201 if created else 200)
+
+
+def _require_witness() -> None:
+    """Raise Http404 where no key is trusted."""
+    if not settings.HINDCAST_LEDGER.trusted_keys:
+        raise Http404
 
 
 def _witnessed(head: WitnessedHead) -> dict[str, Any]:

@@ -79,14 +79,14 @@ def test_each_unseen_session_is_hindcast_once_and_scored(champion: ModelVersion)
 
 @pytest.mark.slow
 def test_a_hindcast_knows_nothing_later(champion: ModelVersion) -> None:
-    """Hindcasts from the 19th equal the live forecasts made when bars ended on the 19th."""
+    """Hindcasts from the 19th equal the forecasts made when bars ended on the 19th."""
     hindcast(sessions=2, clock=at(NOW))
     origin = date(2023, 9, 19)
     in_hindsight = _numbers(kind="hindcast", origin=origin)
     DailyBar.objects.filter(session__gt=origin).delete()
     publish_forecasts(clock=at(NOW))
     assert len(in_hindsight) == 8
-    assert _numbers(kind="live", origin=origin) == in_hindsight
+    assert _numbers(kind="late", origin=origin) == in_hindsight
 
 
 @pytest.mark.slow
