@@ -146,7 +146,7 @@ def test_every_test_can_fail() -> None:
         ("def test_it():\n    f()", False),
     ],
 )
-def test_the_rule_about_tests_knows_good_from_bad(source: str, checks: bool) -> None:
+def test_the_rule_about_tests_separates_good_from_bad(source: str, checks: bool) -> None:
     function = ast.parse(source).body[0]
     assert _checks_something(function) is checks
 

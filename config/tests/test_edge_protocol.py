@@ -141,9 +141,7 @@ def test_a_request_may_arrive_in_pieces(edge: Served, django: FakeDjango) -> Non
         (request(PATH, f"X-Long: {'x' * 20_000}"), []),
     ],
 )
-def test_django_answers_what_is_more_than_a_plain_call(
-    edge: Served, django: FakeDjango, sent: bytes, methods: list[str]
-) -> None:
+def test_django_answers_all_but_plain_calls(edge: Served, django: FakeDjango, sent: bytes, methods: list[str]) -> None:
     wire = Wire(edge.port).send(sent)
     assert wire.receive(body=not sent.startswith(b"HEAD"))[0] == 200
     assert django.methods == methods

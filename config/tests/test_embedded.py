@@ -248,7 +248,7 @@ def test_given_urls_are_used_as_they_are(tmp_path: Path) -> None:
     assert not (tmp_path / "unused").exists()
 
 
-def test_only_what_is_missing_is_started(embedded: EmbeddedServers) -> None:
+def test_only_missing_servers_are_started(embedded: EmbeddedServers) -> None:
     variables = {"DATABASE_URL": "postgres://somewhere/else"}
     with servers.ensure_servers(variables, embedded.folder, durable=False):
         assert set(_pids(embedded)) == {"valkey"}

@@ -32,7 +32,7 @@ def assert_problem(answer: Any, status: int, slug: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PUT"])
 @pytest.mark.parametrize("path", [*DOCUMENTS, "v1/predict", "v1/symbols", "v1/prices/AAPL", "v1/ledger/entries"])
-def test_what_is_only_read_takes_no_other_method(browser: Client, path: str, method: str) -> None:
+def test_read_only_urls_refuse_other_methods(browser: Client, path: str, method: str) -> None:
     answer = browser.generic(method, f"/api/{path}")
     assert_problem(answer, 405, "method-not-allowed")
     assert {name.strip() for name in answer["Allow"].split(",")} == {"GET", "HEAD"}
@@ -46,7 +46,7 @@ def test_an_unsupported_format_is_refused_with_the_supported_ones(browser: Clien
     assert "json" in browser.get(f"/api/{path}?format=xml").json()["errors"]["format"][0]
 
 
-def test_the_form_that_is_named_goes_before_the_one_that_is_accepted(browser: Client) -> None:
+def test_the_named_format_precedes_the_accepted_one(browser: Client) -> None:
     scene()
     for path, accepted, form in (
         ("prices/AAPL?format=csv", JSON, "text/csv; charset=utf-8"),
@@ -58,7 +58,7 @@ def test_the_form_that_is_named_goes_before_the_one_that_is_accepted(browser: Cl
         assert (answer.status_code, answer["Content-Type"]) == (200, form), path
 
 
-def test_a_name_that_means_nothing_to_a_call_is_refused_as_such(browser: Client) -> None:
+def test_an_unknown_parameter_of_a_call_is_refused(browser: Client) -> None:
     body = assert_problem(browser.get("/api/v1/symbols?format=csv"), 400, "invalid-request")
     assert body["errors"]["format"][0].startswith("Unknown parameter.")
 
@@ -75,7 +75,7 @@ def test_a_name_that_means_nothing_to_a_call_is_refused_as_such(browser: Client)
         (b'{"a":' * 100_000, "nested too deeply"),
     ],
 )
-def test_a_body_that_means_two_things_or_none_is_malformed(browser: Client, body: bytes, detail: str) -> None:
+def test_an_ambiguous_or_empty_body_is_malformed(browser: Client, body: bytes, detail: str) -> None:
     answer = browser.post(BATCH, body, content_type=JSON)
     assert detail in assert_problem(answer, 400, "malformed-request")["detail"]
 

@@ -95,7 +95,7 @@ def test_a_sign_in_ended_in_one_process_is_refused_by_all(processes: list[str], 
     assert_refused_everywhere(processes, headers)
 
 
-def test_a_key_is_refused_by_all_though_none_can_hear_of_it(processes: list[str], owner: User, own: OwnRedis) -> None:
+def test_a_revoked_key_is_refused_without_the_subscription(processes: list[str], owner: User, own: OwnRedis) -> None:
     row, text = key_of(owner)
     headers = {"X-API-Key": text}
     make_known(processes, headers)
@@ -108,9 +108,7 @@ def test_a_key_is_refused_by_all_though_none_can_hear_of_it(processes: list[str]
         assert statuses(processes, headers) == [401] * len(processes)
 
 
-def test_a_key_revoked_while_the_store_was_away_is_refused_once_it_is_back(
-    processes: list[str], owner: User, own: OwnRedis
-) -> None:
+def test_a_key_revoked_during_an_outage_is_refused_afterwards(processes: list[str], owner: User, own: OwnRedis) -> None:
     row, text = key_of(owner)
     headers = {"X-API-Key": text}
     make_known(processes, headers)
@@ -120,9 +118,7 @@ def test_a_key_revoked_while_the_store_was_away_is_refused_once_it_is_back(
     assert_refused_everywhere(processes, headers)
 
 
-def test_an_open_stream_is_closed_though_its_process_cannot_hear_of_the_end(
-    processes: list[str], owner: User, own: OwnRedis
-) -> None:
+def test_an_open_stream_closes_without_the_subscription(processes: list[str], owner: User, own: OwnRedis) -> None:
     row, text = key_of(owner)
     address = processes[-1].replace("http", "ws")
     with connect(f"{address}/ws/stream", additional_headers={"X-API-Key": text}, proxy=None) as socket:

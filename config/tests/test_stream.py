@@ -169,7 +169,7 @@ async def test_a_bad_command_is_answered_and_the_socket_stays_open(
     assert await client.ask(action="ping") == {"type": "pong"}
 
 
-async def test_an_unknown_symbol_does_not_spoil_the_others(client: Client) -> None:
+async def test_an_unknown_symbol_does_not_affect_others(client: Client) -> None:
     await client.send(action="subscribe", channel="levels", symbols=["ZZ", "AAPL"])
     error, snapshot = await client.receive(), await client.receive()
     assert (error["code"], error["symbol"], error["suggestions"]) == ("unknown-symbol", "ZZ", ["AAPL"])
@@ -184,7 +184,7 @@ async def test_a_socket_follows_at_most_two_hundred_symbols(client: Client) -> N
     assert (answer["type"], answer["code"]) == ("error", "too-many-symbols")
 
 
-async def test_a_private_channel_refuses_people_who_are_not_signed_in(client: Client, levels: Levels) -> None:
+async def test_a_private_channel_refuses_anonymous_sockets(client: Client, levels: Levels) -> None:
     levels.is_private = True
     answer = await client.ask(action="subscribe", channel="levels", symbols=["AAPL"])
     assert (answer["type"], answer["code"]) == ("error", "forbidden")

@@ -29,7 +29,7 @@ def session_cookie() -> str:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("signed_in", "answered"), [(True, "snapshot"), (False, "error")])
-async def test_a_private_channel_is_for_people_who_are_signed_in(signed_in: bool, answered: str) -> None:
+async def test_a_private_channel_requires_sign_in(signed_in: bool, answered: str) -> None:
     cookie = await asyncio.to_thread(session_cookie) if signed_in else f"{settings.SESSION_COOKIE_NAME}=unknown"
     with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
         async with open_client(address, additional_headers={"Cookie": cookie}) as connection:
@@ -59,7 +59,7 @@ def credentials(kind: str) -> dict[str, str]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", ["key", "token"])
-async def test_a_program_reads_private_channels_with_a_key_or_a_token(kind: str) -> None:
+async def test_a_key_or_a_token_opens_private_channels(kind: str) -> None:
     headers = await asyncio.to_thread(credentials, kind)
     with running_edge(settings.HINDCAST_SITE.redis_url, {"levels": Levels(is_private=True)}) as address:
         async with open_client(address, additional_headers=headers) as connection:
@@ -112,7 +112,7 @@ def end(kind: str, cookie: str) -> None:
         ("person", "inactive-account"),
     ],
 )
-async def test_an_open_socket_does_not_outlive_what_opened_it(kind: str, reason: str) -> None:
+async def test_an_open_socket_ends_with_its_credential(kind: str, reason: str) -> None:
     cookie = await asyncio.to_thread(session_cookie) if kind == "session" else ""
     shown = "token" if kind == "token" else "key"
     headers = {"Cookie": cookie} if cookie else await asyncio.to_thread(credentials, shown)
@@ -173,7 +173,7 @@ async def test_a_socket_outlives_the_first_end_of_a_key_that_got_more_time() -> 
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_socket_outlives_what_happens_to_others() -> None:
+async def test_a_socket_outlives_the_end_of_other_credentials() -> None:
     headers = await asyncio.to_thread(credentials, "key")
 
     def change_others() -> None:

@@ -32,7 +32,7 @@ def topic_of(instrument: Instrument) -> Topic:
     return Topic(instrument.symbol, f"forecasts.instrument.{instrument.pk}")
 
 
-def test_forecasts_are_for_everybody() -> None:
+def test_forecasts_are_public() -> None:
     assert ForecastChannel().may_read(AnonymousUser())
 
 
@@ -102,7 +102,7 @@ def test_no_forecasts_send_nothing() -> None:
     assert push_forecasts([]) == 0
 
 
-def test_a_push_that_cannot_be_sent_spoils_nothing(apple: Instrument) -> None:
+def test_a_failed_push_does_not_fail_the_caller(apple: Instrument) -> None:
     (row,) = forecasts([apple])
     elsewhere = replace(settings.HINDCAST_SITE, redis_url="redis://127.0.0.1:1/0")
     (answer,) = render_forecasts([row], stale=False, now=NOW)

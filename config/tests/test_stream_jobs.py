@@ -28,7 +28,7 @@ def batch_of(owner: User) -> BatchJob:
     return open_batch(owner_id=owner.pk, words=["NOBODY"], horizon=5, now=clock.now())
 
 
-def test_only_people_who_are_signed_in_have_jobs() -> None:
+def test_only_signed_in_users_have_jobs() -> None:
     assert not JobChannel().may_read(AnonymousUser())
     assert JobChannel().may_read(User(email="ada@example.com"))
 

@@ -126,7 +126,7 @@ async def test_changes_older_than_the_snapshot_are_not_sent() -> None:
     assert reader.texts == ["snapshot 2", "a3"]
 
 
-async def test_a_socket_that_reads_nothing_does_not_hold_up_the_others(tmp_path: Path) -> None:
+async def test_a_socket_that_reads_nothing_does_not_delay_others(tmp_path: Path) -> None:
     levels, own = Levels(), OwnRedis(free_port(), tmp_path)
     own.start()
     try:

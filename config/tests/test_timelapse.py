@@ -55,7 +55,7 @@ def test_an_invalid_plan_is_refused_in_one_sentence(
     assert str(refused.value) == sentence
 
 
-def test_an_evening_begins_half_an_hour_after_an_early_close_too() -> None:
+def test_an_early_close_moves_the_evening() -> None:
     # New York closes at 16:00, which is 20:00 UTC in summer; on 3 July 2023 at 13:00, 17:00 UTC.
     assert evening_of(date(2023, 7, 5)).isoformat() == "2023-07-05T20:30:00+00:00"
     assert evening_of(date(2023, 7, 3)).isoformat() == "2023-07-03T17:30:00+00:00"

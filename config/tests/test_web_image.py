@@ -86,7 +86,7 @@ def test_every_task_can_be_read(base_only: dict[str, str]) -> None:
     assert {"config.after_close", "mlops.train_version", "predictions.score", "alerts.deliver_pending"} <= set(names)
 
 
-def test_commands_that_cannot_run_there_are_known(base_only: dict[str, str]) -> None:
+def test_commands_that_cannot_run_there_are_listed(base_only: dict[str, str]) -> None:
     lines = subprocess.run(
         [sys.executable, "-c", LOAD_COMMANDS, *COMMANDS],
         env=base_only, cwd=ROOT, check=True, capture_output=True, text=True,

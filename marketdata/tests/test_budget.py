@@ -156,7 +156,7 @@ def test_a_caller_waiting_for_a_probe_is_admitted_after_its_success(clock: Clock
 
 
 @pytest.mark.parametrize("kind", [FailureKind.UNKNOWN_SYMBOL, FailureKind.EMPTY])
-def test_what_a_vendor_does_not_know_is_no_failure_of_it(clock: Clock, kind: FailureKind) -> None:
+def test_an_unknown_symbol_is_no_failure_of_the_vendor(clock: Clock, kind: FailureKind) -> None:
     budget = call_budget(clock, Budget(per_day=100))
     for _ in range(FAILURES_TO_OPEN * 2):
         budget.admit()

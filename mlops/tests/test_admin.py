@@ -89,7 +89,7 @@ def test_roll_back_brings_the_champion_before_back(staff: Client, artifact_root:
     assert champion() == first
 
 
-def test_promotion_and_roll_back_let_the_new_champion_speak(
+def test_promotion_and_rollback_publish_the_new_champion(
     staff: Client,
     artifact_root: Path,
     sent: Sent,

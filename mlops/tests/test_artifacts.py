@@ -18,7 +18,7 @@ def written(tmp_path: Path) -> Artifact:
     return write(root=tmp_path, name="v1", fill=some_files)
 
 
-def test_what_was_written_is_found_whole(tmp_path: Path, written: Artifact) -> None:
+def test_written_files_are_read_back_intact(tmp_path: Path, written: Artifact) -> None:
     folder = verify(root=tmp_path, name="v1", sha256=written.sha256)
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
         "holdout/model.json",
@@ -52,7 +52,7 @@ def test_a_folder_that_a_crash_left_behind_is_replaced(tmp_path: Path) -> None:
     assert verify(root=tmp_path, name="v1", sha256=written.sha256) == tmp_path / "v1"
 
 
-def test_discarding_twice_is_the_same_as_once(tmp_path: Path, written: Artifact) -> None:
+def test_discarding_twice_equals_discarding_once(tmp_path: Path, written: Artifact) -> None:
     discard(root=tmp_path, name="v1")
     discard(root=tmp_path, name="v1")
     assert list(tmp_path.iterdir()) == []

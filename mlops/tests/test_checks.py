@@ -10,7 +10,7 @@ from mlops.checks import artifact_folder_is_writable, champion_exists
 from mlops.tests.factories import model_version
 
 
-def test_a_folder_that_can_be_made_is_fine(artifact_root: Path) -> None:
+def test_a_folder_that_can_be_created_passes(artifact_root: Path) -> None:
     assert artifact_folder_is_writable(None) == []
     assert not artifact_root.exists()
 

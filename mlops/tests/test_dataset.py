@@ -60,7 +60,7 @@ def test_sessions_after_the_last_requested_one_are_excluded(stocks: list[Instrum
     assert panel.sessions.tolist() == [MONDAY, TUESDAY]
 
 
-def test_a_bar_that_is_not_final_is_not_there(stocks: list[Instrument]) -> None:
+def test_a_bar_that_is_not_final_is_ignored(stocks: list[Instrument]) -> None:
     bar(stocks[0], date(2023, 9, 21), "410.17", is_final=False)
     assert load_panel(instruments=stocks).sessions.tolist()[-1] == WEDNESDAY
 

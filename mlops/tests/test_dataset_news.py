@@ -66,7 +66,7 @@ def test_daily_sentiment_is_at_its_session_and_symbol(
     np.testing.assert_array_equal(panel.news_count, [[0, 3], [0, 0], [1, 0]])
 
 
-def test_without_a_mood_there_are_no_arrays(stocks: list[Instrument]) -> None:
+def test_without_sentiment_there_are_no_arrays(stocks: list[Instrument]) -> None:
     panel = load_panel(instruments=stocks)
     assert (panel.news_score, panel.news_count) == (None, None)
 

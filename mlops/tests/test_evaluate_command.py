@@ -96,7 +96,7 @@ def test_the_input_file_is_never_overwritten(closes: Path) -> None:
     assert closes.read_bytes() == before
 
 
-def test_ctrl_c_prints_one_word(tmp_path: Path) -> None:
+def test_ctrl_c_prints_one_line(tmp_path: Path) -> None:
     bars = tmp_path / "bars.csv"
     os.mkfifo(bars)
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "evaluate", "--data", str(bars)]
@@ -185,7 +185,7 @@ def test_the_markdown_table_matches_the_metrics(figures: Figures) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_itself(closes: Path, tmp_path: Path) -> None:
+def test_the_command_prints_a_report(closes: Path, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     page = tmp_path / "figures.md"
     requested = ("--test-from", "2017-04-24", "--refit", "never", "--horizons", "20")

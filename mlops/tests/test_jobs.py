@@ -59,7 +59,7 @@ def test_the_sweep_sends_waiting_runs_again_and_fails_silent_ones(
     assert sent.messages() == [(TRAIN_VERSION, [waiting.pk])]
 
 
-def test_a_change_of_the_champion_sends_every_job_that_it_owes(
+def test_a_change_of_the_champion_enqueues_its_jobs(
     sent: Sent, settings: Settings, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     settings.HINDCAST_AFTER_PROMOTION = ("predictions.announce", "alerts.evaluate")

@@ -137,7 +137,7 @@ def test_the_champion_is_not_judged_against_itself(bars: None, bundle: Bundle, m
         judge_challenger(challenger=version, now=NOW)
 
 
-def test_damaged_files_are_no_ground_for_a_promotion(bars: None, bundle: Bundle, market: Panel) -> None:
+def test_damaged_files_prevent_a_promotion(bars: None, bundle: Bundle, market: Panel) -> None:
     old = serving(registered("v1", far_off(bundle), market))
     new = registered("v2", bundle, market)
     (artifacts.default_root() / "v2" / "holdout" / "bundle.json").write_text("{}")
@@ -146,7 +146,7 @@ def test_damaged_files_are_no_ground_for_a_promotion(bars: None, bundle: Bundle,
     assert champion() == old
 
 
-def test_a_decision_about_a_former_champion_promotes_nothing(artifact_root: Path) -> None:
+def test_a_decision_about_a_former_champion_is_ignored(artifact_root: Path) -> None:
     compared, challenger = serving(version_with_files("v1")), version_with_files("v2")
     meanwhile = serving(version_with_files("v3"))
     comparison = Comparison(challenger, compared, "superiority", challenger.holdout_first, challenger.holdout_last)

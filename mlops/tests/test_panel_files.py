@@ -97,7 +97,7 @@ def test_other_column_separators_are_named(tmp_path: Path) -> None:
         read_panel(path)
 
 
-def test_a_stock_may_be_called_like_a_column(tmp_path: Path) -> None:
+def test_a_symbol_may_equal_a_column_name(tmp_path: Path) -> None:
     closes = CLOSES.rename_axis(index=None).rename(columns={"BBB": "DAY", "AAA": "LOW", "CCC": "OPEN"})
     read = read_panel(stored(closes, tmp_path, "closes.csv", index=True))
     assert read.panel.symbols == ("DAY", "LOW", "OPEN")
@@ -132,13 +132,13 @@ def test_dates_as_vendors_write_them(tmp_path: Path, written: str) -> None:
     assert read_panel(stored(table, tmp_path, "bars.csv")).panel.sessions[0].astype(object) == date(2020, 1, 6)
 
 
-def test_symbols_that_look_like_something_else(tmp_path: Path) -> None:
+def test_ambiguous_symbols_are_distinguished(tmp_path: Path) -> None:
     table = long_table()
     table["symbol"] = table["symbol"].map({"AAA": "0700", "BBB": "NA", "CCC": "TRUE"})
     assert read_panel(stored(table, tmp_path, "bars.csv")).panel.symbols == ("NA", "0700", "TRUE")
 
 
-def test_a_day_that_few_have_is_no_session(tmp_path: Path) -> None:
+def test_a_day_with_few_bars_is_no_session(tmp_path: Path) -> None:
     table = long_table()
     stray = table.iloc[[7]].assign(date=pd.Timestamp("2020-01-11"))
     read = read_panel(stored(pd.concat([table, stray]), tmp_path, "bars.csv"))
@@ -176,14 +176,14 @@ def test_sessions_long_before_any_calendar(tmp_path: Path) -> None:
         ("PAR1 and nothing else", "it starts like Parquet"),
     ],
 )
-def test_files_that_hold_no_panel(tmp_path: Path, text: str, reason: str) -> None:
+def test_files_without_a_panel_are_refused(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "bars.csv"
     path.write_text(text)
     with pytest.raises(PanelFileUnusable, match=reason):
         read_panel(path)
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PanelFileUnusable, match="No such file"):
         read_panel(tmp_path / "none.csv")
     with pytest.raises(PanelFileUnusable, match="directory"):
@@ -204,7 +204,7 @@ def scores(**changes: object) -> pd.DataFrame:
     return pd.DataFrame(rows | changes)
 
 
-def test_news_stand_at_their_symbol_and_session(tmp_path: Path) -> None:
+def test_news_are_at_their_symbol_and_session(tmp_path: Path) -> None:
     panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
     news = add_news(panel, stored(scores(), tmp_path, "news.csv"))
     assert news.left_out == {}
@@ -216,7 +216,7 @@ def test_news_stand_at_their_symbol_and_session(tmp_path: Path) -> None:
     assert news.panel.news_count.sum() == 6
 
 
-def test_news_that_fit_nowhere_are_counted(tmp_path: Path) -> None:
+def test_unmatched_news_are_counted(tmp_path: Path) -> None:
     panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
     odd = pd.DataFrame(
         {
@@ -248,7 +248,7 @@ def test_news_that_fit_nowhere_are_counted(tmp_path: Path) -> None:
         (scores(Score=["good", "bad", ""]), "no score matches a symbol and session"),
     ],
 )
-def test_files_that_hold_no_news(tmp_path: Path, table: pd.DataFrame, reason: str) -> None:
+def test_files_without_news_are_refused(tmp_path: Path, table: pd.DataFrame, reason: str) -> None:
     panel = read_panel(stored(CLOSES, tmp_path, "closes.csv", index=True)).panel
     with pytest.raises(PanelFileUnusable, match=reason):
         add_news(panel, stored(table, tmp_path, "news.csv"))

@@ -83,7 +83,7 @@ def test_rollback_without_a_version_before_is_refused(artifact_root: Path) -> No
 
 
 @pytest.mark.django_db
-def test_a_clock_that_went_back_closes_the_row_no_earlier_than_it_began(artifact_root: Path) -> None:
+def test_a_row_ends_no_earlier_than_it_began_under_a_wrong_clock(artifact_root: Path) -> None:
     promote(version=version_with_files("v1"), actor=None, reason="first", now=LATER)
     promote(version=version_with_files("v2"), actor=None, reason="newer", now=NOW)
     assert list(AliasChange.objects.order_by("pk").values_list("starts_at", "ends_at")) == [
@@ -104,7 +104,7 @@ def test_readers_are_notified_after_commit(
 
 
 @pytest.mark.django_db
-def test_the_key_goes_when_nothing_serves(champion_key: str) -> None:
+def test_the_key_is_deleted_without_a_champion(champion_key: str) -> None:
     redis = redis_client()
     redis.set(champion_key, "v9")
     refresh_champion_key()

@@ -84,6 +84,6 @@ def test_damaged_files_are_a_corrupt_artifact_and_not_cached(
     assert len(forecasts_from(version=version, panel=market, origin=origin)) == 16
 
 
-def test_files_that_are_whole_but_no_model_are_a_corrupt_artifact(artifact_root: Path) -> None:
+def test_intact_files_without_a_model_are_a_corrupt_artifact(artifact_root: Path) -> None:
     with pytest.raises(ArtifactCorrupt, match="model v1 cannot be used"):
         bundle_of(version_with_files("v1"), "serving")

@@ -90,9 +90,7 @@ def test_the_first_version_serves_and_a_second_training_makes_the_same_files(
     assert sorted(path.name for path in artifact_root.iterdir()) == ["v1", "v2"]
 
 
-def test_the_hold_out_fit_knows_nothing_of_the_hold_out(
-    version: ModelVersion, market: Panel, artifact_root: Path
-) -> None:
+def test_the_hold_out_fit_does_not_read_the_hold_out(version: ModelVersion, market: Panel, artifact_root: Path) -> None:
     Instrument.objects.all().delete()
     changed = {name: getattr(market, name).copy() for name in ("open", "high", "low", "close", "adjusted_close")}
     for values in changed.values():
@@ -129,7 +127,7 @@ def test_a_row_that_cannot_be_stored_takes_its_files_with_it(stocks: list[Instru
     assert list(artifact_root.iterdir()) == []
 
 
-def test_a_run_that_fails_says_why_and_leaves_nothing(artifact_root: Path) -> None:
+def test_a_failed_run_stores_its_reason_and_no_files(artifact_root: Path) -> None:
     run = training_run()
     with pytest.raises(InsufficientHistory):
         done(run)
@@ -139,7 +137,7 @@ def test_a_run_that_fails_says_why_and_leaves_nothing(artifact_root: Path) -> No
     assert not ModelVersion.objects.exists()
 
 
-def test_a_run_another_worker_has_is_left_alone(stocks: list[Instrument], artifact_root: Path) -> None:
+def test_a_run_claimed_by_another_worker_is_skipped(stocks: list[Instrument], artifact_root: Path) -> None:
     run = training_run(status=TrainingRun.Status.RUNNING)
     assert done(run) is None
     assert not ModelVersion.objects.exists()
@@ -160,7 +158,7 @@ def test_a_finished_run_names_its_version_and_a_copy_of_the_champion_is_not_prom
     assert evaluation.reason.startswith("No change: v2 is identical to v1")
 
 
-def test_a_champion_whose_files_are_damaged_keeps_a_finished_run_from_being_compared(
+def test_a_run_is_not_compared_with_a_damaged_champion(
     version: ModelVersion, artifact_root: Path, market: Panel
 ) -> None:
     stored_bars(
@@ -185,7 +183,7 @@ def test_a_champion_whose_files_are_damaged_keeps_a_finished_run_from_being_comp
     )
 
 
-def test_a_version_trained_with_news_says_so_and_both_fits_read_them(
+def test_a_version_trained_with_news_is_marked_and_both_fits_read_news(
     stocks: list[Instrument], market: Panel, artifact_root: Path
 ) -> None:
     sessions = market.sessions.astype(object)
@@ -196,9 +194,7 @@ def test_a_version_trained_with_news_says_so_and_both_fits_read_them(
     assert bundle_of(version, "serving").uses_news
 
 
-def test_news_that_no_hold_out_has_judged_do_not_serve(
-    stocks: list[Instrument], market: Panel, artifact_root: Path
-) -> None:
+def test_news_without_a_hold_out_are_not_served(stocks: list[Instrument], market: Panel, artifact_root: Path) -> None:
     # 300 of the 528 sessions before the hold-out have none, so its fit has 228; the fit on everything would have 500
     stored_sentiment(stocks, market.sessions.astype(object)[300:])
     version = train(PLAN, artifacts=artifact_root, now=NOW, progress=no_progress)

@@ -142,7 +142,7 @@ def test_an_interrupted_training_is_queued_again(monkeypatch: pytest.MonkeyPatch
     assert list(waiting_runs()) == [run]
 
 
-def test_a_swept_run_stays_failed_when_its_worker_comes_back() -> None:
+def test_a_swept_run_stays_failed_when_its_worker_returns() -> None:
     run = training_run(status="failed", error="The worker stopped without an error. Start the training again.")
     finish_run(run, model_version(), now=LATER)
     assert (run.status, run.version) == ("failed", None)

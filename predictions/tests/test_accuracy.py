@@ -147,7 +147,7 @@ def test_a_second_update_changes_nothing(apple: Instrument) -> None:
     assert ScoringProgress.objects.get().updated_at == NOW
 
 
-def test_the_verdict_says_what_it_needs(apple: Instrument) -> None:
+def test_the_verdict_states_the_needed_sample(apple: Instrument) -> None:
     met(forecast(apple), "104")
     update_accuracy(now=NOW)
     assert (snapshot().verdict, snapshot().needed_n) == ("not enough evidence", 300)
@@ -173,7 +173,7 @@ def test_the_record_of_a_forecast_is_read_at_once_for_any_number(
     assert forecast_payloads(scored_forecast[:1], stale=False, now=NOW)[0]["record"] == record["live", 5, apple.pk]
 
 
-def test_where_nothing_is_scored_the_need_follows_from_how_many_stocks_there_are(apple: Instrument) -> None:
+def test_without_scores_the_need_follows_from_the_number_of_stocks(apple: Instrument) -> None:
     for number in range(9):
         stock(f"X{number}")
     record = track_records([("live", 5, apple.pk), ("live", 20, apple.pk)])
@@ -190,7 +190,7 @@ def test_the_database_refuses_a_verdict_on_one_stock(apple: Instrument) -> None:
         AccuracySnapshot.objects.create(**scope)
 
 
-def test_rebuilding_an_empty_record_says_so() -> None:
+def test_rebuilding_an_empty_record_is_reported() -> None:
     out = StringIO()
     call_command("rebuild_accuracy", stdout=out)
     assert "No outcomes are stored yet" in out.getvalue()
@@ -236,7 +236,7 @@ def stored(record: Iterable[OutcomeSpec], instruments: dict[str, Instrument]) ->
         st.tuples(st.lists(OUTCOME_SPECS, max_size=6), st.integers(0, len(SESSIONS) - 1)), min_size=1, max_size=4
     )
 )
-def test_adding_in_steps_is_adding_at_once_and_adding_by_hand(steps: list[tuple[list[OutcomeSpec], int]]) -> None:
+def test_stepwise_sums_equal_one_update_and_a_manual_sum(steps: list[tuple[list[OutcomeSpec], int]]) -> None:
     with transaction.atomic():
         model_version()
         instruments = {symbol: stock(symbol) for symbol in ("AAPL", "META")}

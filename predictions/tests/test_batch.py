@@ -95,7 +95,7 @@ def test_each_symbol_counts_as_a_call(client: Client, stored_forecasts: list[For
     assert ask(client, ["AAPL"])["RateLimit"].startswith('"anonymous";r=5;')
 
 
-def test_the_second_call_asks_the_database_nothing(
+def test_the_second_call_needs_no_query(
     client: Client, stored_forecasts: list[Forecast], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     first = ask(client, ["AAPL", "BRK.B"]).json()
@@ -130,14 +130,14 @@ def test_the_number_of_queries_does_not_grow_with_the_symbols(
         ({"symbols": [f"X{number}" for number in range(10_001)]}, "symbols"),
     ],
 )
-def test_a_question_that_cannot_be_meant_is_refused(client: Client, body: dict[str, Any], at_fault: str) -> None:
+def test_an_invalid_batch_is_refused(client: Client, body: dict[str, Any], at_fault: str) -> None:
     answer = client.post(ADDRESS, json.dumps(body), content_type="application/json")
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [at_fault])
     assert BatchJob.objects.count() == 0
 
 
 @pytest.mark.parametrize("body", [b'{"symbols":', b"\xff\xfe", b'{"symbols": [], "horizon": NaN}', b"[" * 9_000])
-def test_a_body_that_cannot_be_read_is_called_that(client: Client, body: bytes) -> None:
+def test_an_unreadable_body_is_malformed(client: Client, body: bytes) -> None:
     answer = client.post(ADDRESS, body, content_type="application/json")
     assert (answer.status_code, answer.json()["title"]) == (400, "Malformed request")
     assert "RateLimit" in answer
@@ -255,7 +255,7 @@ def left_of(answer: Any) -> int:
     return int(answer["RateLimit"].partition(";r=")[2].partition(";")[0])
 
 
-def test_a_call_sent_again_counts_as_one(client: Client, ada: User, stored_forecasts: list[Forecast]) -> None:
+def test_a_repeated_call_counts_as_one(client: Client, ada: User, stored_forecasts: list[Forecast]) -> None:
     Plan.objects.filter(pk="unlimited").update(per_minute=600)
     before = left_of(send_with_key(client, words(450), "a-key"))
     again, other = send_with_key(client, words(450), "a-key"), send_with_key(client, words(451), "a-key")
@@ -311,7 +311,7 @@ def test_an_outage_leaves_the_piece_to_the_next_worker(
     assert process_piece(piece_pk=piece.pk, now=clock.now())
 
 
-def test_a_cancelled_job_keeps_what_is_answered_and_does_no_more(
+def test_a_cancelled_job_keeps_its_answers_and_stops(
     client: Client, ada: User, stored_forecasts: list[Forecast]
 ) -> None:
     now = clock.now()
@@ -331,7 +331,7 @@ def test_a_cancelled_job_keeps_what_is_answered_and_does_no_more(
     assert client.get(address).json()["predictions"][0]["status"] == "problem"
 
 
-def test_a_job_that_goes_with_its_owner_meanwhile_is_nobodys_failure(
+def test_a_job_deleted_with_its_owner_fails_nothing(
     ada: User, stored_forecasts: list[Forecast], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
@@ -346,7 +346,7 @@ def test_a_job_that_goes_with_its_owner_meanwhile_is_nobodys_failure(
     assert not process_piece(piece_pk=piece.pk, now=clock.now())
 
 
-def test_what_is_done_cannot_be_cancelled(client: Client, ada: User, stored_forecasts: list[Forecast]) -> None:
+def test_a_finished_job_cannot_be_cancelled(client: Client, ada: User, stored_forecasts: list[Forecast]) -> None:
     job = open_batch(owner_id=ada.pk, words=["AAPL"], horizon=5, now=clock.now())
     process_piece(piece_pk=job.pieces.get().pk, now=clock.now())
     answer = client.delete(reverse("predictions-api:batch-job", args=(job.pk,)))
@@ -354,7 +354,7 @@ def test_what_is_done_cannot_be_cancelled(client: Client, ada: User, stored_fore
 
 
 @pytest.mark.parametrize("key", ["nothing", "7b1c2f3e-5d6a-4b7c-8d9e-0f1a2b3c4d5e"])
-def test_other_peoples_jobs_and_those_that_never_were_are_not_found(client: Client, ada: User, key: str) -> None:
+def test_unknown_jobs_and_those_of_others_are_not_found(client: Client, ada: User, key: str) -> None:
     other = User.objects.create_user("eve@example.com", "correct horse")
     theirs = open_batch(owner_id=other.pk, words=["AAPL"], horizon=5, now=clock.now())
     for address in (reverse("predictions-api:batch-job", args=(one,)) for one in (key, theirs.pk)):

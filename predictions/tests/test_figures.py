@@ -25,7 +25,7 @@ def test_prices_follow_tick_and_currency(value: str, tick: str, currency: str, w
     assert figures.price(Decimal(value), Instrument(tick=Decimal(tick), currency=currency)) == written
 
 
-def test_what_is_missing_is_a_dash() -> None:
+def test_a_missing_value_is_a_dash() -> None:
     dash = "\N{EN DASH}"
     assert figures.price(None, Instrument()) == dash
     assert figures.percent(None) == dash

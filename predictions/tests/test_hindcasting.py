@@ -90,7 +90,7 @@ def test_a_hindcast_knows_nothing_later(champion: ModelVersion) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_published_by_hand_is_under_the_head_of_the_day(champion: ModelVersion) -> None:
+def test_a_manual_publication_is_covered_by_the_head_of_the_day(champion: ModelVersion) -> None:
     call_command("publish", stdout=StringIO())
     head = LedgerHead.objects.get()
     assert head.count == Forecast.objects.count() == 8

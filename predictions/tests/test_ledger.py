@@ -63,7 +63,7 @@ def test_the_database_refuses_to_be_emptied(rows: list[Forecast]) -> None:
     assert Forecast.objects.count() == len(rows)
 
 
-def test_a_day_has_one_head_and_it_says_where_the_chain_ended(rows: list[Forecast]) -> None:
+def test_a_day_has_one_head_with_the_end_of_the_chain(rows: list[Forecast]) -> None:
     first = LedgerHead.objects.get()
     assert (first.day, first.count, first.last_forecast, first.head_hash) == (
         NOW.date(), 5, rows[-1], rows[-1].entry_hash,
@@ -118,7 +118,7 @@ def test_a_forecast_is_published_once() -> None:
         ({"status": "abstained"}, "forecast_issued_or_abstained"),
     ],
 )
-def test_the_database_refuses_what_no_forecast_may_say(fields: dict[str, str], constraint: str) -> None:
+def test_the_database_refuses_impossible_forecasts(fields: dict[str, str], constraint: str) -> None:
     model_version()
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         forecast(stock(), **fields)

@@ -120,7 +120,7 @@ def test_a_daily_head_does_not_change(client: Client, rows: list[Forecast], sche
     conforms(schema, "/api/v1/ledger/heads", all_days)
 
 
-def test_an_empty_ledger_has_a_head_that_says_so(client: Client, schema: dict[str, Any]) -> None:
+def test_an_empty_ledger_has_an_empty_head(client: Client, schema: dict[str, Any]) -> None:
     answer = client.get("/api/v1/ledger/head")
     assert answer.json() == {"count": 0, "last_forecast": None, "head_hash": GENESIS, "day_head": None}
     conforms(schema, "/api/v1/ledger/head", answer)
@@ -132,7 +132,7 @@ def test_an_empty_ledger_has_a_head_that_says_so(client: Client, schema: dict[st
     [("head?day=2023-09-20", 404, "unknown-head"), ("head?day=yesterday", 400, "invalid-request"),
      ("entries?limit=0", 400, "invalid-request"), ("entries?after=-1", 400, "invalid-request")],
 )  # fmt: skip
-def test_what_cannot_be_answered_is_a_problem(client: Client, query: str, status: int, slug: str) -> None:
+def test_an_unanswerable_call_is_a_problem(client: Client, query: str, status: int, slug: str) -> None:
     answer = client.get(f"/api/v1/ledger/{query}")
     assert (answer.status_code, answer.json()["type"]) == (status, f"/api/problems#{slug}")
 
@@ -245,7 +245,7 @@ def test_an_export_contains_the_payloads_and_can_start_anywhere(rows: list[Forec
     assert len(export.read_text().splitlines()) == 1
 
 
-def test_an_export_that_cannot_be_written_leaves_what_was_there(rows: list[Forecast], tmp_path: Path) -> None:
+def test_a_failed_export_leaves_the_previous_file(rows: list[Forecast], tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
         call_command("export_ledger", str(tmp_path / "nowhere" / "ledger.jsonl"))
     assert list(tmp_path.iterdir()) == []

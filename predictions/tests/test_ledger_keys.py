@@ -56,7 +56,7 @@ def test_concurrent_callers_get_the_same_key(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 20
 
 
-def test_the_key_is_that_of_the_standard() -> None:
+def test_the_public_key_matches_the_reference() -> None:
     key = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(SECRET)))
     assert key.public_key == PUBLIC
     assert key.key_id == hashlib.sha256(bytes.fromhex(PUBLIC)).hexdigest()[:16]

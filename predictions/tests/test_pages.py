@@ -44,7 +44,7 @@ def text_of(client: Client, path: str, status: int = 200) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", main.split(">", 1)[1]).split())
 
 
-def test_home_answers_for_every_stock(client: Client, shown: Scene) -> None:
+def test_home_lists_every_stock(client: Client, shown: Scene) -> None:
     text = text_of(client, "/")
     # AAPL closed at 100 (3% wave: sin 0 = 0); forecast +2%, 80% range -3% to +7%.
     assert "AAPL Apple Inc." in text
@@ -109,7 +109,7 @@ def test_home_without_a_model_still_shows_prices(client: Client) -> None:
     assert "how" not in text.split("No model", 1)[1].split("AAPL")[0].lower()
 
 
-def test_home_before_the_first_publication_says_so(client: Client) -> None:
+def test_home_before_the_first_publication_shows_a_notice(client: Client) -> None:
     stocks_with_bars()
     trained()
     assert "No forecasts published yet" in text_of(client, "/")
@@ -127,7 +127,7 @@ def test_forecasts_of_other_versions_and_kinds_are_not_shown(client: Client, sho
         assert "A hindcast." not in text
 
 
-def test_stock_answers_the_three_questions(client: Client, shown: Scene) -> None:
+def test_stock_shows_range_probability_and_record(client: Client, shown: Scene) -> None:
     text = text_of(client, "/stocks/AAPL?horizon=5")
     assert "Forecast for Thu 28 Sep 2023 $102.00 ▲ +2.00%" in text
     assert "$97.00 to $107.00 80% range (95% range: $94.00 to $110.00)" in text
@@ -167,7 +167,7 @@ def test_forecasts_of_the_previous_version_are_marked(client: Client, shown: Sce
     assert "rolled out" not in text_of(client, "/stocks/BRK.B?horizon=20").split("All horizons")[1]
 
 
-def test_the_numbers_of_all_horizons_stand_in_a_table(client: Client, shown: Scene) -> None:
+def test_a_table_shows_all_horizons(client: Client, shown: Scene) -> None:
     text = text_of(client, "/stocks/BRK.B")
     table = text.split("All horizons")[1]
     days = [table.index(day) for day in ("Fri 22 Sep 2023", "Thu 28 Sep 2023", "Thu 5 Oct 2023", "Thu 19 Oct 2023")]
@@ -246,7 +246,7 @@ def test_a_verdict_is_shown_in_plain_words(client: Client, shown: Scene, verdict
     assert words in text_of(client, "/stocks/AAPL?horizon=5")
 
 
-def test_a_stock_without_prices_says_so(client: Client) -> None:
+def test_a_stock_without_prices_shows_a_notice(client: Client) -> None:
     Instrument.objects.create(symbol="NEW", name="New Inc.")
     text = text_of(client, "/stocks/NEW")
     assert "No prices are stored for this stock yet." in text
@@ -313,7 +313,7 @@ def test_chart_of_an_unknown_symbol_is_not_found(client: Client, shown: Scene) -
     assert client.get("/stocks/AAPX/chart").status_code == 404
 
 
-def test_pages_hold_nothing_inline(client: Client, shown: Scene) -> None:
+def test_pages_contain_nothing_inline(client: Client, shown: Scene) -> None:
     User.objects.create_user("ada@example.com", "correct horse")
     paths = ["/", "/?horizon=20", "/stocks/AAPL", "/stocks/BRK.B?horizon=20", "/stocks/AAPX"]
     paths += [f"/accounts/{name}/" for name in ("login", "signup", "password/reset")]
@@ -333,14 +333,14 @@ def test_account_pages_of_a_signed_in_person(client: Client, name: str) -> None:
     assert not INLINE.findall(page)
 
 
-def test_a_form_that_is_refused_says_what_to_mend(client: Client) -> None:
+def test_a_refused_form_shows_its_errors(client: Client) -> None:
     answer = client.post("/accounts/signup/", {"email": "nobody", "password1": "a", "password2": "b"})
     page = answer.content.decode()
     assert 'aria-invalid="true"' in page
     assert 'class="field__error" id="id_email_error"' in page
 
 
-def test_pages_that_say_sorry(client: Client) -> None:
+def test_error_pages_explain_themselves(client: Client) -> None:
     assert "Page not found" in text_of(client, "/nowhere", status=404)
     strict = Client(enforce_csrf_checks=True)
     answer = strict.post("/accounts/login/", {"login": "a", "password": "b"})

@@ -222,7 +222,7 @@ def test_without_redis_and_database_the_response_is_503_with_retry_after(call_pr
         ("symbol=AAPL&horizon=%D9%A5", "unknown-horizon"),
     ],
 )
-def test_a_malformed_question_is_refused_and_counted(
+def test_a_malformed_call_is_refused_and_counted(
     aapl_forecast: Forecast, call_predict: PredictCall, query: str, kind: str
 ) -> None:
     response = call_predict(query)
@@ -280,7 +280,7 @@ def test_a_known_stock_without_a_forecast_is_503(aapl_forecast: Forecast, call_p
     assert (body["symbol"], body["horizon"]) == ("NVDA", 5)
 
 
-def test_an_answer_the_caller_holds_is_not_sent_again(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
+def test_an_unchanged_answer_is_304(aapl_forecast: Forecast, call_predict: PredictCall) -> None:
     cache_forecast(aapl_forecast, now=datetime.now(UTC))
     tag = call_predict()["ETag"]
     for offered in (tag, f'"other", W/{tag}', "*"):
@@ -309,7 +309,7 @@ def test_the_age_header_is_the_age_of_the_cached_response(aapl_forecast: Forecas
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fifty_callers_at_once_cost_one_reading(
+def test_fifty_concurrent_callers_cost_one_read(
     aapl_forecast: Forecast, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.HINDCAST_LIMITS = replace(settings.HINDCAST_LIMITS, anonymous_per_minute=100)

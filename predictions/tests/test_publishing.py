@@ -146,7 +146,7 @@ def test_an_abstention_is_stored_and_pushed_with_its_reasons(
     assert pushed(apple) == 1
 
 
-def test_readers_find_both_forms_after_commit_for_a_week(publish: Callable[..., PublishReport]) -> None:
+def test_both_representations_are_cached_for_a_week_after_commit(publish: Callable[..., PublishReport]) -> None:
     publish()
     redis: Any = redis_client()
     made, until, status, _, tag, fresh, stale = redis.hmget(cache_key("v1", "AAPL", 5), FIELDS)

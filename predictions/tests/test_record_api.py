@@ -132,9 +132,7 @@ def test_late_forecasts_are_scored_and_never_in_the_live_record(apple: Instrumen
 
 
 @pytest.mark.parametrize(("days", "window"), [(1, "30"), (30, "30"), (31, "90"), (365, "365"), (366, "all")])
-def test_the_figures_are_those_of_the_window_that_holds_the_days(
-    apple: Instrument, ask: Ask, days: int, window: str
-) -> None:
+def test_the_figures_are_those_of_the_window_with_the_days(apple: Instrument, ask: Ask, days: int, window: str) -> None:
     assert ask(f"{HISTORY}?days={days}").json()["accuracy"]["window"] == window
 
 
@@ -175,7 +173,7 @@ def test_pages_follow_one_another_without_a_gap(apple: Instrument, ask: Ask) -> 
 
 
 @pytest.mark.parametrize("way", [{"headers": {"accept": "text/csv"}}, {"query_params": {"format": "csv"}}])
-def test_history_comes_as_a_table(apple: Instrument, ask: Ask, way: dict[str, Any]) -> None:
+def test_history_is_available_as_csv(apple: Instrument, ask: Ask, way: dict[str, Any]) -> None:
     three_kinds(apple)
     answer = ask(HISTORY, **way)
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
@@ -189,7 +187,7 @@ def test_history_comes_as_a_table(apple: Instrument, ask: Ask, way: dict[str, An
     assert [row["recorded_at"] for row in rows] == [row["recorded_at"] for row in ask(HISTORY).json()["forecasts"]]
 
 
-def test_an_answer_that_is_still_the_newest_is_not_sent_again(apple: Instrument, ask: Ask) -> None:
+def test_an_unchanged_newest_answer_is_304(apple: Instrument, ask: Ask) -> None:
     three_kinds(apple)
     for path in (HISTORY, METRICS):
         tag = ask(path)["ETag"]
@@ -217,7 +215,7 @@ def test_an_answer_that_is_still_the_newest_is_not_sent_again(apple: Instrument,
         (f"{METRICS}?version=v99", 404, "unknown-version"),
     ],
 )
-def test_what_cannot_be_answered_is_a_problem(
+def test_an_unanswerable_call_is_a_problem(
     apple: Instrument, ask: Ask, schema: dict[str, Any], path: str, status: int, kind: str
 ) -> None:
     answer = ask(path)
@@ -265,7 +263,9 @@ def test_metrics_match_figures_computed_by_hand(apple: Instrument, ask: Ask, sch
     assert (together["total_predictions"], together["accuracy"], together["horizon"]) == (5, 0.6, None)
 
 
-def test_calls_stand_beside_all_stocks_of_their_sessions(apple: Instrument, ask: Ask, schema: dict[str, Any]) -> None:
+def test_signals_are_compared_with_all_stocks_of_their_sessions(
+    apple: Instrument, ask: Ask, schema: dict[str, Any]
+) -> None:
     others = [stock(symbol) for symbol in ("META", "NVDA", "GOOG")]
     days = {
         ORIGIN: [("101", "BUY", "rise"), ("103", "SELL", "lag"), ("110", "SELL", "risk"), ("99", "BUY", "rise")],
@@ -354,7 +354,7 @@ def test_over_time_is_by_day_week_or_month(apple: Instrument, ask: Ask, window: 
     )
 
 
-def test_metrics_come_as_a_table(apple: Instrument, ask: Ask) -> None:
+def test_metrics_are_available_as_csv(apple: Instrument, ask: Ask) -> None:
     three_kinds(apple)
     answer = ask(f"{METRICS}?format=csv&window=30")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"

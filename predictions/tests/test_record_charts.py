@@ -31,13 +31,13 @@ def test_periods_stand_side_by_side_on_a_scale_of_round_shares() -> None:
 
 
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0.0, 0.1), (1.0, 0.9, 1.0)])
-def test_the_scale_stays_within_what_a_share_can_be(share: float, low: float, high: float) -> None:
+def test_the_scale_stays_within_0_and_1(share: float, low: float, high: float) -> None:
     chart = time_chart([period(share, share)])
     assert chart is not None
     assert (chart.ticks[0].share, chart.ticks[-1].share) == (low, high)
 
 
-def test_nothing_gives_no_chart() -> None:
+def test_an_empty_series_gives_no_chart() -> None:
     assert time_chart([]) is None
     assert time_chart([period(None, None)]) is None
     assert calibration_chart([]) is None

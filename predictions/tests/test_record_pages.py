@@ -34,7 +34,7 @@ def scored(shown: Scene) -> None:
     update_accuracy(now=NOW, through=TARGETS[5])
 
 
-def test_the_record_tells_right_and_wrong_beside_always_up(client: Client, shown: Scene) -> None:
+def test_the_record_shows_accuracy_next_to_always_up(client: Client, shown: Scene) -> None:
     scored(shown)
     text = text_of(client, "/record")
     assert "How accurate have we been? Live forecasts: recorded before the market opened, never changed." in text
@@ -82,18 +82,18 @@ def test_the_verdict_is_shown_in_plain_words(client: Client, shown: Scene, verdi
     assert words in text_of(client, "/record")
 
 
-def test_an_empty_record_says_what_to_do(client: Client) -> None:
+def test_an_empty_record_shows_the_next_step(client: Client) -> None:
     assert "No live forecasts scored yet" in text_of(client, "/record")
     assert "python manage.py hindcast" in text_of(client, "/record?kind=hindcast")
     assert "python manage.py train" in text_of(client, "/models")
 
 
-def test_a_record_that_waits_says_until_when(client: Client, shown: Scene) -> None:
+def test_a_pending_record_shows_its_next_date(client: Client, shown: Scene) -> None:
     assert "The first one is scored after the close of Thu 28 Sep 2023." in text_of(client, "/record?kind=live")
 
 
 @pytest.mark.parametrize("path", ["/record?horizon=3", "/record?kind=republished", "/models?horizon=x", "/models/v99"])
-def test_what_is_not_there_is_not_found(client: Client, shown: Scene, path: str) -> None:
+def test_an_absent_object_is_not_found(client: Client, shown: Scene, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
@@ -138,7 +138,7 @@ def test_a_model_page_separates_hold_out_from_live_figures(client: Client, shown
     assert "None of its forecasts has been scored yet" in text_of(client, f"/models/{trained('v2', 'candidate')}")
 
 
-def test_the_pages_hold_nothing_inline_and_lead_to_one_another(client: Client, shown: Scene) -> None:
+def test_the_pages_contain_nothing_inline_and_link_to_each_other(client: Client, shown: Scene) -> None:
     scored(shown)
     for path in PATHS:
         page = client.get(path).content.decode()

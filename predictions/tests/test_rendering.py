@@ -18,7 +18,7 @@ from store.client import redis_client
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_store")]
 
 
-def test_answers_made_ahead_are_those_made_at_once_in_the_same_order(
+def test_precomputed_answers_equal_direct_ones_in_order(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     model_version()

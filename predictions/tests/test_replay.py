@@ -71,7 +71,7 @@ def published(artifact_root: Path, fresh_memory: None, market: Panel, bundle: Bu
     return list(Forecast.objects.filter(status="issued").order_by("pk"))
 
 
-def test_every_forecast_alone_is_what_it_was_in_its_batch(published: list[Forecast]) -> None:
+def test_a_single_forecast_equals_the_one_in_its_batch(published: list[Forecast]) -> None:
     for forecast in published:
         replayed = replay_forecast(forecast_id=forecast.pk, now=LATER)
         assert (replayed["identical"], replayed["differences"], replayed["seal_holds"]) == (True, [], True)
@@ -80,14 +80,14 @@ def test_every_forecast_alone_is_what_it_was_in_its_batch(published: list[Foreca
     assert len(published) >= 16
 
 
-def test_what_was_computed_with_is_recorded(published: list[Forecast]) -> None:
+def test_the_toolchain_is_recorded(published: list[Forecast]) -> None:
     tools = Toolchain.objects.get()
     assert {"numpy", "processor", "python", "source", "torch", "xgboost"} <= tools.by_name.keys()
     assert {forecast.toolchain_id for forecast in published} == {tools.pk}
     assert "" not in tools.by_name.values()
 
 
-def test_what_differs_is_named_field_by_field(published: list[Forecast]) -> None:
+def test_differences_are_named_by_field(published: list[Forecast]) -> None:
     row = published[0]
     assert row.upper_99 is not None
     alter(f"UPDATE predictions_forecast SET upper_99 = upper_99 + 1, signal = 'SELL' WHERE id = {row.pk}")
@@ -176,7 +176,7 @@ def unattended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("unattended")
-def test_a_long_wait_ends_with_the_address_of_the_result(
+def test_a_long_wait_returns_the_url_of_the_result(
     published: list[Forecast], client: Client, schema: dict[str, Any]
 ) -> None:
     row = published[0]
@@ -217,7 +217,7 @@ def test_a_failure_in_the_worker_is_reported_and_raised(published: list[Forecast
     assert (answer.status_code, "operators were notified" in answer.json()["detail"]) == (409, True)
 
 
-def test_what_cannot_be_replayed_is_refused_at_once(client: Client) -> None:
+def test_a_forecast_without_inputs_is_not_replayed(client: Client) -> None:
     model_version()
     silent = abstention(Instrument.objects.create(symbol="AAPL", name="Apple", source="sample"))
     answer = client.get(f"/api/v1/forecasts/{silent.pk}/replay")

@@ -89,7 +89,7 @@ def test_a_float_counts_as_its_shortest_decimal() -> None:
         [85.0, 90.0, 99.0, 100.0, 101.0, 110.0, 1e12],
     ],
 )
-def test_numbers_that_do_not_enclose_each_other_are_refused_and_spoil_no_others(ladder: list[float]) -> None:
+def test_unordered_bounds_are_refused_and_affect_no_others(ladder: list[float]) -> None:
     good = [95.0, 97.0, 99.0, 100.0, 101.0, 102.0, 103.0]
     first, refused, last = intervals_on_tick(np.array([good, ladder, good]), [CENT, CENT, Decimal(5)])
     assert refused is None

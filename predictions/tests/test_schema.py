@@ -57,7 +57,7 @@ def test_every_answer_conforms(schema: dict[str, Any], operation: dict[str, Any]
         judge.validate(answer)
 
 
-def test_a_body_that_lacks_or_bends_something_does_not_conform(
+def test_an_incomplete_or_wrong_body_does_not_conform(
     schema: dict[str, Any], operation: dict[str, Any], ask: Ask
 ) -> None:
     model_version()
@@ -77,7 +77,7 @@ def test_the_schema_names_exactly_the_fields_of_a_body(schema: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
-def test_no_body_holds_a_number_that_json_has_no_word_for(number: float) -> None:
+def test_no_body_contains_nan_or_infinity(number: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         encode_json({"predicted_price": number})
 

@@ -215,7 +215,7 @@ def test_swings_are_compared_with_the_same_span_before(apple: Instrument, close:
     assert Outcome.objects.get().volatility_rose is rose
 
 
-def test_swings_beside_a_gap_and_over_one_session_are_not_judged(apple: Instrument) -> None:
+def test_volatility_is_not_scored_next_to_gaps_and_over_one_session(apple: Instrument) -> None:
     days_of(apple, BEFORE | dict.fromkeys(("2023-09-15", "2023-09-18", "2023-09-20", "2023-09-21"), "100"))
     forecasts([apple], horizons=(1, 5))
     assert score_matured(now=NOW).scored == 2
@@ -234,7 +234,9 @@ def test_swings_beside_a_gap_and_over_one_session_are_not_judged(apple: Instrume
         ("HOLD", "", "101", None),
     ],
 )
-def test_what_makes_a_call_right(apple: Instrument, signal: str, meaning: str, close: str, right: bool | None) -> None:
+def test_a_signal_is_correct_by_its_meaning(
+    apple: Instrument, signal: str, meaning: str, close: str, right: bool | None
+) -> None:
     days_of(apple, {"2023-09-14": "100", "2023-09-21": close})
     forecast(apple, signal=signal, signal_meaning=meaning)
     score_matured(now=NOW)

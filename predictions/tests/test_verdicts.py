@@ -42,7 +42,7 @@ def test_a_reason_is_explained_where_it_is_not_plain() -> None:
     assert verdicts.why_hold(Forecast(signal_reason="one day ahead is too noisy for a signal")) == ""
 
 
-def test_every_level_of_risk_has_its_words() -> None:
+def test_every_risk_level_has_a_label() -> None:
     words = [verdicts.risk_description(level) for level in ("low", "normal", "elevated", "high")]
     assert len(set(words)) == 4
     assert "" not in words

@@ -35,7 +35,7 @@ def test_variances_add_up_over_the_horizon() -> None:
     np.testing.assert_allclose(MODEL.summed_variances(np.array([2.0]), (1, 2, 3)), [[2.0, 3.5, 4.65]])
 
 
-def test_a_fit_finds_what_was_simulated() -> None:
+def test_a_fit_recovers_the_simulated_parameters() -> None:
     model = Garch.fit(simulated(1, 6000))
     assert model.converged
     assert model.alpha == pytest.approx(0.1, abs=0.03)
@@ -43,13 +43,13 @@ def test_a_fit_finds_what_was_simulated() -> None:
     assert model.omega / (1 - model.alpha - model.beta) == pytest.approx(1e-4, rel=0.3)
 
 
-def test_a_price_that_stands_still_falls_back() -> None:
+def test_a_constant_price_falls_back() -> None:
     model = Garch.fit(np.zeros(400))
     assert not model.converged
     assert np.isfinite(model.next_variances(np.zeros(3))).all()
 
 
-def test_the_benchmarks_of_a_stretch() -> None:
+def test_the_benchmarks_of_a_period() -> None:
     returns = np.column_stack([simulated(2, 700), simulated(3, 700)])
     close = closes_of(returns)
     close[:600, 1] = np.nan

@@ -101,7 +101,7 @@ def test_an_outcome_counts_in_the_base_rate_once_it_is_known() -> None:
     np.testing.assert_allclose(rates[:7], [0.5, 0.5, 0.5, 0.5, 0.5, 2.5 / 6, 4.5 / 11])
 
 
-def test_nothing_was_bought() -> None:
+def test_no_signal_has_no_precision() -> None:
     rows = forecasts()
     buy = horizon_figures(rows, inputs(rows), HORIZON)["buy"]
     assert buy["coverage"] == 0
@@ -137,7 +137,7 @@ def test_calls_against_the_median() -> None:
     assert relative["strongest"]["coverage"] == pytest.approx(0.2)
 
 
-def test_questions_of_risk() -> None:
+def test_risk_targets_follow_their_definitions() -> None:
     rows = forecasts()
     rises = np.where(rows.rows % 2 == 0, 1.0, 0.0)
     rises[rows.rows < 60] = np.nan
@@ -189,7 +189,7 @@ def test_intervals_and_who_fared_worst() -> None:
     assert np.isnan(figures["winkler_vs_constant"])
 
 
-def test_a_stock_of_few_forecasts_is_not_the_worst() -> None:
+def test_a_stock_with_few_forecasts_is_not_ranked_worst() -> None:
     rows = forecasts()
     late = rows.rows >= 130
     outside = replace(rows, log_return=np.where(rows.columns == 2, 1.0, 0.0))

@@ -139,7 +139,7 @@ def figures_of(panel: Panel) -> Figures:
 
 
 @pytest.mark.slow
-def test_in_random_walks_no_edge_is_found() -> None:
+def test_random_walks_show_no_edge() -> None:
     figures_by_horizon = figures_of(random_panel(1, edge=0.0))
     assert [figures["buy"]["coverage"] for figures in figures_by_horizon.values()] == [0.0] * len(HORIZONS)
     for horizon, figures in figures_by_horizon.items():

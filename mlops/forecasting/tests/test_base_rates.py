@@ -36,13 +36,13 @@ def _everywhere(values: FloatArray) -> FloatArray:
     return np.tile(values[:, None], (1, len(HORIZONS)))
 
 
-def test_what_never_wavers_is_as_it_was_counted() -> None:
+def test_a_constant_rate_is_not_shrunk() -> None:
     rates = rates_of(UP, *a_past(rising=0.7))
     np.testing.assert_allclose(rates.base, [0.7] * 4, atol=1e-4)
     np.testing.assert_allclose(rates.learned, [0.7] * 4, atol=1e-4)
 
 
-def test_an_unsure_rate_is_drawn_towards_what_is_usual() -> None:
+def test_an_uncertain_rate_shrinks_to_the_prior() -> None:
     rates = rates_of(UP, *a_past(rising=0.6, swing=0.3))
     np.testing.assert_allclose(rates.learned, [0.6] * 4, atol=1e-4)
     # 84 blocks that lie .3 from their mean: a squared error of .09 / 83 = .0010843. Markets lie .02 apart at 20
@@ -51,20 +51,20 @@ def test_an_unsure_rate_is_drawn_towards_what_is_usual() -> None:
     assert rates.base[0] == pytest.approx(0.0181 * 0.6 + 0.9819 * 0.51, abs=1e-4)
 
 
-def test_a_single_block_of_sessions_says_nothing_of_the_long_run() -> None:
+def test_a_single_block_has_no_long_run_variance() -> None:
     training_labels, labels, rows = a_past(rising=0.9)
     rates = rates_of(UP, training_labels[:600], labels[:600], rows[:600])
     np.testing.assert_allclose(rates.base, [0.51, 0.54, 0.56, 0.58])
 
 
-def test_what_stands_still_is_no_fall_to_learn_from_but_no_rise_either() -> None:
+def test_an_unchanged_price_is_neither_a_rise_nor_a_fall_in_training() -> None:
     rates = rates_of(UP, *a_past(rising=0.5, still_since=0))
     # Four of the eight that moved rose, and eight in ten move.
     np.testing.assert_allclose(rates.learned, [0.5] * 4, atol=1e-4)
     np.testing.assert_allclose(rates.base, [0.4] * 4, atol=1e-4)
 
 
-def test_the_last_year_says_how_many_stand_still() -> None:
+def test_the_last_year_gives_the_share_of_unchanged_prices() -> None:
     # Two in ten over half of the last year: nine in ten closes changed, and half of them rose.
     rates = rates_of(UP, *a_past(rising=0.5, still_since=SESSIONS - 126))
     np.testing.assert_allclose(rates.base, [0.45] * 4, atol=1e-4)
@@ -80,7 +80,7 @@ def test_other_questions_are_counted_as_they_are() -> None:
     np.testing.assert_array_equal(rates.shifts, np.zeros(4))
 
 
-def test_what_is_not_known_has_no_rate() -> None:
+def test_an_unknown_outcome_has_no_rate() -> None:
     nothing = np.full((8, len(HORIZONS)), np.nan)
     rates = rates_of(UP, nothing, nothing, np.arange(8))
     assert np.isnan(rates.base).all()

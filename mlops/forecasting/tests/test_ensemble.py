@@ -18,7 +18,7 @@ def test_the_mean_is_that_of_the_logits() -> None:
     np.testing.assert_allclose(joined, [[0.2]])
 
 
-def test_no_weight_says_the_base_rate_and_half_lies_between() -> None:
+def test_no_weight_gives_the_base_rate_and_half_the_midpoint() -> None:
     logits, base = np.array([[1.0], [-1.0]]), np.array([0.5])
     np.testing.assert_allclose(shrunk_probability(logits, base, 0.0), [[0.5], [0.5]])
     # 1 / (1 + exp(-0.5)) = 0.62246
@@ -31,7 +31,7 @@ def test_little_history_leaves_only_the_base_rate() -> None:
     assert weight_range(2699) == WeightRange(0.1, 0.5)
 
 
-def test_the_weight_is_what_the_past_supports() -> None:
+def test_the_weight_follows_from_past_errors() -> None:
     rng = np.random.default_rng(0)
     truth = (rng.random((4000, 1)) < 0.5).astype(np.float64)
     informed, misled = (2 * truth - 1) * 0.6, (1 - 2 * truth) * 0.6

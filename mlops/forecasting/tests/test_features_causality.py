@@ -76,7 +76,7 @@ def test_every_feature_is_there_once_a_year_of_returns_is_known_and_not_before()
         assert complete[WARM_UP:].all()
 
 
-def test_a_late_listing_waits_for_its_own_year_and_a_gap_takes_one_session_only() -> None:
+def test_a_late_listing_needs_a_year_and_a_gap_costs_one_session() -> None:
     panel = synthetic_panel(sessions=310, symbols=3, listed_from={1: 30}, gaps=[(290, 1)])
     cube = build_features(panel)
     complete = np.isfinite(np.concatenate([cube.direction, cube.volatility], axis=2)).all(axis=2)
@@ -115,7 +115,7 @@ def test_a_short_panel_has_no_complete_features_and_no_error(sessions: int) -> N
     assert not np.isfinite(cube.direction).all(axis=2).any()
 
 
-def test_a_price_that_stands_still_has_finite_features() -> None:
+def test_a_constant_price_has_finite_features() -> None:
     panel = synthetic_panel(sessions=260, symbols=2)
     for name in ("open", "high", "low", "close"):
         getattr(panel, name)[:, 0] = 12.5
@@ -141,7 +141,7 @@ def test_more_symbols_than_are_done_at_once_are_all_there() -> None:
     assert np.isfinite(build_features(many).direction[-1]).all()
 
 
-def test_there_are_30_direction_features_and_each_feature_has_its_own_name_and_words() -> None:
+def test_the_30_direction_features_have_names_and_descriptions() -> None:
     cube = build_features(synthetic_panel(sessions=30, symbols=2))
     assert len(DIRECTION_NAMES) == len(set(DIRECTION_NAMES)) == 30
     assert len(VOLATILITY_NAMES) == len(set(VOLATILITY_NAMES)) == 16

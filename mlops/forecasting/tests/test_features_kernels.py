@@ -62,7 +62,7 @@ def test_kernels_agree_with_the_reference_to_the_last_bit(name: str, first_row: 
         np.testing.assert_array_equal(ours, reference[first_row:])
 
 
-def test_a_panel_that_lies_in_memory_by_symbol_has_the_same_features() -> None:
+def test_the_memory_layout_of_a_panel_changes_no_feature() -> None:
     panel = gappy()
     by_symbol = Panel(
         panel.symbols, panel.sessions, *(np.asfortranarray(getattr(panel, name)) for name in PRICE_FIELDS)
@@ -133,7 +133,7 @@ def test_kernels_compile_without_a_cache_folder() -> None:
     assert values.tolist() == [1.0, 1.0, 1.0]
 
 
-def test_a_warm_worker_compiles_nothing_more() -> None:
+def test_a_warm_worker_does_not_compile_again() -> None:
     warm_up()
     kernels = [
         kernel for module in (across, kernels_closing, kernels_ranges, windows) for kernel in vars(module).values()

@@ -41,7 +41,7 @@ def test_no_article_is_not_a_neutral_article() -> None:
     np.testing.assert_array_equal(silent, [np.nan, np.nan, 0.0, 0.0])
 
 
-def test_a_feed_that_is_off_is_not_silence() -> None:
+def test_a_disabled_feed_is_not_an_absence_of_news() -> None:
     score = np.full((20, 2), np.nan)
     score[[3, 15], 0] = 0.5
     collected = np.isfinite(family(score)[:, :, COUNT])
@@ -66,7 +66,7 @@ def test_later_news_change_nothing_before_them() -> None:
     np.testing.assert_array_equal(before[:500], cut)
 
 
-def test_the_family_stands_after_the_direction_features() -> None:
+def test_the_family_follows_the_direction_features() -> None:
     panel = newsworthy_panel()
     plain, whole = features_of(panel, FEATURE_SET), features_of(panel, NEWS_FEATURE_SET)
     assert whole.direction_names == (*DIRECTION_NAMES, *NEWS_NAMES)

@@ -157,7 +157,7 @@ def test_ranks_by_hand() -> None:
     )
 
 
-def test_session_mean_leaves_out_what_is_missing() -> None:
+def test_session_mean_ignores_missing_values() -> None:
     means = session_mean(np.array([[1.0, np.nan, 5.0], [np.nan, np.nan, np.nan]]))
     np.testing.assert_array_equal(means, [[3.0], [np.nan]])
 
@@ -171,7 +171,7 @@ def test_features_do_not_depend_on_the_level_of_the_price(close: FloatArray) -> 
     np.testing.assert_allclose(build_features(dear).volatility, build_features(panel).volatility, rtol=1e-6, atol=1e-8)
 
 
-def test_the_named_columns_hold_what_their_names_say() -> None:
+def test_the_named_columns_equal_their_formulas() -> None:
     panel = synthetic_panel(sessions=300, symbols=2)
     cube = build_features(panel)
     own = dict(zip(cube.direction_names, cube.direction[-1, 1], strict=True))
@@ -200,7 +200,7 @@ def test_the_named_columns_hold_what_their_names_say() -> None:
     assert risk["market_vol_ratio"] == pytest.approx(np.log(market[-5:].mean() / market[-63:].mean()) / 2)
 
 
-def test_prices_that_did_the_same_share_their_rank_whatever_their_volatility() -> None:
+def test_equal_moves_share_a_rank_at_any_volatility() -> None:
     panel = synthetic_panel(sessions=300, symbols=3)
     for name in ("open", "high", "low", "close"):
         # The second is three times the first, but for another past, so that it was wilder.
@@ -215,7 +215,7 @@ def test_prices_that_did_the_same_share_their_rank_whatever_their_volatility() -
         assert ranks[0] == ranks[1] in (2 / 6, 4 / 6)
 
 
-def test_what_volatility_is_compared_with_is_a_feature_at_every_horizon() -> None:
+def test_the_volatility_reference_is_a_feature_at_every_horizon() -> None:
     compared = {f"log_rv_{horizon}" for horizon in HORIZONS if horizon > 1}
     assert compared == {"log_rv_5", "log_rv_10", "log_rv_20"}
     assert compared <= set(VOLATILITY_NAMES)

@@ -28,7 +28,7 @@ from mlops.forecasting.tests.synthetic import synthetic_panel
 from mlops.forecasting.types import HORIZONS, PRICE_FIELDS, FloatArray, Panel, no_progress
 
 
-def test_a_bundle_answers_four_questions_and_knows_when_it_ended() -> None:
+def test_a_bundle_forecasts_four_targets_and_stores_its_end_date() -> None:
     bundle, panel = small_bundle(), small_panel()
     assert set(bundle.heads) == {UP, BEATS_MEDIAN, VOLATILITY_RISES, BIG_MOVE}
     assert set(bundle.heads[UP].members) == {"xgboost", "lstm", "logistic"}
@@ -36,7 +36,7 @@ def test_a_bundle_answers_four_questions_and_knows_when_it_ended() -> None:
     assert np.isnan(bundle.heads[VOLATILITY_RISES].base_rates[0])
 
 
-def test_what_prices_did_beside_each_other_is_read_where_leads_are_forecast_and_nowhere_else() -> None:
+def test_relative_features_are_read_by_relative_targets_only() -> None:
     bundle, panel = small_bundle(), small_panel()
     before = learning_set(panel).direction
     swapped = before.values.copy()
@@ -167,7 +167,7 @@ def test_the_search_takes_settings_from_the_grid() -> None:
     assert found.n_estimators == 10
 
 
-def test_random_walks_earn_no_signal_and_say_so() -> None:
+def test_random_walks_earn_no_signal_and_give_the_reason() -> None:
     panel = small_panel()
     forecasts = forecast_panel(small_bundle(), panel, origin=session_of(panel, -1))
     calm = [predicted for predicted in forecasts if predicted.horizon_sessions > 1 and predicted.risk_level != "high"]
@@ -191,7 +191,7 @@ def test_a_planted_edge_becomes_a_buy() -> None:
 
 
 @pytest.mark.parametrize(("instruments", "lagging"), [(20, {5, 10, 20}), (19, set())])
-def test_those_who_lagged_as_forecast_earn_the_signal_to_sell(instruments: int, lagging: set[int]) -> None:
+def test_correct_forecasts_of_lagging_stocks_earn_the_sell_signal(instruments: int, lagging: set[int]) -> None:
     rng = np.random.default_rng(4)
     shape = (600 * instruments, len(HORIZONS))
     low = rng.random(shape) < 0.5

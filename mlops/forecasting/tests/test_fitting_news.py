@@ -43,7 +43,7 @@ def numbers(forecasts: list[InstrumentForecast]) -> list[InstrumentForecast]:
     return [replace(predicted, inputs=None) for predicted in forecasts]
 
 
-def test_a_planted_mood_is_learned() -> None:
+def test_a_planted_sentiment_effect_is_learned() -> None:
     good, bad = up_tomorrow(with_score(0.9)), up_tomorrow(with_score(-0.9))
     assert len(good) == 5
     assert all(after_good > after_bad + 0.05 for after_good, after_bad in zip(good, bad, strict=True))
@@ -65,7 +65,7 @@ def test_every_member_reads_it() -> None:
         assert better.all(), member
 
 
-def test_the_news_are_judged_better_than_no_news() -> None:
+def test_informative_news_improve_the_model() -> None:
     panel = newsworthy_panel()
     first, last = session_of(panel, -HELD_OUT), session_of(panel, LAST)
     blind = fit_bundle(
@@ -90,7 +90,7 @@ def test_no_article_is_not_a_neutral_article() -> None:
     )
 
 
-def test_a_bundle_says_that_it_reads_news() -> None:
+def test_a_bundle_reports_that_it_reads_news() -> None:
     bundle = newsworthy_bundle()
     assert (bundle.feature_set, small_bundle().feature_set) == (NEWS_FEATURE_SET, "hc3")
     assert bundle.direction_names[-4:] == NEWS_NAMES
@@ -158,7 +158,7 @@ def test_missing_news_is_no_reason_to_abstain_and_an_odd_number_of_articles_is()
     assert "the number of articles that day is" in predicted[8].reasons[0]
 
 
-def test_a_stored_bundle_and_stored_inputs_say_the_same(tmp_path: Path) -> None:
+def test_a_stored_bundle_with_stored_inputs_forecasts_the_same(tmp_path: Path) -> None:
     panel = newsworthy_panel()
     save_bundle(newsworthy_bundle(), tmp_path)
     loaded = load_bundle(tmp_path)

@@ -111,7 +111,7 @@ def test_a_holdout_report_counts_every_matured_forecast() -> None:
     assert figures["5"]["buy"] is None
 
 
-def test_a_holdout_report_judges_what_serving_says() -> None:
+def test_a_holdout_report_scores_the_serving_forecasts() -> None:
     panel = small_panel()
     row = len(panel.sessions) - 60
     shown = evaluate_holdout(small_bundle(), panel, first=session_of(panel, -HELD_OUT), last=session_of(panel, -1))

@@ -46,7 +46,7 @@ def test_prices_that_fall_further_than_they_rise_have_more_room_below() -> None:
     np.testing.assert_allclose(widths[0, 0], [[16.0, 19.0, 19.8], [8.0, 9.5, 9.9]])
 
 
-def test_cases_that_come_together_count_as_fewer() -> None:
+def test_clustered_cases_count_as_fewer() -> None:
     # The quantile is the 109th of 120 scores, ceil(121 * 0.9). Beyond it lie 3 of the first 60 sessions and 8 of the
     # others, so the share varies by (2.5^2 + 2.5^2) * 2 / 120^2 = .001736, as that of .9083 * .0917 / .001736 = 47.96
     # independent cases. Of 47 it is the 44th, ceil(48 * 0.9), and that is the 113th of 120, ceil(44 / 47 * 120).
@@ -56,7 +56,7 @@ def test_cases_that_come_together_count_as_fewer() -> None:
     np.testing.assert_array_equal(bands.quantiles[:, 1, 0], np.full(H, 113.0))
 
 
-def test_a_wilder_stock_has_a_larger_factor_and_an_unknown_one_none() -> None:
+def test_a_more_volatile_stock_has_a_larger_factor_and_an_unknown_one_none() -> None:
     rng = np.random.default_rng(0)
     scores = rng.standard_normal((40_000, H))
     columns = np.repeat([0, 1], 20_000)
@@ -79,7 +79,7 @@ def test_equal_scores_still_give_strictly_nested_bands() -> None:
     assert (np.diff(halves.widths(np.ones((1, H)), np.ones((1, H, 3)), ("AAA",)), axis=3) > 0).all()
 
 
-def test_bands_hold_what_they_promise_when_volatility_wanders() -> None:
+def test_intervals_keep_their_coverage_under_changing_volatility() -> None:
     rng = np.random.default_rng(4)
     log_sigma = np.zeros(24_000)
     for row in range(1, len(log_sigma)):
@@ -140,7 +140,7 @@ def test_the_mean_with_trees_is_the_mean_of_both_widths() -> None:
         np.testing.assert_allclose(widths[2, side], [16.0, (9.5 + 24.024) / 2, (9.9 + 24.048024) / 2])
 
 
-def test_trees_that_know_where_it_is_wild_earn_their_half() -> None:
+def test_informative_quantile_trees_earn_half_the_weight() -> None:
     rng = np.random.default_rng(3)
     wild = rng.random((6000, H)) < 0.3
     scores = rng.standard_normal((6000, H)) * np.where(wild, 2.0, 1.0)

@@ -70,7 +70,7 @@ def test_an_honest_feature_passes(panel: Panel, check: str, maker: FeatureFuncti
     assert verdict.passed
 
 
-def test_a_label_that_is_only_looked_up_is_found_where_another_future_finds_nothing(panel: Panel) -> None:
+def test_a_looked_up_label_is_found_by_shifting_labels(panel: Panel) -> None:
     maker = planted.looked_up(panel)
     assert check_future(maker, panel).passed
     leak = check_labels(maker, panel).leak
@@ -94,7 +94,7 @@ def test_the_first_leaking_cell_is_the_one_that_is_named(panel: Panel) -> None:
         (planted.peeking_fit, "week ahead"),
     ],
 )
-def test_what_a_fit_took_from_later_is_found(panel: Panel, fitter: Fitter, leaking: str | None) -> None:
+def test_a_fit_that_reads_later_data_is_found(panel: Panel, fitter: Fitter, leaking: str | None) -> None:
     verdicts = check_fits(fitter, panel)
     assert [verdict.check for verdict in verdicts] == ["fits", "forecasts"]
     assert next((verdict.leak.feature for verdict in verdicts if verdict.leak), None) == leaking
@@ -129,12 +129,12 @@ def test_news_that_counts_before_it_was_published_is_found(reader: NewsReader, p
     assert check_news(reader, CLOSES).passed is passes
 
 
-def test_a_reader_that_reads_nothing_does_not_pass() -> None:
+def test_a_feature_reader_without_features_fails() -> None:
     assert not check_news(lambda articles, session: (0.0,), CLOSES).passed
 
 
 @pytest.mark.slow
-def test_nothing_that_is_shipped_leaks(panel: Panel) -> None:
+def test_no_feature_of_the_product_leaks(panel: Panel) -> None:
     begun: list[str] = []
     verdicts = list(
         run_all_checks(panel, CheckedFunctions(news=planted.weekday_news), closes=CLOSES, begun=begun.append)

@@ -40,7 +40,7 @@ def test_calibration_error_by_hand() -> None:
     assert calibration_error(probability, outcome, bins=2) == pytest.approx(0.25)
 
 
-def test_a_constant_probability_is_off_by_its_distance_from_the_share_in_any_order() -> None:
+def test_the_calibration_error_of_a_constant_is_its_distance_from_the_share() -> None:
     outcome = np.array([0.0] * 40 + [1.0] * 60)
     assert calibration_error(np.full(100, 0.5), outcome) == pytest.approx(0.1)
     assert calibration_error(np.full(100, 0.6), outcome) == pytest.approx(0.0, abs=1e-12)

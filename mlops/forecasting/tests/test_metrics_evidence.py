@@ -44,7 +44,7 @@ def always(n: int, *, days: int, hits: int, ups: int) -> list[DaySums]:
     return [DaySums(n, hits, ups)] * days
 
 
-def test_nothing_and_little_are_not_enough_and_say_what_is_needed() -> None:
+def test_empty_and_small_samples_are_not_enough_and_state_the_need() -> None:
     # Blocks of 10 sessions at h = 5, ten of them for the first look: 100 sessions of 6 stocks, 600 forecasts.
     assert evidence_of([], horizon_sessions=5).verdict == SkillVerdict.NOT_ENOUGH
     short = evidence_of(always(6, days=99, hits=6, ups=0), horizon_sessions=5)
@@ -61,12 +61,12 @@ def test_looks_are_declared_in_sessions(horizon: int, block: int, first: int) ->
     assert needed_forecasts(horizon, per_session=500) == 500 * first
 
 
-def test_a_model_that_always_says_up_has_no_skill() -> None:
+def test_a_model_that_always_predicts_up_has_no_skill() -> None:
     assert evidence_of(always(6, days=400, hits=4, ups=4), horizon_sessions=5).verdict == SkillVerdict.NO_SKILL
     assert evidence_of(always(6, days=400, hits=3, ups=4), horizon_sessions=5).verdict == SkillVerdict.NO_SKILL
 
 
-def test_between_two_looks_the_last_one_stands() -> None:
+def test_the_last_look_applies_between_looks() -> None:
     # 100 sessions of a perfect record, then 99 of a hopeless one: the second look, at 200, is not there yet.
     good, bad = always(6, days=100, hits=6, ups=3), always(6, days=99, hits=0, ups=3)
     assert evidence_of(good + bad, horizon_sessions=5).verdict == SkillVerdict.SKILL

@@ -23,7 +23,7 @@ def test_equal_forecasts_share_their_rank() -> None:
     assert rank_ic(predicted, RISING, np.zeros(5, dtype=int)) == pytest.approx(9.5 / np.sqrt(9.5 * 10))
 
 
-def test_what_says_nothing_does_not_count() -> None:
+def test_a_neutral_text_does_not_count() -> None:
     predicted = np.concatenate([RISING, np.ones(5), RISING[:4]])
     actual = np.concatenate([RISING, RISING, -RISING[:4]])
     # All forecasts of session 1 are equal, and session 2 has four rows.

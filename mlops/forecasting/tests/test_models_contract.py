@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
 
 
 @every_member
-def test_a_saved_member_says_the_same(name: str, tmp_path: Path) -> None:
+def test_a_saved_member_forecasts_the_same(name: str, tmp_path: Path) -> None:
     samples, labels = planted()
     member = member_class(name).fit(samples, labels, LIGHT)
     member.save(tmp_path, "up.member")
@@ -161,7 +161,7 @@ def test_a_block_is_one_sample_with_its_own_window() -> None:
     np.testing.assert_array_equal(samples.latest(), blocks[:, -1])
 
 
-def test_a_member_reads_the_features_that_are_looked_at_and_no_others() -> None:
+def test_a_member_reads_only_its_features() -> None:
     values = np.arange(24.0 * 2 * 3).reshape(24, 2, 3)
     samples = Samples(values, np.array([20, 23]), np.array([0, 1])).seeing(np.array([2, 0]))
     assert samples.width == 2

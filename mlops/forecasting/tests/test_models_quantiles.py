@@ -38,7 +38,7 @@ def trees() -> QuantileTrees:
     return QuantileTrees.fit(*world(), ROWS, SETTINGS, since=0)[0]
 
 
-def test_they_reach_further_where_it_is_wild() -> None:
+def test_intervals_are_wider_in_volatile_periods() -> None:
     quantile_width = trees().quantile_width(np.array([[-1.0, 0.0], [1.0, 0.0]]))
     assert quantile_width.shape == (2, H, 3)
     # Half-normal quantiles at 80 and 95 %: 1.28 and 1.96 sigmas, and twice that.

@@ -83,7 +83,7 @@ def test_bars_after_the_origin_change_no_forecast() -> None:
     assert without_inputs(forecasts_at(altered, 700)) != without_inputs(forecasts_at(panel, 700))
 
 
-def test_stored_inputs_are_enough_to_say_it_again() -> None:
+def test_stored_inputs_reproduce_the_forecast() -> None:
     together = forecasts_at(small_panel())
     again = []
     for predicted in together[:: len(HORIZONS)]:
@@ -108,7 +108,7 @@ def test_an_instrument_far_behind_is_not_forecast() -> None:
     assert len(silent) == 4
 
 
-def test_an_instrument_a_little_behind_has_wider_intervals() -> None:
+def test_an_instrument_slightly_behind_has_wider_intervals() -> None:
     panel = small_panel()
     late = forecasts_at(changed(panel, 1, slice(-3, None), np.nan))[4:8]
     on_time = forecasts_at(panel, -4)[4:8]
@@ -139,7 +139,7 @@ def test_a_feature_out_of_range_is_named() -> None:
     assert all(len(reason) <= 200 for reason in forecasts[12].reasons)
 
 
-def test_an_expired_model_says_nothing() -> None:
+def test_an_expired_model_abstains() -> None:
     expired = replace(small_bundle(), trained_through=session_of(small_panel(), -1) - timedelta(days=800))
     panel = small_panel()
     forecasts = forecast_panel(expired, panel, origin=session_of(panel, -1))

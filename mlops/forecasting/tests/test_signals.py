@@ -57,13 +57,13 @@ def test_threshold_and_coverage_of_a_clear_edge() -> None:
     assert rule.lower < rule.lift < rule.upper
 
 
-def test_chance_is_not_earned() -> None:
+def test_a_chance_result_earns_no_rule() -> None:
     rule = learned(past_calls(informed=0.0))
     assert rule is not None
     assert not rule.earned
 
 
-def test_a_horizon_is_carried_by_the_others_only_where_it_gained_itself() -> None:
+def test_a_horizon_is_pooled_only_if_it_gained_by_itself() -> None:
     strong = {5: past_calls(informed=0.1), 10: past_calls(informed=0.1, seed=10)}
     # Where the strongest rose less often than the others, a good mean of three earns nothing.
     rules = fit_signal_rules({**strong, 20: past_calls(informed=-0.05, seed=11)}, share=0.1)
@@ -84,7 +84,7 @@ def test_the_mean_is_taken_over_the_sessions_that_all_horizons_have() -> None:
     assert set(fit_signal_rules({5: whole, 20: past_calls(informed=0.1, sessions=249)}, share=0.1)) == {5}
 
 
-def test_a_hundred_signals_are_the_fewest_that_earn_anything() -> None:
+def test_a_rule_needs_a_hundred_signals() -> None:
     assert replace(EARNED, count=100).earned
     assert not replace(EARNED, count=99).earned
 
@@ -123,7 +123,7 @@ def test_an_earned_rule_buys_above_its_threshold_only() -> None:
     assert decide(SignalInputs(0.05, None, risk_is_high=False), rules, 10).name == "HOLD"
 
 
-def test_selling_says_what_it_means() -> None:
+def test_a_sell_signal_states_its_meaning() -> None:
     rules = SignalRules(rise={}, lag={10: EARNED})
     lagging = decide(SignalInputs(0.0, 0.03, risk_is_high=True), rules, 10)
     assert (lagging.name, lagging.meaning) == ("SELL", "lag")

@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(stored: Pat
     assert written[3] != written[4]
 
 
-def test_no_file_can_hold_code(stored: Path) -> None:
+def test_no_file_can_contain_code(stored: Path) -> None:
     assert {file.suffix for file in stored.iterdir()} == {".json", ".ubj", ".safetensors"}
 
 

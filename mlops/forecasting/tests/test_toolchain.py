@@ -20,7 +20,7 @@ def test_versions_are_those_that_are_installed() -> None:
     assert "not installed" not in shown.values()
 
 
-def test_the_digest_follows_what_serves(tmp_path: Path) -> None:
+def test_the_digest_follows_the_serving_code(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     code, test, learns = tmp_path / "a.py", tmp_path / "tests" / "test_a.py", tmp_path / "fitting.py"
     code.write_text("x = 1\n")
